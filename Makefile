@@ -1,0 +1,92 @@
+# Two commands matter: `make run` does the main job, `make test` passes the tests.
+# Each sets up everything it needs; a machine needs Python 3.11 or newer, make and git.
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+TOOLS := $(CURDIR)/.tools
+UV := $(TOOLS)/bin/uv
+BIN := $(CURDIR)/.venv/bin
+TRAINER := UV_PROJECT_ENVIRONMENT=.venv-trainer $(UV)
+CODE := schemas services tests examples triton_models/backends
+
+export PATH := $(TOOLS)/bin:$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "make: expected Python 3.11 or newer, got $$($(PYTHON) --version 2>&1); set PYTHON=…" >&2; exit 2; }
+	@echo "setup: installing uv $(UV_VERSION) into .tools"
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --target $(TOOLS) --upgrade uv==$(UV_VERSION)
+
+.PHONY: runtime
+runtime: $(UV)
+	@$(UV) sync --frozen --no-dev --inexact
+
+.PHONY: setup
+setup: $(UV) ## Install everything that running and testing need
+	@$(UV) sync --frozen --inexact
+
+.PHONY: run
+run: runtime ## Do the main job: broker, Redis, Triton, services, simulated furnaces (DURATION= SOURCES= FURNACES= SEED= SUMMARY=)
+	@$(BIN)/meltwatch run \
+		$(if $(DURATION),--duration $(DURATION)) $(if $(SOURCES),--sources $(SOURCES)) \
+		$(if $(FURNACES),--furnaces $(FURNACES)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(SUMMARY),--summary $(SUMMARY))
+
+.PHONY: test
+test: setup ## Run the whole test suite against real Kafka, Redis and Triton
+	@$(BIN)/pytest
+
+.PHONY: test-unit
+test-unit: setup ## Run the tests that need no server
+	@$(BIN)/pytest tests/unit tests/architecture
+
+.PHONY: test-trainer
+test-trainer: $(UV) ## Run the trainer's tests (installs PyTorch, about 5 GB)
+	@$(TRAINER) sync --frozen --inexact --package meltwatch-trainer --group dev
+	@.venv-trainer/bin/pytest tests/unit/trainer
+
+.PHONY: check
+check: fmt-check lint types imports lock-check test ## Everything that CI runs, in order of speed
+
+.PHONY: fmt
+fmt: setup ## Format the code
+	@$(BIN)/ruff format $(CODE)
+	@$(BIN)/ruff check --fix-only --quiet $(CODE)
+
+.PHONY: fmt-check
+fmt-check: setup
+	@$(BIN)/ruff format --check $(CODE)
+
+.PHONY: lint
+lint: setup ## Lint
+	@$(BIN)/ruff check $(CODE)
+
+.PHONY: types
+types: setup ## Check types
+	@$(BIN)/mypy schemas/src $(wildcard services/*/src)
+
+.PHONY: imports
+imports: setup ## Check who imports whom
+	@$(BIN)/lint-imports
+
+.PHONY: lock-check
+lock-check: $(UV)
+	@$(UV) lock --check --quiet
+
+.PHONY: golden
+golden: setup ## Write golden bytes for messages that have none yet
+	@$(BIN)/python -m tests.support.golden
+
+.PHONY: models
+models: $(UV) ## Train, export and verify the models again (installs PyTorch; resumes)
+	@$(TRAINER) sync --frozen --inexact --package meltwatch-trainer
+	@.venv-trainer/bin/meltwatch-trainer all
+
+.PHONY: clean
+clean: ## Remove what runs and tests left here
+	@rm -rf .meltwatch .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,1 @@
+"""What crosses a process border: messages, topics, keys, tensors and their codec."""

@@ -1,0 +1,402 @@
+"""Alarms on the wire: JSON records for SCADA, designed along ISA-18.2 and IEC 62682."""
+
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, model_validator
+
+from meltwatch_schemas.identifiers import is_path
+
+ALARM_SCHEMA: Final = "alarm/1.0"
+POINT_SCHEMA: Final = "alarm-point/1.0"
+COMMAND_SCHEMA: Final = "alarm-command/1.0"
+RESULT_SCHEMA: Final = "alarm-result/1.0"
+RECEIPT_SCHEMA: Final = "alarm-receipt/1.0"
+HEARTBEAT_SCHEMA: Final = "heartbeat/1.0"
+FURNACE_STATE_SCHEMA: Final = "furnace-state/1.0"
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def utc_from_ns(time_ns: int) -> datetime:
+    """Return an instant as datetime, rounded down to microseconds."""
+    return _EPOCH + timedelta(microseconds=time_ns // 1000)
+
+
+def ns_from_utc(instant: datetime) -> int:
+    """Return a datetime as ns UTC, exactly."""
+    return (instant - _EPOCH) // timedelta(microseconds=1) * 1000
+
+
+def rfc3339(instant: datetime) -> str:
+    """Return RFC 3339 UTC text with microseconds and ``Z``."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _aware(instant: datetime) -> datetime:
+    if instant.tzinfo is None:
+        raise ValueError(f"expected a time with its zone, got {instant.isoformat()!r}")
+    return instant.astimezone(UTC)
+
+
+def _alarm_id(text: str) -> str:
+    if "/" not in text or not is_path(text):
+        raise ValueError(f"expected '<furnace id>/<CONDITION>', got {text[:80]!r}")
+    return text
+
+
+def _furnace_id(text: str) -> str:
+    if not is_path(text):
+        raise ValueError(f"expected levels of [A-Za-z0-9._-] joined by '/', got {text[:80]!r}")
+    return text
+
+
+UtcTime = Annotated[
+    datetime, AfterValidator(_aware), PlainSerializer(rfc3339, return_type=str, when_used="json")
+]
+AlarmId = Annotated[str, AfterValidator(_alarm_id)]
+FurnaceId = Annotated[str, AfterValidator(_furnace_id)]
+
+
+class AlarmState(StrEnum):
+    """States on the wire (ISA-18.2 mnemonics, LATUN and LATAK ours)."""
+
+    NORM = "NORM"
+    UNACK = "UNACK"
+    ACKED = "ACKED"
+    RTNUN = "RTNUN"
+    LATUN = "LATUN"
+    LATAK = "LATAK"
+    SHLVD = "SHLVD"
+    DSUPR = "DSUPR"
+    OOSRV = "OOSRV"
+
+
+class Priority(StrEnum):
+    """Fixed per alarm point by rationalisation; ``journal`` is never annunciated."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+    JOURNAL = "journal"
+
+
+SEVERITY: Final[dict[Priority, int]] = {
+    Priority.CRITICAL: 900,
+    Priority.HIGH: 700,
+    Priority.MEDIUM: 500,
+    Priority.LOW: 300,
+    Priority.JOURNAL: 100,
+}
+"""OPC UA severity, 1..1000, of each priority."""
+
+
+class Quality(StrEnum):
+    """How far the alarm's input can be trusted."""
+
+    GOOD = "good"
+    UNCERTAIN = "uncertain"
+    BAD = "bad"
+
+
+class Mode(StrEnum):
+    """What an alarm point may do: journal only, show, or alarm."""
+
+    SHADOW = "shadow"
+    ADVISORY = "advisory"
+    ALARM = "alarm"
+
+
+class Message(BaseModel):
+    """A JSON message: readers ignore fields that they do not know."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+    def to_json(self) -> bytes:
+        """Return UTF-8 JSON; times are RFC 3339 UTC with microseconds."""
+        return self.model_dump_json(by_alias=True).encode()
+
+    @classmethod
+    def from_json(cls, value: bytes) -> Self:
+        """Return the message of UTF-8 JSON bytes.
+
+        Raises
+        ------
+        pydantic.ValidationError
+            If a field is missing or wrong.
+        """
+        return cls.model_validate_json(value)
+
+
+class Transition(Message):
+    """The change that caused a record."""
+
+    from_: AlarmState = Field(alias="from", description="State before.")
+    to: AlarmState = Field(description="State after.")
+    cause: str = Field(description="RAISE, CLEAR, ACK …: the event of the transition table.")
+    by: str | None = Field(default=None, description="User, where a person caused it.")
+    comment: str | None = Field(default=None, description="What the user wrote.")
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+
+class Shelve(Message):
+    """A shelving by an operator."""
+
+    until: UtcTime = Field(description="When it ends by itself.")
+    by: str = Field(description="Who shelved.")
+    reason: str = Field(description="Why.")
+    one_shot: bool = Field(default=False, description="Ends at the next return to normal.")
+
+
+class Evidence(Message):
+    """What the alarm rests on."""
+
+    score: float | None = Field(description="Calibrated fused logit, or null without a verdict.")
+    threshold: float = Field(description="logit_on of the alarm point.")
+    threshold_off: float = Field(description="logit_off of the alarm point.")
+    window_start: UtcTime = Field(description="Start of the newest window's look-back.")
+    window_end: UtcTime = Field(description="End of the newest window.")
+    members: list[float] | None = Field(default=None, description="Logit of each member.")
+    disagreement: float | None = Field(default=None, description="Their standard deviation.")
+    snapshot_uri: str | None = Field(default=None, description="Picture at raise time.")
+
+
+class ModelReference(Message):
+    """The ensemble that gave the evidence."""
+
+    name: str = Field(description="Ensemble name.")
+    version: str = Field(description="Model version.")
+    digest: str = Field(description="SHA-256 over the members' files.")
+    preproc: str | None = Field(default=None, description="Encoder id; null without video.")
+
+
+class Guidance(Message):
+    """What the operator should know and do."""
+
+    consequence: str = Field(description="What happens without action.")
+    action: str = Field(description="What to do.")
+    time_to_respond_s: float = Field(gt=0, description="Seconds left for it.")
+    url: str | None = Field(default=None, description="Operating procedure.")
+
+
+class AlarmTimes(Message):
+    """When the evidence passed through the house."""
+
+    event: UtcTime = Field(description="Newest event time of the furnace.")
+    watermark: UtcTime = Field(description="Event time up to which the furnace is judged.")
+    ingest: UtcTime = Field(description="Newest ingest time of the furnace.")
+    scored: UtcTime | None = Field(default=None, description="Wall clock; null when unscored.")
+    published: UtcTime = Field(description="Wall clock of this record.")
+
+
+class AlarmRecord(Message):
+    """Full snapshot of an alarm and the transition that caused it: what SCADA reads.
+
+    ``(epoch, seq)`` strictly increases per alarm id; drop anything not greater.
+    """
+
+    spec: Literal["alarm/1.0"] = Field(default="alarm/1.0", description="Schema and version.")
+    alarm_id: AlarmId = Field(description="Furnace id, slash, condition; also the record's key.")
+    occurrence_id: str = Field(description="UUID of this activation; equal on reprocessing.")
+    event_id: str = Field(description="32 hex digits, unique per record; the token for ack.")
+    epoch: int = Field(ge=0, description="Generation of the manager that wrote it.")
+    seq: int = Field(ge=0, description="Number within the epoch.")
+    transition: Transition = Field(description="What changed.")
+    state: AlarmState = Field(description="State after the transition.")
+    active: bool = Field(description="The condition holds.")
+    acked: bool = Field(description="An operator has acknowledged it.")
+    latched: bool = Field(description="Waits for a reset.")
+    suppressed: list[str] = Field(description="Kinds of suppression in force.")
+    retain: bool = Field(description="Belongs on an operator's list.")
+    priority: Priority = Field(description="Of the alarm point.")
+    severity: int = Field(ge=1, le=1000, description="OPC UA severity of the priority.")
+    title: str = Field(description="Short text.")
+    message: str = Field(description="One sentence for the operator.")
+    equipment_path: FurnaceId = Field(description="Furnace id.")
+    class_: str = Field(alias="class", description="process or system.")
+    condition_time: UtcTime = Field(description="First qualifying window end.")
+    raise_time: UtcTime | None = Field(default=None, description="condition_time + on-delay.")
+    clear_time: UtcTime | None = Field(default=None, description="When it returned to normal.")
+    ack_time: UtcTime | None = Field(default=None, description="When it was acknowledged.")
+    ack_by: str | None = Field(default=None, description="By whom.")
+    shelve: Shelve | None = Field(default=None, description="Shelving in force.")
+    quality: Quality = Field(description="Trust in the input.")
+    quality_reasons: list[str] = Field(description="Words for what is wrong with it.")
+    evidence: Evidence = Field(description="Score and thresholds.")
+    model: ModelReference = Field(description="The ensemble.")
+    config_rev: str = Field(description="Revision of the alarm point.")
+    guidance: Guidance = Field(description="For the operator.")
+    times: AlarmTimes = Field(description="Latency budget.")
+    count_24h: int = Field(ge=0, description="Raises within the last 24 h of event time.")
+    mode: Mode = Field(description="Of the alarm point.")
+    unregistered: bool = Field(default=False, description="The furnace stands in no plant file.")
+    run_id: str | None = Field(default=None, description="Present only in replays.")
+    traceparent: str | None = Field(default=None, description="W3C trace context.")
+
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", populate_by_name=True, allow_inf_nan=False
+    )
+
+
+class Setpoint(Message):
+    """Thresholds on the calibrated logit, delays in event time."""
+
+    logit_on: float = Field(description="At or above it a window qualifies.")
+    logit_off: float = Field(description="Below it a window clears; between, the decision holds.")
+    on_delay_s: float = Field(default=0.0, ge=0, description="Held this long before raising.")
+    off_delay_s: float = Field(default=0.0, ge=0, description="Held this long before clearing.")
+    k: int | None = Field(default=None, ge=1, description="Instead of the delay: k of n windows.")
+    n: int | None = Field(default=None, ge=1, description="See k.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.logit_off > self.logit_on:
+            raise ValueError(
+                f"expected logit_off at most logit_on, got {self.logit_off} and {self.logit_on}"
+            )
+        if (self.k is None) != (self.n is None) or (self.k or 0) > (self.n or 0):
+            raise ValueError(f"expected both k and n with k at most n, got {self.k} and {self.n}")
+        return self
+
+
+class AlarmPoint(Message):
+    """One line of the master alarm list."""
+
+    alarm_id: AlarmId = Field(description="Furnace id, slash, condition; also the record's key.")
+    equipment_path: FurnaceId = Field(description="Furnace id.")
+    title: str = Field(description="Short text.")
+    condition: str = Field(description="What is judged, e.g. OVERHEAT.")
+    class_: str = Field(default="process", alias="class", description="process or system.")
+    priority: Priority = Field(description="By consequence and time to respond.")
+    causes: list[str] = Field(default_factory=list, description="What may lie behind it.")
+    consequence_if_no_action: str = Field(min_length=1, description="What happens otherwise.")
+    operator_action: str = Field(min_length=1, description="What to do.")
+    time_to_respond_s: float = Field(gt=0, description="Seconds left for it.")
+    setpoint: Setpoint = Field(description="Thresholds and delays.")
+    setpoint_basis: str | None = Field(default=None, description="Backtest run or calibration.")
+    ack_required: bool = Field(default=True, description="Stays on the list until acknowledged.")
+    reset_required: bool = Field(default=False, description="Latches until reset.")
+    re_alarm_s: float | None = Field(default=None, gt=0, description="Annunciates again after.")
+    shelvable: bool = Field(default=True, description="May be shelved.")
+    max_shelve_s: float = Field(default=28_800.0, gt=0, description="Longest shelving.")
+    suppress_when: list[str] = Field(default_factory=list, description="Furnace states.")
+    masked_by: str | None = Field(default=None, description="Parent alarm id.")
+    audible: bool = Field(default=True, description="Sounds.")
+    highly_managed: bool = Field(default=False, description="Changes need approval.")
+    guidance_url: str | None = Field(default=None, description="Operating procedure.")
+    display_url: str | None = Field(default=None, description="Display to open.")
+    owner: str | None = Field(default=None, description="Who answers for it.")
+    revision: str = Field(default="default", description="Of this line.")
+    approved_by: str | None = Field(default=None, description="Management of change.")
+    approved_at: UtcTime | None = Field(default=None, description="Management of change.")
+    mode: Mode = Field(default=Mode.ALARM, description="shadow, advisory or alarm.")
+
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", populate_by_name=True, allow_inf_nan=False
+    )
+
+
+class Command(StrEnum):
+    """What an operator may ask for."""
+
+    ACK = "ack"
+    RESET = "reset"
+    SHELVE = "shelve"
+    UNSHELVE = "unshelve"
+    SUPPRESS = "suppress"
+    UNSUPPRESS = "unsuppress"
+    OUT_OF_SERVICE = "out_of_service"
+    IN_SERVICE = "in_service"
+    COMMENT = "comment"
+    JUDGE = "judge"
+
+
+class Role(StrEnum):
+    """Who asks."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    ENGINEER = "engineer"
+
+
+class AlarmCommand(Message):
+    """What an operator asks for; every one is answered by a ``CommandResult``."""
+
+    command_id: str = Field(description="UUID; a repeated one is refused as duplicate.")
+    alarm_id: str = Field(description="Which alarm; also the record's key.")
+    command: str = Field(description="See Command; unknown words are answered, not dropped.")
+    expected_event_id: str | None = Field(default=None, description="Required for ack and reset.")
+    user: str = Field(description="Who asks.")
+    role: Role = Field(description="With what right.")
+    comment: str | None = Field(default=None, description="Free text.")
+    arguments: dict[str, Any] = Field(default_factory=dict, description="duration_s, one_shot …")
+    issued_at: UtcTime = Field(description="When it was asked.")
+
+
+class ResultCode(StrEnum):
+    """Why a command was refused; judged in the order of the contract."""
+
+    OK = "ok"
+    MALFORMED = "malformed"
+    UNKNOWN_COMMAND = "unknown_command"
+    UNKNOWN_ALARM = "unknown_alarm"
+    BAD_ARGUMENTS = "bad_arguments"
+    NOT_PERMITTED = "not_permitted"
+    DUPLICATE = "duplicate"
+    STALE = "stale"
+    WRONG_STATE = "wrong_state"
+
+
+class CommandResult(Message):
+    """The answer to a command."""
+
+    command_id: str | None = Field(description="Of the command, where it could be read.")
+    alarm_id: AlarmId = Field(description="Of the command's key; also this record's key.")
+    result: Literal["done", "refused"] = Field(description="What became of it.")
+    code: ResultCode = Field(description="ok, or why not.")
+    detail: str = Field(description="One line: what was expected, what came.")
+    event_id: str | None = Field(default=None, description="Of the record that it caused.")
+    at: UtcTime = Field(description="Wall clock.")
+
+
+class AlarmReceipt(Message):
+    """An adapter says whether it could deliver a record."""
+
+    alarm_id: AlarmId = Field(description="Which alarm; also the record's key.")
+    event_id: str = Field(description="Of the record.")
+    adapter: str = Field(description="Who says so.")
+    delivered_at: UtcTime = Field(description="When.")
+    status: Literal["delivered", "failed"] = Field(description="What became of it.")
+    detail: str = Field(default="", description="One line.")
+
+
+class Heartbeat(Message):
+    """Sign of life, every 5 s; three misses mean stale."""
+
+    service: str = Field(description="Who lives; also the record's key.")
+    epoch: int = Field(ge=0, description="Generation.")
+    seq: int = Field(ge=0, description="Newest sequence number written.")
+    active_alarms: int = Field(ge=0, description="How many are active.")
+    at: UtcTime = Field(description="Wall clock.")
+
+
+class FurnaceStateWord(StrEnum):
+    """What a furnace is doing."""
+
+    OFF = "off"
+    HEATING = "heating"
+    MELTING = "melting"
+    TAPPING = "tapping"
+    ELECTRODE_CHANGE = "electrode_change"
+    MAINTENANCE = "maintenance"
+
+
+class FurnaceState(Message):
+    """What a furnace is doing, as the plant says."""
+
+    state: FurnaceStateWord = Field(description="One of the words.")
+    since: UtcTime = Field(description="From when on.")
+    by: str = Field(description="Who says so.")

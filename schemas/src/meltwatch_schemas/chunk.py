@@ -1,0 +1,147 @@
+"""What embedding and current chunks share: identity, clock quality, limits."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from meltwatch_schemas.codec import Fields, check_time
+from meltwatch_schemas.errors import ContractViolation, Refusal, violation
+from meltwatch_schemas.identifiers import check_boot_id, check_furnace_id
+from meltwatch_schemas.window import NS_PER_S
+
+MAX_COUNT: Final = 64
+MAX_SPAN_NS: Final = 2 * NS_PER_S
+MAX_AHEAD_NS: Final = 2 * NS_PER_S
+
+
+class SyncSource(StrEnum):
+    """Where a producer's clock gets its time from."""
+
+    PTP = "ptp"
+    NTP = "ntp"
+    FREE = "free"
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """Clock quality of a source; ``max_error_ns`` bounds its offset from UTC."""
+
+    source: SyncSource
+    max_error_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkIdentity:
+    """Who sent a chunk and when.
+
+    Attributes
+    ----------
+    furnace_id
+        ISA-95 path; also the record's key.
+    source_id
+        The camera or meter.
+    boot_id
+        16 hex digits, new at each start of the producer.
+    seq
+        Number of the first item; +1 per item of a source and boot.
+    ingest_time_ns
+        Wall clock at sending, ns UTC.
+    sync
+        Clock quality, if known.
+    run_id
+        Present in replays only.
+    """
+
+    furnace_id: str
+    source_id: str
+    boot_id: str
+    seq: int
+    ingest_time_ns: int
+    sync: Sync | None = None
+    run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RawIdentity:
+    """Identity fields whose types are known to be right but whose values are not yet checked."""
+
+    identity: ChunkIdentity
+    sync_source: str | None
+    sync_error_ns: int | None
+
+    def checked(self) -> ChunkIdentity:
+        """Return the identity after checking every value against the contract."""
+        identity = self.identity
+        check_furnace_id(identity.furnace_id)
+        check_boot_id(identity.boot_id)
+        check_time("ingest_time_ns", identity.ingest_time_ns)
+        if self.sync_source is not None and self.sync_source not in set(SyncSource):
+            raise violation(
+                f"sync.source: expected ptp, ntp or free, got {self.sync_source[:80]!r}"
+            )
+        return identity
+
+
+def read_identity(fields: Fields) -> RawIdentity:
+    """Read the identity fields, judging types only (``malformed`` precedes every other rule)."""
+    sync_fields = fields.optional_map("sync")
+    source = sync_fields.text("source") if sync_fields else None
+    error_ns = sync_fields.integer("max_error_ns") if sync_fields else None
+    known = source in set(SyncSource) and error_ns is not None
+    identity = ChunkIdentity(
+        furnace_id=fields.text("furnace_id"),
+        source_id=fields.text("source_id"),
+        boot_id=fields.text("boot_id"),
+        seq=fields.integer("seq"),
+        ingest_time_ns=fields.integer("ingest_time_ns"),
+        sync=Sync(SyncSource(source), error_ns)
+        if known and source and error_ns is not None
+        else None,
+        run_id=fields.optional_text("run_id"),
+    )
+    return RawIdentity(identity, source, error_ns)
+
+
+def identity_fields(identity: ChunkIdentity) -> dict[str, object]:
+    """Return the identity as wire fields, optional ones only where present."""
+    fields: dict[str, object] = {
+        "furnace_id": identity.furnace_id,
+        "source_id": identity.source_id,
+        "boot_id": identity.boot_id,
+        "seq": identity.seq,
+        "ingest_time_ns": identity.ingest_time_ns,
+    }
+    if identity.sync is not None:
+        fields["sync"] = {
+            "source": identity.sync.source.value,
+            "max_error_ns": identity.sync.max_error_ns,
+        }
+    if identity.run_id is not None:
+        fields["run_id"] = identity.run_id
+    return fields
+
+
+def check_count(count: int) -> None:
+    """Refuse a chunk of anything but 1..64 items."""
+    if not 1 <= count <= MAX_COUNT:
+        raise violation(f"count: expected 1..{MAX_COUNT}, got {count}")
+
+
+def check_span(first_ns: int, last_ns: int) -> None:
+    """Refuse a chunk that spans more than 2 s of event time."""
+    if last_ns - first_ns > MAX_SPAN_NS:
+        raise violation(f"span: expected at most {MAX_SPAN_NS} ns, got {last_ns - first_ns}")
+
+
+def check_not_future(last_event_ns: int, ingest_time_ns: int) -> None:
+    """Refuse a chunk whose newest event lies more than 2 s after its own ingest time."""
+    if last_event_ns - ingest_time_ns > MAX_AHEAD_NS:
+        raise ContractViolation(
+            Refusal.FUTURE_EVENT_TIME,
+            f"expected events at most {MAX_AHEAD_NS} ns after ingest_time_ns, "
+            f"got {last_event_ns - ingest_time_ns}",
+        )
+
+
+def accept_any_envelope(furnace_id: str) -> None:
+    """Check nothing: for values that travel without a Kafka record around them."""

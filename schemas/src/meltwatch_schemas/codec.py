@@ -1,0 +1,221 @@
+"""msgpack maps within limits: every length is bounded before a byte is unpacked."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final, NoReturn
+
+import msgpack
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from meltwatch_schemas.errors import ContractViolation, Refusal, malformed, violation
+from meltwatch_schemas.window import INT64_MAX
+
+MAX_RECORD_BYTES: Final = 256 * 1024
+_MAX_STRING_BYTES: Final = 16 * 1024
+_MAX_ITEMS: Final = 16 * 1024
+
+
+def pack(message: Mapping[str, object]) -> bytes:
+    """Return the msgpack bytes of a map with string keys.
+
+    Raises
+    ------
+    ContractViolation
+        ``too_large`` if the value exceeds 256 KiB.
+    """
+    value: bytes = msgpack.packb(message)
+    check_size(value)
+    return value
+
+
+def check_size(value: bytes) -> None:
+    """Refuse a record value over 256 KiB.
+
+    Raises
+    ------
+    ContractViolation
+        ``too_large``.
+    """
+    if len(value) > MAX_RECORD_BYTES:
+        raise ContractViolation(
+            Refusal.TOO_LARGE, f"expected at most {MAX_RECORD_BYTES} bytes, got {len(value)}"
+        )
+
+
+def unpack(value: bytes) -> "Fields":
+    """Return the fields of a msgpack map.
+
+    Raises
+    ------
+    ContractViolation
+        ``malformed`` if the bytes are not one map with string keys within the limits.
+    """
+    try:
+        message = msgpack.unpackb(
+            value,
+            raw=False,
+            strict_map_key=False,
+            max_str_len=_MAX_STRING_BYTES,
+            max_bin_len=MAX_RECORD_BYTES,
+            max_array_len=_MAX_ITEMS,
+            max_map_len=_MAX_ITEMS,
+            max_ext_len=_MAX_STRING_BYTES,
+        )
+    except (ValueError, TypeError, msgpack.UnpackException) as error:
+        raise malformed(
+            f"expected a msgpack map, got {type(error).__name__}: {error}"[:200]
+        ) from error
+    return Fields.of(message, "message")
+
+
+class Fields:
+    """Typed access to a decoded map: a missing field or a wrong type is ``malformed``.
+
+    Nothing is converted silently: a boolean is no integer, a float is no integer, and only a
+    number where a real is asked for may be either.
+    """
+
+    def __init__(self, values: Mapping[str, Any], where: str) -> None:
+        self._values = values
+        self._where = where
+
+    @classmethod
+    def of(cls, value: object, where: str) -> "Fields":
+        """Return the fields of a map, refusing anything but a map with string keys."""
+        if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+            raise malformed(f"{where}: expected a map with string keys, got {type(value).__name__}")
+        return cls(value, where)
+
+    def __contains__(self, name: str) -> bool:
+        """Tell whether the field is there and not nil."""
+        return self._values.get(name) is not None
+
+    def __getitem__(self, name: str) -> Any:
+        """Return a field as decoded."""
+        if name not in self._values:
+            raise malformed(f"{self._where}: expected the field {name!r}, which is missing")
+        return self._values[name]
+
+    def _wrong(self, name: str, expected: str, value: object) -> NoReturn:
+        raise malformed(f"{name}: expected {expected}, got {type(value).__name__}")
+
+    def text(self, name: str) -> str:
+        """Return a string."""
+        value = self[name]
+        if not isinstance(value, str):
+            self._wrong(name, "a string", value)
+        return value
+
+    def optional_text(self, name: str) -> str | None:
+        """Return a string, or None where the field is missing or nil."""
+        return self.text(name) if name in self else None
+
+    def integer(self, name: str) -> int:
+        """Return an integer."""
+        value = self[name]
+        if not isinstance(value, int) or isinstance(value, bool):
+            self._wrong(name, "an integer", value)
+        return value
+
+    def optional_integer(self, name: str) -> int | None:
+        """Return an integer, or None where the field is missing or nil."""
+        return self.integer(name) if name in self else None
+
+    def number(self, name: str) -> float:
+        """Return a real number, given as integer or float."""
+        return _number(name, self[name])
+
+    def optional_number(self, name: str) -> float | None:
+        """Return a real number, or None where the field is missing or nil."""
+        return self.number(name) if name in self else None
+
+    def boolean(self, name: str) -> bool:
+        """Return a boolean; a missing field is False."""
+        value = self._values.get(name, False)
+        if not isinstance(value, bool):
+            self._wrong(name, "a boolean", value)
+        return value
+
+    def binary(self, name: str) -> bytes:
+        """Return bytes."""
+        value = self[name]
+        if not isinstance(value, bytes):
+            self._wrong(name, "bytes", value)
+        return value
+
+    def optional_binary(self, name: str) -> bytes | None:
+        """Return bytes, or None where the field is missing or nil."""
+        return self.binary(name) if name in self else None
+
+    def map(self, name: str) -> "Fields":
+        """Return the fields of a map."""
+        return Fields.of(self[name], name)
+
+    def optional_map(self, name: str) -> "Fields | None":
+        """Return the fields of a map, or None where it is missing or nil."""
+        return self.map(name) if name in self else None
+
+    def list(self, name: str) -> list[Any]:
+        """Return a list."""
+        value = self[name]
+        if not isinstance(value, list):
+            self._wrong(name, "a list", value)
+        return value
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """Return a list of strings."""
+        values = self.list(name)
+        for value in values:
+            if not isinstance(value, str):
+                self._wrong(name, "a list of strings", value)
+        return tuple(values)
+
+    def optional_numbers(self, name: str) -> tuple[float, ...] | None:
+        """Return a list of real numbers, or None where it is missing or nil."""
+        return tuple(_number(name, value) for value in self.list(name)) if name in self else None
+
+    def keys(self) -> tuple[str, ...]:
+        """Return the names of all fields."""
+        return tuple(self._values)
+
+
+def _number(name: str, value: object) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise malformed(f"{name}: expected a number, got {type(value).__name__}")
+    return float(value)
+
+
+def array_from(name: str, data: bytes, dtype: DTypeLike, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Return a read-only view of bytes as a little-endian C-order array, without a copy.
+
+    Raises
+    ------
+    ContractViolation
+        ``contract_violation`` if the number of bytes does not fit the shape.
+    """
+    kind = np.dtype(dtype).newbyteorder("<")
+    expected = math.prod(shape) * kind.itemsize
+    if len(data) != expected:
+        raise violation(
+            f"{name}: expected {expected} bytes for {kind} {list(shape)}, got {len(data)}"
+        )
+    return np.frombuffer(data, dtype=kind).reshape(shape)
+
+
+def bytes_of(array: NDArray[Any], dtype: DTypeLike) -> bytes:
+    """Return an array as little-endian C-order bytes."""
+    return np.ascontiguousarray(array, dtype=np.dtype(dtype).newbyteorder("<")).tobytes()
+
+
+def check_time(name: str, time_ns: int) -> int:
+    """Return an instant unchanged if it lies within ``[0, 2**63)`` ns.
+
+    Raises
+    ------
+    ContractViolation
+        ``contract_violation`` otherwise.
+    """
+    if not 0 <= time_ns <= INT64_MAX:
+        raise violation(f"{name}: expected a time within 0..2^63-1 ns, got {time_ns}")
+    return time_ns

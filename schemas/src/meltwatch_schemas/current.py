@@ -1,0 +1,110 @@
+"""``CurrentChunk``: three-phase electrode currents of one meter (``current/1.x``)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meltwatch_schemas.chunk import (
+    ChunkIdentity,
+    accept_any_envelope,
+    check_count,
+    check_not_future,
+    check_span,
+    identity_fields,
+    read_identity,
+)
+from meltwatch_schemas.codec import array_from, bytes_of, check_time, pack, unpack
+from meltwatch_schemas.errors import ContractViolation, Refusal, violation
+
+SCHEMA: Final = "current/1.0"
+PHASES: Final = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CurrentChunk:
+    """Equally spaced samples of one source.
+
+    Attributes
+    ----------
+    identity
+        Furnace, source and sequence.
+    event_time_ns
+        Event time of the first sample, ns UTC.
+    period_ns
+        Distance of two samples, ns, positive.
+    data
+        Shape ``(n, 3)``, float32, amperes, phases a, b, c; NaN marks a phase that could not
+        be read.
+    """
+
+    identity: ChunkIdentity
+    event_time_ns: int
+    period_ns: int
+    data: NDArray[np.float32]
+
+    @property
+    def last_event_ns(self) -> int:
+        """Event time of the last sample, ns."""
+        return self.event_time_ns + (len(self.data) - 1) * self.period_ns
+
+    @property
+    def event_times_ns(self) -> NDArray[np.int64]:
+        """Event times of all samples, shape ``(n,)``, int64, ns."""
+        return self.event_time_ns + np.arange(len(self.data), dtype=np.int64) * self.period_ns
+
+
+def encode_current(chunk: CurrentChunk) -> bytes:
+    """Return the record value of a chunk."""
+    return pack(
+        identity_fields(chunk.identity)
+        | {
+            "event_time_ns": chunk.event_time_ns,
+            "period_ns": chunk.period_ns,
+            "count": len(chunk.data),
+            "data": bytes_of(chunk.data, np.float32),
+        }
+    )
+
+
+def decode_current(
+    value: bytes, check_envelope: Callable[[str], None] = accept_any_envelope
+) -> CurrentChunk:
+    """Return the chunk of a record value; the array is a view of it, not a copy.
+
+    Parameters
+    ----------
+    value
+        msgpack bytes.
+    check_envelope
+        Called with the furnace id among the contract checks: key and headers must fit it.
+
+    Raises
+    ------
+    ContractViolation
+        ``malformed``, ``contract_violation``, ``non_finite`` or ``future_event_time``, the
+        first that applies in this order.
+    """
+    fields = unpack(value)
+    raw = read_identity(fields)
+    event_time_ns, period_ns, count = (
+        fields.integer(name) for name in ("event_time_ns", "period_ns", "count")
+    )
+    data = fields.binary("data")
+
+    identity = raw.checked()
+    check_envelope(identity.furnace_id)
+    check_count(count)
+    check_time("event_time_ns", event_time_ns)
+    if period_ns <= 0:
+        raise violation(f"period_ns: expected a positive number, got {period_ns}")
+    last_ns = event_time_ns + (count - 1) * period_ns
+    check_span(event_time_ns, last_ns)
+    check_time("event time of the last sample", last_ns)
+    samples = array_from("data", data, np.float32, (count, PHASES))
+    if np.isinf(samples).any():
+        raise ContractViolation(Refusal.NON_FINITE, "data: expected amperes or NaN, got infinity")
+    check_not_future(last_ns, identity.ingest_time_ns)
+    return CurrentChunk(identity, event_time_ns, period_ns, samples)

@@ -1,0 +1,128 @@
+"""``EmbeddingChunk``: embedded frames of one camera (``embedding/1.x``)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meltwatch_schemas.chunk import (
+    ChunkIdentity,
+    accept_any_envelope,
+    check_count,
+    check_not_future,
+    check_span,
+    identity_fields,
+    read_identity,
+)
+from meltwatch_schemas.codec import array_from, bytes_of, check_time, pack, unpack
+from meltwatch_schemas.encoder import PATCH_VALUES, PATCHES, dims_of
+from meltwatch_schemas.errors import ContractViolation, Refusal, violation
+from meltwatch_schemas.window import INT64_MAX
+
+SCHEMA: Final = "embedding/1.0"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EmbeddingChunk:
+    """One or more frames of one source.
+
+    Attributes
+    ----------
+    identity
+        Furnace, source and sequence.
+    event_times_ns
+        Shape ``(n,)``, int64, mid-exposure, ns UTC, strictly increasing, span ≤ 2 s.
+    encoder_id
+        The basis that made the embeddings.
+    data
+        Shape ``(n, 64, d)``, float16, finite.
+    """
+
+    identity: ChunkIdentity
+    event_times_ns: NDArray[np.int64]
+    encoder_id: str
+    data: NDArray[np.float16]
+
+    @property
+    def last_event_ns(self) -> int:
+        """Event time of the last frame, ns."""
+        return int(self.event_times_ns[-1])
+
+
+def encode_embedding(chunk: EmbeddingChunk) -> bytes:
+    """Return the record value of a chunk.
+
+    Raises
+    ------
+    ContractViolation
+        ``too_large`` if it exceeds 256 KiB.
+    """
+    count, patches, dims = chunk.data.shape
+    return pack(
+        identity_fields(chunk.identity)
+        | {
+            "count": count,
+            "event_times_ns": bytes_of(chunk.event_times_ns, np.int64),
+            "encoder_id": chunk.encoder_id,
+            "patches": patches,
+            "dims": dims,
+            "data": bytes_of(chunk.data, np.float16),
+        }
+    )
+
+
+def decode_embedding(
+    value: bytes, check_envelope: Callable[[str], None] = accept_any_envelope
+) -> EmbeddingChunk:
+    """Return the chunk of a record value; arrays are views of it, not copies.
+
+    Parameters
+    ----------
+    value
+        msgpack bytes.
+    check_envelope
+        Called with the furnace id among the contract checks: key and headers must fit it.
+
+    Raises
+    ------
+    ContractViolation
+        ``malformed``, ``contract_violation``, ``non_finite`` or ``future_event_time``, the
+        first that applies in this order.
+    """
+    fields = unpack(value)
+    raw = read_identity(fields)
+    count, patches, dims = (fields.integer(name) for name in ("count", "patches", "dims"))
+    encoder_id = fields.text("encoder_id")
+    times, data = fields.binary("event_times_ns"), fields.binary("data")
+
+    identity = raw.checked()
+    check_envelope(identity.furnace_id)
+    check_count(count)
+    _check_dims(patches, dims, encoder_id)
+    event_times_ns = array_from("event_times_ns", times, np.int64, (count,))
+    _check_times(event_times_ns)
+    embeddings = array_from("data", data, np.float16, (count, patches, dims))
+    if not np.isfinite(embeddings).all():
+        raise ContractViolation(Refusal.NON_FINITE, "data: expected finite embeddings")
+    check_not_future(int(event_times_ns[-1]), identity.ingest_time_ns)
+    return EmbeddingChunk(identity, event_times_ns, encoder_id, embeddings)
+
+
+def _check_dims(patches: int, dims: int, encoder_id: str) -> None:
+    if patches != PATCHES:
+        raise violation(f"patches: expected {PATCHES}, got {patches}")
+    if not 1 <= dims <= PATCH_VALUES:
+        raise violation(f"dims: expected 1..{PATCH_VALUES}, got {dims}")
+    if dims != dims_of(encoder_id):
+        raise violation(f"dims: expected those of the encoder {encoder_id[:80]!r}, got {dims}")
+
+
+def _check_times(event_times_ns: NDArray[np.int64]) -> None:
+    first, last = int(event_times_ns[0]), int(event_times_ns[-1])
+    check_time("event_times_ns", first)
+    # Compared, not subtracted: a difference of hostile int64 values may overflow.
+    if not (event_times_ns[1:] > event_times_ns[:-1]).all() or last > INT64_MAX:
+        raise violation("event_times_ns: expected strictly increasing times")
+    check_span(first, last)

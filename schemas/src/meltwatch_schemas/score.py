@@ -1,0 +1,317 @@
+"""``WindowScore``: the verdict on one window (``score/1.x``)."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meltwatch_schemas.chunk import accept_any_envelope
+from meltwatch_schemas.codec import Fields, array_from, bytes_of, check_time, pack, unpack
+from meltwatch_schemas.encoder import SIDE
+from meltwatch_schemas.errors import ContractViolation, Refusal, malformed, violation
+from meltwatch_schemas.identifiers import check_furnace_id
+
+SCHEMA: Final = "score/1.0"
+
+
+class ScoreStatus(StrEnum):
+    """How much a verdict rests on."""
+
+    SCORED = "scored"
+    DEGRADED = "degraded"
+    UNSCORED = "unscored"
+
+
+class Modality(StrEnum):
+    """A kind of input."""
+
+    VIDEO = "video"
+    CURRENT = "current"
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Plain numbers beside the verdict; None where their modality was unavailable.
+
+    Attributes
+    ----------
+    current_mean_a, current_std_a
+        Mean and standard deviation over the look-back, per phase, amperes.
+    imbalance
+        Largest deviation of a phase mean from the mean of the three, as a share of the latter.
+    video_mean
+        Mean grey of the newest frame, 0..255.
+    video_motion
+        Mean absolute difference of successive slots' patch means, greys.
+    """
+
+    current_mean_a: tuple[float, ...] | None = None
+    current_std_a: tuple[float, ...] | None = None
+    imbalance: float | None = None
+    video_mean: float | None = None
+    video_motion: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelIdentity:
+    """Which ensemble answered."""
+
+    name: str
+    version: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The source that a furnace has per modality, even while unavailable; None if none yet."""
+
+    video: str | None = None
+    current: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreTimes:
+    """When a window went through the house, ns UTC.
+
+    Attributes
+    ----------
+    last_event_ns
+        Newest event time of the furnace when the window closed.
+    last_ingest_ns
+        Newest ingest time among the records handed on for the furnace.
+    joined_ns, scored_ns, published_ns
+        Wall clock; ``scored_ns`` is None when unscored.
+    """
+
+    last_event_ns: int
+    last_ingest_ns: int
+    joined_ns: int
+    scored_ns: int | None
+    published_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What of one input topic a window rests on.
+
+    Attributes
+    ----------
+    partition
+        Partition of the input topic.
+    first_needed
+        First offset that the window still needed; last + 1 if nothing of it is needed any
+        more; None if nothing of the topic was handed on.
+    last_handed_on
+        Last offset handed on when the window closed, or None.
+    """
+
+    partition: int
+    first_needed: int | None
+    last_handed_on: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class WindowScore:
+    """The verdict on one window.
+
+    Attributes
+    ----------
+    furnace_id, window_end_ns, window_id, spec_id
+        Which window: see ``WindowSpec``.
+    status
+        ``scored`` both modalities, ``degraded`` one of them, ``unscored`` neither, or scoring
+        failed.
+    modalities
+        Those that were available.
+    video_coverage, current_coverage
+        Shares of slots and of grid values that were filled, 0..1.
+    logit, probability, member_logits, disagreement
+        Calibrated fused logit, its logistic, each member's logit and their standard deviation;
+        None when unscored.
+    anomaly_map
+        Shape ``(64, 64)``, uint8, or None below the probability ``map_from``.
+    inputs
+        Per input topic name, the cut.
+    reasons
+        Words that say why a verdict is less than whole.
+    """
+
+    furnace_id: str
+    window_end_ns: int
+    window_id: str
+    spec_id: str
+    status: ScoreStatus
+    modalities: tuple[Modality, ...]
+    video_coverage: float
+    current_coverage: float
+    logit: float | None
+    probability: float | None
+    member_logits: tuple[float, ...] | None
+    disagreement: float | None
+    anomaly_map: NDArray[np.uint8] | None
+    features: Features
+    model: ModelIdentity
+    encoder_id: str | None
+    sources: Sources
+    reasons: tuple[str, ...]
+    times: ScoreTimes
+    inputs: Mapping[str, Cut] = field(default_factory=dict)
+    unregistered: bool = False
+    run_id: str | None = None
+
+
+def encode_score(score: WindowScore) -> bytes:
+    """Return the record value of a score.
+
+    Raises
+    ------
+    ContractViolation
+        ``too_large`` if it exceeds 256 KiB.
+    """
+    message: dict[str, Any] = {
+        "furnace_id": score.furnace_id,
+        "window_end_ns": score.window_end_ns,
+        "window_id": score.window_id,
+        "spec_id": score.spec_id,
+        "status": score.status.value,
+        "modalities": [modality.value for modality in score.modalities],
+        "video_coverage": score.video_coverage,
+        "current_coverage": score.current_coverage,
+        "logit": score.logit,
+        "probability": score.probability,
+        "member_logits": score.member_logits,
+        "disagreement": score.disagreement,
+        "anomaly_map": None if score.anomaly_map is None else bytes_of(score.anomaly_map, np.uint8),
+        "features": _named(score.features),
+        "model": _named(score.model),
+        "encoder_id": score.encoder_id,
+        "sources": _named(score.sources),
+        "reasons": list(score.reasons),
+        "times": _named(score.times),
+        "inputs": {
+            topic: [cut.partition, cut.first_needed, cut.last_handed_on]
+            for topic, cut in score.inputs.items()
+        },
+    }
+    if score.unregistered:
+        message["unregistered"] = True
+    if score.run_id is not None:
+        message["run_id"] = score.run_id
+    return pack(message)
+
+
+def _named(value: Any) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in value.__slots__}
+
+
+def decode_score(
+    value: bytes, check_envelope: Callable[[str], None] = accept_any_envelope
+) -> WindowScore:
+    """Return the score of a record value.
+
+    Parameters
+    ----------
+    value
+        msgpack bytes.
+    check_envelope
+        Called with the furnace id among the contract checks: key and headers must fit it.
+
+    Raises
+    ------
+    ContractViolation
+        ``malformed``, ``contract_violation`` or ``non_finite``, the first that applies.
+    """
+    fields = unpack(value)
+    anomaly_map = fields.optional_binary("anomaly_map")
+    status, modalities = fields.text("status"), fields.texts("modalities")
+    known_status = ScoreStatus(status) if status in set(ScoreStatus) else None
+    score = WindowScore(
+        furnace_id=fields.text("furnace_id"),
+        window_end_ns=fields.integer("window_end_ns"),
+        window_id=fields.text("window_id"),
+        spec_id=fields.text("spec_id"),
+        status=known_status or ScoreStatus.UNSCORED,
+        modalities=tuple(Modality(word) for word in modalities if word in set(Modality)),
+        video_coverage=fields.number("video_coverage"),
+        current_coverage=fields.number("current_coverage"),
+        logit=fields.optional_number("logit"),
+        probability=fields.optional_number("probability"),
+        member_logits=fields.optional_numbers("member_logits"),
+        disagreement=fields.optional_number("disagreement"),
+        anomaly_map=None,
+        features=_read_features(fields.map("features")),
+        model=_read_model(fields.map("model")),
+        encoder_id=fields.optional_text("encoder_id"),
+        sources=_read_sources(fields.map("sources")),
+        reasons=fields.texts("reasons"),
+        times=_read_times(fields.map("times")),
+        inputs=_read_inputs(fields.map("inputs")),
+        unregistered=fields.boolean("unregistered"),
+        run_id=fields.optional_text("run_id"),
+    )
+    if known_status is None:
+        raise violation(f"status: expected scored, degraded or unscored, got {status[:80]!r}")
+    _check(score, check_envelope)
+    if anomaly_map is None:
+        return score
+    picture = array_from("anomaly_map", anomaly_map, np.uint8, (SIDE, SIDE))
+    return replace(score, anomaly_map=picture)
+
+
+def _check(score: WindowScore, check_envelope: Callable[[str], None]) -> None:
+    check_envelope(check_furnace_id(score.furnace_id))
+    check_time("window_end_ns", score.window_end_ns)
+    if (score.logit is None) != (score.status is ScoreStatus.UNSCORED):
+        raise violation(
+            f"logit: expected a number unless unscored, got {score.logit} when {score.status}"
+        )
+    if score.logit is not None and not np.isfinite(score.logit):
+        raise ContractViolation(
+            Refusal.NON_FINITE, f"logit: expected a finite number, got {score.logit}"
+        )
+
+
+def _read_features(fields: Fields) -> Features:
+    return Features(
+        current_mean_a=fields.optional_numbers("current_mean_a"),
+        current_std_a=fields.optional_numbers("current_std_a"),
+        imbalance=fields.optional_number("imbalance"),
+        video_mean=fields.optional_number("video_mean"),
+        video_motion=fields.optional_number("video_motion"),
+    )
+
+
+def _read_model(fields: Fields) -> ModelIdentity:
+    return ModelIdentity(fields.text("name"), fields.text("version"), fields.text("digest"))
+
+
+def _read_sources(fields: Fields) -> Sources:
+    return Sources(fields.optional_text("video"), fields.optional_text("current"))
+
+
+def _read_times(fields: Fields) -> ScoreTimes:
+    return ScoreTimes(
+        last_event_ns=fields.integer("last_event_ns"),
+        last_ingest_ns=fields.integer("last_ingest_ns"),
+        joined_ns=fields.integer("joined_ns"),
+        scored_ns=fields.optional_integer("scored_ns"),
+        published_ns=fields.integer("published_ns"),
+    )
+
+
+def _read_inputs(fields: Fields) -> dict[str, Cut]:
+    return {topic: _read_cut(fields, topic) for topic in fields.keys()}  # noqa: SIM118 - no mapping
+
+
+def _read_cut(fields: Fields, topic: str) -> Cut:
+    values = fields.list(topic)
+    whole = [isinstance(value, int) and not isinstance(value, bool) for value in values]
+    nil = [value is None for value in values]
+    if len(values) != len(("partition", "first", "last")) or not whole[0]:
+        raise malformed(f"inputs.{topic}: expected [partition, first, last], got {values!r}"[:200])
+    if not (whole[1] or nil[1]) or not (whole[2] or nil[2]):
+        raise malformed(f"inputs.{topic}: expected offsets or nil, got {values!r}"[:200])
+    return Cut(*values)

@@ -1,0 +1,1 @@
+"""How our processes run: settings, logging, lifecycle, health, metrics, Kafka, test doubles."""

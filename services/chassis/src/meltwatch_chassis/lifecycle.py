@@ -1,0 +1,86 @@
+"""From process start to exit code: settings, logging, signals, one line per failure."""
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import structlog
+
+from meltwatch_chassis import logging
+from meltwatch_chassis.errors import FatalError
+from meltwatch_chassis.settings import ServiceSettings, describe, load
+
+AnySettings = TypeVar("AnySettings", bound=ServiceSettings)
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+def run_async(
+    service: str,
+    settings_class: type[AnySettings],
+    main: Callable[[AnySettings, asyncio.Event], Awaitable[None]],
+) -> int:
+    """Run an asyncio service until it ends or a signal sets its stop event.
+
+    Parameters
+    ----------
+    service
+        Name in logs and errors.
+    settings_class
+        What it can be told by environment.
+    main
+        The service; it returns after a clean stop.
+
+    Returns
+    -------
+    The exit code: 0 done, 2 configuration, 3 dependency unreachable, 1 any other fatal error.
+    """
+
+    async def until_stopped(settings: AnySettings) -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in _STOP_SIGNALS:
+            loop.add_signal_handler(number, stop.set)
+        await main(settings, stop)
+
+    return _run(service, settings_class, lambda settings: asyncio.run(until_stopped(settings)))
+
+
+def run_sync(
+    service: str,
+    settings_class: type[AnySettings],
+    main: Callable[[AnySettings, threading.Event], None],
+) -> int:
+    """Run a threaded service until it ends or a signal sets its stop event.
+
+    Parameters and return value are those of ``run_async``.
+    """
+
+    def until_stopped(settings: AnySettings) -> None:
+        stop = threading.Event()
+        for number in _STOP_SIGNALS:
+            signal.signal(number, lambda *_: stop.set())
+        main(settings, stop)
+
+    return _run(service, settings_class, until_stopped)
+
+
+def _run(
+    service: str, settings_class: type[AnySettings], main: Callable[[AnySettings], None]
+) -> int:
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        sys.stdout.write(f"{service}: settings by environment\n{describe(settings_class)}\n")
+        return 0
+    try:
+        settings = load(settings_class, os.environ)
+        logging.configure(service, settings.log_level, settings.log_format)
+        structlog.get_logger().info("service_started", pid=os.getpid())
+        main(settings)
+    except FatalError as error:
+        sys.stderr.write(f"{service}: {' '.join(str(error).split())}\n")
+        return error.exit_code
+    structlog.get_logger().info("service_stopped")
+    return 0

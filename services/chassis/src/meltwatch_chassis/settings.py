@@ -1,0 +1,121 @@
+"""Settings from ``MELTWATCH_*`` variables: read once, frozen, passed down as values."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from meltwatch_schemas.topics import DEFAULT_PREFIX, check_prefix
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from meltwatch_chassis.errors import ConfigurationError
+from meltwatch_chassis.known_variables import KNOWN_VARIABLES
+
+PREFIX = "MELTWATCH_"
+
+
+class ServiceSettings(BaseModel):
+    """What every service can be told."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    topic_prefix: str = Field(
+        default=DEFAULT_PREFIX, description="First part of every topic and Redis key."
+    )
+    health_address: str = Field(
+        default="127.0.0.1:0",
+        description="host:port for /healthz, /readyz and /metrics; port 0 takes a free one.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severe log lines to write."
+    )
+    log_format: Literal["json", "console"] = Field(
+        default="json", description="One JSON object a line, or text for people."
+    )
+
+    _prefix = field_validator("topic_prefix")(check_prefix)
+
+
+class KafkaSettings(ServiceSettings):
+    """Where the broker is and how to log in."""
+
+    kafka: str = Field(default="127.0.0.1:9092", description="Bootstrap servers, host:port,…")
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        default="PLAINTEXT", description="As the broker's listener demands."
+    )
+    kafka_ca_file: Path | None = Field(default=None, description="CA certificates, PEM.")
+    kafka_certificate_file: Path | None = Field(default=None, description="Client certificate.")
+    kafka_private_key_file: Path | None = Field(default=None, description="Its private key.")
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
+        default=None, description="SASL mechanism."
+    )
+    kafka_username: str | None = Field(default=None, description="SASL user.")
+    kafka_password: SecretStr | None = Field(default=None, description="SASL password.")
+
+
+class RedisSettings(ServiceSettings):
+    """Where Redis is: one primary, no Redis Cluster."""
+
+    redis: str = Field(
+        default="redis://127.0.0.1:6379/0", description="redis:// or rediss:// (TLS) address."
+    )
+    redis_username: str | None = Field(default=None, description="ACL user.")
+    redis_password: SecretStr | None = Field(default=None, description="Its password.")
+    redis_ca_file: Path | None = Field(default=None, description="CA certificates, PEM.")
+
+
+class TritonSettings(ServiceSettings):
+    """Where Triton's gRPC endpoint is."""
+
+    triton: str = Field(default="127.0.0.1:8001", description="gRPC host:port.")
+    triton_tls: bool = Field(default=False, description="Speak TLS.")
+    triton_ca_file: Path | None = Field(default=None, description="CA certificates, PEM.")
+
+
+class PlantSettings(ServiceSettings):
+    """Which plant file describes the furnaces."""
+
+    plant_file: Path | None = Field(
+        default=None, description="plant.yaml; furnaces outside it work with the defaults."
+    )
+
+
+AnySettings = TypeVar("AnySettings", bound=ServiceSettings)
+
+
+def load(settings_class: type[AnySettings], environ: Mapping[str, str]) -> AnySettings:
+    """Return a service's settings from an environment.
+
+    Raises
+    ------
+    ConfigurationError
+        If a value is wrong or a ``MELTWATCH_*`` variable is unknown to the whole product;
+        another service's variable is ignored.
+    """
+    given = {name: value for name, value in environ.items() if name.startswith(PREFIX)}
+    unknown = sorted(given.keys() - KNOWN_VARIABLES)
+    if unknown:
+        raise ConfigurationError(
+            f"environment: expected variables that Meltwatch knows, got {', '.join(unknown)}; "
+            "see docs/operations.md for the list"
+        )
+    own = {
+        name: given[variable]
+        for name in settings_class.model_fields
+        if (variable := PREFIX + name.upper()) in given
+    }
+    try:
+        return settings_class.model_validate(own)
+    except ValidationError as error:
+        first = error.errors()[0]
+        variable = PREFIX + ".".join(str(part) for part in first["loc"]).upper()
+        shown = "a hidden value" if "PASSWORD" in variable else repr(first["input"])
+        raise ConfigurationError(f"{variable}: {first['msg']}, got {shown}") from None
+
+
+def describe(settings_class: type[ServiceSettings]) -> str:
+    """Return one line per variable of a service: name, default, meaning."""
+    lines = [
+        f"  {PREFIX}{name.upper()}={field.get_default()!s:<24} {field.description}"
+        for name, field in settings_class.model_fields.items()
+    ]
+    return "\n".join(lines)
