@@ -14,13 +14,13 @@ export PATH := $(TOOLS)/bin:$(PATH)
 .DEFAULT_GOAL := help
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(UV):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "make: expected Python 3.11 or newer, got $$($(PYTHON) --version 2>&1); set PYTHON=…" >&2; exit 2; }
 	@echo "setup: installing uv $(UV_VERSION) into .tools"
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --target $(TOOLS) --upgrade uv==$(UV_VERSION)
+	@PIP_ROOT_USER_ACTION=ignore $(PYTHON) -m pip install --quiet --disable-pip-version-check --target $(TOOLS) --upgrade uv==$(UV_VERSION)
 
 .PHONY: runtime
 runtime: $(UV)
