@@ -2,11 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, PlainSerializer, model_validator
 
-from meltwatch_schemas.identifiers import is_path
+from meltwatch_schemas.json_message import AlarmId, FurnaceId, KeyedMessage, Message
 
 ALARM_SCHEMA: Final = "alarm/1.0"
 POINT_SCHEMA: Final = "alarm-point/1.0"
@@ -40,23 +40,9 @@ def _aware(instant: datetime) -> datetime:
     return instant.astimezone(UTC)
 
 
-def _alarm_id(text: str) -> str:
-    if "/" not in text or not is_path(text):
-        raise ValueError(f"expected '<furnace id>/<CONDITION>', got {text[:80]!r}")
-    return text
-
-
-def _furnace_id(text: str) -> str:
-    if not is_path(text):
-        raise ValueError(f"expected levels of [A-Za-z0-9._-] joined by '/', got {text[:80]!r}")
-    return text
-
-
 UtcTime = Annotated[
     datetime, AfterValidator(_aware), PlainSerializer(rfc3339, return_type=str, when_used="json")
 ]
-AlarmId = Annotated[str, AfterValidator(_alarm_id)]
-FurnaceId = Annotated[str, AfterValidator(_furnace_id)]
 
 
 class AlarmState(StrEnum):
@@ -107,27 +93,6 @@ class Mode(StrEnum):
     SHADOW = "shadow"
     ADVISORY = "advisory"
     ALARM = "alarm"
-
-
-class Message(BaseModel):
-    """A JSON message: readers ignore fields that they do not know."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
-
-    def to_json(self) -> bytes:
-        """Return UTF-8 JSON; times are RFC 3339 UTC with microseconds."""
-        return self.model_dump_json(by_alias=True).encode()
-
-    @classmethod
-    def from_json(cls, value: bytes) -> Self:
-        """Return the message of UTF-8 JSON bytes.
-
-        Raises
-        ------
-        pydantic.ValidationError
-            If a field is missing or wrong.
-        """
-        return cls.model_validate_json(value)
 
 
 class Transition(Message):
@@ -192,11 +157,13 @@ class AlarmTimes(Message):
     published: UtcTime = Field(description="Wall clock of this record.")
 
 
-class AlarmRecord(Message):
+class AlarmRecord(KeyedMessage):
     """Full snapshot of an alarm and the transition that caused it: what SCADA reads.
 
     ``(epoch, seq)`` strictly increases per alarm id; drop anything not greater.
     """
+
+    schema_id: ClassVar[str] = ALARM_SCHEMA
 
     spec: Literal["alarm/1.0"] = Field(default="alarm/1.0", description="Schema and version.")
     alarm_id: AlarmId = Field(description="Furnace id, slash, condition; also the record's key.")
@@ -262,8 +229,10 @@ class Setpoint(Message):
         return self
 
 
-class AlarmPoint(Message):
+class AlarmPoint(KeyedMessage):
     """One line of the master alarm list."""
+
+    schema_id: ClassVar[str] = POINT_SCHEMA
 
     alarm_id: AlarmId = Field(description="Furnace id, slash, condition; also the record's key.")
     equipment_path: FurnaceId = Field(description="Furnace id.")
@@ -322,8 +291,10 @@ class Role(StrEnum):
     ENGINEER = "engineer"
 
 
-class AlarmCommand(Message):
+class AlarmCommand(KeyedMessage):
     """What an operator asks for; every one is answered by a ``CommandResult``."""
+
+    schema_id: ClassVar[str] = COMMAND_SCHEMA
 
     command_id: str = Field(description="UUID; a repeated one is refused as duplicate.")
     alarm_id: str = Field(description="Which alarm; also the record's key.")
@@ -350,8 +321,10 @@ class ResultCode(StrEnum):
     WRONG_STATE = "wrong_state"
 
 
-class CommandResult(Message):
+class CommandResult(KeyedMessage):
     """The answer to a command."""
+
+    schema_id: ClassVar[str] = RESULT_SCHEMA
 
     command_id: str | None = Field(description="Of the command, where it could be read.")
     alarm_id: AlarmId = Field(description="Of the command's key; also this record's key.")
@@ -362,8 +335,10 @@ class CommandResult(Message):
     at: UtcTime = Field(description="Wall clock.")
 
 
-class AlarmReceipt(Message):
+class AlarmReceipt(KeyedMessage):
     """An adapter says whether it could deliver a record."""
+
+    schema_id: ClassVar[str] = RECEIPT_SCHEMA
 
     alarm_id: AlarmId = Field(description="Which alarm; also the record's key.")
     event_id: str = Field(description="Of the record.")
@@ -373,8 +348,11 @@ class AlarmReceipt(Message):
     detail: str = Field(default="", description="One line.")
 
 
-class Heartbeat(Message):
+class Heartbeat(KeyedMessage):
     """Sign of life, every 5 s; three misses mean stale."""
+
+    schema_id: ClassVar[str] = HEARTBEAT_SCHEMA
+    key_field: ClassVar[str | None] = "service"
 
     service: str = Field(description="Who lives; also the record's key.")
     epoch: int = Field(ge=0, description="Generation.")
@@ -394,8 +372,11 @@ class FurnaceStateWord(StrEnum):
     MAINTENANCE = "maintenance"
 
 
-class FurnaceState(Message):
+class FurnaceState(KeyedMessage):
     """What a furnace is doing, as the plant says."""
+
+    schema_id: ClassVar[str] = FURNACE_STATE_SCHEMA
+    key_field: ClassVar[str | None] = None
 
     state: FurnaceStateWord = Field(description="One of the words.")
     since: UtcTime = Field(description="From when on.")

@@ -24,9 +24,17 @@ class SyncSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sync:
-    """Clock quality of a source; ``max_error_ns`` bounds its offset from UTC."""
+    """Clock quality of a source.
 
-    source: SyncSource
+    Attributes
+    ----------
+    source
+        A value of ``SyncSource``.
+    max_error_ns
+        Bound of the clock's offset from UTC, ns.
+    """
+
+    source: str
     max_error_ns: int
 
 
@@ -61,45 +69,29 @@ class ChunkIdentity:
     run_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RawIdentity:
-    """Identity fields whose types are known to be right but whose values are not yet checked."""
-
-    identity: ChunkIdentity
-    sync_source: str | None
-    sync_error_ns: int | None
-
-    def checked(self) -> ChunkIdentity:
-        """Return the identity after checking every value against the contract."""
-        identity = self.identity
-        check_furnace_id(identity.furnace_id)
-        check_boot_id(identity.boot_id)
-        check_time("ingest_time_ns", identity.ingest_time_ns)
-        if self.sync_source is not None and self.sync_source not in set(SyncSource):
-            raise violation(
-                f"sync.source: expected ptp, ntp or free, got {self.sync_source[:80]!r}"
-            )
-        return identity
-
-
-def read_identity(fields: Fields) -> RawIdentity:
-    """Read the identity fields, judging types only (``malformed`` precedes every other rule)."""
-    sync_fields = fields.optional_map("sync")
-    source = sync_fields.text("source") if sync_fields else None
-    error_ns = sync_fields.integer("max_error_ns") if sync_fields else None
-    known = source in set(SyncSource) and error_ns is not None
-    identity = ChunkIdentity(
+def read_identity(fields: Fields) -> ChunkIdentity:
+    """Read the identity fields, judging types alone: ``malformed`` precedes every other refusal."""
+    sync = fields.optional_map("sync")
+    return ChunkIdentity(
         furnace_id=fields.text("furnace_id"),
         source_id=fields.text("source_id"),
         boot_id=fields.text("boot_id"),
         seq=fields.integer("seq"),
         ingest_time_ns=fields.integer("ingest_time_ns"),
-        sync=Sync(SyncSource(source), error_ns)
-        if known and source and error_ns is not None
-        else None,
+        sync=Sync(sync.text("source"), sync.integer("max_error_ns")) if sync is not None else None,
         run_id=fields.optional_text("run_id"),
     )
-    return RawIdentity(identity, source, error_ns)
+
+
+def check_identity(identity: ChunkIdentity) -> None:
+    """Refuse an identity with a value against the contract (``contract_violation``)."""
+    check_furnace_id(identity.furnace_id)
+    check_boot_id(identity.boot_id)
+    check_time("ingest_time_ns", identity.ingest_time_ns)
+    if identity.sync is not None and identity.sync.source not in set(SyncSource):
+        raise violation(
+            f"sync.source: expected ptp, ntp or free, got {identity.sync.source[:80]!r}"
+        )
 
 
 def identity_fields(identity: ChunkIdentity) -> dict[str, object]:
@@ -113,7 +105,7 @@ def identity_fields(identity: ChunkIdentity) -> dict[str, object]:
     }
     if identity.sync is not None:
         fields["sync"] = {
-            "source": identity.sync.source.value,
+            "source": str(identity.sync.source),
             "max_error_ns": identity.sync.max_error_ns,
         }
     if identity.run_id is not None:

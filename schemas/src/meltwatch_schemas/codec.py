@@ -131,8 +131,10 @@ class Fields:
         return self.number(name) if name in self else None
 
     def boolean(self, name: str) -> bool:
-        """Return a boolean; a missing field is False."""
-        value = self._values.get(name, False)
+        """Return a boolean; False where the field is missing or nil."""
+        if name not in self:
+            return False
+        value = self[name]
         if not isinstance(value, bool):
             self._wrong(name, "a boolean", value)
         return value

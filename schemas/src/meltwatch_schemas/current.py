@@ -11,6 +11,7 @@ from meltwatch_schemas.chunk import (
     ChunkIdentity,
     accept_any_envelope,
     check_count,
+    check_identity,
     check_not_future,
     check_span,
     identity_fields,
@@ -53,7 +54,12 @@ class CurrentChunk:
     @property
     def event_times_ns(self) -> NDArray[np.int64]:
         """Event times of all samples, shape ``(n,)``, int64, ns."""
-        return self.event_time_ns + np.arange(len(self.data), dtype=np.int64) * self.period_ns
+        # By whole numbers of any size: one sample alone may state a period beyond int64.
+        count = len(self.data)
+        times = range(
+            self.event_time_ns, self.event_time_ns + count * self.period_ns, self.period_ns
+        )
+        return np.fromiter(times, dtype=np.int64, count=count)
 
 
 def encode_current(chunk: CurrentChunk) -> bytes:
@@ -88,13 +94,13 @@ def decode_current(
         first that applies in this order.
     """
     fields = unpack(value)
-    raw = read_identity(fields)
+    identity = read_identity(fields)
     event_time_ns, period_ns, count = (
         fields.integer(name) for name in ("event_time_ns", "period_ns", "count")
     )
     data = fields.binary("data")
 
-    identity = raw.checked()
+    check_identity(identity)
     check_envelope(identity.furnace_id)
     check_count(count)
     check_time("event_time_ns", event_time_ns)

@@ -15,7 +15,7 @@ SIDE: Final = 64
 PATCH: Final = 8
 PATCHES: Final = (SIDE // PATCH) ** 2
 PATCH_VALUES: Final = PATCH * PATCH * 3
-_ENCODER_ID: Final = re.compile(r"(?P<name>.+)-(?P<dims>\d{1,3})-[0-9a-f]{12}")
+_ENCODER_ID: Final = re.compile(r"(?P<name>.+)-(?P<dims>[0-9]{1,3})-[0-9a-f]{12}")
 _OPPONENT: Final = np.array(
     [
         np.array([1, 1, 1]) / np.sqrt(3),

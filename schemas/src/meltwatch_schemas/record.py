@@ -5,17 +5,19 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from pydantic import ValidationError
+
 from meltwatch_schemas import current, embedding, score
 from meltwatch_schemas.codec import check_size
 from meltwatch_schemas.current import CurrentChunk, decode_current
 from meltwatch_schemas.embedding import EmbeddingChunk, decode_embedding
 from meltwatch_schemas.errors import ContractViolation, Refusal, violation
+from meltwatch_schemas.json_message import KeyedMessage
+from meltwatch_schemas.json_object import parse_object
 from meltwatch_schemas.score import WindowScore, decode_score
 
 MSGPACK: Final = "application/msgpack"
 JSON: Final = "application/json"
-
-_SCHEMA: Final = re.compile(r"(?P<name>[a-z-]+)/(?P<major>\d{1,4})\.\d{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +62,52 @@ def header(headers: Iterable[tuple[str, bytes | None]], name: str) -> str | None
         return None
 
 
-def check_schema(record: RawRecord, name: str, major: int = 1) -> None:
-    """Refuse a record whose ``schema`` header is missing or of another kind; any minor is accepted.
+def check_schema(record: RawRecord, schema: str) -> None:
+    """Refuse a record whose ``schema`` header is missing or of another kind or major.
+
+    Parameters
+    ----------
+    record
+        The record.
+    schema
+        What is expected, e.g. ``embedding/1.0``; any minor is accepted.
 
     Raises
     ------
     ContractViolation
         ``unknown_schema``.
     """
+    kind, _, _ = schema.partition(".")
     text = header(record.headers, "schema")
-    match = _SCHEMA.fullmatch(text or "")
-    if match is None or (match["name"], int(match["major"])) != (name, major):
+    if re.fullmatch(rf"{re.escape(kind)}\.[0-9]{{1,9}}", text or "") is None:
         raise ContractViolation(
-            Refusal.UNKNOWN_SCHEMA,
-            f"expected the header schema={name}/{major}.x, got {text!r}"[:200],
+            Refusal.UNKNOWN_SCHEMA, f"expected the header schema={kind}.x, got {text!r}"[:200]
         )
+
+
+def check_content_type(record: RawRecord, content_type: str) -> None:
+    """Refuse a record whose ``content-type`` header is missing or other.
+
+    Raises
+    ------
+    ContractViolation
+        ``contract_violation``.
+    """
+    text = header(record.headers, "content-type")
+    if text != content_type:
+        raise violation(f"expected the header content-type={content_type}, got {text!r}"[:200])
+
+
+def check_key(record: RawRecord, name: str, value: str) -> None:
+    """Refuse a record whose key differs from the field that repeats it.
+
+    Raises
+    ------
+    ContractViolation
+        ``contract_violation``.
+    """
+    if record.key != value.encode():
+        raise violation(f"key: expected the {name} {value!r}, got {record.key!r}"[:300])
 
 
 def read_embedding(record: RawRecord) -> EmbeddingChunk:
@@ -110,25 +143,66 @@ def read_score(record: RawRecord) -> WindowScore:
     return _read(record, score.SCHEMA, decode_score)
 
 
-_Message = TypeVar("_Message")
+_Chunk = TypeVar("_Chunk")
+_Keyed = TypeVar("_Keyed", bound=KeyedMessage)
 
 
 def _read(
-    record: RawRecord, schema: str, decode: Callable[[bytes, Callable[[str], None]], _Message]
-) -> _Message:
+    record: RawRecord, schema: str, decode: Callable[[bytes, Callable[[str], None]], _Chunk]
+) -> _Chunk:
     value = record.value or b""
     check_size(value)
-    check_schema(record, schema.partition("/")[0])
+    check_schema(record, schema)
 
     def check_envelope(furnace_id: str) -> None:
-        content_type = header(record.headers, "content-type")
-        if content_type != MSGPACK:
-            raise violation(
-                f"expected the header content-type={MSGPACK}, got {content_type!r}"[:200]
-            )
-        if record.key != furnace_id.encode():
-            raise violation(
-                f"key: expected the furnace_id {furnace_id!r}, got {record.key!r}"[:300]
-            )
+        check_content_type(record, MSGPACK)
+        check_key(record, "furnace_id", furnace_id)
 
     return decode(value, check_envelope)
+
+
+def read_json(record: RawRecord, model: type[_Keyed]) -> _Keyed:
+    """Return the JSON message of a record.
+
+    Parameters
+    ----------
+    record
+        The record.
+    model
+        Which message is expected.
+
+    Raises
+    ------
+    ContractViolation
+        With the first reason that applies, in the order of ``Refusal``.
+    """
+    value = record.value or b""
+    check_size(value)
+    check_schema(record, model.schema_id)
+    parse_object(value)
+    try:
+        message = model.from_json(value)
+    except ValidationError as error:
+        refusal = _refusal_of(error)
+        if refusal.reason is not Refusal.MALFORMED:
+            check_content_type(record, JSON)
+        raise refusal from error
+    check_content_type(record, JSON)
+    if model.key_field is not None:
+        check_key(record, model.key_field, getattr(message, model.key_field))
+    return message
+
+
+def _refusal_of(error: ValidationError) -> ContractViolation:
+    """Return what is wrong with a message, the first reason in the order of ``Refusal``."""
+    problems = [(_reason_of(problem["type"]), problem) for problem in error.errors()]
+    order = list(Refusal)
+    reason, first = min(problems, key=lambda item: order.index(item[0]))
+    where = ".".join(str(part) for part in first["loc"])
+    return ContractViolation(reason, f"{where}: {first['msg']}, got {first['input']!r}"[:300])
+
+
+def _reason_of(problem: str) -> Refusal:
+    if problem == "missing" or problem.endswith("_type"):
+        return Refusal.MALFORMED
+    return Refusal.NON_FINITE if problem == "finite_number" else Refusal.CONTRACT_VIOLATION

@@ -1,9 +1,10 @@
 """``WindowScore``: the verdict on one window (``score/1.x``)."""
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -227,21 +228,17 @@ def decode_score(
     fields = unpack(value)
     anomaly_map = fields.optional_binary("anomaly_map")
     status, modalities = fields.text("status"), fields.texts("modalities")
-    known_status = ScoreStatus(status) if status in set(ScoreStatus) else None
     score = WindowScore(
         furnace_id=fields.text("furnace_id"),
         window_end_ns=fields.integer("window_end_ns"),
         window_id=fields.text("window_id"),
         spec_id=fields.text("spec_id"),
-        status=known_status or ScoreStatus.UNSCORED,
-        modalities=tuple(Modality(word) for word in modalities if word in set(Modality)),
         video_coverage=fields.number("video_coverage"),
         current_coverage=fields.number("current_coverage"),
         logit=fields.optional_number("logit"),
         probability=fields.optional_number("probability"),
         member_logits=fields.optional_numbers("member_logits"),
         disagreement=fields.optional_number("disagreement"),
-        anomaly_map=None,
         features=_read_features(fields.map("features")),
         model=_read_model(fields.map("model")),
         encoder_id=fields.optional_text("encoder_id"),
@@ -251,26 +248,41 @@ def decode_score(
         inputs=_read_inputs(fields.map("inputs")),
         unregistered=fields.boolean("unregistered"),
         run_id=fields.optional_text("run_id"),
+        # Values are judged last: a wrong type anywhere precedes a wrong value.
+        status=_word(ScoreStatus, "status", status),
+        modalities=tuple(_word(Modality, "modalities", word) for word in modalities),
+        anomaly_map=_picture(anomaly_map),
     )
-    if known_status is None:
-        raise violation(f"status: expected scored, degraded or unscored, got {status[:80]!r}")
-    _check(score, check_envelope)
-    if anomaly_map is None:
-        return score
-    picture = array_from("anomaly_map", anomaly_map, np.uint8, (SIDE, SIDE))
-    return replace(score, anomaly_map=picture)
-
-
-def _check(score: WindowScore, check_envelope: Callable[[str], None]) -> None:
     check_envelope(check_furnace_id(score.furnace_id))
+    _check_values(score)
+    return score
+
+
+_Word = TypeVar("_Word", bound=StrEnum)
+
+
+def _word(words: type[_Word], name: str, text: str) -> _Word:
+    if text not in set(words):
+        raise violation(f"{name}: expected one of {', '.join(words)}, got {text[:80]!r}")
+    return words(text)
+
+
+def _picture(data: bytes | None) -> NDArray[np.uint8] | None:
+    return None if data is None else array_from("anomaly_map", data, np.uint8, (SIDE, SIDE))
+
+
+def _check_values(score: WindowScore) -> None:
     check_time("window_end_ns", score.window_end_ns)
-    if (score.logit is None) != (score.status is ScoreStatus.UNSCORED):
+    verdict = (score.logit, score.probability, score.member_logits, score.disagreement)
+    unscored = score.status is ScoreStatus.UNSCORED
+    if any((part is None) != unscored for part in verdict):
         raise violation(
-            f"logit: expected a number unless unscored, got {score.logit} when {score.status}"
+            f"verdict: expected all of it unless unscored, got {verdict} {score.status}"
         )
-    if score.logit is not None and not np.isfinite(score.logit):
+    numbers = [score.logit, score.probability, score.disagreement, *(score.member_logits or ())]
+    if not all(number is None or math.isfinite(number) for number in numbers):
         raise ContractViolation(
-            Refusal.NON_FINITE, f"logit: expected a finite number, got {score.logit}"
+            Refusal.NON_FINITE, f"verdict: expected finite numbers, got {numbers}"[:300]
         )
 
 
@@ -310,7 +322,7 @@ def _read_cut(fields: Fields, topic: str) -> Cut:
     values = fields.list(topic)
     whole = [isinstance(value, int) and not isinstance(value, bool) for value in values]
     nil = [value is None for value in values]
-    if len(values) != len(("partition", "first", "last")) or not whole[0]:
+    if len(values) != 3 or not whole[0]:
         raise malformed(f"inputs.{topic}: expected [partition, first, last], got {values!r}"[:200])
     if not (whole[1] or nil[1]) or not (whole[2] or nil[2]):
         raise malformed(f"inputs.{topic}: expected offsets or nil, got {values!r}"[:200])

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from meltwatch_schemas.window import NS_PER_MS
+
 DEFAULT_PREFIX: Final = "meltwatch"
 DEFAULT_PARTITIONS: Final = 12
 _PREFIX: Final = re.compile(r"[A-Za-z0-9._-]{1,120}")
@@ -121,4 +123,4 @@ def catalogue(
 
 def timestamp_ms(time_ns: int) -> int:
     """Return a record timestamp for an instant: ms, rounded down."""
-    return time_ns // 1_000_000
+    return time_ns // NS_PER_MS

@@ -11,6 +11,22 @@ NS_PER_S: Final = 1_000_000_000
 INT64_MAX: Final = 2**63 - 1
 
 
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The instants ``phase + m · step`` (m whole), ns since the Unix epoch."""
+
+    phase_ns: int
+    step_ns: int
+
+    def first_after(self, time_ns: int) -> int:
+        """Return the first instant strictly later than a time."""
+        return time_ns + self.step_ns - (time_ns - self.phase_ns) % self.step_ns
+
+    def between(self, after_ns: int, until_ns: int) -> range:
+        """Return the instants within ``(after, until]``, ascending."""
+        return range(self.first_after(after_ns), until_ns + 1, self.step_ns)
+
+
 @dataclass(frozen=True)
 class WindowSpec:
     """A clip of frames and a look-back of current samples, scored every hop.
@@ -72,8 +88,14 @@ class WindowSpec:
 
     def first_end_after(self, furnace_id: str, event_time_ns: int) -> int:
         """Return the first window end strictly later than an instant."""
-        phase = self.phase_ns(furnace_id)
-        return phase + ((event_time_ns - phase) // self.hop_ns + 1) * self.hop_ns
+        return Grid(self.phase_ns(furnace_id), self.hop_ns).first_after(event_time_ns)
+
+    def frame_instants(self, furnace_id: str) -> Grid:
+        """Return the instants at which a clip ever looks: every stride, window ends among them.
+
+        A producer that sends the last frame before each of them has sent all that is ever used.
+        """
+        return Grid(self.phase_ns(furnace_id) % self.frame_stride_ns, self.frame_stride_ns)
 
     def window_id(self, furnace_id: str, window_end_ns: int) -> str:
         """Return the window's id: 32 hex digits that depend on nothing but its coordinates."""

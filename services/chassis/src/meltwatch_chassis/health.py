@@ -35,6 +35,8 @@ class Health:
 
 
 class _SilentHandler(WSGIRequestHandler):
+    timeout = 5.0  # seconds: a client that connects and says nothing must not hold up the probes
+
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - inherited name
         """Log nothing: probes come every few seconds."""
 

@@ -6,7 +6,14 @@ from typing import Any, Literal
 
 import structlog
 
-_NOISY = ("aiokafka", "kafka", "faust", "mode", "asyncio")
+_LIBRARY_LEVELS = {
+    "aiokafka": stdlib.WARNING,
+    "asyncio": stdlib.WARNING,
+    "faust": stdlib.WARNING,
+    "mode": stdlib.WARNING,
+    # Says each attempt of an outage as an error, ten a second; our adapters say it once.
+    "kafka": stdlib.CRITICAL,
+}
 
 
 def configure(service: str, level: str = "info", form: Literal["json", "console"] = "json") -> None:
@@ -17,7 +24,7 @@ def configure(service: str, level: str = "info", form: Literal["json", "console"
     service
         Added to each line.
     level
-        Least severe level to write; libraries are held at warning.
+        Least severe level to write; libraries are held at warning or above.
     form
         ``json`` for machines, ``console`` for people.
     """
@@ -48,6 +55,6 @@ def configure(service: str, level: str = "info", form: Literal["json", "console"
     root = stdlib.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for name in _NOISY:
-        stdlib.getLogger(name).setLevel(stdlib.WARNING)
+    for name, library_level in _LIBRARY_LEVELS.items():
+        stdlib.getLogger(name).setLevel(library_level)
     structlog.contextvars.bind_contextvars(service=service)

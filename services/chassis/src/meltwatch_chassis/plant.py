@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Self
 
 import yaml
-from meltwatch_schemas.alarm import AlarmPoint, FurnaceId
+from meltwatch_schemas.alarm import AlarmPoint
+from meltwatch_schemas.json_message import FurnaceId
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from meltwatch_chassis.errors import ConfigurationError
@@ -43,6 +44,16 @@ class PlantFurnace(_Strict):
     alarm_points: tuple[AlarmPoint, ...] = Field(default=(), description="The defaults if empty.")
     notes: str = Field(default="", description="For people.")
 
+    @model_validator(mode="after")
+    def _own_alarm_points(self) -> Self:
+        for point in self.alarm_points:
+            if (point.equipment_path, point.alarm_id) != (self.id, f"{self.id}/{point.condition}"):
+                raise ValueError(
+                    f"expected alarm points of {self.id}, named <furnace id>/<condition>, "
+                    f"got {point.alarm_id} on {point.equipment_path}"
+                )
+        return self
+
 
 class Plant(_Strict):
     """All furnaces of a plant."""
@@ -72,16 +83,22 @@ def read_plant(path: Path | None) -> Plant:
         text = path.read_text()
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         return Plant.model_validate(yaml.safe_load(text) or {})
-    except OSError as error:
-        raise ConfigurationError(f"MELTWATCH_PLANT_FILE: {error}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"MELTWATCH_PLANT_FILE: {path}: {error}") from error
     except yaml.YAMLError as error:
         raise ConfigurationError(f"{path}: {' '.join(str(error).split())}") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ConfigurationError(
-            f"{path}:{_line(root, first['loc'])}: {where}: {first['msg']}, got {first['input']!r}"
-        ) from error
+        raise ConfigurationError(f"{path}:{_explain(error, root)}") from error
+
+
+def _explain(error: ValidationError, root: yaml.Node | None) -> str:
+    """Return line, place and fault of the most telling error: a misspelt key before its absence."""
+    faults = sorted(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
+    first = faults[0]
+    where = ".".join(str(part) for part in first["loc"]) or "plant"
+    got = "" if isinstance(first["input"], dict) else f", got {str(first['input'])[:80]!r}"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{_line(root, first['loc'])}: {where}: {message}{got}"
 
 
 def _line(node: yaml.Node | None, path: tuple[int | str, ...]) -> int:

@@ -79,6 +79,28 @@ class PlantSettings(ServiceSettings):
     )
 
 
+class SimulatorSettings(ServiceSettings):
+    """Which simulated furnaces a producer publishes; producers of one run are told the same."""
+
+    simulator_seed: int = Field(default=1, ge=0, description="Seed of everything simulated.")
+    simulator_furnaces: int = Field(
+        default=2, ge=1, le=1000, description="Number of simulated furnaces."
+    )
+    simulator_origin_ns: int = Field(
+        default=0, ge=0, description="Event time at which the run begins, ns UTC; 0 is now."
+    )
+    simulator_duration_s: float | None = Field(
+        default=None, gt=0, description="Event time after which the source ends; endless if unset."
+    )
+    simulator_speed: float = Field(
+        default=1.0, ge=1, description="Event seconds per wall second, never past the wall clock."
+    )
+
+
+class ProducerSettings(KafkaSettings, SimulatorSettings):
+    """What a producer can be told."""
+
+
 AnySettings = TypeVar("AnySettings", bound=ServiceSettings)
 
 
@@ -109,7 +131,9 @@ def load(settings_class: type[AnySettings], environ: Mapping[str, str]) -> AnySe
         first = error.errors()[0]
         variable = PREFIX + ".".join(str(part) for part in first["loc"]).upper()
         shown = "a hidden value" if "PASSWORD" in variable else repr(first["input"])
-        raise ConfigurationError(f"{variable}: {first['msg']}, got {shown}") from None
+        raise ConfigurationError(
+            f"{variable}: {first['msg'].removeprefix('Value error, ')}, got {shown}"
+        ) from None
 
 
 def describe(settings_class: type[ServiceSettings]) -> str:

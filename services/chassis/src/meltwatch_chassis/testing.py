@@ -1,6 +1,8 @@
 """Test doubles that ship with the chassis; runtime code never imports them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from meltwatch_chassis.publishing import Outgoing
 
 
 @dataclass(slots=True)
@@ -26,3 +28,33 @@ class ManualClock:
     def advance(self, step_ns: int) -> None:
         """Move the clock forward."""
         self.time_ns += step_ns
+
+
+@dataclass(slots=True)
+class RecordingPublisher:
+    """A ``Publisher`` that keeps what it is given.
+
+    Attributes
+    ----------
+    records
+        In the order of sending.
+    room
+        How many more it takes until it is full; None for any number.
+    """
+
+    records: list[Outgoing] = field(default_factory=list)
+    room: int | None = None
+
+    def send(self, record: Outgoing) -> None:
+        """Keep a record."""
+        self.records.append(record)
+        if self.room is not None:
+            self.room -= 1
+
+    def is_full(self) -> bool:
+        """Tell whether there is no room."""
+        return self.room is not None and self.room <= 0
+
+    def is_idle(self) -> bool:
+        """Tell that everything is delivered at once."""
+        return True

@@ -40,6 +40,19 @@ def create_topics(
         return list(missing)
 
 
+def missing_topics(connection: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+    """Return those topics, by full name, that do not exist.
+
+    Raises
+    ------
+    DependencyUnreachable
+        If the broker does not answer.
+    """
+    with _admin(connection) as admin:
+        present = set(admin.list_topics())
+    return [name for name in names if name not in present]
+
+
 def check_topics(connection: Mapping[str, Any], topics: Sequence[TopicSpec]) -> list[str]:
     """Return one line for each way in which a broker differs from the catalogue.
 

@@ -1,0 +1,61 @@
+"""JSON messages on the wire: strict to read, tolerant of fields that are not known."""
+
+from typing import Annotated, ClassVar, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+from meltwatch_schemas.identifiers import is_path
+
+
+def _alarm_id(text: str) -> str:
+    if "/" not in text or not is_path(text):
+        raise ValueError(f"expected '<furnace id>/<CONDITION>', got {text[:80]!r}")
+    return text
+
+
+def _furnace_id(text: str) -> str:
+    if not is_path(text):
+        raise ValueError(f"expected levels of [A-Za-z0-9._-] joined by '/', got {text[:80]!r}")
+    return text
+
+
+AlarmId = Annotated[str, AfterValidator(_alarm_id)]
+FurnaceId = Annotated[str, AfterValidator(_furnace_id)]
+
+
+class Message(BaseModel):
+    """A JSON message: readers ignore fields that they do not know."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+    def to_json(self) -> bytes:
+        """Return UTF-8 JSON; times are RFC 3339 UTC with microseconds."""
+        return self.model_dump_json(by_alias=True).encode()
+
+    @classmethod
+    def from_json(cls, value: bytes) -> Self:
+        """Return the message of UTF-8 JSON bytes.
+
+        Nothing is converted silently: a number in quotes is a wrong type.
+
+        Raises
+        ------
+        pydantic.ValidationError
+            If a field is missing or wrong.
+        """
+        return cls.model_validate_json(value, strict=True)
+
+
+class KeyedMessage(Message):
+    """A JSON message that is the value of a Kafka record.
+
+    Attributes
+    ----------
+    schema_id
+        Value of the ``schema`` header.
+    key_field
+        The field that repeats the record's key; None where the key stands beside the message.
+    """
+
+    schema_id: ClassVar[str]
+    key_field: ClassVar[str | None] = "alarm_id"

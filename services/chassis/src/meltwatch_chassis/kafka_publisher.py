@@ -1,0 +1,213 @@
+"""Records to one Kafka topic without ever blocking for long: kafka-python's idempotent producer."""
+
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
+from types import TracebackType
+from typing import Any, Final, Self
+
+import structlog
+from kafka import KafkaProducer
+from kafka.errors import KafkaError, KafkaTimeoutError
+from meltwatch_schemas.window import NS_PER_S
+
+from meltwatch_chassis.clock import Clock
+from meltwatch_chassis.errors import DependencyUnreachable
+from meltwatch_chassis.publishing import Outgoing
+from meltwatch_chassis.topics_admin import missing_topics
+
+LINGER_MS: Final = 10
+BATCH_BYTES: Final = 256 * 1024
+DELIVERY_TIMEOUT_MS: Final = 600_000  # an outage of the broker longer than this loses records
+BUFFER_BYTES: Final = 32 * 1024 * 1024
+_START_MS: Final = 15_000
+_RECONNECT_MS: Final = (
+    1_000  # the client's 30 s would keep furnaces waiting for a broker that is back
+)
+_FLUSH_S: Final = 10.0
+_SILENCE_NS: Final = 5 * NS_PER_S
+
+
+class DeliveryWatch:
+    """Knows what waits for delivery and whether the broker still takes anything.
+
+    Thread-safe: the client settles records in its own thread.
+
+    Parameters
+    ----------
+    clock
+        For how long nothing was delivered.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._progress_ns = clock.monotonic_ns()
+        self.waiting_records = 0
+        self.waiting_bytes = 0
+        self.failure: str | None = None
+
+    def sent(self, size: int) -> None:
+        """Note a record of ``size`` bytes handed over."""
+        with self._lock:
+            if not self.waiting_records:
+                self._progress_ns = self._clock.monotonic_ns()
+            self.waiting_records += 1
+            self.waiting_bytes += size
+
+    def settled(self, size: int, failure: str | None) -> None:
+        """Note that a record was delivered, or why it never will be."""
+        with self._lock:
+            self.waiting_records -= 1
+            self.waiting_bytes -= size
+            self.failure = failure
+            if failure is None:
+                self._progress_ns = self._clock.monotonic_ns()
+
+    def problem(self) -> str | None:
+        """Return one line if the broker takes nothing, else None."""
+        with self._lock:
+            if self.failure is not None:
+                return f"expected the broker to take records, got {self.failure}"
+            silent_ns = self._clock.monotonic_ns() - self._progress_ns
+            if self.waiting_records and silent_ns > _SILENCE_NS:
+                return (
+                    f"expected the broker to take records, {self.waiting_records} have been "
+                    f"waiting since {silent_ns // NS_PER_S} s ago"
+                )
+        return None
+
+
+class KafkaPublisher:
+    """A ``Publisher`` to one topic, partitioned by murmur2 of the key.
+
+    Parameters
+    ----------
+    connection
+        Arguments of ``connection_arguments``.
+    topic
+        Full name; it must exist.
+    count
+        Called with an outcome (``delivered``, ``failed``, ``undelivered``) and a number of records.
+    clock
+        For the delivery watch.
+
+    Raises
+    ------
+    DependencyUnreachable
+        If no broker answers within 15 s or the topic is missing.
+    """
+
+    def __init__(
+        self,
+        connection: Mapping[str, Any],
+        topic: str,
+        count: Callable[[str, int], None],
+        clock: Clock,
+    ) -> None:
+        self._topic = topic
+        self._count = count
+        self._watch = DeliveryWatch(clock)
+        self._is_down = False
+        self._log = structlog.get_logger()
+        self._producer = _connect(connection, topic)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def send(self, record: Outgoing) -> None:
+        """Hand a record over; the client delivers, orders and retries it.
+
+        Raises
+        ------
+        DependencyUnreachable
+            If the topic is gone.
+        """
+        size = len(record.value)
+        self._watch.sent(size)
+        try:
+            future = self._producer.send(
+                self._topic,
+                key=record.key,
+                value=record.value,
+                headers=record.headers,
+                timestamp_ms=record.timestamp_ms,
+            )
+        except KafkaError as error:
+            raise DependencyUnreachable(
+                f"{self._topic}: expected to send, got {error!r}"
+            ) from error
+        future.add_callback(partial(self._settle, size, None))
+        future.add_errback(partial(self._settle, size))
+        self._report()
+
+    def is_full(self) -> bool:
+        """Tell whether 32 MiB wait for delivery."""
+        self._report()
+        return self._watch.waiting_bytes >= BUFFER_BYTES
+
+    def is_idle(self) -> bool:
+        """Tell whether nothing waits for delivery."""
+        return not self._watch.waiting_records
+
+    def problem(self) -> str | None:
+        """Return one line if the broker takes nothing, else None: for readiness."""
+        return self._watch.problem()
+
+    def close(self) -> None:
+        """Deliver what waits, for at most 10 s; count and say what could not be."""
+        with suppress(KafkaTimeoutError):  # the records that it could not flush are counted below
+            self._producer.close(timeout=_FLUSH_S)
+        if undelivered := self._watch.waiting_records:
+            self._count("undelivered", undelivered)
+            self._log.error("records_undelivered", topic=self._topic, records=undelivered)
+
+    def _settle(self, size: int, error: Exception | None, *_: object) -> None:
+        failed = isinstance(error, Exception)
+        self._watch.settled(size, repr(error) if failed else None)
+        self._count("failed" if failed else "delivered", 1)
+
+    def _report(self) -> None:
+        """Log once when the broker stops to take records, and once when it does again."""
+        problem = self._watch.problem()
+        if problem and not self._is_down:
+            self._log.warning("kafka_unreachable", topic=self._topic, detail=problem)
+        elif self._is_down and not problem:
+            self._log.info("kafka_recovered", topic=self._topic)
+        self._is_down = problem is not None
+
+
+def _connect(connection: Mapping[str, Any], topic: str) -> KafkaProducer:
+    servers = ",".join(connection["bootstrap_servers"])
+    if missing_topics(connection, [topic]):
+        raise DependencyUnreachable(
+            f"Kafka at {servers}: expected the topic {topic}, it is missing; "
+            "run 'meltwatch topics create'"
+        )
+    try:
+        return KafkaProducer(
+            **connection,
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=LINGER_MS,
+            batch_size=BATCH_BYTES,
+            delivery_timeout_ms=DELIVERY_TIMEOUT_MS,
+            bootstrap_timeout_ms=_START_MS,
+            max_block_ms=_START_MS,
+            reconnect_backoff_max_ms=_RECONNECT_MS,
+            allow_auto_create_topics=False,
+            metrics_enabled=False,
+        )
+    except KafkaError as error:
+        raise DependencyUnreachable(
+            f"Kafka: expected a broker at {servers}, got {error!r}"
+        ) from error

@@ -1,0 +1,69 @@
+"""A producer as a process: feeds, Kafka, health and metrics put together."""
+
+import threading
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from meltwatch_chassis.clock import SystemClock
+from meltwatch_chassis.health import Health, HealthServer
+from meltwatch_chassis.kafka_config import connection_arguments
+from meltwatch_chassis.kafka_publisher import KafkaPublisher
+from meltwatch_chassis.metrics import Metrics
+from meltwatch_chassis.pacing import SimulatedRun, simulated_run
+from meltwatch_chassis.publishing import AnyChunk, Feed, Publication, Wire
+from meltwatch_chassis.settings import ProducerSettings
+
+
+def produce(
+    service: str,
+    settings: ProducerSettings,
+    wire: Wire[AnyChunk],
+    feeds_of: Callable[[SimulatedRun], Sequence[Feed[AnyChunk]]],
+    stop: threading.Event,
+) -> None:
+    """Publish what feeds give until told to stop; then deliver what is under way.
+
+    Parameters
+    ----------
+    service
+        Name in metrics.
+    settings
+        Addresses and the simulated run.
+    wire
+        How the chunks travel.
+    feeds_of
+        Makes the feeds of a run, one a furnace.
+    stop
+        Set from outside.
+
+    Raises
+    ------
+    ConfigurationError
+        If the settings do not fit each other.
+    DependencyUnreachable
+        If the broker does not answer or lacks the topic.
+    """
+    clock = SystemClock()
+    run = simulated_run(settings, clock.now_ns())
+    name = wire.topic.under(settings.topic_prefix)
+    metrics = Metrics()
+
+    def count(outcome: str, records: int) -> None:
+        metrics.records.labels(service, name, outcome).inc(records)
+
+    with KafkaPublisher(connection_arguments(settings), name, count, clock) as publisher:
+        publication = Publication(feeds_of(run), wire, publisher, clock)
+        health = Health(
+            publication.progress, lambda: publisher.problem() or publication.readiness()
+        )
+        with HealthServer(settings.health_address, health, metrics.registry) as server:
+            structlog.get_logger().info(
+                "publication_started",
+                topic=name,
+                furnaces=settings.simulator_furnaces,
+                seed=settings.simulator_seed,
+                origin_ns=run.origin_ns,
+                health=server.address,
+            )
+            publication.run(run, stop)

@@ -1,0 +1,177 @@
+"""What producers share: what falls due at the furnaces is sent when its event time has come."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from operator import attrgetter
+from typing import Final, Generic, Protocol, TypeVar
+
+from meltwatch_schemas.current import CurrentChunk
+from meltwatch_schemas.embedding import EmbeddingChunk
+from meltwatch_schemas.record import headers_for
+from meltwatch_schemas.topics import Topic, timestamp_ms
+from meltwatch_schemas.window import NS_PER_S
+
+from meltwatch_chassis.clock import Clock
+from meltwatch_chassis.pacing import SimulatedRun
+
+BACKFILL_NS: Final = 130 * NS_PER_S
+"""Past that a source publishes at its start: a look-back (120 s) and more, so that the first live
+windows are whole."""
+
+_PIECE_NS: Final = 10 * NS_PER_S  # enough for the simulator's batches, little enough to hold
+_LONGEST_WAIT_S: Final = 1.0
+_ROOM_WAIT_S: Final = 0.1
+_STUCK_NS: Final = 30 * NS_PER_S
+
+
+AnyChunk = TypeVar("AnyChunk", bound=EmbeddingChunk | CurrentChunk)
+_Chunk_co = TypeVar("_Chunk_co", bound=EmbeddingChunk | CurrentChunk, covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Wire(Generic[AnyChunk]):
+    """How chunks of one kind travel.
+
+    Attributes
+    ----------
+    topic
+        Where to.
+    schema
+        Value of the ``schema`` header.
+    encode
+        Gives the record value.
+    """
+
+    topic: Topic
+    schema: str
+    encode: Callable[[AnyChunk], bytes]
+
+
+class Feed(Protocol[_Chunk_co]):
+    """The source of one furnace."""
+
+    def due(self, after_ns: int, until_ns: int) -> Sequence[_Chunk_co]:
+        """Return the chunks that fall due within ``(after, until]`` of event time, in order.
+
+        Their ingest time is filled in when they are sent. Sequence numbers go on from call to
+        call, so each span must follow the one before it.
+        """
+        ...
+
+    def next_due_ns(self, after_ns: int) -> int:
+        """Return the event time, later than ``after``, at which something falls due next."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A record to be sent."""
+
+    key: bytes
+    value: bytes
+    headers: list[tuple[str, bytes]]
+    timestamp_ms: int
+
+
+class Publisher(Protocol):
+    """Where records go."""
+
+    def send(self, record: Outgoing) -> None:
+        """Hand a record over for delivery; what becomes of it is the publisher's to count."""
+        ...
+
+    def is_full(self) -> bool:
+        """Tell whether so much waits for delivery that no more should be handed over."""
+        ...
+
+    def is_idle(self) -> bool:
+        """Tell whether nothing waits for delivery."""
+        ...
+
+
+@dataclass(slots=True)
+class Publication(Generic[AnyChunk]):
+    """Sends what falls due at all furnaces, in order of event time.
+
+    While the publisher is full nothing is made; the feeds go on afterwards where they stopped,
+    so that an outage of the broker delays records and drops none.
+
+    Attributes
+    ----------
+    feeds
+        One a furnace.
+    wire
+        How their chunks travel.
+    publisher
+        Where records go.
+    clock
+        Wall time, for pace and ingest time.
+    """
+
+    feeds: Sequence[Feed[AnyChunk]]
+    wire: Wire[AnyChunk]
+    publisher: Publisher
+    clock: Clock
+    _alive_ns: int = field(init=False)
+    _is_backfilled: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        self._alive_ns = self.clock.monotonic_ns()
+
+    def run(self, run: SimulatedRun, stop: threading.Event) -> None:
+        """Send the back-fill, then whatever falls due, until told to stop.
+
+        A source that has ended waits to be stopped: a supervisor takes an exit for a crash.
+        """
+        position_ns = run.pace.event_time_ns(self.clock.now_ns()) - BACKFILL_NS
+        live_ns = position_ns + BACKFILL_NS
+        while not stop.is_set():
+            self._is_backfilled |= position_ns >= live_ns and self.publisher.is_idle()
+            present_ns = run.pace.event_time_ns(self.clock.now_ns())
+            until_ns = min(present_ns, position_ns + _PIECE_NS, run.end_ns or present_ns)
+            if until_ns > position_ns:
+                self._send(position_ns, until_ns, stop)
+                position_ns = until_ns
+            if until_ns < present_ns and until_ns != run.end_ns:
+                continue  # still behind: the back-fill, or what an outage delayed
+            self._wait(run, position_ns, stop)
+
+    def readiness(self) -> str | None:
+        """Return None once the back-fill is delivered, else one line.
+
+        A stream processor that starts after that finds the past of all sources in its order.
+        """
+        return None if self._is_backfilled else "expected the back-fill to be delivered by now"
+
+    def progress(self) -> str | None:
+        """Return None while the loop goes round, else one line; an outage does not stop it."""
+        silent_ns = self.clock.monotonic_ns() - self._alive_ns
+        if silent_ns > _STUCK_NS:
+            return f"expected to go round every second, silent for {silent_ns // NS_PER_S} s"
+        return None
+
+    def _send(self, after_ns: int, until_ns: int, stop: threading.Event) -> None:
+        due = [chunk for feed in self.feeds for chunk in feed.due(after_ns, until_ns)]
+        for chunk in sorted(due, key=attrgetter("last_event_ns")):
+            while self.publisher.is_full() and not stop.wait(_ROOM_WAIT_S):
+                self._alive_ns = self.clock.monotonic_ns()
+            if stop.is_set():
+                return
+            self.publisher.send(self._outgoing(chunk))
+            self._alive_ns = self.clock.monotonic_ns()
+
+    def _outgoing(self, chunk: AnyChunk) -> Outgoing:
+        identity = replace(chunk.identity, ingest_time_ns=self.clock.now_ns())
+        return Outgoing(
+            key=identity.furnace_id.encode(),
+            value=self.wire.encode(replace(chunk, identity=identity)),
+            headers=headers_for(self.wire.schema),
+            timestamp_ms=timestamp_ms(chunk.last_event_ns),
+        )
+
+    def _wait(self, run: SimulatedRun, position_ns: int, stop: threading.Event) -> None:
+        next_ns = min(feed.next_due_ns(position_ns) for feed in self.feeds)
+        wait_s = run.pace.seconds_until(next_ns, self.clock.now_ns())
+        stop.wait(min(wait_s, _LONGEST_WAIT_S))
+        self._alive_ns = self.clock.monotonic_ns()

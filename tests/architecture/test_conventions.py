@@ -1,0 +1,79 @@
+"""Promises that hold for the whole source and that no linter of ours knows."""
+
+import ast
+import importlib
+from importlib.util import find_spec
+
+from meltwatch_chassis import settings as chassis_settings
+from meltwatch_chassis.known_variables import KNOWN_VARIABLES
+from meltwatch_chassis.settings import PREFIX, ServiceSettings
+
+from tests.support.source import Module, modules_of
+
+SERVICES = (
+    "video_producer", "current_producer", "stream_processor", "alarm_manager", "cli",
+    "local_cluster",
+)  # fmt: skip
+OF_THE_STATE_DIR = {"MELTWATCH_STATE_DIR"}  # read by run_state for every command, in no Settings
+
+
+def settings_classes() -> list[type[ServiceSettings]]:
+    modules = [
+        importlib.import_module(f"meltwatch_{service}.settings")
+        for service in SERVICES
+        if find_spec(f"meltwatch_{service}.settings")
+    ]
+    return [
+        value
+        for module in (chassis_settings, *modules)
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, ServiceSettings)
+    ]
+
+
+def test_the_known_variables_are_those_of_all_settings() -> None:
+    fields = {PREFIX + name.upper() for each in settings_classes() for name in each.model_fields}
+
+    assert fields | OF_THE_STATE_DIR == KNOWN_VARIABLES
+
+
+def test_every_setting_is_described() -> None:
+    missing = [
+        (each.__name__, name)
+        for each in settings_classes()
+        for name, field in each.model_fields.items()
+        if not field.description
+    ]
+
+    assert missing == []
+
+
+def undocumented(module: Module) -> list[str]:
+    """Give the public names of a module that have no docstring, methods of public classes too."""
+    missing = [] if ast.get_docstring(module.tree) or not module.text.strip() else [module.name]
+    nodes: list[ast.stmt] = list(module.tree.body)
+    for node in nodes:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            if node.name.startswith("_"):
+                continue
+            if ast.get_docstring(node) is None:
+                missing.append(f"{module.name}:{node.lineno} {node.name}")
+            if isinstance(node, ast.ClassDef):
+                nodes.extend(node.body)
+    return missing
+
+
+def test_every_module_and_public_name_has_a_docstring() -> None:
+    assert [line for module in modules_of() for line in undocumented(module)] == []
+
+
+def test_no_module_acts_on_import() -> None:
+    """A module's body defines and assigns: a bare call at its top would be an act."""
+    acts = [
+        f"{module.name}:{node.lineno}"
+        for module in modules_of()
+        for node in module.tree.body
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+    ]
+
+    assert acts == []

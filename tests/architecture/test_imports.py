@@ -1,0 +1,50 @@
+"""Who may import whom; the rules themselves stand in ``.importlinter``."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.source import ROOT, Module, modules_of
+
+SERVICES = {
+    "meltwatch_video_producer",
+    "meltwatch_current_producer",
+    "meltwatch_stream_processor",
+    "meltwatch_alarm_manager",
+    "meltwatch_cli",
+    "meltwatch_local_cluster",
+}
+
+
+def test_the_import_contracts_hold() -> None:
+    linter = Path(sys.executable).with_name("lint-imports")
+    result = subprocess.run(
+        [linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert result.returncode == 0, result.stdout
+
+
+def test_the_trainer_imports_no_service_but_the_simulator() -> None:
+    found = {
+        (module.path.name, name)
+        for module in modules_of("services/trainer")
+        for name in module.imported()
+        if name.partition(".")[0] in SERVICES
+    }
+
+    assert found == set()
+
+
+def test_pytorch_is_imported_by_the_trainer_alone() -> None:
+    elsewhere = [module for module in modules_of() if "trainer" not in module.path.parts]
+
+    assert [m.path.name for m in elsewhere if "torch" in roots_of(m)] == []
+
+
+def test_no_module_of_a_runtime_package_imports_tests() -> None:
+    assert [m.path.name for m in modules_of() if "tests" in roots_of(m)] == []
+
+
+def roots_of(module: Module) -> set[str]:
+    return {name.partition(".")[0] for name in module.imported()}

@@ -1,0 +1,67 @@
+"""A run at one moment, for tests of what is shown."""
+
+from collections.abc import Mapping
+
+from meltwatch_chassis.run_state import RunState, ServiceState
+from meltwatch_local_cluster.domain.observed_run import ObservedRun
+from meltwatch_local_cluster.ports import Scenario, Sources
+from meltwatch_local_cluster.screen_glimpse import Glimpse
+from meltwatch_schemas.alarm import Heartbeat, ns_from_utc, utc_from_ns
+from meltwatch_schemas.window import PUBLISHED_SPEC
+
+from tests.support.timed_records import NOON, SECOND_NS, window_score
+
+ORIGIN_NS = ns_from_utc(NOON)
+SERVICES = ("alarm_manager", "current_producer", "stream_processor", "video_producer")
+
+
+def at(second: float) -> int:
+    """Return ns UTC so many seconds after noon, when runs of tests begin."""
+    return ORIGIN_NS + round(second * SECOND_NS)
+
+
+def streamed(*furnace_ids: str, until_s: float) -> ObservedRun:
+    """Return a run of simulated furnaces that were scored until so many seconds after its start."""
+    run = ObservedRun(furnace_ids, ORIGIN_NS)
+    for furnace_id in furnace_ids:
+        end_ns = PUBLISHED_SPEC.first_end_after(furnace_id, ORIGIN_NS)
+        while end_ns <= at(until_s):
+            run.add_score(window_score(furnace_id, end_ns, last_ingest_ns=ORIGIN_NS))
+            end_ns += PUBLISHED_SPEC.hop_ns
+    run.heartbeat = heartbeat(until_s)
+    return run
+
+
+def heartbeat(second: float) -> Heartbeat:
+    """Return a sign of life of the alarm manager."""
+    now = utc_from_ns(at(second))
+    return Heartbeat(service="alarm_manager", epoch=1, seq=1, active_alarms=0, at=now)
+
+
+def glimpse(
+    run: ObservedRun,
+    now_s: float,
+    services: Mapping[str, ServiceState] | None = None,
+    problem: str | None = None,
+) -> Glimpse:
+    """Return a run so many seconds after its start; services are ready unless told otherwise."""
+    ready = {name: ServiceState(pid=1, state="ready") for name in SERVICES}
+    state = RunState(
+        kafka="127.0.0.1:20001",
+        redis="redis://ops:secret@127.0.0.1:20002/0",
+        triton="127.0.0.1:20003",
+        topic_prefix="meltwatch",
+        ready=True,
+        services=ready | dict(services or {}),
+        launcher_pid=1,
+        launcher_started=0.0,
+    )
+    scenario = Scenario(
+        sources=Sources.SIMULATOR if run.simulated else Sources.NONE,
+        furnaces=len(run.simulated),
+        seed=1,
+        duration_s=150.0,
+        origin_ns=ORIGIN_NS,
+    )
+    counters = {"skipped": 2, "duplicates": 0}
+    return Glimpse(state, scenario, run, counters, at(now_s), problem)

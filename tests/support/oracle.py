@@ -1,0 +1,285 @@
+"""The window rule by brute force: every answer is found anew from the whole list of records.
+
+Written from the rule's text, with Python integers and lists, and without anything of the code
+under test. Slow on purpose; only the tests use it.
+"""
+
+import hashlib
+import math
+from dataclasses import dataclass, field
+
+VIDEO, CURRENT = "video", "current"
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The numbers of the rule, in ns and counts."""
+
+    clip_frames: int = 10
+    stride: int = 720_000_000
+    hop: int = 1_440_000_000
+    points: int = 240
+    period: int = 500_000_000
+    hold: int = 750_000_000
+    video_bound: int = 200_000_000
+    current_bound: int = 500_000_000
+    idle_gap: int = 5_000_000_000
+    min_frames: int = 9
+    min_values: int = 684
+
+    @property
+    def lookback(self) -> int:
+        return self.points * self.period
+
+    def reach(self, modality: str) -> int:
+        if modality == VIDEO:
+            return self.clip_frames * self.stride
+        return (self.points - 1) * self.period + self.hold
+
+    def phase(self, furnace: str) -> int:
+        return int.from_bytes(hashlib.sha256(furnace.encode()).digest()[:8], "big") % self.hop
+
+    def first_end_after(self, furnace: str, time: int) -> int:
+        """The first T_k strictly after an instant, found without a division of differences."""
+        number = math.floor((time - self.phase(furnace)) / self.hop) - 2
+        while self.phase(furnace) + number * self.hop <= time:
+            number += 1
+        return self.phase(furnace) + number * self.hop
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record as handed on; ``values`` are one number a frame or three a sample."""
+
+    modality: str
+    offset: int
+    furnace: str
+    source: str
+    times: tuple[int, ...]
+    values: tuple
+    ingest: int
+    known_encoder: bool = True
+
+
+@dataclass(frozen=True)
+class Event:
+    """One frame or sample that was not told as a duplicate."""
+
+    modality: str
+    time: int
+    value: object
+    offset: int
+
+
+@dataclass(frozen=True)
+class Window:
+    """One window as the rule gives it; lists run from the oldest to the newest."""
+
+    furnace: str
+    end: int
+    clip: tuple | None
+    currents: tuple | None
+    video_coverage: float
+    current_coverage: float
+    sources: tuple[str | None, str | None]
+    last_event: int
+    last_ingest: int
+    cuts: tuple[tuple[int | None, int | None], tuple[int | None, int | None]]
+
+
+@dataclass
+class Result:
+    """What handing on one record led to."""
+
+    refusal: str | None = None
+    late: bool = False
+    duplicates: int = 0
+    windows: list[Window] = field(default_factory=list)
+    skipped: int = 0
+    retired: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Life:
+    """Everything that was handed on for a furnace since it began or came back."""
+
+    records: list[Record] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    first_window_closed: bool = False
+    newest_of_partition_at_last_record: int = 0
+
+    def source(self, modality: str) -> str | None:
+        found = [record.source for record in self.records if record.modality == modality]
+        return found[0] if found else None
+
+    def newest(self) -> int:
+        return max(time for record in self.records for time in record.times)
+
+
+class Oracle:
+    """The rule for one partition pair."""
+
+    def __init__(self, numbers: Numbers) -> None:
+        self.numbers = numbers
+        self.lives: dict[str, Life] = {}
+        self.last_closed: dict[str, int] = {}
+        self.handed_on: list[Record] = []
+        self.admitted: list[Record] = []
+
+    def hand_on(self, record: Record) -> Result:
+        self.handed_on.append(record)
+        result = Result(refusal=self.refusal(record))
+        if result.refusal:
+            return result
+        self.admitted.append(record)
+        life = self.lives.pop(record.furnace, None) or Life()
+        self.lives[record.furnace] = life
+        result.late = any(time <= self.last_closed.get(record.furnace, -1) for time in record.times)
+        life.records.append(record)
+        life.newest_of_partition_at_last_record = self.newest_of_partition()
+        result.duplicates = self.take_events(record, life)
+        watermark = self.watermark(life)
+        self.close(record.furnace, life, watermark, result)
+        self.retire(result)
+        return result
+
+    def refusal(self, record: Record) -> str | None:
+        life = self.lives.get(record.furnace)
+        if life and life.source(record.modality) not in (None, record.source):
+            return "unexpected_source"
+        if record.modality == VIDEO and not record.known_encoder:
+            return "unknown_encoder"
+        return None
+
+    def newest_of_partition(self) -> int:
+        return max(record.times[-1] for record in self.admitted)
+
+    def take_events(self, record: Record, life: Life) -> int:
+        """Two events at one instant: the first counts, as far as the next window reaches."""
+        oldest = self.next_end(record.furnace, life) - self.numbers.reach(record.modality)
+        duplicates = 0
+        for time, value in zip(record.times, record.values, strict=True):
+            held = [e for e in life.events if (e.modality, e.time) == (record.modality, time)]
+            if held and time > oldest:
+                duplicates += 1
+            else:
+                life.events.append(Event(record.modality, time, value, record.offset))
+        return duplicates
+
+    def next_end(self, furnace: str, life: Life) -> int:
+        closed = self.last_closed.get(furnace, -(10**9))
+        if life.first_window_closed:
+            return closed + self.numbers.hop
+        earliest = min(time for record in life.records for time in record.times)
+        return self.numbers.first_end_after(furnace, max(earliest, closed))
+
+    def watermark(self, life: Life) -> float:
+        marks = []
+        for modality, bound in (
+            (VIDEO, self.numbers.video_bound),
+            (CURRENT, self.numbers.current_bound),
+        ):
+            lasts = [r.times[-1] for r in life.records if r.modality == modality]
+            marks.append(max(lasts) - bound if lasts else -math.inf)
+        return max(min(marks), max(marks) - self.numbers.idle_gap)
+
+    def close(self, furnace: str, life: Life, limit: float, result: Result) -> None:
+        """Close window by window; a furnace that was away has numbers that count as skipped."""
+        end = self.next_end(furnace, life)
+        if end > limit:
+            return
+        if not life.first_window_closed and furnace in self.last_closed:
+            result.skipped += (end - self.last_closed[furnace]) // self.numbers.hop - 1
+        while end <= limit:
+            times = [time for record in life.records for time in record.times]
+            if any(end - self.numbers.lookback < time <= end for time in times):
+                result.windows.append(self.window(furnace, life, end))
+            else:
+                result.skipped += 1
+            life.first_window_closed = True
+            self.last_closed[furnace] = end
+            end += self.numbers.hop
+
+    def retire(self, result: Result) -> None:
+        limit = self.numbers.lookback + self.numbers.idle_gap
+        for furnace, life in list(self.lives.items()):
+            moved = self.newest_of_partition() - life.newest_of_partition_at_last_record
+            if moved > limit:
+                del self.lives[furnace]
+                result.retired.append(furnace)
+                self.close(furnace, life, life.newest() + self.numbers.lookback - 1, result)
+
+    def window(self, furnace: str, life: Life, end: int) -> Window:
+        clip, video_coverage = self.clip(life, end)
+        currents, current_coverage = self.currents(life, end)
+        return Window(
+            furnace=furnace,
+            end=end,
+            clip=clip,
+            currents=currents,
+            video_coverage=video_coverage,
+            current_coverage=current_coverage,
+            sources=(life.source(VIDEO), life.source(CURRENT)),
+            last_event=max(t for record in life.records for t in record.times if t <= end),
+            last_ingest=max(record.ingest for record in life.records),
+            cuts=(self.cut(life, VIDEO, end), self.cut(life, CURRENT, end)),
+        )
+
+    def clip(self, life: Life, end: int) -> tuple[tuple | None, float]:
+        slots = []
+        for age in range(self.numbers.clip_frames):
+            slot = end - age * self.numbers.stride
+            slots.append(latest(life, VIDEO, slot - self.numbers.stride, slot))
+        filled = sum(slot is not None for slot in slots)
+        available = filled >= self.numbers.min_frames
+        coverage = filled / self.numbers.clip_frames
+        return (tuple(reversed(repeat_missing(slots))) if available else None), coverage
+
+    def currents(self, life: Life, end: int) -> tuple[tuple | None, float]:
+        phases = []
+        for phase in range(3):
+            grid = []
+            for age in range(self.numbers.points):
+                point = end - age * self.numbers.period
+                grid.append(latest(life, CURRENT, point - self.numbers.hold, point, phase))
+            phases.append(grid)
+        present = sum(value is not None for grid in phases for value in grid)
+        coverage = present / (3 * self.numbers.points)
+        if present < self.numbers.min_values:
+            return None, coverage
+        whole = [list(reversed(repeat_missing(grid))) for grid in phases]
+        return tuple(zip(*whole, strict=True)), coverage
+
+    def cut(self, life: Life, modality: str, end: int) -> tuple[int | None, int | None]:
+        offsets = [record.offset for record in self.handed_on if record.modality == modality]
+        if not offsets:
+            return None, None
+        oldest = end - self.numbers.reach(modality)
+        needed = [
+            e.offset for e in life.events if e.modality == modality and oldest < e.time <= end
+        ]
+        return min(needed, default=offsets[-1] + 1), offsets[-1]
+
+
+def latest(life: Life, modality: str, after: int, until: int, phase: int | None = None) -> object:
+    """The value of the latest event in ``(after, until]`` that is not NaN; the first of equals."""
+    best = None
+    for event in life.events:
+        if event.modality != modality or not after < event.time <= until:
+            continue
+        value = event.value if phase is None else event.value[phase]
+        if phase is not None and math.isnan(value):
+            continue
+        if best is None or event.time > best[0]:
+            best = (event.time, value)
+    return None if best is None else best[1]
+
+
+def repeat_missing(newest_first: list) -> list:
+    """A missing value repeats the nearest older one, or the nearest newer one if there is none."""
+    filled = []
+    for index, value in enumerate(newest_first):
+        older = [v for v in newest_first[index:] if v is not None]
+        newer = [v for v in newest_first[:index] if v is not None]
+        filled.append(value if value is not None else older[0] if older else newer[-1])
+    return filled

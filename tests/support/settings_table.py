@@ -1,0 +1,51 @@
+"""The table of environment variables in docs/operations.md, made from the settings themselves.
+
+``python -m tests.support.settings_table`` writes it again.
+"""
+
+import importlib
+from pathlib import Path
+
+from meltwatch_chassis.settings import PREFIX, ServiceSettings
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "operations.md"
+BEGIN, END = "<!-- settings: generated -->", "<!-- settings: end -->"
+
+
+def services_with_settings() -> dict[str, type[ServiceSettings]]:
+    """Return the settings model of every service that has one."""
+    found = {}
+    for path in sorted(ROOT.glob("services/*/src/*/settings.py")):
+        module = importlib.import_module(f"{path.parent.name}.settings")
+        if path.parent.name != "meltwatch_chassis":
+            found[path.parent.name.removeprefix("meltwatch_")] = module.Settings
+    return found
+
+
+def table() -> str:
+    """Return one row per variable: name, default, who reads it, meaning."""
+    readers: dict[str, list[str]] = {}
+    fields = {}
+    for service, settings in services_with_settings().items():
+        for name, field in settings.model_fields.items():
+            readers.setdefault(name, []).append(service)
+            fields[name] = field
+    rows = ["| variable | default | read by | meaning |", "|---|---|---|---|"]
+    for name in sorted(readers):
+        default = fields[name].get_default(call_default_factory=True)
+        shown = "" if default is None else f"`{default}`"
+        by = ", ".join(readers[name])
+        rows.append(f"| `{PREFIX}{name.upper()}` | {shown} | {by} | {fields[name].description} |")
+    return "\n".join(rows)
+
+
+def page_with_table(page: str) -> str:
+    """Return the page with the table between its marks replaced."""
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n{table()}\n{END}{after}"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page_with_table(PAGE.read_text()))

@@ -1,0 +1,73 @@
+import asyncio
+import os
+import signal
+import sys
+import threading
+
+import pytest
+from meltwatch_chassis.errors import DependencyUnreachable
+from meltwatch_chassis.lifecycle import run_async, run_sync
+from meltwatch_chassis.settings import ServiceSettings
+
+
+@pytest.fixture(autouse=True)
+def restore_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["service"])
+    for name in os.environ:
+        if name.startswith("MELTWATCH_"):
+            monkeypatch.delenv(name)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        monkeypatch.setattr(signal, "signal", signal.signal)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_a_threaded_service_with_exit_code_0(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+
+    def main(_: ServiceSettings, stop: threading.Event) -> None:
+        os.kill(os.getpid(), number)
+        assert stop.wait(5)
+
+    try:
+        assert run_sync("service", ServiceSettings, main) == 0
+    finally:
+        signal.signal(number, before)
+
+
+def test_a_signal_stops_an_asyncio_service_with_exit_code_0() -> None:
+    async def main(_: ServiceSettings, stop: asyncio.Event) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.wait_for(stop.wait(), 5)
+
+    assert run_async("service", ServiceSettings, main) == 0
+
+
+def test_a_fatal_error_is_one_line_and_its_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    async def main(_: ServiceSettings, __: asyncio.Event) -> None:
+        raise DependencyUnreachable("Kafka: expected a broker\nat a:1, got nothing")
+
+    assert run_async("service", ServiceSettings, main) == 3
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "service: Kafka: expected a broker at a:1, got nothing"
+    )
+
+
+def test_a_wrong_variable_is_exit_code_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MELTWATCH_LOG_LEVEL", "loud")
+
+    assert run_sync("service", ServiceSettings, lambda *_: None) == 2
+    assert capsys.readouterr().err.startswith("service: MELTWATCH_LOG_LEVEL: ")
+
+
+def test_help_lists_the_variables_and_starts_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["service", "--help"])
+
+    def main(_: ServiceSettings, __: threading.Event) -> None:
+        raise AssertionError("started")
+
+    assert run_sync("service", ServiceSettings, main) == 0
+    assert "MELTWATCH_TOPIC_PREFIX=meltwatch" in capsys.readouterr().out

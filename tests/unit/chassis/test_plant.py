@@ -1,0 +1,74 @@
+from pathlib import Path
+
+import pytest
+from meltwatch_chassis.errors import ConfigurationError
+from meltwatch_chassis.plant import Plant, read_plant
+
+GOOD = """\
+furnaces:
+  - id: site/area/F-1
+    name: Furnace 1
+    video: {source_id: camera-1, address: "simulator:"}
+  - id: site/area/F-2
+    name: Furnace 2
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "plant.yaml"
+
+
+def test_no_file_is_a_plant_without_registered_furnaces() -> None:
+    assert read_plant(None) == Plant()
+
+
+def test_an_empty_file_is_a_plant_without_registered_furnaces(file: Path) -> None:
+    file.write_text("")
+
+    assert read_plant(file) == Plant()
+
+
+def test_furnaces_are_read_in_order(file: Path) -> None:
+    file.write_text(GOOD)
+
+    assert [furnace.id for furnace in read_plant(file).furnaces] == [
+        "site/area/F-1",
+        "site/area/F-2",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "line", "said"),
+    [
+        (GOOD.replace("site/area/F-2", "site//F-2"), 5, "id"),
+        (GOOD.replace("    name: Furnace 2\n", "    nmae: Furnace 2\n"), 6, "nmae"),
+        (GOOD.replace("source_id: camera-1, ", ""), 4, "source_id"),
+        (GOOD.replace("site/area/F-2", "site/area/F-1"), 1, "expected each furnace once"),
+        ("furnaces: 5\n", 1, "furnaces"),
+    ],
+)
+def test_an_error_names_file_line_and_place(file: Path, wrong: str, line: int, said: str) -> None:
+    file.write_text(wrong)
+
+    with pytest.raises(ConfigurationError, match=said) as error:
+        read_plant(file)
+
+    assert str(error.value).startswith(f"{file}:{line}: ")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("content", [b"furnaces: [", b"\xff\xfe", b"- a\n- b\n"])
+def test_what_is_no_plant_file_is_refused_in_one_line(file: Path, content: bytes) -> None:
+    file.write_bytes(content)
+
+    with pytest.raises(ConfigurationError) as error:
+        read_plant(file)
+
+    assert str(file) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_file_is_refused(file: Path) -> None:
+    with pytest.raises(ConfigurationError, match="MELTWATCH_PLANT_FILE"):
+        read_plant(file)

@@ -1,0 +1,110 @@
+import pytest
+from meltwatch_chassis.errors import ConfigurationError, FatalError
+from meltwatch_chassis.kafka_config import connection_arguments
+from meltwatch_chassis.settings import KafkaSettings, ProducerSettings, describe, load
+from pydantic import ValidationError
+
+
+def refusal(environ: dict[str, str]) -> str:
+    with pytest.raises(ConfigurationError) as error:
+        load(ProducerSettings, environ)
+    assert error.value.exit_code == 2
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_defaults_run_on_a_laptop() -> None:
+    settings = load(ProducerSettings, {})
+
+    assert settings.kafka == "127.0.0.1:9092"
+    assert settings.topic_prefix == "meltwatch"
+
+
+def test_values_are_read_from_the_environment_and_frozen() -> None:
+    settings = load(ProducerSettings, {"MELTWATCH_SIMULATOR_SPEED": "2.5", "PATH": "/bin"})
+
+    assert settings.simulator_speed == 2.5
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.simulator_speed = 3.0  # type: ignore[misc] # what must not work
+
+
+def test_a_variable_that_nobody_knows_is_an_error() -> None:
+    assert "got MELTWATCH_KAFKAA" in refusal({"MELTWATCH_KAFKAA": "x"})
+
+
+def test_a_variable_of_another_service_is_ignored() -> None:
+    assert load(ProducerSettings, {"MELTWATCH_TRITON": "elsewhere:8001"}) == ProducerSettings()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("MELTWATCH_SIMULATOR_FURNACES", "0"),
+        ("MELTWATCH_SIMULATOR_FURNACES", "many"),
+        ("MELTWATCH_SIMULATOR_SPEED", "0.5"),
+        ("MELTWATCH_SIMULATOR_DURATION_S", "-1"),
+        ("MELTWATCH_TOPIC_PREFIX", "a b"),
+        ("MELTWATCH_LOG_LEVEL", "loud"),
+        ("MELTWATCH_KAFKA_SECURITY_PROTOCOL", "TELNET"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_was_expected_and_what_came(
+    variable: str, value: str
+) -> None:
+    message = refusal({variable: value})
+
+    assert message.startswith(f"{variable}: ")
+    assert message.endswith(f"got {value!r}")
+
+
+def test_a_password_is_never_shown() -> None:
+    settings = KafkaSettings.model_validate({"kafka_password": "geheim"})
+
+    assert "geheim" not in f"{settings!r}{settings}"
+
+
+def test_the_help_lists_every_variable_with_default_and_meaning() -> None:
+    lines = describe(ProducerSettings).splitlines()
+
+    assert len(lines) == len(ProducerSettings.model_fields)
+    assert any(
+        line.split() == ["MELTWATCH_SIMULATOR_SEED=1", "Seed", "of", "everything", "simulated."]
+        for line in lines
+    )
+
+
+def test_kafka_is_reached_in_plain_text_by_default() -> None:
+    arguments = connection_arguments(KafkaSettings(kafka="a:1,b:2"))
+
+    assert arguments == {"bootstrap_servers": ["a:1", "b:2"], "security_protocol": "PLAINTEXT"}
+
+
+def test_tls_and_login_are_handed_to_the_clients() -> None:
+    arguments = connection_arguments(
+        KafkaSettings.model_validate(
+            {
+                "kafka_security_protocol": "SASL_SSL",
+                "kafka_sasl_mechanism": "SCRAM-SHA-256",
+                "kafka_username": "u",
+                "kafka_password": "p",
+            }
+        )
+    )
+
+    assert arguments["ssl_context"].check_hostname
+    assert arguments["sasl_mechanism"] == "SCRAM-SHA-256"
+    assert (arguments["sasl_plain_username"], arguments["sasl_plain_password"]) == ("u", "p")
+
+
+def test_a_login_without_its_parts_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="_USERNAME and _PASSWORD"):
+        connection_arguments(KafkaSettings(kafka_security_protocol="SASL_PLAINTEXT"))
+
+
+def test_an_unreadable_certificate_is_refused_in_one_line() -> None:
+    settings = KafkaSettings.model_validate(
+        {"kafka_security_protocol": "SSL", "kafka_ca_file": "/nowhere/ca.pem"}
+    )
+
+    with pytest.raises(FatalError, match="Kafka TLS: expected readable PEM files"):
+        connection_arguments(settings)
