@@ -1,0 +1,1 @@
+"""Joins video and currents by event time into windows and scores them."""

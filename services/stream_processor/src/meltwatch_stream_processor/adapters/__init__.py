@@ -1,0 +1,1 @@
+"""One client library each, behind a port; no decision is taken here."""

@@ -1,0 +1,107 @@
+"""The aiokafka consumer beneath Faust behind the ``Inputs`` port: flow control and offsets.
+
+Every private touch of Faust stands here. Faust's own ``pause_partitions`` drops records that a
+batch already holds, and its acknowledgement counts messages that it skipped in a rebalance as
+done; so partitions are paused and offsets committed on the consumer that Faust runs, in the
+thread it runs in.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from typing import Any, TypeVar
+
+import aiokafka
+import faust
+from aiokafka.errors import IllegalStateError, KafkaError
+from meltwatch_chassis.errors import TransientError
+
+from meltwatch_stream_processor.ports import TopicPartition
+
+_Result = TypeVar("_Result")
+
+
+class FaustInputs:
+    """Controls the consumer of a started Faust app.
+
+    Parameters
+    ----------
+    app
+        The app; its consumer exists once it was started.
+    """
+
+    def __init__(self, app: faust.App) -> None:
+        self._app = app
+
+    def pause(self, partition: TopicPartition) -> None:
+        """Fetch no more of a partition; what was already fetched still arrives."""
+        self._in_thread(lambda consumer: consumer.pause(_named(partition)))
+
+    def resume(self, partition: TopicPartition) -> None:
+        """Fetch a paused partition again."""
+        self._in_thread(lambda consumer: consumer.resume(_named(partition)))
+
+    async def committed(self, partitions: Iterable[TopicPartition]) -> Mapping[TopicPartition, int]:
+        """Return the committed offsets, 0 where none was ever committed.
+
+        Raises
+        ------
+        TransientError
+            If the broker does not answer.
+        """
+        wanted = [_named(partition) for partition in partitions]
+
+        async def ask(consumer: aiokafka.AIOKafkaConsumer) -> dict[TopicPartition, int]:
+            return {TopicPartition(*part): await consumer.committed(part) or 0 for part in wanted}
+
+        return await self._ask(ask)
+
+    async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Commit the next offset to be read per partition.
+
+        Raises
+        ------
+        TransientError
+            If the broker does not answer or the group has moved on.
+        """
+        named = {_named(partition): offset for partition, offset in offsets.items()}
+        await self._ask(lambda consumer: consumer.commit(named))
+
+    def _thread(self) -> Any:
+        consumer: Any = self._app.consumer
+        return consumer._thread  # noqa: SLF001 - see the module docstring
+
+    def _consumer(self) -> aiokafka.AIOKafkaConsumer:
+        consumer = self._thread()._consumer  # noqa: SLF001 - see the module docstring
+        if consumer is None:
+            raise TransientError("the consumer has not started yet")
+        return consumer
+
+    def _in_thread(self, act: Callable[[aiokafka.AIOKafkaConsumer], None]) -> None:
+        consumer = self._consumer()
+
+        def act_unless_revoked() -> None:
+            try:
+                act(consumer)
+            except IllegalStateError:
+                # A rebalance took the partition meanwhile; whoever has it now starts unpaused.
+                return
+
+        self._thread().thread_loop.call_soon_threadsafe(act_unless_revoked)
+
+    async def _ask(self, act: Callable[[aiokafka.AIOKafkaConsumer], Awaitable[_Result]]) -> _Result:
+        consumer = self._consumer()
+
+        async def asked() -> _Result:
+            return await act(consumer)
+
+        coroutine: Coroutine[Any, Any, _Result] = asked()
+        try:
+            return await asyncio.wrap_future(
+                asyncio.run_coroutine_threadsafe(coroutine, self._thread().thread_loop)
+            )
+        except (KafkaError, IllegalStateError) as error:
+            raise TransientError(f"Kafka consumer: {type(error).__name__}: {error}") from error
+
+
+def _named(partition: TopicPartition) -> aiokafka.TopicPartition:
+    return aiokafka.TopicPartition(partition.topic, partition.partition)

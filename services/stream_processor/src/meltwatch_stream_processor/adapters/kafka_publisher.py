@@ -1,0 +1,83 @@
+"""aiokafka's producer behind the ``Publisher`` port."""
+
+from collections.abc import Mapping
+from typing import Any, Final, Self
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from meltwatch_chassis.errors import DependencyUnreachable, FatalError, TransientError
+
+from meltwatch_stream_processor.ports import Delivered, OutgoingRecord
+
+# A dead letter holds a record that other limits let through; its topic takes 8 MiB.
+_MAX_REQUEST_BYTES: Final = 8 * 1024 * 1024
+
+
+class KafkaPublisher:
+    """Publishes with ``acks=all`` and idempotence, so that retries keep the order.
+
+    Parameters
+    ----------
+    connection
+        Address, TLS and SASL of the broker.
+    """
+
+    def __init__(self, connection: Mapping[str, Any]) -> None:
+        self._producer = AIOKafkaProducer(
+            **connection,
+            acks="all",
+            enable_idempotence=True,
+            # Each window is awaited: lingering would only delay it.
+            linger_ms=0,
+            max_request_size=_MAX_REQUEST_BYTES,
+        )
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._producer.start()
+        except KafkaError as error:
+            await self._producer.stop()
+            raise DependencyUnreachable(f"Kafka: expected a broker, got {error}") from error
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._producer.stop()
+
+    async def partition_count(self, topic: str) -> int:
+        """Return how many partitions an existing topic has."""
+        return len(await self._producer.partitions_for(topic))
+
+    async def publish(self, record: OutgoingRecord) -> Delivered:
+        """Return once every in-sync replica has the record.
+
+        Raises
+        ------
+        TransientError
+            If it may succeed later.
+        FatalError
+            If it never will: no such topic, not authorised, too large.
+        """
+        try:
+            sent = await self._producer.send_and_wait(
+                record.topic,
+                key=record.key,
+                # The client refuses a record without both; Kafka itself does not tell them apart.
+                value=b"" if record.key is None and record.value is None else record.value,
+                headers=list(record.headers),
+                timestamp_ms=record.timestamp_ms,
+                partition=record.partition,
+            )
+        except KafkaError as error:
+            text = f"publishing to {record.topic}: {type(error).__name__}: {error}"
+            # A timeout says that the broker was away for long: not "retriable" to the client.
+            lasting = not error.retriable and not _is_timeout(error)
+            raise (FatalError(text) if lasting else TransientError(text)) from error
+        return Delivered(sent.partition, sent.offset, sent.timestamp)
+
+    async def flush(self) -> None:
+        """Wait until no record is on its way any more."""
+        await self._producer.flush()
+
+
+def _is_timeout(error: KafkaError) -> bool:
+    return type(error).__name__.endswith("TimeoutError")

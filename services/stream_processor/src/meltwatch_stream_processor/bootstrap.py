@@ -1,0 +1,212 @@
+"""Puts the service together and takes it apart again."""
+
+import asyncio
+from collections.abc import Coroutine, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from typing import Any, Final, TypeVar
+
+import faust
+import structlog
+from meltwatch_chassis.clock import SystemClock
+from meltwatch_chassis.errors import ConfigurationError, FatalError
+from meltwatch_chassis.health import Health, HealthServer
+from meltwatch_chassis.kafka_config import connection_arguments
+from meltwatch_chassis.metrics import Metrics
+from meltwatch_chassis.plant import read_plant
+from meltwatch_chassis.topics_admin import check_topics, missing_topics
+from meltwatch_schemas.encoder import Encoder, dct_basis, dims_of
+from meltwatch_schemas.score import Modality
+from meltwatch_schemas.topics import Topic, catalogue
+from meltwatch_schemas.window import PUBLISHED_SPEC
+
+from meltwatch_stream_processor.adapters.faust_inputs import FaustInputs
+from meltwatch_stream_processor.adapters.kafka_publisher import KafkaPublisher
+from meltwatch_stream_processor.adapters.kafka_range import KafkaInputRange
+from meltwatch_stream_processor.adapters.kafka_scores import KafkaScoreHistory
+from meltwatch_stream_processor.adapters.triton_scorer import TritonScorer
+from meltwatch_stream_processor.app import build_app, connect, until_crashed
+from meltwatch_stream_processor.domain.reading_order import QueueLimits
+from meltwatch_stream_processor.domain.rules import PUBLISHED_RULES
+from meltwatch_stream_processor.errors import OutOfSequence
+from meltwatch_stream_processor.pipeline.delivery import Delivery
+from meltwatch_stream_processor.pipeline.end_offsets import EndOffsets
+from meltwatch_stream_processor.pipeline.engine import Engine
+from meltwatch_stream_processor.pipeline.in_flight import InFlightWindows
+from meltwatch_stream_processor.pipeline.judge import Judge, Patience
+from meltwatch_stream_processor.pipeline.partition import Surroundings
+from meltwatch_stream_processor.pipeline.retry import until_done
+from meltwatch_stream_processor.pipeline.scores import ScoreContext
+from meltwatch_stream_processor.pipeline.topics import TopicNames
+from meltwatch_stream_processor.settings import Settings
+
+_log = structlog.get_logger()
+_Result = TypeVar("_Result")
+_TOPICS: Final = (
+    Topic.EMBEDDINGS, Topic.CURRENTS, Topic.SCORES, Topic.LATE, Topic.DEAD_LETTERS,
+)  # fmt: skip
+
+
+class Vitals:
+    """What the health server may ask before, while and after the engine exists."""
+
+    def __init__(self) -> None:
+        self.engine: Engine | None = None
+
+    def progress(self) -> str | None:
+        """Return one line if work stands still that should not."""
+        return self.engine.progress.problem() if self.engine else None
+
+    def readiness(self) -> str | None:
+        """Return one line if a dependency is missing."""
+        if self.engine is None:
+            return "expected an answer of Triton about its ensemble, none has come yet"
+        return self.engine.readiness()
+
+
+async def serve(settings: Settings, stop: asyncio.Event) -> None:
+    """Run the stream processor until ``stop`` is set.
+
+    Raises
+    ------
+    FatalError
+        If it cannot start, or going on would break the contract.
+    """
+    metrics, vitals = Metrics(), Vitals()
+    health = Health(vitals.progress, vitals.readiness)
+    with HealthServer(settings.health_address, health, metrics.registry) as server:
+        _log.info("health_server_started", address=server.address)
+        async with AsyncExitStack() as clients:
+            assembled = await _unless_stopped(_assemble(settings, clients, metrics), stop)
+            if assembled is not None:
+                app, vitals.engine = assembled
+                await _run(app, vitals.engine, settings.drain_timeout_s, stop)
+
+
+async def _assemble(
+    settings: Settings, clients: AsyncExitStack, metrics: Metrics
+) -> tuple[faust.App, Engine]:
+    """Connect everything once Kafka has the topics and Triton has said who it is."""
+    connection, topics = connection_arguments(settings), TopicNames(settings.topic_prefix)
+    plant = read_plant(settings.plant_file)
+    publisher = await clients.enter_async_context(KafkaPublisher(connection))
+    await _check_topics(connection, topics, publisher)
+    input_range = await clients.enter_async_context(KafkaInputRange(connection))
+    scorer = await clients.enter_async_context(
+        TritonScorer(settings, PUBLISHED_SPEC, settings.scoring_deadline_s)
+    )
+    identity = await until_done(scorer.identify, "asking Triton for its ensemble")
+    group = f"{settings.topic_prefix}.stream-processor"
+    app = build_app(connection, group, settings.session_timeout_s, settings.group_instance_id)
+    clock = SystemClock()
+    engine = Engine(
+        Surroundings(
+            inputs=FaustInputs(app),
+            input_range=input_range,
+            history=KafkaScoreHistory(connection, topics.scores),
+            ends=EndOffsets(input_range),
+            delivery=Delivery(publisher, topics, metrics),
+            judge=Judge(scorer, identity, _patience(settings), clock, metrics),
+            in_flight=InFlightWindows(
+                settings.inflight_windows, settings.inflight_bytes, metrics.inflight_windows.set
+            ),
+            rules=PUBLISHED_RULES,
+            encoder=_encoder(identity.encoder_id),
+            limits=QueueLimits(settings.read_ahead_records, settings.read_ahead_bytes),
+            context=ScoreContext(
+                topics=topics,
+                model=identity.model,
+                spec_id=PUBLISHED_SPEC.spec_id,
+                map_from=settings.map_from,
+                registered={furnace.id for furnace in plant.furnaces},
+            ),
+            clock=clock,
+            metrics=metrics,
+        )
+    )
+    connect(app, topics.inputs.values(), engine.receive, engine.assigned, engine.revoked)
+    return app, engine
+
+
+async def _run(app: faust.App, engine: Engine, drain_s: float, stop: asyncio.Event) -> None:
+    """Work until a signal, a defect or a crash; leave the group in order."""
+    working = asyncio.create_task(engine.run())
+    ends = [working, *(asyncio.create_task(end) for end in (stop.wait(), until_crashed(app)))]
+    try:
+        await app.start()
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        if stop.is_set():
+            await engine.drain(drain_s)
+    finally:
+        await app.stop()
+        for task in ends:
+            task.cancel()
+        results = await asyncio.gather(*ends, return_exceptions=True)
+    for result in results:
+        _raise_cause(result)
+
+
+def _raise_cause(result: object) -> None:
+    """Raise the first error of a task's result; a cancelled task is none."""
+    while isinstance(result, BaseExceptionGroup):
+        result = result.exceptions[0]
+    if isinstance(result, OutOfSequence):
+        raise FatalError(f"defect: {result}") from result
+    if isinstance(result, Exception):
+        raise result
+
+
+async def _unless_stopped(
+    work: Coroutine[Any, Any, _Result], stop: asyncio.Event
+) -> _Result | None:
+    """Return the result of some work, or None if ``stop`` comes first."""
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not working.done():
+        working.cancel()
+        await asyncio.wait([working])
+        return None
+    return working.result()
+
+
+async def _check_topics(
+    connection: Mapping[str, Any], topics: TopicNames, publisher: KafkaPublisher
+) -> None:
+    """Refuse missing topics, unequal partition counts and a broker that creates topics."""
+    names = [topic.under(topics.prefix) for topic in _TOPICS]
+    missing = await asyncio.to_thread(missing_topics, connection, names)
+    if missing:
+        raise ConfigurationError(
+            f"expected the topics {', '.join(missing)}; run 'meltwatch topics create'"
+        )
+    partitions = await publisher.partition_count(topics.inputs[Modality.VIDEO])
+    specs = [
+        # Retention and the like are the plant's own business as far as this service goes.
+        replace(spec, config={})
+        for spec in catalogue(topics.prefix, partitions)
+        if spec.topic in _TOPICS
+    ]
+    problems = await asyncio.to_thread(check_topics, connection, specs)
+    if problems:
+        raise ConfigurationError("; ".join(problems))
+
+
+def _patience(settings: Settings) -> Patience:
+    return Patience(
+        outage_s=settings.outage_patience_s,
+        probe_interval_s=settings.probe_interval_s,
+        concurrency=settings.scoring_concurrency,
+        shed_after_s=settings.shed_after_s,
+    )
+
+
+def _encoder(encoder_id: str) -> Encoder:
+    """Return the encoder that an ensemble asks for; only the cosine basis comes with us."""
+    encoder = Encoder("dct", dct_basis(dims_of(encoder_id)))
+    if encoder.encoder_id != encoder_id:
+        raise FatalError(
+            f"ensemble: expected the encoder {encoder.encoder_id}, got {encoder_id}: "
+            "no other basis is known here"
+        )
+    return encoder

@@ -1,0 +1,111 @@
+"""What the join gives: one window of one furnace, and what one record led to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from meltwatch_schemas.errors import ContractViolation
+from meltwatch_schemas.score import Cut, Features, Modality, ScoreStatus, Sources
+from numpy.typing import NDArray
+
+NO_VIDEO: Final = "no_video"
+NO_CURRENT: Final = "no_current"
+LOW_VIDEO_COVERAGE: Final = "low_video_coverage"
+LOW_CURRENT_COVERAGE: Final = "low_current_coverage"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AlignedWindow:
+    """Both modalities of one furnace on one window's instants.
+
+    Attributes
+    ----------
+    furnace_id, window_end_ns, window_id
+        Which window.
+    clip
+        Shape ``(clip_frames, 64, d)``, float16, index 0 the oldest slot; None if unavailable.
+    currents_a
+        Shape ``(lookback_samples, 3)``, float32, amperes, no NaN, index 0 the oldest grid point;
+        None if unavailable.
+    video_coverage, current_coverage
+        Shares of slots and of grid values with a frame or sample of their own, 0..1.
+    encoder_id
+        Of the clip; None without one.
+    sources
+        The source that the furnace has per modality when the window closes.
+    last_event_ns
+        The furnace's newest event time at or before the window's end, ns UTC.
+    last_ingest_ns
+        The newest ingest time of its records when the window closed, ns UTC.
+    features
+        Plain numbers of the available modalities.
+    reasons
+        Words that say why a modality is unavailable.
+    cuts
+        Per modality, what of its topic the window rests on: the score's ``inputs``.
+    """
+
+    furnace_id: str
+    window_end_ns: int
+    window_id: str
+    clip: NDArray[np.float16] | None
+    currents_a: NDArray[np.float32] | None
+    video_coverage: float
+    current_coverage: float
+    encoder_id: str | None
+    sources: Sources
+    last_event_ns: int
+    last_ingest_ns: int
+    features: Features
+    reasons: tuple[str, ...]
+    cuts: Mapping[Modality, Cut]
+
+    @property
+    def modalities(self) -> tuple[Modality, ...]:
+        """The modalities that are available."""
+        seen = {Modality.VIDEO: self.clip, Modality.CURRENT: self.currents_a}
+        return tuple(modality for modality, values in seen.items() if values is not None)
+
+    @property
+    def attainable_status(self) -> ScoreStatus:
+        """The status that a successful scoring call gives; ``unscored`` needs no call."""
+        statuses = (ScoreStatus.UNSCORED, ScoreStatus.DEGRADED, ScoreStatus.SCORED)
+        return statuses[len(self.modalities)]
+
+    @property
+    def size_bytes(self) -> int:
+        """What the window's arrays hold in memory."""
+        return sum(values.nbytes for values in (self.clip, self.currents_a) if values is not None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What handing on one record led to.
+
+    Attributes
+    ----------
+    history
+        The record was handed on in an earlier life: nothing about it is to be counted, copied or
+        refused again.
+    refusal
+        Why the record is a dead letter (``unexpected_source``, ``unknown_encoder``), or None.
+    late
+        The record is to be counted once and copied once to the late topic.
+    duplicates
+        Frames or samples that were dropped because their instant was taken.
+    windows
+        Windows closed by it, in order per furnace; other furnaces' ones stem from retirement.
+    skipped
+        Window numbers closed without an event in their look-back, or between two lives.
+    retired
+        Furnaces retired by it.
+    """
+
+    history: bool = False
+    refusal: ContractViolation | None = None
+    late: bool = False
+    duplicates: int = 0
+    windows: tuple[AlignedWindow, ...] = field(default=())
+    skipped: int = 0
+    retired: tuple[str, ...] = field(default=())

@@ -1,0 +1,183 @@
+"""What an earlier life left behind: committed offsets and the tail of ``scores``, nothing else.
+
+Per furnace the newest published window gives the last closed window end and the cut: records up
+to it are history, handed on again only to fill buffers. They are not late, not duplicate, not
+refused and not copied again; each is judged by the sources of the window that followed it. A
+furnace without a window in the tail starts anew.
+
+Reading again from acknowledged positions gives the windows that the uninterrupted reading would
+have given, as long as the records come in the same order (as the merge gives it wherever nothing
+was late), because ``acknowledgement`` holds back every record on which something unpublished
+rests. Retirement is not recorded anywhere: it happens again while reading again.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from meltwatch_schemas.score import Modality, WindowScore
+
+from meltwatch_stream_processor.domain.acknowledgement import Offsets
+
+
+@dataclass(frozen=True, slots=True)
+class Tenure:
+    """Sources that a furnace had in published windows that followed each other.
+
+    Attributes
+    ----------
+    sources
+        By modality; one without a source is absent.
+    cut
+        Per modality, the last offset handed on when the last of these windows closed; absent if
+        none was.
+    """
+
+    sources: Mapping[Modality, str]
+    cut: Offsets
+
+    def covers(self, modality: Modality, offset: int) -> bool:
+        """Tell whether a record was handed on before the last of these windows closed."""
+        return offset <= self.cut.get(modality, -1)
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A furnace as of its newest published window.
+
+    Attributes
+    ----------
+    closed_ns
+        That window's end.
+    last_event_ns, last_ingest_ns
+        As that window names them.
+    tenures
+        Its sources over time, oldest first; more than one if it was retired and came back.
+    """
+
+    closed_ns: int
+    last_event_ns: int
+    last_ingest_ns: int
+    tenures: tuple[Tenure, ...]
+
+    def is_read_again(self, handed_on: Offsets) -> bool:
+        """Tell whether everything that preceded the newest published window is handed on again.
+
+        Not before may the next window close: the record that closed both at once may have moved
+        the furnace's first window, not its watermark.
+        """
+        cut = self.tenures[-1].cut
+        return all(handed_on.get(modality, -1) >= offset for modality, offset in cut.items())
+
+    def footing(self, modality: Modality, offset: int) -> "Footing | None":
+        """Return what a record of the furnace stands on; None if it is no history."""
+        covering = (tenure for tenure in self.tenures if tenure.covers(modality, offset))
+        tenure = next(covering, None)
+        return Footing(tenure.sources, self.last_event_ns, self.last_ingest_ns) if tenure else None
+
+
+@dataclass(frozen=True, slots=True)
+class Footing:
+    """What a life that is read again goes on from.
+
+    Attributes
+    ----------
+    sources
+        Those that the furnace had when the record at hand was followed by a window.
+    last_event_ns, last_ingest_ns
+        As its last published window names them.
+    """
+
+    sources: Mapping[Modality, str]
+    last_event_ns: int
+    last_ingest_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """Where to go on.
+
+    Attributes
+    ----------
+    positions
+        Per modality, the offset from which the partition is read: what lies before it was handed
+        on in an earlier life.
+    furnaces
+        By furnace id, what is known of it.
+    """
+
+    positions: Offsets = field(default_factory=dict)
+    furnaces: Mapping[str, Past] = field(default_factory=dict)
+
+    def history_ends(self) -> dict[Modality, int]:
+        """Return, per modality, the last offset that precedes some published window."""
+        ends: dict[Modality, int] = {}
+        for past in self.furnaces.values():
+            for modality, offset in past.tenures[-1].cut.items():
+                ends[modality] = max(offset, ends.get(modality, offset))
+        return ends
+
+
+class ScoresTail:
+    """Collects what the tail of ``scores`` says, score by score, without holding the scores.
+
+    Parameters
+    ----------
+    topics
+        Per modality, the name of its input topic as in the scores' ``inputs``.
+    """
+
+    def __init__(self, topics: Mapping[Modality, str]) -> None:
+        self._topics = topics
+        self._furnaces: dict[str, Past] = {}
+
+    def add(self, score: WindowScore) -> None:
+        """Take the next score of the partition, in offset order; the first publication stands."""
+        known = self._furnaces.get(score.furnace_id)
+        if known is None or score.window_end_ns > known.closed_ns:
+            self._furnaces[score.furnace_id] = _past(known, score, self._topics)
+
+    def resumption(self, positions: Offsets) -> Resumption:
+        """Return where to go on.
+
+        Parameters
+        ----------
+        positions
+            Per modality, the offset from which the partition is read.
+        """
+        return Resumption(dict(positions), dict(self._furnaces))
+
+
+def resume(
+    positions: Offsets, scores: Iterable[WindowScore], topics: Mapping[Modality, str]
+) -> Resumption:
+    """Return where to go on, given all scores of the tail: see ``ScoresTail``."""
+    tail = ScoresTail(topics)
+    for score in scores:
+        tail.add(score)
+    return tail.resumption(positions)
+
+
+def _past(known: Past | None, score: WindowScore, topics: Mapping[Modality, str]) -> Past:
+    tenure = _tenure(score, topics)
+    tenures = known.tenures if known else ()
+    if tenures and tenures[-1].sources == tenure.sources:
+        tenures = tenures[:-1]
+    return Past(
+        closed_ns=score.window_end_ns,
+        last_event_ns=score.times.last_event_ns,
+        last_ingest_ns=score.times.last_ingest_ns,
+        tenures=(*tenures, tenure),
+    )
+
+
+def _tenure(score: WindowScore, topics: Mapping[Modality, str]) -> Tenure:
+    sources = {Modality.VIDEO: score.sources.video, Modality.CURRENT: score.sources.current}
+    cuts = {modality: score.inputs.get(topic) for modality, topic in topics.items()}
+    return Tenure(
+        sources={modality: source for modality, source in sources.items() if source is not None},
+        cut={
+            modality: cut.last_handed_on
+            for modality, cut in cuts.items()
+            if cut is not None and cut.last_handed_on is not None
+        },
+    )

@@ -1,0 +1,75 @@
+"""The numbers of the window rule in one value: geometry, bounds, availability, retirement."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from meltwatch_schemas.current import PHASES
+from meltwatch_schemas.score import Modality
+from meltwatch_schemas.window import NS_PER_MS, NS_PER_S, PUBLISHED_SPEC, WindowSpec
+
+
+@dataclass(frozen=True)
+class JoinRules:
+    """How two streams of one furnace become windows.
+
+    Attributes
+    ----------
+    spec
+        Geometry of clip, look-back and hop.
+    video_bound_ns, current_bound_ns
+        How far a modality's watermark stays behind its newest event, ns.
+    idle_gap_ns
+        A modality that is silent for longer delays the watermark no further, ns.
+    sample_reach_ns
+        A sample is held for a grid point at most this long, ns.
+    min_frames
+        Filled slots from which video is available.
+    min_values
+        Present grid values (points x phases) from which current is available.
+    """
+
+    spec: WindowSpec = PUBLISHED_SPEC
+    video_bound_ns: int = 200 * NS_PER_MS
+    current_bound_ns: int = 500 * NS_PER_MS
+    idle_gap_ns: int = 5 * NS_PER_S
+    sample_reach_ns: int = 750 * NS_PER_MS
+    min_frames: int = 9
+    min_values: int = 684
+
+    def __post_init__(self) -> None:
+        if self.spec.hop_ns > min(self.spec.clip_span_ns, self.spec.lookback_ns):
+            raise ValueError(
+                f"join rules: hop_ns must not exceed the clip's span and the look-back, or events "
+                f"between two windows would be judged by neither; got {self.spec.hop_ns}"
+            )
+        if not 2 <= self.min_frames <= self.spec.clip_frames:
+            raise ValueError(
+                f"join rules: min_frames must lie within 2..{self.spec.clip_frames}, "
+                f"got {self.min_frames}"
+            )
+        points = self.spec.lookback_samples
+        if not (PHASES - 1) * points < self.min_values <= PHASES * points:
+            raise ValueError(
+                f"join rules: min_values must exceed {(PHASES - 1) * points} and not "
+                f"{PHASES * points}, so that every phase has a value; got {self.min_values}"
+            )
+
+    @property
+    def retire_after_ns(self) -> int:
+        """Furnaces are retired when the partition has moved on by more than this, ns."""
+        return self.spec.lookback_ns + self.idle_gap_ns
+
+    def bound_ns(self, modality: Modality) -> int:
+        """Return how far a modality's watermark stays behind its newest event, ns."""
+        return self.video_bound_ns if modality is Modality.VIDEO else self.current_bound_ns
+
+    def reach_ns(self, modality: Modality) -> int:
+        """Return how far back from its end a window can use events of a modality, ns."""
+        if modality is Modality.VIDEO:
+            return self.spec.clip_span_ns
+        grid_ns = (self.spec.lookback_samples - 1) * self.spec.sample_period_ns
+        return grid_ns + self.sample_reach_ns
+
+
+PUBLISHED_RULES: Final = JoinRules()
+"""The published FmFormer's geometry with the product's bounds."""

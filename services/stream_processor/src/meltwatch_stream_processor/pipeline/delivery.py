@@ -1,0 +1,54 @@
+"""Writing to Kafka until it is written, and counting what was written why."""
+
+from functools import partial
+
+from meltwatch_chassis.metrics import Metrics
+from meltwatch_schemas.errors import ContractViolation
+from meltwatch_schemas.record import RawRecord
+from meltwatch_schemas.score import WindowScore
+
+from meltwatch_stream_processor.pipeline.records import dead_letter, late_copy, score_record
+from meltwatch_stream_processor.pipeline.retry import until_done
+from meltwatch_stream_processor.pipeline.topics import TopicNames
+from meltwatch_stream_processor.ports import Delivered, OutgoingRecord, Publisher
+
+
+class Delivery:
+    """Publishes scores, late copies and dead letters; returns only once Kafka has them.
+
+    Parameters
+    ----------
+    publisher
+        Kafka.
+    topics
+        Where to.
+    metrics
+        Dead letters are counted by their reason.
+    """
+
+    def __init__(self, publisher: Publisher, topics: TopicNames, metrics: Metrics) -> None:
+        self._publisher = publisher
+        self._topics = topics
+        self._metrics = metrics
+
+    async def score(self, score: WindowScore) -> tuple[OutgoingRecord, Delivered]:
+        """Publish a score; return the record and where it stands."""
+        record = score_record(score, self._topics)
+        return record, await self._deliver(record)
+
+    async def late(self, raw: RawRecord) -> None:
+        """Copy a late record."""
+        await self._deliver(late_copy(raw, self._topics))
+
+    async def dead_letter(self, raw: RawRecord, refusal: ContractViolation) -> None:
+        """Set a refused record aside."""
+        await self._deliver(dead_letter(raw, refusal, self._topics))
+        self._metrics.dead_letters.labels(refusal.reason.value).inc()
+
+    async def flush(self) -> None:
+        """Wait until no record is on its way any more."""
+        await self._publisher.flush()
+
+    async def _deliver(self, record: OutgoingRecord) -> Delivered:
+        attempt = partial(self._publisher.publish, record)
+        return await until_done(attempt, f"publishing to {record.topic}")

@@ -1,0 +1,40 @@
+"""Questions for the ends of input partitions: one call to the broker answers all that wait."""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+from meltwatch_stream_processor.pipeline.retry import until_done
+from meltwatch_stream_processor.ports import InputRange, TopicPartition
+
+Answer = Callable[[int], None]
+
+
+class EndOffsets:
+    """Collects questions while a call is under way and asks them together in the next one.
+
+    Parameters
+    ----------
+    input_range
+        Who is asked; every call starts after the questions that it answers.
+    """
+
+    def __init__(self, input_range: InputRange) -> None:
+        self._range = input_range
+        self._waiting: dict[TopicPartition, Answer] = {}
+        self._asked = asyncio.Event()
+
+    def ask(self, partition: TopicPartition, answer: Answer) -> None:
+        """Have ``answer`` called with an end offset that was asked for after this moment."""
+        self._waiting[partition] = answer
+        self._asked.set()
+
+    async def run(self) -> None:
+        """Ask and answer until cancelled."""
+        while True:
+            await self._asked.wait()
+            self._asked.clear()
+            waiting, self._waiting = self._waiting, {}
+            ends = await until_done(partial(self._range.end_offsets, list(waiting)), "end offsets")
+            for partition, answer in waiting.items():
+                answer(ends[partition])

@@ -1,0 +1,214 @@
+"""A judgement on every window, through outages: retry, then give up at once until it is back."""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+from meltwatch_chassis.clock import Clock
+from meltwatch_chassis.errors import FatalError, TransientError
+from meltwatch_chassis.metrics import Metrics
+from meltwatch_schemas.errors import ContractViolation
+from meltwatch_schemas.window import NS_PER_S
+
+from meltwatch_stream_processor.domain.aligned_window import AlignedWindow
+from meltwatch_stream_processor.pipeline.retry import back_off
+from meltwatch_stream_processor.ports import EnsembleIdentity, Scorer, Verdict
+
+MODEL_UNAVAILABLE: Final = "model_unavailable"
+SCORING_REJECTED: Final = "scoring_rejected"
+OVERLOAD: Final = "overload"
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What became of a window's scoring.
+
+    Attributes
+    ----------
+    verdict
+        None when the window stays unscored.
+    scored_ns
+        Wall clock of the verdict.
+    reason
+        Why scoring failed, one word for the score's ``reasons``; None if it did not.
+    refusal
+        The scorer's refusal of this very window, which is also set aside as a dead letter.
+    """
+
+    verdict: Verdict | None = None
+    scored_ns: int | None = None
+    reason: str | None = None
+    refusal: ContractViolation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a scorer may be away before windows go out unscored.
+
+    Attributes
+    ----------
+    outage_s
+        A window is tried again for this long, wall time.
+    probe_interval_s
+        Pause between probes while windows go out unscored.
+    concurrency
+        Most calls to the scorer at a time.
+    shed_after_s
+        Windows whose end is older than this go out unscored at once; None never sheds.
+    """
+
+    outage_s: float = 60.0
+    probe_interval_s: float = 3.0
+    concurrency: int = 8
+    shed_after_s: float | None = None
+
+
+class Judge:
+    """Scores windows with one ensemble and says why where it cannot.
+
+    Parameters
+    ----------
+    scorer
+        The ensemble.
+    identity
+        Who it was at the start; after an outage it must still be the same.
+    patience
+        Bounds in time and number.
+    clock
+        Wall time for stamps and shedding, monotonic time for patience.
+    metrics
+        Duration of the calls and the members' disagreement are observed.
+    """
+
+    def __init__(
+        self,
+        scorer: Scorer,
+        identity: EnsembleIdentity,
+        patience: Patience,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        self.identity = identity
+        self._scorer = scorer
+        self._patience = patience
+        self._clock = clock
+        self._metrics = metrics
+        self._slots = asyncio.Semaphore(patience.concurrency)
+        self._failing_since_ns: int | None = None
+        self._last_answer_ns = clock.monotonic_ns()
+        self._given_up = asyncio.Event()
+        self._probe_with: AlignedWindow | None = None
+
+    @property
+    def outage(self) -> str | None:
+        """One line while the scorer does not answer, else None."""
+        if self._failing_since_ns is None:
+            return None
+        return (
+            f"the scorer has not answered for {self._seconds_since(self._failing_since_ns):.0f} s"
+        )
+
+    async def judge(self, window: AlignedWindow) -> Judgement:
+        """Return the judgement on a window, after at most the patience for outages.
+
+        Raises
+        ------
+        FatalError
+            If the ensemble is not the one that this process started with.
+        """
+        if not window.modalities:
+            return Judgement()
+        first_failure_ns: int | None = None
+        for pause_s in back_off():
+            if self._is_overdue(window):
+                return Judgement(reason=OVERLOAD)
+            judgement = await self._attempt(window)
+            if judgement is not None:
+                return judgement
+            first_failure_ns = first_failure_ns or self._clock.monotonic_ns()
+            if self._seconds_since(first_failure_ns) >= self._patience.outage_s:
+                self._give_up(first_failure_ns)
+                break
+            if await self._gave_up_within(pause_s):
+                break
+        # The newest one: a window that nobody could score must not be what recovery hangs on.
+        self._probe_with = window
+        return Judgement(reason=MODEL_UNAVAILABLE)
+
+    async def watch(self) -> None:
+        """Probe the scorer while windows go out unscored; runs until cancelled.
+
+        Raises
+        ------
+        FatalError
+            If another ensemble answers after an outage: a restart takes it up from the start.
+        """
+        while True:
+            await self._given_up.wait()
+            await asyncio.sleep(self._patience.probe_interval_s)
+            if self._probe_with is None or await self._call(self._probe_with) is not None:
+                self._given_up.clear()
+                self._probe_with = None
+
+    async def _attempt(self, window: AlignedWindow) -> Judgement | None:
+        async with self._slots:
+            # Those that waited here while the patience of others ran out must not try again.
+            return None if self._given_up.is_set() else await self._call(window)
+
+    async def _call(self, window: AlignedWindow) -> Judgement | None:
+        started_ns = self._clock.monotonic_ns()
+        try:
+            if self._failing_since_ns is not None:
+                await self._confirm_identity()
+            verdict = await self._scorer.score(window)
+        except TransientError as error:
+            self._failed(error)
+            return None
+        except ContractViolation as refusal:
+            self._answered()
+            return Judgement(reason=SCORING_REJECTED, refusal=refusal)
+        self._answered()
+        self._metrics.scoring_seconds.observe(self._seconds_since(started_ns))
+        self._metrics.member_disagreement.observe(verdict.disagreement)
+        return Judgement(verdict, self._clock.now_ns())
+
+    async def _confirm_identity(self) -> None:
+        found = await self._scorer.identify()
+        if found != self.identity:
+            raise FatalError(
+                f"ensemble: expected {self.identity}, which served before the outage, "
+                f"got {found}; a restart takes the new one up"
+            )
+
+    async def _gave_up_within(self, pause_s: float) -> bool:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._given_up.wait(), pause_s)
+        return self._given_up.is_set()
+
+    def _give_up(self, first_failure_ns: int) -> None:
+        # One window that fails while others succeed is not an outage.
+        if self._last_answer_ns < first_failure_ns and not self._given_up.is_set():
+            self._given_up.set()
+            _log.warning("scoring_given_up", patience_s=self._patience.outage_s)
+
+    def _failed(self, error: TransientError) -> None:
+        if self._failing_since_ns is None:
+            self._failing_since_ns = self._clock.monotonic_ns()
+            _log.warning("triton_unreachable", error=str(error))
+
+    def _answered(self) -> None:
+        self._last_answer_ns = self._clock.monotonic_ns()
+        if self._failing_since_ns is not None:
+            _log.info("triton_recovered", after_s=self._seconds_since(self._failing_since_ns))
+            self._failing_since_ns = None
+
+    def _is_overdue(self, window: AlignedWindow) -> bool:
+        limit_s = self._patience.shed_after_s
+        age_ns = self._clock.now_ns() - window.window_end_ns
+        return limit_s is not None and age_ns > limit_s * NS_PER_S
+
+    def _seconds_since(self, moment_ns: int) -> float:
+        return (self._clock.monotonic_ns() - moment_ns) / NS_PER_S

@@ -1,0 +1,276 @@
+"""One partition number of both input topics, from assignment to revocation."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+from meltwatch_chassis.clock import Clock
+from meltwatch_chassis.metrics import Metrics
+from meltwatch_schemas.encoder import Encoder
+from meltwatch_schemas.errors import ContractViolation
+from meltwatch_schemas.record import RawRecord
+from meltwatch_schemas.score import Modality, WindowScore
+from meltwatch_schemas.window import NS_PER_S
+
+from meltwatch_stream_processor.domain.aligned_window import AlignedWindow, Outcome
+from meltwatch_stream_processor.domain.partition import PartitionJoiner
+from meltwatch_stream_processor.domain.reading_order import (
+    EndQuestion,
+    Entry,
+    QueueLimits,
+    ReadingOrder,
+)
+from meltwatch_stream_processor.domain.restore import resume
+from meltwatch_stream_processor.domain.rules import JoinRules
+from meltwatch_stream_processor.pipeline.delivery import Delivery
+from meltwatch_stream_processor.pipeline.end_offsets import EndOffsets
+from meltwatch_stream_processor.pipeline.in_flight import InFlightWindows
+from meltwatch_stream_processor.pipeline.judge import Judge, Judgement
+from meltwatch_stream_processor.pipeline.publication import Publication
+from meltwatch_stream_processor.pipeline.records import SERVICE, ReadRecord, read
+from meltwatch_stream_processor.pipeline.retry import until_done
+from meltwatch_stream_processor.pipeline.scores import ScoreContext, make_score
+from meltwatch_stream_processor.pipeline.start_offsets import start_offsets
+from meltwatch_stream_processor.ports import InputRange, Inputs, ScoreHistory, TopicPartition
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the partitions of a process share.
+
+    Attributes
+    ----------
+    inputs, input_range, history
+        Kafka's reading side.
+    ends, delivery, judge, in_flight
+        Coalesced questions, writing side, scoring, and the bound on windows under way.
+    rules, encoder, limits
+        The window rule, the ensemble's encoder, how much may wait before reading is paused.
+    context, clock, metrics
+        What scores have in common, wall time, counters.
+    """
+
+    inputs: Inputs
+    input_range: InputRange
+    history: ScoreHistory
+    ends: EndOffsets
+    delivery: Delivery
+    judge: Judge
+    in_flight: InFlightWindows
+    rules: JoinRules
+    encoder: Encoder
+    limits: QueueLimits
+    context: ScoreContext
+    clock: Clock
+    metrics: Metrics
+
+
+class PartitionPipeline:
+    """Reads, joins, scores and publishes one partition number, starting from what Kafka holds.
+
+    Its whole state is a function of committed offsets and published scores: it is dropped when
+    the partition is revoked and built anew when it is assigned again.
+
+    Parameters
+    ----------
+    number
+        Of the partition, in both input topics and in ``scores``.
+    surroundings
+        What all partitions share.
+    """
+
+    def __init__(self, number: int, surroundings: Surroundings) -> None:
+        self.number = number
+        self._around = surroundings
+        topics = surroundings.context.topics.inputs
+        self._parts = {m: TopicPartition(topic, number) for m, topic in topics.items()}
+        self._order: ReadingOrder[ReadRecord] = ReadingOrder({}, surroundings.limits)
+        self._joiner: PartitionJoiner | None = None
+        self._starts: dict[Modality, int] = {}
+        self._handed_on: dict[Modality, int] = {}
+        self._first_event_ns: dict[Modality, int] = {}
+        self._reading = True
+        self._arrived = asyncio.Event()
+        self._asking = False
+        self._paused: frozenset[Modality] = frozenset()
+        # A record whose copy or dead letter is not delivered yet is not to be acknowledged.
+        self._undelivered: tuple[Modality, int] | None = None
+
+    def receive(self, raw: RawRecord) -> None:
+        """Take a record as read; offsets of a topic ascend."""
+        modality = self._around.context.topics.modality_of(raw.topic)
+        entry = read(raw, modality)
+        self._order.push(entry)
+        if entry.last_event_ns is not None:
+            self._first_event_ns.setdefault(modality, entry.last_event_ns)
+        # Here, because the other side may be waiting for room while records go on arriving.
+        self._control_flow()
+        self._arrived.set()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        around = self._around
+        async with asyncio.TaskGroup() as group:
+            publication = Publication(
+                group, around.in_flight, around.judge.judge, self._publish, around.clock
+            )
+            await self._settle_starts()
+            while self._reading:
+                await self._arrived.wait()
+                self._arrived.clear()
+                await self._hand_on_ready(publication)
+                self._ask_for_end()
+
+    def stop_reading(self) -> None:
+        """Hand on no more; windows in flight are still published."""
+        self._reading = False
+        self._arrived.set()
+
+    def acknowledgeable(self) -> dict[TopicPartition, int]:
+        """Return the offsets to commit: all below is needed by nothing still to be published."""
+        if self._joiner is None:
+            return {}
+        offsets = self._joiner.acknowledgeable()
+        if self._undelivered is not None:
+            modality, offset = self._undelivered
+            offsets[modality] = min(offset, offsets.get(modality, offset))
+        return {self._parts[modality]: offset for modality, offset in offsets.items()}
+
+    def handed_on(self) -> dict[TopicPartition, int]:
+        """Return per topic the next offset to be handed on, once reading has started."""
+        return {self._parts[modality]: offset for modality, offset in self._handed_on.items()}
+
+    @property
+    def size_bytes(self) -> int:
+        """What records that wait and window buffers hold."""
+        return self._order.size_bytes + (self._joiner.size_bytes if self._joiner else 0)
+
+    def watermarks(self) -> Mapping[str, int]:
+        """Return the watermark, ns, of each furnace that is not retired."""
+        return self._joiner.watermarks() if self._joiner else {}
+
+    async def _settle_starts(self) -> None:
+        """Find out where reading starts in each topic."""
+        parts = list(self._parts.values())
+        starts = await start_offsets(self._around.inputs, self._around.input_range, parts)
+        for modality, part in self._parts.items():
+            start = starts[part]
+            self._starts[modality] = start.offset
+            self._order.reached(modality, start.offset)
+            if start.lost:
+                _log.error("history_gap_found", **part._asdict(), lost=start.lost)
+
+    async def _restored(self) -> PartitionJoiner:
+        """Return a joiner that goes on where the published scores end."""
+        around = self._around
+        # Without any readable record nothing says from when scores matter: all of them do. Twice,
+        # because behind a refused record the other topic may still turn out to start earlier.
+        first_ns = min(self._first_event_ns.values(), default=0)
+        since_ns = max(first_ns - 2 * around.rules.retire_after_ns, 0)
+        newest = await until_done(partial(self._newest_scores, since_ns), "restoring from scores")
+        topics = around.context.topics.inputs
+        resumption = resume(self._starts, newest.values(), topics)
+        _log.info(
+            "partition_restored", partition=self.number, furnaces=len(newest),
+            offsets={part.topic: self._starts[m] for m, part in self._parts.items()},
+        )  # fmt: skip
+        return PartitionJoiner(self.number, around.encoder, around.rules, resumption)
+
+    async def _newest_scores(self, since_ns: int) -> dict[str, WindowScore]:
+        """Return the newest score of each furnace; the tail itself may be long."""
+        newest: dict[str, WindowScore] = {}
+        async for score in self._around.history.since(self.number, since_ns):
+            known = newest.get(score.furnace_id)
+            if known is None or score.window_end_ns > known.window_end_ns:
+                newest[score.furnace_id] = score
+        return newest
+
+    async def _hand_on_ready(self, publication: Publication) -> None:
+        while self._reading and (entry := self._order.pop()) is not None:
+            if self._joiner is None:
+                self._joiner = await self._restored()
+            await self._hand_on(entry, self._joiner, publication)
+            self._handed_on[entry.modality] = entry.offset + 1
+            self._control_flow()
+
+    async def _hand_on(
+        self, entry: Entry[ReadRecord], joiner: PartitionJoiner, publication: Publication
+    ) -> None:
+        raw, content = entry.payload.raw, entry.payload.content
+        self._undelivered = (entry.modality, entry.offset)
+        if isinstance(content, ContractViolation):
+            history = joiner.is_history(entry.modality, entry.offset)
+            joiner.pass_over(entry.modality, entry.offset)
+            outcome = Outcome(history=history, refusal=None if history else content)
+        else:
+            outcome = joiner.hand_on(content, entry.offset)
+        if outcome.refusal is not None:
+            await self._around.delivery.dead_letter(raw, outcome.refusal)
+        elif outcome.late:
+            await self._around.delivery.late(raw)
+        self._undelivered = None
+        self._count(raw.topic, entry.modality, outcome)
+        for window in outcome.windows:
+            await publication.submit(window)
+
+    async def _publish(self, window: AlignedWindow, judgement: Judgement, joined_ns: int) -> None:
+        around = self._around
+        now_ns = around.clock.now_ns()
+        score = make_score(window, judgement, around.context, joined_ns, now_ns)
+        record, delivered = await around.delivery.score(score)
+        if judgement.refusal is not None:
+            raw = RawRecord(
+                topic=record.topic,
+                partition=delivered.partition,
+                offset=delivered.offset,
+                timestamp_ms=delivered.timestamp_ms,
+                key=record.key,
+                value=record.value,
+                headers=record.headers,
+            )
+            await around.delivery.dead_letter(raw, judgement.refusal)
+        if self._joiner is not None:
+            self._joiner.published(window)
+        around.metrics.windows.labels(score.status.value).inc()
+        around.metrics.event_to_score.observe((now_ns - window.window_end_ns) / NS_PER_S)
+
+    def _count(self, topic: str, modality: Modality, outcome: Outcome) -> None:
+        metrics = self._around.metrics
+        metrics.records.labels(SERVICE, topic, _fate(outcome)).inc()
+        metrics.duplicates.labels(modality.value).inc(outcome.duplicates)
+        metrics.windows.labels("skipped").inc(outcome.skipped)
+        if outcome.late:
+            metrics.late.labels(modality.value).inc()
+
+    def _control_flow(self) -> None:
+        """Pause the topics of which too much waits, resume the others."""
+        ahead = self._order.ahead
+        for modality in ahead - self._paused:
+            self._around.inputs.pause(self._parts[modality])
+        for modality in self._paused - ahead:
+            self._around.inputs.resume(self._parts[modality])
+        self._paused = ahead
+
+    def _ask_for_end(self) -> None:
+        question = self._order.question()
+        if question is None or self._asking:
+            return
+        self._asking = True
+        self._around.ends.ask(self._parts[question.modality], partial(self._answer, question))
+
+    def _answer(self, question: EndQuestion, end_offset: int) -> None:
+        self._asking = False
+        self._order.answer(question, end_offset)
+        self._arrived.set()
+
+
+def _fate(outcome: Outcome) -> str:
+    if outcome.history:
+        return "history"
+    if outcome.refusal is not None:
+        return "dead_letter"
+    return "late" if outcome.late else "joined"

@@ -1,0 +1,69 @@
+"""The order of publication: strict per furnace, free between furnaces."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from meltwatch_chassis.clock import Clock
+
+from meltwatch_stream_processor.domain.aligned_window import AlignedWindow
+from meltwatch_stream_processor.pipeline.in_flight import InFlightWindows
+from meltwatch_stream_processor.pipeline.judge import Judgement
+
+Judging = Callable[[AlignedWindow], Awaitable[Judgement]]
+Publishing = Callable[[AlignedWindow, Judgement, int], Awaitable[None]]
+
+
+class Publication:
+    """Judges windows side by side and publishes those of one furnace one after the other.
+
+    Parameters
+    ----------
+    group
+        Owner of the tasks, one per window in flight.
+    in_flight
+        Bound on the windows of all partitions together.
+    judge
+        Scores a window.
+    publish
+        Publishes a window, its judgement and the wall time at which it closed.
+    clock
+        Stamps that time.
+    """
+
+    def __init__(
+        self,
+        group: asyncio.TaskGroup,
+        in_flight: InFlightWindows,
+        judge: Judging,
+        publish: Publishing,
+        clock: Clock,
+    ) -> None:
+        self._group = group
+        self._in_flight = in_flight
+        self._judge = judge
+        self._publish = publish
+        self._clock = clock
+        self._newest: dict[str, asyncio.Task[None]] = {}
+
+    async def submit(self, window: AlignedWindow) -> None:
+        """Take the next window of a furnace; waits while too many are in flight."""
+        joined_ns = self._clock.now_ns()
+        await self._in_flight.enter(window.size_bytes)
+        furnace_id = window.furnace_id
+        task = self._group.create_task(self._carry(window, joined_ns, self._newest.get(furnace_id)))
+        self._newest[furnace_id] = task
+        task.add_done_callback(lambda done: self._finished(window, done))
+
+    async def _carry(
+        self, window: AlignedWindow, joined_ns: int, previous: asyncio.Task[None] | None
+    ) -> None:
+        judgement = await self._judge(window)
+        if previous is not None:
+            await previous
+        await self._publish(window, judgement, joined_ns)
+
+    def _finished(self, window: AlignedWindow, done: asyncio.Task[None]) -> None:
+        # A callback, because a task that is cancelled before its first step runs no "finally".
+        self._in_flight.leave(window.size_bytes)
+        if self._newest.get(window.furnace_id) is done:
+            del self._newest[window.furnace_id]

@@ -1,0 +1,47 @@
+"""Names of the topics that the stream processor reads and writes."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from meltwatch_schemas.score import Modality
+from meltwatch_schemas.topics import Topic
+
+
+@dataclass(frozen=True)
+class TopicNames:
+    """Full names under one prefix.
+
+    Attributes
+    ----------
+    prefix
+        First part of every name.
+    """
+
+    prefix: str
+
+    @cached_property
+    def inputs(self) -> dict[Modality, str]:
+        """The input topic of each modality."""
+        return {
+            Modality.VIDEO: Topic.EMBEDDINGS.under(self.prefix),
+            Modality.CURRENT: Topic.CURRENTS.under(self.prefix),
+        }
+
+    @cached_property
+    def scores(self) -> str:
+        """Where verdicts go."""
+        return Topic.SCORES.under(self.prefix)
+
+    @cached_property
+    def late(self) -> str:
+        """Where copies of late records go."""
+        return Topic.LATE.under(self.prefix)
+
+    @cached_property
+    def dead_letters(self) -> str:
+        """Where refused records go."""
+        return Topic.DEAD_LETTERS.under(self.prefix)
+
+    def modality_of(self, topic: str) -> Modality:
+        """Return the modality that an input topic carries."""
+        return next(modality for modality, name in self.inputs.items() if name == topic)

@@ -1,0 +1,206 @@
+"""What the pipeline asks of the outside world; adapters answer, tests use fakes."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from meltwatch_schemas.score import ModelIdentity, WindowScore
+from numpy.typing import NDArray
+
+from meltwatch_stream_processor.domain.aligned_window import AlignedWindow
+
+
+class TopicPartition(NamedTuple):
+    """One partition of one topic."""
+
+    topic: str
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingRecord:
+    """A Kafka record to be published.
+
+    Attributes
+    ----------
+    topic, key, value, headers
+        As they will stand in Kafka.
+    timestamp_ms
+        Event time where the topic keeps event time, else None: the wall clock at sending.
+    partition
+        None leaves the choice to the key.
+    """
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...]
+    timestamp_ms: int | None = None
+    partition: int | None = None
+
+
+class Delivered(NamedTuple):
+    """Where a published record stands."""
+
+    partition: int
+    offset: int
+    timestamp_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class EnsembleIdentity:
+    """What an ensemble says of itself.
+
+    Attributes
+    ----------
+    model
+        Name, version and digest, as every score names them.
+    encoder_id
+        The only encoder whose embeddings it takes.
+    """
+
+    model: ModelIdentity
+    encoder_id: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Verdict:
+    """An ensemble's answer on one window.
+
+    Attributes
+    ----------
+    logit
+        Calibrated and fused.
+    member_logits, disagreement
+        One logit per member, and their standard deviation.
+    anomaly_map
+        Shape ``(64, 64)``, float32, 0..1, row and column of the newest frame.
+    """
+
+    logit: float
+    member_logits: tuple[float, ...]
+    disagreement: float
+    anomaly_map: NDArray[np.float32]
+
+
+class Inputs(Protocol):
+    """Consumer of both input topics: its flow and its committed offsets, not its records."""
+
+    def pause(self, partition: TopicPartition) -> None:
+        """Fetch no more of a partition; what was already fetched still arrives."""
+        ...
+
+    def resume(self, partition: TopicPartition) -> None:
+        """Fetch a paused partition again."""
+        ...
+
+    async def committed(self, partitions: Iterable[TopicPartition]) -> Mapping[TopicPartition, int]:
+        """Return the committed offsets, 0 where none was ever committed.
+
+        Raises
+        ------
+        TransientError
+            If the broker does not answer.
+        """
+        ...
+
+    async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Commit the next offset to be read per partition.
+
+        Raises
+        ------
+        TransientError
+            If the broker does not answer or the group has moved on.
+        """
+        ...
+
+
+class InputRange(Protocol):
+    """How far the input partitions reach, asked of the broker."""
+
+    async def beginning_offsets(
+        self, partitions: Iterable[TopicPartition]
+    ) -> Mapping[TopicPartition, int]:
+        """Return the oldest offsets that Kafka still has.
+
+        Raises
+        ------
+        TransientError
+            If the broker does not answer.
+        """
+        ...
+
+    async def end_offsets(
+        self, partitions: Iterable[TopicPartition]
+    ) -> Mapping[TopicPartition, int]:
+        """Return the end offsets as they are at the time of the call, never from a cache.
+
+        Raises
+        ------
+        TransientError
+            If the broker does not answer.
+        """
+        ...
+
+
+class ScoreHistory(Protocol):
+    """What was published before this process was assigned a partition."""
+
+    def since(self, partition: int, time_ns: int) -> AsyncIterator[WindowScore]:
+        """Read a scores partition from an event time to its present end.
+
+        Raises
+        ------
+        TransientError
+            If the broker does not answer.
+        """
+        ...
+
+
+class Scorer(Protocol):
+    """The ensemble."""
+
+    async def identify(self) -> EnsembleIdentity:
+        """Ask the ensemble who it is and check its form against the contract.
+
+        Raises
+        ------
+        TransientError
+            If it does not answer or is not loaded.
+        FatalError
+            If its tensors or parameters are not those of the contract.
+        """
+        ...
+
+    async def score(self, window: AlignedWindow) -> Verdict:
+        """Return the verdict on a window that has at least one modality.
+
+        Raises
+        ------
+        TransientError
+            If the ensemble does not answer in time or fails.
+        ContractViolation
+            ``scoring_rejected`` if it refuses this window whatever the circumstances.
+        """
+        ...
+
+
+class Publisher(Protocol):
+    """Writes to the output topics."""
+
+    async def publish(self, record: OutgoingRecord) -> Delivered:
+        """Return once every in-sync replica has the record.
+
+        Raises
+        ------
+        TransientError
+            If it may succeed later.
+        FatalError
+            If it never will.
+        """
+        ...
+
+    async def flush(self) -> None:
+        """Wait until no record is on its way any more."""
+        ...

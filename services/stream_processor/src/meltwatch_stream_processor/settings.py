@@ -1,0 +1,44 @@
+"""What the stream processor can be told by environment."""
+
+from meltwatch_chassis.settings import KafkaSettings, PlantSettings, TritonSettings
+from pydantic import Field
+
+
+class Settings(KafkaSettings, TritonSettings, PlantSettings):
+    """Where Kafka and Triton are, and the bounds in time and memory."""
+
+    group_instance_id: str | None = Field(
+        default=None, description="Name of a static group member, unique per process."
+    )
+    session_timeout_s: float = Field(
+        default=6.0, ge=1.0, le=300.0, description="Silence after which others take over, s."
+    )
+    scoring_deadline_s: float = Field(
+        default=30.0, gt=0, description="Longest wait for one answer of Triton, s."
+    )
+    scoring_concurrency: int = Field(default=8, ge=1, description="Most calls at a time.")
+    outage_patience_s: float = Field(
+        default=60.0, ge=0, description="Tries for this long before a window goes unscored, s."
+    )
+    probe_interval_s: float = Field(
+        default=3.0, gt=0, description="Pause between probes while windows go unscored, s."
+    )
+    shed_after_s: float | None = Field(
+        default=None, gt=0, description="Older windows go out unscored, s; never if absent."
+    )
+    map_from: float = Field(
+        default=0.2, ge=0, le=1, description="Probability from which maps are published."
+    )
+    inflight_windows: int = Field(
+        default=64, ge=1, description="Most windows closed and not yet published."
+    )
+    inflight_bytes: int = Field(
+        default=64 * 1024 * 1024, ge=1, description="Most bytes of those windows."
+    )
+    read_ahead_records: int = Field(
+        default=512, ge=2, description="Waiting records of a partition that pause its reading."
+    )
+    read_ahead_bytes: int = Field(default=4 * 1024 * 1024, ge=1, description="The same in bytes.")
+    drain_timeout_s: float = Field(
+        default=10.0, ge=0, description="Longest wait for windows in flight at the end, s."
+    )

@@ -1,0 +1,210 @@
+"""The stream processor as its own process, and what it leaves in Kafka."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.consumer.fetcher import ConsumerRecord
+from meltwatch_local_cluster.addresses import free_ports
+from meltwatch_schemas.score import ScoreStatus, WindowScore, decode_score
+
+from tests.support.input_records import InputRecord
+
+START_S = 40.0
+
+
+class Worker:
+    """``python -m meltwatch_stream_processor`` with its log in a folder.
+
+    Parameters
+    ----------
+    folder
+        Where the log goes.
+    settings
+        ``MELTWATCH_*`` variables without their prefix.
+    """
+
+    def __init__(self, folder: Path, **settings: object) -> None:
+        (port,) = free_ports(1)
+        self.health = f"127.0.0.1:{port}"
+        self.log = folder / f"worker-{port}.log"
+        own = {k: v for k, v in os.environ.items() if not k.startswith("MELTWATCH_")}
+        given = {f"MELTWATCH_{name.upper()}": str(value) for name, value in settings.items()}
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "meltwatch_stream_processor"],
+                env=own | given | {"MELTWATCH_HEALTH_ADDRESS": self.health},
+                stdin=subprocess.DEVNULL,
+                stderr=log,
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.kill()
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self.process.kill()
+        self.process.wait(10)
+
+    def stop(self) -> int:
+        """End it as a supervisor would; return the exit code."""
+        self.process.terminate()
+        return self.process.wait(20)
+
+    def ask(self, path: str) -> str:
+        """The answer of the health server, good or bad; empty if there is none."""
+        try:
+            with urlopen(f"http://{self.health}/{path}", timeout=5) as answer:
+                return str(answer.read(), "utf-8")
+        except HTTPError as error:
+            return error.read().decode()
+        except URLError:
+            return ""
+
+    def until_ready(self) -> None:
+        """Wait for ``/readyz``."""
+        wait_until(lambda: self.ask("readyz") == "ok\n", START_S, self.log.read_text)
+
+    def events(self) -> Counter[str]:
+        """How often each event stands in the log."""
+        lines = [line for line in self.log.read_text().splitlines() if line.startswith("{")]
+        return Counter(json.loads(line)["event"] for line in lines)
+
+
+def wait_until(
+    condition: Callable[[], object], limit_s: float, explain: Callable[[], str] = str
+) -> None:
+    """Wait for a condition; say what is known if it never holds."""
+    end = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < end, f"waited {limit_s} s in vain: {explain()[-2000:]}"
+        time.sleep(0.05)
+
+
+def send(address: str, prefix: str, records: Iterable[InputRecord]) -> None:
+    """Send records as producers do."""
+    producer = KafkaProducer(bootstrap_servers=address)
+    for record in records:
+        producer.send(
+            record.topic.under(prefix),
+            key=record.key,
+            value=record.value,
+            headers=list(record.headers),
+            timestamp_ms=record.timestamp_ms,
+        )
+    producer.flush()
+    producer.close()
+
+
+class Tail:
+    """All records of one topic, from its beginning, as they come."""
+
+    def __init__(self, address: str, topic: str, partitions: int) -> None:
+        self._consumer = KafkaConsumer(bootstrap_servers=address, enable_auto_commit=False)
+        parts = [TopicPartition(topic, number) for number in range(partitions)]
+        self._consumer.assign(parts)
+        self._consumer.seek_to_beginning(*parts)
+        self.records: list[ConsumerRecord] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._consumer.close()
+
+    def read(self) -> list[ConsumerRecord]:
+        """Everything so far."""
+        for batch in self._consumer.poll(timeout_ms=200).values():
+            self.records.extend(batch)
+        return self.records
+
+    def until(
+        self, enough: Callable[[list[ConsumerRecord]], bool], limit_s: float
+    ) -> list[ConsumerRecord]:
+        """Wait for enough records."""
+        wait_until(lambda: enough(self.read()), limit_s, lambda: f"{len(self.records)} records")
+        return self.records
+
+
+def scores_of(records: Iterable[ConsumerRecord]) -> list[WindowScore]:
+    """Scores in the order of their publication per partition."""
+    return [decode_score(record.value) for record in records]
+
+
+def gaps(scores: Iterable[WindowScore], hop_ns: int) -> list[str]:
+    """Where a furnace's window numbers do not ascend by one, in the order of publication."""
+    last: dict[str, int] = {}
+    found = []
+    for score in scores:
+        before = last.get(score.furnace_id, score.window_end_ns - hop_ns)
+        if score.window_end_ns - before != hop_ns:
+            found.append(f"{score.furnace_id}: {score.window_end_ns} after {before}")
+        last[score.furnace_id] = score.window_end_ns
+    return found
+
+
+def statuses(scores: Iterable[WindowScore]) -> Counter[ScoreStatus]:
+    """How often each status occurs."""
+    return Counter(score.status for score in scores)
+
+
+@dataclass(frozen=True)
+class Works:
+    """Topics under one prefix, and what workers publish there.
+
+    Attributes
+    ----------
+    kafka, prefix
+        The broker's address and the topics' first part.
+    scores
+        The scores, from the first.
+    folder
+        Where workers log.
+    """
+
+    kafka: str
+    prefix: str
+    scores: Tail
+    folder: Path
+
+    def worker(self, triton: str, **settings: object) -> Worker:
+        """Start a worker."""
+        own = {"kafka": self.kafka, "topic_prefix": self.prefix, "triton": triton}
+        return Worker(self.folder, **own | settings)
+
+    def send(self, records: Iterable[InputRecord]) -> None:
+        """Send records as producers do."""
+        send(self.kafka, self.prefix, records)
+
+    def published(self, count: int, limit_s: float = 120.0) -> list[WindowScore]:
+        """Wait for so many scores; return all that are there."""
+        return scores_of(self.scores.until(lambda found: len(found) >= count, limit_s))
+
+    def settled(self, worker: Worker) -> list[WindowScore]:
+        """Wait until a worker has nothing in flight; return all scores."""
+        wait_until(lambda: "inflight_windows 0.0" in worker.ask("metrics"), 20.0)
+        return scores_of(self.scores.read())

@@ -1,0 +1,213 @@
+"""Sequences of records for the join's tests: from a plain description to chunks and back."""
+
+import os
+import random
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import count
+
+import numpy as np
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from meltwatch_schemas.chunk import ChunkIdentity
+from meltwatch_schemas.current import CurrentChunk
+from meltwatch_schemas.embedding import EmbeddingChunk
+from meltwatch_schemas.encoder import Encoder, dct_basis
+from meltwatch_schemas.score import Modality
+from meltwatch_schemas.window import WindowSpec
+from meltwatch_stream_processor.domain.aligned_window import AlignedWindow, Outcome
+from meltwatch_stream_processor.domain.partition import PartitionJoiner
+from meltwatch_stream_processor.domain.rules import JoinRules
+
+from tests.support.oracle import CURRENT, VIDEO, Numbers, Record, Window
+
+EXAMPLES = int(os.environ.get("MELTWATCH_HYPOTHESIS_EXAMPLES", "0"))
+"""Examples a property is tried with; 0 leaves each its own small number."""
+
+ENCODER = Encoder("dct", dct_basis(1))
+PUBLISHED = Numbers()
+SMALL = Numbers(
+    clip_frames=3, stride=4, hop=8, points=6, period=3, hold=4,
+    video_bound=2, current_bound=5, idle_gap=20, min_frames=2, min_values=14,
+)  # fmt: skip
+"""Few instants close together: collisions, gaps and retirement come often."""
+
+
+def examples(count: int) -> settings:
+    """Settings of a property: its own number of examples, or the one asked for from outside."""
+    phases = set(Phase) if EXAMPLES else set(Phase) - {Phase.shrink, Phase.explain}
+    return settings(
+        phases=phases,
+        max_examples=EXAMPLES or count,
+        deadline=None,
+        derandomize=not EXAMPLES,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
+
+
+def rules_of(numbers: Numbers) -> JoinRules:
+    spec = WindowSpec(
+        numbers.clip_frames, numbers.stride, numbers.hop, numbers.points, numbers.period
+    )
+    return JoinRules(
+        spec=spec,
+        video_bound_ns=numbers.video_bound,
+        current_bound_ns=numbers.current_bound,
+        idle_gap_ns=numbers.idle_gap,
+        sample_reach_ns=numbers.hold,
+        min_frames=numbers.min_frames,
+        min_values=numbers.min_values,
+    )
+
+
+def chunk_of(record: Record) -> EmbeddingChunk | CurrentChunk:
+    identity = ChunkIdentity(
+        furnace_id=record.furnace,
+        source_id=record.source,
+        boot_id="0" * 16,
+        seq=0,
+        ingest_time_ns=record.ingest,
+    )
+    if record.modality == VIDEO:
+        encoder_id = ENCODER.encoder_id if record.known_encoder else "other-1-000000000000"
+        values = np.array(record.values, np.float16).reshape(-1, 1, 1)
+        data = np.broadcast_to(values, (len(record.values), 64, 1))
+        return EmbeddingChunk(identity, np.array(record.times, np.int64), encoder_id, data)
+    period = record.times[1] - record.times[0] if len(record.times) > 1 else 1
+    return CurrentChunk(
+        identity, record.times[0], period, np.array(record.values, np.float32).reshape(-1, 3)
+    )
+
+
+def plain(window: AlignedWindow) -> Window:
+    """A window of the code under test in the oracle's words."""
+    cuts = [window.cuts[modality] for modality in (Modality.VIDEO, Modality.CURRENT)]
+    return Window(
+        furnace=window.furnace_id,
+        end=window.window_end_ns,
+        clip=None if window.clip is None else tuple(window.clip[:, 0, 0].tolist()),
+        currents=None
+        if window.currents_a is None
+        else tuple(tuple(row) for row in window.currents_a.tolist()),
+        video_coverage=window.video_coverage,
+        current_coverage=window.current_coverage,
+        sources=(window.sources.video, window.sources.current),
+        last_event=window.last_event_ns,
+        last_ingest=window.last_ingest_ns,
+        cuts=tuple((cut.first_needed, cut.last_handed_on) for cut in cuts),
+    )
+
+
+def join(records: Iterable[Record], numbers: Numbers) -> list[Outcome]:
+    """Hand the records on to a fresh joiner."""
+    joiner = PartitionJoiner(7, ENCODER, rules_of(numbers))
+    return [joiner.hand_on(chunk_of(record), record.offset) for record in records]
+
+
+def windows_of(outcomes: Iterable[Outcome]) -> list[Window]:
+    return [plain(window) for outcome in outcomes for window in outcome.windows]
+
+
+@st.composite
+def small_sequences(draw: st.DrawFn, max_size: int = 60) -> list[Record]:
+    """Records around a clock that walks, leaps now and then, with everything that goes wrong."""
+    steps = draw(
+        st.lists(
+            st.tuples(
+                st.sampled_from((VIDEO, CURRENT)),
+                st.integers(0, 5),
+                st.integers(-6, 3) | st.integers(-60, 10),
+                st.integers(0, 4) | st.sampled_from((0, 1, 9, 30, 45, 70, 3000)),
+                st.lists(st.integers(1, 6), max_size=2),
+                st.integers(0, 19),
+            ),
+            min_size=draw(st.integers(0, max_size)),
+            max_size=max_size,
+        )
+    )
+    clock, offsets, records = 200, {VIDEO: 0, CURRENT: 0}, []
+    for number, (modality, who, lateness, advance, gaps, quirk) in enumerate(steps):
+        clock += advance
+        offsets[modality] += 1 + (quirk == 0)
+        times = [max(0, clock + lateness)]
+        for gap in gaps if modality == VIDEO else gaps[:1] * len(gaps):
+            times.append(times[-1] + gap)
+        records.append(
+            Record(
+                modality=modality,
+                offset=offsets[modality],
+                furnace=f"site/{'aaaabc'[who]}",
+                source="spare" if quirk == 1 else "usual",
+                times=tuple(times),
+                values=_values(modality, number, len(times), quirk),
+                ingest=1_000 + number,
+                known_encoder=quirk != 2,
+            )
+        )
+    return records
+
+
+@st.composite
+def plant_sequences(draw: st.DrawFn, numbers: Numbers = SMALL, spans: int = 12) -> list[Record]:
+    """Records of producers that mostly do their work, in the order in which they arrive.
+
+    Built from one seed, so that long sequences stay cheap; how much goes wrong is drawn.
+    """
+    chance = random.Random(draw(st.integers(0, 2**32)))
+    trouble = draw(st.sampled_from((0.0, 0.02, 0.15)))
+    disorder = draw(st.sampled_from((0, numbers.current_bound, numbers.idle_gap * 3)))
+    arrivals: list[tuple[float, Record]] = []
+    for furnace in ("site/a", "site/b", "site/c")[: draw(st.integers(1, 3))]:
+        clock = 10 * numbers.hop + chance.randrange(numbers.hop)
+        for _ in range(chance.randint(1, spans)):
+            length = chance.randint(1, 3 * numbers.lookback)
+            for modality in (VIDEO, CURRENT):
+                if chance.random() >= trouble:
+                    arrivals += _running(chance, numbers, (furnace, modality), clock, length)
+            clock += length + chance.choice((0, 0, numbers.hop, numbers.lookback * 3))
+    mishaps = [_mishap(chance, record) for _, record in arrivals if chance.random() < trouble]
+    arrivals += [(record.times[-1] + chance.randint(0, 40), record) for record in mishaps]
+    arrivals.sort(key=lambda arrival: arrival[0] + chance.uniform(0, disorder))
+    return numbered([record for _, record in arrivals[:400]])
+
+
+def numbered(records: Iterable[Record]) -> list[Record]:
+    """The records with the offsets that this order gives them."""
+    counters = {VIDEO: count(), CURRENT: count()}
+    return [replace(record, offset=next(counters[record.modality])) for record in records]
+
+
+def _running(
+    chance: random.Random, numbers: Numbers, which: tuple[str, str], start: int, length: int
+) -> Iterator[tuple[float, Record]]:
+    """A producer at work: chunks of one to three items at its usual pace."""
+    furnace, modality = which
+    period = numbers.stride if modality == VIDEO else numbers.period
+    time = start + chance.randrange(period)
+    while time < start + length:
+        times = tuple(time + index * period for index in range(chance.choice((1, 1, 2, 3))))
+        values = _values(modality, time // period % 400, len(times), chance.randrange(40))
+        yield times[-1], Record(modality, 0, furnace, "usual", times, values, times[-1] + 3)
+        time = times[-1] + chance.choice((period, period, period, 2 * period, 5 * period))
+
+
+def _mishap(chance: random.Random, record: Record) -> Record:
+    """A record that repeats another one's instants, or that must be refused."""
+    kind = chance.choice(("again", "other content", "other source", "other encoder"))
+    if kind == "other content":
+        return replace(record, values=_values(record.modality, 401, len(record.times), 9))
+    if kind == "other source":
+        return replace(record, source="spare")
+    return replace(record, known_encoder=kind != "other encoder", ingest=record.ingest + 1)
+
+
+def _values(modality: str, number: int, size: int, quirk: int) -> tuple:
+    """Values that tell where they came from; NaN in some phases by the quirk."""
+    if modality == VIDEO:
+        return tuple(float(number * 4 + index) for index in range(size))
+    nan = float("nan")
+    lost = {3: (0,), 4: (0, 1, 2), 5: (1, 2)}.get(quirk, ())
+    return tuple(
+        tuple(nan if phase in lost else number * 16.0 + index * 4 + phase for phase in range(3))
+        for index in range(size)
+    )

@@ -1,0 +1,131 @@
+"""Features, rules, ledger and watermark: what the window tests do not pin down by themselves."""
+
+import numpy as np
+import pytest
+from meltwatch_schemas.encoder import default_encoder
+from meltwatch_schemas.score import Modality
+from meltwatch_schemas.window import WindowSpec
+from meltwatch_stream_processor.domain.acknowledgement import Ledger
+from meltwatch_stream_processor.domain.features import FeatureExtractor
+from meltwatch_stream_processor.domain.partition import PartitionJoiner
+from meltwatch_stream_processor.domain.rules import PUBLISHED_RULES, JoinRules
+from meltwatch_stream_processor.domain.watermark import Watermark
+from meltwatch_stream_processor.errors import OutOfSequence
+
+from tests.support.oracle import CURRENT, VIDEO, Record
+from tests.unit.stream_processor.domain.sequences import ENCODER, SMALL, chunk_of, rules_of
+
+S = 10**9
+
+
+def test_video_features_are_those_of_the_decoded_frames():
+    encoder = default_encoder()
+    pixels = np.random.default_rng(5).integers(0, 256, (10, 64, 64, 3), np.uint8)
+    clip = encoder.encode(pixels)
+    features = FeatureExtractor(encoder.basis).features(clip, None)
+    patches = pixels.reshape(10, 8, 8, 8, 8, 3).mean(axis=(2, 4, 5)).reshape(10, 64)
+    assert features.video_mean == pytest.approx(pixels[-1].mean(), abs=0.1)
+    motion = np.abs(np.diff(patches, axis=0)).mean()
+    assert features.video_motion == pytest.approx(motion, abs=0.1)
+    assert features.current_mean_a is None
+
+
+def test_current_features_are_mean_deviation_and_imbalance():
+    currents = np.tile(
+        np.array([[90.0, 100.0, 110.0], [110.0, 100.0, 150.0]], np.float32), (120, 1)
+    )
+    features = FeatureExtractor(default_encoder().basis).features(None, currents)
+    assert features.current_mean_a == pytest.approx((100.0, 100.0, 130.0))
+    assert features.current_std_a == pytest.approx((10.0, 0.0, 20.0))
+    assert features.imbalance == pytest.approx(20.0 / 110.0)
+    assert features.video_mean is None
+
+
+def test_a_furnace_without_current_is_balanced():
+    features = FeatureExtractor(default_encoder().basis).features(
+        None, np.zeros((240, 3), np.float32)
+    )
+    assert features.imbalance == 0.0
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"spec": WindowSpec(hop_ns=72 * 720_000_000)}, "hop_ns"),
+        ({"min_frames": 11}, "min_frames"),
+        ({"min_values": 480}, "min_values"),
+    ],
+)
+def test_rules_that_cannot_hold_are_refused(wrong, says):
+    with pytest.raises(ValueError, match=says):
+        JoinRules(**wrong)
+
+
+def test_a_silent_modality_delays_by_the_idle_gap_and_never_stops():
+    watermark = Watermark(PUBLISHED_RULES)
+    assert watermark.time_ns is None
+    watermark.advance(Modality.CURRENT, 100 * S)
+    assert watermark.time_ns == 94_500_000_000
+    watermark.advance(Modality.VIDEO, 96 * S)
+    assert watermark.time_ns == 95_800_000_000
+    watermark.advance(Modality.CURRENT, 110 * S)
+    assert watermark.time_ns == 104_500_000_000
+    watermark.advance(Modality.CURRENT, 90 * S)
+    assert watermark.time_ns == 104_500_000_000
+
+
+def test_windows_are_reported_published_in_their_order():
+    ledger = Ledger({})
+    ledger.closed(8, {}, {})
+    ledger.closed(16, {}, {})
+    with pytest.raises(OutOfSequence, match="ending at 8 ns"):
+        ledger.published(16)
+
+
+def records_of(modality: str, furnace: str, times: range, first_offset: int) -> list[Record]:
+    value = 1.0 if modality == VIDEO else (1.0, 1.0, 1.0)
+    return [
+        Record(modality, first_offset + index, furnace, modality, (time,), (value,), time)
+        for index, time in enumerate(times)
+    ]
+
+
+def test_a_retired_furnace_holds_nothing_once_its_windows_are_published():
+    joiner = PartitionJoiner(7, ENCODER, rules_of(SMALL))
+    windows = []
+    for record in [
+        *records_of(CURRENT, "site/off", range(200, 210), 0),
+        *records_of(CURRENT, "site/on", range(210, 300), 10),
+    ]:
+        windows += joiner.hand_on(chunk_of(record), record.offset).windows
+    assert joiner.acknowledgeable() == {Modality.CURRENT: 0}
+    for window in windows:
+        if window.furnace_id == "site/on":
+            joiner.published(window)
+    assert joiner.acknowledgeable() == {Modality.CURRENT: 0}
+    for window in windows:
+        if window.furnace_id == "site/off":
+            joiner.published(window)
+    held = 100 - joiner.acknowledgeable()[Modality.CURRENT]
+    reach = SMALL.reach(CURRENT) + SMALL.hop + SMALL.idle_gap + SMALL.current_bound
+    assert SMALL.reach(CURRENT) < held <= reach
+    assert set(joiner.watermarks()) == {"site/on"}
+
+
+def test_a_record_refused_before_the_merge_moves_the_position_alone():
+    joiner = PartitionJoiner(7, ENCODER, rules_of(SMALL))
+    joiner.pass_over(Modality.VIDEO, 0)
+    assert joiner.acknowledgeable() == {Modality.VIDEO: 1}
+    with pytest.raises(OutOfSequence, match="at least 1, got 0"):
+        joiner.pass_over(Modality.VIDEO, 0)
+
+
+def test_a_window_that_nobody_closed_cannot_be_published():
+    joiner = PartitionJoiner(7, ENCODER, rules_of(SMALL))
+    windows = []
+    for record in records_of(CURRENT, "site/on", range(200, 240), 0):
+        windows += joiner.hand_on(chunk_of(record), record.offset).windows
+    for window in windows:
+        joiner.published(window)
+    with pytest.raises(OutOfSequence, match="expected an unpublished window"):
+        joiner.published(windows[-1])

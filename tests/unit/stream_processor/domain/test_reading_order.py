@@ -1,0 +1,159 @@
+"""Rule 5: the merge of a partition pair, against a plain description of who may go when."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from meltwatch_schemas.score import Modality
+from meltwatch_stream_processor.domain.reading_order import (
+    EndQuestion,
+    Entry,
+    QueueLimits,
+    ReadingOrder,
+)
+from meltwatch_stream_processor.errors import OutOfSequence
+
+from tests.unit.stream_processor.domain.sequences import examples
+
+VIDEO, CURRENT = Modality.VIDEO, Modality.CURRENT
+
+
+def entry(modality: Modality, offset: int, last_event_ns: int | None, size: int = 1) -> Entry[str]:
+    return Entry(modality, offset, last_event_ns, size, f"{modality}{offset}")
+
+
+def pop_all(order: ReadingOrder[str]) -> list[tuple[Modality, int]]:
+    popped = []
+    while (ready := order.pop()) is not None:
+        popped.append((ready.modality, ready.offset))
+    return popped
+
+
+def read_to_end(order: ReadingOrder[str], ends: dict[Modality, int]) -> list[tuple[Modality, int]]:
+    """Pop everything, answering each question from the given end offsets."""
+    popped = pop_all(order)
+    while (question := order.question()) is not None:
+        order.answer(question, ends[question.modality])
+        more = pop_all(order)
+        if not more:
+            break
+        popped += more
+    return popped
+
+
+def test_a_record_waits_while_the_other_partition_may_hold_an_earlier_one():
+    order: ReadingOrder[str] = ReadingOrder({})
+    order.push(entry(VIDEO, 0, 100))
+    assert order.pop() is None
+    assert order.question() == EndQuestion(CURRENT, 1)
+
+
+def test_the_earlier_head_goes_first_and_embeddings_win_ties():
+    order: ReadingOrder[str] = ReadingOrder({})
+    order.push(entry(CURRENT, 0, 100))
+    order.push(entry(VIDEO, 0, 100))
+    order.push(entry(CURRENT, 1, 90))
+    order.push(entry(VIDEO, 1, 101))
+    # Current 1 is earlier than current 0: it follows right behind it, before video 1.
+    assert pop_all(order) == [(VIDEO, 0), (CURRENT, 0), (CURRENT, 1)]
+
+
+def test_an_end_offset_asked_before_the_record_came_does_not_release_it():
+    order: ReadingOrder[str] = ReadingOrder({})
+    order.push(entry(VIDEO, 0, 100))
+    question = order.question()
+    assert question is not None
+    order.push(entry(VIDEO, 1, 200))
+    order.answer(question, 0)
+    assert pop_all(order) == [(VIDEO, 0)]
+    assert order.question() == EndQuestion(CURRENT, 2)
+
+
+def test_an_end_offset_releases_only_once_it_is_reached():
+    order: ReadingOrder[str] = ReadingOrder({CURRENT: 3})
+    order.push(entry(VIDEO, 0, 100))
+    question = order.question()
+    assert question is not None
+    order.answer(question, 5)
+    assert order.pop() is None
+    assert order.question() is None, "the answer is known, reading has to get there"
+    order.push(entry(CURRENT, 3, 50))
+    assert pop_all(order) == [(CURRENT, 3)]
+    order.reached(CURRENT, 5)
+    assert pop_all(order) == [(VIDEO, 0)]
+
+
+def test_a_refused_record_neither_waits_nor_holds_back():
+    order: ReadingOrder[str] = ReadingOrder({})
+    order.push(entry(VIDEO, 0, None))
+    order.push(entry(VIDEO, 1, 100))
+    assert pop_all(order) == [(VIDEO, 0)]
+    order.push(entry(CURRENT, 0, None))
+    order.push(entry(CURRENT, 1, 100))
+    assert pop_all(order) == [(CURRENT, 0), (VIDEO, 1)]
+
+
+def test_the_topic_that_is_ahead_is_paused_until_half_of_its_limit_is_handed_on():
+    order: ReadingOrder[str] = ReadingOrder({}, QueueLimits(records=4, size_bytes=1000))
+    for offset in range(5):
+        order.push(entry(VIDEO, offset, 100 + offset))
+    assert order.ahead == {VIDEO}
+    order.push(entry(CURRENT, 0, 101))
+    assert pop_all(order) == [(VIDEO, 0), (VIDEO, 1), (CURRENT, 0)]
+    assert order.ahead == {VIDEO}
+    order.push(entry(CURRENT, 1, 102))
+    pop_all(order)
+    assert order.ahead == frozenset()
+
+
+def test_bytes_count_towards_the_limit_as_well():
+    order: ReadingOrder[str] = ReadingOrder({}, QueueLimits(records=100, size_bytes=1000))
+    order.push(entry(CURRENT, 0, 100, size=1001))
+    assert order.ahead == {CURRENT}
+    assert order.size_bytes == 1001
+
+
+def test_an_offset_below_the_position_is_a_defect():
+    order: ReadingOrder[str] = ReadingOrder({VIDEO: 5})
+    with pytest.raises(OutOfSequence, match="at least 5, got 4"):
+        order.push(entry(VIDEO, 4, 100))
+
+
+EVENT_TIMES = st.lists(st.integers(0, 30) | st.none(), max_size=20)
+
+
+@examples(200)
+@given(EVENT_TIMES, EVENT_TIMES, st.randoms(use_true_random=False))
+def test_any_arrival_of_two_full_partitions_gives_one_order(video, current, chance):
+    """Catching up: everything is there, and only how fetches interleave is chance."""
+    ends = {VIDEO: len(video), CURRENT: len(current)}
+    order: ReadingOrder[str] = ReadingOrder({})
+    queues = {VIDEO: list(enumerate(video)), CURRENT: list(enumerate(current))}
+    popped = []
+    while any(queues.values()):
+        modality = chance.choice([modality for modality, queue in queues.items() if queue])
+        for _ in range(min(chance.randint(1, 5), len(queues[modality]))):
+            offset, time_ns = queues[modality].pop(0)
+            order.push(entry(modality, offset, time_ns))
+        if chance.random() < 0.7:
+            popped += read_to_end(order, ends)
+    popped += read_to_end(order, ends)
+    merged = [
+        which for which in popped if (video, current)[which[0] is CURRENT][which[1]] is not None
+    ]
+    assert merged == merged_by_sorting(video, current)
+    assert sorted(popped) == sorted(
+        [(VIDEO, offset) for offset in range(len(video))]
+        + [(CURRENT, offset) for offset in range(len(current))]
+    )
+
+
+def merged_by_sorting(video: list, current: list) -> list[tuple[Modality, int]]:
+    """Sort by the newest event time so far of the own partition, embeddings first."""
+    keyed = []
+    for modality, times in ((VIDEO, video), (CURRENT, current)):
+        newest = -1
+        for offset, time_ns in enumerate(times):
+            if time_ns is not None:
+                newest = max(newest, time_ns)
+                keyed.append((newest, modality is CURRENT, offset, modality))
+    return [(modality, offset) for _, _, offset, modality in sorted(keyed)]

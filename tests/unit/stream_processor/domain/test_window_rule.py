@@ -1,0 +1,37 @@
+"""The join against the brute-force oracle, and the laws of the window rule."""
+
+from hypothesis import given
+
+from tests.support.oracle import Numbers, Oracle, Record
+from tests.unit.stream_processor.domain.sequences import (
+    SMALL,
+    examples,
+    join,
+    plain,
+    plant_sequences,
+    small_sequences,
+)
+
+
+def assert_outcomes_are_the_oracles(records: list[Record], numbers: Numbers) -> None:
+    oracle = Oracle(numbers)
+    for record, outcome in zip(records, join(records, numbers), strict=True):
+        expected = oracle.hand_on(record)
+        assert [plain(window) for window in outcome.windows] == expected.windows
+        assert (outcome.refusal.reason if outcome.refusal else None) == expected.refusal
+        assert outcome.late == expected.late
+        assert outcome.duplicates == expected.duplicates
+        assert outcome.skipped == expected.skipped
+        assert list(outcome.retired) == expected.retired
+
+
+@examples(60)
+@given(small_sequences())
+def test_every_outcome_is_what_the_oracle_says(records: list[Record]):
+    assert_outcomes_are_the_oracles(records, SMALL)
+
+
+@examples(40)
+@given(plant_sequences())
+def test_a_plant_gives_what_the_oracle_says(records: list[Record]):
+    assert_outcomes_are_the_oracles(records, SMALL)

@@ -1,0 +1,230 @@
+"""Kafka and Triton in memory: logs, offsets and verdicts without servers."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from typing import Self
+
+import numpy as np
+from meltwatch_chassis.clock import SystemClock
+from meltwatch_chassis.errors import TransientError
+from meltwatch_chassis.metrics import Metrics
+from meltwatch_schemas.encoder import Encoder, dct_basis
+from meltwatch_schemas.record import RawRecord
+from meltwatch_schemas.score import ModelIdentity, WindowScore, decode_score
+from meltwatch_schemas.window import NS_PER_MS
+from meltwatch_stream_processor.domain.aligned_window import AlignedWindow
+from meltwatch_stream_processor.domain.reading_order import QueueLimits
+from meltwatch_stream_processor.domain.rules import PUBLISHED_RULES
+from meltwatch_stream_processor.pipeline.delivery import Delivery
+from meltwatch_stream_processor.pipeline.end_offsets import EndOffsets
+from meltwatch_stream_processor.pipeline.engine import Engine
+from meltwatch_stream_processor.pipeline.in_flight import InFlightWindows
+from meltwatch_stream_processor.pipeline.judge import Judge, Patience
+from meltwatch_stream_processor.pipeline.partition import Surroundings
+from meltwatch_stream_processor.pipeline.scores import ScoreContext
+from meltwatch_stream_processor.pipeline.topics import TopicNames
+from meltwatch_stream_processor.ports import (
+    Delivered,
+    EnsembleIdentity,
+    OutgoingRecord,
+    TopicPartition,
+    Verdict,
+)
+
+from tests.support.input_records import InputRecord
+
+ENCODER = Encoder("dct", dct_basis(3))
+"""Three rows make small records; nothing here depends on the number."""
+IDENTITY = EnsembleIdentity(ModelIdentity("fmformer", "1", "d" * 64), ENCODER.encoder_id)
+TOPICS = TopicNames("meltwatch")
+IMPATIENT = Patience(outage_s=0.3, probe_interval_s=0.05)
+
+
+class MemoryBroker:
+    """One partition number of every topic; answers as inputs, range, history and publisher."""
+
+    def __init__(self) -> None:
+        self.logs: dict[str, list[RawRecord]] = defaultdict(list)
+        self.offsets: dict[TopicPartition, int] = {}
+        self.oldest: dict[str, int] = defaultdict(int)
+        self.paused: set[TopicPartition] = set()
+        self.pauses = 0
+        self.end_calls = 0
+        self.refuse: Callable[[OutgoingRecord], bool] = lambda _: False
+
+    def produce(self, *records: InputRecord) -> None:
+        """Append records of producers."""
+        for record in records:
+            log = self.logs[record.topic.under(TOPICS.prefix)]
+            log.append(record.at(len(log)))
+
+    def pause(self, partition: TopicPartition) -> None:
+        self.pauses += 1
+        self.paused.add(partition)
+
+    def resume(self, partition: TopicPartition) -> None:
+        self.paused.discard(partition)
+
+    async def committed(self, partitions: Iterable[TopicPartition]) -> Mapping[TopicPartition, int]:
+        return {part: self.offsets.get(part, 0) for part in partitions}
+
+    async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+        self.offsets |= offsets
+
+    async def beginning_offsets(
+        self, partitions: Iterable[TopicPartition]
+    ) -> Mapping[TopicPartition, int]:
+        return {part: self.oldest[part.topic] for part in partitions}
+
+    async def end_offsets(
+        self, partitions: Iterable[TopicPartition]
+    ) -> Mapping[TopicPartition, int]:
+        self.end_calls += 1
+        await asyncio.sleep(0)
+        return {part: len(self.logs[part.topic]) for part in partitions}
+
+    async def since(self, partition: int, time_ns: int) -> AsyncIterator[WindowScore]:
+        del partition
+        for score in self.scores():
+            if score.window_end_ns // NS_PER_MS * NS_PER_MS >= time_ns:
+                yield score
+
+    async def publish(self, record: OutgoingRecord) -> Delivered:
+        await asyncio.sleep(0)
+        if self.refuse(record):
+            raise TransientError("no broker")
+        log = self.logs[record.topic]
+        raw = RawRecord(
+            record.topic, 0, len(log), record.timestamp_ms or 0, record.key, record.value,
+            record.headers,
+        )  # fmt: skip
+        log.append(raw)
+        return Delivered(0, raw.offset, raw.timestamp_ms)
+
+    async def flush(self) -> None:
+        """Nothing is ever on its way."""
+
+    def scores(self) -> list[WindowScore]:
+        """What was published, in order."""
+        return [decode_score(raw.value or b"") for raw in self.logs[TOPICS.scores]]
+
+    def has_scores(self, count: int) -> bool:
+        """Whether so many were published."""
+        return len(self.logs[TOPICS.scores]) >= count
+
+    def letters(self) -> list[RawRecord]:
+        """The dead letters, in order."""
+        return self.logs[TOPICS.dead_letters]
+
+
+async def until(condition: Callable[[], object], limit_s: float = 20.0) -> None:
+    """Wait for a condition that nobody announces."""
+    async with asyncio.timeout(limit_s):
+        while not condition():  # noqa: ASYNC110 - what is watched has no event of its own
+            await asyncio.sleep(0.002)
+
+
+class FakeScorer:
+    """Answers from the window alone; ``attempt`` may delay or refuse it first."""
+
+    def __init__(self) -> None:
+        self.identity = IDENTITY
+        self.calls: list[AlignedWindow] = []
+        self.attempt: Callable[[AlignedWindow], object] = lambda _: None
+
+    async def identify(self) -> EnsembleIdentity:
+        return self.identity
+
+    async def score(self, window: AlignedWindow) -> Verdict:
+        self.calls.append(window)
+        outcome = self.attempt(window)
+        if asyncio.iscoroutine(outcome):
+            await outcome
+        logit = float(window.window_end_ns % 7) - 3.0
+        return Verdict(logit, (logit - 1, logit + 1), 1.0, np.full((64, 64), 0.5, np.float32))
+
+
+def surroundings(
+    broker: MemoryBroker,
+    scorer: FakeScorer,
+    *,
+    patience: Patience = IMPATIENT,
+    inflight: int = 16,
+    limits: QueueLimits | None = None,
+) -> Surroundings:
+    """What an engine needs, on fakes."""
+    metrics, clock = Metrics(), SystemClock()
+    return Surroundings(
+        inputs=broker,
+        input_range=broker,
+        history=broker,
+        ends=EndOffsets(broker),
+        delivery=Delivery(broker, TOPICS, metrics),
+        judge=Judge(scorer, IDENTITY, patience, clock, metrics),
+        in_flight=InFlightWindows(inflight, 64 * 1024 * 1024, metrics.inflight_windows.set),
+        rules=PUBLISHED_RULES,
+        encoder=ENCODER,
+        limits=limits or QueueLimits(512, 4 * 1024 * 1024),
+        context=ScoreContext(
+            topics=TOPICS,
+            model=IDENTITY.model,
+            spec_id=PUBLISHED_RULES.spec.spec_id,
+            map_from=0.2,
+            registered={"known/furnace"},
+        ),
+        clock=clock,
+        metrics=metrics,
+    )
+
+
+class Life:
+    """One process: reads the broker's logs from the committed offsets until it is killed."""
+
+    def __init__(self, broker: MemoryBroker, scorer: FakeScorer, **options: object) -> None:
+        self.broker = broker
+        self.around = surroundings(broker, scorer, **options)  # type: ignore[arg-type]  # keyword options of a test
+        self.engine = Engine(self.around)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        parts = [TopicPartition(topic, 0) for topic in TOPICS.inputs.values()]
+        self._tasks = [asyncio.create_task(self.engine.run())]
+        await asyncio.sleep(0)
+        await self.engine.assigned(parts)
+        self._tasks += [asyncio.create_task(self._read(part)) for part in parts]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.kill()
+
+    async def kill(self) -> None:
+        """End at once, as ``kill -9`` would: nothing is committed or finished."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+
+    async def read_all(self) -> None:
+        """Wait until nothing is left to be read or published."""
+        await until(lambda: self._has_read_all() and self.around.in_flight.count == 0)
+
+    async def commit(self) -> None:
+        """Commit now what is committed every second."""
+        await self.engine._commit(self.engine._pipelines)
+
+    def _has_read_all(self) -> bool:
+        handed_on: dict[TopicPartition, int] = {}
+        for pipeline in self.engine._pipelines.values():
+            handed_on |= pipeline.handed_on()
+        ends = [len(self.broker.logs[topic]) for topic in TOPICS.inputs.values()]
+        return sorted(handed_on.values()) == sorted(end for end in ends if end)
+
+    async def _read(self, part: TopicPartition) -> None:
+        position = max(self.broker.offsets.get(part, 0), self.broker.oldest[part.topic])
+        while True:
+            log = self.broker.logs[part.topic]
+            if part not in self.broker.paused and position < len(log):
+                self.engine.receive(log[position])
+                position += 1
+            await asyncio.sleep(0 if position < len(log) else 0.001)

@@ -1,0 +1,94 @@
+import math
+
+import numpy as np
+import pytest
+from meltwatch_schemas.score import Cut, Features, Modality, ScoreStatus, Sources, decode_score
+from meltwatch_schemas.topics import Topic
+from meltwatch_schemas.window import PUBLISHED_SPEC
+from meltwatch_stream_processor.domain.aligned_window import AlignedWindow
+from meltwatch_stream_processor.pipeline.judge import Judgement
+from meltwatch_stream_processor.pipeline.records import score_record
+from meltwatch_stream_processor.pipeline.scores import ScoreContext, logistic, make_score
+from meltwatch_stream_processor.ports import Verdict
+
+from tests.unit.stream_processor.pipeline.fakes import IDENTITY, TOPICS
+
+END_NS = 1_760_000_000_123_456_789
+CONTEXT = ScoreContext(TOPICS, IDENTITY.model, PUBLISHED_SPEC.spec_id, 0.2, frozenset({"melt/a"}))
+WINDOW = AlignedWindow(
+    furnace_id="melt/a",
+    window_end_ns=END_NS,
+    window_id=PUBLISHED_SPEC.window_id("melt/a", END_NS),
+    clip=np.zeros((10, 64, 3), np.float16),
+    currents_a=None,
+    video_coverage=0.9,
+    current_coverage=0.1,
+    encoder_id=IDENTITY.encoder_id,
+    sources=Sources("camera", "meter"),
+    last_event_ns=END_NS - 5,
+    last_ingest_ns=END_NS + 7,
+    features=Features(),
+    reasons=("low_current_coverage",),
+    cuts={Modality.VIDEO: Cut(3, 5, 9), Modality.CURRENT: Cut(3, None, None)},
+)
+
+
+def verdict(logit: float) -> Verdict:
+    ramp = np.linspace(0, 1, 64 * 64, dtype=np.float32).reshape(64, 64)
+    return Verdict(logit, (logit, logit), 0.0, ramp)
+
+
+def judged(logit: float) -> Judgement:
+    return Judgement(verdict(logit), END_NS + 20)
+
+
+@pytest.mark.parametrize("logit", [-1000.0, -3.0, 0.0, 3.0, 1000.0])
+def test_probability_is_the_logistic_of_the_logit(logit: float) -> None:
+    assert logistic(logit) == pytest.approx(0.5 * (1 + math.tanh(logit / 2)))
+
+
+def test_a_score_says_what_it_rests_on() -> None:
+    score = make_score(WINDOW, judged(1.0), CONTEXT, END_NS + 10, END_NS + 30)
+    assert score.status is ScoreStatus.DEGRADED
+    assert score.modalities == (Modality.VIDEO,)
+    assert score.reasons == ("low_current_coverage",)
+    assert score.inputs == {
+        Topic.EMBEDDINGS.under("meltwatch"): Cut(3, 5, 9),
+        Topic.CURRENTS.under("meltwatch"): Cut(3, None, None),
+    }
+    times = score.times
+    assert (times.joined_ns, times.scored_ns, times.published_ns) == (
+        END_NS + 10,
+        END_NS + 20,
+        END_NS + 30,
+    )
+
+
+def test_a_failed_call_leaves_no_verdict_and_one_reason_more() -> None:
+    score = make_score(WINDOW, Judgement(reason="model_unavailable"), CONTEXT, 1, 2)
+    assert score.status is ScoreStatus.UNSCORED
+    assert score.reasons == ("low_current_coverage", "model_unavailable")
+    fields = (score.logit, score.probability, score.member_logits, score.disagreement)
+    assert fields == (None, None, None, None)
+    assert (score.anomaly_map, score.times.scored_ns) == (None, None)
+
+
+@pytest.mark.parametrize(("probability", "shown"), [(0.19, False), (0.21, True)])
+def test_the_map_is_published_from_its_probability_on(probability: float, shown: bool) -> None:
+    logit = math.log(probability / (1 - probability))
+    score = make_score(WINDOW, judged(logit), CONTEXT, 1, 2)
+    assert (score.anomaly_map is not None) is shown
+    if score.anomaly_map is not None:
+        assert (score.anomaly_map.min(), score.anomaly_map.max()) == (0, 255)
+
+
+def test_a_score_is_published_under_its_furnace_at_its_windows_end() -> None:
+    score = make_score(WINDOW, judged(1.0), CONTEXT, 1, 2)
+    record = score_record(score, TOPICS)
+    assert (record.topic, record.key, record.partition) == ("meltwatch.scores.v1", b"melt/a", None)
+    assert record.timestamp_ms == END_NS // 1_000_000
+    assert dict(record.headers) == {
+        "schema": b"score/1.0",
+        "content-type": b"application/msgpack",
+    }
+    assert decode_score(record.value or b"").window_id == WINDOW.window_id
