@@ -1,0 +1,1 @@
+"""One client library each, no decisions."""

@@ -1,0 +1,110 @@
+"""Alarm records, results, heartbeats and offsets in one transaction; only one manager can write."""
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Final, Self
+
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.structs import OffsetAndMetadata
+
+from meltwatch_alarm_manager.adapters.kafka_records import kafka_failures
+from meltwatch_alarm_manager.ports import Commit, Outgoing, Place
+
+_TRANSACTION_MS: Final = 30_000
+_WRITE_S: Final = 20.0
+_MAX_REQUEST_BYTES: Final = 9 * 1024 * 1024  # dead letters may have 8 MiB
+
+
+class KafkaLedger:
+    """The transactional producer.
+
+    Parameters
+    ----------
+    connection
+        Arguments of the Kafka client.
+    prefix
+        Topic prefix.
+    transactional_id
+        The manager's name: who opens a ledger under it shuts out whoever had one before.
+    group_id
+        Under which offsets are committed.
+    """
+
+    def __init__(
+        self, connection: Mapping[str, Any], prefix: str, transactional_id: str, group_id: str
+    ) -> None:
+        self._prefix = prefix
+        self._group_id = group_id
+        self._producer = AIOKafkaProducer(
+            **connection,
+            transactional_id=transactional_id,
+            transaction_timeout_ms=_TRANSACTION_MS,
+            max_request_size=_MAX_REQUEST_BYTES,
+        )
+
+    async def __aenter__(self) -> Self:
+        with kafka_failures("taking over the ledger"):
+            try:
+                await self._producer.start()
+            except BaseException:
+                await self._producer.stop()
+                raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with kafka_failures("closing the ledger"):
+            async with asyncio.timeout(_WRITE_S):
+                await self._producer.stop()
+
+    async def write(self, records: Sequence[Outgoing], commits: Mapping[Place, Commit]) -> None:
+        """Write all of it or nothing.
+
+        Raises
+        ------
+        TransientError
+            If nothing was written, or nobody knows whether it was; also when another manager
+            has taken over.
+        """
+        offsets = {
+            TopicPartition(place.topic.under(self._prefix), place.partition): _as_offset(commit)
+            for place, commit in commits.items()
+        }
+        with kafka_failures("writing alarms"):
+            async with asyncio.timeout(_WRITE_S), self._producer.transaction():
+                sent = [await self._send(record) for record in records]
+                await asyncio.gather(*sent)
+                await self._producer.send_offsets_to_transaction(offsets, self._group_id)
+
+    async def _send(self, record: Outgoing) -> "asyncio.Future[Any]":
+        topic = record.topic.under(self._prefix)
+        future: asyncio.Future[Any] = await self._producer.send(
+            topic, value=record.value, key=record.key, headers=list(record.headers)
+        )
+        return future
+
+
+def _as_offset(commit: Commit) -> OffsetAndMetadata:
+    rest = {"position": commit.position, "epoch": commit.epoch}
+    return OffsetAndMetadata(commit.offset, json.dumps(rest))
+
+
+def read_commit(committed: OffsetAndMetadata) -> Commit | None:
+    """Return what was committed; None if nothing was, or not by a manager.
+
+    Parameters
+    ----------
+    committed
+        As the broker gives it back: offset -1 where there is none.
+    """
+    try:
+        rest = json.loads(committed.metadata or "{}")
+        return Commit(committed.offset, int(rest["position"]), int(rest["epoch"]))
+    except (ValueError, KeyError, TypeError):
+        return None if committed.offset < 0 else Commit(committed.offset, committed.offset, 0)

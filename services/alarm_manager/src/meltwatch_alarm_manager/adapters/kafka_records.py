@@ -1,0 +1,68 @@
+"""aiokafka's records and failures in our own terms."""
+
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+from meltwatch_chassis.errors import DependencyUnreachable, TransientError
+from meltwatch_schemas.record import RawRecord
+
+
+def raw_record(record: Any) -> RawRecord:
+    """Return a consumed record as it came."""
+    return RawRecord(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        timestamp_ms=record.timestamp,
+        key=record.key,
+        value=record.value,
+        headers=tuple(record.headers),
+    )
+
+
+@contextmanager
+def kafka_failures(what: str) -> Iterator[None]:
+    """Turn what the client raises into a ``TransientError`` that says what was being done."""
+    try:
+        yield
+    except (KafkaError, OSError) as error:
+        raise TransientError(f"Kafka, {what}: {error!r}") from error
+
+
+@asynccontextmanager
+async def administration(connection: Mapping[str, Any]) -> AsyncIterator[AIOKafkaAdminClient]:
+    """Open an admin client for a moment."""
+    admin = AIOKafkaAdminClient(**connection)
+    with kafka_failures("asking the broker"):
+        try:
+            await admin.start()
+            yield admin
+        finally:
+            await admin.close()
+
+
+async def require_topics(connection: Mapping[str, Any], topics: Collection[str]) -> None:
+    """Check that topics exist.
+
+    Raises
+    ------
+    DependencyUnreachable
+        If the broker lacks one.
+    """
+    async with administration(connection) as admin:
+        missing = sorted(set(topics) - set(await admin.list_topics()))
+    if missing:
+        raise DependencyUnreachable(
+            f"Kafka: expected {', '.join(topics)}, got none named {', '.join(missing)}: "
+            "run meltwatch topics create"
+        )
+
+
+async def partitions_of(admin: AIOKafkaAdminClient, topic: str) -> list[TopicPartition]:
+    """Return the partitions of a topic, ascending."""
+    (found,) = await admin.describe_topics([topic])
+    return sorted(TopicPartition(topic, part["partition"]) for part in found["partitions"])

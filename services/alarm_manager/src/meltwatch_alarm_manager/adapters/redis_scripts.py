@@ -1,0 +1,65 @@
+"""Lua: each change of the view is one script, so it happens whole or not at all.
+
+Both answer -1 when the view is gone (``meta`` is missing), 0 when they had nothing newer, else 1.
+"""
+
+from typing import Final
+
+ALARM: Final = """
+local meta, alarm, active, unacked, shelved, journal = unpack(KEYS)
+local id, epoch, seq, record, state, priority = unpack(ARGV, 1, 6)
+local raised_ms, needs_ack, shelved_ms, offset, now_ns, channel, journal_length = unpack(ARGV, 7)
+
+if redis.call('EXISTS', meta) == 0 then return -1 end
+
+local reached = tonumber(redis.call('HGET', meta, 'offset')) or 0
+if tonumber(offset) > reached then redis.call('HSET', meta, 'offset', offset) end
+
+local known = redis.call('HMGET', alarm, 'epoch', 'seq')
+local known_epoch, known_seq = tonumber(known[1]) or -1, tonumber(known[2]) or -1
+epoch, seq = tonumber(epoch), tonumber(seq)
+if epoch < known_epoch or (epoch == known_epoch and seq <= known_seq) then return 0 end
+
+redis.call('HSET', alarm, 'record', record, 'epoch', ARGV[2], 'seq', ARGV[3],
+           'state', state, 'priority', priority)
+if raised_ms ~= '' then redis.call('ZADD', active, raised_ms, id)
+else redis.call('ZREM', active, id) end
+if needs_ack == '1' then redis.call('SADD', unacked, id)
+else redis.call('SREM', unacked, id) end
+if shelved_ms ~= '' then redis.call('ZADD', shelved, shelved_ms, id)
+else redis.call('ZREM', shelved, id) end
+redis.call('XADD', journal, 'MAXLEN', '~', journal_length, '*', 'alarm_id', id, 'record', record)
+redis.call('HSET', meta, 'epoch', ARGV[2], 'updated_at_ns', now_ns)
+redis.call('PUBLISH', channel, id)
+return 1
+"""
+"""An alarm record: hash, lists, journal, progress and hint, guarded by ``(epoch, seq)``."""
+
+REMOVAL: Final = """
+local meta, alarm, active, unacked, shelved = unpack(KEYS)
+local id, offset, now_ns, channel = unpack(ARGV)
+
+if redis.call('EXISTS', meta) == 0 then return -1 end
+local reached = tonumber(redis.call('HGET', meta, 'offset')) or 0
+if tonumber(offset) <= reached then return 0 end
+
+redis.call('DEL', alarm)
+redis.call('ZREM', active, id)
+redis.call('SREM', unacked, id)
+redis.call('ZREM', shelved, id)
+redis.call('HSET', meta, 'offset', offset, 'updated_at_ns', now_ns)
+redis.call('PUBLISH', channel, id)
+return 1
+"""
+"""A tombstone: the alarm point was decommissioned; guarded by the topic's offset."""
+
+FURNACE: Final = """
+local meta, furnace, furnaces = unpack(KEYS)
+if redis.call('EXISTS', meta) == 0 then return -1 end
+local known = redis.call('HGET', furnace, 'window_end')
+if known and known >= ARGV[2] then return 0 end
+redis.call('HSET', furnace, 'window_end', unpack(ARGV, 2))
+redis.call('SADD', furnaces, ARGV[1])
+return 1
+"""
+"""A verdict on a furnace, guarded by its window end (RFC 3339 text sorts by time)."""

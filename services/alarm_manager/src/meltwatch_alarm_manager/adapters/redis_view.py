@@ -1,0 +1,207 @@
+"""The read model in Redis."""
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Final, Self
+
+from meltwatch_chassis.clock import Clock
+from meltwatch_chassis.errors import ConfigurationError, TransientError
+from meltwatch_schemas.alarm import AlarmRecord, AlarmState, Mode, ns_from_utc, rfc3339, utc_from_ns
+from meltwatch_schemas.redis_keys import RedisKeys
+from meltwatch_schemas.score import WindowScore
+from meltwatch_schemas.window import NS_PER_MS
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from meltwatch_alarm_manager.adapters import redis_scripts
+from meltwatch_alarm_manager.ports import AlarmChange, FurnaceChange
+
+JOURNAL_LENGTH: Final = 100_000
+_GONE: Final = -1
+_SCAN_COUNT: Final = 500
+_UNACKED: Final = frozenset({AlarmState.UNACK, AlarmState.RTNUN, AlarmState.LATUN})
+
+
+class RedisView:
+    """Writes the view; one Lua script a change.
+
+    Parameters
+    ----------
+    client
+        One primary, no Redis Cluster; owned and closed by the view.
+    prefix
+        First part of every key.
+    clock
+        For ``updated_at_ns``.
+    """
+
+    def __init__(self, client: Redis, prefix: str, clock: Clock) -> None:
+        self._client = client
+        self._keys = RedisKeys(prefix)
+        self._clock = clock
+        self._alarm_script = client.register_script(redis_scripts.ALARM)
+        self._removal_script = client.register_script(redis_scripts.REMOVAL)
+        self._furnace_script = client.register_script(redis_scripts.FURNACE)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._client.aclose()
+
+    async def open(self, end: int) -> int:
+        """Make the view present; return the offset of the alarms topic that it has reached.
+
+        Parameters
+        ----------
+        end
+            Present end of the alarms topic. A view that is further than that belongs to a topic
+            that is no more, and is made anew.
+
+        Raises
+        ------
+        TransientError
+            If Redis does not answer.
+        ConfigurationError
+            If it is a Redis Cluster: a script touches several keys.
+        """
+        with redis_failures():
+            await self._refuse_cluster()
+            reached = await self._client.hget(self._keys.meta, "offset")
+            if reached is not None and int(reached) > end:
+                await self._clear()
+                reached = None
+            if reached is None:
+                await self._client.hset(self._keys.meta, "offset", 0)
+        return int(reached or 0)
+
+    async def _refuse_cluster(self) -> None:
+        info = await self._client.info("cluster")
+        if info.get("cluster_enabled"):
+            raise ConfigurationError(
+                "MELTWATCH_REDIS: expected one primary, got a Redis Cluster, whose scripts "
+                "cannot change several keys"
+            )
+
+    async def _clear(self) -> None:
+        """Remove every key of the view, the progress last, so that a half-cleared view is found."""
+        keys = self._keys
+        async for name in self._names():
+            await self._client.delete(name)
+        await self._client.delete(keys.active, keys.unacked, keys.shelved, keys.journal)
+        await self._client.delete(keys.furnaces, keys.meta)
+
+    async def _names(self) -> AsyncIterator[str]:
+        for pattern in (self._keys.alarm("*"), self._keys.furnace("*")):
+            async for name in self._client.scan_iter(match=pattern, count=_SCAN_COUNT):
+                yield name
+
+    async def is_present(self) -> bool:
+        """Tell whether the view is still there, or was flushed away."""
+        with redis_failures():
+            return bool(await self._client.exists(self._keys.meta))
+
+    async def apply(self, changes: Sequence[AlarmChange | FurnaceChange]) -> bool:
+        """Apply changes in order, each whole or not at all; False if the view has vanished.
+
+        What the view knows already, or knows newer, changes nothing.
+        """
+        with redis_failures():
+            async with self._client.pipeline(transaction=False) as pipeline:
+                for change in changes:
+                    await self._queue(change, pipeline)
+                return _GONE not in await pipeline.execute()
+
+    async def _queue(self, change: AlarmChange | FurnaceChange, pipeline: Any) -> None:
+        if isinstance(change, FurnaceChange):
+            await self._queue_furnace(change, pipeline)
+        elif change.record is None:
+            await self._queue_removal(change, pipeline)
+        else:
+            await self._queue_alarm(change, change.record, pipeline)
+
+    async def _queue_alarm(self, change: AlarmChange, record: AlarmRecord, pipeline: Any) -> None:
+        keys = self._keys
+        lists = [keys.active, keys.unacked, keys.shelved]
+        await self._alarm_script(
+            keys=[keys.meta, keys.alarm(change.alarm_id), *lists, keys.journal],
+            args=[
+                change.alarm_id,
+                record.epoch,
+                record.seq,
+                change.value,
+                record.state.value,
+                record.priority.value,
+                *_list_places(record),
+                change.offset + 1,
+                self._clock.now_ns(),
+                keys.changes,
+                JOURNAL_LENGTH,
+            ],
+            client=pipeline,
+        )
+
+    async def _queue_removal(self, change: AlarmChange, pipeline: Any) -> None:
+        keys = self._keys
+        lists = [keys.active, keys.unacked, keys.shelved]
+        await self._removal_script(
+            keys=[keys.meta, keys.alarm(change.alarm_id), *lists],
+            args=[change.alarm_id, change.offset + 1, self._clock.now_ns(), keys.changes],
+            client=pipeline,
+        )
+
+    async def _queue_furnace(self, change: FurnaceChange, pipeline: Any) -> None:
+        keys, furnace_id = self._keys, change.score.furnace_id
+        await self._furnace_script(
+            keys=[keys.meta, keys.furnace(furnace_id), keys.furnaces],
+            args=[furnace_id, *_furnace_fields(change.score, change.unregistered)],
+            client=pipeline,
+        )
+
+
+def _list_places(record: AlarmRecord) -> tuple[str, str, str]:
+    """Return an alarm's scores in active and shelved, and whether it is in unacked; empty: out."""
+    is_shown = record.mode is not Mode.SHADOW
+    raised = record.raise_time if record.active and is_shown else None
+    needs_ack = "1" if record.state in _UNACKED and is_shown else "0"
+    shelved_until = record.shelve.until if record.shelve else None
+    return (
+        "" if raised is None else str(ns_from_utc(raised) // NS_PER_MS),
+        needs_ack,
+        "" if shelved_until is None else str(ns_from_utc(shelved_until) // NS_PER_MS),
+    )
+
+
+def _furnace_fields(score: WindowScore, unregistered: bool) -> list[str]:
+    """Return window end, then field, value, field, value…: the form of the furnace script."""
+    fields = {
+        "probability": _text(score.probability),
+        "logit": _text(score.logit),
+        "status": score.status.value,
+        "video_coverage": _text(score.video_coverage),
+        "current_coverage": _text(score.current_coverage),
+        "last_event": rfc3339(utc_from_ns(score.times.last_event_ns)),
+        "model": f"{score.model.name}/{score.model.version}",
+        "unregistered": "true" if unregistered else "false",
+    }
+    pairs = [text for pair in fields.items() for text in pair]
+    return [rfc3339(utc_from_ns(score.window_end_ns)), *pairs]
+
+
+def _text(number: float | None) -> str:
+    return "" if number is None else repr(float(number))
+
+
+@contextmanager
+def redis_failures() -> Iterator[None]:
+    """Turn what the client raises into a ``TransientError``."""
+    try:
+        yield
+    except (RedisError, OSError) as error:
+        raise TransientError(f"Redis: {error!r}") from error

@@ -1,0 +1,186 @@
+"""Two loops beside each other: one manager who judges, one projector who shows it in Redis.
+
+Each starts from what the topics say, and does so again after every failure: there is one way to
+begin, whether after an installation, a crash or a broker's absence.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import structlog
+from meltwatch_chassis.clock import Clock
+from meltwatch_chassis.errors import TransientError
+from meltwatch_schemas.topics import Topic
+from meltwatch_schemas.window import NS_PER_S
+
+from meltwatch_alarm_manager.pipeline.alarms import AlarmPipeline
+from meltwatch_alarm_manager.pipeline.projection import Projection
+from meltwatch_alarm_manager.ports import Election, Feed, Intake, Ledger, View
+from meltwatch_alarm_manager.vitals import MANAGER, PROJECTOR, Vitals
+
+HEARTBEAT_NS: Final = 5 * NS_PER_S
+_POLL_S: Final = 0.2
+_SHORTEST_PAUSE_S: Final = 0.25
+_LONGEST_PAUSE_S: Final = 10.0
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Manager:
+    """Judges scores and commands while it is the active one.
+
+    Attributes
+    ----------
+    election, ledger, intake
+        How to open each; all three anew for each reign.
+    pipeline
+        How to make an empty pipeline.
+    clock, vitals
+        Time, and what the health page shows.
+    """
+
+    election: Callable[[], AbstractAsyncContextManager[Election]]
+    ledger: Callable[[], AbstractAsyncContextManager[Ledger]]
+    intake: Callable[[], AbstractAsyncContextManager[Intake]]
+    pipeline: Callable[[], AlarmPipeline]
+    clock: Clock
+    vitals: Vitals
+
+    async def run(self) -> None:
+        """Stand for election, and reign for as long as it is won."""
+        async with self.election() as election:
+            while not await election.leads():
+                self.vitals.is_well(MANAGER)
+            await _first_of(_lost(election), self._reign())
+
+    async def _reign(self) -> None:
+        async with self.ledger() as ledger, self.intake() as intake:
+            pipeline = self.pipeline()
+            await self._take_over(pipeline, ledger, intake)
+            await self._judge(pipeline, ledger, intake)
+
+    async def _take_over(self, pipeline: AlarmPipeline, ledger: Ledger, intake: Intake) -> None:
+        """Rebuild everything from the topics; the ledger has shut out any predecessor before."""
+        async for record in intake.whole(Topic.ALARM_POINTS):
+            pipeline.restore_point(record)
+        async for record in intake.whole(Topic.ALARMS):
+            pipeline.restore_alarm(record)
+        async for record in intake.whole(Topic.ALARM_RESULTS):
+            pipeline.restore_result(record)
+        commits = await intake.committed()
+        wanted = {place: commit.offset if commit else 0 for place, commit in commits.items()}
+        epoch = pipeline.begin(commits, await intake.begin(wanted))
+        await ledger.write([pipeline.heartbeat(self.clock.now_ns())], pipeline.commits())
+        _log.info("reign_began", epoch=epoch)
+
+    async def _judge(self, pipeline: AlarmPipeline, ledger: Ledger, intake: Intake) -> None:
+        next_heartbeat_ns = self.clock.monotonic_ns() + HEARTBEAT_NS
+        while True:
+            records = await intake.poll(_POLL_S)
+            now_ns = self.clock.now_ns()
+            written = [out for record in records for out in pipeline.handle(record, now_ns)]
+            if self.clock.monotonic_ns() >= next_heartbeat_ns:
+                written.append(pipeline.heartbeat(now_ns))
+                next_heartbeat_ns = self.clock.monotonic_ns() + HEARTBEAT_NS
+            if written:
+                await ledger.write(written, pipeline.commits())
+            self.vitals.is_well(MANAGER)
+
+
+@dataclass(frozen=True, slots=True)
+class Projector:
+    """Keeps the view equal to the alarms topic.
+
+    Attributes
+    ----------
+    feed, view
+        How to open each; both anew after a failure.
+    projection
+        What records mean for the view.
+    vitals
+        What the health page shows.
+    """
+
+    feed: Callable[[], AbstractAsyncContextManager[Feed]]
+    view: Callable[[], AbstractAsyncContextManager[View]]
+    projection: Projection
+    vitals: Vitals
+
+    async def run(self) -> None:
+        """Project until the view vanishes, then begin anew."""
+        async with self.feed() as feed, self.view() as view:
+            while True:
+                reached = await view.open(await feed.end())
+                await feed.begin(reached)
+                _log.info("projection_began", offset=reached)
+                await self._follow(feed, view)
+                _log.warning("view_vanished")
+
+    async def _follow(self, feed: Feed, view: View) -> None:
+        """Project until the view vanishes."""
+        self.vitals.is_unwell(PROJECTOR, "the view is being made")
+        has_caught_up = False
+        while True:
+            changes = self.projection.changes(await feed.poll(_POLL_S))
+            is_there = await view.apply(changes) if changes else await view.is_present()
+            if not is_there:
+                return
+            has_caught_up = has_caught_up or await feed.has_caught_up()
+            if has_caught_up:
+                self.vitals.is_well(PROJECTOR)
+            else:
+                self.vitals.got_on(PROJECTOR)
+
+
+async def _lost(election: Election) -> None:
+    while await election.leads():
+        pass
+
+
+async def run(manager: Manager, projector: Projector, stop: asyncio.Event) -> None:
+    """Run both until told to stop; what fails for good ends the other one too.
+
+    Raises
+    ------
+    FatalError
+        If trying again is of no use.
+    """
+    await _first_of(
+        stop.wait(),
+        _persist(MANAGER, manager.run, manager.vitals),
+        _persist(PROJECTOR, projector.run, projector.vitals),
+    )
+
+
+async def _persist(who: str, attempt: Callable[[], Awaitable[None]], vitals: Vitals) -> None:
+    """Try again whenever it ends, after failures ever more slowly; log the first of a row."""
+    loop = asyncio.get_running_loop()
+    pause_s = _SHORTEST_PAUSE_S
+    while True:
+        began_s = loop.time()
+        try:
+            await attempt()
+        except TransientError as error:
+            vitals.is_unwell(who, str(error))
+            if loop.time() - began_s > _LONGEST_PAUSE_S:
+                pause_s = _SHORTEST_PAUSE_S
+            if pause_s == _SHORTEST_PAUSE_S:
+                _log.warning("attempt_failed", who=who, error=str(error))
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+
+async def _first_of(*awaitables: Coroutine[Any, Any, object]) -> None:
+    """Wait for the first to end, cancel the others, and raise what the first one raised."""
+    tasks = [asyncio.ensure_future(awaitable) for awaitable in awaitables]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()

@@ -1,0 +1,93 @@
+"""Puts the alarm manager together from its settings."""
+
+import asyncio
+from typing import Any
+
+import structlog
+from meltwatch_chassis.clock import SystemClock
+from meltwatch_chassis.health import Health, HealthServer
+from meltwatch_chassis.kafka_config import connection_arguments
+from meltwatch_chassis.metrics import Metrics
+from meltwatch_chassis.plant import read_plant
+from meltwatch_schemas.alarm import AlarmPoint
+from meltwatch_schemas.topics import Topic
+from redis.asyncio import Redis
+
+from meltwatch_alarm_manager import app
+from meltwatch_alarm_manager.adapters.kafka_election import KafkaElection
+from meltwatch_alarm_manager.adapters.kafka_feed import KafkaFeed
+from meltwatch_alarm_manager.adapters.kafka_intake import KafkaIntake
+from meltwatch_alarm_manager.adapters.kafka_ledger import KafkaLedger
+from meltwatch_alarm_manager.adapters.redis_view import RedisView
+from meltwatch_alarm_manager.domain.points import MasterAlarmList
+from meltwatch_alarm_manager.pipeline.alarms import INPUTS, OUTPUTS, AlarmPipeline
+from meltwatch_alarm_manager.pipeline.projection import Projection
+from meltwatch_alarm_manager.settings import Settings
+from meltwatch_alarm_manager.vitals import Vitals
+
+_REDIS_TIMEOUT_S = 5.0
+_PATIENCE = {"request_timeout_ms": 15_000, "retry_backoff_ms": 500}
+"""A frozen broker is given up well before the health page calls it a standstill."""
+
+
+async def main(settings: Settings, stop: asyncio.Event) -> None:
+    """Run manager and projector until told to stop."""
+    plant = read_plant(settings.plant_file)
+    points = {furnace.id: furnace.alarm_points for furnace in plant.furnaces}
+    metrics, clock = Metrics(), SystemClock()
+    vitals = Vitals(clock)
+    health = Health(progress=vitals.progress, readiness=vitals.readiness)
+    with HealthServer(settings.health_address, health, metrics.registry) as server:
+        structlog.get_logger().info("health_served", address=server.address)
+        await app.run(
+            _manager(settings, points, metrics, vitals), _projector(settings, points, vitals), stop
+        )
+
+
+def _manager(
+    settings: Settings, points: dict[str, tuple[AlarmPoint, ...]], metrics: Metrics, vitals: Vitals
+) -> app.Manager:
+    connection, prefix = _connection(settings), settings.topic_prefix
+    name = f"{prefix}.alarm-manager"
+    offsets_group = f"{name}.offsets"
+    instance = settings.alarm_manager_instance
+    seat = Topic.ALARM_COMMANDS.under(prefix)
+    required = [topic.under(prefix) for topic in (*INPUTS, *OUTPUTS)]
+    return app.Manager(
+        election=lambda: KafkaElection(connection, name, seat, required, instance),
+        ledger=lambda: KafkaLedger(connection, prefix, name, offsets_group),
+        intake=lambda: KafkaIntake(connection, prefix, offsets_group, INPUTS),
+        pipeline=lambda: AlarmPipeline(MasterAlarmList(points), metrics, prefix),
+        clock=SystemClock(),
+        vitals=vitals,
+    )
+
+
+def _projector(
+    settings: Settings, points: dict[str, tuple[AlarmPoint, ...]], vitals: Vitals
+) -> app.Projector:
+    connection, prefix = _connection(settings), settings.topic_prefix
+    return app.Projector(
+        feed=lambda: KafkaFeed(connection, prefix),
+        view=lambda: RedisView(_redis_client(settings), prefix, SystemClock()),
+        projection=Projection(prefix, points.__contains__),
+        vitals=vitals,
+    )
+
+
+def _connection(settings: Settings) -> dict[str, Any]:
+    return connection_arguments(settings) | _PATIENCE
+
+
+def _redis_client(settings: Settings) -> Redis:
+    """Return a client of the primary; it connects when first used."""
+    arguments: dict[str, Any] = {
+        "socket_timeout": _REDIS_TIMEOUT_S,
+        "socket_connect_timeout": _REDIS_TIMEOUT_S,
+        "username": settings.redis_username,
+    }
+    if settings.redis_password is not None:
+        arguments["password"] = settings.redis_password.get_secret_value()
+    if settings.redis_ca_file is not None:
+        arguments["ssl_ca_certs"] = str(settings.redis_ca_file)
+    return Redis.from_url(settings.redis, **arguments)

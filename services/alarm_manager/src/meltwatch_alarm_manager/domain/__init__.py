@@ -1,0 +1,1 @@
+"""The alarm life cycle as pure functions on values."""

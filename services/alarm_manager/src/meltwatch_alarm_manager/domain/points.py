@@ -1,0 +1,124 @@
+"""The master alarm list: which alarm points a furnace has, and where each comes from."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord, Priority, Setpoint
+from meltwatch_schemas.errors import violation
+from meltwatch_schemas.identifiers import alarm_id, split_alarm_id
+
+OVERHEAT: Final = "OVERHEAT"
+PROCESS: Final = "process"
+DEFAULT_SETPOINT: Final = Setpoint(logit_on=2.0, logit_off=0.0, on_delay_s=4.32, off_delay_s=8.64)
+"""Three windows to raise, six to clear."""
+MAX_VOTES: Final = 1000
+"""Longest memory of k of n, in windows: 24 minutes."""
+_DEFAULT_BASIS: Final = "placeholder: to be calibrated with the served model"
+
+
+def default_point(furnace_id: str) -> AlarmPoint:
+    """Return the alarm point of a furnace for which nobody has written one."""
+    return AlarmPoint.model_validate(
+        {
+            "alarm_id": alarm_id(furnace_id, OVERHEAT),
+            "equipment_path": furnace_id,
+            "title": "Furnace overheating",
+            "condition": OVERHEAT,
+            "priority": Priority.HIGH,
+            "causes": [
+                "electrode too deep or arc unstable",
+                "charge bridged or lining worn",
+                "cooling circuit disturbed",
+            ],
+            "consequence_if_no_action": "Lining and crucible are damaged; melt may break out.",
+            "operator_action": "Look at the furnace; reduce power; check electrodes and cooling.",
+            "time_to_respond_s": 600,
+            "setpoint": DEFAULT_SETPOINT,
+            "setpoint_basis": _DEFAULT_BASIS,
+        }
+    )
+
+
+def point_of(record: AlarmRecord) -> AlarmPoint:
+    """Return what a record tells of its alarm point, for one that stands in no list any more."""
+    furnace_id, condition = split_alarm_id(record.alarm_id)
+    return AlarmPoint.model_validate(
+        {
+            "alarm_id": record.alarm_id,
+            "equipment_path": furnace_id,
+            "title": record.title,
+            "condition": condition,
+            "class": record.class_,
+            "priority": record.priority,
+            "consequence_if_no_action": record.guidance.consequence,
+            "operator_action": record.guidance.action,
+            "time_to_respond_s": record.guidance.time_to_respond_s,
+            "setpoint": Setpoint(
+                logit_on=record.evidence.threshold, logit_off=record.evidence.threshold_off
+            ),
+            "revision": record.config_rev,
+            "mode": record.mode,
+        }
+    )
+
+
+def check_point(point: AlarmPoint) -> AlarmPoint:
+    """Return an alarm point unchanged if the manager can work by it.
+
+    Raises
+    ------
+    ContractViolation
+        If its id is not its furnace and condition, or it asks for too long a memory.
+    """
+    furnace_id, condition = split_alarm_id(point.alarm_id)
+    if (point.equipment_path, point.condition) != (furnace_id, condition):
+        raise violation(
+            f"alarm_id: expected {point.equipment_path}/{point.condition}, got {point.alarm_id}"
+        )
+    if (point.setpoint.n or 0) > MAX_VOTES:
+        raise violation(f"setpoint.n: expected at most {MAX_VOTES}, got {point.setpoint.n}")
+    return point
+
+
+class MasterAlarmList:
+    """Alarm points by furnace: the topic's overrides, over the plant file, over the defaults.
+
+    Parameters
+    ----------
+    plant
+        Alarm points of each registered furnace; none stands for the defaults.
+    """
+
+    def __init__(self, plant: Mapping[str, tuple[AlarmPoint, ...]]) -> None:
+        self._plant = plant
+        self._overrides: dict[str, dict[str, AlarmPoint]] = {}
+        self._resolved: dict[str, Mapping[str, AlarmPoint]] = {}
+
+    def override(self, alarm_id: str, point: AlarmPoint | None) -> None:
+        """Set an alarm point, or with None go back to what it was without."""
+        furnace_id, _ = split_alarm_id(alarm_id)
+        points = self._overrides.setdefault(furnace_id, {})
+        points.pop(alarm_id, None)
+        if point is not None:
+            points[alarm_id] = point
+        if not points:
+            del self._overrides[furnace_id]
+        self._resolved.pop(furnace_id, None)
+
+    def is_registered(self, furnace_id: str) -> bool:
+        """Tell whether the furnace stands in the plant file."""
+        return furnace_id in self._plant
+
+    def names(self, alarm_id: str) -> bool:
+        """Tell whether somebody has written this alarm point, or registered its furnace."""
+        furnace_id, _ = split_alarm_id(alarm_id)
+        is_written = alarm_id in self._overrides.get(furnace_id, {})
+        return is_written or (furnace_id in self._plant and alarm_id in self.of(furnace_id))
+
+    def of(self, furnace_id: str) -> Mapping[str, AlarmPoint]:
+        """Return the alarm points of a furnace by alarm id."""
+        if furnace_id not in self._resolved:
+            points = self._plant.get(furnace_id) or (default_point(furnace_id),)
+            base = {point.alarm_id: point for point in points}
+            self._resolved[furnace_id] = base | self._overrides.get(furnace_id, {})
+        return self._resolved[furnace_id]

@@ -1,0 +1,1 @@
+"""From raw records to records, commits and view changes: everything but reading and writing."""

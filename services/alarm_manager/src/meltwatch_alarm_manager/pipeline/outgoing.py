@@ -1,0 +1,25 @@
+"""Messages as records to be written."""
+
+from typing import Final
+
+from meltwatch_schemas.dead_letter import dead_letter_headers
+from meltwatch_schemas.errors import ContractViolation
+from meltwatch_schemas.json_message import KeyedMessage
+from meltwatch_schemas.record import JSON, RawRecord, headers_for
+from meltwatch_schemas.topics import Topic
+
+from meltwatch_alarm_manager.ports import Outgoing
+
+SERVICE: Final = "alarm_manager"
+
+
+def outgoing(topic: Topic, key: str, message: KeyedMessage) -> Outgoing:
+    """Return the record of a JSON message."""
+    headers = tuple(headers_for(message.schema_id, JSON))
+    return Outgoing(topic, key.encode(), message.to_json(), headers)
+
+
+def dead_letter(record: RawRecord, refusal: ContractViolation) -> Outgoing:
+    """Return the dead letter of a refused record."""
+    headers = tuple(dead_letter_headers(record, SERVICE, refusal))
+    return Outgoing(Topic.DEAD_LETTERS, record.key, record.value, headers)

@@ -1,0 +1,63 @@
+"""From the alarms topic and the scores to changes of the read model."""
+
+from collections.abc import Callable, Iterable
+
+import structlog
+from meltwatch_schemas.alarm import AlarmRecord
+from meltwatch_schemas.errors import ContractViolation
+from meltwatch_schemas.record import RawRecord, read_json, read_score
+from meltwatch_schemas.topics import Topic
+
+from meltwatch_alarm_manager.domain.command import alarm_id_of
+from meltwatch_alarm_manager.ports import AlarmChange, FurnaceChange
+
+_log = structlog.get_logger()
+
+
+class Projection:
+    """Reads what the view is made from.
+
+    Parameters
+    ----------
+    prefix
+        Topic prefix.
+    is_registered
+        Tells whether somebody has registered a furnace.
+    """
+
+    def __init__(self, prefix: str, is_registered: Callable[[str], bool]) -> None:
+        self._alarms = Topic.ALARMS.under(prefix)
+        self._is_registered = is_registered
+
+    def changes(self, records: Iterable[RawRecord]) -> list[AlarmChange | FurnaceChange]:
+        """Return the changes that records bring: every alarm record, the newest of each furnace."""
+        alarms: list[AlarmChange | FurnaceChange] = []
+        furnaces: dict[str, FurnaceChange] = {}
+        for record in records:
+            try:
+                if record.topic == self._alarms:
+                    alarms.append(_alarm_change(record))
+                else:
+                    self._note(record, furnaces)
+            except ContractViolation as refusal:
+                self._report(record, refusal)
+        return [*alarms, *furnaces.values()]
+
+    def _note(self, record: RawRecord, furnaces: dict[str, FurnaceChange]) -> None:
+        score = read_score(record)
+        known = furnaces.get(score.furnace_id)
+        if known is None or score.window_end_ns > known.score.window_end_ns:
+            unregistered = score.unregistered or not self._is_registered(score.furnace_id)
+            furnaces[score.furnace_id] = FurnaceChange(score, unregistered)
+
+    def _report(self, record: RawRecord, refusal: ContractViolation) -> None:
+        """Log a refused alarm record; a refused score is in the dead letters by the manager."""
+        if record.topic == self._alarms:
+            _log.error("alarm_record_refused", offset=record.offset, detail=refusal.detail)
+
+
+def _alarm_change(record: RawRecord) -> AlarmChange:
+    alarm_id = alarm_id_of(record.key)
+    if record.value is None:
+        return AlarmChange(alarm_id, None, b"", record.offset)
+    return AlarmChange(alarm_id, read_json(record, AlarmRecord), record.value, record.offset)

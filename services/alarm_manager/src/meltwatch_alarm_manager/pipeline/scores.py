@@ -1,0 +1,82 @@
+"""From scores to alarm records."""
+
+from meltwatch_schemas.errors import ContractViolation
+from meltwatch_schemas.record import RawRecord, header, read_score
+from meltwatch_schemas.topics import Topic
+
+from meltwatch_alarm_manager.domain.alarm import Alarm, Sighting
+from meltwatch_alarm_manager.domain.judgement import judge, recall
+from meltwatch_alarm_manager.domain.points import PROCESS
+from meltwatch_alarm_manager.domain.progress import PartitionProgress
+from meltwatch_alarm_manager.pipeline.scribe import Scribe
+from meltwatch_alarm_manager.ports import Commit, Outgoing, Place
+
+
+class ScoreDesk:
+    """Judges scores, partition by partition.
+
+    Parameters
+    ----------
+    scribe
+        Keeps the alarms.
+    """
+
+    def __init__(self, scribe: Scribe) -> None:
+        self._scribe = scribe
+        self._partitions: dict[int, PartitionProgress] = {}
+
+    def begin(self, partition: int, start: int, judged: int) -> None:
+        """Begin a partition at an offset; what lies below ``judged`` is only recalled."""
+        self._partitions[partition] = PartitionProgress(start, judged)
+
+    def handle(self, record: RawRecord, now_ns: int) -> list[Outgoing]:
+        """Judge or recall a score; return what must be written because of it."""
+        progress = self._partitions[record.partition]
+        progress.position = record.offset + 1
+        is_history = progress.is_history(record.offset)
+        try:
+            score = read_score(record)
+        except ContractViolation as refusal:
+            if is_history:
+                return []
+            return [self._scribe.set_aside(record, Topic.SCORES, refusal)]
+        if not progress.admit(score, record.offset):
+            self._scribe.count(Topic.SCORES, "stale")
+            return []
+        self._scribe.count(Topic.SCORES, "recalled" if is_history else "judged")
+        sighting = Sighting(score, record.offset, header(record.headers, "traceparent"))
+        return self._recall(sighting) if is_history else self._judge(sighting, now_ns)
+
+    def _recall(self, sighting: Sighting) -> list[Outgoing]:
+        for alarm in self._concerned(sighting):
+            self._scribe.registry.put(recall(alarm, sighting))
+        return []
+
+    def _judge(self, sighting: Sighting, now_ns: int) -> list[Outgoing]:
+        written: list[Outgoing] = []
+        for alarm in self._concerned(sighting):
+            after = judge(alarm, sighting, self._scribe.stamp(now_ns))
+            written += self._scribe.keep(alarm, after)
+        return written
+
+    def _concerned(self, sighting: Sighting) -> list[Alarm]:
+        """Return the alarms that a logit can raise: those of the process, not of our own parts."""
+        alarms = self._scribe.registry.of(sighting.score.furnace_id)
+        return [alarm for alarm in alarms if alarm.point.class_ == PROCESS]
+
+    def commits(self) -> dict[Place, Commit]:
+        """Return how far each partition is done."""
+        return {
+            Place(Topic.SCORES, partition): self._commit(progress)
+            for partition, progress in self._partitions.items()
+        }
+
+    def _commit(self, progress: PartitionProgress) -> Commit:
+        progress.forget_silent()
+        delays = (
+            alarm.condition.needed_from(progress.position)
+            for furnace_id in progress.furnaces()
+            for alarm in self._scribe.registry.of(furnace_id)
+        )
+        position = max(progress.position, progress.judged)
+        return Commit(progress.oldest_needed(delays), position, self._scribe.epoch)

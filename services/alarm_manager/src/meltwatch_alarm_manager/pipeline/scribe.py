@@ -1,0 +1,113 @@
+"""Numbers and counts alarm records: the one place where ``(epoch, seq)`` comes from."""
+
+from collections import Counter
+
+import structlog
+from meltwatch_chassis.metrics import Metrics
+from meltwatch_schemas.alarm import (
+    AlarmRecord,
+    AlarmState,
+    Heartbeat,
+    Mode,
+    Priority,
+    ns_from_utc,
+    utc_from_ns,
+)
+from meltwatch_schemas.errors import ContractViolation
+from meltwatch_schemas.record import RawRecord
+from meltwatch_schemas.topics import Topic
+from meltwatch_schemas.window import NS_PER_S
+
+from meltwatch_alarm_manager.domain.alarm import Alarm
+from meltwatch_alarm_manager.domain.registry import AlarmRegistry
+from meltwatch_alarm_manager.domain.snapshot import Stamp
+from meltwatch_alarm_manager.pipeline.outgoing import SERVICE, dead_letter, outgoing
+from meltwatch_alarm_manager.ports import Outgoing
+
+_log = structlog.get_logger()
+
+
+class Scribe:
+    """Keeps alarms and turns their new records into outgoing ones.
+
+    Parameters
+    ----------
+    registry
+        The alarms.
+    metrics
+        What is counted.
+
+    Attributes
+    ----------
+    registry
+        The alarms.
+    epoch
+        Generation of the manager; set once, before the first record.
+    """
+
+    def __init__(self, registry: AlarmRegistry, metrics: Metrics) -> None:
+        self.registry = registry
+        self.epoch = 0
+        self._seq = 0
+        self._metrics = metrics
+
+    def stamp(self, now_ns: int) -> Stamp:
+        """Return number and time of the next record."""
+        return Stamp(self.epoch, self._seq + 1, now_ns)
+
+    def keep(self, before: Alarm, after: Alarm) -> list[Outgoing]:
+        """Keep an alarm; return its new record, if it has one, to be written."""
+        self.registry.put(after)
+        record = after.record
+        if record is None or record is before.record:
+            return []
+        self._seq += 1
+        self._measure(record)
+        _log.info(
+            "alarm_changed",
+            alarm_id=record.alarm_id,
+            cause=record.transition.cause,
+            state=record.state.value,
+            epoch=record.epoch,
+            seq=record.seq,
+        )
+        return [outgoing(Topic.ALARMS, record.alarm_id, record)]
+
+    def set_aside(self, record: RawRecord, topic: Topic, refusal: ContractViolation) -> Outgoing:
+        """Return the dead letter of a refused record."""
+        self.count(topic, "dead_letter")
+        self._metrics.dead_letters.labels(refusal.reason.value).inc()
+        return dead_letter(record, refusal)
+
+    def count(self, topic: Topic, outcome: str) -> None:
+        """Count a record that was read."""
+        self._metrics.records.labels(SERVICE, topic.value, outcome).inc()
+
+    def heartbeat(self, now_ns: int) -> Outgoing:
+        """Return a sign of life."""
+        records = list(self.registry.records())
+        self._show(records)
+        message = Heartbeat(
+            service=SERVICE,
+            epoch=self.epoch,
+            seq=self._seq,
+            active_alarms=sum(record.active for record in records),
+            at=utc_from_ns(now_ns),
+        )
+        return outgoing(Topic.HEARTBEATS, SERVICE, message)
+
+    def _measure(self, record: AlarmRecord) -> None:
+        if record.state is not AlarmState.UNACK or record.transition.cause != "RAISE":
+            return
+        if record.mode is Mode.ALARM and record.priority is not Priority.JOURNAL:
+            self._metrics.annunciations.labels(record.priority.value).inc()
+        if record.raise_time is not None:
+            waited_ns = ns_from_utc(record.times.published) - ns_from_utc(record.raise_time)
+            self._metrics.event_to_alarm.observe(waited_ns / NS_PER_S)
+
+    def _show(self, records: list[AlarmRecord]) -> None:
+        counts = Counter((record.priority, record.state) for record in records)
+        for priority in Priority:
+            for state in AlarmState:
+                gauge = self._metrics.alarms_active.labels(priority.value, state.value)
+                gauge.set(counts[priority, state])

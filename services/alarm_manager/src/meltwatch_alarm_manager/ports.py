@@ -1,0 +1,182 @@
+"""What the alarm manager needs from the outside, and the values that cross the border."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from meltwatch_schemas.alarm import AlarmRecord
+from meltwatch_schemas.record import RawRecord
+from meltwatch_schemas.score import WindowScore
+from meltwatch_schemas.topics import Topic
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A record to be written.
+
+    Attributes
+    ----------
+    topic
+        Where to.
+    key, value
+        Bytes; a dead letter keeps those of the record that it came from.
+    headers
+        In order.
+    """
+
+    topic: Topic
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A partition of a topic."""
+
+    topic: Topic
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """How far a partition is done.
+
+    Attributes
+    ----------
+    offset
+        Where to read from after a restart.
+    position
+        Everything below it has been judged; at least ``offset``.
+    epoch
+        Generation of the manager that says so.
+    """
+
+    offset: int
+    position: int
+    epoch: int
+
+
+class Election(Protocol):
+    """A candidacy for being the active manager."""
+
+    async def leads(self) -> bool:
+        """Wait a moment; tell whether this process is the active manager."""
+        ...
+
+
+class Ledger(Protocol):
+    """Writes records and commits in one transaction, as the only one who can."""
+
+    async def write(self, records: Sequence[Outgoing], commits: Mapping[Place, Commit]) -> None:
+        """Write all of it or nothing.
+
+        Raises
+        ------
+        TransientError
+            If nothing was written, or nobody knows whether it was.
+        """
+
+
+class Intake(Protocol):
+    """Reads what the manager judges, and what it once wrote."""
+
+    async def committed(self) -> Mapping[Place, Commit | None]:
+        """Return every partition that is to be read, with what has been committed for it."""
+        ...
+
+    def whole(self, topic: Topic) -> AsyncIterator[RawRecord]:
+        """Read a topic from its beginning to its present end, committed records only."""
+        ...
+
+    async def begin(self, offsets: Mapping[Place, int]) -> Mapping[Place, int]:
+        """Start reading at the given offsets.
+
+        Returns
+        -------
+        Where reading really starts: later than asked where retention has overtaken an offset.
+        """
+        ...
+
+    async def poll(self, timeout_s: float) -> Sequence[RawRecord]:
+        """Return the next records of any partition; none after the timeout."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmChange:
+    """A record of the alarms topic for the view.
+
+    Attributes
+    ----------
+    alarm_id
+        The key.
+    record
+        None where the alarm point was decommissioned (a tombstone).
+    value
+        The record's JSON bytes, as they stand in the topic.
+    offset
+        Where it stands.
+    """
+
+    alarm_id: str
+    record: AlarmRecord | None
+    value: bytes
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class FurnaceChange:
+    """A newer verdict on a furnace for the view."""
+
+    score: WindowScore
+    unregistered: bool
+
+
+class View(Protocol):
+    """The read model: everything in it can be made again from the topics."""
+
+    async def open(self, end: int) -> int:
+        """Make the view present; return the offset of the alarms topic that it has reached.
+
+        Parameters
+        ----------
+        end
+            Present end of the alarms topic; a view that is further is made anew.
+
+        Raises
+        ------
+        TransientError
+            If its server does not answer.
+        """
+        ...
+
+    async def is_present(self) -> bool:
+        """Tell whether the view is still there, or was flushed away."""
+        ...
+
+    async def apply(self, changes: Sequence[AlarmChange | FurnaceChange]) -> bool:
+        """Apply changes in order, each whole or not at all; False if the view has vanished.
+
+        What the view knows already, or knows newer, changes nothing.
+        """
+        ...
+
+
+class Feed(Protocol):
+    """Reads what the view is made from."""
+
+    async def end(self) -> int:
+        """Return the present end of the alarms topic."""
+        ...
+
+    async def begin(self, alarms_offset: int) -> None:
+        """Start reading alarms at an offset, and scores a little before their ends."""
+
+    async def poll(self, timeout_s: float) -> Sequence[RawRecord]:
+        """Return the next records; none after the timeout."""
+        ...
+
+    async def has_caught_up(self) -> bool:
+        """Tell whether reading has reached the end that the alarms topic had at the beginning."""
+        ...

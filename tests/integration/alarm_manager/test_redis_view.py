@@ -1,0 +1,163 @@
+"""The view's scripts on a real Redis: each change whole, guarded, and in any order the same."""
+
+import itertools
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from meltwatch_alarm_manager.adapters.redis_view import RedisView
+from meltwatch_alarm_manager.ports import AlarmChange, FurnaceChange
+from meltwatch_chassis.errors import ConfigurationError, TransientError
+from meltwatch_chassis.testing import ManualClock
+from meltwatch_local_cluster.child import Command
+from meltwatch_local_cluster.servers import RedisServer
+from meltwatch_schemas.alarm import AlarmRecord, Mode
+from redis.asyncio import Redis
+
+from tests.integration.alarm_manager.bench import view_of
+from tests.unit.alarm_manager.samples import FURNACE, point, score, window_end
+from tests.unit.alarm_manager.topic_log import TopicLog
+
+pytestmark = pytest.mark.integration
+PREFIX = "view"
+Changes = list[AlarmChange | FurnaceChange]
+
+
+def alarm_changes(*furnace_ids: str, mode: Mode = Mode.ALARM) -> Changes:
+    """Return the changes of alarms that are raised and cleared."""
+    log = TopicLog(points={name: (point(name, mode=mode),) for name in furnace_ids})
+    numbers = [(n, 3.0) for n in range(4)] + [(n, -3.0) for n in range(4, 11)]
+    log.judge([score(n, logit, name) for n, logit in numbers for name in furnace_ids])
+    return [as_change(record, offset) for offset, record in enumerate(log.alarms())]
+
+
+def as_change(record: AlarmRecord, offset: int) -> AlarmChange:
+    return AlarmChange(record.alarm_id, record, record.to_json(), offset)
+
+
+def furnace_changes(*numbers: int) -> Changes:
+    return [FurnaceChange(score(number, float(number)), unregistered=True) for number in numbers]
+
+
+async def with_view(address: str, act: Callable[[RedisView], Awaitable[Any]]) -> Any:
+    client = Redis.from_url(address)
+    async with RedisView(client, PREFIX, ManualClock(1)) as made:
+        await made.open(1_000)
+        return await act(made)
+
+
+async def apply(address: str, changes: Changes) -> None:
+    await with_view(address, lambda made: made.apply(changes))
+
+
+async def test_any_order_with_any_duplicates_gives_the_same_lists(redis_server, view):
+    changes = [*alarm_changes("a/F1", "a/F2"), *furnace_changes(1, 2, 3)]
+    await apply(redis_server.address, changes)
+    expected = view_of(view, PREFIX)
+    assert len(expected["journal"]) == 4
+    assert expected["meta"] == {"epoch": "1", "offset": "4"}
+    rng = random.Random(3)
+    for _ in range(20):
+        view.flushall()
+        shuffled = [*changes, *rng.choices(changes, k=5)]
+        rng.shuffle(shuffled)
+        await apply(redis_server.address, shuffled)
+        again = view_of(view, PREFIX)
+        del again["journal"]
+        assert again == {name: value for name, value in expected.items() if name != "journal"}
+
+
+async def test_duplicates_in_order_leave_the_journal_as_it_is(redis_server, view):
+    changes = alarm_changes("a/F1", "a/F2")
+    doubled = [change for pair in zip(changes, changes, strict=True) for change in pair]
+    await apply(redis_server.address, doubled + changes)
+    assert len(view_of(view, PREFIX)["journal"]) == len(changes)
+
+
+async def test_lists_follow_the_alarm(redis_server, view):
+    raised, cleared = alarm_changes("a/F1")
+    await apply(redis_server.address, [raised])
+    shown = view_of(view, PREFIX)
+    raise_ms = window_end(3, "a/F1") // 1_000_000
+    assert shown["active"] == [("a/F1/OVERHEAT", raise_ms)]
+    assert shown["unacked"] == {"a/F1/OVERHEAT"}
+    await apply(redis_server.address, [cleared])
+    shown = view_of(view, PREFIX)
+    assert (shown["active"], shown["unacked"]) == ([], {"a/F1/OVERHEAT"})
+
+
+async def test_a_shadow_alarm_is_in_the_journal_and_on_no_list(redis_server, view):
+    await apply(redis_server.address, alarm_changes("a/F1", mode=Mode.SHADOW)[:1])
+    shown = view_of(view, PREFIX)
+    assert (shown["active"], shown["unacked"], len(shown["journal"])) == ([], set(), 1)
+
+
+async def test_a_tombstone_removes_the_alarm(redis_server, view):
+    changes = alarm_changes("a/F1")
+    await apply(redis_server.address, [*changes, AlarmChange("a/F1/OVERHEAT", None, b"", 9)])
+    shown = view_of(view, PREFIX)
+    assert (shown["hashes"], shown["unacked"]) == ({}, set())
+    await apply(redis_server.address, [AlarmChange("a/F2/OVERHEAT", None, b"", 3)])
+    assert view_of(view, PREFIX)["meta"]["offset"] == "10"
+
+
+async def test_each_change_is_hinted_at(redis_server, view):
+    listener = view.pubsub(ignore_subscribe_messages=True)
+    listener.subscribe(f"{PREFIX}:changes")
+    changes = alarm_changes("a/F1")
+    await apply(redis_server.address, [*changes, *changes, *furnace_changes(1)])
+    heard = [listener.get_message(timeout=0.5) for _ in range(8)]
+    listener.close()
+    assert [hint["data"] for hint in heard if hint] == ["a/F1/OVERHEAT", "a/F1/OVERHEAT"]
+
+
+async def test_a_view_that_has_vanished_is_not_written_to(redis_server, view):
+    async def vanish(made: RedisView) -> bool:
+        view.flushall()
+        return await made.apply([*alarm_changes("a/F1"), *furnace_changes(1)])
+
+    assert await with_view(redis_server.address, vanish) is False
+    assert list(view.scan_iter("*")) == []
+
+
+async def test_a_view_is_gone_on_with_where_it_stands(redis_server):
+    await apply(redis_server.address, alarm_changes("a/F1"))
+    assert await with_view(redis_server.address, lambda made: made.open(2)) == 2
+
+
+async def test_a_view_of_a_topic_that_is_no_more_is_made_anew(redis_server, view):
+    await apply(redis_server.address, [*alarm_changes("a/F1"), *furnace_changes(1)])
+    view.set("other", "stays")
+    assert await with_view(redis_server.address, lambda made: made.open(1)) == 0
+    assert sorted(view.scan_iter("*")) == ["other", f"{PREFIX}:meta"]
+
+
+async def test_the_newest_window_of_a_furnace_wins_in_any_order(redis_server, view):
+    for order in itertools.permutations((1, 2, 3)):
+        view.flushall()
+        await apply(redis_server.address, furnace_changes(*order))
+        assert view.hget(f"{PREFIX}:furnace:{FURNACE}", "logit") == "3.0"
+
+
+class ClusterServer(RedisServer):
+    """A Redis that is a node of a cluster."""
+
+    def _command(self) -> Command:
+        command = super()._command()
+        return replace(command, argv=[*command.argv, "--cluster-enabled", "yes"])
+
+
+async def test_a_redis_cluster_is_refused(tmp_path: Path):
+    with (
+        ClusterServer(tmp_path / "cluster") as server,
+        pytest.raises(ConfigurationError, match="Redis Cluster"),
+    ):
+        await apply(server.address, [])
+
+
+async def test_a_redis_that_is_away_is_a_passing_failure():
+    with pytest.raises(TransientError, match="Redis"):
+        await apply("redis://127.0.0.1:1/0", [])

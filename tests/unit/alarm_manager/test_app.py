@@ -1,0 +1,196 @@
+"""The two loops, on fakes of everything outside."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from meltwatch_alarm_manager import app
+from meltwatch_alarm_manager.domain.points import MasterAlarmList
+from meltwatch_alarm_manager.pipeline.alarms import AlarmPipeline
+from meltwatch_alarm_manager.pipeline.projection import Projection
+from meltwatch_alarm_manager.ports import AlarmChange, Commit, FurnaceChange, Outgoing, Place
+from meltwatch_alarm_manager.vitals import Vitals
+from meltwatch_chassis.clock import SystemClock
+from meltwatch_chassis.errors import ConfigurationError, TransientError
+from meltwatch_chassis.metrics import Metrics
+from meltwatch_schemas.record import RawRecord
+from meltwatch_schemas.topics import Topic
+
+from tests.unit.alarm_manager.samples import ALARM_ID, FURNACE, PREFIX, score, score_record
+from tests.unit.alarm_manager.topic_log import SCORES, TopicLog, as_read
+
+PAUSE_S = 0.001
+
+
+class Plant:
+    """One broker, one Redis, one process; faults wait in queues and strike one call each."""
+
+    def __init__(self) -> None:
+        self.log = TopicLog()
+        self.scores: list[RawRecord] = []
+        self.position = 0
+        self.shown: dict[str, AlarmChange | FurnaceChange] = {}
+        self.write_faults: list[Exception] = []
+        self.view_faults: list[Exception] = []
+        self.is_flushed = False
+        self.views_made = 0
+        self.vitals = Vitals(SystemClock())
+
+    # -- election, ledger, intake
+    async def leads(self) -> bool:
+        await asyncio.sleep(PAUSE_S)
+        return True
+
+    async def write(self, records: Sequence[Outgoing], commits: Mapping[Place, Commit]) -> None:
+        if self.write_faults:
+            raise self.write_faults.pop()
+        self.log.written += records
+        self.log.commits = dict(commits)
+
+    async def committed(self) -> Mapping[Place, Commit | None]:
+        return self.log.commits
+
+    async def whole(self, topic: Topic) -> AsyncIterator[RawRecord]:
+        for offset, record in enumerate(self.log.of(topic)):
+            yield as_read(record, offset)
+
+    async def seek(self, offsets: Mapping[Place, int]) -> Mapping[Place, int]:
+        self.position = offsets[SCORES]
+        return offsets
+
+    async def take(self, _timeout_s: float) -> Sequence[RawRecord]:
+        await asyncio.sleep(PAUSE_S)
+        found = self.scores[self.position :]
+        self.position += len(found)
+        return found
+
+    # -- feed, view
+    async def end(self) -> int:
+        return len(self.log.of(Topic.ALARMS))
+
+    async def all_alarms(self, _timeout_s: float) -> Sequence[RawRecord]:
+        await asyncio.sleep(PAUSE_S)
+        alarms = [as_read(r, n) for n, r in enumerate(self.log.of(Topic.ALARMS))]
+        return [*alarms, *self.scores]
+
+    async def has_caught_up(self) -> bool:
+        return True
+
+    async def follow(self, _alarms_offset: int) -> None:
+        """Begin anew."""
+
+    async def open(self, _end: int) -> int:
+        if self.view_faults:
+            raise self.view_faults.pop()
+        self.is_flushed = False
+        self.views_made += 1
+        return 0
+
+    async def is_present(self) -> bool:
+        return not self.is_flushed
+
+    async def apply(self, changes: Sequence[AlarmChange | FurnaceChange]) -> bool:
+        if self.is_flushed:
+            return False
+        for change in changes:
+            name = change.alarm_id if isinstance(change, AlarmChange) else change.score.furnace_id
+            self.shown[name] = change
+        return True
+
+    def flush(self) -> None:
+        self.shown.clear()
+        self.is_flushed = True
+
+    async def run_until(self, holds: Callable[[], bool]) -> None:
+        """Run both loops until something holds, then stop them."""
+        stop = asyncio.Event()
+
+        async def watch() -> None:
+            while not holds():
+                await asyncio.sleep(PAUSE_S)
+            stop.set()
+
+        async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+            group.create_task(watch())
+            await app.run(self._manager(), self._projector(), stop)
+
+    def _manager(self) -> app.Manager:
+        return app.Manager(
+            election=lambda: opened(Ports(leads=self.leads)),
+            ledger=lambda: opened(Ports(write=self.write)),
+            intake=lambda: opened(
+                Ports(committed=self.committed, whole=self.whole, begin=self.seek, poll=self.take)
+            ),
+            pipeline=lambda: AlarmPipeline(MasterAlarmList({}), Metrics(), PREFIX),
+            clock=SystemClock(),
+            vitals=self.vitals,
+        )
+
+    def _projector(self) -> app.Projector:
+        registered: set[str] = set()
+        feed = Ports(
+            end=self.end, begin=self.follow, poll=self.all_alarms, has_caught_up=self.has_caught_up
+        )
+        view = Ports(open=self.open, is_present=self.is_present, apply=self.apply)
+        return app.Projector(
+            feed=lambda: opened(feed),
+            view=lambda: opened(view),
+            projection=Projection(PREFIX, registered.__contains__),
+            vitals=self.vitals,
+        )
+
+
+class Ports:
+    """A port made of functions."""
+
+    def __init__(self, **functions: Any) -> None:
+        self.__dict__.update(functions)
+
+
+@asynccontextmanager
+async def opened(port):
+    yield port
+
+
+@pytest.fixture
+def plant() -> Plant:
+    made = Plant()
+    made.scores = [score_record(score(number, 3.0), number) for number in range(4)]
+    return made
+
+
+async def test_scores_become_alarms_and_alarms_are_shown(plant):
+    await plant.run_until(lambda: {ALARM_ID, FURNACE} <= set(plant.shown))
+    assert [record.state for record in plant.log.alarms()] == ["UNACK"]
+    assert plant.vitals.readiness() is None
+
+
+async def test_after_a_failed_write_a_new_reign_writes_the_same_once(plant):
+    plant.write_faults = [TransientError("the broker is away") for _ in range(2)]
+    await plant.run_until(lambda: len(plant.log.alarms()) == 1)
+    assert plant.write_faults == []
+    assert plant.log.commits[SCORES].position == 4
+
+
+async def test_a_view_that_cannot_be_opened_is_tried_again_while_alarms_go_on(plant):
+    plant.view_faults = [TransientError("Redis is away") for _ in range(2)]
+    await plant.run_until(lambda: bool(plant.shown) and bool(plant.log.alarms()))
+    assert plant.views_made == 1
+
+
+async def test_a_flushed_view_is_made_anew(plant):
+    def is_shown_again() -> bool:
+        if plant.views_made == 1 and ALARM_ID in plant.shown:
+            plant.flush()
+        return plant.views_made == 2 and ALARM_ID in plant.shown
+
+    await plant.run_until(is_shown_again)
+
+
+async def test_what_trying_again_cannot_cure_ends_everything(plant):
+    plant.view_faults = [ConfigurationError("a Redis Cluster")]
+    with pytest.raises(BaseExceptionGroup) as failure:
+        await plant.run_until(lambda: False)
+    assert failure.group_contains(ConfigurationError, match="Redis Cluster")
