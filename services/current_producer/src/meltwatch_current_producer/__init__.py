@@ -1,0 +1,1 @@
+"""Publishes three-phase currents of one or more meters."""

@@ -1,0 +1,1 @@
+"""Which samples a furnace needs."""

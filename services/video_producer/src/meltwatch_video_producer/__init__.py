@@ -1,0 +1,1 @@
+"""Publishes frame embeddings of one or more cameras."""

@@ -1,0 +1,226 @@
+import json
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import closing
+from datetime import UTC, datetime
+
+import pytest
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from meltwatch_schemas.alarm import (
+    ALARM_SCHEMA,
+    RESULT_SCHEMA,
+    AlarmCommand,
+    AlarmRecord,
+    CommandResult,
+)
+from meltwatch_schemas.record import JSON, headers_for
+from meltwatch_schemas.redis_keys import RedisKeys
+from meltwatch_schemas.topics import Topic
+from redis import Redis
+
+from tests.support.timed_records import alarm_record
+
+pytestmark = pytest.mark.integration
+
+RAISED = alarm_record("f/OVERHEAT", "UNACK", seq=1)
+ACKED = alarm_record("f/OVERHEAT", "ACKED", seq=2)
+OTHER = alarm_record("g/OVERHEAT", "UNACK", seq=1, priority="critical")
+NORMAL = alarm_record("h/OVERHEAT", "NORM", seq=4)
+REPLAYED = alarm_record("r/OVERHEAT", "UNACK", run_id="r1")
+
+
+@pytest.fixture
+def addressed(kafka, topics, redis_server, monkeypatch):
+    monkeypatch.setenv("MELTWATCH_KAFKA", kafka.address)
+    monkeypatch.setenv("MELTWATCH_REDIS", redis_server.address)
+    monkeypatch.setenv("MELTWATCH_TOPIC_PREFIX", topics.prefix)
+
+
+@pytest.fixture
+def publish(kafka, topics):
+    """Publishes alarm records as the manager does, in a transaction; or leaves it aborted."""
+
+    def send(*records: AlarmRecord, commit: bool = True) -> None:
+        with closing(
+            KafkaProducer(bootstrap_servers=kafka.address, transactional_id=topics.prefix)
+        ) as producer:
+            producer.init_transactions()
+            producer.begin_transaction()
+            for record in records:
+                producer.send(
+                    topics.name(Topic.ALARMS),
+                    key=record.alarm_id.encode(),
+                    value=record.to_json(),
+                    headers=headers_for(ALARM_SCHEMA, JSON),
+                )
+            producer.flush()
+            producer.commit_transaction() if commit else producer.abort_transaction()
+
+    return send
+
+
+@pytest.fixture
+def show(redis_server, topics):
+    """Puts alarm records into Redis as the projector does."""
+
+    def write(*records: AlarmRecord) -> None:
+        keys = RedisKeys(topics.prefix)
+        with Redis.from_url(redis_server.address) as client:
+            client.hset(keys.meta, "epoch", 1)
+            for record in records:
+                client.hset(keys.alarm(record.alarm_id), "record", record.to_json())
+
+    return write
+
+
+@pytest.mark.usefixtures("addressed")
+def test_the_list_from_redis_is_the_list_from_the_topic(command, publish, show):
+    publish(RAISED, OTHER, NORMAL, REPLAYED)
+    publish(ACKED)
+    publish(alarm_record("aborted/OVERHEAT"), commit=False)
+    show(ACKED, OTHER, NORMAL)
+
+    code, from_redis, _ = command("alarms", "list", "--json")
+    assert code == 0
+    alarms = [AlarmRecord.model_validate(alarm) for alarm in json.loads(from_redis)]
+    assert alarms == [OTHER, ACKED]
+
+    assert command("alarms", "list", "--json", "--from-kafka") == (0, from_redis, "")
+    both = [command("alarms", "list", "--all", *more)[1] for more in ([], ["--from-kafka"])]
+    assert both[0] == both[1]
+    assert "h/OVERHEAT" in both[0]
+
+
+@pytest.mark.usefixtures("addressed")
+def test_an_empty_view_is_no_alarms_and_a_missing_one_an_error(command, show):
+    code, out, err = command("alarms", "list")
+    assert (code, out) == (3, "")
+    assert "--from-kafka" in err
+
+    show()
+    assert command("alarms", "list") == (0, "no alarms\n", "")
+    assert command("alarms", "list", "--json") == (0, "[]\n", "")
+    assert command("alarms", "list", "--from-kafka") == (0, "no alarms\n", "")
+
+
+@pytest.mark.usefixtures("addressed")
+def test_tail_follows_from_when_it_is_told_until_it_is_interrupted(publish):
+    publish(RAISED)
+    argv = [sys.executable, "-m", "meltwatch_cli", "alarms", "tail", "--json", "--since", "1h"]
+    process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert AlarmRecord.model_validate_json(process.stdout.readline()) == RAISED
+        publish(REPLAYED, ACKED)
+        assert AlarmRecord.model_validate_json(process.stdout.readline()) == ACKED
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=15) == ("", "")
+        assert process.returncode == 0
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def manager(kafka, topics):
+    """Answers one command with a result code, as the alarm manager would; keeps the command."""
+    commands: list[AlarmCommand] = []
+    threads = []
+
+    def answer(code: str) -> None:
+        consumer = KafkaConsumer(bootstrap_servers=kafka.address, enable_auto_commit=False)
+        partition = TopicPartition(topics.name(Topic.ALARM_COMMANDS), 0)
+        consumer.assign([partition])
+        consumer.seek_to_end(partition)
+        consumer.position(partition)
+        thread = threading.Thread(
+            target=_answer_next, args=(kafka, topics, consumer, commands, code)
+        )
+        threads.append(thread)
+        thread.start()
+
+    yield answer, commands
+    for thread in threads:
+        thread.join(30)
+
+
+def _answer_next(kafka, topics, consumer, commands, code):
+    with closing(consumer), closing(KafkaProducer(bootstrap_servers=kafka.address)) as producer:
+        record = next(iter(consumer))
+        commands.append(AlarmCommand.from_json(record.value))
+        for command_id in ("of-somebody-else", commands[-1].command_id):
+            result = CommandResult(
+                command_id=command_id,
+                alarm_id=record.key.decode(),
+                result="done" if code == "ok" else "refused",
+                code=code,
+                detail="as told",
+                at=datetime(2026, 11, 22, tzinfo=UTC),
+            )
+            producer.send(
+                topics.name(Topic.ALARM_RESULTS),
+                key=record.key,
+                value=result.to_json(),
+                headers=headers_for(RESULT_SCHEMA, JSON),
+            )
+
+
+@pytest.mark.usefixtures("addressed")
+@pytest.mark.parametrize(("result", "exit_code"), [("ok", 0), ("stale", 1)])
+def test_ack_names_the_event_that_redis_shows_and_prints_the_result(
+    command, show, manager, result, exit_code
+):
+    answer, commands = manager
+    show(RAISED)
+    answer(result)
+
+    code, out, err = command("alarms", "ack", "f/OVERHEAT", "--comment", "seen", "--user", "li")
+
+    assert (code, err) == (exit_code, "")
+    assert f"({result}) as told" in out
+    (sent,) = commands
+    assert sent.expected_event_id == RAISED.event_id
+    assert (sent.command, sent.user, sent.role, sent.comment) == ("ack", "li", "operator", "seen")
+
+
+@pytest.mark.usefixtures("addressed")
+def test_ack_with_an_event_needs_no_redis(command, manager, monkeypatch):
+    answer, commands = manager
+    monkeypatch.setenv("MELTWATCH_REDIS", "redis://127.0.0.1:9")
+    answer("ok")
+
+    code, out, _ = command("alarms", "ack", "f/OVERHEAT", "--event-id", "e" * 32, "--json")
+
+    assert (code, json.loads(out)["code"]) == (0, "ok")
+    assert commands[0].expected_event_id == "e" * 32
+
+
+@pytest.mark.usefixtures("addressed")
+def test_without_an_answer_ack_says_that_it_may_still_happen(command, show):
+    show(RAISED)
+
+    code, out, err = command("alarms", "ack", "f/OVERHEAT", "--timeout-s", "0.5")
+
+    assert (code, out) == (3, "")
+    assert "may still be carried out" in err
+
+
+@pytest.mark.usefixtures("addressed")
+def test_an_alarm_that_nobody_knows_is_bad_usage(command, show):
+    show()
+
+    code, _, err = command("alarms", "ack", "f/UNDERHEAT")
+
+    assert code == 2
+    assert "f/UNDERHEAT" in err
+
+
+@pytest.mark.usefixtures("addressed")
+def test_a_missing_topic_is_named(command, monkeypatch):
+    monkeypatch.setenv("MELTWATCH_TOPIC_PREFIX", "nobodys")
+
+    code, _, err = command("alarms", "list", "--from-kafka")
+
+    assert code == 3
+    assert "nobodys.alarms.v1" in err

@@ -1,0 +1,60 @@
+import json
+import os
+import secrets
+import subprocess
+import sys
+
+import pytest
+from kafka import KafkaAdminClient
+from meltwatch_schemas.topics import catalogue
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def prefix(kafka, monkeypatch):
+    """A prefix under which nothing exists, told to the command by environment."""
+    name = f"t{secrets.token_hex(4)}"
+    monkeypatch.setenv("MELTWATCH_KAFKA", kafka.address)
+    monkeypatch.setenv("MELTWATCH_TOPIC_PREFIX", name)
+    yield name
+    with KafkaAdminClient(bootstrap_servers=kafka.address) as admin:
+        admin.delete_topics([spec.name for spec in catalogue(name, 2)])
+
+
+def test_check_finds_what_create_makes(command, prefix):
+    names = [spec.name for spec in catalogue(prefix, 2)]
+
+    code, out, _ = command("topics", "check", "--partitions", "2", "--json")
+    assert code == 1
+    assert [line.partition(":")[0] for line in json.loads(out)["problems"]] == names
+
+    code, out, _ = command("topics", "create", "--partitions", "2", "--json")
+    assert (code, json.loads(out)) == (0, {"created": names})
+
+    code, out, _ = command("topics", "check", "--partitions", "2")
+    assert (code, out) == (0, f"all {len(names)} topics are as they should be\n")
+
+    code, out, _ = command("topics", "create", "--partitions", "2")
+    assert (code, out) == (0, f"{len(names)} of {len(names)} topics were there already\n")
+
+    code, out, _ = command("topics", "check", "--partitions", "3")
+    assert code == 1
+    assert f"{prefix}.scores.v1: expected 3 partitions, got 2" in out
+
+
+def test_a_broker_that_is_not_there_is_exit_code_3_within_seconds():
+    # In a process of its own: kafka-python leaves sockets to the garbage collector when it finds
+    # no broker, which would fail some later test.
+    done = subprocess.run(
+        [sys.executable, "-m", "meltwatch_cli", "topics", "check"],
+        env=os.environ | {"MELTWATCH_KAFKA": "127.0.0.1:9"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "127.0.0.1:9" in done.stderr
+    assert done.stderr.count("\n") == 1

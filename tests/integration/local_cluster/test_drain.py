@@ -1,0 +1,43 @@
+import threading
+import time
+
+import pytest
+from kafka import KafkaProducer
+from meltwatch_local_cluster.addresses import free_ports
+from meltwatch_local_cluster.drain import wait_until_quiet
+from meltwatch_schemas.topics import Topic
+
+pytestmark = pytest.mark.integration
+
+
+def test_topics_without_new_records_are_quiet_after_two_seconds(kafka, topics):
+    start_s = time.monotonic()
+    connection = {"bootstrap_servers": [kafka.address]}
+    assert wait_until_quiet(connection, [topics.name(Topic.SCORES)], limit_s=30)
+    assert 2 <= time.monotonic() - start_s < 30
+
+
+def test_a_topic_that_goes_on_growing_ends_the_wait_at_its_limit(kafka, topics):
+    over = threading.Event()
+    producer = KafkaProducer(bootstrap_servers=kafka.address)
+
+    def write() -> None:
+        while not over.wait(0.1):
+            producer.send(topics.name(Topic.SCORES), b"score")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        connection = {"bootstrap_servers": [kafka.address]}
+        assert not wait_until_quiet(connection, [topics.name(Topic.SCORES)], limit_s=4)
+    finally:
+        over.set()
+        writer.join()
+        producer.close()
+
+
+def test_a_broker_that_is_down_does_not_hold_the_stop_up():
+    connection = {"bootstrap_servers": [f"127.0.0.1:{free_ports(1)[0]}"]}
+    start_s = time.monotonic()
+    assert not wait_until_quiet(connection, ["any"], limit_s=2)
+    assert time.monotonic() - start_s < 10
