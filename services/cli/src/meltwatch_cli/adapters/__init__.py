@@ -1,0 +1,1 @@
+"""One client library per module; no decisions."""

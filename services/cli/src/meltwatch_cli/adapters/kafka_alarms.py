@@ -1,0 +1,145 @@
+"""The alarm topics of Kafka: read the truth, follow it, send a command and wait for its result."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from typing import Any, Final, TypeVar
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaError
+from meltwatch_chassis.clock import Clock
+from meltwatch_chassis.errors import DependencyUnreachable
+from meltwatch_schemas.alarm import COMMAND_SCHEMA, AlarmCommand, AlarmRecord, CommandResult
+from meltwatch_schemas.json_message import Message
+from meltwatch_schemas.record import JSON, headers_for
+from meltwatch_schemas.topics import Topic
+from pydantic import ValidationError
+
+_POLL_MS: Final = 200
+_SEND_TIMEOUT_S: Final = 10.0
+_AnyMessage = TypeVar("_AnyMessage", bound=Message)
+
+
+class AlarmTopics:
+    """Reads and writes the alarm topics under a prefix.
+
+    Parameters
+    ----------
+    connection
+        Arguments of the Kafka clients.
+    prefix
+        First part of the topic names.
+    """
+
+    def __init__(self, connection: Mapping[str, Any], prefix: str) -> None:
+        self._connection = connection
+        self._prefix = prefix
+
+    def alarms(self) -> Iterator[AlarmRecord]:
+        """Yield every record of the alarms topic up to its present end, replays left out."""
+        with self._consumer(Topic.ALARMS) as (consumer, partitions):
+            consumer.seek_to_beginning(*partitions)
+            ends = consumer.end_offsets(partitions)
+            while any(consumer.position(tp) < end for tp, end in ends.items()):
+                yield from _live(_messages(consumer, AlarmRecord))
+
+    def follow(self, since_ms: int | None) -> Iterator[AlarmRecord]:
+        """Yield records of the alarms topic as they come, without end.
+
+        Parameters
+        ----------
+        since_ms
+            Wall-clock ms UTC to start from; None starts with what comes next.
+        """
+        with self._consumer(Topic.ALARMS) as (consumer, partitions):
+            _seek(consumer, partitions, since_ms)
+            while True:
+                yield from _live(_messages(consumer, AlarmRecord))
+
+    def ask(self, command: AlarmCommand, timeout_s: float, clock: Clock) -> CommandResult | None:
+        """Send a command and return its result, or None if none came in time."""
+        with self._consumer(Topic.ALARM_RESULTS) as (consumer, partitions):
+            _seek(consumer, partitions, None)
+            self._send(command)
+            deadline_ns = clock.monotonic_ns() + int(timeout_s * 1e9)
+            while clock.monotonic_ns() < deadline_ns:
+                for result in _messages(consumer, CommandResult):
+                    if result.command_id == command.command_id:
+                        return result
+        return None
+
+    def _send(self, command: AlarmCommand) -> None:
+        with closing(KafkaProducer(**self._connection)) as producer:
+            producer.send(
+                Topic.ALARM_COMMANDS.under(self._prefix),
+                key=command.alarm_id.encode(),
+                value=command.to_json(),
+                headers=headers_for(COMMAND_SCHEMA, JSON),
+            ).get(_SEND_TIMEOUT_S)
+
+    @contextmanager
+    def _consumer(self, topic: Topic) -> Iterator[tuple[KafkaConsumer, list[TopicPartition]]]:
+        name = topic.under(self._prefix)
+        with closing(
+            KafkaConsumer(
+                **self._connection,
+                group_id=None,
+                enable_auto_commit=False,
+                isolation_level="read_committed",
+            )
+        ) as consumer:
+            numbers = consumer.partitions_for_topic(name)
+            if not numbers:
+                raise DependencyUnreachable(
+                    f"Kafka: expected the topic {name}, it is missing; "
+                    "run 'meltwatch topics create'"
+                )
+            partitions = [TopicPartition(name, number) for number in sorted(numbers)]
+            consumer.assign(partitions)
+            yield consumer, partitions
+
+
+@contextmanager
+def open_alarm_topics(connection: Mapping[str, Any], prefix: str) -> Iterator[AlarmTopics]:
+    """Give access to the alarm topics, with the client's errors in one line.
+
+    Parameters
+    ----------
+    connection
+        Arguments of the Kafka clients.
+    prefix
+        First part of the topic names.
+
+    Raises
+    ------
+    DependencyUnreachable
+        If the broker does not answer or a topic is missing.
+    """
+    try:
+        yield AlarmTopics(connection, prefix)
+    except KafkaError as error:
+        servers = ",".join(connection["bootstrap_servers"])
+        raise DependencyUnreachable(
+            f"Kafka: expected an answer from {servers}, got: {error!r}"
+        ) from error
+
+
+def _seek(consumer: KafkaConsumer, partitions: list[TopicPartition], since_ms: int | None) -> None:
+    starts = consumer.offsets_for_times(dict.fromkeys(partitions, since_ms)) if since_ms else {}
+    ends = consumer.end_offsets(partitions)
+    for partition in partitions:
+        found = starts.get(partition)
+        consumer.seek(partition, found.offset if found else ends[partition])
+
+
+def _messages(consumer: KafkaConsumer, kind: type[_AnyMessage]) -> Iterator[_AnyMessage]:
+    """Yield what one poll brings; tombstones and what is no such message are left out."""
+    for records in consumer.poll(timeout_ms=_POLL_MS).values():
+        for record in records:
+            try:
+                yield kind.from_json(record.value or b"")
+            except ValidationError:
+                continue
+
+
+def _live(records: Iterable[AlarmRecord]) -> Iterator[AlarmRecord]:
+    return (record for record in records if record.run_id is None)

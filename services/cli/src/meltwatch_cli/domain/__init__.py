@@ -1,0 +1,1 @@
+"""What the commands know without asking anybody: folding, ordering, wording."""

@@ -1,0 +1,48 @@
+"""From a stream of alarm records to the list that an operator reads."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from meltwatch_schemas.alarm import AlarmRecord, AlarmState, Priority
+
+_UNACKNOWLEDGED: Final = frozenset({AlarmState.UNACK, AlarmState.LATUN, AlarmState.RTNUN})
+_RANK: Final = {priority: rank for rank, priority in enumerate(Priority)}
+
+
+def is_newer(record: AlarmRecord, than: AlarmRecord | None) -> bool:
+    """Tell whether a record supersedes another of the same alarm, by ``(epoch, seq)``."""
+    return than is None or (record.epoch, record.seq) > (than.epoch, than.seq)
+
+
+def newest(records: Iterable[AlarmRecord]) -> dict[str, AlarmRecord]:
+    """Return the newest record of each alarm id, whatever the order and number of deliveries."""
+    found: dict[str, AlarmRecord] = {}
+    for record in records:
+        if is_newer(record, found.get(record.alarm_id)):
+            found[record.alarm_id] = record
+    return found
+
+
+def listed(records: Iterable[AlarmRecord], *, everything: bool) -> list[AlarmRecord]:
+    """Return alarms as an operator reads them: unacknowledged, then priority, then newest.
+
+    Parameters
+    ----------
+    records
+        At most one per alarm id.
+    everything
+        Normal ones too.
+    """
+    shown = [record for record in records if everything or record.state is not AlarmState.NORM]
+    return sorted(shown, key=_reading_order)
+
+
+def _reading_order(record: AlarmRecord) -> tuple[bool, bool, int, float, str]:
+    since = record.raise_time or record.condition_time
+    return (
+        record.state is AlarmState.NORM,
+        record.state not in _UNACKNOWLEDGED,
+        _RANK[record.priority],
+        -since.timestamp(),
+        record.alarm_id,
+    )

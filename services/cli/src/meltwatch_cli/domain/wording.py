@@ -1,0 +1,86 @@
+"""How things are worded for a terminal: a symbol and a word, never colour alone."""
+
+from datetime import datetime
+from typing import Final
+from urllib.parse import urlsplit, urlunsplit
+
+from meltwatch_schemas.alarm import AlarmRecord, AlarmState
+
+ALARM_SYMBOLS: Final = {
+    AlarmState.NORM: "✓",
+    AlarmState.UNACK: "▲",
+    AlarmState.ACKED: "△",
+    AlarmState.RTNUN: "▽",
+    AlarmState.LATUN: "◆",
+    AlarmState.LATAK: "◇",
+    AlarmState.SHLVD: "⊘",
+    AlarmState.DSUPR: "⊘",
+    AlarmState.OOSRV: "⊘",
+}
+"""One symbol a state."""
+
+SERVICE_SYMBOLS: Final = {
+    "ready": "●",
+    "starting": "◌",
+    "degraded": "◐",
+    "down": "✖",
+    "stopped": "○",
+}
+"""One symbol a state of a process; others get ``?``."""
+
+COLUMNS: Final = ("STATE", "PRIORITY", "ALARM", "RAISED", "24 h", "ACKED BY", "MESSAGE")
+"""Headings of the alarm list."""
+
+
+def state_text(state: AlarmState) -> str:
+    """Return an alarm state as symbol and mnemonic, e.g. ``▲ UNACK``."""
+    return f"{ALARM_SYMBOLS[state]} {state}"
+
+
+def service_text(state: str) -> str:
+    """Return the state of a process as symbol and word, e.g. ``● ready``."""
+    return f"{SERVICE_SYMBOLS.get(state, '?')} {state}"
+
+
+def clock_text(instant: datetime) -> str:
+    """Return the time of day in UTC, e.g. ``12:34:05Z``."""
+    return f"{instant:%H:%M:%S}Z"
+
+
+def day_and_clock(instant: datetime) -> str:
+    """Return day and time in UTC, e.g. ``2026-11-22 12:34:05Z``."""
+    return f"{instant:%Y-%m-%d} {clock_text(instant)}"
+
+
+def row(record: AlarmRecord) -> tuple[str, ...]:
+    """Return the cells of an alarm under ``COLUMNS``."""
+    return (
+        state_text(record.state),
+        record.priority,
+        record.alarm_id,
+        day_and_clock(record.raise_time) if record.raise_time else "-",
+        str(record.count_24h),
+        record.ack_by or "-",
+        record.message,
+    )
+
+
+def transition_line(record: AlarmRecord) -> str:
+    """Return one line that says what happened to an alarm, when, and why."""
+    change = record.transition
+    by = f" by {change.by}" if change.by else ""
+    comment = f" ({change.comment})" if change.comment else ""
+    return (
+        f"{day_and_clock(record.times.published)}  {state_text(record.state):<7}  "
+        f"{record.priority:<8}  {record.alarm_id}  "
+        f"{change.cause} from {change.from_}{by}{comment}: {record.message}"
+    )
+
+
+def without_password(address: str) -> str:
+    """Return a URL fit for a screen: a password in it is replaced by ``***``."""
+    parts = urlsplit(address)
+    if parts.password is None:
+        return address
+    user, _, host = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}:***@{host}"))

@@ -1,0 +1,1 @@
+"""Starts a broker, Redis, Triton and every service on one machine."""

@@ -1,0 +1,49 @@
+"""Free ports of the loopback interface."""
+
+import random
+import socket
+from contextlib import ExitStack
+
+from meltwatch_chassis.errors import DependencyUnreachable
+
+LOOPBACK = "127.0.0.1"
+
+# Below the kernel's ephemeral range (32768 and up): there a client that retries while its server
+# restarts can be given the server's own port, connect to itself and keep the server from binding.
+_LOWEST, _HIGHEST = 20_000, 32_000
+_TRIES = 1_000
+
+
+def free_ports(count: int) -> list[int]:
+    """Choose distinct ports that nothing listens on.
+
+    Parameters
+    ----------
+    count
+        How many, at least 1.
+
+    Returns
+    -------
+    Ports of 127.0.0.1 between 20000 and 32000, each bound for a moment to see that it is free.
+
+    Raises
+    ------
+    DependencyUnreachable
+        If a thousand tries do not find enough.
+    """
+    chosen: list[int] = []
+    source = random.SystemRandom()
+    with ExitStack() as held:
+        for _ in range(_TRIES):
+            if len(chosen) == count:
+                return chosen
+            candidate = held.enter_context(socket.socket())
+            try:
+                candidate.bind((LOOPBACK, source.randint(_LOWEST, _HIGHEST)))
+            except OSError:
+                continue
+            chosen.append(candidate.getsockname()[1])
+    raise DependencyUnreachable(
+        f"expected {count} free ports between {_LOWEST} and {_HIGHEST} on {LOOPBACK}, "
+        f"found {len(chosen)}; stop what listens there"
+    )

@@ -1,0 +1,47 @@
+"""``meltwatch run``: the whole product on this machine."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from meltwatch_chassis.clock import SystemClock
+from meltwatch_chassis.errors import ConfigurationError
+from rich.console import Console
+
+from meltwatch_local_cluster.ports import Sources
+from meltwatch_local_cluster.run import RunOptions, run_locally
+from meltwatch_local_cluster.view import RunWatch
+
+
+def run(
+    sources: Annotated[
+        str, typer.Option(help="simulator, none, or recording:DIR", metavar="SOURCES")
+    ] = "simulator",
+    furnaces: Annotated[int, typer.Option(min=1, help="How many furnaces to simulate.")] = 2,
+    duration: Annotated[
+        float | None, typer.Option(min=1, help="Stop after so many seconds; default: on Ctrl-C.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the simulated furnaces.")] = 1,
+    summary: Annotated[
+        Path | None, typer.Option(help="Write the run's summary to this JSON file.")
+    ] = None,
+    screenshot: Annotated[
+        Path | None, typer.Option(hidden=True, help="Save a picture of the screen, SVG.")
+    ] = None,
+) -> int:
+    """Start a broker, Redis, Triton and every service on this machine and show what they see."""
+    options = RunOptions(_sources(sources), furnaces, duration, seed, summary)
+    clock = SystemClock()
+    view = RunWatch(os.environ, Console(), clock, screenshot)
+    return run_locally(options, os.environ, view, clock)
+
+
+def _sources(given: str) -> Sources:
+    if given.startswith("recording:"):
+        raise ConfigurationError(f"--sources: {given} is not yet available; use simulator or none")
+    try:
+        return Sources(given)
+    except ValueError as error:
+        expected = "expected simulator, none or recording:DIR"
+        raise ConfigurationError(f"--sources: {expected}, got {given!r}") from error

@@ -1,0 +1,1 @@
+"""Rules of a local run that need no process: when to start a dead service again."""

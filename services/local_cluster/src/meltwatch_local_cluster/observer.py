@@ -1,0 +1,156 @@
+"""Observes a run from outside: its topics and the stream processor's counters, nothing else."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from meltwatch_chassis.clock import Clock
+from meltwatch_schemas.alarm import AlarmRecord, Heartbeat
+from meltwatch_schemas.errors import ContractViolation
+from meltwatch_schemas.record import RawRecord, header, read_score
+from meltwatch_schemas.topics import Topic
+from pydantic import ValidationError
+
+from meltwatch_local_cluster.domain.counts import RestartingCounters
+from meltwatch_local_cluster.domain.observed_run import ObservedRun
+from meltwatch_local_cluster.follow import TopicFollower
+
+_FOLLOWED: Final = (
+    Topic.SCORES,
+    Topic.ALARMS,
+    Topic.HEARTBEATS,
+    Topic.LATE,
+    Topic.DEAD_LETTERS,
+)
+# Scores carry event time: those of the back-fill lie before the origin.
+_BEFORE_ORIGIN_MS: Final = 150_000
+_COUNTERS_EVERY_NS: Final = 1_000_000_000
+_CATCH_UP_NS: Final = 10_000_000_000
+
+ReadCounters = Callable[[], Mapping[str, float] | None]
+
+
+class Observer:
+    """Keeps an ``ObservedRun`` up to date; one thread at a time.
+
+    Parameters
+    ----------
+    follower
+        Reads the topics.
+    run
+        What is kept up to date.
+    read_counters
+        Gives the stream processor's counters now, None when it does not answer.
+    clock
+        For pauses and bounds.
+
+    Attributes
+    ----------
+    counters
+        Totals over the stream processor's restarts.
+    unreadable
+        Records that are not what their topic promises.
+    """
+
+    def __init__(
+        self, follower: TopicFollower, run: ObservedRun, read_counters: ReadCounters, clock: Clock
+    ) -> None:
+        self.run = run
+        self.counters = RestartingCounters()
+        self.unreadable = 0
+        self._follower = follower
+        self._read_counters = read_counters
+        self._clock = clock
+        self._counters_due_ns = 0
+
+    @property
+    def problem(self) -> str | None:
+        """One line that says why what is known grows old, None when all is well."""
+        return self._follower.problem
+
+    def look(self, timeout_ms: int) -> list[AlarmRecord]:
+        """Take in what has come, and return the alarms that changed, in order."""
+        changed = [
+            alarm
+            for record in self._follower.poll(timeout_ms)
+            if (alarm := self._fold(record)) is not None
+        ]
+        if self._clock.monotonic_ns() >= self._counters_due_ns:
+            self._counters_due_ns = self._clock.monotonic_ns() + _COUNTERS_EVERY_NS
+            self.counters.read(self._read_counters() or {})
+        return changed
+
+    def catch_up(self) -> None:
+        """Take in all that the topics hold by now, within ten seconds."""
+        end_ns = self._clock.monotonic_ns() + _CATCH_UP_NS
+        while self._clock.monotonic_ns() < end_ns:
+            self.look(timeout_ms=200)
+            if self._follower.lag() == 0:
+                return
+
+    def close(self) -> None:
+        """Let go of the broker."""
+        self._follower.close()
+
+    def _fold(self, record: RawRecord) -> AlarmRecord | None:
+        try:
+            return fold(self.run, record)
+        except (ContractViolation, ValidationError):
+            self.unreadable += 1
+            return None
+
+
+def observer_of(
+    connection: Mapping[str, Any],
+    prefix: str,
+    run: ObservedRun,
+    read_counters: ReadCounters,
+    clock: Clock,
+) -> Observer:
+    """Make an observer that reads from a broker.
+
+    Parameters
+    ----------
+    connection
+        Arguments of the Kafka clients.
+    prefix
+        First part of the topic names.
+    run
+        What is kept up to date.
+    read_counters
+        See ``Observer``.
+    clock
+        See ``Observer``.
+    """
+    topics = [topic.under(prefix) for topic in _FOLLOWED]
+    since_ms = run.origin_ns // 1_000_000 - _BEFORE_ORIGIN_MS
+    return Observer(TopicFollower(connection, topics, since_ms), run, read_counters, clock)
+
+
+def fold(run: ObservedRun, record: RawRecord) -> AlarmRecord | None:
+    """Note a record of one of the topics; return it if it is an alarm that changed.
+
+    Raises
+    ------
+    ContractViolation, pydantic.ValidationError
+        If it is not what its topic promises.
+    """
+    kind = record.topic.removesuffix(".v1").rpartition(".")[2]
+    if kind == Topic.ALARMS and record.value is None:
+        return None
+    if kind == Topic.SCORES:
+        run.add_score(read_score(record))
+    elif kind == Topic.ALARMS:
+        alarm = AlarmRecord.from_json(record.value or b"")
+        return alarm if run.add_alarm(alarm) else None
+    elif kind == Topic.HEARTBEATS:
+        run.heartbeat = Heartbeat.from_json(record.value or b"")
+    elif record.timestamp_ms * 1_000_000 >= run.origin_ns:
+        _fold_refused(run, kind, record)
+    return None
+
+
+def _fold_refused(run: ObservedRun, kind: str, record: RawRecord) -> None:
+    if kind == Topic.LATE:
+        run.late += 1
+    else:
+        run.dead_letters[header(record.headers, "dlq.error") or "unknown"] += 1

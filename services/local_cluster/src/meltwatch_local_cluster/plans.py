@@ -1,0 +1,54 @@
+"""Which services a run has, and what each is told."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from meltwatch_local_cluster.addresses import LOOPBACK, free_ports
+from meltwatch_local_cluster.ports import Scenario
+from meltwatch_local_cluster.service import ServicePlan
+
+PIPELINE = ("stream_processor", "alarm_manager")
+PRODUCERS = ("video_producer", "current_producer")
+# What belongs to the launcher alone, or differs from service to service.
+_NOT_PASSED_ON = ("MELTWATCH_STATE_DIR", "MELTWATCH_HEALTH_ADDRESS")
+
+
+def service_plans(
+    names: Sequence[str], environ: Mapping[str, str], logs: Path, scenario: Scenario | None = None
+) -> list[ServicePlan]:
+    """Plan services that share an environment, each with a health address and log of its own.
+
+    Parameters
+    ----------
+    names
+        Of services, such as ``PIPELINE``.
+    environ
+        What all are told, addresses of the servers included.
+    logs
+        Folder of log files.
+    scenario
+        What producers simulate; its services may end by themselves.
+    """
+    inherited = {name: value for name, value in environ.items() if name not in _NOT_PASSED_ON}
+    simulation = simulator_environment(scenario) if scenario else {}
+    plans = []
+    for name, port in zip(names, free_ports(len(names)), strict=True):
+        health = f"{LOOPBACK}:{port}"
+        own = {"MELTWATCH_HEALTH_ADDRESS": health, "PYTHONUNBUFFERED": "1"}
+        environment = {**inherited, **simulation, **own}
+        plans.append(
+            ServicePlan(name, environment, health, logs / f"{name}.log", scenario is not None)
+        )
+    return plans
+
+
+def simulator_environment(scenario: Scenario) -> dict[str, str]:
+    """Tell a producer what to simulate."""
+    told = {
+        "MELTWATCH_SIMULATOR_SEED": str(scenario.seed),
+        "MELTWATCH_SIMULATOR_FURNACES": str(scenario.furnaces),
+        "MELTWATCH_SIMULATOR_ORIGIN_NS": str(scenario.origin_ns),
+    }
+    if scenario.duration_s is not None:
+        told["MELTWATCH_SIMULATOR_DURATION_S"] = f"{scenario.duration_s:g}"
+    return told

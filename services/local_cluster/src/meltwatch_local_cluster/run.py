@@ -1,0 +1,231 @@
+"""One run from start to verdict: servers, topics, services, view, and back down again."""
+
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from meltwatch_chassis.clock import Clock
+from meltwatch_chassis.errors import ConfigurationError
+from meltwatch_chassis.kafka_config import connection_arguments
+from meltwatch_chassis.settings import KafkaSettings, load
+from meltwatch_chassis.topics_admin import create_topics
+from meltwatch_schemas.topics import Topic, catalogue
+
+from meltwatch_local_cluster.cluster import LOG_FOLDER, Cluster
+from meltwatch_local_cluster.drain import wait_until_quiet
+from meltwatch_local_cluster.interrupts import Interrupts
+from meltwatch_local_cluster.leftovers import ProcessRecord, clear_leftovers, remove_run_files
+from meltwatch_local_cluster.plans import PIPELINE, PRODUCERS, service_plans
+from meltwatch_local_cluster.platform_check import check_platform
+from meltwatch_local_cluster.ports import RunView, Scenario, Sources, Summary
+from meltwatch_local_cluster.service import Service
+from meltwatch_local_cluster.settings import RunSettings
+from meltwatch_local_cluster.state_folder import owned
+from meltwatch_local_cluster.state_note import StateNote
+from meltwatch_local_cluster.steps import say, step
+from meltwatch_local_cluster.supervisor import Supervisor
+
+_POLL_S = 0.5
+_SECOND_NS = 1_000_000_000
+_BROKER_DEFAULT = -1
+_WRITTEN_BY_THE_PIPELINE = (Topic.SCORES, Topic.ALARMS, Topic.DEAD_LETTERS)
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What the command line says about a run.
+
+    Attributes
+    ----------
+    sources
+        Where frames and currents come from.
+    furnaces
+        How many to simulate, at least 1.
+    duration_s
+        Seconds of streaming, None until interrupted.
+    seed
+        Of the simulator.
+    summary
+        File to write the summary to, None for no file.
+    """
+
+    sources: Sources
+    furnaces: int
+    duration_s: float | None
+    seed: int
+    summary: Path | None
+
+
+def run_locally(
+    options: RunOptions, environ: Mapping[str, str], view: RunView, clock: Clock
+) -> int:
+    """Run everything on this machine until the duration is over or a signal comes.
+
+    Parameters
+    ----------
+    options
+        From the command line.
+    environ
+        Environment variables.
+    view
+        Shows the run and sums it up.
+    clock
+        For the start of the stream and pauses.
+
+    Returns
+    -------
+    0, or 1 when the run's own verdict is bad.
+
+    Raises
+    ------
+    FatalError
+        With the exit code for a wrong setting (2), an unreachable dependency (3), a service that
+        does not start (1).
+    """
+    settings = load(RunSettings, environ)
+    check_platform()
+    _check_summary_file(options.summary)
+    with owned(settings.state_dir) as folder, Interrupts() as interrupts:
+        try:
+            if cleared := clear_leftovers(folder):
+                say(cleared)
+            shutil.rmtree(folder / LOG_FOLDER, ignore_errors=True)
+            cluster = Cluster(settings, environ, folder)
+            run = _Run(options, cluster, settings.topic_prefix, interrupts, clock)
+            problems = run.execute(view)
+        except KeyboardInterrupt:
+            say("stopped before everything was up")
+            return 0
+    for problem in problems:
+        say(problem)
+    return 1 if problems else 0
+
+
+class _Run:
+    """One run between its start and its end."""
+
+    def __init__(
+        self,
+        options: RunOptions,
+        cluster: Cluster,
+        prefix: str,
+        interrupts: Interrupts,
+        clock: Clock,
+    ) -> None:
+        self._options = options
+        self._cluster = cluster
+        self._prefix = prefix
+        self._interrupts = interrupts
+        self._clock = clock
+        self._folder = cluster.folder
+        self._record = ProcessRecord(self._folder)
+        self._state = StateNote(self._folder, cluster.shown_addresses, prefix)
+
+    def execute(self, view: RunView) -> list[str]:
+        """Run, and give the reasons why the run was bad."""
+        with ExitStack() as downwards:
+            downwards.callback(remove_run_files, self._folder)
+            downwards.callback(self._cluster.stop)
+            downwards.callback(self._interrupts.ignore)
+            self._state.write()
+            self._cluster.start(self._record)
+            with step("creating topics"):
+                create_topics(self._kafka(), catalogue(self._prefix), _BROKER_DEFAULT)
+            pipeline = downwards.enter_context(self._supervised(PIPELINE))
+            scenario = self._scenario()
+            simulated = PRODUCERS if scenario.sources is Sources.SIMULATOR else ()
+            producers = downwards.enter_context(self._supervised(simulated, scenario))
+            summary = self._show(view, scenario, pipeline, producers)
+        return self._problems(summary)
+
+    def _show(
+        self, view: RunView, scenario: Scenario, pipeline: Supervisor, producers: Supervisor
+    ) -> Summary | None:
+        """Let people watch until the end, then stop from the source to the mouth."""
+        self._state.is_complete = True
+        health = {**pipeline.health_addresses, **producers.health_addresses}
+        self._interrupts.hold()
+        view.start(self._state.write(), scenario, health)
+        try:
+            with suppress(KeyboardInterrupt):
+                self._interrupts.release()
+                self._stay(view, scenario)
+        finally:
+            self._interrupts.ignore()
+            view.stopping()
+            producers.stop()
+            if scenario.sources is Sources.SIMULATOR:
+                results = [topic.under(self._prefix) for topic in _WRITTEN_BY_THE_PIPELINE]
+                wait_until_quiet(self._kafka(), results)
+            pipeline.stop()
+            summary = view.stop()
+        return summary
+
+    def _kafka(self) -> dict[str, Any]:
+        return connection_arguments(load(KafkaSettings, self._cluster.environ))
+
+    def _scenario(self) -> Scenario:
+        return Scenario(
+            sources=self._options.sources,
+            furnaces=self._options.furnaces,
+            seed=self._options.seed,
+            duration_s=self._options.duration_s,
+            origin_ns=self._clock.now_ns(),
+        )
+
+    @contextmanager
+    def _supervised(
+        self, names: tuple[str, ...], scenario: Scenario | None = None
+    ) -> Iterator[Supervisor]:
+        """Keep services running from here on; however we leave, they end."""
+        logs = self._folder / LOG_FOLDER
+        plans = service_plans(names, self._cluster.environ, logs, scenario)
+        group = Supervisor([Service(plan, self._clock, self._record.add) for plan in plans])
+        self._state.groups.append(group)
+        try:
+            if names:
+                with step(f"starting {', '.join(names)}"):
+                    group.start()
+                    group.wait_ready(self._state.write)
+            yield group
+        finally:
+            group.stop()
+
+    def _stay(self, view: RunView, scenario: Scenario) -> None:
+        shown = None
+        while scenario.duration_s is None or self._streamed_s(scenario) < scenario.duration_s:
+            time.sleep(_POLL_S)
+            for group in self._state.groups:
+                group.watch()
+            if (state := self._state.write()) != shown:
+                view.services(state)
+                shown = state
+
+    def _streamed_s(self, scenario: Scenario) -> float:
+        return (self._clock.now_ns() - scenario.origin_ns) / _SECOND_NS
+
+    def _problems(self, summary: Summary | None) -> list[str]:
+        died = [problem for group in self._state.groups for problem in group.problems()]
+        if summary is None:
+            return died
+        if self._options.summary is not None:
+            _write_whole(self._options.summary, summary.to_json())
+        return [*summary.problems(), *died]
+
+
+def _check_summary_file(file: Path | None) -> None:
+    if file is not None and not file.absolute().parent.is_dir():
+        raise ConfigurationError(
+            f"--summary: expected a file in an existing folder, got {file}; make the folder first"
+        )
+
+
+def _write_whole(file: Path, text: str) -> None:
+    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(file)

@@ -1,0 +1,64 @@
+"""The live screen of a run: calm, one place for each thing, a symbol and a word beside colour.
+
+Grey is normal; colour is for what is not. Everything shown was measured.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from meltwatch_cli.domain.alarm_list import listed
+from meltwatch_cli.domain.wording import day_and_clock, without_password
+from meltwatch_schemas.alarm import utc_from_ns
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from meltwatch_local_cluster.screen_alarms import alarm_lines
+from meltwatch_local_cluster.screen_furnaces import furnace_table
+from meltwatch_local_cluster.screen_glimpse import Glimpse
+from meltwatch_local_cluster.screen_parts import HEADING, QUIET, elapsed_text
+from meltwatch_local_cluster.screen_pipeline import pipeline_lines, problem_lines
+
+_HINTS: Final = "meltwatch alarms list | alarms ack ID | alarms tail | status        Ctrl-C stops"
+_LEAST_ALARM_LINES: Final = 5
+
+
+def draw(glimpse: Glimpse, width: int, height: int) -> Table:
+    """Draw the screen.
+
+    Parameters
+    ----------
+    glimpse
+        What to show.
+    width, height
+        Of the terminal, in characters; made for 80×24 and more.
+    """
+    alarms = listed(glimpse.run.standing_alarms(), everything=False)
+    head = [*_header(glimpse, width), Text()]
+    foot = [*pipeline_lines(glimpse), *problem_lines(glimpse, width), Text(_HINTS, style=QUIET)]
+    room = height - len(head) - len(foot) - 2
+    furnace_room = room - min(len(alarms) + 1, _LEAST_ALARM_LINES)
+    furnaces = furnace_table(glimpse, width, max(furnace_room, 3))
+    alarm_room = max(room - furnaces.row_count - 1, 1)
+    page = Table.grid(expand=True)
+    page.add_column(no_wrap=True, overflow="ellipsis")
+    lines = [Text(), *alarm_lines(glimpse, alarms, alarm_room), Text(), *foot]
+    parts: list[RenderableType] = [*head, furnaces, *lines]
+    for part in parts:
+        page.add_row(part)
+    return page
+
+
+def _header(glimpse: Glimpse, width: int) -> Iterator[Text]:
+    scenario, state = glimpse.scenario, glimpse.state
+    duration = scenario.duration_s
+    left = "" if duration is None else f" of {elapsed_text(duration)}"
+    now = day_and_clock(utc_from_ns(glimpse.now_ns))
+    title = Text("Meltwatch", style=HEADING)
+    title.append(f"  {elapsed_text(glimpse.elapsed_s)}{left}", style="not bold")
+    title.append(f"  sources: {scenario.sources}", style="not bold")
+    title.append(now.rjust(width - len(title.plain)), style="not bold")
+    yield title
+    yield Text(f"Kafka {state.kafka}  Redis {without_password(state.redis)}", style=QUIET)
+    console = f"  console {state.console}" if state.console else ""
+    yield Text(f"Triton {state.triton}  topics {state.topic_prefix}.*{console}", style=QUIET)

@@ -1,0 +1,109 @@
+"""The furnaces' part of the screen: a line each."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from meltwatch_cli.domain.alarm_list import listed
+from meltwatch_cli.domain.wording import state_text
+from meltwatch_schemas.alarm import AlarmRecord
+from meltwatch_schemas.score import ScoreStatus, WindowScore
+from rich.table import Table
+from rich.text import Text
+
+from meltwatch_local_cluster.domain.observed_run import ObservedFurnace, ObservedRun
+from meltwatch_local_cluster.screen_glimpse import Glimpse
+from meltwatch_local_cluster.screen_parts import (
+    ABNORMAL,
+    QUIET,
+    age_text,
+    alarm_style,
+    share_text,
+    shortened,
+    sparkline,
+)
+
+OLD_VERDICT_S: Final = 15.0
+"""A verdict that is older is marked: ten windows are missing."""
+_FIXED_WIDTH: Final = 40
+_MIN_SPARK: Final = 8
+_MAX_SPARK: Final = 60
+_MIN_ID: Final = 12
+
+
+def furnace_table(glimpse: Glimpse, width: int, lines: int) -> Table:
+    """Draw furnaces by id; where they do not all fit, those with most to say.
+
+    Parameters
+    ----------
+    glimpse
+        What to show.
+    width, lines
+        Room in characters, heading included.
+    """
+    worst = _worst_alarms(glimpse.run)
+    names = _chosen(glimpse.run, worst, lines - 1)
+    id_width = max(len(name) for name in [*names, "FURNACE"])
+    id_width = max(_MIN_ID, min(id_width, width - _FIXED_WIDTH - _MIN_SPARK))
+    spark_width = max(_MIN_SPARK, min(_MAX_SPARK, width - _FIXED_WIDTH - id_width))
+    table = _empty_table(id_width, spark_width)
+    for name in names:
+        cells = _cells(glimpse, glimpse.run.furnaces[name], worst.get(name), spark_width)
+        table.add_row(shortened(name, id_width), *cells)
+    if hidden := len(glimpse.run.furnaces) - len(names):
+        table.add_row(Text(f"… {hidden} more", style=QUIET))
+    return table
+
+
+def _empty_table(id_width: int, spark_width: int) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style=QUIET)
+    table.add_column("FURNACE", width=id_width, no_wrap=True)
+    table.add_column("ALARM", width=7, no_wrap=True)
+    table.add_column("PROB", width=4, justify="right")
+    table.add_column("RECENT", width=spark_width, no_wrap=True)
+    table.add_column("VERDICT", width=8, no_wrap=True)
+    table.add_column("VID", width=4, justify="right")
+    table.add_column("CUR", width=4, justify="right")
+    table.add_column("AGE", width=6, justify="right", no_wrap=True)
+    return table
+
+
+def _chosen(run: ObservedRun, worst: Mapping[str, AlarmRecord], lines: int) -> list[str]:
+    names = sorted(run.furnaces)
+    if len(names) <= lines:
+        return names
+    names.sort(key=lambda name: (name not in worst, -_probability(run.furnaces[name])))
+    return names[: max(lines - 1, 1)]
+
+
+def _probability(furnace: ObservedFurnace) -> float:
+    return (furnace.newest and furnace.newest.probability) or 0.0
+
+
+def _worst_alarms(run: ObservedRun) -> dict[str, AlarmRecord]:
+    worst: dict[str, AlarmRecord] = {}
+    for alarm in listed(run.standing_alarms(), everything=False):
+        worst.setdefault(alarm.equipment_path, alarm)
+    return worst
+
+
+def _cells(
+    glimpse: Glimpse, furnace: ObservedFurnace, alarm: AlarmRecord | None, spark_width: int
+) -> Iterator[Text]:
+    if alarm is None:
+        yield Text("✓ none", style=QUIET)
+    else:
+        yield Text(state_text(alarm.state), style=alarm_style(alarm))
+    newest, age_s = furnace.newest, glimpse.age_s(furnace)
+    if newest is None or age_s is None:
+        yield from (Text("-"), Text(), Text("awaited", style=QUIET))
+        return
+    yield Text("-" if newest.probability is None else f"{newest.probability:.2f}")
+    yield Text(sparkline(furnace.recent, spark_width))
+    yield _verdict(newest)
+    yield Text(share_text(newest.video_coverage))
+    yield Text(share_text(newest.current_coverage))
+    yield Text(age_text(age_s), style=ABNORMAL if age_s > OLD_VERDICT_S else "")
+
+
+def _verdict(score: WindowScore) -> Text:
+    return Text(score.status, style=QUIET if score.status is ScoreStatus.SCORED else ABNORMAL)

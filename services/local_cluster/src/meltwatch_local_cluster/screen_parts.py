@@ -1,0 +1,79 @@
+"""Small pieces of the live screen: bars, ages, shortened ids, styles."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from meltwatch_schemas.alarm import AlarmRecord, Priority
+
+HEADING: Final = "bold"
+ABNORMAL: Final = "bold yellow"
+QUIET: Final = "dim"
+
+_BARS: Final = "▁▂▃▄▅▆▇█"
+_NOTHING: Final = "·"
+_ALARM_STYLES: Final = {
+    Priority.CRITICAL: "bold red",
+    Priority.HIGH: "red",
+    Priority.MEDIUM: "yellow",
+    Priority.LOW: "cyan",
+    Priority.JOURNAL: "",
+}
+
+
+def alarm_style(alarm: AlarmRecord) -> str:
+    """Return the style of an alarm: its priority's colour while active, inverse while unseen."""
+    style = _ALARM_STYLES[alarm.priority] if alarm.active else ""
+    return f"{style} reverse".strip() if alarm.active and not alarm.acked else style
+
+
+def sparkline(probabilities: Sequence[float | None], width: int) -> str:
+    """Return the newest probabilities as bars of eight heights, ``·`` where there is none.
+
+    Parameters
+    ----------
+    probabilities
+        0..1, oldest first.
+    width
+        Number of characters; the newest stands rightmost.
+    """
+    newest = list(probabilities)[-width:] if width > 0 else []
+    return "".join(_bar(value) for value in newest).rjust(width)
+
+
+def _bar(value: float | None) -> str:
+    if value is None:
+        return _NOTHING
+    return _BARS[min(int(value * len(_BARS)), len(_BARS) - 1)]
+
+
+def age_text(seconds: float) -> str:
+    """Return a time span in at most six characters: ``1.2 s``, ``42 s``, ``7 min``, ``3 h``."""
+    if seconds < 10:
+        return f"{max(seconds, 0.0):.1f} s"
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    if seconds < 6_000:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.0f} h"
+
+
+def elapsed_text(seconds: float) -> str:
+    """Return a running time as ``mm:ss``, or ``h:mm:ss`` from an hour on."""
+    minutes, second = divmod(max(int(seconds), 0), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute:02}:{second:02}"
+
+
+def shortened(path: str, width: int) -> str:
+    """Return an id in at most so many characters: its last levels tell furnaces apart."""
+    return path if len(path) <= width else "…" + path[len(path) - width + 1 :]
+
+
+def share_text(share: float) -> str:
+    """Return a share as per cent; 100 only if nothing is missing."""
+    return f"{min(int(share * 100), 100)}%"
+
+
+def seconds_text(value: float | None) -> str:
+    """Return a latency, ``-`` without one."""
+    return "-" if value is None else f"{value:.2f} s"

@@ -1,0 +1,100 @@
+"""The pipeline's part of the screen: counts, latencies, and whatever is wrong."""
+
+from collections.abc import Iterator, Mapping
+from textwrap import wrap
+from typing import Final
+
+from meltwatch_chassis.run_state import ServiceState
+from meltwatch_cli.domain.wording import service_text
+from meltwatch_schemas.alarm import ns_from_utc
+from rich.text import Text
+
+from meltwatch_local_cluster.screen_glimpse import Glimpse
+from meltwatch_local_cluster.screen_parts import (
+    ABNORMAL,
+    HEADING,
+    QUIET,
+    age_text,
+    elapsed_text,
+    seconds_text,
+)
+
+HEARTBEAT_LIMIT_S: Final = 15.0
+"""Three heartbeats are missing."""
+MAX_PROBLEMS: Final = 4
+_RUNNING: Final = frozenset({"ready", "stopped"})
+
+
+def pipeline_lines(glimpse: Glimpse) -> list[Text]:
+    """Draw counts and latencies."""
+    run = glimpse.run
+    windows = Text("WINDOWS", style=HEADING)
+    for status in ("scored", "degraded", "unscored"):
+        _count(windows, status, run.live[status], wrong=status != "scored")
+    _count(windows, "skipped", glimpse.counters.get("skipped", 0), wrong=False)
+    _count(windows, "back-fill", run.backfill.total(), wrong=False)
+    refused = Text("RECORDS", style=HEADING)
+    _count(refused, "late", run.late, wrong=True)
+    _count(refused, "duplicate", glimpse.counters.get("duplicates", 0), wrong=True)
+    _count(refused, "dead letters", run.dead_letters.total(), wrong=True)
+    for reason, count in run.dead_letters.most_common(2):
+        refused.append(f" ({reason} {count})", style=ABNORMAL)
+    delays = Text("LATENCY", style=HEADING)
+    _latency(delays, "to score", run.event_to_score.percentiles())
+    _latency(delays, "to alarm", run.event_to_alarm.percentiles())
+    return [windows, refused, delays]
+
+
+def problem_lines(glimpse: Glimpse, width: int) -> list[Text]:
+    """Draw what is wrong, at most two lines each, or that nothing is."""
+    problems = [*_problems(glimpse)]
+    count = len(glimpse.state.services)
+    if not problems:
+        return [Text(f"SERVICES  ● all {count} run", style=QUIET)]
+    page = [Text(f"SERVICES  {len(problems)} need attention", style=HEADING)]
+    for problem in problems[:MAX_PROBLEMS]:
+        lines = wrap(problem, width, subsequent_indent="  ", max_lines=2, placeholder=" …")
+        page += [Text(line, style=ABNORMAL) for line in lines]
+    return page
+
+
+def _problems(glimpse: Glimpse) -> Iterator[str]:
+    if glimpse.problem is not None:
+        yield f"✖ this screen grows old: {glimpse.problem}"
+    for name, service in sorted(glimpse.state.services.items()):
+        if service.state not in _RUNNING:
+            yield _service_problem(name, service)
+    heartbeat = glimpse.run.heartbeat
+    silence_s = glimpse.elapsed_s
+    if heartbeat is not None:
+        silence_s = (glimpse.now_ns - ns_from_utc(heartbeat.at)) / 1e9
+    if silence_s > HEARTBEAT_LIMIT_S:
+        yield f"✖ no heartbeat of the alarm manager for {age_text(silence_s)}"
+
+
+def _service_problem(name: str, service: ServiceState) -> str:
+    detail = f": {service.detail}" if service.detail else ""
+    return f"{service_text(service.state)}  {name}{detail}"
+
+
+def _count(line: Text, name: str, count: int, *, wrong: bool) -> None:
+    line.append("  ")
+    line.append(f"{count} {name}", style=ABNORMAL if wrong and count else "not bold")
+
+
+def _latency(line: Text, name: str, percentiles: Mapping[str, float | None]) -> None:
+    p50, p95 = seconds_text(percentiles["p50"]), seconds_text(percentiles["p95"])
+    line.append(f"  {name} p50 {p50} p95 {p95}", style="not bold")
+
+
+def status_line(glimpse: Glimpse) -> str:
+    """Return the run in one line, for logs."""
+    run, live = glimpse.run, glimpse.run.live
+    counts = ", ".join(f"{live[status]} {status}" for status in ("scored", "degraded", "unscored"))
+    problems = "; ".join(_problems(glimpse))
+    return (
+        f"{elapsed_text(glimpse.elapsed_s)} windows {counts}; {run.late} late, "
+        f"{run.dead_letters.total()} dead letters; "
+        f"alarms {len(run.standing_alarms())} standing, {len(run.raises)} raised; "
+        f"{problems or 'all services run'}"
+    )

@@ -1,0 +1,92 @@
+"""Apache Kafka's jars from Maven Central, exactly those of the committed lock.
+
+``kafka_distribution/jgo.toml`` names what we ask for; ``jgo.lock.toml`` holds what that resolved
+to, with SHA-256 sums. To change the version, edit the first and write the second again with::
+
+    jgo --resolver python --class-path-only lock
+"""
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from jgo.env import LockedDependency, LockFile
+from jgo.maven import Artifact, MavenContext
+from meltwatch_chassis.errors import DependencyUnreachable
+
+from meltwatch_local_cluster.cache import cache_folder, set_up_alone
+from meltwatch_local_cluster.steps import step
+
+KAFKA_DISTRIBUTION = Path(__file__).parent / "kafka_distribution"
+_DOWNLOADS_AT_ONCE = 8
+_TIMEOUT_S = 60
+
+
+def kafka_jars() -> list[Path]:
+    """Give the class path of Kafka, downloading what the user's cache lacks.
+
+    Returns
+    -------
+    Paths of all jars, each with the SHA-256 sum that the lock states.
+
+    Raises
+    ------
+    DependencyUnreachable
+        If a jar cannot be had, or comes with another sum.
+    """
+    with set_up_alone():
+        context = MavenContext(
+            repo_cache=cache_folder() / "maven", local_repos=[], timeout=_TIMEOUT_S
+        )
+        locked = LockFile.load(KAFKA_DISTRIBUTION / "jgo.lock.toml").dependencies
+        jars = [(_path(context, dependency), dependency) for dependency in locked]
+        missing = [dependency for path, dependency in jars if not _is_sound(path, dependency)]
+        if missing:
+            _fetch(context, missing)
+        return [path for path, _ in jars]
+
+
+def _fetch(context: MavenContext, missing: list[LockedDependency]) -> None:
+    with (
+        step(f"fetching Apache Kafka: {len(missing)} jars, 45 MB in all, once"),
+        ThreadPoolExecutor(_DOWNLOADS_AT_ONCE) as pool,
+    ):
+        for _ in pool.map(lambda dependency: _fetch_one(context, dependency), missing):
+            pass
+
+
+def _fetch_one(context: MavenContext, dependency: LockedDependency) -> None:
+    path = _path(context, dependency)
+    path.unlink(missing_ok=True)  # a download that was cut off
+    try:
+        _artifact(context, dependency).resolve()
+    except (OSError, RuntimeError) as error:
+        raise DependencyUnreachable(
+            f"Kafka: expected {path.name} from Maven Central, got: {error}; "
+            "check the network and run again"
+        ) from error
+    if not _is_sound(path, dependency):
+        path.unlink()
+        raise DependencyUnreachable(
+            f"Kafka: expected {path.name} with SHA-256 {dependency.sha256}, "
+            "got other bytes from Maven Central; run again"
+        )
+
+
+def _artifact(context: MavenContext, dependency: LockedDependency) -> Artifact:
+    project = context.project(dependency.groupId, dependency.artifactId)
+    return project.at_version(dependency.version).artifact()
+
+
+def _path(context: MavenContext, dependency: LockedDependency) -> Path:
+    path = _artifact(context, dependency).cached_path
+    if path is None:
+        raise DependencyUnreachable(f"Kafka: expected a Maven cache for {dependency}, jgo has none")
+    return path
+
+
+def _is_sound(path: Path, dependency: LockedDependency) -> bool:
+    if not path.exists():
+        return False
+    with path.open("rb") as jar:
+        return hashlib.file_digest(jar, "sha256").hexdigest() == dependency.sha256

@@ -1,0 +1,24 @@
+"""What the environment says about a run; the command line says the rest."""
+
+from pathlib import Path
+
+from meltwatch_chassis.run_state import DEFAULT_DIR
+from meltwatch_chassis.settings import ServiceSettings
+from pydantic import Field
+
+
+class RunSettings(ServiceSettings):
+    """Settings of ``meltwatch run``."""
+
+    kafka: str | None = Field(
+        default=None, description="Use this broker, host:port, instead of starting one."
+    )
+    redis: str | None = Field(
+        default=None, description="Use this Redis, redis://…, instead of starting one."
+    )
+    triton: str | None = Field(
+        default=None, description="Use this Triton, gRPC host:port, instead of starting one."
+    )
+    state_dir: Path = Field(
+        default=Path(DEFAULT_DIR), description="Folder for what a run needs to be found, and logs."
+    )

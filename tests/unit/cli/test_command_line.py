@@ -1,0 +1,150 @@
+import json
+import os
+import subprocess
+import sys
+from importlib.metadata import EntryPoint
+
+import psutil
+import pytest
+from meltwatch_chassis.run_state import RunState, ServiceState, write_state
+from meltwatch_cli import command_tree
+from meltwatch_cli.__main__ import main
+
+
+@pytest.fixture
+def command(monkeypatch, capsys, tmp_path):
+    """Runs a command line in this process: exit code, standard output, standard error."""
+    monkeypatch.setenv("MELTWATCH_STATE_DIR", str(tmp_path))
+
+    def run(*arguments: str):
+        monkeypatch.setattr(sys, "argv", ["meltwatch", *arguments])
+        code = main()
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+@pytest.fixture
+def run_here(tmp_path):
+    services = {
+        "stream_processor": ServiceState(pid=11, state="degraded", detail="Triton does not answer"),
+        "alarm_manager": ServiceState(pid=12, state="ready"),
+    }
+    state = RunState(
+        kafka="127.0.0.1:20001",
+        redis="redis://u:secret@127.0.0.1:20002/0",
+        triton="127.0.0.1:20003",
+        topic_prefix="mine",
+        ready=False,
+        services=services,
+        launcher_pid=os.getpid(),
+        launcher_started=psutil.Process().create_time(),
+    )
+    write_state(tmp_path, state)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "error"),
+    [
+        ([], 2, "Missing command. (see 'meltwatch --help')"),
+        (["alarms"], 2, "Missing command. (see 'meltwatch --help')"),
+        (["staus"], 2, "Did you mean 'status'?"),
+        (["alarms", "ack"], 2, "Missing argument 'ALARM_ID'."),
+        (["topics", "create", "--partitions", "many"], 2, "'--partitions'"),
+        (["status"], 3, "expected a run with its state in"),
+        (["status", "--json"], 3, "expected a run with its state in"),
+        (["alarms", "tail", "--since", "noon"], 2, "expected 90s, 10m"),
+        (["alarms", "list"], 3, "or set MELTWATCH_REDIS"),
+        (["alarms", "ack", "f/OVERHEAT"], 3, "or set MELTWATCH_KAFKA and MELTWATCH_REDIS"),
+    ],
+)
+def test_a_failure_is_one_line_and_an_exit_code(command, arguments, code, error):
+    got, out, err = command(*arguments)
+
+    assert (got, out) == (code, "")
+    assert error in err
+    assert err.startswith("meltwatch: ")
+    assert err.count("\n") == 1
+
+
+def test_an_unknown_variable_is_an_error_of_usage(command, monkeypatch):
+    monkeypatch.setenv("MELTWATCH_KAFAK", "x")
+
+    code, _, err = command("status")
+
+    assert code == 2
+    assert "MELTWATCH_KAFAK" in err
+
+
+def test_help_lists_the_commands_that_exist(command):
+    code, out, _ = command("--help")
+
+    assert code == 0
+    for name in ("alarms", "status", "topics"):
+        assert f" {name} " in out
+
+
+@pytest.mark.usefixtures("run_here")
+def test_status_json_has_the_fields_of_the_contract(command):
+    code, out, _ = command("status", "--json")
+
+    status = json.loads(out)
+    assert code == 0
+    assert set(status) == {
+        "kafka",
+        "redis",
+        "triton",
+        "console",
+        "topic_prefix",
+        "ready",
+        "services",
+    }
+    assert status["console"] is None
+    assert status["services"]["alarm_manager"]["pid"] == 12
+    assert status["services"]["alarm_manager"]["state"] == "ready"
+
+
+@pytest.mark.usefixtures("run_here")
+def test_status_tells_people_what_is_wrong_and_no_password(command):
+    code, out, _ = command("status")
+
+    assert code == 0
+    assert "not ready" in out
+    assert "Triton does not answer" in out
+    assert "secret" not in out
+
+
+def test_a_command_of_another_package_is_imported_when_it_is_called(command, monkeypatch, tmp_path):
+    (tmp_path / "plugin_of_test.py").write_text("def seven() -> int:\n    return 7\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    points = [
+        EntryPoint(name, "plugin_of_test:seven", command_tree.ENTRY_POINTS)
+        for name in ("seven", "alarms.seven", "numbers.seven", "status")
+    ]
+    monkeypatch.setattr(
+        command_tree,
+        "entry_points",
+        lambda *, group: points if group == command_tree.ENTRY_POINTS else [],
+    )
+    command_tree.installed_commands.cache_clear()
+    try:
+        assert command("topics")[0] == 2
+        assert "plugin_of_test" not in sys.modules
+        assert command("seven")[0] == 7
+        assert command("alarms", "seven")[0] == 7
+        assert command("numbers", "seven")[0] == 7
+        assert command("status")[0] == 3, "ours cannot be replaced"
+        assert "numbers" in command("--help")[1]
+    finally:
+        command_tree.installed_commands.cache_clear()
+
+
+def test_clients_are_not_imported_for_help():
+    script = (
+        "import sys; from meltwatch_cli.__main__ import main; "
+        "sys.argv = ['meltwatch', 'alarms', '--help']; main(); "
+        "assert not {'kafka', 'redis'} & set(sys.modules), 'clients were imported'"
+    )
+
+    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)

@@ -1,0 +1,27 @@
+import pytest
+from meltwatch_cli.domain.moment import moment_ms
+from meltwatch_cli.errors import BadUsage
+
+NOW_NS = 1_800_000_000_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("text", "expected_ms"),
+    [
+        ("90s", 1_799_999_910_000),
+        ("10m", 1_799_999_400_000),
+        ("2h", 1_799_992_800_000),
+        ("1d", 1_799_913_600_000),
+        ("1970-01-01T08:00:01+08:00", 1_000),
+        ("2027-01-15T08:00:00.250Z", 1_800_000_000_250),
+        ("999999999d", 0),
+    ],
+)
+def test_a_moment_is_so_long_ago_or_a_time_with_its_zone(text, expected_ms):
+    assert moment_ms(text, NOW_NS) == expected_ms
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "10", "10 m", "-5m", "2027-01-15T08:00:00"])
+def test_anything_else_is_bad_usage(text):
+    with pytest.raises(BadUsage, match="expected 90s, 10m"):
+        moment_ms(text, NOW_NS)

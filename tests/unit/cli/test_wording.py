@@ -1,0 +1,54 @@
+import pytest
+from meltwatch_cli.domain.wording import (
+    COLUMNS,
+    row,
+    service_text,
+    transition_line,
+    without_password,
+)
+from meltwatch_schemas.alarm import AlarmState
+
+from tests.support.timed_records import alarm_record
+
+
+def test_a_transition_says_when_what_why_and_who():
+    record = alarm_record(
+        "f/OVERHEAT",
+        "ACKED",
+        transition={
+            "from": "UNACK",
+            "to": "ACKED",
+            "cause": "ACK",
+            "by": "li",
+            "comment": "on my way",
+        },
+    )
+
+    assert transition_line(record) == (
+        "2026-11-22 12:00:01Z  △ ACKED  high      f/OVERHEAT  "
+        "ACK from UNACK by li (on my way): The shell may be glowing."
+    )
+
+
+@pytest.mark.parametrize("state", list(AlarmState))
+def test_every_state_has_a_row_that_names_it(state):
+    cells = row(alarm_record(state=state, raise_time=None))
+
+    assert len(cells) == len(COLUMNS)
+    assert cells[0].endswith(f" {state}")
+
+
+def test_an_unknown_service_state_is_shown_as_it_is():
+    assert service_text("confused") == "? confused"
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("redis://127.0.0.1:6379/0", "redis://127.0.0.1:6379/0"),
+        ("rediss://ops:secret@r.example:6380/1", "rediss://ops:***@r.example:6380/1"),
+        ("redis://:p@ss@r.example:6380", "redis://:***@r.example:6380"),
+    ],
+)
+def test_an_address_is_shown_without_its_password(address, shown):
+    assert without_password(address) == shown

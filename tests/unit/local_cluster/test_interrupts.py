@@ -1,0 +1,53 @@
+import os
+import signal
+
+import pytest
+from meltwatch_local_cluster.interrupts import Interrupts
+
+ENDING = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+
+
+def come(number: signal.Signals) -> None:
+    os.kill(os.getpid(), number)
+
+
+@pytest.mark.parametrize("number", ENDING)
+def test_each_ending_signal_interrupts_once_and_further_ones_do_not(number):
+    before = signal.getsignal(number)
+    with Interrupts():
+        with pytest.raises(KeyboardInterrupt):
+            come(number)
+        come(number)
+    assert signal.getsignal(number) is before
+
+
+def test_nothing_interrupts_the_way_down():
+    with Interrupts() as interrupts:
+        interrupts.ignore()
+        come(signal.SIGTERM)
+
+
+def test_a_held_signal_interrupts_when_it_is_let_in():
+    with Interrupts() as interrupts:
+        interrupts.hold()
+        come(signal.SIGTERM)
+        with pytest.raises(KeyboardInterrupt):
+            interrupts.release()
+        come(signal.SIGTERM)
+
+
+def test_without_a_signal_letting_in_is_quiet_and_later_ones_interrupt():
+    with Interrupts() as interrupts:
+        interrupts.hold()
+        interrupts.release()
+        with pytest.raises(KeyboardInterrupt):
+            come(signal.SIGTERM)
+
+
+def test_a_hang_up_that_nohup_ignores_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Interrupts():
+            come(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)

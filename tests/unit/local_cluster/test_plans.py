@@ -1,0 +1,57 @@
+from pathlib import Path
+
+from meltwatch_local_cluster.plans import PIPELINE, PRODUCERS, service_plans
+from meltwatch_local_cluster.ports import Scenario, Sources
+
+LOGS = Path("logs")
+SCENARIO = Scenario(
+    sources=Sources.SIMULATOR, furnaces=3, seed=11, duration_s=60.0, origin_ns=1_700_000_000 * 10**9
+)
+
+
+def test_each_service_has_a_health_address_and_a_log_of_its_own():
+    plans = service_plans(PIPELINE + PRODUCERS, {}, LOGS)
+    assert len({plan.health_address for plan in plans}) == 4
+    assert {plan.log for plan in plans} == {LOGS / f"{plan.name}.log" for plan in plans}
+    for plan in plans:
+        assert plan.environment["MELTWATCH_HEALTH_ADDRESS"] == plan.health_address
+
+
+def test_the_launchers_environment_is_passed_on_without_what_is_the_launchers_own():
+    environ = {
+        "PATH": "/bin",
+        "MELTWATCH_KAFKA": "127.0.0.1:1",
+        "MELTWATCH_LOG_LEVEL": "debug",
+        "MELTWATCH_STATE_DIR": "elsewhere",
+        "MELTWATCH_HEALTH_ADDRESS": "127.0.0.1:2",
+    }
+    (plan,) = service_plans(("alarm_manager",), environ, LOGS)
+    assert plan.environment["MELTWATCH_KAFKA"] == "127.0.0.1:1"
+    assert plan.environment["MELTWATCH_LOG_LEVEL"] == "debug"
+    assert plan.environment["PATH"] == "/bin"
+    assert "MELTWATCH_STATE_DIR" not in plan.environment
+    assert plan.environment["MELTWATCH_HEALTH_ADDRESS"] != "127.0.0.1:2"
+
+
+def test_producers_are_told_the_scenario_and_may_finish():
+    for plan in service_plans(PRODUCERS, {}, LOGS, SCENARIO):
+        told = {name: text for name, text in plan.environment.items() if "SIMULATOR" in name}
+        assert told == {
+            "MELTWATCH_SIMULATOR_SEED": "11",
+            "MELTWATCH_SIMULATOR_FURNACES": "3",
+            "MELTWATCH_SIMULATOR_ORIGIN_NS": "1700000000000000000",
+            "MELTWATCH_SIMULATOR_DURATION_S": "60",
+        }
+        assert plan.may_finish
+
+
+def test_an_endless_scenario_states_no_duration():
+    endless = Scenario(Sources.SIMULATOR, furnaces=1, seed=1, duration_s=None, origin_ns=1)
+    (plan,) = service_plans(("video_producer",), {}, LOGS, endless)
+    assert "MELTWATCH_SIMULATOR_DURATION_S" not in plan.environment
+
+
+def test_the_pipeline_is_told_no_scenario_and_may_not_finish():
+    for plan in service_plans(PIPELINE, {}, LOGS):
+        assert not any("SIMULATOR" in name for name in plan.environment)
+        assert not plan.may_finish

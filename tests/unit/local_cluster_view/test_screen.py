@@ -1,0 +1,168 @@
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from meltwatch_chassis.run_state import ServiceState
+from meltwatch_local_cluster.screen import draw
+from meltwatch_local_cluster.screen_parts import (
+    age_text,
+    elapsed_text,
+    share_text,
+    shortened,
+    sparkline,
+)
+from meltwatch_local_cluster.screen_pipeline import status_line
+from meltwatch_simulator.scenario import furnace_ids
+from rich.console import Console
+
+from tests.support.glimpses import at, glimpse, heartbeat, streamed
+from tests.support.timed_records import alarm_record, window_score
+
+SIZES = [(80, 24), (100, 30), (200, 60)]
+
+
+def text_of(shown, width=80, height=24):
+    """The screen without colours, as the operator who sees none reads it."""
+    console = Console(width=width, height=height, file=io.StringIO(), color_system=None)
+    with console.capture() as capture:
+        console.print(draw(shown, width, height))
+    return capture.get()
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_the_essentials_stand_on_every_size(width, height):
+    names = furnace_ids(2)
+    run = streamed(*names, until_s=60)
+    run.add_score(window_score(names[0], at(61), probability=0.97))
+    run.add_alarm(alarm_record(f"{names[0]}/OVERHEAT", raised_s=35))
+
+    text = text_of(glimpse(run, 62), width, height)
+
+    for fact in (
+        "01:02 of 02:30",
+        "2026-11-22 12:01:02Z",
+        "Kafka 127.0.0.1:20001",
+        "Triton 127.0.0.1:20003",
+        names[0],
+        names[1],
+        "0.97",
+        "1.0 s",
+        "1 stand, 1 unacknowledged; 1 raised so far",
+        "▲ UNACK high     12:00:35Z   27 s  demo/smelting-1/FMF-01/OVERHEAT",
+        f"{run.live['scored']} scored  0 degraded  0 unscored  2 skipped",
+        "0 late  0 duplicate  0 dead letters",
+        "to score p50 0.50 s",
+        "● all 4 run",
+        "meltwatch alarms list",
+        "Ctrl-C stops",
+    ):
+        assert fact in text
+    assert "secret" not in text
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+@pytest.mark.parametrize("furnaces", [0, 1, 2, 5, 40])
+@pytest.mark.parametrize("alarms", [0, 1, 4, 40])
+def test_the_screen_always_fits(width, height, furnaces, alarms):
+    names = furnace_ids(furnaces)
+    run = streamed(*names, until_s=4)
+    for number in range(alarms):
+        run.add_alarm(alarm_record(f"site/F{number}/OVERHEAT", raised_s=number))
+    down = ServiceState(pid=None, state="down", detail="down since 12:00:03 UTC: " + "word " * 60)
+    services = {"stream_processor": down, "alarm_manager": down, "video_producer": down}
+
+    lines = text_of(glimpse(run, 5, services, "Kafka does not answer"), width, height).splitlines()
+
+    assert len(lines) <= height
+    assert max(map(len, lines)) <= width
+    assert "Ctrl-C stops" in lines[-1]
+    if alarms:
+        assert any("▲ UNACK" in line for line in lines)
+
+
+def test_what_does_not_fit_is_counted_and_the_alarming_furnaces_stay():
+    names = furnace_ids(40)
+    run = streamed(*names, until_s=4)
+    run.add_alarm(alarm_record(f"{names[37]}/OVERHEAT"))
+
+    text = text_of(glimpse(run, 5))
+
+    assert f"{names[37]} ▲ UNACK" in text
+    assert "more" in text
+
+
+def test_a_furnace_without_windows_is_awaited():
+    assert "awaited" in text_of(glimpse(streamed("f", until_s=0), 1))
+
+
+def test_trouble_is_told_in_words():
+    down = ServiceState(pid=None, state="down", detail="down since 12:00:03 UTC, death 2")
+    waits = ServiceState(pid=5, state="degraded", detail="Triton does not answer since 12:00:40Z")
+    run = streamed("f", until_s=20)
+    run.add_score(window_score("f", at(21), probability=None))
+    run.dead_letters["malformed"] += 3
+    run.late = 5
+    run.heartbeat = heartbeat(20)
+
+    services = {"alarm_manager": down, "stream_processor": waits}
+    text = text_of(glimpse(run, 61, services, "Kafka does not answer: X"))
+
+    for fact in (
+        "✖ down  alarm_manager: down since 12:00:03 UTC, death 2",
+        "◐ degraded  stream_processor: Triton does not answer since 12:00:40Z",
+        "✖ this screen grows old: Kafka does not answer: X",
+        "no heartbeat of the alarm manager for 41 s",
+        "3 dead letters (malformed 3)",
+        "5 late",
+        "1 unscored",
+        "40 s",
+    ):
+        assert fact in text
+
+
+def test_the_status_line_says_the_same_in_one_line():
+    run = streamed("f", until_s=20)
+    run.add_alarm(alarm_record("f/OVERHEAT", raised_s=15))
+
+    line = status_line(glimpse(run, 21))
+
+    assert line == (
+        "00:21 windows 14 scored, 0 degraded, 0 unscored; 0 late, 0 dead letters; "
+        "alarms 1 standing, 1 raised; all services run"
+    )
+
+
+@given(st.lists(st.none() | st.floats(0, 1), max_size=30), st.integers(0, 20))
+def test_a_sparkline_has_a_mark_for_each_of_the_newest_windows(probabilities, width):
+    line = sparkline(probabilities, width)
+
+    assert len(line) == width
+    assert len(line.strip()) == min(width, len(probabilities))
+    marks = zip(line.strip(), probabilities[-width:] if width else [], strict=True)
+    assert all((mark == "·") == (value is None) for mark, value in marks)
+
+
+def test_bars_rise_with_the_probability():
+    assert sparkline([0.0, 0.124, 0.126, 0.5, 0.99, 1.0], 7) == " ▁▁▂▅██"
+
+
+@given(st.floats(0, 1e6))
+def test_an_age_takes_six_characters_at_most(seconds):
+    assert len(age_text(seconds)) <= 6
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "00:00"), (-1, "00:00"), (61.9, "01:01"), (3_725, "1:02:05")]
+)
+def test_elapsed_time_reads_like_a_clock(seconds, text):
+    assert elapsed_text(seconds) == text
+
+
+def test_a_share_is_100_per_cent_only_if_nothing_is_missing():
+    assert [share_text(share) for share in (0, 0.5, 0.999, 1)] == ["0%", "50%", "99%", "100%"]
+
+
+def test_a_long_id_keeps_its_end():
+    assert shortened("plant/shop/FMF-03", 8) == "…/FMF-03"
+    assert shortened("FMF-03", 8) == "FMF-03"

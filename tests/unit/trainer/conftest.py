@@ -1,0 +1,15 @@
+"""The trainer's tests run where PyTorch is: its own environment, not the workspace's."""
+
+from importlib.util import find_spec
+
+import pytest
+
+WITHOUT_TORCH = find_spec("torch") is None
+collect_ignore_glob = ["test_*.py"] if WITHOUT_TORCH else []
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if WITHOUT_TORCH:
+        terminalreporter.write_line(
+            "tests/unit/trainer not run: PyTorch is not installed here; see `make test-trainer`"
+        )

@@ -1,0 +1,59 @@
+import numpy as np
+from meltwatch_schemas.window import PUBLISHED_SPEC
+from meltwatch_simulator import Scenario, furnace_ids
+from meltwatch_trainer.dataset import furnace_windows
+from meltwatch_trainer.domain.windows import Split, frame_times, label_of, sample_times
+from meltwatch_trainer.operation import operate
+
+ORIGIN_NS = 1_790_000_000_000_000_000
+SMALL = Split("small", furnaces=2, windows=6)
+
+
+class EchoEnsemble:
+    """Answers with what a window holds, so that a test sees which frames and samples it got."""
+
+    def logits(self, clips: np.ndarray, currents: np.ndarray, state: str) -> np.ndarray:
+        newest = {"both": clips[:, -1], "current": currents[:, -1]}[state]
+        return newest.reshape(len(newest), -1).mean(axis=1)
+
+
+def test_operation_sees_the_very_frames_and_samples_of_the_window_rule() -> None:
+    scenario = Scenario(5, furnace_ids(1), ORIGIN_NS, 60.0)
+    furnace = scenario.furnace(furnace_ids(1)[0])
+    run = operate(EchoEnsemble(), furnace, ORIGIN_NS, 20.0, ("both", "current"), PUBLISHED_SPEC)
+    ends_ns = ORIGIN_NS + np.rint(run.ends_s * 1e9).astype(np.int64)
+    phase_ns = PUBLISHED_SPEC.phase_ns(furnace.furnace_id)
+    assert np.all(np.abs((ends_ns - phase_ns + 500) % PUBLISHED_SPEC.hop_ns) <= 1000)
+    frames = furnace.frames(ends_ns // 40_000_000 * 40_000_000)
+    assert np.allclose(run.logits[:, 0], frames.reshape(len(frames), -1).mean(axis=1), atol=0.5)
+    samples = furnace.currents(ends_ns // 500_000_000 * 500_000_000)
+    assert np.allclose(run.logits[:, 1], samples.mean(axis=1), rtol=1e-3)
+
+
+def test_time_runs_from_oldest_to_newest_and_never_past_the_window() -> None:
+    ends_ns, lag_ns = np.array([ORIGIN_NS]), np.array([7])
+    for times in (
+        frame_times(PUBLISHED_SPEC, ends_ns, lag_ns),
+        sample_times(PUBLISHED_SPEC, ends_ns, lag_ns),
+    ):
+        assert np.all(np.diff(times[0]) > 0)
+        assert times[0, -1] == ORIGIN_NS - 7
+    frames = frame_times(PUBLISHED_SPEC, ends_ns, lag_ns)[0]
+    assert frames[-1] - frames[0] == 9 * 720_000_000
+
+
+def test_growing_and_cooling_spots_have_no_class() -> None:
+    assert label_of(0.0, before_end=False) == 0
+    assert label_of(0.2, before_end=True) == -1
+    assert label_of(0.7, before_end=True) == 1
+    assert label_of(0.7, before_end=False) == -1
+
+
+def test_windows_of_a_furnace_are_reproducible_and_differ_between_furnaces() -> None:
+    first, again, other = (furnace_windows(1, SMALL, n, PUBLISHED_SPEC) for n in (0, 0, 1))
+    assert np.array_equal(first.clips, again.clips)
+    assert np.array_equal(first.currents, again.currents)
+    assert not np.array_equal(first.clips, other.clips)
+    glowing = first.masks.sum(axis=(1, 2)) > 0
+    assert np.array_equal(glowing[first.labels == 0], np.zeros((first.labels == 0).sum(), bool))
+    assert glowing[first.labels == 1].all()
