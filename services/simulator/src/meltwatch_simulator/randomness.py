@@ -1,0 +1,79 @@
+"""Randomness without state: every value is a hash of a key and a counter.
+
+Only additions, multiplications and shifts touch arrays whose length depends on the caller, so a
+value never depends on the batch in which it was asked for (vectorised ``exp`` and the like may
+differ in the last bit between a loop's body and its tail).
+"""
+
+import hashlib
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+TimesNs = NDArray[np.int64]
+
+_GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)
+_MIX_1: Final = np.uint64(0xBF58476D1CE4E5B9)
+_MIX_2: Final = np.uint64(0x94D049BB133111EB)
+_U16: Final = np.uint64(0xFFFF)
+
+
+def key_of(*parts: object) -> int:
+    """Return a 64-bit key of the parts' text; equal parts give equal keys on every machine."""
+    text = "|".join(str(part) for part in parts)
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
+
+
+def _hash(key: int, counter: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Return splitmix64 of key and counter (Steele et al. 2014), any shape."""
+    mixed = counter.astype(np.uint64) * _GOLDEN + np.uint64(key)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * _MIX_1
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * _MIX_2
+    return mixed ^ (mixed >> np.uint64(31))
+
+
+def uniform(key: int, counter: NDArray[np.int64]) -> FloatArray:
+    """Return values in [0, 1) of the counter's shape."""
+    return (_hash(key, counter) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def normal(key: int, counter: NDArray[np.int64]) -> FloatArray:
+    """Return values of mean 0 and standard deviation 1, limited to ±3.5 (sum of four uniforms)."""
+    bits = _hash(key, counter)
+    total: FloatArray = np.zeros(bits.shape)
+    for shift in (0, 16, 32, 48):
+        total += (bits >> np.uint64(shift)) & _U16
+    return (total / 65536.0 - 2.0) * 3.0**0.5
+
+
+def smoothstep(x: FloatArray) -> FloatArray:
+    """Return the cubic ramp from 0 (x <= 0) to 1 (x >= 1)."""
+    x = np.clip(x, 0.0, 1.0)
+    return x * x * (3.0 - 2.0 * x)
+
+
+def wander(key: int, times_ns: TimesNs, period_ns: int) -> FloatArray:
+    """Return a smooth random walk in place: mean 0, deviation about 0.9, new value each period."""
+    step, rest = np.divmod(times_ns, np.int64(period_ns))
+    weight = smoothstep(rest / period_ns)
+    return normal(key, step) * (1.0 - weight) + normal(key, step + 1) * weight
+
+
+def texture(key: int, size: int, cell: int) -> FloatArray:
+    """Return a tileable smooth noise image, shape ``(size, size)``, mean 0, deviation about 1.
+
+    Parameters
+    ----------
+    cell
+        Pixels between independent values; divides ``size``.
+    """
+    count = size // cell
+    nodes = normal(key, np.arange(count * count, dtype=np.int64)).reshape(count, count)
+    step, rest = np.divmod(np.arange(size), cell)
+    weight = smoothstep(rest / cell)
+    rows = nodes[step] * (1 - weight[:, None]) + nodes[(step + 1) % count] * weight[:, None]
+    image = rows[:, step] * (1 - weight) + rows[:, (step + 1) % count] * weight
+    spread: FloatArray = (image - image.mean()) / image.std()
+    return spread

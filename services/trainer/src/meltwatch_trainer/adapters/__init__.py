@@ -1,0 +1,1 @@
+"""Files in and out: ONNX, the model repository, the cache of windows."""

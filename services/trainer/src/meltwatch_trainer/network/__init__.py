@@ -1,0 +1,1 @@
+"""FmFormer in PyTorch: tokens, encoder, heads, and the fixed steps around the members."""
