@@ -2,6 +2,8 @@ import pytest
 from meltwatch_local_cluster.servers import RedisServer
 from redis import Redis
 
+from tests.unit.local_cluster.processes import wait_for
+
 pytestmark = pytest.mark.integration
 
 
@@ -30,6 +32,6 @@ def test_each_test_finds_redis_empty(redis_server, turn):
 def test_a_frozen_redis_does_not_answer_until_it_is_thawed(tmp_path):
     with RedisServer(tmp_path / "redis") as own:
         own.freeze()
-        assert not own.answers()
+        wait_for(lambda: not own.answers(), "the frozen server is silent")
         own.thaw()
         own.wait_ready()

@@ -15,6 +15,8 @@ from meltwatch_local_cluster.shared_memory import regions
 from meltwatch_schemas.encoder import default_encoder
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
+from tests.unit.local_cluster.processes import wait_for
+
 pytestmark = pytest.mark.integration
 
 REAL = checkout_folder() / "triton_models" / "repository"
@@ -146,7 +148,7 @@ def test_no_process_and_no_shared_memory_is_left(repository, tmp_path, end):
 
 def test_a_frozen_server_does_not_answer_and_goes_on_when_thawed(loose):
     loose.freeze()
-    assert not loose.answers()
+    wait_for(lambda: not loose.answers(), "the frozen server is silent")
     loose.thaw()
     loose.wait_ready()
     with connected(loose) as client:

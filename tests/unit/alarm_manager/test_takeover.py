@@ -122,6 +122,28 @@ def test_windows_before_a_silence_are_not_known_again_whether_or_not_somebody_di
         assert [record.condition_time for record in log.alarms()] == [utc_from_ns(window_end(0))]
 
 
+def test_windows_that_led_to_a_clear_do_not_vote_again_for_a_raise():
+    votes, waiting = point(setpoint=setpoint(k=3, n=30)), setpoint(on_delay_s=1e6)
+    log = TopicLog(points={FURNACE: (votes,), "a/b/F1": (point("a/b/F1", setpoint=waiting),)})
+    highs, lows = [score(n, 3.0) for n in range(3)], [score(n, -3.0) for n in range(3, 10)]
+    scores = [score(0, 3.0, "a/b/F1"), *highs, *lows]
+    log.judge(scores)
+    assert (log.commit(SCORES).offset, log.alarms()[-1].state) == (0, "RTNUN")
+    successor = log.take_over()
+    for offset, made in enumerate(scores):
+        successor.handle(score_record(made, offset), NOW_NS)
+    assert successor.handle(score_record(score(10, 3.0), 11), NOW_NS) == []
+
+
+def test_scores_that_are_read_again_from_the_beginning_repeat_no_alarm():
+    scores = [score(n, 3.0) for n in range(5)] + [score(n, -3.0) for n in range(5, 13)]
+    log = TopicLog()
+    log.judge(scores)
+    log.commits = dict.fromkeys(log.commits)
+    log.judge(scores)
+    assert [record.transition.cause for record in log.alarms()] == ["RAISE", "CLEAR"]
+
+
 def test_a_topic_that_was_made_anew_is_judged_from_its_beginning():
     log = TopicLog()
     log.judge([score(number, -1.0) for number in range(50)])

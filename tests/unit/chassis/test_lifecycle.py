@@ -16,8 +16,6 @@ def restore_process(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name.startswith("MELTWATCH_"):
             monkeypatch.delenv(name)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        monkeypatch.setattr(signal, "signal", signal.signal)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

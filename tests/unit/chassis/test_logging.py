@@ -1,5 +1,6 @@
 import json
 import logging as stdlib
+from collections.abc import Iterator
 
 import pytest
 import structlog
@@ -7,7 +8,7 @@ from meltwatch_chassis import logging
 
 
 @pytest.fixture(autouse=True)
-def restore_logging() -> "pytest.Generator[None, None, None]":
+def restore_logging() -> Iterator[None]:
     root = stdlib.getLogger()
     handlers, level = root.handlers[:], root.level
     yield

@@ -155,7 +155,7 @@ def test_a_source_that_has_ended_says_nothing_more_and_waits_to_be_stopped() -> 
     _, stop = publish(60, Ticker("a"), publisher=publisher, duration_s=20)
 
     assert event_times(publisher)[-1] == NOON_NS + 20 * S
-    assert max(stop.waits) <= 1.0
+    assert len(stop.waits) < 20 + 50
 
 
 def test_ten_times_as_fast_sends_ten_records_a_second() -> None:
@@ -166,11 +166,8 @@ def test_ten_times_as_fast_sends_ten_records_a_second() -> None:
 
 
 def test_it_is_ready_when_the_back_fill_is_delivered() -> None:
-    idle = RecordingPublisher()
-    busy = RecordingPublisher()
-    busy.is_idle = lambda: False  # type: ignore[method-assign] # delivery that never ends
-    ready, _ = publish(3, Ticker("a"), publisher=idle)
-    waiting, _ = publish(3, Ticker("a"), publisher=busy)
+    ready, _ = publish(3, Ticker("a"), publisher=RecordingPublisher())
+    waiting, _ = publish(3, Ticker("a"), publisher=RecordingPublisher(delivers=False))
 
     assert ready.readiness() is None
     assert waiting.readiness() == "expected the back-fill to be delivered by now"

@@ -113,7 +113,7 @@ def test_trouble_is_told_in_words():
         "◐ degraded  stream_processor: Triton does not answer since 12:00:40Z",
         "✖ this screen grows old: Kafka does not answer: X",
         "no heartbeat of the alarm manager for 41 s",
-        "3 dead letters (malformed 3)",
+        "3 dead letters  malformed 3",
         "5 late",
         "1 unscored",
         "40 s",

@@ -167,6 +167,7 @@ class KafkaPublisher:
         """Deliver what waits, for at most 10 s; count and say what could not be."""
         with suppress(KafkaTimeoutError):  # the records that it could not flush are counted below
             self._producer.close(timeout=_FLUSH_S)
+        self._report()
         if undelivered := self._watch.waiting_records:
             self._count("undelivered", undelivered)
             self._log.error("records_undelivered", topic=self._topic, records=undelivered)

@@ -171,7 +171,9 @@ class Publication(Generic[AnyChunk]):
         )
 
     def _wait(self, run: SimulatedRun, position_ns: int, stop: threading.Event) -> None:
-        next_ns = min(feed.next_due_ns(position_ns) for feed in self.feeds)
-        wait_s = run.pace.seconds_until(next_ns, self.clock.now_ns())
-        stop.wait(min(wait_s, _LONGEST_WAIT_S))
+        wait_s = _LONGEST_WAIT_S
+        if position_ns != run.end_ns:
+            next_ns = min(feed.next_due_ns(position_ns) for feed in self.feeds)
+            wait_s = min(wait_s, run.pace.seconds_until(next_ns, self.clock.now_ns()))
+        stop.wait(wait_s)
         self._alive_ns = self.clock.monotonic_ns()

@@ -54,10 +54,9 @@ def _header(glimpse: Glimpse, width: int) -> Iterator[Text]:
     duration = scenario.duration_s
     left = "" if duration is None else f" of {elapsed_text(duration)}"
     now = day_and_clock(utc_from_ns(glimpse.now_ns))
-    title = Text("Meltwatch", style=HEADING)
-    title.append(f"  {elapsed_text(glimpse.elapsed_s)}{left}", style="not bold")
-    title.append(f"  sources: {scenario.sources}", style="not bold")
-    title.append(now.rjust(width - len(title.plain)), style="not bold")
+    plan = f"{elapsed_text(glimpse.elapsed_s)}{left}  sources: {scenario.sources}"
+    title = Text.assemble(("Meltwatch  ", HEADING), plan)
+    title.append(now.rjust(width - len(title.plain)))
     yield title
     yield Text(f"Kafka {state.kafka}  Redis {without_password(state.redis)}", style=QUIET)
     console = f"  console {state.console}" if state.console else ""

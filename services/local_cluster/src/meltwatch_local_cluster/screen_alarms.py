@@ -24,8 +24,8 @@ def alarm_lines(glimpse: Glimpse, alarms: Sequence[AlarmRecord], lines: int) -> 
     """
     unseen = sum(alarm.state is AlarmState.UNACK for alarm in alarms)
     raised = len(glimpse.run.raises)
-    title = Text("ALARMS", style=HEADING)
-    title.append(f"  {len(alarms)} stand, {unseen} unacknowledged; {raised} raised so far", QUIET)
+    counts = f"{len(alarms)} stand, {unseen} unacknowledged; {raised} raised so far"
+    title = Text.assemble(("ALARMS   ", HEADING), (counts, QUIET))
     if not alarms:
         return [title]
     fits = len(alarms) <= lines - 1
@@ -38,10 +38,8 @@ def alarm_lines(glimpse: Glimpse, alarms: Sequence[AlarmRecord], lines: int) -> 
 
 def _line(glimpse: Glimpse, alarm: AlarmRecord) -> Text:
     since = clock_text(alarm.raise_time or alarm.condition_time)
-    line = Text(f"{state_text(alarm.state):<7}", style=alarm_style(alarm))
     rest = (
-        f" {alarm.priority:<8} {since} {age_text(glimpse.standing_s(alarm)):>6}  "
+        f"{alarm.priority:<8} {since} {age_text(glimpse.standing_s(alarm)):>6}  "
         f"{alarm.alarm_id}  {alarm.message}"
     )
-    line.append(rest, style="not reverse")
-    return line
+    return Text.assemble((f"{state_text(alarm.state):<8}", alarm_style(alarm)), rest)

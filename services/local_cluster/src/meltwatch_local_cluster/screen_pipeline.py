@@ -28,18 +28,18 @@ _RUNNING: Final = frozenset({"ready", "stopped"})
 def pipeline_lines(glimpse: Glimpse) -> list[Text]:
     """Draw counts and latencies."""
     run = glimpse.run
-    windows = Text("WINDOWS", style=HEADING)
+    windows = _heading("WINDOWS")
     for status in ("scored", "degraded", "unscored"):
         _count(windows, status, run.live[status], wrong=status != "scored")
     _count(windows, "skipped", glimpse.counters.get("skipped", 0), wrong=False)
     _count(windows, "back-fill", run.backfill.total(), wrong=False)
-    refused = Text("RECORDS", style=HEADING)
+    refused = _heading("RECORDS")
     _count(refused, "late", run.late, wrong=True)
     _count(refused, "duplicate", glimpse.counters.get("duplicates", 0), wrong=True)
     _count(refused, "dead letters", run.dead_letters.total(), wrong=True)
     for reason, count in run.dead_letters.most_common(2):
-        refused.append(f" ({reason} {count})", style=ABNORMAL)
-    delays = Text("LATENCY", style=HEADING)
+        refused.append(f"{reason} {count}  ", style=ABNORMAL)
+    delays = _heading("LATENCY")
     _latency(delays, "to score", run.event_to_score.percentiles())
     _latency(delays, "to alarm", run.event_to_alarm.percentiles())
     return [windows, refused, delays]
@@ -77,14 +77,17 @@ def _service_problem(name: str, service: ServiceState) -> str:
     return f"{service_text(service.state)}  {name}{detail}"
 
 
+def _heading(title: str) -> Text:
+    return Text.assemble((f"{title}  ", HEADING))
+
+
 def _count(line: Text, name: str, count: int, *, wrong: bool) -> None:
-    line.append("  ")
-    line.append(f"{count} {name}", style=ABNORMAL if wrong and count else "not bold")
+    line.append(f"{count} {name}  ", style=ABNORMAL if wrong and count else "")
 
 
 def _latency(line: Text, name: str, percentiles: Mapping[str, float | None]) -> None:
     p50, p95 = seconds_text(percentiles["p50"]), seconds_text(percentiles["p95"])
-    line.append(f"  {name} p50 {p50} p95 {p95}", style="not bold")
+    line.append(f"{name} p50 {p50} p95 {p95}  ")
 
 
 def status_line(glimpse: Glimpse) -> str:

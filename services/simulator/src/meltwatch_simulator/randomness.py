@@ -6,6 +6,7 @@ differ in the last bit between a loop's body and its tail).
 """
 
 import hashlib
+import math
 from typing import Final
 
 import numpy as np
@@ -45,7 +46,8 @@ def normal(key: int, counter: NDArray[np.int64]) -> FloatArray:
     total: FloatArray = np.zeros(bits.shape)
     for shift in (0, 16, 32, 48):
         total += (bits >> np.uint64(shift)) & _U16
-    return (total / 65536.0 - 2.0) * 3.0**0.5
+    deviates: FloatArray = (total / 65536.0 - 2.0) * math.sqrt(3.0)
+    return deviates
 
 
 def smoothstep(x: FloatArray) -> FloatArray:

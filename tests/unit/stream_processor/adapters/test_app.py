@@ -1,11 +1,13 @@
 """The Faust shell hands records on as they came."""
 
+import ssl
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
 
 import faust
 import pytest
+from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 from faust.types import ConsumerMessage
 from meltwatch_chassis.errors import FatalError
 from meltwatch_schemas.record import RawRecord
@@ -85,6 +87,22 @@ def test_settings_that_keep_faust_out_of_the_way() -> None:
     assert conf.broker_max_poll_records is None
     assert conf.broker_session_timeout <= conf.broker_request_timeout
     assert conf.consumer_group_instance_id == "processor-0"
+
+
+def test_a_login_and_tls_reach_faust() -> None:
+    context = ssl.create_default_context()
+    login = {
+        "security_protocol": "SASL_SSL",
+        "ssl_context": context,
+        "sasl_mechanism": "SCRAM-SHA-512",
+        "sasl_plain_username": "reader",
+        "sasl_plain_password": "secret",
+    }
+    credentials = build_app(CONNECTION | login, "group", 6.0).conf.broker_credentials
+    assert credentials_to_aiokafka_auth(credentials) == login
+    encrypted = {"security_protocol": "SSL", "ssl_context": context}
+    credentials = build_app(CONNECTION | encrypted, "group", 6.0).conf.broker_credentials
+    assert credentials_to_aiokafka_auth(credentials) == encrypted
 
 
 async def test_a_crash_of_faust_is_fatal() -> None:

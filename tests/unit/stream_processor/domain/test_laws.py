@@ -53,7 +53,7 @@ def of_one_furnace(records: list[Record]) -> list[Record]:
     return numbered(kept)
 
 
-@examples(60)
+@examples(25)
 @given(plant_sequences(), st.randoms(use_true_random=False))
 def test_two_orders_within_the_bounds_give_the_same_windows(records, chance):
     records = of_one_furnace(records)
@@ -67,7 +67,7 @@ def test_two_orders_within_the_bounds_give_the_same_windows(records, chance):
     assert contents(first) == contents(second)
 
 
-@examples(60)
+@examples(25)
 @given(plant_sequences(), st.data())
 def test_altering_a_record_changes_no_window_before_it(records, data):
     assume(records)
@@ -81,7 +81,7 @@ def test_altering_a_record_changes_no_window_before_it(records, data):
     assert before == after
 
 
-@examples(60)
+@examples(25)
 @given(small_sequences())
 def test_every_window_number_is_published_once_or_skipped(records):
     records = numbered([replace(r, furnace="site/a", source="usual") for r in records])
@@ -111,7 +111,7 @@ def cut_into_chunks(events: list[Record], chance) -> list[Record]:
     return numbered(sorted(chunks, key=lambda chunk: (chunk.times[-1], chunk.modality == CURRENT)))
 
 
-@examples(60)
+@examples(25)
 @given(plant_sequences(), st.randoms(use_true_random=False))
 def test_cutting_chunks_differently_changes_no_window(records, chance):
     events = sorted(
@@ -140,7 +140,7 @@ def test_a_silence_of_a_year_costs_nothing_and_is_counted():
     assert len(ends) + outcome.skipped == (last - ends[0]) // PUBLISHED.hop + 1
 
 
-@examples(40)
+@examples(15)
 @given(records=plant_sequences())
 def test_forgetting_superseded_events_changes_no_window(records):
     expected = without_cuts(windows_of(join(records, SMALL)))
@@ -159,7 +159,7 @@ def test_the_memory_of_a_furnace_is_bounded_however_dense_its_events():
     joiner = PartitionJoiner(7, ENCODER, rules_of(PUBLISHED))
     offsets = {VIDEO: 0, CURRENT: 0}
     largest = 0
-    for step in range(1_200):
+    for step in range(150):
         start = 10**15 + step * 10**8
         for modality, period in ((VIDEO, 10**6), (CURRENT, 10**5)):
             for part in range(2):

@@ -121,7 +121,7 @@ def test_an_offset_below_the_position_is_a_defect():
 EVENT_TIMES = st.lists(st.integers(0, 30) | st.none(), max_size=20)
 
 
-@examples(200)
+@examples(100)
 @given(EVENT_TIMES, EVENT_TIMES, st.randoms(use_true_random=False))
 def test_any_arrival_of_two_full_partitions_gives_one_order(video, current, chance):
     """Catching up: everything is there, and only how fetches interleave is chance."""

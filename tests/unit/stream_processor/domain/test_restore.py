@@ -169,13 +169,13 @@ def assert_crashes_change_nothing(records: list[Record], lives: list[Habits]) ->
             assert repr(outcome.refusal) == repr(expected_outcome.refusal)
 
 
-@examples(150)
+@examples(80)
 @given(small_sequences(), st.lists(HABITS, min_size=1, max_size=3))
 def test_crashes_change_no_window(records: list[Record], lives: list[Habits]):
     assert_crashes_change_nothing(records, lives)
 
 
-@examples(60)
+@examples(30)
 @given(plant_sequences(), st.lists(HABITS, min_size=1, max_size=3))
 def test_crashes_of_a_plant_change_no_window(records: list[Record], lives: list[Habits]):
     assert_crashes_change_nothing(records, lives)

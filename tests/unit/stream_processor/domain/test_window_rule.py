@@ -25,13 +25,13 @@ def assert_outcomes_are_the_oracles(records: list[Record], numbers: Numbers) -> 
         assert list(outcome.retired) == expected.retired
 
 
-@examples(60)
+@examples(25)
 @given(small_sequences())
 def test_every_outcome_is_what_the_oracle_says(records: list[Record]):
     assert_outcomes_are_the_oracles(records, SMALL)
 
 
-@examples(40)
+@examples(25)
 @given(plant_sequences())
 def test_a_plant_gives_what_the_oracle_says(records: list[Record]):
     assert_outcomes_are_the_oracles(records, SMALL)

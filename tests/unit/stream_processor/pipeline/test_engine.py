@@ -159,6 +159,7 @@ async def test_a_rebalance_drops_all_state_and_reads_again(
         await until(lambda: len(broker.scores()) >= 20)
         await life.engine.revoked()
         assert life.engine.readiness() is not None
+        assert life.around.in_flight.count == 0
     async with Life(broker, FakeScorer()) as life:
         await life.read_all()
     assert contents(broker.scores()) == contents(undisturbed)

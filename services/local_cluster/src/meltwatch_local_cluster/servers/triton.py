@@ -1,6 +1,5 @@
 """Triton: NVIDIA's own server, on the processor, with a stand-in for its C++ ONNX backend."""
 
-import secrets
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,6 +11,7 @@ from meltwatch_local_cluster.checkout import checkout_folder
 from meltwatch_local_cluster.child import Command
 from meltwatch_local_cluster.servers.server import Server, plain_environment
 from meltwatch_local_cluster.servers.triton_installation import triton_installation
+from meltwatch_local_cluster.shared_memory import new_prefix, remove_orphans
 
 # A dead model stub keeps a stopping server waiting for all of it, and stubs have no work to finish.
 _EXIT_TIMEOUT_S = 5
@@ -37,7 +37,7 @@ class TritonServer(Server):
         self, folder: Path, log: Path | None = None, repository: Path | None = None
     ) -> None:
         super().__init__(folder, log)
-        self.shared_memory_prefix = f"meltwatch_{secrets.token_hex(4)}_"
+        self.shared_memory_prefix = new_prefix()
         self.repository = repository or checkout_folder() / "triton_models" / "repository"
         self._grpc_port, self._http_port, self._metrics_port = free_ports(3)
 
@@ -65,6 +65,7 @@ class TritonServer(Server):
         return triton_answers(self.address)
 
     def _command(self) -> Command:
+        remove_orphans()
         installation = triton_installation()
         environment = plain_environment(
             self.folder, OMP_NUM_THREADS="1", LD_LIBRARY_PATH=installation.libraries

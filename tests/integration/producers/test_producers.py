@@ -1,0 +1,178 @@
+"""Both producers as processes against a real broker."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from kafka import KafkaConsumer, TopicPartition
+from meltwatch_chassis.topics_admin import create_topics
+from meltwatch_local_cluster.addresses import free_ports
+from meltwatch_local_cluster.servers import KafkaServer
+from meltwatch_schemas.current import CurrentChunk
+from meltwatch_schemas.embedding import EmbeddingChunk
+from meltwatch_schemas.record import RawRecord, read_current, read_embedding
+from meltwatch_schemas.topics import Topic, catalogue, timestamp_ms
+from meltwatch_simulator import furnace_ids
+
+from tests.support.murmur2 import partition_of
+from tests.support.servers import Topics
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+
+Chunk = EmbeddingChunk | CurrentChunk
+SENDS = {"video_producer": Topic.EMBEDDINGS, "current_producer": Topic.CURRENTS}
+FURNACES = 2
+LOOK_BACK_NS = 120_000_000_000
+
+
+class Producer:
+    """A producer's process."""
+
+    def __init__(self, service: str, kafka: str, prefix: str, log: Path) -> None:
+        (port,) = free_ports(1)
+        self.health = f"http://127.0.0.1:{port}"
+        self.log = log
+        own = {
+            "MELTWATCH_KAFKA": kafka,
+            "MELTWATCH_TOPIC_PREFIX": prefix,
+            "MELTWATCH_HEALTH_ADDRESS": f"127.0.0.1:{port}",
+            "MELTWATCH_SIMULATOR_FURNACES": str(FURNACES),
+        }
+        environ = {k: v for k, v in os.environ.items() if not k.startswith("MELTWATCH_")} | own
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", f"meltwatch_{service}"], env=environ, stderr=output
+            )
+
+    def readiness(self) -> str:
+        """Give what /readyz says, or nothing while there is no answer."""
+        try:
+            with urllib.request.urlopen(  # noqa: S310 - our own loopback address
+                f"{self.health}/readyz", timeout=5
+            ) as answer:
+                return str(answer.read().decode())
+        except urllib.error.HTTPError as error:
+            with error:
+                return str(error.read().decode())
+        except OSError:
+            return ""
+
+    def wait_until(self, said: str, seconds: float = 40) -> None:
+        """Wait until /readyz says something."""
+        end = time.monotonic() + seconds
+        while said not in self.readiness():
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < end, f"expected {said!r}, got {self.readiness()!r}"
+            time.sleep(0.1)
+
+    def stop(self) -> int:
+        """Ask it to leave and give its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(20)
+
+    def events(self) -> list[str]:
+        """Give the names of its log lines."""
+        return [json.loads(line)["event"] for line in self.log.read_text().splitlines()]
+
+
+@contextmanager
+def producing(service: str, kafka: str, prefix: str, folder: Path) -> Iterator[Producer]:
+    producer = Producer(service, kafka, prefix, folder / f"{service}.log")
+    try:
+        yield producer
+    finally:
+        producer.process.kill()
+        producer.process.wait()
+
+
+def records_of(kafka: str, topic: str) -> list[RawRecord]:
+    consumer = KafkaConsumer(bootstrap_servers=kafka)
+    partitions = [TopicPartition(topic, n) for n in consumer.partitions_for_topic(topic)]
+    consumer.assign(partitions)
+    consumer.seek_to_beginning(*partitions)
+    ends = consumer.end_offsets(partitions)
+    found = []
+    while any(consumer.position(partition) < ends[partition] for partition in partitions):
+        for records in consumer.poll(timeout_ms=500).values():
+            found += [
+                RawRecord(
+                    r.topic, r.partition, r.offset, r.timestamp, r.key, r.value, tuple(r.headers)
+                )
+                for r in records
+            ]
+    consumer.close()
+    return found
+
+
+def read(record: RawRecord) -> Chunk:
+    return read_embedding(record) if ".embeddings." in record.topic else read_current(record)
+
+
+def chunks_by_furnace(records: list[RawRecord]) -> dict[str, list[Chunk]]:
+    found: dict[str, list[Chunk]] = {name: [] for name in furnace_ids(FURNACES)}
+    for chunk in map(read, records):
+        found[chunk.identity.furnace_id].append(chunk)
+    return found
+
+
+@pytest.mark.parametrize("service", SENDS)
+def test_a_producer_sends_the_past_and_goes_on_live_and_loses_nothing_on_leaving(
+    service: str, kafka: KafkaServer, topics: Topics, tmp_path: Path
+) -> None:
+    topic = topics.name(SENDS[service])
+    with producing(service, kafka.address, topics.prefix, tmp_path) as producer:
+        producer.wait_until("ok")
+        ready_ns = time.time_ns()
+        time.sleep(3)
+        assert producer.stop() == 0
+
+    records = records_of(kafka.address, topic)
+    for furnace, chunks in chunks_by_furnace(records).items():
+        first, last = chunks[0], chunks[-1]
+        assert first.identity.seq == 0
+        assert all(a.identity.seq + len(a.data) == b.identity.seq for a, b in pairwise(chunks))
+        assert len({chunk.identity.boot_id for chunk in chunks}) == 1
+        assert ready_ns - first.last_event_ns > LOOK_BACK_NS
+        assert last.last_event_ns > ready_ns
+        assert last.identity.furnace_id == furnace
+    for record in records:
+        assert record.timestamp_ms == timestamp_ms(read(record).last_event_ns)
+        assert record.partition == partition_of(record.key or b"", topics.partitions)
+    assert producer.events() == ["service_started", "publication_started", "service_stopped"]
+
+
+def test_a_missing_topic_is_one_line_and_exit_code_3(kafka: KafkaServer, tmp_path: Path) -> None:
+    with producing("video_producer", kafka.address, "nowhere", tmp_path) as producer:
+        assert producer.process.wait(30) == 3
+
+    last = producer.log.read_text().splitlines()[-1]
+    assert last.startswith("video_producer: Kafka at ")
+    assert "expected the topic nowhere.embeddings.v1, it is missing" in last
+
+
+def test_an_outage_of_the_broker_delays_records_and_loses_none(tmp_path: Path) -> None:
+    with KafkaServer(tmp_path / "kafka") as broker:
+        create_topics({"bootstrap_servers": [broker.address]}, catalogue("outage", 3))
+        with producing("current_producer", broker.address, "outage", tmp_path) as producer:
+            producer.wait_until("ok")
+            broker.stop()
+            producer.wait_until("have been waiting since", seconds=30)
+            broker.start()
+            broker.wait_ready()
+            producer.wait_until("ok")
+            assert producer.stop() == 0
+        records = records_of(broker.address, "outage.currents.v1")
+
+    for chunks in chunks_by_furnace(records).values():
+        assert [chunk.identity.seq for chunk in chunks] == list(range(0, 2 * len(chunks), 2))
+    assert producer.events()[2:4] == ["kafka_unreachable", "kafka_recovered"]
