@@ -1,8 +1,13 @@
 """Fixtures that every test may ask for; nothing starts before a test asks."""
 
+import hypothesis
 import pytest
 
 from tests.support.servers import kafka, redis_of_session, redis_server, topics, triton
+
+# A shared machine may be slow at any moment; how long an example takes is no property.
+hypothesis.settings.register_profile("default", deadline=None)
+hypothesis.settings.load_profile("default")
 
 __all__ = ["kafka", "redis_of_session", "redis_server", "topics", "triton"]
 

@@ -7,6 +7,7 @@ under test. Slow on purpose; only the tests use it.
 import hashlib
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 VIDEO, CURRENT = "video", "current"
 
@@ -56,7 +57,7 @@ class Record:
     furnace: str
     source: str
     times: tuple[int, ...]
-    values: tuple
+    values: tuple[Any, ...]
     ingest: int
     known_encoder: bool = True
 
@@ -67,7 +68,7 @@ class Event:
 
     modality: str
     time: int
-    value: object
+    value: Any
     offset: int
 
 
@@ -77,8 +78,8 @@ class Window:
 
     furnace: str
     end: int
-    clip: tuple | None
-    currents: tuple | None
+    clip: tuple[Any, ...] | None
+    currents: tuple[Any, ...] | None
     video_coverage: float
     current_coverage: float
     sources: tuple[str | None, str | None]
@@ -225,7 +226,7 @@ class Oracle:
             cuts=(self.cut(life, VIDEO, end), self.cut(life, CURRENT, end)),
         )
 
-    def clip(self, life: Life, end: int) -> tuple[tuple | None, float]:
+    def clip(self, life: Life, end: int) -> tuple[tuple[Any, ...] | None, float]:
         slots = []
         for age in range(self.numbers.clip_frames):
             slot = end - age * self.numbers.stride
@@ -235,7 +236,7 @@ class Oracle:
         coverage = filled / self.numbers.clip_frames
         return (tuple(reversed(repeat_missing(slots))) if available else None), coverage
 
-    def currents(self, life: Life, end: int) -> tuple[tuple | None, float]:
+    def currents(self, life: Life, end: int) -> tuple[tuple[Any, ...] | None, float]:
         phases = []
         for phase in range(3):
             grid = []
@@ -261,7 +262,7 @@ class Oracle:
         return min(needed, default=offsets[-1] + 1), offsets[-1]
 
 
-def latest(life: Life, modality: str, after: int, until: int, phase: int | None = None) -> object:
+def latest(life: Life, modality: str, after: int, until: int, phase: int | None = None) -> Any:
     """The value of the latest event in ``(after, until]`` that is not NaN; the first of equals."""
     best = None
     for event in life.events:
@@ -275,7 +276,7 @@ def latest(life: Life, modality: str, after: int, until: int, phase: int | None 
     return None if best is None else best[1]
 
 
-def repeat_missing(newest_first: list) -> list:
+def repeat_missing(newest_first: list[Any]) -> list[Any]:
     """A missing value repeats the nearest older one, or the nearest newer one if there is none."""
     filled = []
     for index, value in enumerate(newest_first):

@@ -4,6 +4,7 @@
 """
 
 import importlib
+from importlib.util import find_spec
 from pathlib import Path
 
 from meltwatch_chassis.settings import PREFIX, ServiceSettings
@@ -17,9 +18,12 @@ def services_with_settings() -> dict[str, type[ServiceSettings]]:
     """Return the settings model of every service that has one."""
     found = {}
     for path in sorted(ROOT.glob("services/*/src/*/settings.py")):
-        module = importlib.import_module(f"{path.parent.name}.settings")
-        if path.parent.name != "meltwatch_chassis":
-            found[path.parent.name.removeprefix("meltwatch_")] = module.Settings
+        package = path.parent.name
+        # The trainer lives in an environment of its own and takes arguments, no variables.
+        if package == "meltwatch_chassis" or find_spec(package) is None:
+            continue
+        settings = importlib.import_module(f"{package}.settings").Settings
+        found[package.removeprefix("meltwatch_")] = settings
     return found
 
 
@@ -27,15 +31,17 @@ def table() -> str:
     """Return one row per variable: name, default, who reads it, meaning."""
     readers: dict[str, list[str]] = {}
     fields = {}
-    for service, settings in services_with_settings().items():
+    # The launcher tells the same variables from its own point of view: the services' words count.
+    models = sorted(services_with_settings().items(), key=lambda item: item[0] == "local_cluster")
+    for service, settings in models:
         for name, field in settings.model_fields.items():
             readers.setdefault(name, []).append(service)
-            fields[name] = field
+            fields.setdefault(name, field)
     rows = ["| variable | default | read by | meaning |", "|---|---|---|---|"]
     for name in sorted(readers):
         default = fields[name].get_default(call_default_factory=True)
         shown = "" if default is None else f"`{default}`"
-        by = ", ".join(readers[name])
+        by = ", ".join(sorted(readers[name]))
         rows.append(f"| `{PREFIX}{name.upper()}` | {shown} | {by} | {fields[name].description} |")
     return "\n".join(rows)
 

@@ -1,6 +1,6 @@
 """JSON messages on the wire: strict to read, tolerant of fields that are not known."""
 
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar, Final, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
@@ -23,14 +23,22 @@ AlarmId = Annotated[str, AfterValidator(_alarm_id)]
 FurnaceId = Annotated[str, AfterValidator(_furnace_id)]
 
 
+_ABSENT_IF_NONE: Final = ("run_id", "traceparent")
+
+
 class Message(BaseModel):
     """A JSON message: readers ignore fields that they do not know."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
     def to_json(self) -> bytes:
-        """Return UTF-8 JSON; times are RFC 3339 UTC with microseconds."""
-        return self.model_dump_json(by_alias=True).encode()
+        """Return UTF-8 JSON; times are RFC 3339 UTC with microseconds.
+
+        ``run_id`` and ``traceparent`` are left out where there is none: their presence means
+        something.
+        """
+        absent = {name for name in _ABSENT_IF_NONE if getattr(self, name, None) is None}
+        return self.model_dump_json(by_alias=True, exclude=absent).encode()
 
     @classmethod
     def from_json(cls, value: bytes) -> Self:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from google.protobuf import text_format
+from google.protobuf import text_format  # type: ignore[import-untyped]  # ships no types
 from meltwatch_schemas import tensors
 from meltwatch_schemas.encoder import default_encoder, dims_of
 from meltwatch_schemas.window import PUBLISHED_SPEC

@@ -40,7 +40,7 @@ def infer(
     currents: NDArray[np.float32],
     available: NDArray[np.float32],
 ) -> dict[str, NDArray[np.float32]]:
-    values = {
+    values: dict[str, tuple[NDArray[Any], str]] = {
         tensors.PATCHES_INPUT: (patches, "FP16"),
         tensors.CURRENTS_INPUT: (currents, "FP32"),
         tensors.AVAILABLE_INPUT: (available, "FP32"),

@@ -11,6 +11,8 @@ from meltwatch_schemas.topics import Topic
 from tests.unit.alarm_manager.samples import (
     ALARM_ID,
     FURNACE,
+    command_fields,
+    command_record,
     json_record,
     point,
     score,
@@ -98,10 +100,11 @@ def test_an_invalid_point_is_set_aside_and_the_rest_goes_on(record, reason):
     assert (letter.key, letter.value) == (record.key, record.value)
 
 
-def test_an_alarm_whose_point_is_gone_can_still_be_judged_by_an_operator():
+def test_an_alarm_whose_point_is_gone_still_answers_to_an_operator():
     further = point(alarm_id=f"{FURNACE}/WARM", condition="WARM", setpoint=HASTY)
     log = TopicLog()
-    first_alarm(log, point_record(further, key=further.alarm_id))
-    pipeline = log.take_over()
-    assert pipeline.heartbeat(NOW_NS).value is not None
-    assert log.alarms()[0].alarm_id == further.alarm_id
+    (raised,) = first_alarm(log, point_record(further, key=further.alarm_id))
+    successor = log.take_over()  # which finds no such point in any list
+    order = command_fields("ack", raised.event_id, alarm_id=raised.alarm_id)
+    log.write(successor.handle(command_record(order, key=raised.alarm_id), NOW_NS), successor)
+    assert [record.state for record in log.alarms()] == ["UNACK", "ACKED"]

@@ -92,9 +92,10 @@ def test_clearing_before_the_acknowledgement_leaves_the_alarm_unacknowledged():
 
 
 def test_a_second_raise_is_a_new_occurrence_and_counts():
-    records = records_of(*high(0, 1, 2, 3), *low(*range(4, 11)), *high(11, 12, 13, 14))
-    assert [record.count_24h for record in records] == [1, 1, 2]
-    assert records[0].occurrence_id != records[2].occurrence_id
+    swings = [[*high(*range(n, n + 4)), *low(*range(n + 4, n + 11))] for n in (0, 11, 22)]
+    records = records_of(*(swung for swing in swings for swung in swing))
+    assert [record.count_24h for record in records] == [1, 1, 2, 2, 3, 3]
+    assert len({record.occurrence_id for record in records}) == 3
     assert records[2].clear_time is None
 
 
@@ -136,8 +137,8 @@ def test_quality_is_not_told_of_alarms_that_nobody_sees():
 
 
 def test_windows_that_are_not_newer_change_nothing():
-    clearing_again = [score(number, -3.0) for number in (1, 2, 3)] * 10
-    records = records_of(*high(0, 1, 2, 3), *clearing_again)
+    between = score(12, 1.0)
+    records = records_of(*high(0, 1, 2, 3), between, *low(*range(4, 12)), *low(*range(4, 13)))
     assert causes(records) == [("RAISE", "UNACK")]
 
 

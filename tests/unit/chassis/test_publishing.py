@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from meltwatch_chassis.pacing import Pace, SimulatedRun
-from meltwatch_chassis.publishing import BACKFILL_NS, Publication, Wire
+from meltwatch_chassis.publishing import Publication, Wire
 from meltwatch_chassis.testing import ManualClock, RecordingPublisher
 from meltwatch_schemas.current import SCHEMA, CurrentChunk, decode_current, encode_current
 from meltwatch_schemas.topics import Topic
@@ -13,7 +13,8 @@ from meltwatch_schemas.window import Grid
 from tests.support.builders import NOON_NS, current_chunk
 
 MS, S = 1_000_000, 1_000_000_000
-WIRE = Wire(Topic.CURRENTS, SCHEMA, encode_current)
+BACKFILL_NS = 130 * S
+WIRE = Wire(Topic.CURRENTS, SCHEMA, encode_current, BACKFILL_NS)
 
 
 @dataclass
@@ -156,6 +157,17 @@ def test_a_source_that_has_ended_says_nothing_more_and_waits_to_be_stopped() -> 
 
     assert event_times(publisher)[-1] == NOON_NS + 20 * S
     assert len(stop.waits) < 20 + 50
+
+
+def test_a_source_whose_time_was_over_before_its_start_waits_without_a_word() -> None:
+    publisher = RecordingPublisher()
+    clock = ManualClock(NOON_NS)
+    stop = Patience(clock, 60)
+    over = SimulatedRun(NOON_NS - 1000 * S, NOON_NS - 500 * S, Pace(NOON_NS, NOON_NS))
+    Publication([Ticker("a")], WIRE, publisher, clock).run(over, stop)
+
+    assert publisher.records == []
+    assert len(stop.waits) == 60
 
 
 def test_ten_times_as_fast_sends_ten_records_a_second() -> None:

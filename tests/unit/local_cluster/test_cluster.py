@@ -3,7 +3,7 @@ from meltwatch_chassis.errors import DependencyUnreachable
 from meltwatch_local_cluster.addresses import free_ports
 from meltwatch_local_cluster.cluster import Cluster, without_login
 from meltwatch_local_cluster.leftovers import ProcessRecord
-from meltwatch_local_cluster.settings import RunSettings
+from meltwatch_local_cluster.settings import Settings
 
 
 def addresses(names):
@@ -19,7 +19,7 @@ def addresses(names):
 @pytest.mark.parametrize("name", ["kafka", "redis", "triton"])
 def test_a_server_of_others_that_does_not_answer_is_named_without_its_password(name, tmp_path):
     given = addresses([name])
-    cluster = Cluster(RunSettings(**given), {}, tmp_path)
+    cluster = Cluster(Settings(**given), {}, tmp_path)
     with pytest.raises(DependencyUnreachable) as refused:
         cluster.start(ProcessRecord(tmp_path))
     text = str(refused.value)
@@ -31,7 +31,7 @@ def test_a_server_of_others_that_does_not_answer_is_named_without_its_password(n
 
 def test_services_are_told_every_address_and_what_else_the_environment_holds(tmp_path):
     given = addresses(["redis"])
-    cluster = Cluster(RunSettings(**given), {"PATH": "/bin"}, tmp_path)
+    cluster = Cluster(Settings(**given), {"PATH": "/bin"}, tmp_path)
     assert cluster.environ["MELTWATCH_REDIS"] == given["redis"]
     assert cluster.environ["MELTWATCH_KAFKA"] == cluster.addresses["kafka"]
     assert cluster.environ["PATH"] == "/bin"

@@ -4,6 +4,7 @@ from meltwatch_simulator import Scenario, furnace_ids
 from meltwatch_trainer.dataset import furnace_windows
 from meltwatch_trainer.domain.windows import Split, frame_times, label_of, sample_times
 from meltwatch_trainer.operation import operate
+from numpy.typing import NDArray
 
 ORIGIN_NS = 1_790_000_000_000_000_000
 SMALL = Split("small", furnaces=2, windows=6)
@@ -12,9 +13,12 @@ SMALL = Split("small", furnaces=2, windows=6)
 class EchoEnsemble:
     """Answers with what a window holds, so that a test sees which frames and samples it got."""
 
-    def logits(self, clips: np.ndarray, currents: np.ndarray, state: str) -> np.ndarray:
-        newest = {"both": clips[:, -1], "current": currents[:, -1]}[state]
-        return newest.reshape(len(newest), -1).mean(axis=1)
+    def logits(
+        self, clips: NDArray[np.uint8], currents: NDArray[np.float32], state: str
+    ) -> NDArray[np.float32]:
+        newest = clips[:, -1] if state == "both" else currents[:, -1]
+        mean: NDArray[np.float32] = newest.reshape(len(newest), -1).mean(axis=1, dtype=np.float32)
+        return mean
 
 
 def test_operation_sees_the_very_frames_and_samples_of_the_window_rule() -> None:

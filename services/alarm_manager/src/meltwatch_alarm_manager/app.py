@@ -64,12 +64,15 @@ class Manager:
 
     async def _take_over(self, pipeline: AlarmPipeline, ledger: Ledger, intake: Intake) -> None:
         """Rebuild everything from the topics; the ledger has shut out any predecessor before."""
-        async for record in intake.whole(Topic.ALARM_POINTS):
-            pipeline.restore_point(record)
-        async for record in intake.whole(Topic.ALARMS):
-            pipeline.restore_alarm(record)
-        async for record in intake.whole(Topic.ALARM_RESULTS):
-            pipeline.restore_result(record)
+        steps = {
+            Topic.ALARM_POINTS: pipeline.restore_point,
+            Topic.ALARMS: pipeline.restore_alarm,
+            Topic.ALARM_RESULTS: pipeline.restore_result,
+        }
+        for topic, restore in steps.items():
+            async for record in intake.whole(topic):
+                restore(record)
+                self.vitals.got_on(MANAGER)
         commits = await intake.committed()
         wanted = {place: commit.offset if commit else 0 for place, commit in commits.items()}
         epoch = pipeline.begin(commits, await intake.begin(wanted))

@@ -7,7 +7,8 @@ from typing import Any, Literal
 import structlog
 
 _LIBRARY_LEVELS = {
-    "aiokafka": stdlib.WARNING,
+    # Its failures reach us as exceptions; by itself it writes thousands of lines an outage.
+    "aiokafka": stdlib.CRITICAL,
     "asyncio": stdlib.WARNING,
     "faust": stdlib.WARNING,
     "mode": stdlib.WARNING,

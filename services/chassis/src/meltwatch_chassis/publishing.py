@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import Final, Generic, Protocol, TypeVar
 
+from meltwatch_schemas.chunk import ChunkIdentity
 from meltwatch_schemas.current import CurrentChunk
 from meltwatch_schemas.embedding import EmbeddingChunk
 from meltwatch_schemas.record import headers_for
@@ -15,14 +16,17 @@ from meltwatch_schemas.window import NS_PER_S
 from meltwatch_chassis.clock import Clock
 from meltwatch_chassis.pacing import SimulatedRun
 
-BACKFILL_NS: Final = 130 * NS_PER_S
-"""Past that a source publishes at its start: a look-back (120 s) and more, so that the first live
-windows are whole."""
-
 _PIECE_NS: Final = 10 * NS_PER_S  # enough for the simulator's batches, little enough to hold
 _LONGEST_WAIT_S: Final = 1.0
 _ROOM_WAIT_S: Final = 0.1
 _STUCK_NS: Final = 30 * NS_PER_S
+
+
+def unsent(furnace_id: str, source_id: str, boot_id: str) -> ChunkIdentity:
+    """Return the identity of a source that has sent nothing yet; sending fills in its time."""
+    return ChunkIdentity(
+        furnace_id=furnace_id, source_id=source_id, boot_id=boot_id, seq=0, ingest_time_ns=0
+    )
 
 
 AnyChunk = TypeVar("AnyChunk", bound=EmbeddingChunk | CurrentChunk)
@@ -41,11 +45,14 @@ class Wire(Generic[AnyChunk]):
         Value of the ``schema`` header.
     encode
         Gives the record value.
+    backfill_ns
+        Past that a source publishes at its start, so that the first live windows are whole.
     """
 
     topic: Topic
     schema: str
     encode: Callable[[AnyChunk], bytes]
+    backfill_ns: int
 
 
 class Feed(Protocol[_Chunk_co]):
@@ -124,8 +131,8 @@ class Publication(Generic[AnyChunk]):
 
         A source that has ended waits to be stopped: a supervisor takes an exit for a crash.
         """
-        position_ns = run.pace.event_time_ns(self.clock.now_ns()) - BACKFILL_NS
-        live_ns = position_ns + BACKFILL_NS
+        live_ns = run.pace.event_time_ns(self.clock.now_ns())
+        position_ns = live_ns - self.wire.backfill_ns
         while not stop.is_set():
             self._is_backfilled |= position_ns >= live_ns and self.publisher.is_idle()
             present_ns = run.pace.event_time_ns(self.clock.now_ns())
@@ -172,7 +179,7 @@ class Publication(Generic[AnyChunk]):
 
     def _wait(self, run: SimulatedRun, position_ns: int, stop: threading.Event) -> None:
         wait_s = _LONGEST_WAIT_S
-        if position_ns != run.end_ns:
+        if run.end_ns is None or position_ns < run.end_ns:
             next_ns = min(feed.next_due_ns(position_ns) for feed in self.feeds)
             wait_s = min(wait_s, run.pace.seconds_until(next_ns, self.clock.now_ns()))
         stop.wait(wait_s)

@@ -6,9 +6,8 @@ from functools import partial
 
 from meltwatch_chassis.pacing import SimulatedRun
 from meltwatch_chassis.producer import produce
-from meltwatch_chassis.publishing import Wire
+from meltwatch_chassis.publishing import Wire, unsent
 from meltwatch_schemas import current
-from meltwatch_schemas.chunk import ChunkIdentity
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import PUBLISHED_SPEC
 from meltwatch_simulator import Scenario, furnace_ids
@@ -21,7 +20,8 @@ SERVICE = "current_producer"
 
 def run(settings: Settings, stop: threading.Event) -> None:
     """Publish the currents of all simulated furnaces until told to stop."""
-    wire = Wire(Topic.CURRENTS, current.SCHEMA, current.encode_current)
+    reach_ns = PUBLISHED_SPEC.lookback_ns + PUBLISHED_SPEC.hop_ns
+    wire = Wire(Topic.CURRENTS, current.SCHEMA, current.encode_current, reach_ns)
     produce(SERVICE, settings, wire, partial(_feeds, settings), stop)
 
 
@@ -33,9 +33,7 @@ def _feeds(settings: Settings, run: SimulatedRun) -> list[MeterFeed]:
     boot_id = secrets.token_hex(8)
     return [
         MeterFeed(
-            ChunkIdentity(
-                furnace_id=name, source_id="meter-1", boot_id=boot_id, seq=0, ingest_time_ns=0
-            ),
+            unsent(name, "meter-1", boot_id),
             scenario.furnace(name),
             PUBLISHED_SPEC,
         )

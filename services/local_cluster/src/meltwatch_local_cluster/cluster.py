@@ -12,7 +12,7 @@ from meltwatch_local_cluster.servers import KafkaServer, RedisServer, Server, Tr
 from meltwatch_local_cluster.servers.kafka import kafka_answers
 from meltwatch_local_cluster.servers.redis import redis_answers
 from meltwatch_local_cluster.servers.triton import triton_answers
-from meltwatch_local_cluster.settings import RunSettings
+from meltwatch_local_cluster.settings import Settings
 from meltwatch_local_cluster.steps import step
 
 LOG_FOLDER = "logs"
@@ -31,7 +31,7 @@ class Cluster:
         State folder of the run.
     """
 
-    def __init__(self, settings: RunSettings, environ: Mapping[str, str], folder: Path) -> None:
+    def __init__(self, settings: Settings, environ: Mapping[str, str], folder: Path) -> None:
         kinds: dict[str, type[Server]] = {
             "kafka": KafkaServer,
             "redis": RedisServer,

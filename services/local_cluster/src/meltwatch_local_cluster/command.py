@@ -1,4 +1,7 @@
-"""``meltwatch run``: the whole product on this machine."""
+"""``meltwatch run``: the whole product on this machine.
+
+``meltwatch --help`` imports this module, so what takes long to import waits until a run begins.
+"""
 
 import os
 from pathlib import Path
@@ -10,8 +13,6 @@ from meltwatch_chassis.errors import ConfigurationError
 from rich.console import Console
 
 from meltwatch_local_cluster.ports import Sources
-from meltwatch_local_cluster.run import RunOptions, run_locally
-from meltwatch_local_cluster.view import RunWatch
 
 
 def run(
@@ -31,6 +32,9 @@ def run(
     ] = None,
 ) -> int:
     """Start a broker, Redis, Triton and every service on this machine and show what they see."""
+    from meltwatch_local_cluster.run import RunOptions, run_locally  # noqa: PLC0415 - see above
+    from meltwatch_local_cluster.view import RunWatch  # noqa: PLC0415 - see above
+
     options = RunOptions(_sources(sources), furnaces, duration, seed, summary)
     clock = SystemClock()
     view = RunWatch(os.environ, Console(), clock, screenshot)

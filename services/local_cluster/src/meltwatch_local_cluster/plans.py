@@ -11,6 +11,11 @@ PIPELINE = ("stream_processor", "alarm_manager")
 PRODUCERS = ("video_producer", "current_producer")
 # What belongs to the launcher alone, or differs from service to service.
 _NOT_PASSED_ON = ("MELTWATCH_STATE_DIR", "MELTWATCH_HEALTH_ADDRESS")
+# Static group members: one that died and was started again takes its work up at once.
+_MEMBERSHIP = {
+    "stream_processor": {"MELTWATCH_GROUP_INSTANCE_ID": "local-0"},
+    "alarm_manager": {"MELTWATCH_ALARM_MANAGER_INSTANCE": "local-0"},
+}
 
 
 def service_plans(
@@ -35,7 +40,7 @@ def service_plans(
     for name, port in zip(names, free_ports(len(names)), strict=True):
         health = f"{LOOPBACK}:{port}"
         own = {"MELTWATCH_HEALTH_ADDRESS": health, "PYTHONUNBUFFERED": "1"}
-        environment = {**inherited, **simulation, **own}
+        environment = {**inherited, **_MEMBERSHIP.get(name, {}), **simulation, **own}
         plans.append(
             ServicePlan(name, environment, health, logs / f"{name}.log", scenario is not None)
         )

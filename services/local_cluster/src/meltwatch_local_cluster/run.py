@@ -24,7 +24,7 @@ from meltwatch_local_cluster.plans import PIPELINE, PRODUCERS, service_plans
 from meltwatch_local_cluster.platform_check import check_platform
 from meltwatch_local_cluster.ports import RunView, Scenario, Sources, Summary
 from meltwatch_local_cluster.service import Service
-from meltwatch_local_cluster.settings import RunSettings
+from meltwatch_local_cluster.settings import Settings
 from meltwatch_local_cluster.state_folder import owned
 from meltwatch_local_cluster.state_note import StateNote
 from meltwatch_local_cluster.steps import say, step
@@ -32,6 +32,8 @@ from meltwatch_local_cluster.supervisor import Supervisor
 
 _POLL_S = 0.5
 _SECOND_NS = 1_000_000_000
+# The scenario begins when everything is up: what happens before is back-fill.
+_START_ALLOWANCE_NS = 8 * _SECOND_NS
 _BROKER_DEFAULT = -1
 _WRITTEN_BY_THE_PIPELINE = (Topic.SCORES, Topic.ALARMS, Topic.DEAD_LETTERS)
 
@@ -87,7 +89,7 @@ def run_locally(
         With the exit code for a wrong setting (2), an unreachable dependency (3), a service that
         does not start (1).
     """
-    settings = load(RunSettings, environ)
+    settings = load(Settings, environ)
     check_platform()
     _check_summary_file(options.summary)
     with owned(settings.state_dir) as folder, Interrupts() as interrupts:
@@ -136,10 +138,12 @@ class _Run:
             self._cluster.start(self._record)
             with step("creating topics"):
                 create_topics(self._kafka(), catalogue(self._prefix), _BROKER_DEFAULT)
-            pipeline = downwards.enter_context(self._supervised(PIPELINE))
             scenario = self._scenario()
             simulated = PRODUCERS if scenario.sources is Sources.SIMULATOR else ()
+            # First, so that the back-fill of both topics is there when reading starts: the merge
+            # by event time then makes the first windows whole.
             producers = downwards.enter_context(self._supervised(simulated, scenario))
+            pipeline = downwards.enter_context(self._supervised(PIPELINE))
             summary = self._show(view, scenario, pipeline, producers)
         return self._problems(summary)
 
@@ -175,7 +179,7 @@ class _Run:
             furnaces=self._options.furnaces,
             seed=self._options.seed,
             duration_s=self._options.duration_s,
-            origin_ns=self._clock.now_ns(),
+            origin_ns=self._clock.now_ns() + _START_ALLOWANCE_NS,
         )
 
     @contextmanager

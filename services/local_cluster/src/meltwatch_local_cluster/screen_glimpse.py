@@ -23,7 +23,7 @@ class Glimpse:
     run
         What the topics said.
     counters
-        ``skipped`` and ``duplicates``.
+        ``skipped`` and ``duplicates`` of the stream processor, and ``unreadable`` records.
     now_ns
         Wall clock, ns UTC.
     problem

@@ -37,6 +37,8 @@ def pipeline_lines(glimpse: Glimpse) -> list[Text]:
     _count(refused, "late", run.late, wrong=True)
     _count(refused, "duplicate", glimpse.counters.get("duplicates", 0), wrong=True)
     _count(refused, "dead letters", run.dead_letters.total(), wrong=True)
+    if unreadable := glimpse.counters.get("unreadable", 0):
+        _count(refused, "unreadable here", unreadable, wrong=True)
     for reason, count in run.dead_letters.most_common(2):
         refused.append(f"{reason} {count}  ", style=ABNORMAL)
     delays = _heading("LATENCY")

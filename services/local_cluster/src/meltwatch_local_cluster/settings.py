@@ -7,7 +7,7 @@ from meltwatch_chassis.settings import ServiceSettings
 from pydantic import Field
 
 
-class RunSettings(ServiceSettings):
+class Settings(ServiceSettings):
     """Settings of ``meltwatch run``."""
 
     kafka: str | None = Field(

@@ -56,4 +56,3 @@ def _figures(summary: RunSummary) -> dict[str, str]:
 
 def _latency(percentiles: Mapping[str, float | None]) -> str:
     return "  ".join(f"{name} {seconds_text(value)}" for name, value in percentiles.items())
-

@@ -137,7 +137,7 @@ class RunWatch:
             state=self._state,
             scenario=self._scenario,
             run=self._run,
-            counters=self._counters(),
+            counters=self._counters() | {"unreadable": self._observer.unreadable},
             now_ns=self._clock.now_ns(),
             problem=self._observer.problem,
         )

@@ -13,7 +13,7 @@ from meltwatch_trainer.domain.statistics import Platt, fit_platt
 from meltwatch_trainer.network.member import Member
 from meltwatch_trainer.network.steps import Aggregate
 
-BATCH: Final = 50
+BATCH: Final = 16
 
 
 def member_logits(member: Member, windows: WindowArrays, state: str) -> NDArray[np.float64]:

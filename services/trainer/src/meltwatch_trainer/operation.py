@@ -2,19 +2,27 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 from meltwatch_schemas.window import NS_PER_S, WindowSpec
 from meltwatch_simulator import Fault, SimulatedFurnace
 from numpy.typing import NDArray
 
-from meltwatch_trainer.adapters.served_ensemble import ServedEnsemble
 from meltwatch_trainer.domain.windows import FRAME_PERIOD_NS, TimesNs
 
 BATCH: Final = 8
 WARM_UP_S: Final = 10.0
 """Windows are scored from this long before a run's origin, out of healthy back-filled history."""
+
+
+class Scorer(Protocol):
+    """Gives log-odds of windows."""
+
+    def logits(
+        self, clips: NDArray[np.uint8], currents: NDArray[np.float32], state: str
+    ) -> NDArray[np.float32]:
+        """Return the fused logit of each window ``(n,)`` in an availability state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +48,7 @@ class Run:
 
 
 def operate(
-    ensemble: ServedEnsemble,
+    ensemble: Scorer,
     furnace: SimulatedFurnace,
     origin_ns: int,
     duration_s: float,

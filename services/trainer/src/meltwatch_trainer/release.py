@@ -9,6 +9,7 @@ import torch
 from meltwatch_schemas.encoder import default_encoder
 from meltwatch_schemas.window import PUBLISHED_SPEC
 
+from meltwatch_trainer.adapters.memory import keep_freed_memory
 from meltwatch_trainer.adapters.model_repository import check_repository, write_repository
 from meltwatch_trainer.adapters.onnx_export import round_weights
 from meltwatch_trainer.adapters.served_ensemble import ServedEnsemble
@@ -34,6 +35,7 @@ Progress = Callable[[int, int], None]
 
 def export(settings: Settings, progress: Progress) -> str:
     """Calibrate the trained members, write repository and reference; return the digest."""
+    keep_freed_memory()
     members = trained_members(settings)
     windows = cached_windows(settings.work, settings.seed, CALIBRATION, progress)
     aggregate = calibrated_aggregate(members, windows)

@@ -84,7 +84,7 @@ def joint_loss(member: Member, batch: Batch) -> Tensor:
 def _step(member: Member, optimiser: torch.optim.Optimizer, batch: Batch) -> float:
     loss = joint_loss(member, batch)
     optimiser.zero_grad()
-    loss.backward()
+    torch.autograd.backward(loss)
     nn.utils.clip_grad_norm_(member.parameters(), GRADIENT_LIMIT)
     optimiser.step()
     return float(loss.detach())

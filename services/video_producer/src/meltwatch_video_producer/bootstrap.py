@@ -6,9 +6,8 @@ from functools import partial
 
 from meltwatch_chassis.pacing import SimulatedRun
 from meltwatch_chassis.producer import produce
-from meltwatch_chassis.publishing import Wire
+from meltwatch_chassis.publishing import Wire, unsent
 from meltwatch_schemas import embedding
-from meltwatch_schemas.chunk import ChunkIdentity
 from meltwatch_schemas.encoder import default_encoder
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import PUBLISHED_SPEC
@@ -22,7 +21,9 @@ SERVICE = "video_producer"
 
 def run(settings: Settings, stop: threading.Event) -> None:
     """Publish the frames of all simulated furnaces until told to stop."""
-    wire = Wire(Topic.EMBEDDINGS, embedding.SCHEMA, embedding.encode_embedding)
+    # No more than the clip of the first live window: older frames would only cost scoring calls.
+    reach_ns = PUBLISHED_SPEC.clip_span_ns + PUBLISHED_SPEC.hop_ns
+    wire = Wire(Topic.EMBEDDINGS, embedding.SCHEMA, embedding.encode_embedding, reach_ns)
     produce(SERVICE, settings, wire, partial(_feeds, settings), stop)
 
 
@@ -34,9 +35,7 @@ def _feeds(settings: Settings, run: SimulatedRun) -> list[CameraFeed]:
     boot_id = secrets.token_hex(8)
     return [
         CameraFeed(
-            ChunkIdentity(
-                furnace_id=name, source_id="camera-1", boot_id=boot_id, seq=0, ingest_time_ns=0
-            ),
+            unsent(name, "camera-1", boot_id),
             scenario.furnace(name),
             default_encoder(),
             PUBLISHED_SPEC,

@@ -5,6 +5,7 @@ import random
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import count
+from typing import Any
 
 import numpy as np
 from hypothesis import HealthCheck, Phase, settings
@@ -81,7 +82,7 @@ def chunk_of(record: Record) -> EmbeddingChunk | CurrentChunk:
 
 def plain(window: AlignedWindow) -> Window:
     """A window of the code under test in the oracle's words."""
-    cuts = [window.cuts[modality] for modality in (Modality.VIDEO, Modality.CURRENT)]
+    video, current = window.cuts[Modality.VIDEO], window.cuts[Modality.CURRENT]
     return Window(
         furnace=window.furnace_id,
         end=window.window_end_ns,
@@ -94,7 +95,10 @@ def plain(window: AlignedWindow) -> Window:
         sources=(window.sources.video, window.sources.current),
         last_event=window.last_event_ns,
         last_ingest=window.last_ingest_ns,
-        cuts=tuple((cut.first_needed, cut.last_handed_on) for cut in cuts),
+        cuts=(
+            (video.first_needed, video.last_handed_on),
+            (current.first_needed, current.last_handed_on),
+        ),
     )
 
 
@@ -137,11 +141,11 @@ def small_sequences(draw: st.DrawFn, max_size: int = 60) -> list[Record]:
                 modality=modality,
                 offset=offsets[modality],
                 furnace=f"site/{'aaaabc'[who]}",
-                source="spare" if quirk == 1 else "usual",
+                source="spare" if quirk in (1, 6) else "usual",
                 times=tuple(times),
                 values=_values(modality, number, len(times), quirk),
                 ingest=1_000 + number,
-                known_encoder=quirk != 2,
+                known_encoder=quirk not in (2, 6),
             )
         )
     return records
@@ -201,7 +205,7 @@ def _mishap(chance: random.Random, record: Record) -> Record:
     return replace(record, known_encoder=kind != "other encoder", ingest=record.ingest + 1)
 
 
-def _values(modality: str, number: int, size: int, quirk: int) -> tuple:
+def _values(modality: str, number: int, size: int, quirk: int) -> tuple[Any, ...]:
     """Values that tell where they came from; NaN in some phases by the quirk."""
     if modality == VIDEO:
         return tuple(float(number * 4 + index) for index in range(size))

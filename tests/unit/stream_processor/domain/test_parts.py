@@ -6,6 +6,7 @@ from meltwatch_schemas.encoder import default_encoder
 from meltwatch_schemas.score import Modality
 from meltwatch_schemas.window import WindowSpec
 from meltwatch_stream_processor.domain.acknowledgement import Ledger
+from meltwatch_stream_processor.domain.aligned_window import AlignedWindow
 from meltwatch_stream_processor.domain.features import FeatureExtractor
 from meltwatch_stream_processor.domain.partition import PartitionJoiner
 from meltwatch_stream_processor.domain.rules import PUBLISHED_RULES, JoinRules
@@ -92,7 +93,7 @@ def records_of(modality: str, furnace: str, times: range, first_offset: int) -> 
 
 def test_a_retired_furnace_holds_nothing_once_its_windows_are_published():
     joiner = PartitionJoiner(7, ENCODER, rules_of(SMALL))
-    windows = []
+    windows: list[AlignedWindow] = []
     for record in [
         *records_of(CURRENT, "site/off", range(200, 210), 0),
         *records_of(CURRENT, "site/on", range(210, 300), 10),
@@ -122,7 +123,7 @@ def test_a_record_refused_before_the_merge_moves_the_position_alone():
 
 def test_a_window_that_nobody_closed_cannot_be_published():
     joiner = PartitionJoiner(7, ENCODER, rules_of(SMALL))
-    windows = []
+    windows: list[AlignedWindow] = []
     for record in records_of(CURRENT, "site/on", range(200, 240), 0):
         windows += joiner.hand_on(chunk_of(record), record.offset).windows
     for window in windows:

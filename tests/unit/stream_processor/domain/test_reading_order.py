@@ -57,6 +57,16 @@ def test_the_earlier_head_goes_first_and_embeddings_win_ties():
     assert pop_all(order) == [(VIDEO, 0), (CURRENT, 0), (CURRENT, 1)]
 
 
+def test_a_straggler_follows_right_behind_without_waiting():
+    order: ReadingOrder[str] = ReadingOrder({})
+    order.push(entry(VIDEO, 0, 100))
+    assert read_to_end(order, {CURRENT: 0}) == [(VIDEO, 0)]
+    order.push(entry(CURRENT, 0, 80))
+    order.push(entry(VIDEO, 1, 90))
+    assert pop_all(order) == [(VIDEO, 1)]
+    assert order.question() == EndQuestion(VIDEO, 3)
+
+
 def test_an_end_offset_asked_before_the_record_came_does_not_release_it():
     order: ReadingOrder[str] = ReadingOrder({})
     order.push(entry(VIDEO, 0, 100))
@@ -147,7 +157,28 @@ def test_any_arrival_of_two_full_partitions_gives_one_order(video, current, chan
     )
 
 
-def merged_by_sorting(video: list, current: list) -> list[tuple[Modality, int]]:
+ASCENDING = st.lists(st.integers(0, 30), max_size=20).map(sorted)
+
+
+@examples(100)
+@given(ASCENDING, ASCENDING, st.integers(0, 20), st.integers(0, 20))
+def test_reading_again_from_any_positions_keeps_the_order(video, current, first, second):
+    """Where no partition holds a straggler: what restoring after a crash rests on."""
+    positions = {VIDEO: min(first, len(video)), CURRENT: min(second, len(current))}
+    order: ReadingOrder[str] = ReadingOrder(positions)
+    for modality, times in ((CURRENT, current), (VIDEO, video)):
+        for offset in range(positions[modality], len(times)):
+            order.push(entry(modality, offset, times[offset]))
+    again = read_to_end(order, {VIDEO: len(video), CURRENT: len(current)})
+    whole = merged_by_sorting(video, current)
+    assert again == [
+        (modality, offset) for modality, offset in whole if offset >= positions[modality]
+    ]
+
+
+def merged_by_sorting(
+    video: list[int | None], current: list[int | None]
+) -> list[tuple[Modality, int]]:
     """Sort by the newest event time so far of the own partition, embeddings first."""
     keyed = []
     for modality, times in ((VIDEO, video), (CURRENT, current)):

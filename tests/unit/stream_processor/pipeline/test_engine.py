@@ -175,6 +175,11 @@ async def test_offsets_wait_for_the_windows_that_need_them(
         await until(lambda: life.around.in_flight.count == 6)
         await life.commit()
         assert set(broker.offsets.values()) <= {0}
+        gate.set()
+        await life.read_all()
+        await life.commit()
+        frames = TopicPartition(TOPICS.inputs[Modality.VIDEO], 0)
+        assert 0 < broker.offsets[frames] < len(broker.logs[frames.topic])
 
 
 async def test_draining_publishes_what_is_in_flight_and_reads_no_more(
@@ -187,8 +192,10 @@ async def test_draining_publishes_what_is_in_flight_and_reads_no_more(
         await life.engine.drain(5.0)
         assert life.around.in_flight.count == 0
         published = len(broker.scores())
+        life.engine.receive(records[0].at(0, partition=5))
         await asyncio.sleep(0.05)
         assert len(broker.scores()) == published < 55
+        assert set(life.engine._pipelines) == {0}
 
 
 async def test_a_broker_that_refuses_for_a_while_loses_nothing(

@@ -81,7 +81,12 @@ async def test_a_dead_letter_is_delivered_before_its_record_is_acknowledged(
     currents = TopicPartition(TOPICS.inputs[Modality.CURRENT], 0)
     broker.produce(sample_record(FURNACE, ORIGIN_NS).with_headers())
     refused: list[OutgoingRecord] = []
-    broker.refuse = lambda record: refused.append(record) is None
+
+    def refuse(record: OutgoingRecord) -> bool:
+        refused.append(record)
+        return True
+
+    broker.refuse = refuse
     async with Life(broker, FakeScorer()) as life:
         await until(lambda: refused)
         await life.commit()

@@ -80,7 +80,7 @@ class PartitionJoiner:
         self._starts = dict(resumption.positions)
         self._positions = dict(resumption.positions)
         self._handed_on = {m: start - 1 for m, start in self._positions.items() if start > 0}
-        # Kept across retirement: two numbers a furnace, for lateness and the next life's start.
+        # Kept across retirement, one number a furnace: for lateness and the next life's start.
         self._closed_ns = {name: past.closed_ns for name, past in self._past.items()}
         # In the order of their last records, hence in the order of retirement.
         self._lives: dict[str, _Life] = {}

@@ -41,6 +41,7 @@ class Engine:
         self._group: asyncio.TaskGroup | None = None
         self._defect: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._assigned: frozenset[TopicPartition] | None = None
+        self._committing = asyncio.Lock()
         self._committed: dict[TopicPartition, int] = {}
         self._starts: dict[TopicPartition, int] = {}
         self._reading = True
@@ -71,10 +72,9 @@ class Engine:
             return
         try:
             self._pipeline(raw.partition).receive(raw)
-        except OutOfSequence as error:
-            # Raised here it would only restart Faust's agent, which forgets the record.
+        except Exception as error:  # noqa: BLE001 - Faust would restart its agent, one record short
             if not self._defect.done():
-                self._defect.set_exception(FatalError(f"defect: {error}"))
+                self._defect.set_exception(FatalError(f"defect: {error!r}"))
 
     async def assigned(self, partitions: Iterable[TopicPartition]) -> None:
         """Take a new assignment; every partition of it is read from its committed offset."""
@@ -131,6 +131,11 @@ class Engine:
         return pipeline
 
     async def _commit(self, pipelines: Mapping[int, PartitionPipeline]) -> None:
+        # One at a time: a commit that outlived its assignment would move the next one's start.
+        async with self._committing:
+            await self._commit_offsets(pipelines)
+
+    async def _commit_offsets(self, pipelines: Mapping[int, PartitionPipeline]) -> None:
         offsets = {
             part: offset
             for pipeline in pipelines.values()

@@ -1,10 +1,10 @@
 """A picture of what the simulator draws, for people to judge."""
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from meltwatch_simulator import Scenario, SimulatedFurnace, SlotSchedule
 from numpy.typing import NDArray
@@ -25,7 +25,6 @@ COLUMNS = (
 def draw_gallery(path: Path, seed: int, furnaces: int) -> None:
     """Draw one row per furnace: pictures by situation, and phase currents around a fault."""
     figure = Figure(figsize=(11, 1.3 * furnaces), layout="constrained", dpi=80)
-    canvas = FigureCanvasAgg(figure)
     grid = figure.add_gridspec(furnaces, len(COLUMNS) + 2, wspace=0.02)
     for row in range(furnaces):
         name = f"gallery/furnace-{row + 1}"
@@ -37,10 +36,11 @@ def draw_gallery(path: Path, seed: int, furnaces: int) -> None:
             if row == 0:
                 axes.set_title(COLUMNS[column], fontsize=7)
         _plot_currents(figure.add_subplot(grid[row, -2:]), seed, name)
-    canvas.draw()
+    drawn = BytesIO()
+    figure.savefig(drawn, format="png")
     # Few colours: sensor noise does not compress, and a gallery needs no more.
-    image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-    image.quantize(96, dither=Image.Dither.NONE).save(path, optimize=True)
+    image = Image.open(drawn).convert("RGB")
+    image.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def _furnace(seed: int, name: str, misty: float) -> SimulatedFurnace:
@@ -60,7 +60,8 @@ def _pictures(seed: int, name: str) -> list[NDArray[np.uint8]]:
     light = healthy[:, 20:].mean(axis=(1, 2, 3))
     contrast = healthy.std(axis=(1, 2, 3))
     normal = healthy[np.argsort(light)[len(light) // 2]]
-    flare = healthy[np.argmax(np.quantile(healthy[:, 25:, :, 0], 0.98, axis=(1, 2)))]
+    # A flare is bright in a small place; mist is bright everywhere.
+    flare = healthy[np.argmax(np.quantile(healthy[:, 25:, :, 0], 0.98, axis=(1, 2)) - 2 * light)]
     mist = healthy[np.argmin(contrast)]
     spots = clear.frames(_fault_times(clear, 5, 30))
     return [normal, flare, mist, *spots, misty.frames(_fault_times(misty, 30))[0]]

@@ -1,7 +1,8 @@
 """From PyTorch modules to ONNX bytes that the server's runtime reads."""
 
-import io
 import warnings
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import onnx
 import torch
@@ -41,21 +42,21 @@ def export_onnx(module: nn.Module, model: ModelSpec) -> bytes:
     )
     inputs = [tensor.name for tensor in model.inputs]
     outputs = [tensor.name for tensor in model.outputs]
-    buffer = io.BytesIO()
-    with warnings.catch_warnings():
+    with TemporaryDirectory() as folder, warnings.catch_warnings():
+        path = Path(folder) / "model.onnx"
         # The tracing exporter is deprecated but is the one that writes this operator set itself.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             module.eval(),
             examples,
-            buffer,
+            path,
             input_names=inputs,
             output_names=outputs,
             opset_version=OPSET,
             dynamo=False,
             dynamic_axes={name: {0: "batch"} for name in (*inputs, *outputs)},
         )
-    return _checked(buffer.getvalue(), model.name)
+        return _checked(path.read_bytes(), model.name)
 
 
 def round_weights(module: nn.Module) -> None:
