@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import signal
+import time
 
 import pytest
 import redis
@@ -69,19 +71,23 @@ def test_every_injected_fault_raises_and_nothing_else_does(tmp_path):
 def test_triton_away_for_20_s_costs_delay_and_no_verdict(tmp_path):
     with RunningProduct(tmp_path, "--duration", "75", "--seed", "3") as run:
         status = run.wait_ready()
-        run.wait_until(lambda: "scored" in run.output() or None, 60)
+        run.wait_until(lambda: some_windows_scored(run.output()), 60)
         triton = status["services"]["triton"]["pid"]
-        os.killpg(os.getpgid(triton), signal.SIGSTOP)
+        os.kill(triton, signal.SIGSTOP)
+        frozen_at = time.monotonic()
         try:
-            run.wait_until(lambda: says_triton_is_away(run.output()), 20)
+            run.wait_until(lambda: "the scorer has not answered" in run.output() or None, 30)
         finally:
-            run.process.poll()
-            os.killpg(os.getpgid(triton), signal.SIGCONT)
-        assert run.finish(150) in (0, 1), run.output()[-3000:]
+            time.sleep(max(0.0, frozen_at + 20 - time.monotonic()))
+            os.kill(triton, signal.SIGCONT)
+        run.finish(150)
         windows = run.summary()["windows"]
     assert windows["unscored"] == 0
-    assert windows["scored"] > 0
+    assert windows["scored"] >= 0.95 * (windows["scored"] + windows["degraded"])
+    # Two furnaces, one window each 1.44 s, less what the last seconds may still hold.
+    assert windows["scored"] >= 2 * (75 - 10) / 1.44
 
 
-def says_triton_is_away(output: str) -> bool | None:
-    return True if "triton" in output.lower() and "since" in output.lower() else None
+def some_windows_scored(output: str) -> bool | None:
+    counts = [int(count) for count in re.findall(r"windows (\d+) scored", output)]
+    return True if any(counts) else None

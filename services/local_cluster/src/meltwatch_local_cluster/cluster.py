@@ -5,6 +5,7 @@ from pathlib import Path
 
 from meltwatch_chassis.errors import DependencyUnreachable
 from meltwatch_chassis.kafka_config import connection_arguments
+from meltwatch_chassis.run_state import ServiceState
 from meltwatch_chassis.settings import KafkaSettings, RedisSettings, TritonSettings, load
 
 from meltwatch_local_cluster.leftovers import DATA_FOLDER, ProcessRecord
@@ -53,6 +54,19 @@ class Cluster:
     def shown_addresses(self) -> dict[str, str]:
         """The three addresses, fit to be shown: without passwords."""
         return {name: without_login(address) for name, address in self.addresses.items()}
+
+    @property
+    def states(self) -> dict[str, ServiceState]:
+        """Our own servers by name; those of others are not ours to watch."""
+        return {name: server.state for name, server in self._own.items()}
+
+    def problems(self) -> list[str]:
+        """Say which of our servers have ended, one line each."""
+        return [
+            f"{name}: expected it to live, it {state.detail}"
+            for name, state in self.states.items()
+            if state.state == "down"
+        ]
 
     def start(self, record: ProcessRecord) -> None:
         """Start our servers side by side, and wait until all three answer.

@@ -3,7 +3,7 @@
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,22 +15,30 @@ from meltwatch_chassis.kafka_config import connection_arguments
 from meltwatch_chassis.settings import KafkaSettings, load
 from meltwatch_chassis.topics_admin import create_topics
 from meltwatch_schemas.topics import Topic, catalogue
+from meltwatch_simulator import furnace_ids
 
 from meltwatch_local_cluster.cluster import LOG_FOLDER, Cluster
 from meltwatch_local_cluster.drain import wait_until_quiet
 from meltwatch_local_cluster.interrupts import Interrupts
-from meltwatch_local_cluster.leftovers import ProcessRecord, clear_leftovers, remove_run_files
+from meltwatch_local_cluster.leftovers import (
+    DATA_FOLDER,
+    ProcessRecord,
+    clear_leftovers,
+    remove_run_files,
+)
 from meltwatch_local_cluster.plans import PIPELINE, PRODUCERS, service_plans
 from meltwatch_local_cluster.platform_check import check_platform
 from meltwatch_local_cluster.ports import RunView, Scenario, Sources, Summary
 from meltwatch_local_cluster.service import Service
 from meltwatch_local_cluster.settings import Settings
+from meltwatch_local_cluster.simulated_plant import write_plant_file
 from meltwatch_local_cluster.state_folder import owned
 from meltwatch_local_cluster.state_note import StateNote
 from meltwatch_local_cluster.steps import say, step
 from meltwatch_local_cluster.supervisor import Supervisor
 
 _POLL_S = 0.5
+_PLANT_FILE = "MELTWATCH_PLANT_FILE"
 _SECOND_NS = 1_000_000_000
 # The scenario begins when everything is up: what happens before is back-fill.
 _START_ALLOWANCE_NS = 8 * _SECOND_NS
@@ -126,7 +134,9 @@ class _Run:
         self._clock = clock
         self._folder = cluster.folder
         self._record = ProcessRecord(self._folder)
+        self._supervisors: list[Supervisor] = []
         self._state = StateNote(self._folder, cluster.shown_addresses, prefix)
+        self._state.groups.append(cluster)
 
     def execute(self, view: RunView) -> list[str]:
         """Run, and give the reasons why the run was bad."""
@@ -140,12 +150,14 @@ class _Run:
                 create_topics(self._kafka(), catalogue(self._prefix), _BROKER_DEFAULT)
             scenario = self._scenario()
             simulated = PRODUCERS if scenario.sources is Sources.SIMULATOR else ()
+            self._register(simulated)
             # First, so that the back-fill of both topics is there when reading starts: the merge
             # by event time then makes the first windows whole.
             producers = downwards.enter_context(self._supervised(simulated, scenario))
             pipeline = downwards.enter_context(self._supervised(PIPELINE))
             summary = self._show(view, scenario, pipeline, producers)
-        return self._problems(summary)
+            dead_servers = self._cluster.problems()
+        return [*self._problems(summary), *dead_servers]
 
     def _show(
         self, view: RunView, scenario: Scenario, pipeline: Supervisor, producers: Supervisor
@@ -170,6 +182,13 @@ class _Run:
             summary = view.stop()
         return summary
 
+    def _register(self, simulated: Sequence[str]) -> None:
+        """Tell the services of the simulated furnaces, unless the user's own plant file does."""
+        if simulated and _PLANT_FILE not in self._cluster.environ:
+            file = self._folder / DATA_FOLDER / "plant.yaml"
+            names = furnace_ids(self._options.furnaces)
+            self._cluster.environ[_PLANT_FILE] = str(write_plant_file(file.absolute(), names))
+
     def _kafka(self) -> dict[str, Any]:
         return connection_arguments(load(KafkaSettings, self._cluster.environ))
 
@@ -190,6 +209,7 @@ class _Run:
         logs = self._folder / LOG_FOLDER
         plans = service_plans(names, self._cluster.environ, logs, scenario)
         group = Supervisor([Service(plan, self._clock, self._record.add) for plan in plans])
+        self._supervisors.append(group)
         self._state.groups.append(group)
         try:
             if names:
@@ -204,7 +224,7 @@ class _Run:
         shown = None
         while scenario.duration_s is None or self._streamed_s(scenario) < scenario.duration_s:
             time.sleep(_POLL_S)
-            for group in self._state.groups:
+            for group in self._supervisors:
                 group.watch()
             if (state := self._state.write()) != shown:
                 view.services(state)
@@ -214,7 +234,7 @@ class _Run:
         return (self._clock.now_ns() - scenario.origin_ns) / _SECOND_NS
 
     def _problems(self, summary: Summary | None) -> list[str]:
-        died = [problem for group in self._state.groups for problem in group.problems()]
+        died = [problem for group in self._supervisors for problem in group.problems()]
         if summary is None:
             return died
         if self._options.summary is not None:

@@ -3,11 +3,20 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
 import psutil
-from meltwatch_chassis.run_state import RunState, write_state
+from meltwatch_chassis.run_state import RunState, ServiceState, write_state
 
-from meltwatch_local_cluster.supervisor import Supervisor
+
+class Group(Protocol):
+    """Processes that the note tells of."""
+
+    @property
+    def states(self) -> Mapping[str, ServiceState]:
+        """State of each by name."""
+        ...
+
 
 _WELL = frozenset({"ready", "stopped"})
 
@@ -27,13 +36,13 @@ class StateNote:
     Attributes
     ----------
     groups
-        The services that the file tells of; append as they come.
+        The servers and services that the file tells of; append as they come.
     is_complete
         Whether all groups have come: before, the run is not ready whatever its services say.
     """
 
     def __init__(self, folder: Path, addresses: Mapping[str, str], prefix: str) -> None:
-        self.groups: list[Supervisor] = []
+        self.groups: list[Group] = []
         self.is_complete = False
         self._folder = folder
         self._addresses = addresses

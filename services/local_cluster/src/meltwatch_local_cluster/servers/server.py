@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import ClassVar, Self
 
 from meltwatch_chassis.errors import DependencyUnreachable
+from meltwatch_chassis.run_state import ServiceState
 
 from meltwatch_local_cluster.child import ChildProcess, Command
 from meltwatch_local_cluster.shared_memory import remove_regions
@@ -57,6 +58,16 @@ class Server(ABC):
     @abstractmethod
     def answers(self) -> bool:
         """Tell whether the server serves requests now, by asking its own protocol."""
+
+    @property
+    def state(self) -> ServiceState:
+        """The process as others are told of it; a server that ends is not started again."""
+        if self._child is None:
+            return ServiceState(pid=None, state="starting")
+        if self.is_running():
+            return ServiceState(pid=self._child.pid, state="ready")
+        words = f"ended: {self._child.last_words()} (log: {self.log})"
+        return ServiceState(pid=None, state="down", detail=words)
 
     def is_running(self) -> bool:
         """Tell whether the process lives."""

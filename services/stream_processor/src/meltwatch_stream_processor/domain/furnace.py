@@ -93,7 +93,7 @@ class Furnace:
         )
         self._earliest_ns: int | None = None
         self._newest_ns = 0
-        self._last_ingest_ns = footing.last_ingest_ns if footing else 0
+        self._last_ingest_ns = 0
         self._has_closed = footing is not None
         self.furnace_id = furnace_id
         self.closed_ns = closed_ns
@@ -125,6 +125,14 @@ class Furnace:
         self._last_ingest_ns = max(self._last_ingest_ns, chunk.identity.ingest_time_ns)
         next_end_ns = None if self.closed_ns is None else self._end_after(self.closed_ns)
         return self._buffers.add(chunk, offset, next_end_ns)
+
+    def go_on_from(self, footing: Footing) -> None:
+        """Take what the furnace's published windows know, after a record that is history.
+
+        The records that they know it from may be acknowledged, or of an earlier life.
+        """
+        self.sources = dict(footing.sources)
+        self._last_ingest_ns = footing.last_ingest_ns
 
     def close_due(self, handed_on: Offsets) -> Closing:
         """Close the windows that the watermark has reached.

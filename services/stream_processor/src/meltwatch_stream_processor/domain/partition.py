@@ -155,8 +155,6 @@ class PartitionJoiner:
         """Return, per modality read from, the next offset to commit; it never goes back."""
         needs = [life.ledger.needed(life.furnace.needed()) for life in self._lives.values()]
         needs += [ledger.needed({}) for ledgers in self._unsettled.values() for ledger in ledgers]
-        if self._frontier is not None:
-            needs.append({self._frontier.modality: self._frontier.offset})
         needed = lowest((self._positions, *needs))
         return {m: max(start, needed[m]) for m, start in self._starts.items()}
 
@@ -176,11 +174,10 @@ class PartitionJoiner:
         if not known or self._has_unknown_encoder(chunk):
             return Outcome(history=True)
         life = self._take_up(chunk, offset, footing)
-        # The record that claimed a source may be acknowledged; the window's score knows of it.
-        life.furnace.sources = dict(footing.sources)
         life.furnace.admit(chunk, offset)
-        due = self._past[chunk.identity.furnace_id].is_read_again(self._handed_on)
-        windows = self._close_due(life, chunk, offset).windows if due else ()
+        life.furnace.go_on_from(footing)
+        ahead = self._has_history_ahead(chunk.identity.furnace_id)
+        windows = () if ahead else self._close_due(life, chunk, offset).windows
         retired = self._retire()
         return Outcome(
             history=True,
@@ -256,16 +253,33 @@ class PartitionJoiner:
     def _retire(self) -> _Retirement:
         """Retire the furnaces that the partition's newest event time has left behind."""
         retirement = _Retirement()
-        while self._lives and self._frontier is not None:
-            name = next(iter(self._lives))
-            idle_ns = self._frontier.event_ns - self._lives[name].seen_at_ns
-            if idle_ns <= self._context.rules.retire_after_ns:
-                break
+        for name in self._expired():
             closing = self._retire_one(name, self._lives.pop(name))
             retirement.furnaces.append(name)
             retirement.windows += closing.windows
             retirement.skipped += closing.skipped
         return retirement
+
+    def _expired(self) -> list[str]:
+        if self._frontier is None:
+            return []
+        limit_ns = self._frontier.event_ns - self._context.rules.retire_after_ns
+        names = []
+        for name, life in self._lives.items():
+            if life.seen_at_ns >= limit_ns:
+                break
+            if not self._has_history_ahead(name):
+                names.append(name)
+        return names
+
+    def _has_history_ahead(self, furnace_id: str) -> bool:
+        """Tell whether a furnace is still being read again up to its newest published window.
+
+        Until then nothing of it closes and it is not retired: what preceded that window may be
+        acknowledged and missing, and everything that it led to is published.
+        """
+        past = self._past.get(furnace_id)
+        return past is not None and not past.is_read_again(self._handed_on)
 
     def _retire_one(self, name: str, life: _Life) -> Closing:
         closing = life.furnace.close_last(self._handed_on)

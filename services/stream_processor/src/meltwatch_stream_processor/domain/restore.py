@@ -60,11 +60,7 @@ class Past:
     tenures: tuple[Tenure, ...]
 
     def is_read_again(self, handed_on: Offsets) -> bool:
-        """Tell whether everything that preceded the newest published window is handed on again.
-
-        Not before may the next window close: the record that closed both at once may have moved
-        the furnace's first window, not its watermark.
-        """
+        """Tell whether everything that preceded the newest published window is handed on again."""
         cut = self.tenures[-1].cut
         return all(handed_on.get(modality, -1) >= offset for modality, offset in cut.items())
 
