@@ -26,7 +26,7 @@ def summary_table(summary: RunSummary) -> Group:
 
 def _faults(told: Mapping[Fault, Raise | None]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("FAULT", "FURNACE", "HEAVY MIST", "DETECTED", "DELAY", "ALARM"):
+    for name in ("FAULT", "FURNACE", "MIST", "FOUND", "DELAY", "ALARM"):
         table.add_column(name, no_wrap=name != "ALARM", overflow="fold")
     for fault, raised in told.items():
         span = f"{utc_from_ns(fault.start_ns):%H:%M:%S}-{utc_from_ns(fault.end_ns):%H:%M:%SZ}"
@@ -34,7 +34,7 @@ def _faults(told: Mapping[Fault, Raise | None]) -> Table:
         table.add_row(
             span,
             fault.furnace_id,
-            "yes" if fault.heavy_mist else "no",
+            "heavy" if fault.heavy_mist else "",
             Text("✓ yes") if raised else Text("✖ no", style="bold red"),
             delay,
             raised.alarm_id.rpartition("/")[2] if raised else "-",

@@ -226,17 +226,27 @@ CRASHES = {
     ),
     "the furnace's own last record, old as it was, had been acknowledged": (
         """
-        current 0 b one 218
-        video 0 a one 240
-        current 1 b one 178
-        video 1 a one 265
-        current 2 b one 262
+        video 0 b one 218
+        video 1 a one 240
+        current 0 b one 178
+        video 2 a one 265
+        video 3 b one 262
         """,
         Habits(3, EAGER),
     ),
+    "the record that claimed a source had been acknowledged": (
+        """
+        video 0 a one 205
+        video 1 a one 226
+        current 0 a one 179
+        video 2 a one 268
+        video 3 a one 300
+        """,
+        Habits(4, EAGER),
+    ),
     "a furnace was retired while it was still being read again": (
         """
-        video 0 a one 3231
+        video 0 a one 3223 3225 3231
         video 1 b one 3206 3209
         current 0 a one 3232 3238
         video 2 a one 3252 3254
