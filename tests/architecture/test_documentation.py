@@ -6,7 +6,12 @@ from meltwatch_chassis.plant import read_plant
 
 from tests.support.settings_table import PAGE, ROOT, page_with_table
 
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "triton_models" / "README.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 
 
 def test_the_table_of_settings_is_what_the_services_read():
