@@ -27,8 +27,8 @@ def test_an_alarm_lives_from_its_raise_over_the_acknowledgement_to_normal(
     prefix = broker.prefix
     with make_manager() as manager:
         manager.wait_ready()
-        broker.send(replace(score_record(score(0, 3.0), 0, prefix), value=b"\xc1"))
-        broker.send_scores(score(number, 3.0) for number in range(4))
+        broker.send(replace(score_record(score(0, 6.0), 0, prefix), value=b"\xc1"))
+        broker.send_scores(score(number, 6.0) for number in range(4))
         (raised,) = broker.wait_alarms(1)
         assert raised.state == "UNACK"
 
@@ -42,7 +42,7 @@ def test_an_alarm_lives_from_its_raise_over_the_acknowledgement_to_normal(
         )
         assert [json.loads(answer.value)["code"] for answer in answers] == ["ok", "duplicate"]
 
-        broker.send_scores(score(number, -3.0) for number in range(4, 11))
+        broker.send_scores(score(number, -6.0) for number in range(4, 11))
         alarms = broker.wait_alarms(3)
         assert alarms[-1].state == "NORM"
         until(lambda: view.xlen(f"{prefix}:journal") == 3, "the view")

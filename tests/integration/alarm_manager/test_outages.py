@@ -31,7 +31,7 @@ def test_alarms_go_on_while_redis_is_away_and_show_when_it_is_back(broker, make_
         until(lambda: manager.probe("/readyz")[0] == 503, "it being noticed")
         assert "Redis" in manager.probe("/readyz")[1]
         assert manager.probe("/healthz")[0] == 200
-        broker.send_scores(score(number, 3.0) for number in range(4))
+        broker.send_scores(score(number, 6.0) for number in range(4))
         alarms = broker.wait_alarms(1)
         assert len(manager.log_lines("attempt_failed")) == 1
         own_redis.start()
@@ -45,14 +45,14 @@ def test_alarms_go_on_while_redis_is_away_and_show_when_it_is_back(broker, make_
 def test_a_broker_that_is_frozen_for_a_while_loses_no_alarm(kafka, broker, make_manager):
     with make_manager() as manager:
         manager.wait_ready()
-        broker.send_scores(score(number, 3.0) for number in range(3))
+        broker.send_scores(score(number, 6.0) for number in range(3))
         kafka.freeze()
         try:
             until(lambda: manager.probe("/readyz")[0] == 503, "it being noticed")
             assert manager.probe("/healthz")[0] == 200
         finally:
             kafka.thaw()
-        broker.send_scores([score(3, 3.0)])
+        broker.send_scores([score(3, 6.0)])
         assert broker.wait_alarms(1)[0].state == "UNACK"
         manager.wait_ready()
 

@@ -29,7 +29,7 @@ Changes = list[AlarmChange | FurnaceChange]
 def alarm_changes(*furnace_ids: str, mode: Mode = Mode.ALARM) -> Changes:
     """Return the changes of alarms that are raised and cleared."""
     log = TopicLog(points={name: (point(name, mode=mode),) for name in furnace_ids})
-    numbers = [(n, 3.0) for n in range(4)] + [(n, -3.0) for n in range(4, 11)]
+    numbers = [(n, 6.0) for n in range(4)] + [(n, -6.0) for n in range(4, 11)]
     log.judge([score(n, logit, name) for n, logit in numbers for name in furnace_ids])
     return [as_change(record, offset) for offset, record in enumerate(log.alarms())]
 

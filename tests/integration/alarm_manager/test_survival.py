@@ -17,10 +17,10 @@ KILLS = 6
 def stream(furnace_id: str, seed: int, length: int = 240):
     """Return scores that raise and clear again and again, with breaks of every kind."""
     rng = random.Random(seed)
-    logit, scores = 3.0, []
+    logit, scores = 6.0, []
     for number in range(length):
         if rng.random() < 0.12:
-            logit = rng.choice([3.0, 1.0, -2.0])
+            logit = rng.choice([6.0, 2.5, -2.0])
         if rng.random() > 0.03:
             scores.append(score(number, None if rng.random() < 0.03 else logit, furnace_id))
     return scores
@@ -64,17 +64,17 @@ def test_a_manager_killed_again_and_again_loses_nothing_and_repeats_nothing(
 def test_a_frozen_manager_is_replaced_and_cannot_write_when_it_wakes(broker, make_manager):
     with make_manager("one") as first:
         first.wait_ready()
-        broker.send_scores(score(number, 3.0) for number in range(4))
+        broker.send_scores(score(number, 6.0) for number in range(4))
         broker.wait_alarms(1)
         with make_manager("two") as second:
             second.wait_ready()
             assert second.log_lines("reign_began") == []
             first.signal(signal.SIGSTOP)
-            broker.send_scores(score(number, -3.0) for number in range(4, 11))
+            broker.send_scores(score(number, -6.0) for number in range(4, 11))
             cleared = broker.wait_alarms(2)[-1]
             assert (cleared.epoch, cleared.transition.cause) == (2, "CLEAR")
             first.signal(signal.SIGCONT)
-            broker.send_scores(score(number, 3.0) for number in range(11, 15))
+            broker.send_scores(score(number, 6.0) for number in range(11, 15))
             raised = broker.wait_alarms(3)
             until(lambda: first.probe("/readyz")[0] == 200, "the first as standby")
             assert [record.epoch for record in raised] == [1, 2, 2]
@@ -85,7 +85,7 @@ def test_a_flushed_redis_is_made_anew_while_the_manager_runs(broker, view, make_
     prefix = broker.prefix
     with make_manager() as manager:
         manager.wait_ready()
-        broker.send_scores(score(number, 3.0) for number in range(5))
+        broker.send_scores(score(number, 6.0) for number in range(5))
         alarms = broker.wait_alarms(1)
         until(lambda: view.hget(f"{prefix}:meta", "epoch"), "the view")
         before = view_of(view, prefix)

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from meltwatch_alarm_manager.domain import points
 from meltwatch_alarm_manager.domain.identity import event_id, occurrence_id
-from meltwatch_alarm_manager.domain.points import DEFAULT_SETPOINT
 from meltwatch_schemas.alarm import AlarmPoint, AlarmState, Mode, Quality, utc_from_ns
 from meltwatch_schemas.score import Modality, WindowScore
 
@@ -46,7 +46,7 @@ def test_a_raise_says_when_the_condition_began_and_when_it_had_held_long_enough(
     (record,) = records_of(*low(0), *high(1, 2, 3, 4))
     assert record.condition_time == utc_from_ns(window_end(1))
     assert record.raise_time == record.condition_time + timedelta(
-        seconds=DEFAULT_SETPOINT.on_delay_s
+        seconds=points.DEFAULT_SETPOINT.on_delay_s
     )
     assert (record.clear_time, record.ack_time) == (None, None)
 
@@ -59,7 +59,7 @@ def test_a_raise_carries_everything_that_an_operator_needs():
     )  # fmt: skip
     assert (record.priority, record.severity, record.class_) == ("high", 700, "process")
     assert record.evidence.score == 3.0
-    assert record.evidence.threshold == DEFAULT_SETPOINT.logit_on
+    assert record.evidence.threshold == points.DEFAULT_SETPOINT.logit_on
     assert record.evidence.window_end == utc_from_ns(window_end(3))
     assert record.evidence.window_end - record.evidence.window_start == timedelta(seconds=120)
     assert record.evidence.members == [3.0, 3.0]

@@ -171,7 +171,7 @@ class PartitionJoiner:
     def _hand_on_history(self, chunk: Chunk, offset: int, footing: Footing) -> Outcome:
         """Fill the buffers again; what earlier lives counted, copied or refused stays so."""
         known = footing.sources.get(modality_of(chunk)) == chunk.identity.source_id
-        if not known or self._has_unknown_encoder(chunk):
+        if not known or self._encoder_of(chunk) != self._context.encoder_id:
             return Outcome(history=True)
         life = self._take_up(chunk, offset, footing)
         life.furnace.admit(chunk, offset)
@@ -213,15 +213,17 @@ class PartitionJoiner:
                 f"source_id: expected {expected[:80]!r}, which {chunk.identity.furnace_id} has "
                 f"until it is retired, got {source[:80]!r}",
             )
-        if isinstance(chunk, EmbeddingChunk) and self._has_unknown_encoder(chunk):
+        encoder_id = self._encoder_of(chunk)
+        if encoder_id != self._context.encoder_id:
             return ContractViolation(
                 Refusal.UNKNOWN_ENCODER,
-                f"encoder_id: expected {self._context.encoder_id!r}, got {chunk.encoder_id[:80]!r}",
+                f"encoder_id: expected {self._context.encoder_id!r}, got {encoder_id[:80]!r}",
             )
         return None
 
-    def _has_unknown_encoder(self, chunk: Chunk) -> bool:
-        return isinstance(chunk, EmbeddingChunk) and chunk.encoder_id != self._context.encoder_id
+    def _encoder_of(self, chunk: Chunk) -> str:
+        """Return the encoder of a chunk; currents go with any."""
+        return chunk.encoder_id if isinstance(chunk, EmbeddingChunk) else self._context.encoder_id
 
     def _take_up(self, chunk: Chunk, offset: int, footing: Footing | None) -> _Life:
         """Return the furnace's life, begun if need be, as the one that spoke last."""
@@ -279,7 +281,7 @@ class PartitionJoiner:
         acknowledged and missing, and everything that it led to is published.
         """
         past = self._past.get(furnace_id)
-        return past is not None and not past.is_read_again(self._handed_on)
+        return past is not None and not past.is_read_again(self._positions)
 
     def _retire_one(self, name: str, life: _Life) -> Closing:
         closing = life.furnace.close_last(self._handed_on)

@@ -59,10 +59,10 @@ class Past:
     last_ingest_ns: int
     tenures: tuple[Tenure, ...]
 
-    def is_read_again(self, handed_on: Offsets) -> bool:
-        """Tell whether everything that preceded the newest published window is handed on again."""
+    def is_read_again(self, positions: Offsets) -> bool:
+        """Tell whether all that preceded the newest published window lies before the positions."""
         cut = self.tenures[-1].cut
-        return all(handed_on.get(modality, -1) >= offset for modality, offset in cut.items())
+        return all(positions.get(modality, 0) > offset for modality, offset in cut.items())
 
     def footing(self, modality: Modality, offset: int) -> "Footing | None":
         """Return what a record of the furnace stands on; None if it is no history."""

@@ -1,0 +1,15 @@
+"""The tests judge by thresholds of their own: a new calibration must not turn them red."""
+
+from collections.abc import Iterator
+
+import pytest
+from meltwatch_alarm_manager.domain import points
+
+from tests.unit.alarm_manager.samples import setpoint
+
+
+@pytest.fixture(autouse=True, scope="module")
+def plain_thresholds() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(points, "DEFAULT_SETPOINT", setpoint())
+        yield
