@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 from meltwatch_alarm_manager.adapters.redis_view import RedisView
+from meltwatch_alarm_manager.domain.points import DEFAULT_SETPOINT
 from meltwatch_alarm_manager.ports import AlarmChange, FurnaceChange
 from meltwatch_chassis.errors import ConfigurationError, TransientError
 from meltwatch_chassis.testing import ManualClock
 from meltwatch_local_cluster.child import Command
 from meltwatch_local_cluster.servers import RedisServer
 from meltwatch_schemas.alarm import AlarmRecord, Mode
+from meltwatch_schemas.window import NS_PER_S
 from redis.asyncio import Redis
 
 from tests.integration.alarm_manager.bench import view_of
@@ -81,7 +83,8 @@ async def test_lists_follow_the_alarm(redis_server, view):
     raised, cleared = alarm_changes("a/F1")
     await apply(redis_server.address, [raised])
     shown = view_of(view, PREFIX)
-    raise_ms = window_end(3, "a/F1") // 1_000_000
+    raise_ns = window_end(0, "a/F1") + round(DEFAULT_SETPOINT.on_delay_s * NS_PER_S)
+    raise_ms = raise_ns // 1_000_000
     assert shown["active"] == [("a/F1/OVERHEAT", raise_ms)]
     assert shown["unacked"] == {"a/F1/OVERHEAT"}
     await apply(redis_server.address, [cleared])
