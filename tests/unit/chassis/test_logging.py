@@ -22,8 +22,8 @@ def test_our_lines_and_those_of_libraries_have_one_form(capsys: pytest.CaptureFi
     logging.configure("alarm_manager", "info")
     structlog.get_logger().info("alarm_raised", alarm_id="a/b")
     structlog.get_logger().debug("unseen")
-    stdlib.getLogger("aiokafka").info("unseen")
-    stdlib.getLogger("aiokafka").warning("group is rebalancing")
+    stdlib.getLogger("faust").info("unseen")
+    stdlib.getLogger("faust").warning("group is rebalancing")
     stdlib.getLogger("kafka.net").error("said ten times a second in an outage")
 
     ours, theirs = (json.loads(line) for line in capsys.readouterr().err.splitlines())
