@@ -19,7 +19,7 @@ BLOCK: Final = 32
 
 
 class SimulatedFurnace:
-    """A furnace as a pure function of its seed, its id and event time.
+    """A furnace as a pure function of its seed, its id and event time on its own clock.
 
     Parameters
     ----------
@@ -28,10 +28,13 @@ class SimulatedFurnace:
     furnace_id
         Furnace id; any text.
     schedule
-        Tells when the furnace has faults.
+        Tells when the furnace has faults, on the furnace's own clock.
+    ahead_ns
+        How far the plant's clock is ahead of the furnace's own one.
     """
 
-    def __init__(self, seed: int, furnace_id: str, schedule: Schedule) -> None:
+    def __init__(self, seed: int, furnace_id: str, schedule: Schedule, ahead_ns: int = 0) -> None:
+        self._ahead_ns = ahead_ns
         self._seed = seed
         self._furnace_id = furnace_id
         self._schedule = schedule
@@ -60,39 +63,45 @@ class SimulatedFurnace:
         Shape ``(n, 64, 64, 3)``, uint8, upright RGB.
         """
         frames = np.empty((len(event_times_ns), SIDE, SIDE, 3), dtype=np.uint8)
-        for start in range(0, len(event_times_ns), BLOCK):
+        times_ns = event_times_ns - self._ahead_ns
+        for start in range(0, len(times_ns), BLOCK):
             part = slice(start, start + BLOCK)
-            frames[part] = self._draw(event_times_ns[part])
+            frames[part] = self._draw(times_ns[part])
         return frames
 
     def currents(self, event_times_ns: TimesNs) -> NDArray[np.float32]:
         """Return phase currents a, b, c in amperes: ``(n, 3)``, float32, for times ``(n,)``."""
-        spots = self._spots(event_times_ns)
-        return amperes(self._traits, self._key, event_times_ns, spots).astype(np.float32)
+        times_ns = event_times_ns - self._ahead_ns
+        spots = self._spots(times_ns)
+        return amperes(self._traits, self._key, times_ns, spots).astype(np.float32)
 
     def masks(self, event_times_ns: TimesNs) -> NDArray[np.uint8]:
         """Return the truth: ``(n, 64, 64)``, uint8, 1 where the shell glows, seen or hidden."""
-        masks = np.zeros((len(event_times_ns), SIDE, SIDE), dtype=np.uint8)
-        moved = d.shake(self._traits, self._key, event_times_ns)
-        for spot in self._spots(event_times_ns):
-            masks |= self._glow(spot, event_times_ns, moved) > p.MASK_LIMIT
+        times_ns = event_times_ns - self._ahead_ns
+        masks = np.zeros((len(times_ns), SIDE, SIDE), dtype=np.uint8)
+        moved = d.shake(self._traits, self._key, times_ns)
+        for spot in self._spots(times_ns):
+            masks |= self._glow(spot, times_ns, moved) > p.MASK_LIMIT
         return masks
 
     def strength(self, event_times_ns: TimesNs) -> FloatArray:
         """Return how far a fault has developed at each instant: ``(n,)``, 0..1."""
-        strength = np.zeros(len(event_times_ns))
-        for spot in self._spots(event_times_ns):
-            strength = np.maximum(strength, spot.strength(event_times_ns))
+        times_ns = event_times_ns - self._ahead_ns
+        strength = np.zeros(len(times_ns))
+        for spot in self._spots(times_ns):
+            strength = np.maximum(strength, spot.strength(times_ns))
         return strength
 
     def fault_at(self, event_time_ns: int) -> Fault | None:
         """Return the fault whose ``[start, end)`` holds the instant, if any."""
-        faults = self._schedule.between(self._furnace_id, event_time_ns, event_time_ns + 1)
+        faults = self.faults_between(event_time_ns, event_time_ns + 1)
         return faults[0] if faults else None
 
     def faults_between(self, start_ns: int, end_ns: int) -> tuple[Fault, ...]:
         """Return the faults that overlap ``[start_ns, end_ns)``, by start."""
-        return self._schedule.between(self._furnace_id, start_ns, end_ns)
+        ahead_ns = self._ahead_ns
+        faults = self._schedule.between(self._furnace_id, start_ns - ahead_ns, end_ns - ahead_ns)
+        return tuple(fault.moved(ahead_ns) for fault in faults)
 
     def _spots(self, times_ns: TimesNs) -> tuple[Spot, ...]:
         return tuple(place_spot(f, self._still, self._seed) for f in self._near(times_ns))
@@ -103,7 +112,7 @@ class SimulatedFurnace:
             return ()
         margin_ns = int(2 * p.HEAVY_MIST_LEAD_S * NS_PER_S)
         first, last = int(times_ns.min()), int(times_ns.max())
-        return self.faults_between(first - margin_ns, last + margin_ns)
+        return self._schedule.between(self._furnace_id, first - margin_ns, last + margin_ns)
 
     def _draw(self, times_ns: TimesNs) -> NDArray[np.uint8]:
         traits, key, still = self._traits, self._key, self._still

@@ -8,6 +8,9 @@ from meltwatch_simulator.parameters import NS_PER_S
 from meltwatch_simulator.schedule import DemoSchedule, Fault, Schedule
 
 FURNACES_PER_SHOP = 4
+_FIRST_DEMO_NS = 1_800_000_000 * NS_PER_S
+_DEMO_STEP_S = 7_777
+_DEMO_HOURS = 900_000  # as many steps as 63 bits of nanoseconds hold
 
 
 def furnace_ids(count: int) -> tuple[str, ...]:
@@ -18,11 +21,21 @@ def furnace_ids(count: int) -> tuple[str, ...]:
     )
 
 
+def demo_origin_ns(seed: int) -> int:
+    """Return when the demo of a seed begins on its furnaces' own clock, ns.
+
+    Disturbances depend on the hour, so each seed has another one, and equal seeds give equal
+    runs whenever they are started.
+    """
+    return _FIRST_DEMO_NS + seed % _DEMO_HOURS * _DEMO_STEP_S * NS_PER_S
+
+
 @dataclass(frozen=True)
 class Scenario:
     """Everything that a run of simulated furnaces depends on.
 
     Two processes that hold equal scenarios agree on every frame, sample and fault without talking.
+    The demo of a seed is the same whenever it is started: it knows the time since its origin.
 
     Parameters
     ----------
@@ -54,7 +67,7 @@ class Scenario:
         """
         if furnace_id not in self.furnace_ids:
             raise KeyError(f"expected one of {', '.join(self.furnace_ids)}, got {furnace_id!r}")
-        return SimulatedFurnace(self.seed, furnace_id, self._schedule)
+        return SimulatedFurnace(self.seed, furnace_id, self._schedule, self._ahead_ns)
 
     def faults(self, until_ns: int | None = None) -> tuple[Fault, ...]:
         """Return all faults of the run by start; of an endless run, those that start in time.
@@ -70,11 +83,13 @@ class Scenario:
             If the run is endless and ``until_ns`` is missing.
         """
         end_ns = self._end_ns if until_ns is None else until_ns
-        schedule = self._schedule
+        ahead_ns = self._ahead_ns
         faults = (
-            fault
+            fault.moved(ahead_ns)
             for furnace_id in self.furnace_ids
-            for fault in schedule.between(furnace_id, self.origin_ns, end_ns)
+            for fault in self._schedule.between(
+                furnace_id, self.origin_ns - ahead_ns, end_ns - ahead_ns
+            )
         )
         return tuple(sorted(faults, key=lambda fault: (fault.start_ns, fault.furnace_id)))
 
@@ -87,5 +102,10 @@ class Scenario:
     @cached_property
     def _schedule(self) -> Schedule:
         return self.schedule or DemoSchedule(
-            self.seed, self.furnace_ids, self.origin_ns, self.duration_s
+            self.seed, self.furnace_ids, self.origin_ns - self._ahead_ns, self.duration_s
         )
+
+    @property
+    def _ahead_ns(self) -> int:
+        """How far the plant's clock is ahead of the furnaces' own: the demo's begins by seed."""
+        return 0 if self.schedule else self.origin_ns - demo_origin_ns(self.seed)

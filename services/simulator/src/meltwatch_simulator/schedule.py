@@ -6,7 +6,7 @@ minutes, for ever: one per slot of time, so that the fault of any instant is fou
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Final, Protocol
 
@@ -34,6 +34,10 @@ class Fault:
     end_ns: int
     kind: str
     heavy_mist: bool
+
+    def moved(self, by_ns: int) -> "Fault":
+        """Return the same fault at another time."""
+        return replace(self, start_ns=self.start_ns + by_ns, end_ns=self.end_ns + by_ns)
 
 
 class Schedule(Protocol):

@@ -12,6 +12,7 @@ import numpy as np
 from meltwatch_schemas.alarm import Setpoint
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 from meltwatch_simulator import Scenario, furnace_ids
+from meltwatch_simulator.scenario import demo_origin_ns
 
 from meltwatch_trainer.adapters.served_ensemble import ServedEnsemble
 from meltwatch_trainer.domain.alarm_delay import judge
@@ -23,7 +24,7 @@ ORIGIN_NS: Final = 1_800_000_000 * NS_PER_S
 GRACE_S: Final = 6.0
 """A fault's after-glow and the on-delay: an alarm within this of a fault's end is the fault's."""
 
-DEFAULT_SETPOINT: Final = Setpoint(logit_on=3.5, logit_off=1.5, on_delay_s=4.0, off_delay_s=4.0)
+DEFAULT_SETPOINT: Final = Setpoint(logit_on=3.0, logit_off=1.0, on_delay_s=5.5, off_delay_s=4.0)
 
 Progress = Callable[[int, int], None]
 
@@ -34,8 +35,7 @@ def demo_runs(
     """Return what the ensemble says during the demo, two furnaces for each seed."""
     runs = []
     for done, seed in enumerate(seeds, start=1):
-        # Another origin for each seed: disturbances depend on the hour.
-        origin_ns = ORIGIN_NS + seed * 7_777 * NS_PER_S
+        origin_ns = demo_origin_ns(seed)
         names = furnace_ids(DEMO_FURNACES)
         scenario = Scenario(seed, names, origin_ns, DEMO_S)
         for name in names:
