@@ -80,7 +80,7 @@ class ScoreTimes:
     Attributes
     ----------
     last_event_ns
-        Newest event time of the furnace when the window closed.
+        Newest event at or before the window's end; restoring a silence rests on it.
     last_ingest_ns
         Newest ingest time among the records handed on for the furnace.
     joined_ns, scored_ns, published_ns

@@ -11,7 +11,7 @@ from meltwatch_chassis.metrics import Metrics
 from meltwatch_schemas.encoder import Encoder
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.record import RawRecord
-from meltwatch_schemas.score import Modality, WindowScore
+from meltwatch_schemas.score import Modality
 from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_stream_processor.domain.aligned_window import AlignedWindow, Outcome
@@ -22,7 +22,7 @@ from meltwatch_stream_processor.domain.reading_order import (
     QueueLimits,
     ReadingOrder,
 )
-from meltwatch_stream_processor.domain.restore import resume
+from meltwatch_stream_processor.domain.restore import ScoresTail
 from meltwatch_stream_processor.domain.rules import JoinRules
 from meltwatch_stream_processor.pipeline.delivery import Delivery
 from meltwatch_stream_processor.pipeline.end_offsets import EndOffsets
@@ -171,23 +171,20 @@ class PartitionPipeline:
         # because behind a refused record the other topic may still turn out to start earlier.
         first_ns = min(self._first_event_ns.values(), default=0)
         since_ns = max(first_ns - 2 * around.rules.retire_after_ns, 0)
-        newest = await until_done(partial(self._newest_scores, since_ns), "restoring from scores")
-        topics = around.context.topics.inputs
-        resumption = resume(self._starts, newest.values(), topics)
+        tail = await until_done(partial(self._scores_since, since_ns), "restoring from scores")
+        resumption = tail.resumption(self._starts)
         _log.info(
-            "partition_restored", partition=self.number, furnaces=len(newest),
+            "partition_restored", partition=self.number, furnaces=len(resumption.furnaces),
             offsets={part.topic: self._starts[m] for m, part in self._parts.items()},
         )  # fmt: skip
         return PartitionJoiner(self.number, around.encoder, around.rules, resumption)
 
-    async def _newest_scores(self, since_ns: int) -> dict[str, WindowScore]:
-        """Return the newest score of each furnace; the tail itself may be long."""
-        newest: dict[str, WindowScore] = {}
+    async def _scores_since(self, since_ns: int) -> ScoresTail:
+        """Return what every score of the tail says: earlier lives had other sources."""
+        tail = ScoresTail(self._around.context.topics.inputs)
         async for score in self._around.history.since(self.number, since_ns):
-            known = newest.get(score.furnace_id)
-            if known is None or score.window_end_ns > known.window_end_ns:
-                newest[score.furnace_id] = score
-        return newest
+            tail.add(score)
+        return tail
 
     async def _hand_on_ready(self, publication: Publication) -> None:
         while self._reading and (entry := self._order.pop()) is not None:
