@@ -47,8 +47,8 @@ test-unit: setup ## Run the tests that need no server
 
 .PHONY: test-trainer
 test-trainer: $(UV) ## Run the trainer's tests (installs PyTorch, about 5 GB)
-	@$(TRAINER) sync --frozen --inexact --package meltwatch-trainer --group dev
-	@.venv-trainer/bin/pytest tests/unit/trainer
+	@$(TRAINER) sync --frozen --inexact --package meltwatch-trainer
+	@.venv-trainer/bin/python -m pytest tests/unit/trainer --confcutdir=tests/unit/trainer
 
 .PHONY: check
 check: fmt-check lint types imports lock-check test ## Everything that CI runs, in order of speed
@@ -84,7 +84,7 @@ golden: setup ## Write golden bytes for messages that have none yet
 
 .PHONY: models
 models: $(UV) ## Train, export and verify the models again (installs PyTorch; resumes)
-	@$(TRAINER) sync --frozen --inexact --package meltwatch-trainer
+	@$(TRAINER) sync --frozen --inexact --no-dev --package meltwatch-trainer
 	@.venv-trainer/bin/meltwatch-trainer all
 
 .PHONY: clean
