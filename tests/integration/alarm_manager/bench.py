@@ -19,13 +19,21 @@ from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.topics import Topic
 
-from tests.unit.alarm_manager.samples import score_record
+from tests.unit.alarm_manager.samples import score_record, setpoint
 
 T = TypeVar("T")
+# A new calibration of the default set-point must not turn the tests red.
+_PROGRAM = """
+from runpy import run_module
+from meltwatch_alarm_manager.domain import points
+from meltwatch_schemas.alarm import Setpoint
+points.DEFAULT_SETPOINT = Setpoint.model_validate_json('@POINT@')
+run_module("meltwatch_alarm_manager", run_name="__main__")
+""".replace("@POINT@", setpoint().model_dump_json())
 
 
 class ManagerProcess:
-    """``python -m meltwatch_alarm_manager``; its log goes to a file.
+    """``python -m meltwatch_alarm_manager`` with the tests' thresholds; its log goes to a file.
 
     Parameters
     ----------
@@ -44,7 +52,7 @@ class ManagerProcess:
         """Start it; return at once."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "meltwatch_alarm_manager"], env=self._environ, stderr=log
+                [sys.executable, "-c", _PROGRAM], env=self._environ, stderr=log
             )
         return self
 

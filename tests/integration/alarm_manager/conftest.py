@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.unit.alarm_manager.conftest import plain_thresholds
+
 if TYPE_CHECKING:
     from meltwatch_local_cluster.servers import KafkaServer, RedisServer
 
     from tests.integration.alarm_manager.bench import Broker, ManagerProcess
     from tests.support.servers import Topics
+
+__all__ = ["plain_thresholds"]
 
 
 @pytest.fixture

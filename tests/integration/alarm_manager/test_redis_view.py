@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from meltwatch_alarm_manager.adapters.redis_view import RedisView
-from meltwatch_alarm_manager.domain.points import DEFAULT_SETPOINT
+from meltwatch_alarm_manager.domain import points
 from meltwatch_alarm_manager.ports import AlarmChange, FurnaceChange
 from meltwatch_chassis.errors import ConfigurationError, TransientError
 from meltwatch_chassis.testing import ManualClock
@@ -83,7 +83,7 @@ async def test_lists_follow_the_alarm(redis_server, view):
     raised, cleared = alarm_changes("a/F1")
     await apply(redis_server.address, [raised])
     shown = view_of(view, PREFIX)
-    raise_ns = window_end(0, "a/F1") + round(DEFAULT_SETPOINT.on_delay_s * NS_PER_S)
+    raise_ns = window_end(0, "a/F1") + round(points.DEFAULT_SETPOINT.on_delay_s * NS_PER_S)
     raise_ms = raise_ns // 1_000_000
     assert shown["active"] == [("a/F1/OVERHEAT", raise_ms)]
     assert shown["unacked"] == {"a/F1/OVERHEAT"}
