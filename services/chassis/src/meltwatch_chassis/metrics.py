@@ -29,6 +29,14 @@ class Metrics:
             "meltwatch_duplicates", "Events of an instant already there.", ["modality"]
         )
         self.dead_letters = counter("meltwatch_dead_letters", "Records set aside.", ["error"])
+        self.irregularities = counter(
+            "meltwatch_furnace_irregularities",
+            "What was not as it should be: late, duplicate, future, another source, bad quality.",
+            ["furnace", "modality", "kind"],
+        )
+        self.sync_skew = gauge(
+            "meltwatch_sync_skew_seconds", "Video clock minus current clock.", ["furnace"]
+        )
         self.windows = counter("meltwatch_windows", "Windows by status.", ["status"])
         self.watermark_lag = gauge(
             "meltwatch_watermark_lag_seconds", "Wall clock minus watermark.", ["furnace"]
@@ -38,6 +46,12 @@ class Metrics:
         )
         self.scoring_seconds = histogram(
             "meltwatch_scoring_seconds", "Duration of successful calls.", buckets=_SCORING_BUCKETS
+        )
+        self.scoring_failures = counter(
+            "meltwatch_scoring_failures", "Calls that failed.", ["endpoint", "code"]
+        )
+        self.scoring_endpoint_up = gauge(
+            "meltwatch_scoring_endpoint_up", "1 while an endpoint is asked, else 0.", ["endpoint"]
         )
         self.event_to_score = histogram(
             "meltwatch_event_to_score_seconds",
