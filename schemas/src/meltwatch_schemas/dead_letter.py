@@ -1,11 +1,37 @@
 """Dead letters: the refused record's own key and bytes, with headers that say why and whence."""
 
+from dataclasses import dataclass, replace
 from typing import Final
 
-from meltwatch_schemas.errors import ContractViolation
-from meltwatch_schemas.record import RawRecord
+from meltwatch_schemas.errors import ContractViolation, violation
+from meltwatch_schemas.record import RawRecord, header
 
 MAX_DETAIL: Final = 1000
+_OURS: Final = "dlq."
+_MAX_DIGITS: Final = 18  # fits 64 bits whatever the digits
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A refused record, and why it was refused.
+
+    Attributes
+    ----------
+    record
+        The record as it was when it was refused: topic, partition, offset, timestamp, key, value
+        and headers are its own.
+    service
+        Who refused it.
+    error
+        The value of ``dlq.error``: one of ``Refusal``, or a word of a newer version.
+    detail
+        One line: what was expected and what came.
+    """
+
+    record: RawRecord
+    service: str
+    error: str
+    detail: str
 
 
 def dead_letter_headers(
@@ -22,3 +48,46 @@ def dead_letter_headers(
         "dlq.detail": refusal.detail[:MAX_DETAIL],
     }
     return [*record.headers, *((name, text.encode()) for name, text in reasons.items())]
+
+
+def read_dead_letter(letter: RawRecord) -> DeadLetter:
+    """Return what a record of the dead letters topic tells; see ``dead_letter_headers``.
+
+    Parameters
+    ----------
+    letter
+        The record as it stands in the dead letters topic.
+
+    Raises
+    ------
+    ContractViolation
+        ``contract_violation`` if a header is missing or is not what it should be.
+    """
+    record = replace(
+        letter,
+        topic=_text(letter, "dlq.topic"),
+        partition=_number(letter, "dlq.partition"),
+        offset=_number(letter, "dlq.offset"),
+        timestamp_ms=_number(letter, "dlq.timestamp"),
+        headers=tuple(item for item in letter.headers if not item[0].startswith(_OURS)),
+    )
+    return DeadLetter(
+        record,
+        _text(letter, "dlq.service"),
+        _text(letter, "dlq.error"),
+        header(letter.headers, "dlq.detail") or "",
+    )
+
+
+def _text(letter: RawRecord, name: str) -> str:
+    text = header(letter.headers, name)
+    if not text:
+        raise violation(f"expected the header {name} as UTF-8 text, found none")
+    return text
+
+
+def _number(letter: RawRecord, name: str) -> int:
+    text = _text(letter, name)
+    if not (text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS):
+        raise violation(f"expected the header {name} as a whole number, got {text[:80]!r}")
+    return int(text)

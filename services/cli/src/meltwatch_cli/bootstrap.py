@@ -4,7 +4,8 @@ Kafka's and Redis's clients take half a second each to import: ``--help`` must n
 """
 # ruff: noqa: PLC0415 - see above
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from meltwatch_schemas.topics import TopicSpec, catalogue
@@ -15,8 +16,18 @@ _PATIENCE_MS: Final = 5_000
 """How long to look for a broker: a person waits for the answer."""
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from meltwatch_chassis.clock import Clock
+
     from meltwatch_cli.adapters.kafka_alarms import AlarmTopics
+    from meltwatch_cli.adapters.kafka_dead_letters import DeadLetterTopic
+    from meltwatch_cli.adapters.kafka_span import SpanReader
     from meltwatch_cli.adapters.redis_view import RedisView
+    from meltwatch_cli.domain.letters import Letter
+    from meltwatch_cli.domain.redrive_journal import RedriveJournal
+    from meltwatch_cli.pipeline.redrive import Redrive
+    from meltwatch_cli.pipeline.verdicts import RedriveOptions
 
 
 def alarm_topics(settings: Settings) -> "AbstractContextManager[AlarmTopics]":
@@ -31,6 +42,57 @@ def redis_view(settings: Settings) -> "AbstractContextManager[RedisView]":
     from meltwatch_cli.adapters.redis_view import open_redis_view
 
     return open_redis_view(settings)
+
+
+def dead_letters(
+    settings: Settings,
+) -> "AbstractContextManager[tuple[DeadLetterTopic, SpanReader]]":
+    """Give access to the dead letters; see ``adapters.kafka_dead_letters``."""
+    from meltwatch_cli.adapters.kafka_dead_letters import open_dead_letters
+
+    return open_dead_letters(_connection(settings), settings.topic_prefix)
+
+
+def redrive_journal(
+    settings: Settings, reader: "SpanReader", letters: "Sequence[Letter]"
+) -> "RedriveJournal":
+    """Return what the journal of redrives says of some letters."""
+    from meltwatch_cli.adapters.kafka_dead_letters import RedriveNotes
+    from meltwatch_cli.domain.redrive_journal import RedriveJournal
+
+    journal = RedriveJournal()
+    if letters:
+        for note in RedriveNotes(reader, settings.topic_prefix, _oldest_ms(letters)).news():
+            journal.add(note)
+    return journal
+
+
+@contextmanager
+def redrive(
+    settings: Settings,
+    access: "tuple[DeadLetterTopic, SpanReader]",
+    letters: "Sequence[Letter]",
+    clock: "Clock",
+    options: "RedriveOptions",
+) -> "Iterator[Redrive]":
+    """Put a redrive of some letters together."""
+    from meltwatch_cli.adapters.kafka_redrive import open_redrive
+    from meltwatch_cli.pipeline.redrive import Redrive
+
+    topic, reader = access
+    connection, prefix = _connection(settings), settings.topic_prefix
+    with open_redrive(connection, prefix, reader, _oldest_ms(letters)) as (journal, targets):
+        yield Redrive(topic, journal, targets, clock, options)
+
+
+def create_redrive_journal(settings: Settings) -> None:
+    """Create the journal's topic unless it is there."""
+    from meltwatch_cli.adapters.kafka_redrive import create_journal
+    from meltwatch_cli.adapters.kafka_span import kafka_failures
+
+    connection = _connection(settings)
+    with kafka_failures(connection):
+        create_journal(connection, settings.topic_prefix)
 
 
 def create_topics(
@@ -49,6 +111,10 @@ def check_topics(settings: Settings, partitions: int) -> tuple[list[str], tuple[
 
     topics = catalogue(settings.topic_prefix, partitions)
     return check(_connection(settings), topics), topics
+
+
+def _oldest_ms(letters: "Sequence[Letter]") -> int:
+    return min((letter.time_ms for letter in letters), default=0)
 
 
 def _connection(settings: Settings) -> dict[str, Any]:

@@ -23,12 +23,16 @@ _OWN: Final = {
         "alarms.list": "alarms:list_alarms",
         "alarms.tail": "alarms:tail",
         "alarms.ack": "alarms:ack",
+        "dead-letters.list": "dead_letters:list_letters",
+        "dead-letters.show": "dead_letters:show",
+        "dead-letters.redrive": "redrive:redrive",
         "topics.create": "topics:create",
         "topics.check": "topics:check",
     }.items()
 }
 _GROUP_HELP: Final = {
     "alarms": "List, follow and acknowledge alarms.",
+    "dead-letters": "List and read refused records, and send them again.",
     "topics": "Create and check the Kafka topics.",
 }
 

@@ -52,6 +52,22 @@ def day_and_clock(instant: datetime) -> str:
     return f"{instant:%Y-%m-%d} {clock_text(instant)}"
 
 
+def age_text(seconds: float) -> str:
+    """Return a time span in at most six characters, e.g. ``1.2 s``, ``42 s``, ``7 min``, ``3 h``.
+
+    Days from the third one on.
+    """
+    if seconds < 10:
+        return f"{max(seconds, 0.0):.1f} s"
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    if seconds < 6_000:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 172_800:
+        return f"{seconds / 3600:.0f} h"
+    return f"{seconds / 86_400:.0f} d"
+
+
 def row(record: AlarmRecord) -> tuple[str, ...]:
     """Return the cells of an alarm under ``COLUMNS``."""
     return (
@@ -75,6 +91,16 @@ def transition_line(record: AlarmRecord) -> str:
         f"{record.priority:<8}  {record.alarm_id}  "
         f"{change.cause} from {change.from_}{by}{comment}: {record.message}"
     )
+
+
+def printable(text: str) -> str:
+    """Return text of unknown origin fit for a terminal: what would steer it is escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def shortened(text: str, width: int) -> str:
+    """Return the beginning of a text in at most so many characters."""
+    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def without_password(address: str) -> str:

@@ -1,0 +1,113 @@
+"""Reads stretches of a partition: what is between two offsets, and where a time begins."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from typing import Any, Final, Self
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError, KafkaTimeoutError
+from meltwatch_chassis.errors import DependencyUnreachable
+from meltwatch_schemas.record import RawRecord
+
+_POLL_MS: Final = 200
+_PATIENCE_POLLS: Final = 75  # 15 s without a record that should be there
+_FETCH_BYTES: Final = 8 * 1024 * 1024
+_AT_ONCE: Final = 500
+
+
+class SpanReader:
+    """Reads without a group, one stretch at a time; sees committed records alone.
+
+    Parameters
+    ----------
+    consumer
+        Kafka's client.
+    """
+
+    def __init__(self, consumer: KafkaConsumer) -> None:
+        self._consumer = consumer
+
+    def partitions(self, topic: str) -> list[int]:
+        """Return the partitions of a topic, none if it does not exist."""
+        return sorted(self._consumer.partitions_for_topic(topic))
+
+    def begin(self, topic: str, partition: int) -> int:
+        """Return the first offset that a partition still holds."""
+        where = TopicPartition(topic, partition)
+        return int(self._consumer.beginning_offsets([where])[where])
+
+    def end(self, topic: str, partition: int) -> int:
+        """Return the offset that comes next."""
+        where = TopicPartition(topic, partition)
+        return int(self._consumer.end_offsets([where])[where])
+
+    def offset_of(self, topic: str, partition: int, time_ms: int) -> int | None:
+        """Return the first offset whose timestamp is not earlier, None if there is none."""
+        where = TopicPartition(topic, partition)
+        found = self._consumer.offsets_for_times({where: max(time_ms, 0)})[where]
+        return None if found is None else int(found.offset)
+
+    def read(self, topic: str, partition: int, start: int, stop: int) -> Iterator[RawRecord]:
+        """Yield the records of ``[start, stop)``.
+
+        Raises
+        ------
+        KafkaTimeoutError
+            If the broker stops answering.
+        """
+        where = TopicPartition(topic, partition)
+        self._consumer.assign([where])
+        self._consumer.seek(where, start)
+        idle = 0
+        while (position := self._consumer.position(where)) < stop:
+            records = self._consumer.poll(_POLL_MS, max_records=_AT_ONCE).get(where, [])
+            yield from (_raw(record) for record in records if record.offset < stop)
+            idle = idle + 1 if self._consumer.position(where) == position else 0
+            if idle > _PATIENCE_POLLS:
+                raise KafkaTimeoutError(f"no answer about {topic}/{partition} at {position}")
+
+    @classmethod
+    @contextmanager
+    def connected(cls, connection: Mapping[str, Any]) -> Iterator[Self]:
+        """Give a reader of a broker."""
+        with closing(
+            KafkaConsumer(
+                **connection,
+                group_id=None,
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                isolation_level="read_committed",
+                max_partition_fetch_bytes=_FETCH_BYTES,
+            )
+        ) as consumer:
+            yield cls(consumer)
+
+
+@contextmanager
+def kafka_failures(connection: Mapping[str, Any]) -> Iterator[None]:
+    """Turn the client's errors into one line.
+
+    Raises
+    ------
+    DependencyUnreachable
+        If the broker does not answer, or refuses.
+    """
+    try:
+        yield
+    except KafkaError as error:
+        servers = ",".join(connection["bootstrap_servers"])
+        raise DependencyUnreachable(
+            f"Kafka: expected an answer from {servers}, got: {error!r}"
+        ) from error
+
+
+def _raw(record: Any) -> RawRecord:
+    return RawRecord(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        timestamp_ms=record.timestamp,
+        key=record.key,
+        value=record.value,
+        headers=tuple(record.headers),
+    )

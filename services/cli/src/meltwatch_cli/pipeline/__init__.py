@@ -1,0 +1,1 @@
+"""What a command does in several steps, told what Kafka is."""

@@ -1,0 +1,68 @@
+"""From a refused record to its letter, back to its topic, and judged anew: all of it real."""
+
+import json
+from pathlib import Path
+
+import pytest
+from kafka import KafkaAdminClient
+from meltwatch_schemas.redrive import REDRIVE_OF, journal_topic
+from meltwatch_schemas.topics import Topic
+
+from tests.integration.stream_processor.worker import Tail, Worker, send, wait_until
+from tests.support.input_records import ORIGIN_NS, STRIDE_NS, frame_record, live, sample_record
+
+pytestmark = pytest.mark.integration
+
+FURNACE = "plant/FMF-03"
+
+
+def test_a_letter_of_a_worker_goes_back_and_is_judged_as_any_new_record(
+    command, kafka, triton, topics, tmp_path: Path, monkeypatch
+):
+    monkeypatch.setenv("MELTWATCH_KAFKA", kafka.address)
+    monkeypatch.setenv("MELTWATCH_TOPIC_PREFIX", topics.prefix)
+    stranger = frame_record(FURNACE, ORIGIN_NS + 12 * STRIDE_NS, source_id="second-camera")
+    bad = [stranger, sample_record(FURNACE, ORIGIN_NS - 10**9), frame_record(FURNACE, ORIGIN_NS)]
+    bad.append(sample_record(FURNACE, ORIGIN_NS + 11 * 10**9, sent_ns=ORIGIN_NS))
+    settings = {"kafka": kafka.address, "triton": triton.address, "topic_prefix": topics.prefix}
+
+    with (
+        Worker(tmp_path, **settings) as worker,
+        Tail(kafka.address, topics.name(Topic.DEAD_LETTERS), 1) as letters,
+    ):
+        worker.until_ready()
+        send(kafka.address, topics.prefix, [*live([FURNACE], 12.0), *bad])
+        letters.until(lambda found: len(found) == 2, 30)
+        listed = json.loads(command("dead-letters", "list", "--json")[1])
+        errors = {letter["error"]: letter["id"] for letter in listed}
+        assert errors.keys() == {"unexpected_source", "future_event_time"}
+
+        # The worker is the judge: its own reader refuses the one, its memory the other.
+        ids = [str(number) for number in errors.values()]
+        code, out, _ = command("dead-letters", "redrive", *ids, "--yes", "--json")
+        assert code == 1
+        verdicts = {verdict["id"]: verdict["outcome"] for verdict in json.loads(out)}
+        assert verdicts[errors["unexpected_source"]] == "sent"
+        assert verdicts[errors["future_event_time"]] == "refused"
+
+        again = letters.until(lambda found: len(found) == 3, 30)[-1]
+        headers = dict(again.headers)
+        assert again.value == stranger.value
+        assert headers["dlq.error"] == b"unexpected_source"
+        assert headers[REDRIVE_OF].decode().endswith(f"/0/{errors['unexpected_source']}")
+
+        def counted(modality: str, kind: str) -> str:
+            start = (
+                f'meltwatch_furnace_irregularities_total{{furnace="{FURNACE}",kind="{kind}",'
+                f'modality="{modality}"}} '
+            )
+            lines = worker.ask("metrics").splitlines()
+            return next((line.removeprefix(start) for line in lines if line.startswith(start)), "")
+
+        wait_until(lambda: counted("video", "unexpected_source") == "2.0", 10)
+        assert counted("current", "late") == "1.0"
+        assert counted("video", "late") == "1.0"
+        assert counted("current", "future_event_time") == "1.0"
+
+    with KafkaAdminClient(bootstrap_servers=kafka.address) as admin:
+        admin.delete_topics([journal_topic(topics.prefix)])
