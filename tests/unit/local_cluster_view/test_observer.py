@@ -1,7 +1,7 @@
 import pytest
 from meltwatch_chassis.testing import ManualClock
 from meltwatch_local_cluster.domain.observed_run import ObservedRun
-from meltwatch_local_cluster.follow_metrics import counters_of
+from meltwatch_local_cluster.follow_metrics import COUNTERS, Readings, readings_of
 from meltwatch_local_cluster.observer import Observer, fold
 from meltwatch_schemas.alarm import HEARTBEAT_SCHEMA
 from meltwatch_schemas.errors import ContractViolation
@@ -107,9 +107,14 @@ def test_catching_up_takes_in_all_that_is_there(run):
     assert run.live == {"scored": 8}
 
 
+def readings(skipped: float, late: float) -> Readings:
+    counters = dict.fromkeys(COUNTERS, 0.0) | {"skipped": skipped}
+    return Readings(counters, {(FURNACE, "late"): late})
+
+
 def test_counters_are_read_once_a_second_and_add_up_over_restarts(run):
     clock = ManualClock()
-    shown = iter([{"skipped": 5.0}, None, {"skipped": 2.0}])
+    shown = iter([readings(5, late=3), None, readings(2, late=1)])
     observer = Observer(FakeFollower(), run, lambda: next(shown), clock)
 
     for _ in range(3):
@@ -118,6 +123,7 @@ def test_counters_are_read_once_a_second_and_add_up_over_restarts(run):
         clock.advance(1_000_000_000)
 
     assert observer.counters.total("skipped") == 7
+    assert observer.irregularities() == {FURNACE: {"late": 4}}
 
 
 def test_counters_are_found_in_the_text_of_prometheus():
@@ -128,7 +134,13 @@ def test_counters_are_found_in_the_text_of_prometheus():
         "# TYPE meltwatch_duplicates counter\n"
         'meltwatch_duplicates_total{modality="video"} 1.0\n'
         'meltwatch_duplicates_total{modality="current"} 4.0\n'
+        "# TYPE meltwatch_furnace_irregularities counter\n"
+        'meltwatch_furnace_irregularities_total{furnace="f",modality="video",kind="late"} 2.0\n'
+        'meltwatch_furnace_irregularities_total{furnace="f",modality="current",kind="late"} 5.0\n'
+        'meltwatch_furnace_irregularities_total{furnace="g",modality="video",kind="late"} 1.0\n'
     )
 
-    assert counters_of(text) == {"skipped": 3.0, "duplicates": 5.0}
-    assert counters_of("") == {"skipped": 0.0, "duplicates": 0.0}
+    assert readings_of(text) == Readings(
+        {"skipped": 3.0, "duplicates": 5.0}, {("f", "late"): 7.0, ("g", "late"): 1.0}
+    )
+    assert readings_of("") == Readings({"skipped": 0.0, "duplicates": 0.0}, {})

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_chassis.run_state import ServiceState
+from meltwatch_cli.domain.wording import age_text
 from meltwatch_local_cluster.screen import draw
 from meltwatch_local_cluster.screen_parts import (
-    age_text,
     elapsed_text,
     share_text,
     shortened,
@@ -64,7 +64,8 @@ def test_the_essentials_stand_on_every_size(width, height):
 @pytest.mark.parametrize(("width", "height"), SIZES)
 @pytest.mark.parametrize("furnaces", [0, 1, 2, 5, 40])
 @pytest.mark.parametrize("alarms", [0, 1, 4, 40])
-def test_the_screen_always_fits(width, height, furnaces, alarms):
+@pytest.mark.parametrize("irregular", [0, 2, 9])
+def test_the_screen_always_fits(width, height, furnaces, alarms, irregular):
     names = furnace_ids(furnaces)
     run = streamed(*names, until_s=4)
     for number in range(alarms):
@@ -72,7 +73,10 @@ def test_the_screen_always_fits(width, height, furnaces, alarms):
     down = ServiceState(pid=None, state="down", detail="down since 12:00:03 UTC: " + "word " * 60)
     services = {"stream_processor": down, "alarm_manager": down, "video_producer": down}
 
-    lines = text_of(glimpse(run, 5, services, "Kafka does not answer"), width, height).splitlines()
+    kinds = {f"kind_{number}": number for number in range(9)}
+    odd = {f"a/very/long/path/of/levels/F{number}": kinds for number in range(irregular)}
+    shown = glimpse(run, 5, services, "Kafka does not answer", odd)
+    lines = text_of(shown, width, height).splitlines()
 
     assert len(lines) <= height
     assert max(map(len, lines)) <= width
@@ -119,6 +123,34 @@ def test_trouble_is_told_in_words():
         "40 s",
     ):
         assert fact in text
+
+
+def test_irregularities_are_told_per_furnace_where_there_are_any():
+    odd = {
+        "f": {"late": 3, "duplicate": 1, "future_event_time": 2, "unexpected_source": 4},
+        "g": {"frozen_video": 60, "late": 0},
+        "h": {"late": 0},
+    }
+
+    text = text_of(glimpse(streamed("f", until_s=2), 3, irregularities=odd))
+
+    assert "IRREGULAR  g  frozen_video 60 " in text
+    assert "f  source 4 · late 3 · future 2 · dup 1" in text
+    assert "\n           h" not in text
+    assert "IRREGULAR" not in text_of(glimpse(streamed("f", until_s=2), 3))
+
+
+def test_the_worst_furnaces_stand_first_and_the_others_are_counted():
+    odd = {f"f{number}": {"late": number} for number in range(1, 8)}
+
+    lines = text_of(glimpse(streamed("f", until_s=2), 3, irregularities=odd)).splitlines()
+
+    (first,) = (n for n, line in enumerate(lines) if line.startswith("IRREGULAR"))
+    assert [line.strip() for line in lines[first : first + 3]] == [
+        "IRREGULAR  f7  late 7",
+        "f6  late 6",
+        "f5  late 5  … 4 more furnaces",
+    ]
 
 
 def test_the_status_line_says_the_same_in_one_line():

@@ -129,8 +129,11 @@ def _redis_answers(environ: Mapping[str, str]) -> bool:
 
 def _triton_answers(environ: Mapping[str, str]) -> bool:
     settings = load(TritonSettings, environ)
-    tls = settings.triton_tls
-    return triton_answers(settings.triton, tls=tls, ca_file=settings.triton_ca_file)
+    tls, ca_file = settings.triton_tls, settings.triton_ca_file
+    # The stream processor goes on without the others.
+    return any(
+        triton_answers(address, tls=tls, ca_file=ca_file) for address in settings.triton_endpoints
+    )
 
 
 _ANSWERS = {"kafka": _kafka_answers, "redis": _redis_answers, "triton": _triton_answers}

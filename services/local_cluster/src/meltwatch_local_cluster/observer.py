@@ -1,5 +1,6 @@
 """Observes a run from outside: its topics and the stream processor's counters, nothing else."""
 
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 from meltwatch_local_cluster.domain.counts import RestartingCounters
 from meltwatch_local_cluster.domain.observed_run import ObservedRun
 from meltwatch_local_cluster.follow import TopicFollower
+from meltwatch_local_cluster.follow_metrics import Readings
 
 _FOLLOWED: Final = (
     Topic.SCORES,
@@ -26,7 +28,7 @@ _BEFORE_ORIGIN_MS: Final = 150_000
 _COUNTERS_EVERY_NS: Final = 1_000_000_000
 _CATCH_UP_NS: Final = 10_000_000_000
 
-ReadCounters = Callable[[], Mapping[str, float] | None]
+ReadCounters = Callable[[], Readings | None]
 
 
 class Observer:
@@ -55,7 +57,8 @@ class Observer:
         self, follower: TopicFollower, run: ObservedRun, read_counters: ReadCounters, clock: Clock
     ) -> None:
         self.run = run
-        self.counters = RestartingCounters()
+        self.counters: RestartingCounters[str] = RestartingCounters()
+        self._irregularities: RestartingCounters[tuple[str, str]] = RestartingCounters()
         self.unreadable = 0
         self._follower = follower
         self._read_counters = read_counters
@@ -76,8 +79,15 @@ class Observer:
         ]
         if self._clock.monotonic_ns() >= self._counters_due_ns:
             self._counters_due_ns = self._clock.monotonic_ns() + _COUNTERS_EVERY_NS
-            self.counters.read(self._read_counters() or {})
+            self._count()
         return changed
+
+    def irregularities(self) -> dict[str, Counter[str]]:
+        """Return what was not as it should be, by furnace and kind, over all restarts."""
+        found: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for (furnace_id, kind), count in self._irregularities.totals().items():
+            found[furnace_id][kind] = count
+        return dict(found)
 
     def catch_up(self) -> None:
         """Take in all that the topics hold by now, within ten seconds."""
@@ -90,6 +100,12 @@ class Observer:
     def close(self) -> None:
         """Let go of the broker."""
         self._follower.close()
+
+    def _count(self) -> None:
+        readings = self._read_counters()
+        if readings is not None:
+            self.counters.read(readings.counters)
+            self._irregularities.read(readings.irregularities)
 
     def _fold(self, record: RawRecord) -> AlarmRecord | None:
         try:

@@ -16,11 +16,14 @@ from rich.text import Text
 from meltwatch_local_cluster.screen_alarms import alarm_lines
 from meltwatch_local_cluster.screen_furnaces import furnace_table
 from meltwatch_local_cluster.screen_glimpse import Glimpse
+from meltwatch_local_cluster.screen_irregular import irregular_lines
 from meltwatch_local_cluster.screen_parts import HEADING, QUIET, elapsed_text
 from meltwatch_local_cluster.screen_pipeline import pipeline_lines, problem_lines
 
 _HINTS: Final = "meltwatch alarms list | alarms ack ID | alarms tail | status        Ctrl-C stops"
 _LEAST_ALARM_LINES: Final = 5
+_LEAST_ROOM: Final = 6
+"""Lines for two furnaces and an alarm with their headings, whatever else there is to say."""
 
 
 def draw(glimpse: Glimpse, width: int, height: int) -> Table:
@@ -35,7 +38,11 @@ def draw(glimpse: Glimpse, width: int, height: int) -> Table:
     """
     alarms = listed(glimpse.run.standing_alarms(), everything=False)
     head = [*_header(glimpse, width), Text()]
-    foot = [*pipeline_lines(glimpse), *problem_lines(glimpse, width), Text(_HINTS, style=QUIET)]
+    foot = [*problem_lines(glimpse, width), Text(_HINTS, style=QUIET)]
+    counts = pipeline_lines(glimpse)
+    room = height - len(head) - len(counts) - len(foot) - 2
+    counts += irregular_lines(glimpse, width, room - _LEAST_ROOM)
+    foot = [*counts, *foot]
     room = height - len(head) - len(foot) - 2
     furnace_room = room - min(len(alarms) + 1, _LEAST_ALARM_LINES)
     furnaces = furnace_table(glimpse, width, max(furnace_room, 3))

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from meltwatch_cli.domain.wording import clock_text, state_text
+from meltwatch_cli.domain.wording import age_text, clock_text, state_text
 from meltwatch_schemas.alarm import AlarmRecord, AlarmState
 from rich.text import Text
 
 from meltwatch_local_cluster.screen_glimpse import Glimpse
-from meltwatch_local_cluster.screen_parts import HEADING, QUIET, age_text, alarm_style
+from meltwatch_local_cluster.screen_parts import HEADING, QUIET, alarm_style
 
 
 def alarm_lines(glimpse: Glimpse, alarms: Sequence[AlarmRecord], lines: int) -> list[Text]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from meltwatch_cli.domain.alarm_list import listed
-from meltwatch_cli.domain.wording import state_text
+from meltwatch_cli.domain.wording import age_text, state_text
 from meltwatch_schemas.alarm import AlarmRecord
 from meltwatch_schemas.score import ScoreStatus, WindowScore
 from rich.table import Table
@@ -15,7 +15,6 @@ from meltwatch_local_cluster.screen_glimpse import Glimpse
 from meltwatch_local_cluster.screen_parts import (
     ABNORMAL,
     QUIET,
-    age_text,
     alarm_style,
     share_text,
     shortened,

@@ -1,7 +1,7 @@
 """What one picture of the live screen is drawn from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from meltwatch_chassis.run_state import RunState
 from meltwatch_schemas.alarm import AlarmRecord, ns_from_utc
@@ -28,6 +28,8 @@ class Glimpse:
         Wall clock, ns UTC.
     problem
         Why the figures grow old, None when they do not.
+    irregularities
+        What was not as it should be, by furnace and kind.
     """
 
     state: RunState
@@ -36,6 +38,7 @@ class Glimpse:
     counters: Mapping[str, int]
     now_ns: int
     problem: str | None = None
+    irregularities: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def elapsed_s(self) -> float:

@@ -46,17 +46,6 @@ def _bar(value: float | None) -> str:
     return _BARS[min(int(value * len(_BARS)), len(_BARS) - 1)]
 
 
-def age_text(seconds: float) -> str:
-    """Return a time span in at most six characters: ``1.2 s``, ``42 s``, ``7 min``, ``3 h``."""
-    if seconds < 10:
-        return f"{max(seconds, 0.0):.1f} s"
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    if seconds < 6_000:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.0f} h"
-
-
 def elapsed_text(seconds: float) -> str:
     """Return a running time as ``mm:ss``, or ``h:mm:ss`` from an hour on."""
     minutes, second = divmod(max(int(seconds), 0), 60)

@@ -5,7 +5,7 @@ from textwrap import wrap
 from typing import Final
 
 from meltwatch_chassis.run_state import ServiceState
-from meltwatch_cli.domain.wording import service_text
+from meltwatch_cli.domain.wording import age_text, service_text
 from meltwatch_schemas.alarm import ns_from_utc
 from rich.text import Text
 
@@ -14,7 +14,6 @@ from meltwatch_local_cluster.screen_parts import (
     ABNORMAL,
     HEADING,
     QUIET,
-    age_text,
     elapsed_text,
     seconds_text,
 )

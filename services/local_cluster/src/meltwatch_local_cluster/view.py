@@ -140,6 +140,7 @@ class RunWatch:
             counters=self._counters() | {"unreadable": self._observer.unreadable},
             now_ns=self._clock.now_ns(),
             problem=self._observer.problem,
+            irregularities=self._observer.irregularities(),
         )
 
     def _counters(self) -> dict[str, int]:

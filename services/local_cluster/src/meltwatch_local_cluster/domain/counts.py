@@ -1,13 +1,14 @@
 """Numbers that a run collects: latencies within bounds, counters of processes that restart."""
 
 from collections import deque
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Hashable, Mapping
+from typing import Final, Generic, TypeVar
 
 import numpy as np
 
 MAX_LATENCIES: Final = 100_000
 PERCENTILES: Final = (50, 95, 99)
+_Name = TypeVar("_Name", bound=Hashable)
 
 
 class Latencies:
@@ -29,14 +30,14 @@ class Latencies:
         return {name: round(float(value), 3) for name, value in zip(names, values, strict=True)}
 
 
-class RestartingCounters:
+class RestartingCounters(Generic[_Name]):
     """Totals of counters that begin at zero again when their process does."""
 
     def __init__(self) -> None:
-        self._before: dict[str, float] = {}
-        self._last: dict[str, float] = {}
+        self._before: dict[_Name, float] = {}
+        self._last: dict[_Name, float] = {}
 
-    def read(self, values: Mapping[str, float]) -> None:
+    def read(self, values: Mapping[_Name, float]) -> None:
         """Note what the process shows now; a value that fell tells of a restart."""
         for name, value in values.items():
             last = self._last.get(name, 0.0)
@@ -44,6 +45,10 @@ class RestartingCounters:
                 self._before[name] = self._before.get(name, 0.0) + last
             self._last[name] = value
 
-    def total(self, name: str) -> int:
+    def total(self, name: _Name) -> int:
         """Return what was counted over all restarts, 0 for a counter that was never shown."""
         return int(self._before.get(name, 0.0) + self._last.get(name, 0.0))
+
+    def totals(self) -> dict[_Name, int]:
+        """Return what was counted under each name."""
+        return {name: self.total(name) for name in self._last}

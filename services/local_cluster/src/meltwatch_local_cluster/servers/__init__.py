@@ -15,9 +15,9 @@ Each is a context manager, and has the same few verbs::
 machine downloads what is missing and says so on standard error; ``prepare()`` does only that.
 """
 
-from meltwatch_local_cluster.servers.kafka import KafkaServer
+from meltwatch_local_cluster.servers.kafka import KafkaCluster, KafkaServer
 from meltwatch_local_cluster.servers.redis import RedisServer
 from meltwatch_local_cluster.servers.server import Server
 from meltwatch_local_cluster.servers.triton import TritonServer
 
-__all__ = ["KafkaServer", "RedisServer", "Server", "TritonServer"]
+__all__ = ["KafkaCluster", "KafkaServer", "RedisServer", "Server", "TritonServer"]

@@ -1,12 +1,14 @@
-"""Kafka: Apache Kafka itself, one broker that is its own controller (KRaft)."""
+"""Kafka: Apache Kafka itself (KRaft), one broker or several that are their own controllers."""
 
 import base64
 import shlex
 import socket
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from types import TracebackType
+from typing import Any, ClassVar, Self
 
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
@@ -17,12 +19,12 @@ from meltwatch_local_cluster.servers.java import java_program
 from meltwatch_local_cluster.servers.kafka_jars import KAFKA_DISTRIBUTION, kafka_jars
 from meltwatch_local_cluster.servers.server import Server, plain_environment
 
-# One broker: everything that Kafka would replicate has one replica; few partitions in its own
-# topics, because each is a folder of files that a laptop creates on the first use.
+# Kafka's own topics have as many replicas as there are brokers, and few partitions, because each
+# is a folder of files that a laptop creates on the first use.
 _PROPERTIES = """\
 process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@{host}:{controller_port}
+node.id={number}
+controller.quorum.voters={voters}
 listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
 advertised.listeners=PLAINTEXT://{host}:{port}
 controller.listener.names=CONTROLLER
@@ -31,15 +33,47 @@ log.dirs={data}
 auto.create.topics.enable=false
 group.initial.rebalance.delay.ms=0
 offsets.topic.num.partitions=4
-offsets.topic.replication.factor=1
+offsets.topic.replication.factor={replicas}
 transaction.state.log.num.partitions=4
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
+transaction.state.log.replication.factor={replicas}
+transaction.state.log.min.isr={in_sync}
 share.coordinator.state.topic.num.partitions=1
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
+share.coordinator.state.topic.replication.factor={replicas}
+share.coordinator.state.topic.min.isr={in_sync}
+min.insync.replicas={in_sync}
 """
 _JVM_OPTIONS = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData")
+
+
+@dataclass(frozen=True)
+class Seat:
+    """A broker's place among those that make up a cluster.
+
+    Attributes
+    ----------
+    number
+        Of the broker, from 1.
+    ports
+        Of each broker, for clients and for controllers.
+    cluster_id
+        The same for all of them.
+    """
+
+    number: int
+    ports: Sequence[tuple[int, int]]
+    cluster_id: str
+
+    @property
+    def voters(self) -> str:
+        """The controllers, as Kafka wants them listed."""
+        return ",".join(
+            f"{number}@{LOOPBACK}:{port}" for number, (_, port) in enumerate(self.ports, start=1)
+        )
+
+    @property
+    def in_sync(self) -> int:
+        """Replicas that must have a record: all but one where there are several."""
+        return max(1, len(self.ports) - 1)
 
 
 class KafkaServer(Server):
@@ -51,14 +85,26 @@ class KafkaServer(Server):
         Data, configuration and temporary files.
     log
         Where the output goes; a file in the folder by default.
+    settings
+        Further properties of the broker.
+    seat
+        Its place in a cluster; alone by default.
     """
 
     name: ClassVar[str] = "kafka"
     grace_s: ClassVar[float] = 10.0
 
-    def __init__(self, folder: Path, log: Path | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        log: Path | None = None,
+        settings: Mapping[str, str] | None = None,
+        seat: Seat | None = None,
+    ) -> None:
         super().__init__(folder, log)
-        self.port, self._controller_port = free_ports(2)
+        self._settings = dict(settings or {})
+        self._seat = seat or seats(1)[0]
+        self.port, self._controller_port = self._seat.ports[self._seat.number - 1]
 
     @property
     def address(self) -> str:
@@ -77,8 +123,16 @@ class KafkaServer(Server):
         properties = self.folder / "server.properties"
         data = self.folder / "data"
         text = _PROPERTIES.format(
-            host=LOOPBACK, port=self.port, controller_port=self._controller_port, data=data
+            number=self._seat.number,
+            voters=self._seat.voters,
+            replicas=len(self._seat.ports),
+            in_sync=self._seat.in_sync,
+            host=LOOPBACK,
+            port=self.port,
+            controller_port=self._controller_port,
+            data=data,
         )
+        text += "".join(f"{name}={value}\n" for name, value in self._settings.items())
         environment = plain_environment(self.folder)
         properties.write_text(text, encoding="utf-8")
         java = [
@@ -91,22 +145,81 @@ class KafkaServer(Server):
         ]
         run = [*java, "kafka.Kafka", str(properties)]
         if not (data / "meta.properties").exists():
-            run = _formatted_first(java, properties, run)
+            run = self._formatted_first(java, properties, run)
         return Command(run, environment, self.log, mark=str(properties))
 
+    def _formatted_first(self, java: list[str], properties: Path, run: list[str]) -> list[str]:
+        """Put the formatting of the data folder before the broker, in the same process."""
+        tool = [
+            *java,
+            "kafka.tools.StorageTool",
+            "format",
+            f"--cluster-id={self._seat.cluster_id}",
+            "-c",
+            str(properties),
+        ]
+        return ["/bin/sh", "-c", f"{shlex.join(tool)} && exec {shlex.join(run)}"]
 
-def _formatted_first(java: list[str], properties: Path, run: list[str]) -> list[str]:
-    """Put the formatting of the data folder before the broker, in the same process."""
-    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    tool = [
-        *java,
-        "kafka.tools.StorageTool",
-        "format",
-        f"--cluster-id={cluster}",
-        "-c",
-        str(properties),
-    ]
-    return ["/bin/sh", "-c", f"{shlex.join(tool)} && exec {shlex.join(run)}"]
+
+class KafkaCluster:
+    """Brokers that replicate each other's topics; all but one of them suffice.
+
+    Parameters
+    ----------
+    folder
+        Each broker has a folder of its own in it.
+    count
+        Number of brokers.
+    settings
+        Further properties of every broker.
+    """
+
+    def __init__(
+        self, folder: Path, count: int = 3, settings: Mapping[str, str] | None = None
+    ) -> None:
+        self.brokers = {
+            seat.number: KafkaServer(folder / f"kafka-{seat.number}", None, settings, seat)
+            for seat in seats(count)
+        }
+
+    @property
+    def address(self) -> str:
+        """Bootstrap addresses, ``host:port,host:port``."""
+        return ",".join(broker.address for broker in self.brokers.values())
+
+    def __enter__(self) -> Self:
+        try:
+            for broker in self.brokers.values():
+                broker.start()
+            for broker in self.brokers.values():
+                broker.wait_ready()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End all brokers together: the last ones alone have no quorum to leave."""
+        for broker in self.brokers.values():
+            broker.terminate()
+        for broker in self.brokers.values():
+            broker.stop()
+
+
+def seats(count: int) -> list[Seat]:
+    """Return the places of a new cluster's brokers, on free ports."""
+    ports = free_ports(2 * count)
+    pairs = tuple(zip(ports[::2], ports[1::2], strict=True))
+    cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    return [Seat(number, pairs, cluster_id) for number in range(1, count + 1)]
 
 
 def kafka_answers(connection: Mapping[str, Any]) -> bool:

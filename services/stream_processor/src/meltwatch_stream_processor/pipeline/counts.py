@@ -1,0 +1,103 @@
+"""Counting what records and windows led to, in all and per furnace."""
+
+from typing import Final
+
+from meltwatch_chassis.metrics import Metrics
+from meltwatch_schemas.identifiers import is_path
+from meltwatch_schemas.record import RawRecord
+from meltwatch_schemas.score import Modality
+
+from meltwatch_stream_processor.domain.aligned_window import Outcome
+from meltwatch_stream_processor.pipeline.records import SERVICE
+
+MAX_FURNACES: Final = 1000
+OTHER: Final = "other"
+UNKNOWN: Final = "unknown"
+
+
+class Counts:
+    """The counters of records and windows of one process.
+
+    Late and duplicate records that are handed on again after a crash, because no score names them
+    yet, are counted again.
+
+    Parameters
+    ----------
+    metrics
+        Where to count.
+    max_furnaces
+        How many furnaces are told apart; the further ones share the label ``other``.
+    """
+
+    def __init__(self, metrics: Metrics, max_furnaces: int = MAX_FURNACES) -> None:
+        self._metrics = metrics
+        self._max_furnaces = max_furnaces
+        self._furnaces: set[str] = set()
+
+    def record(self, raw: RawRecord, modality: Modality, outcome: Outcome) -> None:
+        """Count a record that was handed on, and the bad quality of the windows that it closed."""
+        metrics = self._metrics
+        metrics.records.labels(SERVICE, raw.topic, _fate(outcome)).inc()
+        metrics.windows.labels("skipped").inc(outcome.skipped)
+        metrics.duplicates.labels(modality.value).inc(outcome.duplicates)
+        if outcome.late:
+            metrics.late.labels(modality.value).inc()
+        if outcome.late or outcome.duplicates or outcome.refusal is not None:
+            self._count_irregular(_furnace_of(raw), modality, outcome)
+        for window in outcome.windows:
+            for whose, words in window.irregularities.items():
+                for word in words:
+                    self.irregular(window.furnace_id, whose, word)
+
+    def irregular(
+        self, furnace_id: str, modality: Modality | None, kind: str, amount: int = 1
+    ) -> None:
+        """Count something that was not as it should be.
+
+        Parameters
+        ----------
+        furnace_id
+            Whose; ``unknown`` if nothing says so.
+        modality
+            Of which modality; None if it concerns both.
+        kind
+            One word.
+        amount
+            How many.
+        """
+        label = self._label(furnace_id)
+        which = "both" if modality is None else modality.value
+        self._metrics.irregularities.labels(label, which, kind).inc(amount)
+
+    def _count_irregular(self, furnace_id: str, modality: Modality, outcome: Outcome) -> None:
+        if outcome.late:
+            self.irregular(furnace_id, modality, "late")
+        if outcome.duplicates:
+            self.irregular(furnace_id, modality, "duplicate", outcome.duplicates)
+        if outcome.refusal is not None:
+            self.irregular(furnace_id, modality, outcome.refusal.reason.value)
+
+    def _label(self, furnace_id: str) -> str:
+        if furnace_id == UNKNOWN or furnace_id in self._furnaces:
+            return furnace_id
+        if len(self._furnaces) >= self._max_furnaces:
+            return OTHER
+        self._furnaces.add(furnace_id)
+        return furnace_id
+
+
+def _furnace_of(raw: RawRecord) -> str:
+    """Return the furnace that a record's key names: refused ones have nothing better."""
+    try:
+        key = (raw.key or b"").decode()
+    except UnicodeDecodeError:
+        return UNKNOWN
+    return key if is_path(key) else UNKNOWN
+
+
+def _fate(outcome: Outcome) -> str:
+    if outcome.history:
+        return "history"
+    if outcome.refusal is not None:
+        return "dead_letter"
+    return "late" if outcome.late else "joined"
