@@ -38,9 +38,17 @@ def test_furnaces_are_read_in_order(file: Path) -> None:
     ]
 
 
+def test_brightness_follows_the_current_at_once_unless_commissioned_otherwise(file: Path) -> None:
+    file.write_text(GOOD + "    sync_offset_s: 0.35\n")
+
+    assert [furnace.sync_offset_s for furnace in read_plant(file).furnaces] == [0.0, 0.35]
+
+
 @pytest.mark.parametrize(
     ("wrong", "line", "said"),
     [
+        (GOOD + "    sync_offset_s: 6\n", 7, "sync_offset_s"),
+        (GOOD + "    sync_offset_s: .nan\n", 7, "sync_offset_s"),
         (GOOD.replace("site/area/F-2", "site//F-2"), 5, "id"),
         (GOOD.replace("    name: Furnace 2\n", "    nmae: Furnace 2\n"), 6, "nmae"),
         (GOOD.replace("source_id: camera-1, ", ""), 4, "source_id"),

@@ -41,6 +41,12 @@ class PlantFurnace(_Strict):
     name: str = Field(description="What operators call it.")
     video: VideoSource | None = Field(default=None, description="Camera.")
     current: CurrentSource | None = Field(default=None, description="Meter.")
+    sync_offset_s: float = Field(
+        default=0.0,
+        ge=-5.0,
+        le=5.0,
+        description="By how much brightness follows the current while both clocks are right.",
+    )
     alarm_points: tuple[AlarmPoint, ...] = Field(default=(), description="The defaults if empty.")
     notes: str = Field(default="", description="For people.")
 

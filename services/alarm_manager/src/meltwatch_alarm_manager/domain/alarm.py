@@ -4,6 +4,7 @@ The last record is the state: what is not in it (running delays) comes back by r
 again, so nothing else is ever stored.
 """
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -20,6 +21,7 @@ from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_alarm_manager.domain.alarm_state import Facts
 from meltwatch_alarm_manager.domain.condition import Condition, Sample
+from meltwatch_alarm_manager.domain.points import words_of
 
 DAY_NS: Final = 24 * 3600 * NS_PER_S
 MAX_RAISES: Final = 10_000
@@ -43,13 +45,6 @@ class Sighting:
     score: WindowScore
     position: int
     traceparent: str | None = None
-
-    @property
-    def sample(self) -> Sample | None:
-        """What it says about the condition: nothing without a logit."""
-        if self.score.logit is None:
-            return None
-        return Sample(self.score.window_end_ns, self.score.logit, self.position)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +86,14 @@ class Alarm:
     def quality(self) -> Quality:
         """Trust in the input, as last told."""
         return self.record.quality if self.record else Quality.GOOD
+
+    def sample(self, sighting: Sighting) -> Sample | None:
+        """Return what a score says about the condition; nothing if that takes a logit it lacks."""
+        score, words = sighting.score, words_of(self.point)
+        level = score.logit
+        if words is not None:
+            level = -math.inf if words.isdisjoint(score.reasons) else math.inf
+        return None if level is None else Sample(score.window_end_ns, level, sighting.position)
 
     def knows(self, score: WindowScore) -> bool:
         """Tell whether the last raise or clear already rests on this window or a later one."""

@@ -31,7 +31,7 @@ class Sample:
     end_ns
         Window end, ns UTC.
     logit
-        Calibrated fused logit.
+        Calibrated fused logit; plus or minus infinity where words are judged, not a logit.
     position
         Offset of the score in its partition: where reading must begin again to see it.
     """

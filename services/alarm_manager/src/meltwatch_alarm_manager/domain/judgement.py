@@ -27,7 +27,7 @@ def recall(alarm: Alarm, sighting: Sighting) -> Alarm:
 
     Only the delays run: what the score changed is in the alarm's last record already.
     """
-    sample = sighting.sample
+    sample = alarm.sample(sighting)
     if sample is None or alarm.knows(sighting.score):
         return alarm
     return replace(alarm, condition=observe(alarm.condition, sample, alarm.point.setpoint))
@@ -42,7 +42,7 @@ def judge(alarm: Alarm, sighting: Sighting, stamp: Stamp) -> Alarm:
         Before.
     sighting
         A score newer than all before it of that furnace and model. Without a logit it neither
-        raises nor clears.
+        raises nor clears an alarm that is judged by it.
     stamp
         Number and time for the record that it may cause.
 
@@ -54,7 +54,7 @@ def judge(alarm: Alarm, sighting: Sighting, stamp: Stamp) -> Alarm:
     if alarm.knows(sighting.score):
         return alarm
     alarm = recall(alarm, sighting)
-    change = due(alarm.condition, alarm.point.setpoint) if sighting.sample else None
+    change = due(alarm.condition, alarm.point.setpoint) if alarm.sample(sighting) else None
     if change is not None:
         return _decide(alarm, sighting, change, stamp)
     if alarm.facts.retain and quality_of(sighting.score) is not alarm.quality:

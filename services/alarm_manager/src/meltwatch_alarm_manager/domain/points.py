@@ -1,6 +1,7 @@
 """The master alarm list: which alarm points a furnace has, and where each comes from."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord, Priority, Setpoint
@@ -9,6 +10,7 @@ from meltwatch_schemas.identifiers import alarm_id, split_alarm_id
 
 OVERHEAT: Final = "OVERHEAT"
 PROCESS: Final = "process"
+SYSTEM: Final = "system"
 DEFAULT_SETPOINT: Final = Setpoint(logit_on=3.0, logit_off=1.0, on_delay_s=5.5, off_delay_s=4.0)
 """Four hops to raise, three to clear; its basis is told in each alarm point."""
 MAX_VOTES: Final = 1000
@@ -18,6 +20,88 @@ _DEFAULT_BASIS: Final = (
     "5.3 h of operation (104 faults, none missed, 1 false alarm), see triton_models/README.md; "
     "to be calibrated on the plant"
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemAlarm:
+    """An alarm about the system itself: it stands while scores name one of its words.
+
+    Attributes
+    ----------
+    words
+        Among a score's ``reasons``, each speaks for raising; a score without any for clearing.
+    title, causes, consequence_if_no_action, operator_action, time_to_respond_s, priority
+        As in the alarm point.
+    on_delay_s, off_delay_s
+        How long the words must have been there, or not have been there, without a break.
+    """
+
+    words: frozenset[str]
+    title: str
+    causes: tuple[str, ...]
+    consequence_if_no_action: str
+    operator_action: str
+    time_to_respond_s: float
+    priority: Priority
+    on_delay_s: float
+    off_delay_s: float
+
+
+SYSTEM_ALARMS: Final[Mapping[str, SystemAlarm]] = {
+    "SYNC_SKEW": SystemAlarm(
+        words=frozenset({"sync_skew"}),
+        title="Clocks of camera and meter disagree",
+        causes=(
+            "camera, meter or gateway has lost its time server",
+            "a clock was set by hand",
+            "a buffer between camera and gateway has grown",
+        ),
+        consequence_if_no_action="Video and current of different instants are judged together; "
+        "faults may be seen late or not at all.",
+        operator_action="Have the clocks of camera, meter and gateways checked (NTP, PTP).",
+        time_to_respond_s=1800,
+        priority=Priority.LOW,
+        on_delay_s=15.0,
+        # Longer than a stream processor that was restarted needs for its next estimate.
+        off_delay_s=720.0,
+    ),
+}
+"""System alarms of every furnace by condition."""
+_UNUSED_THRESHOLD: Final = 0.0
+
+
+def words_of(point: AlarmPoint) -> frozenset[str] | None:
+    """Return the words that speak for an alarm point; None if it is judged by the logit."""
+    alarm = SYSTEM_ALARMS.get(point.condition)
+    return None if alarm is None else alarm.words
+
+
+def system_points(furnace_id: str) -> tuple[AlarmPoint, ...]:
+    """Return the system alarm points that every furnace has."""
+    return tuple(
+        AlarmPoint.model_validate(
+            {
+                "alarm_id": alarm_id(furnace_id, condition),
+                "equipment_path": furnace_id,
+                "title": alarm.title,
+                "condition": condition,
+                "class": SYSTEM,
+                "priority": alarm.priority,
+                "causes": alarm.causes,
+                "consequence_if_no_action": alarm.consequence_if_no_action,
+                "operator_action": alarm.operator_action,
+                "time_to_respond_s": alarm.time_to_respond_s,
+                "setpoint": Setpoint(
+                    logit_on=_UNUSED_THRESHOLD,
+                    logit_off=_UNUSED_THRESHOLD,
+                    on_delay_s=alarm.on_delay_s,
+                    off_delay_s=alarm.off_delay_s,
+                ),
+                "setpoint_basis": "a word in the scores' reasons; thresholds are not used",
+            }
+        )
+        for condition, alarm in SYSTEM_ALARMS.items()
+    )
 
 
 def default_point(furnace_id: str) -> AlarmPoint:
@@ -87,10 +171,12 @@ def check_point(point: AlarmPoint) -> AlarmPoint:
 class MasterAlarmList:
     """Alarm points by furnace: the topic's overrides, over the plant file, over the defaults.
 
+    The system alarms belong to every furnace, whatever else is written for it.
+
     Parameters
     ----------
     plant
-        Alarm points of each registered furnace; none stands for the defaults.
+        Alarm points of each registered furnace; none stands for the default.
     """
 
     def __init__(self, plant: Mapping[str, tuple[AlarmPoint, ...]]) -> None:
@@ -122,7 +208,8 @@ class MasterAlarmList:
     def of(self, furnace_id: str) -> Mapping[str, AlarmPoint]:
         """Return the alarm points of a furnace by alarm id."""
         if furnace_id not in self._resolved:
-            points = self._plant.get(furnace_id) or (default_point(furnace_id),)
+            written = self._plant.get(furnace_id) or (default_point(furnace_id),)
+            points = (*system_points(furnace_id), *written)
             base = {point.alarm_id: point for point in points}
             self._resolved[furnace_id] = base | self._overrides.get(furnace_id, {})
         return self._resolved[furnace_id]

@@ -14,7 +14,6 @@ from meltwatch_schemas.alarm import (
     Guidance,
     Mode,
     ModelReference,
-    Setpoint,
     Transition,
     utc_from_ns,
 )
@@ -25,6 +24,7 @@ from meltwatch_alarm_manager.domain.alarm import Alarm, Sighting
 from meltwatch_alarm_manager.domain.alarm_state import Facts, derive
 from meltwatch_alarm_manager.domain.condition import Due
 from meltwatch_alarm_manager.domain.identity import event_id, occurrence_id
+from meltwatch_alarm_manager.domain.points import words_of
 from meltwatch_alarm_manager.domain.trust import quality_of, quality_reasons
 from meltwatch_alarm_manager.errors import WrongState
 
@@ -59,19 +59,19 @@ def raised(
     alarm: Alarm, sighting: Sighting, change: Due, facts: Facts, stamp: Stamp
 ) -> AlarmRecord:
     """Return the record of a new occurrence."""
-    score, setpoint = sighting.score, alarm.point.setpoint
+    score = sighting.score
     condition_time = utc_from_ns(change.first_ns)
     return AlarmRecord.model_validate(
         _stamped(alarm, facts, Remark("RAISE"), stamp)
         | _of_point(alarm.point)
-        | _judged(sighting, setpoint)
+        | _judged(sighting, alarm.point)
         | _seen(sighting, stamp)
         | {
             "alarm_id": alarm.point.alarm_id,
             "equipment_path": alarm.point.equipment_path,
             "occurrence_id": occurrence_id(alarm.point.alarm_id, condition_time, score.run_id),
             "suppressed": [],
-            "message": f"{alarm.point.title}: {_level(score, setpoint)} since "
+            "message": f"{alarm.point.title}: {_level(alarm.point, score)} since "
             f"{condition_time:%H:%M:%S} UTC",
             "condition_time": condition_time,
             "raise_time": utc_from_ns(change.at_ns),
@@ -86,16 +86,15 @@ def cleared(
     alarm: Alarm, sighting: Sighting, change: Due, facts: Facts, stamp: Stamp
 ) -> AlarmRecord:
     """Return the record of a condition that returned to normal."""
-    setpoint = alarm.point.setpoint
-    level = _level(sighting.score, setpoint)
     return _following(
         alarm,
         _stamped(alarm, facts, Remark("CLEAR"), stamp)
         | _of_point(alarm.point)
-        | _judged(sighting, setpoint)
+        | _judged(sighting, alarm.point)
         | _seen(sighting, stamp)
         | {
-            "message": f"{alarm.point.title}: returned to normal, {level}",
+            "message": f"{alarm.point.title}: returned to normal, "
+            f"{_level(alarm.point, sighting.score)}",
             "clear_time": utc_from_ns(change.at_ns),
             "count_24h": len(alarm.raises_before(change.at_ns)),
         },
@@ -174,19 +173,21 @@ def _of_point(point: AlarmPoint) -> dict[str, Any]:
     }
 
 
-def _judged(sighting: Sighting, setpoint: Setpoint) -> dict[str, Any]:
+def _judged(sighting: Sighting, point: AlarmPoint) -> dict[str, Any]:
     """Return what the decision rests on; it stays until the next raise or clear."""
-    score = sighting.score
+    score, setpoint = sighting.score, point.setpoint
+    by_logit = words_of(point) is None
+    members = score.member_logits if by_logit else None
     start_ns = score.window_end_ns - PUBLISHED_SPEC.lookback_ns
     return {
         "evidence": Evidence(
-            score=score.logit,
+            score=score.logit if by_logit else None,
             threshold=setpoint.logit_on,
             threshold_off=setpoint.logit_off,
             window_start=utc_from_ns(max(0, start_ns)),
             window_end=utc_from_ns(score.window_end_ns),
-            members=list(score.member_logits) if score.member_logits is not None else None,
-            disagreement=score.disagreement,
+            members=None if members is None else list(members),
+            disagreement=score.disagreement if by_logit else None,
         ),
         "model": ModelReference(
             name=score.model.name,
@@ -213,5 +214,9 @@ def _seen(sighting: Sighting, stamp: Stamp) -> dict[str, Any]:
     }
 
 
-def _level(score: WindowScore, setpoint: Setpoint) -> str:
+def _level(point: AlarmPoint, score: WindowScore) -> str:
+    words, setpoint = words_of(point), point.setpoint
+    if words is not None:
+        named = sorted(words.intersection(score.reasons))
+        return f"{' and '.join(named)} reported" if named else "no longer reported"
     return f"logit {score.logit:.2f} (on {setpoint.logit_on:.2f}, off {setpoint.logit_off:.2f})"

@@ -6,7 +6,7 @@ from meltwatch_schemas.topics import Topic
 
 from meltwatch_alarm_manager.domain.alarm import Alarm, Sighting
 from meltwatch_alarm_manager.domain.judgement import judge, recall
-from meltwatch_alarm_manager.domain.points import PROCESS
+from meltwatch_alarm_manager.domain.points import PROCESS, words_of
 from meltwatch_alarm_manager.domain.progress import PartitionProgress
 from meltwatch_alarm_manager.pipeline.scribe import Scribe
 from meltwatch_alarm_manager.ports import Commit, Outgoing, Place
@@ -60,9 +60,9 @@ class ScoreDesk:
         return written
 
     def _concerned(self, sighting: Sighting) -> list[Alarm]:
-        """Return the alarms that a logit can raise: those of the process, not of our own parts."""
+        """Return the alarms that scores raise: by their logit, or by words that we know."""
         alarms = self._scribe.registry.of(sighting.score.furnace_id)
-        return [alarm for alarm in alarms if alarm.point.class_ == PROCESS]
+        return [a for a in alarms if a.point.class_ == PROCESS or words_of(a.point) is not None]
 
     def commits(self) -> dict[Place, Commit]:
         """Return how far each partition is done."""
