@@ -1,6 +1,7 @@
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 import threading
 
@@ -38,6 +39,27 @@ def test_a_signal_stops_an_asyncio_service_with_exit_code_0() -> None:
         await asyncio.wait_for(stop.wait(), 5)
 
     assert run_async("service", ServiceSettings, main) == 0
+
+
+def test_a_service_that_cannot_end_is_left_after_its_limit() -> None:
+    program = """
+import asyncio, os, signal, sys, threading, time
+from meltwatch_chassis.lifecycle import run_async
+from meltwatch_chassis.settings import ServiceSettings
+
+async def main(settings, stop):
+    threading.Thread(target=time.sleep, args=(60,)).start()
+    os.kill(os.getpid(), signal.SIGTERM)
+    await stop.wait()
+    await asyncio.sleep(60)
+
+sys.exit(run_async("service", ServiceSettings, main, lambda _: 0.3))
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert ended.returncode == 0
+    assert "stop_cut_short" in ended.stderr
 
 
 def test_a_fatal_error_is_one_line_and_its_exit_code(capsys: pytest.CaptureFixture[str]) -> None:

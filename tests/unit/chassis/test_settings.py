@@ -1,7 +1,13 @@
 import pytest
 from meltwatch_chassis.errors import ConfigurationError, FatalError
 from meltwatch_chassis.kafka_config import connection_arguments
-from meltwatch_chassis.settings import KafkaSettings, ProducerSettings, describe, load
+from meltwatch_chassis.settings import (
+    KafkaSettings,
+    ProducerSettings,
+    TritonSettings,
+    describe,
+    load,
+)
 from pydantic import ValidationError
 
 
@@ -55,6 +61,20 @@ def test_a_wrong_value_is_named_with_what_was_expected_and_what_came(
 
     assert message.startswith(f"{variable}: ")
     assert message.endswith(f"got {value!r}")
+
+
+def test_one_triton_or_several_may_be_named() -> None:
+    one = load(TritonSettings, {"MELTWATCH_TRITON": "dns:///triton:8001"})
+    two = load(TritonSettings, {"MELTWATCH_TRITON": "a:8001, [::1]:8001"})
+
+    assert one.triton_endpoints == ("dns:///triton:8001",)
+    assert two.triton_endpoints == ("a:8001", "[::1]:8001")
+
+
+@pytest.mark.parametrize("value", ["", "a", "a:", ":8001", "a:8001,", "a:1,a:1", "a:1;b"])
+def test_wrong_addresses_of_triton_are_refused(value: str) -> None:
+    with pytest.raises(ConfigurationError, match="MELTWATCH_TRITON: expected host:port"):
+        load(TritonSettings, {"MELTWATCH_TRITON": value})
 
 
 def test_a_password_is_never_shown() -> None:

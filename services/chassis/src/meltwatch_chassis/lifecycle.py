@@ -23,6 +23,7 @@ def run_async(
     service: str,
     settings_class: type[AnySettings],
     main: Callable[[AnySettings, asyncio.Event], Awaitable[None]],
+    stop_limit_s: Callable[[AnySettings], float] | None = None,
 ) -> int:
     """Run an asyncio service until it ends or a signal sets its stop event.
 
@@ -34,6 +35,9 @@ def run_async(
         What it can be told by environment.
     main
         The service; it returns after a clean stop.
+    stop_limit_s
+        After this the process ends without one, for services that lose nothing by it: clients
+        wait for minutes for a server that is away, and a supervisor would kill us anyway.
 
     Returns
     -------
@@ -43,8 +47,14 @@ def run_async(
     async def until_stopped(settings: AnySettings) -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
+
+        def told_to_stop() -> None:
+            if stop_limit_s is not None and not stop.is_set():
+                _leave_after(stop_limit_s(settings))
+            stop.set()
+
         for number in _STOP_SIGNALS:
-            loop.add_signal_handler(number, stop.set)
+            loop.add_signal_handler(number, told_to_stop)
         await main(settings, stop)
 
     return _run(service, settings_class, lambda settings: asyncio.run(until_stopped(settings)))
@@ -67,6 +77,16 @@ def run_sync(
         main(settings, stop)
 
     return _run(service, settings_class, until_stopped)
+
+
+def _leave_after(limit_s: float) -> None:
+    def leave() -> None:
+        structlog.get_logger().warning("stop_cut_short", limit_s=limit_s)
+        os._exit(0)
+
+    timer = threading.Timer(limit_s, leave)
+    timer.daemon = True
+    timer.start()
 
 
 def _run(

@@ -25,25 +25,19 @@ class Metrics:
         histogram = partial(Histogram, registry=self.registry)
         self.records = counter("meltwatch_records", "Records.", ["service", "topic", "outcome"])
         self.late = counter("meltwatch_late", "Late records.", ["modality"])
-        self.duplicates = counter(
-            "meltwatch_duplicates", "Events of an instant already there.", ["modality"]
-        )
+        self.duplicates = counter("meltwatch_duplicates", "Events known already.", ["modality"])
         self.dead_letters = counter("meltwatch_dead_letters", "Records set aside.", ["error"])
         self.irregularities = counter(
             "meltwatch_furnace_irregularities",
-            "What was not as it should be: late, duplicate, future, another source, bad quality.",
+            "Late, duplicate or refused input, and windows of bad quality.",
             ["furnace", "modality", "kind"],
         )
-        self.sync_skew = gauge(
-            "meltwatch_sync_skew_seconds", "Video clock minus current clock.", ["furnace"]
-        )
+        self.sync_skew = gauge("meltwatch_sync_skew_seconds", "Video minus current.", ["furnace"])
         self.windows = counter("meltwatch_windows", "Windows by status.", ["status"])
         self.watermark_lag = gauge(
             "meltwatch_watermark_lag_seconds", "Wall clock minus watermark.", ["furnace"]
         )
-        self.buffer_bytes = gauge(
-            "meltwatch_buffer_bytes", "Bytes held for windows to come.", ["service"]
-        )
+        self.buffer_bytes = gauge("meltwatch_buffer_bytes", "Bytes held in memory.", ["service"])
         self.scoring_seconds = histogram(
             "meltwatch_scoring_seconds", "Duration of successful calls.", buckets=_SCORING_BUCKETS
         )
@@ -63,9 +57,7 @@ class Metrics:
             "From raise time to published alarm.",
             buckets=_LATENCY_BUCKETS,
         )
-        self.inflight_windows = gauge(
-            "meltwatch_inflight_windows", "Windows closed and not yet published."
-        )
+        self.inflight_windows = gauge("meltwatch_inflight_windows", "Closed, not yet published.")
         self.annunciations = counter(
             "meltwatch_alarm_annunciations", "Entries into UNACK.", ["priority"]
         )
@@ -73,7 +65,5 @@ class Metrics:
             "meltwatch_alarms_active", "Alarms by priority and state.", ["priority", "state"]
         )
         self.member_disagreement = histogram(
-            "meltwatch_member_disagreement",
-            "Standard deviation of member logits.",
-            buckets=_LOGIT_BUCKETS,
+            "meltwatch_member_disagreement", "Spread of member logits.", buckets=_LOGIT_BUCKETS
         )

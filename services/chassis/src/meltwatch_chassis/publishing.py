@@ -15,6 +15,7 @@ from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_chassis.clock import Clock
 from meltwatch_chassis.pacing import SimulatedRun
+from meltwatch_chassis.tracing import TRACEPARENT, begin_trace
 
 _PIECE_NS: Final = 10 * NS_PER_S  # enough for the simulator's batches, little enough to hold
 _LONGEST_WAIT_S: Final = 1.0
@@ -47,12 +48,15 @@ class Wire(Generic[AnyChunk]):
         Gives the record value.
     backfill_ns
         Past that a source publishes at its start, so that the first live windows are whole.
+    traced
+        Each record begins a trace.
     """
 
     topic: Topic
     schema: str
     encode: Callable[[AnyChunk], bytes]
     backfill_ns: int
+    traced: bool = False
 
 
 class Feed(Protocol[_Chunk_co]):
@@ -170,10 +174,13 @@ class Publication(Generic[AnyChunk]):
 
     def _outgoing(self, chunk: AnyChunk) -> Outgoing:
         identity = replace(chunk.identity, ingest_time_ns=self.clock.now_ns())
+        headers = headers_for(self.wire.schema)
+        if self.wire.traced:
+            headers.append((TRACEPARENT, begin_trace().encode()))
         return Outgoing(
             key=identity.furnace_id.encode(),
             value=self.wire.encode(replace(chunk, identity=identity)),
-            headers=headers_for(self.wire.schema),
+            headers=headers,
             timestamp_ms=timestamp_ms(chunk.last_event_ns),
         )
 

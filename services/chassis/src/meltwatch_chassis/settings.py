@@ -64,11 +64,26 @@ class RedisSettings(ServiceSettings):
 
 
 class TritonSettings(ServiceSettings):
-    """Where Triton's gRPC endpoint is."""
+    """Where Triton's gRPC endpoints are."""
 
-    triton: str = Field(default="127.0.0.1:8001", description="gRPC host:port.")
+    triton: str = Field(
+        default="127.0.0.1:8001", description="gRPC host:port,… of servers with the same models."
+    )
     triton_tls: bool = Field(default=False, description="Speak TLS.")
     triton_ca_file: Path | None = Field(default=None, description="CA certificates, PEM.")
+
+    @field_validator("triton")
+    @classmethod
+    def _check_endpoints(cls, triton: str) -> str:
+        addresses = _split(triton)
+        if len(set(addresses)) < len(addresses) or not all(map(_is_address, addresses)):
+            raise ValueError("expected host:port, or several different ones joined by commas")
+        return triton
+
+    @property
+    def triton_endpoints(self) -> tuple[str, ...]:
+        """The addresses one by one, in the order given."""
+        return _split(self.triton)
 
 
 class PlantSettings(ServiceSettings):
@@ -100,8 +115,21 @@ class SimulatorSettings(ServiceSettings):
 class ProducerSettings(KafkaSettings, SimulatorSettings):
     """What a producer can be told."""
 
+    tracing: bool = Field(
+        default=False, description="Begin a W3C trace with each record, for logs and alarms."
+    )
+
 
 AnySettings = TypeVar("AnySettings", bound=ServiceSettings)
+
+
+def _split(addresses: str) -> tuple[str, ...]:
+    return tuple(address.strip() for address in addresses.split(","))
+
+
+def _is_address(text: str) -> bool:
+    host, _, port = text.rpartition(":")
+    return bool(host) and port.isdecimal()
 
 
 def load(settings_class: type[AnySettings], environ: Mapping[str, str]) -> AnySettings:

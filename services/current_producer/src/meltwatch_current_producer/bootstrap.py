@@ -21,7 +21,7 @@ SERVICE = "current_producer"
 def run(settings: Settings, stop: threading.Event) -> None:
     """Publish the currents of all simulated furnaces until told to stop."""
     reach_ns = PUBLISHED_SPEC.lookback_ns + PUBLISHED_SPEC.hop_ns
-    wire = Wire(Topic.CURRENTS, current.SCHEMA, current.encode_current, reach_ns)
+    wire = Wire(Topic.CURRENTS, current.SCHEMA, current.encode_current, reach_ns, settings.tracing)
     produce(SERVICE, settings, wire, partial(_feeds, settings), stop)
 
 

@@ -23,7 +23,9 @@ def run(settings: Settings, stop: threading.Event) -> None:
     """Publish the frames of all simulated furnaces until told to stop."""
     # No more than the clip of the first live window: older frames would only cost scoring calls.
     reach_ns = PUBLISHED_SPEC.clip_span_ns + PUBLISHED_SPEC.hop_ns
-    wire = Wire(Topic.EMBEDDINGS, embedding.SCHEMA, embedding.encode_embedding, reach_ns)
+    wire = Wire(
+        Topic.EMBEDDINGS, embedding.SCHEMA, embedding.encode_embedding, reach_ns, settings.tracing
+    )
     produce(SERVICE, settings, wire, partial(_feeds, settings), stop)
 
 

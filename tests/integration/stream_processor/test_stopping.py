@@ -1,0 +1,53 @@
+"""Told to stop, a worker hands over within its session time-out, whatever is away."""
+
+import time
+from pathlib import Path
+
+import pytest
+from meltwatch_chassis.topics_admin import create_topics
+from meltwatch_local_cluster.servers import KafkaServer, TritonServer
+from meltwatch_schemas.topics import catalogue
+
+from tests.integration.stream_processor.worker import Worker, Works, wait_until
+from tests.support.input_records import live
+
+pytestmark = pytest.mark.integration
+
+SESSION_S = 6.0
+FURNACES = ("works/melt/F1", "works/melt/F2")
+
+
+def stopped(worker: Worker) -> float:
+    """Seconds from SIGTERM to the end of a worker that ends well."""
+    start = time.monotonic()
+    assert worker.stop() == 0, worker.log.read_text()[-2000:]
+    return time.monotonic() - start
+
+
+def test_with_a_frozen_triton_it_leaves_its_windows_to_the_next(works: Works) -> None:
+    works.send(live(FURNACES, 30.0))
+    with (
+        TritonServer(works.folder / "triton") as triton,
+        works.worker(triton.address, inflight_windows=4) as first,
+    ):
+        works.published(5)
+        triton.freeze()
+        wait_until(lambda: "inflight_windows 4.0" in first.ask("metrics"), 20.0)
+        assert stopped(first) < SESSION_S
+        triton.kill()
+        triton.start()
+        with works.worker(triton.address) as second:
+            works.published(30)
+            assert stopped(second) < SESSION_S
+
+
+def test_without_kafka_it_ends_all_the_same(triton: TritonServer, tmp_path: Path) -> None:
+    with KafkaServer(tmp_path / "kafka") as kafka:
+        create_topics({"bootstrap_servers": [kafka.address]}, catalogue("gone", 3))
+        with Worker(
+            tmp_path, kafka=kafka.address, triton=triton.address, topic_prefix="gone"
+        ) as worker:
+            worker.until_ready()
+            kafka.kill()
+            time.sleep(2.0)
+            assert stopped(worker) < 2 * SESSION_S
