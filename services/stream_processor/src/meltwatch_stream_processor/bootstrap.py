@@ -18,20 +18,23 @@ from meltwatch_chassis.topics_admin import check_topics, missing_topics
 from meltwatch_schemas.encoder import Encoder, dct_basis, dims_of
 from meltwatch_schemas.score import Modality
 from meltwatch_schemas.topics import Topic, catalogue
-from meltwatch_schemas.window import PUBLISHED_SPEC
+from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 
 from meltwatch_stream_processor.adapters.faust_inputs import FaustInputs
 from meltwatch_stream_processor.adapters.kafka_publisher import KafkaPublisher
 from meltwatch_stream_processor.adapters.kafka_range import KafkaInputRange
 from meltwatch_stream_processor.adapters.kafka_scores import KafkaScoreHistory
-from meltwatch_stream_processor.adapters.triton_scorer import TritonScorer
+from meltwatch_stream_processor.adapters.triton_endpoint import TritonEndpoint
 from meltwatch_stream_processor.app import build_app, connect, until_crashed
 from meltwatch_stream_processor.domain.reading_order import QueueLimits
 from meltwatch_stream_processor.domain.rules import PUBLISHED_RULES
 from meltwatch_stream_processor.errors import OutOfSequence
+from meltwatch_stream_processor.pipeline.circuit import CircuitLimits
+from meltwatch_stream_processor.pipeline.counts import Counts
 from meltwatch_stream_processor.pipeline.delivery import Delivery
 from meltwatch_stream_processor.pipeline.end_offsets import EndOffsets
 from meltwatch_stream_processor.pipeline.engine import Engine
+from meltwatch_stream_processor.pipeline.failover import Failover, FailoverTiming
 from meltwatch_stream_processor.pipeline.in_flight import InFlightWindows
 from meltwatch_stream_processor.pipeline.judge import Judge, Patience
 from meltwatch_stream_processor.pipeline.partition import Surroundings
@@ -80,7 +83,8 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             assembled = await _unless_stopped(_assemble(settings, clients, metrics), stop)
             if assembled is not None:
                 app, vitals.engine = assembled
-                await _run(app, vitals.engine, settings.drain_timeout_s, stop)
+                drain_s = min(settings.drain_timeout_s, settings.session_timeout_s / 2)
+                await _run(app, vitals.engine, drain_s, stop)
 
 
 async def _assemble(
@@ -92,9 +96,7 @@ async def _assemble(
     publisher = await clients.enter_async_context(KafkaPublisher(connection))
     await _check_topics(connection, topics, publisher)
     input_range = await clients.enter_async_context(KafkaInputRange(connection))
-    scorer = await clients.enter_async_context(
-        TritonScorer(settings, PUBLISHED_SPEC, settings.scoring_deadline_s)
-    )
+    scorer = await _scorer(settings, clients, metrics)
     identity = await until_done(scorer.identify, "asking Triton for its ensemble")
     group = f"{settings.topic_prefix}.stream-processor"
     app = build_app(connection, group, settings.session_timeout_s, settings.group_instance_id)
@@ -106,7 +108,7 @@ async def _assemble(
             history=KafkaScoreHistory(connection, topics.scores),
             ends=EndOffsets(input_range),
             delivery=Delivery(publisher, topics, metrics),
-            judge=Judge(scorer, identity, _patience(settings), clock, metrics),
+            judge=Judge(scorer, _patience(settings), clock, metrics),
             in_flight=InFlightWindows(
                 settings.inflight_windows, settings.inflight_bytes, metrics.inflight_windows.set
             ),
@@ -118,10 +120,13 @@ async def _assemble(
                 model=identity.model,
                 spec_id=PUBLISHED_SPEC.spec_id,
                 map_from=settings.map_from,
+                lag_s=settings.scoring_lag_s,
                 registered={furnace.id for furnace in plant.furnaces},
             ),
             clock=clock,
+            counts=Counts(metrics),
             metrics=metrics,
+            sync_offsets_s={furnace.id: furnace.sync_offset_s for furnace in plant.furnaces},
         )
     )
     connect(app, topics.inputs.values(), engine.receive, engine.assigned, engine.revoked)
@@ -192,12 +197,28 @@ async def _check_topics(
         raise ConfigurationError("; ".join(problems))
 
 
+async def _scorer(settings: Settings, clients: AsyncExitStack, metrics: Metrics) -> Failover:
+    """Return a scorer on all endpoints, one client each."""
+    endpoints = [
+        await clients.enter_async_context(
+            TritonEndpoint(address, settings, PUBLISHED_SPEC, settings.scoring_deadline_s)
+        )
+        for address in settings.triton_endpoints
+    ]
+    timing = FailoverTiming(
+        patience_s=settings.outage_patience_s,
+        circuit=CircuitLimits(longest_pause_ns=int(settings.probe_interval_s * NS_PER_S)),
+    )
+    return Failover(endpoints, timing, SystemClock(), metrics)
+
+
 def _patience(settings: Settings) -> Patience:
     return Patience(
         outage_s=settings.outage_patience_s,
         probe_interval_s=settings.probe_interval_s,
         concurrency=settings.scoring_concurrency,
         shed_after_s=settings.shed_after_s,
+        lag_s=settings.scoring_lag_s,
     )
 
 

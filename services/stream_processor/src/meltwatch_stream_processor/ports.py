@@ -58,10 +58,13 @@ class EnsembleIdentity:
         Name, version and digest, as every score names them.
     encoder_id
         The only encoder whose embeddings it takes.
+    tensors
+        Name, type and shape of each input and output, as text.
     """
 
     model: ModelIdentity
     encoder_id: str
+    tensors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,11 +161,60 @@ class ScoreHistory(Protocol):
         ...
 
 
+class ScoringEndpoint(Protocol):
+    """One server that may serve the ensemble."""
+
+    @property
+    def name(self) -> str:
+        """Its address, as logs and metrics name it."""
+        ...
+
+    async def identify(self) -> EnsembleIdentity:
+        """Ask the ensemble who it is and check its form against the contract.
+
+        Raises
+        ------
+        EndpointError
+            If it does not answer or is not loaded.
+        FatalError
+            If its tensors or parameters are not those of the contract.
+        """
+        ...
+
+    async def score(self, window: AlignedWindow) -> Verdict:
+        """Return the verdict on a window that has at least one modality.
+
+        Raises
+        ------
+        DeadStubError
+            If the process behind one of the models is dead.
+        EndpointError
+            If the ensemble does not answer in time or fails.
+        ContractViolation
+            ``scoring_rejected`` if it refuses this window whatever the circumstances.
+        FatalError
+            If we may not ask at all.
+        """
+        ...
+
+    async def reload(self, model: str) -> None:
+        """Replace a model of the ensemble by a new instance of itself.
+
+        Raises
+        ------
+        ReloadRefusedError
+            If the server does not let us.
+        EndpointError
+            If it does not answer or the model does not load.
+        """
+        ...
+
+
 class Scorer(Protocol):
     """The ensemble."""
 
     async def identify(self) -> EnsembleIdentity:
-        """Ask the ensemble who it is and check its form against the contract.
+        """Ask, before the first window, who the ensemble is that all verdicts will come from.
 
         Raises
         ------
@@ -182,7 +234,13 @@ class Scorer(Protocol):
             If the ensemble does not answer in time or fails.
         ContractViolation
             ``scoring_rejected`` if it refuses this window whatever the circumstances.
+        FatalError
+            If another ensemble is served now: a restart takes it up.
         """
+        ...
+
+    async def watch(self) -> None:
+        """Look after the connection to the ensemble; runs until cancelled."""
         ...
 
 

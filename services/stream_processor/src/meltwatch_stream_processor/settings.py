@@ -26,6 +26,9 @@ class Settings(KafkaSettings, TritonSettings, PlantSettings):
     shed_after_s: float | None = Field(
         default=None, gt=0, description="Older windows go out unscored, s; never if absent."
     )
+    scoring_lag_s: float = Field(
+        default=10.0, gt=0, description="A window that waits longer for its verdict is reported, s."
+    )
     map_from: float = Field(
         default=0.2, ge=0, le=1, description="Probability from which maps are published."
     )
@@ -40,5 +43,7 @@ class Settings(KafkaSettings, TritonSettings, PlantSettings):
     )
     read_ahead_bytes: int = Field(default=4 * 1024 * 1024, ge=1, description="The same in bytes.")
     drain_timeout_s: float = Field(
-        default=10.0, ge=0, description="Longest wait for windows in flight at the end, s."
+        default=2.0,
+        ge=0,
+        description="Longest wait for windows in flight at the end, s; half the session at most.",
     )

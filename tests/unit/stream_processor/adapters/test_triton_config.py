@@ -25,6 +25,7 @@ def test_the_ensemble_of_the_repository_fits(config: Any) -> None:
     assert form.identity.model.name == "fmformer"
     assert form.identity.model.digest == config.parameters["digest"].string_value
     assert [spec.name for spec in form.inputs] == ["patches", "currents", "available"]
+    assert form.identity.tensors[:2] == ("patches FP16 [10, 64, 192]", "currents FP32 [240, 3]")
     assert form.outputs[1].shape == (len(config.parameters["members"].string_value.split(",")),)
 
 

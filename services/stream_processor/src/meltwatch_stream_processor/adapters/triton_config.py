@@ -53,17 +53,12 @@ def read_form(config: Any, spec: WindowSpec) -> EnsembleForm:
     _check_parameters(parameters, spec)
     encoder_id = parameters["encoder_id"]
     members = [name for name in parameters["members"].split(",") if name]
-    form = EnsembleForm(
-        EnsembleIdentity(
-            ModelIdentity(config.name, parameters["model_version"], parameters["digest"]),
-            encoder_id,
-        ),
-        tensors.inputs(spec, _dims(encoder_id)),
-        tensors.outputs(len(members)),
-    )
-    _check_tensors("inputs", form.inputs, config.input)
-    _check_tensors("outputs", form.outputs, config.output)
-    return form
+    inputs, outputs = tensors.inputs(spec, _dims(encoder_id)), tensors.outputs(len(members))
+    _check_tensors("inputs", inputs, config.input)
+    _check_tensors("outputs", outputs, config.output)
+    model = ModelIdentity(config.name, parameters["model_version"], parameters["digest"])
+    texts = tuple(_text(each.name, each.datatype, each.shape) for each in (*inputs, *outputs))
+    return EnsembleForm(EnsembleIdentity(model, encoder_id, texts), inputs, outputs)
 
 
 def _check_parameters(parameters: Mapping[str, str], spec: WindowSpec) -> None:

@@ -7,18 +7,21 @@ from typing import Final
 
 import structlog
 from meltwatch_chassis.clock import Clock
-from meltwatch_chassis.errors import FatalError, TransientError
+from meltwatch_chassis.errors import TransientError
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_stream_processor.domain.aligned_window import AlignedWindow
+from meltwatch_stream_processor.pipeline.lag import ScoringLag
 from meltwatch_stream_processor.pipeline.retry import back_off
-from meltwatch_stream_processor.ports import EnsembleIdentity, Scorer, Verdict
+from meltwatch_stream_processor.ports import Scorer, Verdict
 
 MODEL_UNAVAILABLE: Final = "model_unavailable"
 SCORING_REJECTED: Final = "scoring_rejected"
 OVERLOAD: Final = "overload"
+# What a window may still wait when the scorer is back; asking costs nothing while it is away.
+_LONGEST_PAUSE_S: Final = 2.0
 _log = structlog.get_logger()
 
 
@@ -58,12 +61,15 @@ class Patience:
         Most calls to the scorer at a time.
     shed_after_s
         Windows whose end is older than this go out unscored at once; None never sheds.
+    lag_s
+        A window that waits longer for its judgement is reported.
     """
 
     outage_s: float = 60.0
     probe_interval_s: float = 3.0
     concurrency: int = 8
     shed_after_s: float | None = None
+    lag_s: float = 10.0
 
 
 class Judge:
@@ -73,8 +79,6 @@ class Judge:
     ----------
     scorer
         The ensemble.
-    identity
-        Who it was at the start; after an outage it must still be the same.
     patience
         Bounds in time and number.
     clock
@@ -86,18 +90,18 @@ class Judge:
     def __init__(
         self,
         scorer: Scorer,
-        identity: EnsembleIdentity,
         patience: Patience,
         clock: Clock,
         metrics: Metrics,
     ) -> None:
-        self.identity = identity
         self._scorer = scorer
         self._patience = patience
         self._clock = clock
         self._metrics = metrics
+        self._lag = ScoringLag(patience.lag_s, clock)
         self._slots = asyncio.Semaphore(patience.concurrency)
         self._failing_since_ns: int | None = None
+        self._failure = ""
         self._last_answer_ns = clock.monotonic_ns()
         self._given_up = asyncio.Event()
         self._probe_with: AlignedWindow | None = None
@@ -107,9 +111,8 @@ class Judge:
         """One line while the scorer does not answer, else None."""
         if self._failing_since_ns is None:
             return None
-        return (
-            f"the scorer has not answered for {self._seconds_since(self._failing_since_ns):.0f} s"
-        )
+        silent_s = self._seconds_since(self._failing_since_ns)
+        return f"the scorer has not answered for {silent_s:.0f} s: {self._failure}"
 
     async def judge(self, window: AlignedWindow) -> Judgement:
         """Return the judgement on a window, after at most the patience for outages.
@@ -121,8 +124,25 @@ class Judge:
         """
         if not window.modalities:
             return Judgement()
+        with self._lag.waiting(window.furnace_id):
+            return await self._judge(window)
+
+    async def watch(self) -> None:
+        """Watch over the scorer and the waiting windows; runs until cancelled.
+
+        Raises
+        ------
+        ExceptionGroup
+            Of ``FatalError`` if another ensemble is served: a restart takes it up.
+        """
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._scorer.watch())
+            group.create_task(self._lag.watch())
+            group.create_task(self._probe_when_given_up())
+
+    async def _judge(self, window: AlignedWindow) -> Judgement:
         first_failure_ns: int | None = None
-        for pause_s in back_off():
+        for pause_s in back_off(longest_s=_LONGEST_PAUSE_S):
             if self._is_overdue(window):
                 return Judgement(reason=OVERLOAD)
             judgement = await self._attempt(window)
@@ -138,20 +158,15 @@ class Judge:
         self._probe_with = window
         return Judgement(reason=MODEL_UNAVAILABLE)
 
-    async def watch(self) -> None:
-        """Probe the scorer while windows go out unscored; runs until cancelled.
-
-        Raises
-        ------
-        FatalError
-            If another ensemble answers after an outage: a restart takes it up from the start.
-        """
+    async def _probe_when_given_up(self) -> None:
+        """Ask the scorer about a window from time to time while others go out unscored."""
         while True:
             await self._given_up.wait()
             await asyncio.sleep(self._patience.probe_interval_s)
             if self._probe_with is None or await self._call(self._probe_with) is not None:
                 self._given_up.clear()
                 self._probe_with = None
+                _log.info("scoring_resumed")
 
     async def _attempt(self, window: AlignedWindow) -> Judgement | None:
         async with self._slots:
@@ -161,8 +176,6 @@ class Judge:
     async def _call(self, window: AlignedWindow) -> Judgement | None:
         started_ns = self._clock.monotonic_ns()
         try:
-            if self._failing_since_ns is not None:
-                await self._confirm_identity()
             verdict = await self._scorer.score(window)
         except TransientError as error:
             self._failed(error)
@@ -175,17 +188,11 @@ class Judge:
         self._metrics.member_disagreement.observe(verdict.disagreement)
         return Judgement(verdict, self._clock.now_ns())
 
-    async def _confirm_identity(self) -> None:
-        found = await self._scorer.identify()
-        if found != self.identity:
-            raise FatalError(
-                f"ensemble: expected {self.identity}, which served before the outage, "
-                f"got {found}; a restart takes the new one up"
-            )
-
     async def _gave_up_within(self, pause_s: float) -> bool:
+        # Not wait_for: before Python 3.12 it may swallow a cancellation.
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._given_up.wait(), pause_s)
+            async with asyncio.timeout(pause_s):
+                await self._given_up.wait()
         return self._given_up.is_set()
 
     def _give_up(self, first_failure_ns: int) -> None:
@@ -195,6 +202,7 @@ class Judge:
             _log.warning("scoring_given_up", patience_s=self._patience.outage_s)
 
     def _failed(self, error: TransientError) -> None:
+        self._failure = str(error)
         if self._failing_since_ns is None:
             self._failing_since_ns = self._clock.monotonic_ns()
             _log.warning("triton_unreachable", error=str(error))
@@ -202,8 +210,9 @@ class Judge:
     def _answered(self) -> None:
         self._last_answer_ns = self._clock.monotonic_ns()
         if self._failing_since_ns is not None:
-            _log.info("triton_recovered", after_s=self._seconds_since(self._failing_since_ns))
+            after_s = round(self._seconds_since(self._failing_since_ns), 3)
             self._failing_since_ns = None
+            _log.info("triton_recovered", after_s=after_s)
 
     def _is_overdue(self, window: AlignedWindow) -> bool:
         limit_s = self._patience.shed_after_s

@@ -1,9 +1,11 @@
-"""Triton behind the ``Scorer`` port: tensors out, verdicts in, its errors named for the caller."""
+"""One Triton server: tensors out, verdicts in, its errors named for the caller."""
 
+import json
+import re
 from typing import Any, Final, Self
 
 import numpy as np
-from meltwatch_chassis.errors import FatalError, TransientError
+from meltwatch_chassis.errors import FatalError
 from meltwatch_chassis.settings import TritonSettings
 from meltwatch_schemas import tensors
 from meltwatch_schemas.errors import ContractViolation, Refusal
@@ -17,6 +19,7 @@ from tritonclient.utils import InferenceServerException
 
 from meltwatch_stream_processor.adapters.triton_config import EnsembleForm, read_form
 from meltwatch_stream_processor.domain.aligned_window import AlignedWindow
+from meltwatch_stream_processor.errors import DeadStubError, EndpointError, ReloadRefusedError
 from meltwatch_stream_processor.ports import EnsembleIdentity, Verdict
 
 # Giving options replaces the client's own, its unlimited message size included. Without the
@@ -32,29 +35,47 @@ _CHANNEL_OPTIONS: Final = [
     ("grpc.min_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 2_000),
 ]
+# Questions about a model are answered at once or not at all; loading one takes its time.
+_QUESTION_DEADLINE_S: Final = 10.0
+_RELOAD_DEADLINE_S: Final = 120.0
+_LONGEST_LINE: Final = 300
+_RELOADS: Final = "reloads"
 _NEVER: Final = ("UNAUTHENTICATED", "PERMISSION_DENIED", "UNIMPLEMENTED")
+# The instance's name is the model's with two numbers.
+_DEAD_STUB: Final = re.compile(r"Stub process '(?P<model>[^']+)_\d+_\d+' is not healthy")
+# Model control "none" and "poll" say the one, a protocol closed by a key says the other.
+_CONTROL_CLOSED: Final = re.compile(r"load / unload is not allowed|protocol is restricted")
 
 
-class TritonScorer:
+class TritonEndpoint:
     """Scores windows on one Triton server, with one client for the process.
 
     Parameters
     ----------
+    address
+        ``host:port`` of its gRPC service.
     settings
-        Address and TLS.
+        TLS.
     spec
         Geometry that the ensemble must share.
     deadline_s
-        Longest wait for one answer.
+        Longest wait for one verdict.
+
+    Attributes
+    ----------
+    name
+        The address.
     """
 
-    def __init__(self, settings: TritonSettings, spec: WindowSpec, deadline_s: float) -> None:
-        self._address = settings.triton
+    def __init__(
+        self, address: str, settings: TritonSettings, spec: WindowSpec, deadline_s: float
+    ) -> None:
+        self.name = address
         self._spec = spec
         self._deadline_s = deadline_s
         self._form: EnsembleForm | None = None
         self._client = InferenceServerClient(
-            settings.triton,
+            address,
             ssl=settings.triton_tls,
             root_certificates=settings.triton_ca_file and str(settings.triton_ca_file),
             channel_args=_CHANNEL_OPTIONS,
@@ -71,20 +92,23 @@ class TritonScorer:
 
         Raises
         ------
-        TransientError
+        EndpointError
             If it does not answer or is not loaded.
         FatalError
             If its tensors or parameters are not those of the contract.
         """
-        deadline = {"client_timeout": self._deadline_s}
+        deadline = {"client_timeout": _QUESTION_DEADLINE_S}
         try:
             ready = await self._client.is_model_ready(tensors.ENSEMBLE, **deadline)
             if not ready:
-                raise TransientError(f"Triton at {self._address}: {tensors.ENSEMBLE} is not ready")
+                raise EndpointError("NOT_FOUND", self._line(f"{tensors.ENSEMBLE} is not ready"))
             answer = await self._client.get_model_config(tensors.ENSEMBLE, **deadline)
         except InferenceServerException as error:
             raise self._translated(error) from error
-        self._form = read_form(answer.config, self._spec)
+        try:
+            self._form = read_form(answer.config, self._spec)
+        except FatalError as error:
+            raise FatalError(self._line(str(error))) from error
         return self._form.identity
 
     async def score(self, window: AlignedWindow) -> Verdict:
@@ -92,7 +116,9 @@ class TritonScorer:
 
         Raises
         ------
-        TransientError
+        DeadStubError
+            If the process behind one of the models is dead.
+        EndpointError
             If the ensemble does not answer in time or fails.
         ContractViolation
             ``scoring_rejected`` if it refuses this window, or answers without sense.
@@ -113,13 +139,56 @@ class TritonScorer:
             raise self._translated(error) from error
         return _verdict(result, form)
 
+    async def reload(self, model: str) -> None:
+        """Replace a model by a new instance of itself.
+
+        Triton takes a load of an unchanged model as done, so its own configuration goes along
+        with one number changed. Unlike an unload and a load, one call cannot be cut short in the
+        middle; and of two processes that do this at once, one finds it done.
+
+        Raises
+        ------
+        ReloadRefusedError
+            If the server's model control is not explicit, or closed to us.
+        EndpointError
+            If it does not answer or the model does not load.
+        """
+        deadline = {"client_timeout": _RELOAD_DEADLINE_S}
+        try:
+            answer = await self._client.get_model_config(model, as_json=True, **deadline)
+            config = _counted_up(answer["config"])
+            await self._client.load_model(model, config=json.dumps(config), **deadline)
+        except InferenceServerException as error:
+            code, text = _code_of(error), self._said(error)
+            if code in _NEVER or _CONTROL_CLOSED.search(text):
+                raise ReloadRefusedError(text) from error
+            raise EndpointError(code, text) from error
+
     def _translated(self, error: InferenceServerException) -> Exception:
-        code = str(error.status()).removeprefix("StatusCode.")
-        text = f"Triton at {self._address}: {code}: {' '.join(error.message().split())}"[:300]
+        code, text = _code_of(error), self._said(error)
         if code == "INVALID_ARGUMENT":
             return _rejected(text)
-        # A dead Python stub answers INTERNAL, a model that is being reloaded NOT_FOUND: both pass.
-        return FatalError(text) if code in _NEVER else TransientError(text)
+        if code in _NEVER:
+            return FatalError(text)
+        dead = _DEAD_STUB.search(text)
+        return DeadStubError(code, text, dead["model"]) if dead else EndpointError(code, text)
+
+    def _said(self, error: InferenceServerException) -> str:
+        said = " ".join(error.message().split())
+        return self._line(f"{_code_of(error)}: {said}"[:_LONGEST_LINE])
+
+    def _line(self, text: str) -> str:
+        return f"Triton at {self.name}: {text}"
+
+
+def _code_of(error: InferenceServerException) -> str:
+    return str(error.status()).removeprefix("StatusCode.")
+
+
+def _counted_up(config: dict[str, Any]) -> dict[str, Any]:
+    parameters = config.get("parameters", {})
+    reloads = int(parameters.get(_RELOADS, {}).get("string_value", 0))
+    return config | {"parameters": parameters | {_RELOADS: {"string_value": str(reloads + 1)}}}
 
 
 def _inputs(window: AlignedWindow, form: EnsembleForm) -> list[InferInput]:
