@@ -29,7 +29,7 @@ class ServiceSettings(BaseModel):
         default="info", description="Least severe log lines to write."
     )
     log_format: Literal["json", "console"] = Field(
-        default="json", description="One JSON object a line, or text for people."
+        default="json", description="json: an object a line; console: text for people."
     )
 
     _prefix = field_validator("topic_prefix")(check_prefix)
