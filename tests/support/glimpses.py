@@ -43,6 +43,7 @@ def glimpse(
     now_s: float,
     services: Mapping[str, ServiceState] | None = None,
     problem: str | None = None,
+    irregularities: Mapping[str, Mapping[str, int]] | None = None,
 ) -> Glimpse:
     """Return a run so many seconds after its start; services are ready unless told otherwise."""
     ready = {name: ServiceState(pid=1, state="ready") for name in SERVICES}
@@ -64,4 +65,4 @@ def glimpse(
         origin_ns=ORIGIN_NS,
     )
     counters = {"skipped": 2, "duplicates": 0}
-    return Glimpse(state, scenario, run, counters, at(now_s), problem)
+    return Glimpse(state, scenario, run, counters, at(now_s), problem, irregularities or {})

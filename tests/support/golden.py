@@ -25,12 +25,20 @@ from meltwatch_schemas.alarm import (
 from meltwatch_schemas.chunk import Sync
 from meltwatch_schemas.current import encode_current
 from meltwatch_schemas.embedding import encode_embedding
-from meltwatch_schemas.score import Features, Modality, ScoreStatus, Sources, encode_score
+from meltwatch_schemas.score import (
+    Features,
+    Modality,
+    ScoreStatus,
+    Sources,
+    SourceState,
+    encode_score,
+)
 from meltwatch_schemas.topics import Topic
-from meltwatch_schemas.window import NS_PER_MS
+from meltwatch_schemas.window import NS_PER_MS, NS_PER_S
 
 from tests.support.builders import (
     ALARM,
+    BOOT,
     FURNACE,
     NOON_NS,
     alarm_command,
@@ -92,6 +100,23 @@ def _of_scores() -> Iterator[tuple[str, bytes]]:
     yield _packed(Topic.SCORES, "scored-every-field", encode_score(scored))
     yield _packed(Topic.SCORES, "degraded-without-video", encode_score(degraded))
     yield _packed(Topic.SCORES, "unscored", encode_score(window_score(logit=None)))
+    video, current = (
+        SourceState(
+            proven=proven,
+            boot_id=BOOT,
+            seq=120,
+            event_ns=NOON_NS,
+            ingest_ns=NOON_NS + 50 * NS_PER_MS,
+            standing_since_ns=NOON_NS,
+            stepped_from_ns=stepped_ns,
+        )
+        for proven, stepped_ns in ((True, None), (False, NOON_NS - 5 * NS_PER_S))
+    )
+    watched = window_score(
+        reasons=("frozen_video", "clock_step_current"),
+        source_states={Modality.VIDEO: video, Modality.CURRENT: current},
+    )
+    yield _packed(Topic.SCORES, "with-source-states", encode_score(watched))
 
 
 def _of_alarms() -> Iterator[tuple[str, bytes]]:

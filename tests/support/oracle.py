@@ -9,6 +9,8 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.support import quality_oracle as quality
+
 VIDEO, CURRENT = "video", "current"
 
 
@@ -60,6 +62,8 @@ class Record:
     values: tuple[Any, ...]
     ingest: int
     known_encoder: bool = True
+    seq: int = 0
+    boot: str = "0" * 16
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,7 @@ class Window:
     last_event: int
     last_ingest: int
     cuts: tuple[tuple[int | None, int | None], tuple[int | None, int | None]]
+    reasons: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -108,6 +113,7 @@ class Life:
     events: list[Event] = field(default_factory=list)
     first_window_closed: bool = False
     newest_of_partition_at_last_record: int = 0
+    proven: set[str] = field(default_factory=set)
 
     def source(self, modality: str) -> str | None:
         found = [record.source for record in self.records if record.modality == modality]
@@ -120,8 +126,9 @@ class Life:
 class Oracle:
     """The rule for one partition pair."""
 
-    def __init__(self, numbers: Numbers) -> None:
+    def __init__(self, numbers: Numbers, limits: quality.Limits | None = None) -> None:
         self.numbers = numbers
+        self.limits = limits or quality.Limits()
         self.lives: dict[str, Life] = {}
         self.last_closed: dict[str, int] = {}
         self.handed_on: list[Record] = []
@@ -212,7 +219,26 @@ class Oracle:
 
     def window(self, furnace: str, life: Life, end: int) -> Window:
         clip, video_coverage = self.clip(life, end)
-        currents, current_coverage = self.currents(life, end)
+        own, currents, current_coverage = self.currents(life, end)
+        reasons = set()
+        if clip is None:
+            reasons.add("low_video_coverage" if video_coverage else "no_video")
+        if currents is None:
+            reasons.add("low_current_coverage" if current_coverage else "no_current")
+        wrong = {} if clip is None else dict.fromkeys(quality.video_words(clip, self.limits), True)
+        reasons |= set(wrong)
+        if clip is not None and not self.trusts(life, VIDEO, wrong, live=quality.is_live(clip)):
+            clip = None
+        wrong = quality.current_words(own, currents, self.limits)
+        reasons |= set(wrong)
+        if currents is not None:
+            live = all(quality.is_live([point[phase] for point in currents]) for phase in range(3))
+            if not self.trusts(life, CURRENT, wrong, live=live):
+                currents = None
+        for modality in (VIDEO, CURRENT):
+            heard = [record for record in life.records if record.modality == modality]
+            oldest = end - self.numbers.reach(modality)
+            reasons |= set(quality.clock_words(heard, modality, oldest, self.limits))
         return Window(
             furnace=furnace,
             end=end,
@@ -224,7 +250,14 @@ class Oracle:
             last_event=max(t for record in life.records for t in record.times if t <= end),
             last_ingest=max(record.ingest for record in life.records),
             cuts=(self.cut(life, VIDEO, end), self.cut(life, CURRENT, end)),
+            reasons=frozenset(reasons),
         )
+
+    def trusts(self, life: Life, modality: str, wrong: dict[str, bool], *, live: bool) -> bool:
+        """A modality is unusable only if it was seen to be live before."""
+        if live and not wrong:
+            life.proven.add(modality)
+        return modality not in life.proven or not any(wrong.values())
 
     def clip(self, life: Life, end: int) -> tuple[tuple[Any, ...] | None, float]:
         slots = []
@@ -236,7 +269,8 @@ class Oracle:
         coverage = filled / self.numbers.clip_frames
         return (tuple(reversed(repeat_missing(slots))) if available else None), coverage
 
-    def currents(self, life: Life, end: int) -> tuple[tuple[Any, ...] | None, float]:
+    def currents(self, life: Life, end: int) -> tuple[list[Any], tuple[Any, ...] | None, float]:
+        """What stands at each grid point, the same with repeats if available, and the coverage."""
         phases = []
         for phase in range(3):
             grid = []
@@ -246,10 +280,11 @@ class Oracle:
             phases.append(grid)
         present = sum(value is not None for grid in phases for value in grid)
         coverage = present / (3 * self.numbers.points)
+        own = list(zip(*[reversed(grid) for grid in phases], strict=True))
         if present < self.numbers.min_values:
-            return None, coverage
+            return own, None, coverage
         whole = [list(reversed(repeat_missing(grid))) for grid in phases]
-        return tuple(zip(*whole, strict=True)), coverage
+        return own, tuple(zip(*whole, strict=True)), coverage
 
     def cut(self, life: Life, modality: str, end: int) -> tuple[int | None, int | None]:
         offsets = [record.offset for record in self.handed_on if record.modality == modality]

@@ -18,6 +18,8 @@ A test that breaks a server (kill, freeze, restart) takes one of its own, not th
         ...
     with TritonServer(tmp_path / "triton", repository=folder_with_models) as own:
         ...
+    with KafkaCluster(tmp_path / "cluster") as three:
+        three.brokers[2].kill()
 
 with the classes of ``meltwatch_local_cluster.servers``. Mark such modules
 ``pytestmark = pytest.mark.integration``.

@@ -73,6 +73,31 @@ class Sources:
     current: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceState:
+    """What the quality of windows to come rests on beside their own content.
+
+    Attributes
+    ----------
+    proven
+        The source has shown a whole window of live data since the furnace began or came back.
+    boot_id, seq, event_ns, ingest_ns
+        Of its newest record: number of the first item, last event time, ingest time.
+    standing_since_ns
+        Ingest time of the first record whose last event time was ``event_ns``.
+    stepped_from_ns
+        Newest event time before its clock stepped; None if it never did.
+    """
+
+    proven: bool
+    boot_id: str
+    seq: int
+    event_ns: int
+    ingest_ns: int
+    standing_since_ns: int
+    stepped_from_ns: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class ScoreTimes:
     """When a window went through the house, ns UTC.
@@ -138,6 +163,8 @@ class WindowScore:
         Per input topic name, the cut.
     reasons
         Words that say why a verdict is less than whole.
+    source_states
+        Per modality with a source, what the quality of windows to come rests on.
     """
 
     furnace_id: str
@@ -160,6 +187,7 @@ class WindowScore:
     reasons: tuple[str, ...]
     times: ScoreTimes
     inputs: Mapping[str, Cut] = field(default_factory=dict)
+    source_states: Mapping[Modality, SourceState] = field(default_factory=dict)
     unregistered: bool = False
     run_id: str | None = None
 
@@ -197,6 +225,9 @@ def encode_score(score: WindowScore) -> bytes:
             for topic, cut in score.inputs.items()
         },
     }
+    if score.source_states:
+        states = score.source_states.items()
+        message["source_states"] = {modality.value: _named(state) for modality, state in states}
     if score.unregistered:
         message["unregistered"] = True
     if score.run_id is not None:
@@ -246,6 +277,7 @@ def decode_score(
         reasons=fields.texts("reasons"),
         times=_read_times(fields.map("times")),
         inputs=_read_inputs(fields.map("inputs")),
+        source_states=_read_states(fields.optional_map("source_states")),
         unregistered=fields.boolean("unregistered"),
         run_id=fields.optional_text("run_id"),
         # Values are judged last: a wrong type anywhere precedes a wrong value.
@@ -311,6 +343,24 @@ def _read_times(fields: Fields) -> ScoreTimes:
         joined_ns=fields.integer("joined_ns"),
         scored_ns=fields.optional_integer("scored_ns"),
         published_ns=fields.integer("published_ns"),
+    )
+
+
+def _read_states(fields: Fields | None) -> dict[Modality, SourceState]:
+    if fields is None:
+        return {}
+    return {m: _read_state(fields.map(m.value)) for m in Modality if m.value in fields}
+
+
+def _read_state(fields: Fields) -> SourceState:
+    return SourceState(
+        proven=fields.boolean("proven"),
+        boot_id=fields.text("boot_id"),
+        seq=fields.integer("seq"),
+        event_ns=fields.integer("event_ns"),
+        ingest_ns=fields.integer("ingest_ns"),
+        standing_since_ns=fields.integer("standing_since_ns"),
+        stepped_from_ns=fields.optional_integer("stepped_from_ns"),
     )
 
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +22,9 @@ from meltwatch_schemas.score import ScoreStatus, WindowScore, decode_score
 from tests.support.input_records import InputRecord
 
 START_S = 40.0
+# By default a client of a broker that was away tries again after up to 30 s.
+PROMPT = {"reconnect_backoff_max_ms": 500}
+SERVICE = "meltwatch_stream_processor"
 
 
 class Worker:
@@ -31,11 +34,15 @@ class Worker:
     ----------
     folder
         Where the log goes.
+    program
+        Module and arguments, where it is not the service itself.
     settings
         ``MELTWATCH_*`` variables without their prefix.
     """
 
-    def __init__(self, folder: Path, **settings: object) -> None:
+    def __init__(
+        self, folder: Path, program: Sequence[str] = (SERVICE,), **settings: object
+    ) -> None:
         (port,) = free_ports(1)
         self.health = f"127.0.0.1:{port}"
         self.log = folder / f"worker-{port}.log"
@@ -43,7 +50,7 @@ class Worker:
         given = {f"MELTWATCH_{name.upper()}": str(value) for name, value in settings.items()}
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "meltwatch_stream_processor"],
+                [sys.executable, "-m", *program],
                 env=own | given | {"MELTWATCH_HEALTH_ADDRESS": self.health},
                 stdin=subprocess.DEVNULL,
                 stderr=log,
@@ -119,7 +126,9 @@ class Tail:
     """All records of one topic, from its beginning, as they come."""
 
     def __init__(self, address: str, topic: str, partitions: int) -> None:
-        self._consumer = KafkaConsumer(bootstrap_servers=address, enable_auto_commit=False)
+        self._consumer = KafkaConsumer(
+            bootstrap_servers=address.split(","), enable_auto_commit=False, **PROMPT
+        )
         parts = [TopicPartition(topic, number) for number in range(partitions)]
         self._consumer.assign(parts)
         self._consumer.seek_to_beginning(*parts)

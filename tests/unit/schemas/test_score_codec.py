@@ -16,6 +16,7 @@ from meltwatch_schemas.score import (
     ScoreStatus,
     ScoreTimes,
     Sources,
+    SourceState,
     WindowScore,
     decode_score,
     encode_score,
@@ -27,6 +28,16 @@ NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 TRIPLES = st.none() | st.tuples(NUMBERS, NUMBERS, NUMBERS)
 TIMES = st.integers(0, 2**63 - 1)
 OFFSETS = st.none() | st.integers(0, 2**62)
+STATES = st.builds(
+    SourceState,
+    proven=st.booleans(),
+    boot_id=st.text(max_size=16),
+    seq=TIMES,
+    event_ns=TIMES,
+    ingest_ns=TIMES,
+    standing_since_ns=TIMES,
+    stepped_from_ns=st.none() | TIMES,
+)
 SOURCES = st.none() | st.text(max_size=30)
 
 
@@ -52,6 +63,7 @@ def scores(draw: st.DrawFn) -> WindowScore:
                 st.text(max_size=30), st.builds(Cut, st.integers(0, 99), OFFSETS, OFFSETS)
             )
         ),
+        source_states=draw(st.dictionaries(st.sampled_from(Modality), STATES)),
         unregistered=draw(st.booleans()),
         run_id=draw(SOURCES),
     )

@@ -18,10 +18,17 @@ from meltwatch_schemas.score import Modality
 from meltwatch_schemas.window import WindowSpec
 from meltwatch_stream_processor.domain.aligned_window import AlignedWindow, Outcome
 from meltwatch_stream_processor.domain.partition import PartitionJoiner
-from meltwatch_stream_processor.domain.rules import JoinRules
+from meltwatch_stream_processor.domain.rules import JoinRules, QualityLimits
 
 from tests.support.oracle import CURRENT, VIDEO, Numbers, Record, Window
+from tests.support.quality_oracle import Limits
 
+LIVE = "live"
+SPELLS = {
+    VIDEO: (LIVE, LIVE, "frozen", "black", "white"),
+    CURRENT: (LIVE, LIVE, "stuck", "one stuck", "clipped", "lost", "unreadable", "off"),
+}
+"""What sources show; only a live one does what it should."""
 EXAMPLES = int(os.environ.get("MELTWATCH_HYPOTHESIS_EXAMPLES", "0"))
 """Examples a property is tried with; 0 leaves each its own small number."""
 
@@ -32,6 +39,10 @@ SMALL = Numbers(
     video_bound=2, current_bound=5, idle_gap=20, min_frames=2, min_values=14,
 )  # fmt: skip
 """Few instants close together: collisions, gaps and retirement come often."""
+LIMITS = {
+    SMALL: Limits(marked_share=1 / 3, unusable_share=1 / 2, levels=1, step=8, stall=6),
+    PUBLISHED: Limits(),
+}
 
 
 def examples(count: int) -> settings:
@@ -58,6 +69,13 @@ def rules_of(numbers: Numbers) -> JoinRules:
         sample_reach_ns=numbers.hold,
         min_frames=numbers.min_frames,
         min_values=numbers.min_values,
+        quality=QualityLimits(
+            marked_share=LIMITS[numbers].marked_share,
+            unusable_share=LIMITS[numbers].unusable_share,
+            clipped_levels=LIMITS[numbers].levels,
+            clock_step_ns=LIMITS[numbers].step,
+            clock_stall_ns=LIMITS[numbers].stall,
+        ),
     )
 
 
@@ -65,8 +83,8 @@ def chunk_of(record: Record) -> EmbeddingChunk | CurrentChunk:
     identity = ChunkIdentity(
         furnace_id=record.furnace,
         source_id=record.source,
-        boot_id="0" * 16,
-        seq=0,
+        boot_id=record.boot,
+        seq=record.seq,
         ingest_time_ns=record.ingest,
     )
     if record.modality == VIDEO:
@@ -99,6 +117,7 @@ def plain(window: AlignedWindow) -> Window:
             (video.first_needed, video.last_handed_on),
             (current.first_needed, current.last_handed_on),
         ),
+        reasons=frozenset(window.reasons),
     )
 
 
@@ -144,8 +163,9 @@ def small_sequences(draw: st.DrawFn, max_size: int = 60) -> list[Record]:
                 source="spare" if quirk in (1, 6) else "usual",
                 times=tuple(times),
                 values=_values(modality, number, len(times), quirk),
-                ingest=1_000 + number,
+                ingest=clock + 3,
                 known_encoder=quirk not in (2, 6),
+                seq=number,
             )
         )
     return records
@@ -167,7 +187,9 @@ def plant_sequences(draw: st.DrawFn, numbers: Numbers = SMALL, spans: int = 12) 
             length = chance.randint(1, 3 * numbers.lookback)
             for modality in (VIDEO, CURRENT):
                 if chance.random() >= trouble:
-                    arrivals += _running(chance, numbers, (furnace, modality), clock, length)
+                    arrivals += _running(
+                        chance, numbers, (furnace, modality), (clock, length), trouble
+                    )
             clock += length + chance.choice((0, 0, numbers.hop, numbers.lookback * 3))
     mishaps = [_mishap(chance, record) for _, record in arrivals if chance.random() < trouble]
     arrivals += [(record.times[-1] + chance.randint(0, 40), record) for record in mishaps]
@@ -182,17 +204,37 @@ def numbered(records: Iterable[Record]) -> list[Record]:
 
 
 def _running(
-    chance: random.Random, numbers: Numbers, which: tuple[str, str], start: int, length: int
+    chance: random.Random,
+    numbers: Numbers,
+    which: tuple[str, str],
+    span: tuple[int, int],
+    trouble: float,
 ) -> Iterator[tuple[float, Record]]:
-    """A producer at work: chunks of one to three items at its usual pace."""
-    furnace, modality = which
+    """A producer at work: chunks of one to three items at its usual pace.
+
+    With trouble, its content goes through spells, its clock steps, and it starts again.
+    """
+    (furnace, modality), (start, length) = which, span
     period = numbers.stride if modality == VIDEO else numbers.period
-    time = start + chance.randrange(period)
+    time, seq, boot, spell = start + chance.randrange(period), 0, "0" * 16, LIVE
+    ahead, stands_at = 0, None
     while time < start + length:
-        times = tuple(time + index * period for index in range(chance.choice((1, 1, 2, 3))))
-        values = _values(modality, time // period % 400, len(times), chance.randrange(40))
-        yield times[-1], Record(modality, 0, furnace, "usual", times, values, times[-1] + 3)
+        count = 1 if stands_at is not None else chance.choice((1, 1, 2, 3))
+        times = tuple(time + index * period for index in range(count))
+        shown = tuple(max(0, instant + ahead) for instant in times)
+        shown = shown if stands_at is None else (stands_at,)
+        values = _values(modality, time // period % 400, count, chance.randrange(40), spell)
+        ingest = times[-1] + 3
+        record = Record(modality, 0, furnace, "usual", shown, values, ingest, seq=seq, boot=boot)
+        yield times[-1], record
+        seq += count
         time = times[-1] + chance.choice((period, period, period, 2 * period, 5 * period))
+        if chance.random() < trouble:
+            spell = chance.choice(SPELLS[modality])
+        if chance.random() < trouble / 2:
+            ahead, stands_at = chance.choice(((0, None), (-30, None), (-12, None), (0, shown[-1])))
+        if chance.random() < trouble / 8:
+            seq, boot = 0, "01"[boot[0] == "0"] * 16
 
 
 def _mishap(chance: random.Random, record: Record) -> Record:
@@ -205,13 +247,34 @@ def _mishap(chance: random.Random, record: Record) -> Record:
     return replace(record, known_encoder=kind != "other encoder", ingest=record.ingest + 1)
 
 
-def _values(modality: str, number: int, size: int, quirk: int) -> tuple[Any, ...]:
-    """Values that tell where they came from; NaN in some phases by the quirk."""
+def _values(
+    modality: str, number: int, size: int, quirk: int, spell: str = LIVE
+) -> tuple[Any, ...]:
+    """Values that tell where they came from, but for spells; NaN in some phases by the quirk."""
     if modality == VIDEO:
-        return tuple(float(number * 4 + index) for index in range(size))
+        return tuple(_frame(number * 4 + index, spell) for index in range(size))
     nan = float("nan")
     lost = {3: (0,), 4: (0, 1, 2), 5: (1, 2)}.get(quirk, ())
+    samples = [_sample(number * 16.0 + index * 4, spell) for index in range(size)]
     return tuple(
-        tuple(nan if phase in lost else number * 16.0 + index * 4 + phase for phase in range(3))
-        for index in range(size)
+        tuple(nan if phase in lost else value for phase, value in enumerate(sample))
+        for sample in samples
     )
+
+
+def _frame(value: int, spell: str) -> float:
+    """A frame's grey, in units of its coefficient: 3,478 is the first saturated one."""
+    spells = {"frozen": 800.0, "black": value % 40.0, "white": 3500.0 + value % 8 * 2}
+    return spells.get(spell, float(value))
+
+
+def _sample(value: float, spell: str) -> tuple[float, ...]:
+    sample = {
+        "stuck": (500.0, 600.0, 700.0),
+        "one stuck": (500.0, value + 1, value + 2),
+        "clipped": (9000.0 if value % 32 else value, value + 1, value + 2),
+        "lost": (value % 3, 200.0 + value, 300.0 + value),
+        "unreadable": (300.0 + value, float("nan"), 200.0 + value),
+        "off": (0.0, 0.0, 0.0),
+    }
+    return sample.get(spell, (value, value + 1, value + 2))

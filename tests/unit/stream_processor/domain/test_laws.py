@@ -31,7 +31,13 @@ NO_CUTS = ((None, None), (None, None))
 def contents(outcomes: list[Outcome]) -> list[Window]:
     """Windows without what depends on the order of records by definition."""
     return [
-        replace(window, cuts=NO_CUTS, last_ingest=0, sources=(None, None))
+        replace(
+            window,
+            cuts=NO_CUTS,
+            last_ingest=0,
+            sources=(None, None),
+            reasons=frozenset(word for word in window.reasons if "clock" not in word),
+        )
         for window in windows_of(outcomes)
     ]
 

@@ -12,6 +12,7 @@ from meltwatch_stream_processor.domain.aligned_window import (
     NO_VIDEO,
     AlignedWindow,
 )
+from meltwatch_stream_processor.domain.quality import LOST_PHASE
 
 from tests.support.oracle import CURRENT, VIDEO, Numbers, Oracle, Record
 from tests.unit.stream_processor.domain.sequences import (
@@ -52,7 +53,9 @@ def frames_but(*missing_ages: int) -> list[Record]:
 def samples_with(absent: int) -> list[Record]:
     """One sample a grid point; phase a of the newest ones cannot be read."""
     return [
-        sample(END - age * PUBLISHED.period, NAN if age < absent else 1.0 + age, 2.0, 3.0)
+        sample(
+            END - age * PUBLISHED.period, NAN if age < absent else 1e3 + age, 2e3 + age, 3e3 + age
+        )
         for age in range(240)
     ]
 
@@ -99,17 +102,17 @@ def test_current_is_available_from_684_of_720_values():
     # One of the 37 points is held over by the sample before it, 500 ms older.
     assert window.current_coverage == 684 / 720
     assert window.currents_a is not None
-    assert window.currents_a[-1].tolist() == [38.0, 2.0, 3.0]
+    assert window.currents_a[-1].tolist() == [1037.0, 2e3, 3e3]
     assert window.attainable_status is ScoreStatus.DEGRADED
     assert window.modalities == (Modality.CURRENT,)
-    assert window.reasons == (NO_VIDEO,)
+    assert window.reasons == (NO_VIDEO, LOST_PHASE)
 
 
 def test_683_values_are_too_few():
     window = window_at_end(samples_with(absent=38))
     assert window.current_coverage == 683 / 720
     assert window.currents_a is None
-    assert window.reasons == (NO_VIDEO, LOW_CURRENT_COVERAGE)
+    assert window.reasons == (NO_VIDEO, LOW_CURRENT_COVERAGE, LOST_PHASE)
 
 
 def test_a_sample_is_held_for_750_ms_and_not_longer():

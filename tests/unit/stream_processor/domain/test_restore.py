@@ -54,6 +54,7 @@ def score_of(window: AlignedWindow) -> WindowScore:
         reasons=window.reasons,
         times=ScoreTimes(window.last_event_ns, window.last_ingest_ns, 0, None, 0),
         inputs={TOPICS[modality]: cut for modality, cut in window.cuts.items()},
+        source_states=window.source_states,
     )
 
 

@@ -4,6 +4,7 @@ from hypothesis import given
 
 from tests.support.oracle import Numbers, Oracle, Record
 from tests.unit.stream_processor.domain.sequences import (
+    LIMITS,
     SMALL,
     examples,
     join,
@@ -14,7 +15,7 @@ from tests.unit.stream_processor.domain.sequences import (
 
 
 def assert_outcomes_are_the_oracles(records: list[Record], numbers: Numbers) -> None:
-    oracle = Oracle(numbers)
+    oracle = Oracle(numbers, LIMITS[numbers])
     for record, outcome in zip(records, join(records, numbers), strict=True):
         expected = oracle.hand_on(record)
         assert [plain(window) for window in outcome.windows] == expected.windows

@@ -16,6 +16,7 @@ from meltwatch_schemas.window import NS_PER_MS
 from meltwatch_stream_processor.domain.aligned_window import AlignedWindow
 from meltwatch_stream_processor.domain.reading_order import QueueLimits
 from meltwatch_stream_processor.domain.rules import PUBLISHED_RULES
+from meltwatch_stream_processor.pipeline.counts import Counts
 from meltwatch_stream_processor.pipeline.delivery import Delivery
 from meltwatch_stream_processor.pipeline.end_offsets import EndOffsets
 from meltwatch_stream_processor.pipeline.engine import Engine
@@ -144,6 +145,9 @@ class FakeScorer:
         logit = float(window.window_end_ns % 7) - 3.0
         return Verdict(logit, (logit - 1, logit + 1), 1.0, np.full((64, 64), 0.5, np.float32))
 
+    async def watch(self) -> None:
+        await asyncio.Event().wait()
+
 
 def surroundings(
     broker: MemoryBroker,
@@ -161,7 +165,7 @@ def surroundings(
         history=broker,
         ends=EndOffsets(broker),
         delivery=Delivery(broker, TOPICS, metrics),
-        judge=Judge(scorer, IDENTITY, patience, clock, metrics),
+        judge=Judge(scorer, patience, clock, metrics),
         in_flight=InFlightWindows(inflight, 64 * 1024 * 1024, metrics.inflight_windows.set),
         rules=PUBLISHED_RULES,
         encoder=ENCODER,
@@ -174,6 +178,7 @@ def surroundings(
             registered={"known/furnace"},
         ),
         clock=clock,
+        counts=Counts(metrics),
         metrics=metrics,
     )
 

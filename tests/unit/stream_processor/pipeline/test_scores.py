@@ -2,9 +2,17 @@ import math
 
 import numpy as np
 import pytest
-from meltwatch_schemas.score import Cut, Features, Modality, ScoreStatus, Sources, decode_score
+from meltwatch_schemas.score import (
+    Cut,
+    Features,
+    Modality,
+    ScoreStatus,
+    Sources,
+    SourceState,
+    decode_score,
+)
 from meltwatch_schemas.topics import Topic
-from meltwatch_schemas.window import PUBLISHED_SPEC
+from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 from meltwatch_stream_processor.domain.aligned_window import AlignedWindow
 from meltwatch_stream_processor.pipeline.judge import Judgement
 from meltwatch_stream_processor.pipeline.records import score_record
@@ -30,6 +38,17 @@ WINDOW = AlignedWindow(
     features=Features(),
     reasons=("low_current_coverage",),
     cuts={Modality.VIDEO: Cut(3, 5, 9), Modality.CURRENT: Cut(3, None, None)},
+    source_states={
+        Modality.VIDEO: SourceState(
+            proven=True,
+            boot_id="0" * 16,
+            seq=7,
+            event_ns=END_NS - 5,
+            ingest_ns=END_NS + 7,
+            standing_since_ns=END_NS + 7,
+            stepped_from_ns=None,
+        )
+    },
 )
 
 
@@ -52,6 +71,7 @@ def test_a_score_says_what_it_rests_on() -> None:
     assert score.status is ScoreStatus.DEGRADED
     assert score.modalities == (Modality.VIDEO,)
     assert score.reasons == ("low_current_coverage",)
+    assert score.source_states == WINDOW.source_states
     assert score.inputs == {
         Topic.EMBEDDINGS.under("meltwatch"): Cut(3, 5, 9),
         Topic.CURRENTS.under("meltwatch"): Cut(3, None, None),
@@ -71,6 +91,12 @@ def test_a_failed_call_leaves_no_verdict_and_one_reason_more() -> None:
     fields = (score.logit, score.probability, score.member_logits, score.disagreement)
     assert fields == (None, None, None, None)
     assert (score.anomaly_map, score.times.scored_ns) == (None, None)
+
+
+@pytest.mark.parametrize(("waited_s", "said"), [(10, False), (10.001, True)])
+def test_a_score_that_comes_late_says_so(waited_s: float, said: bool) -> None:
+    score = make_score(WINDOW, judged(1.0), CONTEXT, 5, 5 + int(waited_s * NS_PER_S))
+    assert ("scoring_lag" in score.reasons) is said
 
 
 @pytest.mark.parametrize(("probability", "shown"), [(0.19, False), (0.21, True)])

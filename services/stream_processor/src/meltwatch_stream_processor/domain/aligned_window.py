@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 from meltwatch_schemas.errors import ContractViolation
-from meltwatch_schemas.score import Cut, Features, Modality, ScoreStatus, Sources
+from meltwatch_schemas.score import Cut, Features, Modality, ScoreStatus, Sources, SourceState
 from numpy.typing import NDArray
 
 NO_VIDEO: Final = "no_video"
@@ -41,9 +41,13 @@ class AlignedWindow:
     features
         Plain numbers of the available modalities.
     reasons
-        Words that say why a modality is unavailable.
+        Words that say why a modality is unavailable, or what else is wrong with it.
     cuts
         Per modality, what of its topic the window rests on: the score's ``inputs``.
+    irregularities
+        Per modality, those of the reasons that lie with its source; absent without any.
+    source_states
+        Per modality with a source, what the quality of windows to come rests on.
     """
 
     furnace_id: str
@@ -60,6 +64,8 @@ class AlignedWindow:
     features: Features
     reasons: tuple[str, ...]
     cuts: Mapping[Modality, Cut]
+    irregularities: Mapping[Modality, tuple[str, ...]] = field(default_factory=dict)
+    source_states: Mapping[Modality, SourceState] = field(default_factory=dict)
 
     @property
     def modalities(self) -> tuple[Modality, ...]:

@@ -17,6 +17,7 @@ from meltwatch_stream_processor.domain.buffers import Chunk, EventBuffers, modal
 from meltwatch_stream_processor.domain.features import FeatureExtractor
 from meltwatch_stream_processor.domain.restore import Footing
 from meltwatch_stream_processor.domain.rules import JoinRules
+from meltwatch_stream_processor.domain.source_watch import SourceWatch
 from meltwatch_stream_processor.domain.watermark import Watermark
 
 
@@ -86,6 +87,7 @@ class Furnace:
         self._context = context
         self._spec = context.rules.spec
         self._watermark = Watermark(context.rules)
+        self._watch = SourceWatch(context.rules, context.features)
         self._buffers = EventBuffers(
             context.rules,
             self._spec.phase_ns(furnace_id),
@@ -119,6 +121,7 @@ class Furnace:
         modality = modality_of(chunk)
         self.sources.setdefault(modality, chunk.identity.source_id)
         self._watermark.advance(modality, last_ns)
+        self._watch.follow(modality, chunk.identity, (first_ns, last_ns))
         if self._earliest_ns is None or first_ns < self._earliest_ns:
             self._earliest_ns = first_ns
         self._newest_ns = max(self._newest_ns, last_ns)
@@ -132,6 +135,7 @@ class Furnace:
         The records that they know it from may be acknowledged, or of an earlier life.
         """
         self.sources = dict(footing.sources)
+        self._watch.take_up(footing.source_states)
         self._last_ingest_ns = footing.last_ingest_ns
 
     def close_due(self, handed_on: Offsets) -> Closing:
@@ -198,25 +202,30 @@ class Furnace:
     def _window(self, end_ns: int, last_event_ns: int, handed_on: Offsets) -> AlignedWindow:
         clip = self._buffers.frames.clip(end_ns)
         grid = self._buffers.samples.grid(end_ns)
+        usable = self._watch.inspect(end_ns, clip, grid)
         reasons = []
         if clip.embeddings is None:
             reasons.append(LOW_VIDEO_COVERAGE if clip.coverage else NO_VIDEO)
         if grid.values_a is None:
             reasons.append(LOW_CURRENT_COVERAGE if grid.coverage else NO_CURRENT)
+        for words in usable.irregularities.values():
+            reasons += words
         return AlignedWindow(
             furnace_id=self.furnace_id,
             window_end_ns=end_ns,
             window_id=self._spec.window_id(self.furnace_id, end_ns),
-            clip=clip.embeddings,
-            currents_a=grid.values_a,
+            clip=usable.clip,
+            currents_a=usable.currents_a,
             video_coverage=clip.coverage,
             current_coverage=grid.coverage,
-            encoder_id=None if clip.embeddings is None else self._context.encoder_id,
+            encoder_id=None if usable.clip is None else self._context.encoder_id,
             sources=Sources(self.sources.get(Modality.VIDEO), self.sources.get(Modality.CURRENT)),
             last_event_ns=last_event_ns,
             last_ingest_ns=self._last_ingest_ns,
-            features=self._context.features.features(clip.embeddings, grid.values_a),
+            features=usable.features,
             reasons=tuple(reasons),
+            irregularities=usable.irregularities,
+            source_states=self._watch.states,
             cuts=self._cuts(end_ns, handed_on),
         )
 

@@ -14,7 +14,7 @@ rests. Retirement is not recorded anywhere: it happens again while reading again
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from meltwatch_schemas.score import Modality, WindowScore
+from meltwatch_schemas.score import Modality, SourceState, WindowScore
 
 from meltwatch_stream_processor.domain.acknowledgement import Offsets
 
@@ -48,7 +48,7 @@ class Past:
     ----------
     closed_ns
         That window's end.
-    last_event_ns, last_ingest_ns
+    last_event_ns, last_ingest_ns, source_states
         As that window names them.
     tenures
         Its sources over time, oldest first; more than one if it was retired and came back.
@@ -57,6 +57,7 @@ class Past:
     closed_ns: int
     last_event_ns: int
     last_ingest_ns: int
+    source_states: Mapping[Modality, SourceState]
     tenures: tuple[Tenure, ...]
 
     def is_read_again(self, positions: Offsets) -> bool:
@@ -68,7 +69,9 @@ class Past:
         """Return what a record of the furnace stands on; None if it is no history."""
         covering = (tenure for tenure in self.tenures if tenure.covers(modality, offset))
         tenure = next(covering, None)
-        return Footing(tenure.sources, self.last_event_ns, self.last_ingest_ns) if tenure else None
+        if tenure is None:
+            return None
+        return Footing(tenure.sources, self.last_event_ns, self.last_ingest_ns, self.source_states)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +82,14 @@ class Footing:
     ----------
     sources
         Those that the furnace had when the record at hand was followed by a window.
-    last_event_ns, last_ingest_ns
+    last_event_ns, last_ingest_ns, source_states
         As its last published window names them.
     """
 
     sources: Mapping[Modality, str]
     last_event_ns: int
     last_ingest_ns: int
+    source_states: Mapping[Modality, SourceState]
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +166,7 @@ def _past(known: Past | None, score: WindowScore, topics: Mapping[Modality, str]
         closed_ns=score.window_end_ns,
         last_event_ns=score.times.last_event_ns,
         last_ingest_ns=score.times.last_ingest_ns,
+        source_states=score.source_states,
         tenures=(*tenures, tenure),
     )
 

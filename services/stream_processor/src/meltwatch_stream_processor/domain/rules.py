@@ -8,6 +8,52 @@ from meltwatch_schemas.score import Modality
 from meltwatch_schemas.window import NS_PER_MS, NS_PER_S, PUBLISHED_SPEC, WindowSpec
 
 
+@dataclass(frozen=True, kw_only=True)
+class QualityLimits:
+    """From when on content or clock of a source counts as wrong; see ADR 0010.
+
+    Attributes
+    ----------
+    dark_grey, full_grey
+        A patch whose mean grey is below is dark, at or above it saturated. A capped camera gives
+        its sensor's noise, 1 to 3 greys; the darkest wall of a lit hall has 5 or more. White
+        noise cut off at 255 keeps a saturated patch above 251.
+    patch_share
+        Share of the patches, in each frame, that make a frame black or saturated: a time stamp
+        written into the picture covers up to three of 64.
+    off_a
+        A phase below it carries nothing, amperes: a current transformer for 10 kA and more shows
+        up to some tens of amperes at rest, no furnace melts with a hundred.
+    lost_ratio
+        A phase is lost below this share of the largest one: electrodes out of balance or burning
+        badly keep 30 % and more.
+    marked_share
+        Share of the look-back from which a lost or clipped phase is named; 10 s of 120 s, longer
+        than arcs go out.
+    unusable_share
+        Share of the look-back from which currents so affected are not used; 30 s of 120 s. A
+        phase that does not change for so long is stuck: live ones differ from sample to sample.
+    clipped_levels
+        Fewest different values beside the extreme one that tell a clipped meter from a coarse
+        one.
+    clock_step_ns
+        Event time jumps by more than this, ns; producers may be ahead by 2 s.
+    clock_stall_ns
+        Event time stands still while ingest time goes on for more than this, ns.
+    """
+
+    dark_grey: float = 4.0
+    full_grey: float = 251.0
+    patch_share: float = 0.95
+    off_a: float = 100.0
+    lost_ratio: float = 0.02
+    marked_share: float = 1 / 12
+    unusable_share: float = 1 / 4
+    clipped_levels: int = 12
+    clock_step_ns: int = 2 * NS_PER_S
+    clock_stall_ns: int = 2 * NS_PER_S
+
+
 @dataclass(frozen=True)
 class JoinRules:
     """How two streams of one furnace become windows.
@@ -26,6 +72,8 @@ class JoinRules:
         Filled slots from which video is available.
     min_values
         Present grid values (points x phases) from which current is available.
+    quality
+        From when on an available modality is not trusted.
     """
 
     spec: WindowSpec = PUBLISHED_SPEC
@@ -35,6 +83,7 @@ class JoinRules:
     sample_reach_ns: int = 750 * NS_PER_MS
     min_frames: int = 9
     min_values: int = 684
+    quality: QualityLimits = QualityLimits()
 
     def __post_init__(self) -> None:
         if self.spec.hop_ns > min(self.spec.clip_span_ns, self.spec.lookback_ns):

@@ -26,10 +26,13 @@ class CurrentGrid:
         if unavailable.
     coverage
         Share of the grid values (points x phases) that a sample stood for, 0..1.
+    own_a
+        The same before missing values were repeated: NaN where no sample stood; None without any.
     """
 
     values_a: NDArray[np.float32] | None
     coverage: float
+    own_a: NDArray[np.float32] | None
 
 
 class SampleBuffer:
@@ -92,19 +95,22 @@ class SampleBuffer:
         times_ns, values_a = self.timeline.times_ns, self.timeline.events["value_a"]
         total = points_ns.size * PHASES
         if not times_ns.size:
-            return CurrentGrid(None, 0.0)
+            return CurrentGrid(None, 0.0, None)
         latest = _last_present(~np.isnan(values_a))
         rows = np.searchsorted(times_ns, points_ns, side="right") - 1
         chosen = np.where(rows[:, None] >= 0, latest[rows], -1)
         oldest_ns = points_ns[:, None] - self._rules.sample_reach_ns
         present = (chosen >= 0) & (times_ns[chosen] > oldest_ns)
         count = int(np.count_nonzero(present))
+        own_a = np.take_along_axis(values_a, chosen, axis=0)
+        if count == total:
+            return CurrentGrid(own_a, 1.0, own_a)
+        own_a[~present] = np.nan
         if count < self._rules.min_values:
-            return CurrentGrid(None, count / total)
+            return CurrentGrid(None, count / total, own_a if count else None)
         held = _last_present(present)
         filled = np.where(held >= 0, held, np.argmax(present, axis=0))
-        source = np.take_along_axis(chosen, filled, axis=0)
-        return CurrentGrid(np.take_along_axis(values_a, source, axis=0), count / total)
+        return CurrentGrid(np.take_along_axis(own_a, filled, axis=0), count / total, own_a)
 
     @property
     def size_bytes(self) -> int:

@@ -31,9 +31,11 @@ class Delivery:
         self._topics = topics
         self._metrics = metrics
 
-    async def score(self, score: WindowScore) -> tuple[OutgoingRecord, Delivered]:
-        """Publish a score; return the record and where it stands."""
-        record = score_record(score, self._topics)
+    async def score(
+        self, score: WindowScore, traceparent: str | None = None
+    ) -> tuple[OutgoingRecord, Delivered]:
+        """Publish a score in its trace; return the record and where it stands."""
+        record = score_record(score, self._topics, traceparent)
         return record, await self._deliver(record)
 
     async def late(self, raw: RawRecord) -> None:

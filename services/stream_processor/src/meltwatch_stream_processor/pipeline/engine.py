@@ -7,6 +7,7 @@ from typing import Final
 
 import structlog
 from meltwatch_chassis.errors import FatalError, TransientError
+from meltwatch_chassis.furnace_gauge import FurnaceGauge
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.window import NS_PER_S
 
@@ -26,7 +27,7 @@ _log = structlog.get_logger()
 
 
 class Engine:
-    """Runs a ``PartitionPipeline`` for each partition number that records arrive from.
+    """Runs a ``PartitionPipeline`` for each assigned partition number.
 
     Parameters
     ----------
@@ -46,7 +47,8 @@ class Engine:
         self._starts: dict[TopicPartition, int] = {}
         self._reading = True
         self._lag: int | None = None
-        self._observed: set[str] = set()
+        self._lags = FurnaceGauge(surroundings.metrics.watermark_lag)
+        self._skews = FurnaceGauge(surroundings.metrics.sync_skew)
         self.progress = Progress(surroundings.clock)
 
     async def run(self) -> None:
@@ -82,7 +84,11 @@ class Engine:
         for part in self._assigned:
             # A pause that was on its way during the rebalance may have hit the new assignment.
             self._around.inputs.resume(part)
-        _log.info("partitions_assigned", partitions=sorted({p.partition for p in self._assigned}))
+        numbers = sorted({part.partition for part in self._assigned})
+        for number in numbers:
+            # Before its first record, to ask where reading starts while the first fetch is made.
+            self._pipeline(number)
+        _log.info("partitions_assigned", partitions=numbers)
 
     async def revoked(self, partitions: Iterable[TopicPartition] = ()) -> None:
         """Drop the state of all partitions: those that stay with us are read again, too."""
@@ -95,7 +101,9 @@ class Engine:
             await asyncio.wait(tasks)
             # What was handed to the client is found by the next reader of the scores' tail.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._around.delivery.flush(), _FLUSH_LIMIT_S)
+                # Not wait_for: before Python 3.12 it may swallow a cancellation.
+                async with asyncio.timeout(_FLUSH_LIMIT_S):
+                    await self._around.delivery.flush()
             await self._commit(pipelines)
         self._committed, self._starts, self._lag = {}, {}, None
 
@@ -111,7 +119,8 @@ class Engine:
         for pipeline in self._pipelines.values():
             pipeline.stop_reading()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._around.in_flight.until_empty(), limit_s)
+            async with asyncio.timeout(limit_s):
+                await self._around.in_flight.until_empty()
         await self._commit(self._pipelines)
         _log.info("drained", windows_left=self._around.in_flight.count)
 
@@ -125,7 +134,7 @@ class Engine:
         pipeline = self._pipelines.get(number)
         if pipeline is None:
             if self._group is None:
-                raise OutOfSequence("a record arrived before the engine ran")
+                raise OutOfSequence("expected an assignment after the engine ran, got one before")
             pipeline = self._pipelines[number] = PartitionPipeline(number, self._around)
             self._tasks[number] = self._group.create_task(pipeline.run())
         return pipeline
@@ -192,12 +201,15 @@ class Engine:
             marks |= pipeline.watermarks()
         return marks
 
+    def _skews_s(self) -> dict[str, float]:
+        skews_s: dict[str, float] = {}
+        for pipeline in self._pipelines.values():
+            skews_s |= pipeline.skews_s()
+        return skews_s
+
     def _observe(self, marks: Mapping[str, int]) -> None:
         metrics, now_ns = self._around.metrics, self._around.clock.now_ns()
-        for furnace_id, mark_ns in marks.items():
-            metrics.watermark_lag.labels(furnace_id).set((now_ns - mark_ns) / NS_PER_S)
-        for furnace_id in self._observed - marks.keys():
-            metrics.watermark_lag.remove(furnace_id)
-        self._observed = set(marks)
+        self._lags.show({name: (now_ns - mark_ns) / NS_PER_S for name, mark_ns in marks.items()})
+        self._skews.show(self._skews_s())
         held = sum(pipeline.size_bytes for pipeline in self._pipelines.values())
         metrics.buffer_bytes.labels(SERVICE).set(held + self._around.in_flight.size_bytes)

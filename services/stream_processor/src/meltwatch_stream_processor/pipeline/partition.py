@@ -2,15 +2,16 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import structlog
 from meltwatch_chassis.clock import Clock
 from meltwatch_chassis.metrics import Metrics
+from meltwatch_chassis.tracing import TRACEPARENT, continue_trace
 from meltwatch_schemas.encoder import Encoder
 from meltwatch_schemas.errors import ContractViolation
-from meltwatch_schemas.record import RawRecord
+from meltwatch_schemas.record import RawRecord, header
 from meltwatch_schemas.score import Modality
 from meltwatch_schemas.window import NS_PER_S
 
@@ -24,14 +25,17 @@ from meltwatch_stream_processor.domain.reading_order import (
 )
 from meltwatch_stream_processor.domain.restore import ScoresTail
 from meltwatch_stream_processor.domain.rules import JoinRules
+from meltwatch_stream_processor.pipeline.counts import Counts
 from meltwatch_stream_processor.pipeline.delivery import Delivery
 from meltwatch_stream_processor.pipeline.end_offsets import EndOffsets
+from meltwatch_stream_processor.pipeline.furnace_log import FurnaceLog
 from meltwatch_stream_processor.pipeline.in_flight import InFlightWindows
 from meltwatch_stream_processor.pipeline.judge import Judge, Judgement
-from meltwatch_stream_processor.pipeline.publication import Publication
-from meltwatch_stream_processor.pipeline.records import SERVICE, ReadRecord, read
+from meltwatch_stream_processor.pipeline.publication import Closing, Publication
+from meltwatch_stream_processor.pipeline.records import ReadRecord, read
 from meltwatch_stream_processor.pipeline.retry import until_done
 from meltwatch_stream_processor.pipeline.scores import ScoreContext, make_score
+from meltwatch_stream_processor.pipeline.skew_watch import SkewWatch
 from meltwatch_stream_processor.pipeline.start_offsets import start_offsets
 from meltwatch_stream_processor.ports import InputRange, Inputs, ScoreHistory, TopicPartition
 
@@ -50,8 +54,12 @@ class Surroundings:
         Coalesced questions, writing side, scoring, and the bound on windows under way.
     rules, encoder, limits
         The window rule, the ensemble's encoder, how much may wait before reading is paused.
-    context, clock, metrics
-        What scores have in common, wall time, counters.
+    context, clock
+        What scores have in common, wall time.
+    counts, metrics
+        Counters of records and irregularities, all metrics.
+    sync_offsets_s
+        Per furnace, by how much brightness follows the current while both clocks are right.
     """
 
     inputs: Inputs
@@ -66,7 +74,9 @@ class Surroundings:
     limits: QueueLimits
     context: ScoreContext
     clock: Clock
+    counts: Counts
     metrics: Metrics
+    sync_offsets_s: Mapping[str, float] = field(default_factory=dict)
 
 
 class PartitionPipeline:
@@ -90,6 +100,8 @@ class PartitionPipeline:
         self._parts = {m: TopicPartition(topic, number) for m, topic in topics.items()}
         self._order: ReadingOrder[ReadRecord] = ReadingOrder({}, surroundings.limits)
         self._joiner: PartitionJoiner | None = None
+        self._log = FurnaceLog()
+        self._skew = SkewWatch(surroundings.encoder, surroundings.sync_offsets_s)
         self._starts: dict[Modality, int] = {}
         self._handed_on: dict[Modality, int] = {}
         self._first_event_ns: dict[Modality, int] = {}
@@ -147,7 +159,12 @@ class PartitionPipeline:
     @property
     def size_bytes(self) -> int:
         """What records that wait and window buffers hold."""
-        return self._order.size_bytes + (self._joiner.size_bytes if self._joiner else 0)
+        joined = self._joiner.size_bytes if self._joiner else 0
+        return self._order.size_bytes + joined + self._skew.size_bytes
+
+    def skews_s(self) -> Mapping[str, float]:
+        """Return video clock minus current clock, seconds, of each furnace where it is known."""
+        return self._skew.skews_s()
 
     def watermarks(self) -> Mapping[str, int]:
         """Return the watermark, ns, of each furnace that is not retired."""
@@ -177,6 +194,7 @@ class PartitionPipeline:
             "partition_restored", partition=self.number, furnaces=len(resumption.furnaces),
             offsets={part.topic: self._starts[m] for m, part in self._parts.items()},
         )  # fmt: skip
+        self._log.restored(resumption.furnaces)
         return PartitionJoiner(self.number, around.encoder, around.rules, resumption)
 
     async def _scores_since(self, since_ns: int) -> ScoresTail:
@@ -205,20 +223,23 @@ class PartitionPipeline:
             outcome = Outcome(history=history, refusal=None if history else content)
         else:
             outcome = joiner.hand_on(content, entry.offset)
+            self._skew.take(content, outcome)
         if outcome.refusal is not None:
             await self._around.delivery.dead_letter(raw, outcome.refusal)
         elif outcome.late:
             await self._around.delivery.late(raw)
         self._undelivered = None
-        self._count(raw.topic, entry.modality, outcome)
+        self._around.counts.record(raw, entry.modality, outcome)
+        self._log.handed_on(outcome)
         for window in outcome.windows:
-            await publication.submit(window)
+            await publication.submit(window, continue_trace(header(raw.headers, TRACEPARENT)))
 
-    async def _publish(self, window: AlignedWindow, judgement: Judgement, joined_ns: int) -> None:
+    async def _publish(self, window: AlignedWindow, judgement: Judgement, closing: Closing) -> None:
         around = self._around
         now_ns = around.clock.now_ns()
-        score = make_score(window, judgement, around.context, joined_ns, now_ns)
-        record, delivered = await around.delivery.score(score)
+        clocks = self._skew.reasons(window.furnace_id)
+        score = make_score(window, judgement, around.context, closing.joined_ns, now_ns, clocks)
+        record, delivered = await around.delivery.score(score, closing.traceparent)
         if judgement.refusal is not None:
             raw = RawRecord(
                 topic=record.topic,
@@ -230,18 +251,13 @@ class PartitionPipeline:
                 headers=record.headers,
             )
             await around.delivery.dead_letter(raw, judgement.refusal)
+            around.counts.irregular(score.furnace_id, None, judgement.refusal.reason.value)
+            self._log.rejected(score, judgement.refusal.detail, closing.traceparent)
+        self._log.published(score, closing.traceparent)
         if self._joiner is not None:
             self._joiner.published(window)
         around.metrics.windows.labels(score.status.value).inc()
         around.metrics.event_to_score.observe((now_ns - window.window_end_ns) / NS_PER_S)
-
-    def _count(self, topic: str, modality: Modality, outcome: Outcome) -> None:
-        metrics = self._around.metrics
-        metrics.records.labels(SERVICE, topic, _fate(outcome)).inc()
-        metrics.duplicates.labels(modality.value).inc(outcome.duplicates)
-        metrics.windows.labels("skipped").inc(outcome.skipped)
-        if outcome.late:
-            metrics.late.labels(modality.value).inc()
 
     def _control_flow(self) -> None:
         """Pause the topics of which too much waits, resume the others."""
@@ -263,11 +279,3 @@ class PartitionPipeline:
         self._asking = False
         self._order.answer(question, end_offset)
         self._arrived.set()
-
-
-def _fate(outcome: Outcome) -> str:
-    if outcome.history:
-        return "history"
-    if outcome.refusal is not None:
-        return "dead_letter"
-    return "late" if outcome.late else "joined"

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from meltwatch_chassis.clock import Clock
 
@@ -10,7 +11,23 @@ from meltwatch_stream_processor.pipeline.in_flight import InFlightWindows
 from meltwatch_stream_processor.pipeline.judge import Judgement
 
 Judging = Callable[[AlignedWindow], Awaitable[Judgement]]
-Publishing = Callable[[AlignedWindow, Judgement, int], Awaitable[None]]
+Publishing = Callable[[AlignedWindow, Judgement, "Closing"], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """When a window closed, and in which trace.
+
+    Attributes
+    ----------
+    joined_ns
+        Wall time at which it closed.
+    traceparent
+        W3C context that goes on from the record that closed it, if that had one.
+    """
+
+    joined_ns: int
+    traceparent: str | None = None
 
 
 class Publication:
@@ -25,7 +42,7 @@ class Publication:
     judge
         Scores a window.
     publish
-        Publishes a window, its judgement and the wall time at which it closed.
+        Publishes a window with its judgement and closing.
     clock
         Stamps that time.
     """
@@ -45,22 +62,22 @@ class Publication:
         self._clock = clock
         self._newest: dict[str, asyncio.Task[None]] = {}
 
-    async def submit(self, window: AlignedWindow) -> None:
+    async def submit(self, window: AlignedWindow, traceparent: str | None = None) -> None:
         """Take the next window of a furnace; waits while too many are in flight."""
-        joined_ns = self._clock.now_ns()
+        closing = Closing(self._clock.now_ns(), traceparent)
         await self._in_flight.enter(window.size_bytes)
         furnace_id = window.furnace_id
-        task = self._group.create_task(self._carry(window, joined_ns, self._newest.get(furnace_id)))
+        task = self._group.create_task(self._carry(window, closing, self._newest.get(furnace_id)))
         self._newest[furnace_id] = task
         task.add_done_callback(lambda done: self._finished(window, done))
 
     async def _carry(
-        self, window: AlignedWindow, joined_ns: int, previous: asyncio.Task[None] | None
+        self, window: AlignedWindow, closing: Closing, previous: asyncio.Task[None] | None
     ) -> None:
         judgement = await self._judge(window)
         if previous is not None:
             await previous
-        await self._publish(window, judgement, joined_ns)
+        await self._publish(window, judgement, closing)
 
     def _finished(self, window: AlignedWindow, done: asyncio.Task[None]) -> None:
         # A callback, because a task that is cancelled before its first step runs no "finally".

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from meltwatch_chassis.tracing import TRACEPARENT
 from meltwatch_schemas.dead_letter import dead_letter_headers
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.record import RawRecord, headers_for, read_current, read_embedding
@@ -61,12 +62,17 @@ def dead_letter(raw: RawRecord, refusal: ContractViolation, topics: TopicNames) 
     return OutgoingRecord(topics.dead_letters, raw.key, raw.value, headers)
 
 
-def score_record(score: WindowScore, topics: TopicNames) -> OutgoingRecord:
-    """Return a score as it is published: under its furnace, at its window's end."""
+def score_record(
+    score: WindowScore, topics: TopicNames, traceparent: str | None = None
+) -> OutgoingRecord:
+    """Return a score as it is published: under its furnace, at its window's end, in its trace."""
+    headers = headers_for(SCHEMA)
+    if traceparent is not None:
+        headers.append((TRACEPARENT, traceparent.encode()))
     return OutgoingRecord(
         topics.scores,
         score.furnace_id.encode(),
         encode_score(score),
-        tuple(headers_for(SCHEMA)),
+        tuple(headers),
         timestamp_ms(score.window_end_ns),
     )

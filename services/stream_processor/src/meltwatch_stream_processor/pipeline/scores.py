@@ -7,10 +7,12 @@ from typing import Final
 
 import numpy as np
 from meltwatch_schemas.score import ModelIdentity, ScoreStatus, ScoreTimes, WindowScore
+from meltwatch_schemas.window import NS_PER_S
 from numpy.typing import NDArray
 
 from meltwatch_stream_processor.domain.aligned_window import AlignedWindow
 from meltwatch_stream_processor.pipeline.judge import Judgement
+from meltwatch_stream_processor.pipeline.lag import SCORING_LAG
 from meltwatch_stream_processor.pipeline.topics import TopicNames
 from meltwatch_stream_processor.ports import Verdict
 
@@ -35,6 +37,8 @@ class ScoreContext:
         Probability from which the anomaly map is published.
     registered
         Furnaces that the plant file knows.
+    lag_s
+        A score published longer than this after its window closed says so.
     """
 
     topics: TopicNames
@@ -42,6 +46,7 @@ class ScoreContext:
     spec_id: str
     map_from: float
     registered: AbstractSet[str]
+    lag_s: float = 10.0
 
 
 def logistic(logit: float) -> float:
@@ -55,6 +60,7 @@ def make_score(
     context: ScoreContext,
     joined_ns: int,
     published_ns: int,
+    clocks: tuple[str, ...] = (),
 ) -> WindowScore:
     """Return the score of a window.
 
@@ -66,11 +72,15 @@ def make_score(
         What all scores have in common.
     joined_ns, published_ns
         Wall clock when the window closed and now.
+    clocks
+        What is known of the furnace's clocks beside the window, in words.
     """
     verdict = judgement.verdict
     status = window.attainable_status if verdict else ScoreStatus.UNSCORED
     probability = logistic(verdict.logit) if verdict else None
-    reasons = window.reasons if judgement.reason is None else (*window.reasons, judgement.reason)
+    scoring = () if judgement.reason is None else (judgement.reason,)
+    if published_ns - joined_ns > context.lag_s * NS_PER_S:
+        scoring = (*scoring, SCORING_LAG)
     return WindowScore(
         furnace_id=window.furnace_id,
         window_end_ns=window.window_end_ns,
@@ -89,7 +99,7 @@ def make_score(
         model=context.model,
         encoder_id=window.encoder_id,
         sources=window.sources,
-        reasons=reasons,
+        reasons=(*window.reasons, *scoring, *clocks),
         times=ScoreTimes(
             last_event_ns=window.last_event_ns,
             last_ingest_ns=window.last_ingest_ns,
@@ -98,6 +108,7 @@ def make_score(
             published_ns=published_ns,
         ),
         inputs={context.topics.inputs[modality]: cut for modality, cut in window.cuts.items()},
+        source_states=window.source_states,
         unregistered=window.furnace_id not in context.registered,
     )
 
