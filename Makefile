@@ -2,6 +2,7 @@
 # Each sets up everything it needs; a machine needs Python 3.11 or newer, make and git.
 
 PYTHON ?= python3
+PROCESSES ?= 2
 UV_VERSION := 0.13.9
 TOOLS := $(CURDIR)/.tools
 UV := $(TOOLS)/bin/uv
@@ -38,8 +39,8 @@ run: runtime ## Do the main job: broker, Redis, Triton, services, simulated furn
 		$(if $(SUMMARY),--summary $(SUMMARY))
 
 .PHONY: test
-test: setup ## Run the whole test suite against real Kafka, Redis and Triton
-	@$(BIN)/pytest
+test: setup ## Run the whole test suite against real Kafka, Redis and Triton (PROCESSES= at once, 2 by default)
+	@$(BIN)/pytest -n $(PROCESSES) --dist loadfile
 
 .PHONY: test-unit
 test-unit: setup ## Run the tests that need no server
@@ -49,6 +50,15 @@ test-unit: setup ## Run the tests that need no server
 test-trainer: $(UV) ## Run the trainer's tests (installs PyTorch, about 5 GB)
 	@$(TRAINER) sync --frozen --inexact --package meltwatch-trainer
 	@.venv-trainer/bin/python -m pytest tests/unit/trainer --confcutdir=tests/unit/trainer
+
+.PHONY: chaos
+chaos: setup ## Break everything again and again on real servers, and count what is lost (CAMPAIGN= ROUNDS= SEED=)
+	@$(BIN)/python -m tests.chaos $(addprefix --campaign ,$(CAMPAIGN)) \
+		$(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED))
+
+.PHONY: chaos-mutants
+chaos-mutants: setup ## Break one rule of delivery at a time: the campaigns must notice each
+	@$(BIN)/python -m tests.chaos --mutants
 
 .PHONY: check
 check: fmt-check lint types imports lock-check test ## Everything that CI runs, in order of speed

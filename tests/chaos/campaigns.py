@@ -1,0 +1,54 @@
+"""Which campaigns there are."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from tests.chaos import (
+    broker,
+    leader,
+    overload,
+    producers,
+    rebalance,
+    redis_view,
+    takeover,
+    triton,
+    worker_kill,
+)
+from tests.chaos.report import Report
+from tests.chaos.stage import Stage
+
+Running = Callable[[Stage, int, int], Report]
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """A campaign.
+
+    Attributes
+    ----------
+    run
+        Breaks things so many times and judges what came of it.
+    rounds
+        In full length.
+    tested
+        Rounds among the tests.
+    """
+
+    run: Running
+    rounds: int
+    tested: int = 10
+
+
+CAMPAIGNS: Final[Mapping[str, Campaign]] = {
+    worker_kill.NAME: Campaign(worker_kill.run, 100),
+    rebalance.NAME: Campaign(rebalance.run, 30),
+    triton.NAME: Campaign(triton.run, 30),
+    triton.LONG: Campaign(triton.run_long, 3, tested=1),
+    broker.NAME: Campaign(broker.run, 30),
+    leader.NAME: Campaign(leader.run, 20),
+    producers.NAME: Campaign(producers.run, 50),
+    redis_view.NAME: Campaign(redis_view.run, 30),
+    overload.NAME: Campaign(overload.run, 30, tested=1),
+    takeover.NAME: Campaign(takeover.run, 5, tested=0),
+}

@@ -1,0 +1,88 @@
+"""The table that a campaign ends in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from statistics import median
+
+from tests.chaos.verdict import Verdict
+
+_COLUMNS = (
+    "campaign",
+    "rounds",
+    "windows",
+    "lost",
+    "changed",
+    "out of order",
+    "duplicates",
+    "late",
+    "first window p50/max s",
+    "alarms changed",
+    "verdict",
+)
+_SHOWN = 10
+
+
+@dataclass
+class Report:
+    """What came of a campaign.
+
+    Attributes
+    ----------
+    name, rounds
+        Which one, and how often it broke something.
+    verdict
+        On the windows.
+    recoveries
+        Seconds from each fault to the first window after it.
+    alarms
+        One line for each alarm that is not as it should be; None where there are no alarms.
+    notes
+        What else is worth knowing.
+    """
+
+    name: str
+    rounds: int
+    verdict: Verdict
+    recoveries: Sequence[float] = ()
+    alarms: list[str] | None = None
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def faults(self) -> list[str]:
+        """All that must not be."""
+        return [*self.verdict.faults, *(f"alarm: {line}" for line in self.alarms or ())]
+
+    def cells(self) -> list[str]:
+        """Its line of the table."""
+        verdict = self.verdict
+        times = self.recoveries
+        return [
+            self.name,
+            str(self.rounds),
+            str(verdict.windows),
+            str(len(verdict.lost)),
+            str(len(verdict.changed)),
+            str(len(verdict.out_of_order)),
+            f"{verdict.identical} alike, {len(verdict.other)} other",
+            str(verdict.late),
+            f"{median(times):.1f} / {max(times):.1f}" if times else "–",
+            "–" if self.alarms is None else str(len(self.alarms)),
+            "FAULTS" if self.faults else "good",
+        ]
+
+
+def table(reports: Sequence[Report]) -> str:
+    """All reports as a table, and the first faults of each."""
+    rows = [list(_COLUMNS), *(report.cells() for report in reports)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
+    lines = [
+        "| " + " | ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) + " |"
+        for row in rows
+    ]
+    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    for report in reports:
+        lines += [f"{report.name}: {note}" for note in report.notes]
+        lines += [f"{report.name}: {fault}" for fault in report.faults[:_SHOWN]]
+        if len(report.faults) > _SHOWN:
+            lines.append(f"{report.name}: … and {len(report.faults) - _SHOWN} more")
+    return "\n".join(lines)

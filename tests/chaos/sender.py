@@ -1,0 +1,117 @@
+"""Sends the scripted load, as producers do, until told to stop: ``python -m tests.chaos.sender``.
+
+Both topics go forward together, 2 s of event time at a time, each acknowledged by Kafka before
+the next: so one topic is never ahead by what the rule takes for silence (5 s), however fast event
+time runs and however long the broker is away. When the scores are far behind it waits for them,
+so that a slow machine takes longer and has no more to catch up with than a fast one. SIGTERM ends
+it at the end of a cycle.
+"""
+
+import argparse
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from meltwatch_schemas.topics import Topic
+from meltwatch_schemas.window import NS_PER_MS, NS_PER_S
+
+from tests.chaos.load import LOADS, PARTITIONS, WARM_UP_CYCLES, cycle_end_ns, cycle_records
+from tests.integration.stream_processor.worker import PROMPT
+from tests.support.input_records import ORIGIN_NS, InputRecord
+
+_PIECE_S = 2
+_PATIENCE_MS = 300_000
+_FURTHEST_AHEAD_S = 40.0
+_WARM_UP_SPEED = 10.0
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kafka", required=True)
+    parser.add_argument("--prefix", required=True)
+    parser.add_argument("--load", choices=LOADS, default="mixed")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--speed", type=float, default=6.0, help="event seconds per second")
+    asked = parser.parse_args(arguments)
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    client = {"bootstrap_servers": asked.kafka.split(","), **PROMPT}
+    producer = KafkaProducer(**client, delivery_timeout_ms=_PATIENCE_MS)
+    scores = KafkaConsumer(**client, enable_auto_commit=False)
+    try:
+        _send_cycles(producer, _Followers(scores, asked.prefix), asked, stop)
+    finally:
+        scores.close()
+        producer.close()
+    return 0
+
+
+class _Followers:
+    """How far the scores have come, by the ends of their windows."""
+
+    def __init__(self, scores: KafkaConsumer, prefix: str) -> None:
+        topic = Topic.SCORES.under(prefix)
+        self._newest_ms = {TopicPartition(topic, number): 0 for number in range(PARTITIONS)}
+        self._consumer = scores
+        scores.assign(list(self._newest_ms))
+        scores.seek_to_beginning(*self._newest_ms)
+
+    def are_near(self, event_ns: int) -> bool:
+        """Tell whether no partition is further behind an event time than is wanted."""
+        for part, records in self._consumer.poll(timeout_ms=0).items():
+            newest_ms = max(record.timestamp for record in records)
+            self._newest_ms[part] = max(self._newest_ms[part], newest_ms)
+        slowest_ns = max(ORIGIN_NS, min(self._newest_ms.values()) * NS_PER_MS)
+        return event_ns - slowest_ns <= _FURTHEST_AHEAD_S * NS_PER_S
+
+
+def _send_cycles(
+    producer: KafkaProducer, followers: _Followers, asked: argparse.Namespace, stop: threading.Event
+) -> None:
+    cycle, event_ns, wall_s = 0, ORIGIN_NS, time.monotonic()
+    while not stop.is_set():
+        is_warm = asked.load == "mixed" or cycle >= WARM_UP_CYCLES
+        speed = asked.speed if is_warm else _WARM_UP_SPEED
+        for end_ns, piece in _pieces(cycle, cycle_records(asked.load, asked.seed, cycle)):
+            _send(producer, asked.prefix, piece)
+            wall_s = max(wall_s + (end_ns - event_ns) / NS_PER_S / speed, time.monotonic())
+            event_ns = end_ns
+            stop.wait(wall_s - time.monotonic())
+            while not followers.are_near(event_ns) and not stop.wait(0.1):
+                pass
+        cycle += 1
+
+
+def _pieces(
+    cycle: int, records: Sequence[tuple[int, InputRecord]]
+) -> Iterator[tuple[int, list[InputRecord]]]:
+    """A cycle's records in pieces, each with the event time at which it ends."""
+    for end_ns in range(
+        cycle_end_ns(cycle - 1) + _PIECE_S * NS_PER_S,
+        cycle_end_ns(cycle) + 1,
+        _PIECE_S * NS_PER_S,
+    ):
+        start_ns = end_ns - _PIECE_S * NS_PER_S
+        yield end_ns, [record for at_ns, record in records if start_ns <= at_ns < end_ns]
+
+
+def _send(producer: KafkaProducer, prefix: str, records: Sequence[InputRecord]) -> None:
+    futures = [
+        producer.send(
+            record.topic.under(prefix),
+            key=record.key,
+            value=record.value,
+            headers=list(record.headers),
+            timestamp_ms=record.timestamp_ms,
+        )
+        for record in records
+    ]
+    for future in futures:
+        future.get(_PATIENCE_MS / 1000)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

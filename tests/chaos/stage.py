@@ -1,0 +1,118 @@
+"""The servers that campaigns break, each started when the first campaign asks for it."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+from meltwatch_local_cluster.servers import (
+    KafkaCluster,
+    KafkaServer,
+    RedisServer,
+    Server,
+    TritonServer,
+)
+
+from tests.chaos.site import Site
+from tests.integration.stream_processor.worker import SERVICE
+
+_Server = TypeVar("_Server", bound=Server | KafkaCluster)
+# Else a broker takes no session shorter than 6 s, and each takeover of the short runs lasts that.
+_SETTINGS = {"group.min.session.timeout.ms": "1000"}
+# Else a dead leader is replaced after 9 s.
+_PROMPT_FAILOVER = {"broker.session.timeout.ms": "3000", "broker.heartbeat.interval.ms": "500"}
+
+
+class Stage:
+    """Servers of its own, and sites on them.
+
+    Parameters
+    ----------
+    folder
+        For data and logs.
+    referee
+        A Triton that nobody disturbs; one of its own by default.
+    session_s
+        After this silence of a worker another one takes over.
+    speed
+        Event seconds per second of the load.
+    program
+        What a worker is; may be set anew between sites.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        referee: TritonServer | None = None,
+        session_s: float = 6.0,
+        speed: float = 6.0,
+        program: Sequence[str] = (SERVICE,),
+    ) -> None:
+        self._speed = speed
+        self._folder = folder
+        self._given = referee
+        self.program = program
+        self._servers = ExitStack()
+        self.session_s = session_s
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._servers.close()
+
+    def _run(self, server: _Server) -> _Server:
+        return self._servers.enter_context(server)
+
+    @cached_property
+    def kafka(self) -> KafkaServer:
+        """One broker."""
+        return self._run(KafkaServer(self._folder / "kafka", settings=_SETTINGS))
+
+    @cached_property
+    def cluster(self) -> KafkaCluster:
+        """Three brokers."""
+        return self._run(
+            KafkaCluster(self._folder / "cluster", settings=_SETTINGS | _PROMPT_FAILOVER)
+        )
+
+    @cached_property
+    def redis(self) -> RedisServer:
+        """One Redis."""
+        return self._run(RedisServer(self._folder / "redis"))
+
+    @cached_property
+    def referee(self) -> TritonServer:
+        """A Triton that stays as it is."""
+        return self._given or self._run(TritonServer(self._folder / "referee"))
+
+    @cached_property
+    def triton(self) -> TritonServer:
+        """A Triton to be broken."""
+        return self._run(TritonServer(self._folder / "triton"))
+
+    def site(
+        self,
+        *,
+        kafka: KafkaServer | KafkaCluster | None = None,
+        triton: TritonServer | None = None,
+        speed: float | None = None,
+    ) -> Site:
+        """Topics, a load and workers on these servers; those that nobody breaks by default."""
+        broker = kafka or self.kafka
+        return Site(
+            broker.address,
+            (triton or self.referee).address,
+            self._folder,
+            replicas=3 if isinstance(broker, KafkaCluster) else 1,
+            referee=self.referee.address,
+            program=self.program,
+            speed=speed or self._speed,
+        )

@@ -1,0 +1,299 @@
+"""The verdict on a campaign: every published window against the rule, every number accounted for.
+
+What is asked, in the words of the product's promise: no window number without a record (*lost*),
+no window that says something else than the records before its cut (*changed*), none behind a
+later one of its furnace (*out of order*), none twice with different content (*other*). Besides,
+what was handed on in order may not be among the late copies, and what is there must belong there.
+"""
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+
+from tests.chaos.oracle import (
+    NUMBERS,
+    SPEC_ID,
+    Cut,
+    Life,
+    Oracle,
+    Window,
+    must_exist,
+    window_at,
+    window_id,
+)
+from tests.chaos.tape import MODALITIES, Chunk, Score, Tape
+
+Tensors = tuple[Any, Any, list[float]]
+Asking = Callable[[Sequence[Tensors]], Sequence[float]]
+"""Clips, currents and availabilities in, logits out: a Triton asked by somebody else."""
+
+UNAVAILABLE: Final = "model_unavailable"
+_TOLERANCE: Final = 1e-3
+_RELATIVE: Final = 1e-6
+# What differs between two publications of one window that say the same.
+_OF_THE_MOMENT: Final = ("times", "inputs", "reasons")
+_NUMBERS: Final = ("logit", "probability", "disagreement")
+
+
+@dataclass
+class Verdict:
+    """What was found; every list but the counts must be empty.
+
+    Attributes
+    ----------
+    windows, identical, late, unscored_for_outage
+        How many windows were published, published twice alike, records came late, and windows
+        went out unscored because the scorer was away.
+    lost, changed, out_of_order, other
+        One line each for what must not be.
+    """
+
+    windows: int = 0
+    identical: int = 0
+    late: int = 0
+    unscored_for_outage: int = 0
+    lost: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    out_of_order: list[str] = field(default_factory=list)
+    other: list[str] = field(default_factory=list)
+
+    @property
+    def faults(self) -> list[str]:
+        """All that must not be, kind by kind."""
+        kinds = ("lost", "changed", "out_of_order", "other")
+        return [f"{kind}: {line}" for kind in kinds for line in getattr(self, kind)]
+
+
+def judge(
+    tape: Tape, ask: Asking, *, outages: bool = False, lockstep: bool = True, every: int = 1
+) -> Verdict:
+    """Judge a campaign.
+
+    Parameters
+    ----------
+    tape
+        What it left.
+    ask
+        Gives the logits of windows.
+    outages
+        Whether windows may be unscored because the scorer was away for long.
+    lockstep
+        Whether both topics were sent side by side, so that only what came out of order in its own
+        topic can be late, and every other window equals that of an undisturbed reading.
+    every
+        Of so many windows one is scored once more; what it rests on is checked for all.
+    """
+    verdict, oracle = Verdict(), Oracle(tape)
+    accepted = _in_order(tape.scores, verdict)
+    verdict.windows = len(accepted)
+    verdict.unscored_for_outage = sum(UNAVAILABLE in s.fields["reasons"] for s in accepted)
+    explained = []
+    for score in accepted:
+        life = oracle.life_at(score.furnace, score.cut)
+        if life is None:
+            verdict.changed.append(f"{_name(score)}: no record of the furnace before the cut")
+            continue
+        window = window_at(life, score.end, score.cut)
+        explained.append((score, window))
+        differences = _differences(score, life, window, outages=outages)
+        verdict.changed += [f"{_name(score)}: {line}" for line in differences]
+    verdict.changed += _wrong_logits(explained[::every], ask)
+    verdict.lost += _missing(accepted, oracle)
+    _judge_copies(tape, oracle, accepted, verdict)
+    if lockstep:
+        verdict.changed += _late_without_cause(oracle, accepted)
+    return verdict
+
+
+def missing(tape: Tape, oracle: Oracle) -> list[str]:
+    """Which windows are not there yet."""
+    return _missing(_in_order(tape.scores, Verdict()), oracle)
+
+
+def _name(score: Score) -> str:
+    return f"{score.furnace} {score.end}"
+
+
+def _in_order(scores: Sequence[Score], verdict: Verdict) -> list[Score]:
+    """What a reader accepts that ignores a window end not greater than the furnace's last."""
+    accepted: list[Score] = []
+    newest: dict[str, int] = {}
+    seen: dict[tuple[str, int], Score] = {}
+    for score in scores:
+        before = seen.get((score.furnace, score.end))
+        if before is not None:
+            if _says(before) == _says(score) and _is_near(before, score):
+                verdict.identical += 1
+            else:
+                verdict.other.append(f"{_name(score)} at offset {score.offset}")
+        elif score.end < newest.get(score.furnace, score.end):
+            verdict.out_of_order.append(f"{_name(score)} behind {newest[score.furnace]}")
+        else:
+            accepted.append(score)
+            newest[score.furnace] = score.end
+        seen.setdefault((score.furnace, score.end), score)
+    return accepted
+
+
+def _says(score: Score) -> dict[str, Any]:
+    passing = (*_OF_THE_MOMENT, *_NUMBERS, "member_logits", "anomaly_map")
+    return {name: value for name, value in score.fields.items() if name not in passing}
+
+
+def _is_near(one: Score, other: Score) -> bool:
+    pairs = [(one.fields[name], other.fields[name]) for name in _NUMBERS]
+    return all(a is b if a is None or b is None else abs(a - b) <= _TOLERANCE for a, b in pairs)
+
+
+def _differences(score: Score, life: Life, window: Window, *, outages: bool) -> Iterator[str]:
+    """Where a score says something else than the rule."""
+    fields, cut = score.fields, score.cut
+    for name, expected in _expectations(score, window):
+        if not _same(fields[name], expected):
+            yield f"{name}: expected {expected}, got {fields[name]}"
+    status = ("unscored", "degraded", "scored")[len(window.modalities)]
+    away = outages and UNAVAILABLE in fields["reasons"]
+    if fields["status"] != ("unscored" if away else status):
+        yield f"status: expected {status}, got {fields['status']} {fields['reasons']}"
+    for name in ("last_event", "last_ingest"):
+        if fields["times"][f"{name}_ns"] != getattr(window, name):
+            yield f"{name}: expected {getattr(window, name)}, got {fields['times'][f'{name}_ns']}"
+    if score.needed != window.needed:
+        yield f"first needed: expected {window.needed}, got {score.needed}"
+    if not life.retired and life.watermark(cut) < score.end:
+        yield f"closed at the watermark {life.watermark(cut)}"
+
+
+def _expectations(score: Score, window: Window) -> Iterator[tuple[str, Any]]:
+    yield "spec_id", SPEC_ID
+    yield "window_id", window_id(score.furnace, score.end)
+    yield "video_coverage", window.video_coverage
+    yield "current_coverage", window.current_coverage
+    yield "modalities", window.modalities
+    yield "sources", dict(window.sources)
+    if (window.clip is None) != (score.fields["encoder_id"] is None):
+        yield "encoder_id", "one with video, none without"
+    features: dict[str, Any] = dict(score.fields["features"])
+    yield "features", features | _features(window)
+
+
+def _features(window: Window) -> dict[str, Any]:
+    if window.currents is None:
+        return dict.fromkeys(("current_mean_a", "current_std_a", "imbalance"))
+    currents = window.currents.astype(np.float64)
+    means = [float(np.mean(currents[:, phase])) for phase in range(3)]
+    spreads = [float(np.std(currents[:, phase])) for phase in range(3)]
+    mean = sum(means) / 3
+    imbalance = max(abs(m - mean) for m in means) / abs(mean)
+    return {"current_mean_a": means, "current_std_a": spreads, "imbalance": imbalance}
+
+
+def _same(found: Any, expected: Any) -> bool:
+    if isinstance(expected, Mapping):
+        return all(_same(found.get(name), value) for name, value in expected.items())
+    if isinstance(expected, list | tuple):
+        return len(found or ()) == len(expected) and all(
+            _same(a, b) for a, b in zip(found, expected, strict=True)
+        )
+    if isinstance(expected, float) and isinstance(found, float | int):
+        return abs(found - expected) <= _RELATIVE * max(1.0, abs(expected))
+    return bool(found == expected)
+
+
+def _wrong_logits(found: Sequence[tuple[Score, Window]], ask: Asking) -> list[str]:
+    """Have somebody else judge the windows that the rule gives, and compare."""
+    scored = [(s, w) for s, w in found if s.fields["logit"] is not None and w.modalities]
+    logits = ask([_tensors(window) for _, window in scored])
+    return [
+        f"{_name(score)}: expected the logit {logit}, got {score.fields['logit']}"
+        for (score, _), logit in zip(scored, logits, strict=True)
+        if abs(logit - score.fields["logit"]) > _TOLERANCE
+    ]
+
+
+def _tensors(window: Window) -> Tensors:
+    available = [float(modality in window.modalities) for modality in MODALITIES]
+    return window.clip, window.currents, available
+
+
+def _missing(accepted: Sequence[Score], oracle: Oracle) -> list[str]:
+    """Window numbers for which there is no record, and records that have no number."""
+    published: dict[str, dict[int, Score]] = defaultdict(dict)
+    for score in accepted:
+        published[score.furnace][score.end] = score
+    lines = []
+    for furnace, lives in oracle.lives.items():
+        mine, closed, expected = published[furnace], -1, set[int]()
+        for life in lives:
+            of_life = [e for e, s in mine.items() if oracle.life_at(furnace, s.cut) is life]
+            cut = mine[min(of_life)].cut if of_life else _everything()
+            first = NUMBERS.first_end_after(furnace, max(life.earliest(cut), closed))
+            ends = set(must_exist(life, first))
+            expected |= ends
+            closed = max([closed, *ends, *of_life])
+        lines += [f"{furnace} {end}" for end in sorted(expected - mine.keys())]
+        lines += [f"{furnace} {end} is no window" for end in sorted(mine.keys() - expected)]
+    return lines
+
+
+def _everything() -> Cut:
+    return dict.fromkeys(MODALITIES, 2**62)
+
+
+def _judge_copies(tape: Tape, oracle: Oracle, accepted: Sequence[Score], verdict: Verdict) -> None:
+    """Late copies and dead letters: those that must be there, and no other."""
+    late = _late_by_cuts(oracle, accepted)
+    verdict.late = len(late)
+    _compare_copies("late copy", {c.raw for c in late}, set(tape.late), verdict)
+    intruders = {(*chunk.raw, "unexpected_source") for chunk in oracle.refused}
+    _compare_copies("dead letter", intruders, set(tape.dead), verdict)
+
+
+def _compare_copies(what: str, expected: set[Any], found: set[Any], verdict: Verdict) -> None:
+    names = {True: f"{what} missing", False: f"{what} of what is none"}
+    for entry in expected ^ found:
+        verdict.changed.append(f"{names[entry in expected]}: {entry[0].decode()}")
+
+
+def _late_by_cuts(oracle: Oracle, accepted: Sequence[Score]) -> list[Chunk]:
+    """Records handed on after a window had closed that reaches up to one of their events."""
+    closings: dict[str, list[tuple[int, Cut]]] = defaultdict(list)
+    for score in accepted:
+        closings[score.furnace].append((score.end, score.cut))
+    return [
+        chunk
+        for furnace, lives in oracle.lives.items()
+        for life in lives
+        for chunk in life.chunks
+        if _is_late(chunk, closings[furnace])
+    ]
+
+
+def _late_without_cause(oracle: Oracle, accepted: Sequence[Score]) -> list[str]:
+    """Late records that stand in order: windows lack them which should have waited."""
+    late = {
+        (chunk.modality, chunk.partition, chunk.offset) for chunk in _late_by_cuts(oracle, accepted)
+    }
+    lines = []
+    for life in oracle.all_lives():
+        for modality, stream in life.streams.items():
+            chunks = [chunk for chunk in life.chunks if chunk.modality == modality]
+            lines += [
+                f"{chunk.furnace}: {modality} offset {chunk.offset} was in order, and late"
+                for chunk, newest in zip(chunks, stream.lasts, strict=True)
+                if chunk.last == newest and (modality, chunk.partition, chunk.offset) in late
+            ]
+    return lines
+
+
+def _is_late(chunk: Chunk, closings: Sequence[tuple[int, Cut]]) -> bool:
+    """Tell whether a window that reaches up to its first event had closed before the record."""
+    index = bisect_left(closings, chunk.times[0], key=lambda closing: closing[0])
+    if index == len(closings):
+        return False
+    last = closings[index][1][chunk.modality]
+    return last is None or last < chunk.offset
