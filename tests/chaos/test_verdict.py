@@ -205,6 +205,13 @@ def test_he_sees_a_window_that_closed_too_early(played: tuple[list[brute.Window]
     assert any("closed at the watermark" in line for line in verdict.changed)
 
 
+def test_he_sees_a_cut_that_falls(played: tuple[list[brute.Window], Tape]) -> None:
+    _, tape = played
+    fallen = changed(tape.scores[-1], inputs=tape.scores[5].fields["inputs"])
+    verdict = judged(replace(tape, scores=[*tape.scores[:-1], fallen]))
+    assert any("falls from" in line for line in verdict.changed)
+
+
 def test_he_forgives_what_was_said_twice_alike(played: tuple[list[brute.Window], Tape]) -> None:
     _, tape = played
     verdict = judged(replace(tape, scores=[*tape.scores, tape.scores[30]]))

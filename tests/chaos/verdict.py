@@ -101,6 +101,7 @@ def judge(
         explained.append((score, window))
         differences = _differences(score, life, window, outages=outages)
         verdict.changed += [f"{_name(score)}: {line}" for line in differences]
+    verdict.changed += _falling_cuts(accepted)
     verdict.changed += _wrong_logits(explained[::every], ask)
     verdict.lost += _missing(accepted, oracle)
     _judge_copies(tape, oracle, accepted, verdict)
@@ -202,6 +203,17 @@ def _same(found: Any, expected: Any) -> bool:
     if isinstance(expected, float) and isinstance(found, float | int):
         return abs(found - expected) <= _RELATIVE * max(1.0, abs(expected))
     return bool(found == expected)
+
+
+def _falling_cuts(accepted: Sequence[Score]) -> Iterator[str]:
+    """A window may not know less than the one before it of its furnace did."""
+    known: dict[tuple[str, str], int] = {}
+    for score in accepted:
+        for modality, last in score.cut.items():
+            before = known.get((score.furnace, modality), -1)
+            if last is not None and last < before:
+                yield f"{_name(score)}: the {modality} cut falls from {before} to {last}"
+            known[score.furnace, modality] = max(before, -1 if last is None else last)
 
 
 def _wrong_logits(found: Sequence[tuple[Score, Window]], ask: Asking) -> list[str]:

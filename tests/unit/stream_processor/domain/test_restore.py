@@ -293,3 +293,38 @@ def test_crashes_change_no_window(records: list[Record], lives: list[Habits]):
 @given(plant_sequences(), st.lists(HABITS, min_size=1, max_size=3))
 def test_crashes_of_a_plant_change_no_window(records: list[Record], lives: list[Habits]):
     assert_crashes_change_nothing(records, lives)
+
+
+def reordered(records: list[Record], turns: list[bool]) -> list[Record]:
+    """The same two topics read in other turns, as when one was silent the first time."""
+    topics = {
+        modality: deque(r for r in records if r.modality == modality)
+        for modality in (VIDEO, CURRENT)
+    }
+    order: list[Record] = []
+    while all(topics.values()):
+        first = turns[len(order) % len(turns)]
+        order.append(topics[VIDEO if first else CURRENT].popleft())
+    return [*order, *topics[VIDEO], *topics[CURRENT]]
+
+
+@examples(80)
+@given(
+    plant_sequences(),
+    st.lists(HABITS, min_size=1, max_size=3),
+    st.lists(st.booleans(), min_size=1, max_size=12),
+)
+def test_however_the_topics_are_read_again_no_window_knows_less_than_the_one_before(
+    records: list[Record], lives: list[Habits], turns: list[bool]
+) -> None:
+    broker, reached = Broker(), 0
+    for number, habits in enumerate(lives):
+        order = records if number % 2 == 0 else reordered(records, turns)
+        reached = live(broker, order, reached, habits)
+    finish(broker, reordered(records, turns))
+    newest: dict[tuple[str, Modality], int] = {}
+    for window in broker.published:
+        for modality, cut in window.cuts.items():
+            last = -1 if cut.last_handed_on is None else cut.last_handed_on
+            assert last >= newest.get((window.furnace_id, modality), -1)
+            newest[window.furnace_id, modality] = last

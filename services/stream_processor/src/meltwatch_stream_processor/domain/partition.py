@@ -85,6 +85,8 @@ class PartitionJoiner:
         # In the order of their last records, hence in the order of retirement.
         self._lives: dict[str, _Life] = {}
         self._unsettled: dict[str, list[Ledger]] = {}
+        # Furnaces whose windows wait until all is read again that was read before the last one.
+        self._deferred: dict[str, None] = {}
         self._frontier: _Frontier | None = None
 
     def is_history(self, modality: Modality, offset: int) -> bool:
@@ -176,8 +178,8 @@ class PartitionJoiner:
         life = self._take_up(chunk, offset, footing)
         life.furnace.admit(chunk, offset)
         life.furnace.go_on_from(footing)
-        ahead = self._has_history_ahead(chunk.identity.furnace_id)
-        windows = () if ahead else self._close_due(life, chunk, offset).windows
+        # What it skips was skipped in an earlier life.
+        windows = self._close_due(chunk, offset).windows
         retired = self._retire()
         return Outcome(
             history=True,
@@ -193,7 +195,7 @@ class PartitionJoiner:
         life = self._take_up(chunk, offset, None)
         late = life.furnace.is_late(chunk)
         duplicates = life.furnace.admit(chunk, offset)
-        closing = self._close_due(life, chunk, offset)
+        closing = self._close_due(chunk, offset)
         retired = self._retire()
         return Outcome(
             late=late,
@@ -245,7 +247,22 @@ class PartitionJoiner:
         frontier = {self._frontier.modality: self._frontier.offset} if self._frontier else {}
         return lowest((following, {modality_of(chunk): offset}, frontier))
 
-    def _close_due(self, life: _Life, chunk: Chunk, offset: int) -> Closing:
+    def _close_due(self, chunk: Chunk, offset: int) -> Closing:
+        """Close what is due at the furnace of the record at hand, and what was deferred until it.
+
+        The order of reading may differ from that of an earlier life (a topic was silent then).
+        A window that follows a published one must not know less than that one did.
+        """
+        self._deferred[chunk.identity.furnace_id] = None
+        closing = Closing()
+        for name in [name for name in self._deferred if not self._has_history_ahead(name)]:
+            del self._deferred[name]
+            due = self._close_due_of(self._lives[name], chunk, offset)
+            closing.windows += due.windows
+            closing.skipped += due.skipped
+        return closing
+
+    def _close_due_of(self, life: _Life, chunk: Chunk, offset: int) -> Closing:
         closing = life.furnace.close_due(self._handed_on)
         anchor = self._anchor(chunk, offset) if closing.windows else None
         for window in closing.windows:
