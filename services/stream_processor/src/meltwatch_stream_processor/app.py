@@ -60,8 +60,8 @@ def build_app(
         broker=[f"kafka://{server}" for server in connection["bootstrap_servers"]],
         broker_credentials=_credentials(connection),
         broker_session_timeout=session_timeout_s,
-        # Those that stay learn of a rebalance by their next heartbeat: half of takeover's slack.
-        broker_heartbeat_interval=session_timeout_s / 6,
+        # Those that stay learn of a rebalance by their next heartbeat: part of every takeover.
+        broker_heartbeat_interval=session_timeout_s / 12,
         broker_rebalance_timeout=max(30.0, session_timeout_s),
         broker_request_timeout=max(30.0, 2 * session_timeout_s),
         # Any limit stalls the agent for about a second again and again.

@@ -184,10 +184,11 @@ class PartitionPipeline:
     async def _restored(self) -> PartitionJoiner:
         """Return a joiner that goes on where the published scores end."""
         around = self._around
-        # Without any readable record nothing says from when scores matter: all of them do. Twice,
-        # because behind a refused record the other topic may still turn out to start earlier.
+        # Without any readable record nothing says from when scores matter: all of them do. Twice
+        # as far while one topic has shown none: behind a refused one it may still start earlier.
         first_ns = min(self._first_event_ns.values(), default=0)
-        since_ns = max(first_ns - 2 * around.rules.retire_after_ns, 0)
+        reaches = 1 if len(self._first_event_ns) == len(Modality) else 2
+        since_ns = max(first_ns - reaches * around.rules.retire_after_ns, 0)
         tail = await until_done(partial(self._scores_since, since_ns), "restoring from scores")
         resumption = tail.resumption(self._starts)
         _log.info(
