@@ -77,6 +77,11 @@ class PartitionJoiner:
         self._context = JoinContext(partition, encoder.encoder_id, features, rules)
         self._past = resumption.furnaces
         self._history_ends = resumption.history_ends()
+        self._cuts = {
+            (modality, offset)
+            for past in self._past.values()
+            for modality, offset in past.tenures[-1].cut.items()
+        }
         self._starts = dict(resumption.positions)
         self._positions = dict(resumption.positions)
         self._handed_on = {m: start - 1 for m, start in self._positions.items() if start > 0}
@@ -253,9 +258,13 @@ class PartitionJoiner:
         The order of reading may differ from that of an earlier life (a topic was silent then).
         A window that follows a published one must not know less than that one did.
         """
-        self._deferred[chunk.identity.furnace_id] = None
+        own = chunk.identity.furnace_id
+        self._deferred[own] = None
+        # Only a record that stands at some cut can end the waiting of others.
+        is_cut = (modality_of(chunk), offset) in self._cuts
+        concerned = list(self._deferred) if is_cut else [own]
         closing = Closing()
-        for name in [name for name in self._deferred if not self._has_history_ahead(name)]:
+        for name in [name for name in concerned if not self._has_history_ahead(name)]:
             del self._deferred[name]
             due = self._close_due_of(self._lives[name], chunk, offset)
             closing.windows += due.windows
