@@ -14,7 +14,7 @@ from meltwatch_schemas.score import Modality
 from meltwatch_stream_processor.domain.aligned_window import AlignedWindow, Outcome
 from meltwatch_stream_processor.domain.partition import PartitionJoiner
 from meltwatch_stream_processor.domain.restore import Resumption, ScoresTail
-from meltwatch_stream_processor.pipeline.publication import Publication
+from meltwatch_stream_processor.pipeline.publication import Closing, Publication
 
 from tests.integration.stream_processor.worker import SERVICE
 
@@ -43,10 +43,10 @@ def publish_out_of_order() -> None:
     async def carry(
         self: Publication,
         window: AlignedWindow,
-        joined_ns: int,
+        closing: Closing,
         previous: asyncio.Task[None] | None,
     ) -> None:
-        await self._publish(window, await self._judge(window), joined_ns)
+        await self._publish(window, await self._judge(window), closing)
 
     Publication._carry = carry  # type: ignore[method-assign]
     # Acknowledgement insists on the order: without this the defect would end the process at once.

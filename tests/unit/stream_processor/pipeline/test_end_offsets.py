@@ -19,7 +19,7 @@ class SlowRange:
     async def beginning_offsets(
         self, partitions: Iterable[TopicPartition]
     ) -> Mapping[TopicPartition, int]:
-        raise NotImplementedError
+        raise AssertionError(f"asked for the beginnings of {list(partitions)}, not for ends")
 
     async def end_offsets(
         self, partitions: Iterable[TopicPartition]
