@@ -192,3 +192,35 @@ async def test_overdue_windows_are_shed_only_when_that_is_wanted(scored: Aligned
         assert await judge.judge(scored) == Judgement(reason="overload")
     async with judging(FakeScorer()) as judge:
         assert (await judge.judge(scored)).verdict is not None
+
+
+async def test_calls_from_before_a_turn_say_nothing_about_the_present(
+    scored: AlignedWindow,
+) -> None:
+    """Those under way when the scorer dies may still answer, or fail after it is back."""
+    scorer, held = FakeScorer(), list[asyncio.Future[None]]()
+
+    async def hold() -> None:
+        held.append(asyncio.get_running_loop().create_future())
+        await held[-1]
+
+    scorer.attempt = lambda _: hold()
+    patience = Patience(outage_s=60.0, concurrency=3)
+    with capture_logs() as lines:
+        async with judging(scorer, patience) as judge:
+            asked = [asyncio.create_task(judge.judge(scored)) for _ in range(3)]
+            await until(lambda: len(held) == 3)
+            held[0].set_exception(TransientError("gone"))
+            await until(lambda: judge.outage is not None)
+            held[1].set_result(None)
+            await asked[1]
+            assert judge.outage is not None
+            await until(lambda: len(held) == 4)
+            held[3].set_result(None)
+            await asked[0]
+            assert judge.outage is None
+            held[2].set_exception(TransientError("gone"))
+            await until(lambda: len(held) == 5)
+            held[4].set_result(None)
+            await asked[2]
+    assert [line["event"] for line in lines] == ["triton_unreachable", "triton_recovered"]

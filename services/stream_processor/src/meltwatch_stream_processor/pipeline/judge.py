@@ -100,7 +100,9 @@ class Judge:
         self._metrics = metrics
         self._lag = ScoringLag(patience.lag_s, clock)
         self._slots = asyncio.Semaphore(patience.concurrency)
-        self._failing_since_ns: int | None = None
+        self._failing = False
+        # When an outage began or ended: calls begun before it say nothing about the present.
+        self._turned_ns = clock.monotonic_ns()
         self._failure = ""
         self._last_answer_ns = clock.monotonic_ns()
         self._given_up = asyncio.Event()
@@ -109,9 +111,9 @@ class Judge:
     @property
     def outage(self) -> str | None:
         """One line while the scorer does not answer, else None."""
-        if self._failing_since_ns is None:
+        if not self._failing:
             return None
-        silent_s = self._seconds_since(self._failing_since_ns)
+        silent_s = self._seconds_since(self._turned_ns)
         return f"the scorer has not answered for {silent_s:.0f} s: {self._failure}"
 
     async def judge(self, window: AlignedWindow) -> Judgement:
@@ -178,12 +180,12 @@ class Judge:
         try:
             verdict = await self._scorer.score(window)
         except TransientError as error:
-            self._failed(error)
+            self._failed(error, started_ns)
             return None
         except ContractViolation as refusal:
-            self._answered()
+            self._answered(started_ns)
             return Judgement(reason=SCORING_REJECTED, refusal=refusal)
-        self._answered()
+        self._answered(started_ns)
         self._metrics.scoring_seconds.observe(self._seconds_since(started_ns))
         self._metrics.member_disagreement.observe(verdict.disagreement)
         return Judgement(verdict, self._clock.now_ns())
@@ -201,17 +203,19 @@ class Judge:
             self._given_up.set()
             _log.warning("scoring_given_up", patience_s=self._patience.outage_s)
 
-    def _failed(self, error: TransientError) -> None:
+    def _failed(self, error: TransientError, started_ns: int) -> None:
+        if started_ns < self._turned_ns:
+            return
         self._failure = str(error)
-        if self._failing_since_ns is None:
-            self._failing_since_ns = self._clock.monotonic_ns()
+        if not self._failing:
+            self._failing, self._turned_ns = True, self._clock.monotonic_ns()
             _log.warning("triton_unreachable", error=str(error))
 
-    def _answered(self) -> None:
+    def _answered(self, started_ns: int) -> None:
         self._last_answer_ns = self._clock.monotonic_ns()
-        if self._failing_since_ns is not None:
-            after_s = round(self._seconds_since(self._failing_since_ns), 3)
-            self._failing_since_ns = None
+        if self._failing and started_ns >= self._turned_ns:
+            after_s = round(self._seconds_since(self._turned_ns), 3)
+            self._failing, self._turned_ns = False, self._last_answer_ns
             _log.info("triton_recovered", after_s=after_s)
 
     def _is_overdue(self, window: AlignedWindow) -> bool:
