@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from meltwatch_chassis.clock import Clock
+from meltwatch_chassis.errors import DependencyUnreachable
 from meltwatch_chassis.kafka_config import connection_arguments
 from meltwatch_chassis.run_state import RunState
 from meltwatch_chassis.settings import KafkaSettings, load
@@ -82,11 +83,23 @@ class RunWatch:
         self._terminal_back.wait(_TERMINAL_BACK_S)
 
     def stop(self) -> RunSummary:
-        """Take in the rest, print the summary and return it."""
+        """Take in the rest, print the summary and return it.
+
+        Raises
+        ------
+        DependencyUnreachable
+            If Kafka does not give the rest.
+        """
         if self._ended_ns is None:
             self.stopping()
         self._all_ended.set()
-        self._watching.result(_SUM_UP_S)
+        try:
+            self._watching.result(_SUM_UP_S)
+        except TimeoutError:
+            raise DependencyUnreachable(
+                f"no summary: expected the last scores and alarms from Kafka at "
+                f"{self._state.kafka} within {_SUM_UP_S:.0f} s, got nothing"
+            ) from None
         summary = self._summary()
         self._console.print(summary_table(summary))
         return summary
