@@ -11,6 +11,7 @@ import redis
 from kafka import KafkaConsumer, TopicPartition
 
 from tests.support.product import RunningProduct
+from tests.support.subscriber import Subscriber
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 
@@ -54,6 +55,8 @@ def test_every_injected_fault_raises_and_nothing_else_does(tmp_path):
         assert listed.keys() <= in_redis.keys() <= in_kafka.keys()
         assert standing(in_redis).keys() == standing(in_kafka).keys()
         view.close()
+        with Subscriber(status["kafka"], prefix) as subscriber:
+            subscriber.until(lambda it: it.alarms == run.json("alarms", "list"), "one list", 60)
 
         assert run.finish(240) == 0, run.output()[-3000:]
         summary = run.summary()

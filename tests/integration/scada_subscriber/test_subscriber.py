@@ -1,0 +1,187 @@
+"""``examples/scada_subscriber.py`` beside the real broker, Redis and alarm manager."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kafka import KafkaProducer
+from meltwatch_chassis.topics_admin import create_topics
+from meltwatch_local_cluster.servers import KafkaServer, RedisServer
+from meltwatch_schemas.alarm import AlarmRecord, Heartbeat
+from meltwatch_schemas.json_message import KeyedMessage
+from meltwatch_schemas.record import JSON, headers_for
+from meltwatch_schemas.topics import Topic, catalogue
+from redis import Redis
+
+from tests.integration.alarm_manager.bench import Broker, ManagerProcess, until
+from tests.support.servers import Topics
+from tests.support.subscriber import Subscriber
+from tests.support.timed_records import NOON, alarm_record
+from tests.unit.alarm_manager.samples import score
+
+pytestmark = pytest.mark.integration
+PREFIX = "scada"
+Alarms = list[dict[str, Any]]
+Command = Callable[..., tuple[int, str, str]]
+
+
+@dataclass(frozen=True)
+class Plant:
+    """A broker of its own and a Redis, with an alarm manager beside them."""
+
+    kafka: KafkaServer
+    redis: RedisServer
+    command: Command
+
+    def subscriber(self, *arguments: str) -> Subscriber:
+        return Subscriber(self.kafka.address, PREFIX, *arguments)
+
+    def judge(self, logit: float, *furnaces: str, since: int = 0) -> None:
+        """Score so many windows that the alarm of each furnace changes."""
+        numbers = range(since, since + 10)
+        with closing(Broker(self.kafka.address, PREFIX)) as broker:
+            broker.send_scores(score(n, logit, name) for n in numbers for name in furnaces)
+
+    def in_redis(self) -> dict[str, dict[str, Any]]:
+        """Return the records that Redis holds of alarms that an operator must see."""
+        with Redis.from_url(self.redis.address, decode_responses=True) as view:
+            keys = view.zrange(f"{PREFIX}:active", 0, -1) + list(view.smembers(f"{PREFIX}:unacked"))
+            return {key: json.loads(view.hget(f"{PREFIX}:alarm:{key}", "record")) for key in keys}
+
+    def in_command(self) -> Alarms:
+        """Return what ``meltwatch alarms list --json`` prints."""
+        code, listed, said = self.command("alarms", "list", "--json")
+        assert code == 0, said
+        alarms: Alarms = json.loads(listed)
+        return alarms
+
+
+@pytest.fixture
+def plant(
+    tmp_path: Path,
+    redis_server: RedisServer,
+    command: Command,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Plant]:
+    with KafkaServer(tmp_path / "kafka") as kafka:
+        # The scores are of fixed dates.
+        specs = [
+            replace(spec, config=spec.config | {"retention.ms": "-1"})
+            for spec in catalogue(PREFIX, 3)
+        ]
+        create_topics({"bootstrap_servers": [kafka.address]}, specs)
+        settings = {"kafka": kafka.address, "redis": redis_server.address, "topic_prefix": PREFIX}
+        for name, value in settings.items():
+            monkeypatch.setenv(f"MELTWATCH_{name.upper()}", value)
+        with ManagerProcess(tmp_path / "manager.log", **settings):
+            yield Plant(kafka, redis_server, command)
+
+
+def states(alarms: Alarms | None) -> dict[str, str] | None:
+    return None if alarms is None else {each["alarm_id"]: each["state"] for each in alarms}
+
+
+def agreed(plant: Plant, subscriber: Subscriber, expected: dict[str, str]) -> Alarms:
+    """Wait for a list, hold it against Redis and the command, and return it."""
+    alarms = subscriber.until(
+        lambda it: it.alarms if states(it.alarms) == expected else None, f"{expected}", 60.0
+    )
+    until(lambda: plant.in_redis() == {each["alarm_id"]: each for each in alarms}, "Redis alike")
+    assert plant.in_command() == alarms
+    return alarms
+
+
+def test_its_list_survives_the_broker_and_itself_and_shows_its_acknowledgement(plant):
+    first, second, third = (f"demo/F{number}/OVERHEAT" for number in (1, 2, 3))
+    with plant.subscriber() as subscriber:
+        plant.judge(6.0, "demo/F1", "demo/F2")
+        agreed(plant, subscriber, {first: "UNACK", second: "UNACK"})
+
+        plant.kafka.kill()
+        plant.kafka.start()
+        plant.kafka.wait_ready()
+
+        plant.judge(6.0, "demo/F3")
+        plant.judge(-6.0, "demo/F2", since=10)
+        expected = {first: "UNACK", second: "RTNUN", third: "UNACK"}
+        before = agreed(plant, subscriber, expected)
+
+    with plant.subscriber("--ack", first) as again:
+        (result,) = again.until(lambda it: it.results, "the answer")
+        assert next(it["alarms"] for it in again.lists if it["live"]) == before
+        *_, acked = after = agreed(plant, again, expected | {first: "ACKED"})
+        assert (result["code"], result["event_id"]) == ("ok", acked["event_id"])
+        assert (acked["alarm_id"], acked["ack_by"]) == (first, "scada")
+
+        plant.kafka.kill()
+        again.until(lambda it: it.alarms is None, "it to say that it hears nothing")
+        assert again.lists[-1] == {"live": False, "alarms": after}
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Writes what the alarm manager writes."""
+
+    producer: KafkaProducer
+    prefix: str
+
+    def send(self, topic: Topic, key: str, message: KeyedMessage | None) -> None:
+        self.producer.send(
+            topic.under(self.prefix),
+            key=key.encode(),
+            value=message.to_json() if message else None,
+            headers=headers_for(message.schema_id if message else "alarm/1.0", JSON),
+        ).get(20)
+
+    def alarms(self, *records: AlarmRecord) -> None:
+        for record in records:
+            self.send(Topic.ALARMS, record.alarm_id, record)
+
+    def heartbeat(self, service: str) -> None:
+        message = Heartbeat(service=service, epoch=1, seq=1, active_alarms=1, at=NOON)
+        self.send(Topic.HEARTBEATS, service, message)
+
+
+@pytest.fixture
+def writer(kafka: KafkaServer, topics: Topics) -> Iterator[Writer]:
+    with closing(KafkaProducer(bootstrap_servers=kafka.address)) as producer:
+        yield Writer(producer, topics.prefix)
+
+
+def names(alarms: Alarms | None) -> list[str]:
+    return [each["alarm_id"] for each in alarms or ()]
+
+
+def test_it_lists_the_newest_record_of_each_alarm_that_an_operator_must_see(kafka, topics, writer):
+    early, late = (alarm_record(f"f/{name}", raised_s=s) for name, s in (("early", 1), ("late", 9)))
+    normal = alarm_record("f/normal", "NORM", acked=True, retain=False)
+    replayed = alarm_record("f/replayed", run_id="r1")
+    writer.alarms(
+        late,
+        alarm_record("f/minor", priority="low", severity=300, raised_s=50),
+        alarm_record("f/acked", "ACKED", severity=900),
+        normal,
+        replayed,
+        alarm_record("f/gone"),
+    )
+    writer.send(Topic.ALARMS, "f/gone", None)
+    with Subscriber(kafka.address, topics.prefix) as subscriber:
+        subscriber.until(lambda it: it.lists, "a list")
+        writer.heartbeat("another_service")
+        writer.alarms(early)
+        expected = ["f/late", "f/early", "f/minor", "f/acked"]
+        subscriber.until(lambda it: names(it.lists[-1]["alarms"]) == expected, "the list")
+        assert not any(it["live"] for it in subscriber.lists)
+        writer.heartbeat("alarm_manager")
+        assert names(subscriber.until(lambda it: it.alarms, "it to be live")) == expected
+
+        writer.alarms(alarm_record("f/late", "ACKED", epoch=2, seq=1, raised_s=9))
+        writer.alarms(late.model_copy(update={"seq": 99}), early, replayed, normal)
+        writer.alarms(alarm_record("f/normal", seq=2, raised_s=70))
+        subscriber.until(lambda it: len(it.alarms or ()) == 5, "the last one")
+        expected = ["f/normal", "f/early", "f/minor", "f/acked", "f/late"]
+        assert names(subscriber.alarms) == expected

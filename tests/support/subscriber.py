@@ -1,0 +1,83 @@
+"""``examples/scada_subscriber.py`` as a process, as a person starts it."""
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+PROGRAM = Path(__file__).parents[2] / "examples" / "scada_subscriber.py"
+T = TypeVar("T")
+
+
+class Subscriber:
+    """A subscriber that prints JSON; what it has printed is kept.
+
+    Parameters
+    ----------
+    kafka
+        Address of the broker.
+    prefix
+        Topic prefix.
+    arguments
+        Further arguments.
+    """
+
+    def __init__(self, kafka: str, prefix: str, *arguments: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, PROGRAM, kafka, "--prefix", prefix, "--json", *arguments],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._said: list[dict[str, Any]] = []
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self._said.append(json.loads(line))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.process.kill()
+        self.process.wait()
+        self._reader.join()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+    @property
+    def lists(self) -> list[dict[str, Any]]:
+        """Every list so far: ``live`` and ``alarms``."""
+        return [said for said in self._said if "live" in said]
+
+    @property
+    def results(self) -> list[dict[str, Any]]:
+        """Every answer to its command so far."""
+        return [said for said in self._said if "live" not in said]
+
+    @property
+    def alarms(self) -> list[dict[str, Any]] | None:
+        """The newest list, None while it is not live."""
+        lists = self.lists
+        return lists[-1]["alarms"] if lists and lists[-1]["live"] else None
+
+    def until(self, probe: Callable[[Self], T | None], what: str, timeout_s: float = 30.0) -> T:
+        """Wait until it has said what is expected."""
+        deadline = time.monotonic() + timeout_s
+        while not (found := probe(self)):
+            assert self.process.poll() is None, f"it has ended, before {what}"
+            assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}; {self._said}"
+            time.sleep(0.05)
+        return found
