@@ -298,7 +298,10 @@ class AlarmCommand(KeyedMessage):
 
     command_id: str = Field(description="UUID; a repeated one is refused as duplicate.")
     alarm_id: str = Field(description="Which alarm; also the record's key.")
-    command: str = Field(description="See Command; unknown words are answered, not dropped.")
+    command: str = Field(
+        description="Unknown words are answered, not dropped.",
+        json_schema_extra={"enum": [word.value for word in Command]},
+    )
     expected_event_id: str | None = Field(default=None, description="Required for ack and reset.")
     user: str = Field(description="Who asks.")
     role: Role = Field(description="With what right.")

@@ -1,10 +1,10 @@
 """JSON messages on the wire: strict to read, tolerant of fields that are not known."""
 
-from typing import Annotated, ClassVar, Final, Self
+from typing import Annotated, Any, ClassVar, Final, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, WithJsonSchema
 
-from meltwatch_schemas.identifiers import is_path
+from meltwatch_schemas.identifiers import MAX_BYTES, is_path
 
 
 def _alarm_id(text: str) -> str:
@@ -19,8 +19,18 @@ def _furnace_id(text: str) -> str:
     return text
 
 
-AlarmId = Annotated[str, AfterValidator(_alarm_id)]
-FurnaceId = Annotated[str, AfterValidator(_furnace_id)]
+_LEVEL: Final = "[A-Za-z0-9._-]{1,64}"
+FURNACE_ID_SCHEMA: Final[dict[str, Any]] = {
+    "type": "string",
+    "pattern": f"^{_LEVEL}(/{_LEVEL})*$",
+    "maxLength": MAX_BYTES,
+}
+"""What JSON Schema can say of a furnace id."""
+ALARM_ID_SCHEMA: Final = FURNACE_ID_SCHEMA | {"pattern": f"^{_LEVEL}(/{_LEVEL})+$"}
+"""What JSON Schema can say of an alarm id."""
+
+AlarmId = Annotated[str, AfterValidator(_alarm_id), WithJsonSchema(ALARM_ID_SCHEMA)]
+FurnaceId = Annotated[str, AfterValidator(_furnace_id), WithJsonSchema(FURNACE_ID_SCHEMA)]
 
 
 _ABSENT_IF_NONE: Final = ("run_id", "traceparent")

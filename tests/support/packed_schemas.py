@@ -1,0 +1,221 @@
+"""JSON Schemas of the msgpack messages; msgpack's binary values stand as strings of bytes.
+
+The codecs of these messages are written by hand, and so are these; ``tests/contract/wire`` holds
+one against the other.
+"""
+
+from typing import Any, Final
+
+from meltwatch_schemas import current, embedding, score
+from meltwatch_schemas.chunk import MAX_COUNT, SyncSource
+from meltwatch_schemas.encoder import PATCH_VALUES, PATCHES
+from meltwatch_schemas.json_message import FURNACE_ID_SCHEMA
+from meltwatch_schemas.score import Modality, ScoreStatus
+
+Schema = dict[str, Any]
+INT64: Final = 2**63 - 1
+
+
+def _object(
+    description: str, required: dict[str, Schema], optional: dict[str, Schema] | None = None
+) -> Schema:
+    return {
+        "type": "object",
+        "description": description,
+        "properties": required | (optional or {}),
+        "required": list(required),
+    }
+
+
+def _text(description: str, **rules: Any) -> Schema:
+    return {"type": "string", "description": description, **rules}
+
+
+def _whole(description: str, minimum: int = 0, maximum: int = INT64) -> Schema:
+    return {
+        "type": "integer",
+        "description": description,
+        "minimum": minimum,
+        "maximum": maximum,
+    }
+
+
+def _real(description: str, **rules: Any) -> Schema:
+    return {"type": "number", "description": description, **rules}
+
+
+def _share(description: str) -> Schema:
+    return _real(description, minimum=0, maximum=1)
+
+
+def _words(description: str, **rules: Any) -> Schema:
+    return {
+        "type": "array",
+        "description": description,
+        "items": {"type": "string", **rules},
+    }
+
+
+def _array(dtype: str, shape: str, what: str) -> Schema:
+    return _text(f"{what}: {dtype} {shape}, little-endian, C order.", format="binary")
+
+
+def _reals(description: str) -> Schema:
+    return {"type": "array", "description": description, "items": {"type": "number"}}
+
+
+def _or_nil(schema: Schema) -> Schema:
+    """Allow nil, which msgpack has for None."""
+    return schema | {"type": [schema["type"], "null"]}
+
+
+_WHEN_UNSCORED: Final = "nil when unscored."
+_SYNC: Final = _object(
+    "Quality of the producer's clock.",
+    {
+        "source": _text("Where it gets its time from.", enum=[word.value for word in SyncSource]),
+        "max_error_ns": _whole("Bound of its offset from UTC, ns."),
+    },
+)
+_RUN_ID: Final = _text("Present only in replays.")
+_IDENTITY: Final = {
+    "furnace_id": FURNACE_ID_SCHEMA
+    | {"description": "Path of ISA-95 levels; also the record's key."},
+    "source_id": _text("The camera or meter."),
+    "boot_id": _text("New at each start of the producer.", pattern="^[0-9a-f]{16}$"),
+    "seq": _whole("Number of the first item; +1 per item of a source and boot."),
+    "ingest_time_ns": _whole("Wall clock at sending, ns UTC."),
+    "count": _whole("Number n of items, spanning at most 2 s.", 1, MAX_COUNT),
+}
+_OPTIONAL: Final = {"sync": _SYNC, "run_id": _RUN_ID}
+
+EMBEDDING: Final = _object(
+    "One or more embedded frames of one camera.",
+    _IDENTITY
+    | {
+        "event_times_ns": _array("int64", "[n]", "Mid-exposure, ns UTC, strictly increasing"),
+        "encoder_id": _text("The basis, <name>-<d>-<12 hex>."),
+        "patches": {"const": PATCHES, "description": "Patches of a frame, 8 × 8."},
+        "dims": _whole("Values d of a patch.", 1, PATCH_VALUES),
+        "data": _array("float16", f"[n, {PATCHES}, d]", "Embeddings, finite"),
+    },
+    _OPTIONAL,
+)
+
+CURRENT: Final = _object(
+    "One or more samples of the three phase currents.",
+    _IDENTITY
+    | {
+        "event_time_ns": _whole("Of the first sample, ns UTC."),
+        "period_ns": _whole("From one sample to the next, ns.", 1),
+        "data": _array("float32", "[n, 3]", "Amperes, phases a b c; NaN where one is not known"),
+    },
+    _OPTIONAL,
+)
+
+_PHASES: Final = "per phase over the look-back, amperes; nil without current."
+_FEATURES: Final = _object(
+    "Plain numbers beside the verdict.",
+    {
+        "current_mean_a": _or_nil(_reals(f"Mean {_PHASES}")),
+        "current_std_a": _or_nil(_reals(f"Standard deviation {_PHASES}")),
+        "imbalance": _or_nil(
+            _real("Largest deviation of a phase's mean, as a share of their mean; nil without.")
+        ),
+        "video_mean": _or_nil(_real("Mean grey of the newest frame, 0..255; nil without video.")),
+        "video_motion": _or_nil(_real("Mean change from slot to slot, greys; nil without video.")),
+    },
+)
+_TIMES: Final = _object(
+    "When the window went through the house, ns UTC.",
+    {
+        "last_event_ns": _whole("Newest event at or before its end."),
+        "last_ingest_ns": _whole("Newest ingest time of the furnace."),
+        "joined_ns": _whole("Wall clock of the join."),
+        "scored_ns": _or_nil(_whole(f"Wall clock of the verdict; {_WHEN_UNSCORED}")),
+        "published_ns": _whole("Wall clock of publishing."),
+    },
+)
+_SOURCE_STATE: Final = _object(
+    "What the quality of windows to come rests on.",
+    {
+        "proven": {"type": "boolean", "description": "It has shown a whole window of live data."},
+        "boot_id": _text("Of its newest record."),
+        "seq": _whole("Of its newest record."),
+        "event_ns": _whole("Of its newest record, ns UTC."),
+        "ingest_ns": _whole("Of its newest record, ns UTC."),
+        "standing_since_ns": _whole("Ingest time of the first record with this event time."),
+        "stepped_from_ns": _or_nil(_whole("Newest event time before its clock stepped; or nil.")),
+    },
+)
+_INPUTS: Final = {
+    "type": "object",
+    "description": "Per input topic: partition, first offset needed, last offset handed on.",
+    "additionalProperties": {
+        "type": "array",
+        "items": {"type": ["integer", "null"]},
+        "minItems": 3,
+        "maxItems": 3,
+    },
+}
+
+SCORE: Final = _object(
+    "The verdict on one window.",
+    {
+        "furnace_id": _IDENTITY["furnace_id"],
+        "window_end_ns": _whole("End of the window, ns UTC."),
+        "window_id": _text(
+            "First 16 bytes of SHA-256 of furnace_id|window_end_ns|spec_id.",
+            pattern="^[0-9a-f]{32}$",
+        ),
+        "spec_id": _text("Of the window spec.", pattern="^[0-9a-f]{12}$"),
+        "status": _text(
+            "scored on both modalities, degraded on one; unscored: neither, or scoring failed.",
+            enum=[word.value for word in ScoreStatus],
+        ),
+        "modalities": _words("Those available.", enum=[word.value for word in Modality]),
+        "video_coverage": _share("Filled slots of the clip."),
+        "current_coverage": _share("Present values of the look-back."),
+        "logit": _or_nil(_real(f"Calibrated, fused; {_WHEN_UNSCORED}")),
+        "probability": _or_nil(_share(f"Logistic of the logit; {_WHEN_UNSCORED}")),
+        "member_logits": _or_nil(_reals(f"One a member; {_WHEN_UNSCORED}")),
+        "disagreement": _or_nil(_real(f"Their standard deviation; {_WHEN_UNSCORED}", minimum=0)),
+        "anomaly_map": _or_nil(_array("uint8", "[64, 64]", "Where; nil at low probability")),
+        "features": _FEATURES,
+        "model": _object(
+            "The ensemble.",
+            {
+                "name": _text("Its name."),
+                "version": _text("Its version."),
+                "digest": _text("SHA-256 over its members' files."),
+            },
+        ),
+        "encoder_id": _or_nil(_text("The basis; nil without video.")),
+        "sources": _object(
+            "The source that the furnace has, also while it is unavailable.",
+            {
+                "video": _or_nil(_text("Camera, or nil.")),
+                "current": _or_nil(_text("Meter, or nil.")),
+            },
+        ),
+        "reasons": _words("Why the verdict is less than whole."),
+        "times": _TIMES,
+        "inputs": _INPUTS,
+    },
+    {
+        "source_states": {
+            "type": "object",
+            "description": "Per modality with a source.",
+            "additionalProperties": _SOURCE_STATE,
+        },
+        "unregistered": {"type": "boolean", "description": "The furnace is in no plant file."},
+        "run_id": _RUN_ID,
+    },
+)
+
+PACKED: Final[dict[str, Schema]] = {
+    embedding.SCHEMA: EMBEDDING,
+    current.SCHEMA: CURRENT,
+    score.SCHEMA: SCORE,
+}
+"""By the value of the ``schema`` header."""
