@@ -43,11 +43,28 @@ def test_check_finds_what_create_makes(command, prefix):
     assert f"{prefix}.scores.v1: expected 3 partitions, got 2" in out
 
 
-def test_a_broker_that_is_not_there_is_exit_code_3_within_seconds():
+def test_wait_ends_when_every_topic_is_there(command, prefix):
+    names = [spec.name for spec in catalogue(prefix, 2)]
+
+    code, out, error = command("topics", "wait", "--for", "1")
+    lack = f"lacks {len(names)} of {len(names)} topics, first {names[0]}"
+    assert code == 3
+    assert lack in out
+    assert lack in error
+
+    command("topics", "create", "--partitions", "2")
+    code, out, _ = command("topics", "wait", "--for", "1")
+    assert (code, out) == (0, "every topic is there\n")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["check"], ["create", "--patience", "1"], ["wait", "--for", "1"]], ids=" ".join
+)
+def test_a_broker_that_is_not_there_is_exit_code_3_within_seconds(arguments):
     # In a process of its own: kafka-python leaves sockets to the garbage collector when it finds
     # no broker, which would fail some later test.
     done = subprocess.run(
-        [sys.executable, "-m", "meltwatch_cli", "topics", "check"],
+        [sys.executable, "-m", "meltwatch_cli", "topics", *arguments],
         env=os.environ | {"MELTWATCH_KAFKA": "127.0.0.1:9"},
         capture_output=True,
         text=True,

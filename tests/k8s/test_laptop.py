@@ -1,0 +1,174 @@
+"""The laptop overlay at work on a real cluster: a story, told in this order."""
+
+import json
+import re
+import time
+import urllib.request
+from collections import defaultdict
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pytest
+import redis
+
+from tests.k8s.cluster import (
+    forwarded,
+    is_ready,
+    kubectl,
+    pods,
+    replaced,
+    run,
+    say,
+    wait_for,
+)
+from tests.k8s.conftest import PREFIX, Laptop
+
+if TYPE_CHECKING:
+    from tests.chaos.tape import Reader, Tape
+
+pytestmark = [
+    pytest.mark.k8s,
+    pytest.mark.timeout(900),
+    # kafka-python forgets to close the sockets of connections that are refused.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+# Of one furnace, whichever pod is away: the session time-out, a takeover, a slow machine.
+LONGEST_SILENCE_S = 30
+
+
+def test_the_self_test_passes(laptop: Laptop):
+    told: set[str] = set()
+
+    def verdict() -> str | None:
+        found = pods()
+        ready = sorted(name for name, pod in found.items() if is_ready(pod))
+        for name in set(ready) - told:
+            told.add(name)
+            say(f"{seconds_since(laptop):4.0f} s  {name} ({len(told)} of {len(found)} pods)")
+        status = json.loads(kubectl("get", "job", "selftest", "--output", "json"))["status"]
+        ended = {each["type"] for each in status.get("conditions", [])}
+        return "; ".join(ended & {"Complete", "Failed"}) or None
+
+    ended = wait_for("the self-test", verdict, 600)
+    log = run("logs", "job/selftest").stdout
+    print(log)
+    assert ended == "Complete", log
+    say(f"{seconds_since(laptop):4.0f} s  the self-test has passed")
+
+
+def seconds_since(laptop: Laptop) -> float:
+    return (time.time_ns() - laptop.applied_ns) / 1e9
+
+
+def test_the_first_score_came_soon(laptop: Laptop, reader: "Reader"):
+    scores = wait_for("the first score", lambda: reader.tape().scores or None, 300)
+    first_ns = min(score.published for score in scores)
+    say(f"from apply to the first score: {(first_ns - laptop.applied_ns) / 1e9:.0f} s")
+    assert first_ns > laptop.applied_ns
+
+
+def test_the_alarm_is_on_the_topic_and_in_redis(kafka: str):
+    journal = alarm_records(kafka)
+    raised = {
+        record["alarm_id"]
+        for record in journal
+        if record["alarm_id"].startswith("selftest/") and record["state"] == "UNACK"
+    }
+    assert raised, "expected an alarm of the self-test's furnace"
+
+    def differences() -> list[str] | None:
+        newest = {record["alarm_id"]: record for record in alarm_records(kafka)}
+        with forwarded("svc/redis", 6379) as address:
+            view = redis.Redis.from_url(f"redis://{address}/0", decode_responses=True)
+            shown = {
+                name: json.loads(view.hget(f"{PREFIX}:alarm:{name}", "record") or "null")
+                for name in newest
+            }
+            view.close()
+        return None if shown != newest else []
+
+    assert wait_for("Redis to show what the topic says", differences, 60) == []
+
+
+def alarm_records(kafka: str) -> list[dict]:
+    from kafka import KafkaConsumer, TopicPartition  # noqa: PLC0415
+
+    partition = TopicPartition(f"{PREFIX}.alarms.v1", 0)
+    consumer = KafkaConsumer(bootstrap_servers=kafka, isolation_level="read_committed")
+    consumer.assign([partition])
+    consumer.seek_to_beginning(partition)
+    end, found = consumer.end_offsets([partition])[partition], []
+    while consumer.position(partition) < end:
+        for records in consumer.poll(500).values():
+            found += [json.loads(record.value) for record in records if record.value]
+    consumer.close()
+    return found
+
+
+@pytest.mark.parametrize("pod", ["stream-processor-0", "triton-0"])
+def test_scoring_goes_on_when_a_pod_is_deleted(reader: "Reader", pod: str):
+    old = pods()[pod]["metadata"]["uid"]
+    deleted_s, deleted_ns = time.monotonic(), time.time_ns()
+    say(f"kubectl delete pod {pod}")
+    kubectl("delete", "pod", pod)
+    ready_s = wait_for(f"another {pod}", lambda: replaced(pod, old), 240)
+    say(f"{ready_s - deleted_s:4.0f} s  another {pod} is ready")
+    wait_for("both Tritons in the rotation", rotation, 180)
+    say(f"{time.monotonic() - deleted_s:4.0f} s  both Tritons in the rotation of every worker")
+    since_ns = time.time_ns()
+
+    def everybody_is_scored_again() -> bool | None:
+        newest = {score.furnace: score.end for score in reader.tape().scores}
+        demo = [end for furnace, end in newest.items() if furnace.startswith("demo/")]
+        return min(demo) > since_ns or None
+
+    wait_for("scores of every furnace", everybody_is_scored_again, 120)
+    silences_s = longest_silences(reader, deleted_ns)
+    for furnace, silence_s in silences_s.items():
+        say(f"longest silence between scores of {furnace}: {silence_s:.1f} s")
+    assert max(silences_s.values()) < LONGEST_SILENCE_S
+
+
+def rotation() -> bool | None:
+    """Tell whether every worker has every Triton in its rotation."""
+    for worker in ("stream-processor-0", "stream-processor-1"):
+        with forwarded(f"pod/{worker}", 8080) as address:
+            page = urllib.request.urlopen(f"http://{address}/metrics", timeout=10).read().decode()
+        up = re.findall(r"^meltwatch_scoring_endpoint_up\{.*\} (\S+)$", page, re.MULTILINE)
+        if up != ["1.0", "1.0"]:
+            return None
+    return True
+
+
+def longest_silences(reader: "Reader", since_ns: int) -> dict[str, float]:
+    """Return the longest time without a publication of each simulated furnace, s."""
+    published = defaultdict(lambda: [since_ns])
+    for score in reader.tape().scores:
+        if score.furnace.startswith("demo/") and score.published > since_ns:
+            published[score.furnace].append(score.published)
+    return {
+        furnace: max(b - a for a, b in pairwise(times)) / 1e9
+        for furnace, times in published.items()
+    }
+
+
+def test_every_window_number_is_accounted_for(reader: "Reader"):
+    # Imported late: kafka-python's import warns before the root conftest has filtered it.
+    from tests.chaos.oracle import Oracle  # noqa: PLC0415
+    from tests.chaos.referee import Referee  # noqa: PLC0415
+    from tests.chaos.verdict import judge, missing  # noqa: PLC0415
+
+    kubectl("scale", "deployment", "video-producer", "current-producer", "--replicas", "0")
+
+    def complete() -> "Tape | None":
+        tape = reader.tape()
+        return None if missing(tape, Oracle(tape)) else tape
+
+    tape = wait_for("the last windows", complete, 120)
+    say(f"{len(tape.scores)} scores are held against the window rule")
+    with forwarded("pod/triton-0", 8001) as address:
+        verdict = judge(tape, Referee(address), lockstep=False, every=8)
+    say(f"{verdict.windows} windows, {verdict.identical} of them published twice, alike")
+    assert not verdict.faults, "\n".join(verdict.faults)
+    assert verdict.unscored_for_outage == 0

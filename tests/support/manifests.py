@@ -1,0 +1,122 @@
+"""The Kubernetes manifests as a cluster gets them: rendered, and looked at pod by pod."""
+
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+KUBECTL = Path(sys.executable).with_name("kubectl")
+OVERLAYS = ("laptop", "plant")
+# What a plant keeps in its Secrets, by the names that docs/kubernetes.md gives them.
+SECRETS: Mapping[str, Mapping[str, str]] = {
+    "kafka-login": {"MELTWATCH_KAFKA_USERNAME": "meltwatch", "MELTWATCH_KAFKA_PASSWORD": "k"},
+    "redis-login": {"MELTWATCH_REDIS_USERNAME": "meltwatch", "MELTWATCH_REDIS_PASSWORD": "r"},
+    "triton-admin": {"key": "t"},
+}
+
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What makes pods.
+
+    Attributes
+    ----------
+    kind, name
+        Of the Deployment, StatefulSet or Job.
+    replicas
+        Number of its pods.
+    labels, spec
+        Of each pod.
+    """
+
+    kind: str
+    name: str
+    replicas: int
+    labels: Mapping[str, str]
+    spec: Mapping[str, Any]
+
+    @property
+    def containers(self) -> list[Object]:
+        """Every container, those that run first included."""
+        return [*self.spec.get("initContainers", []), *self.spec["containers"]]
+
+    @property
+    def volume_names(self) -> set[str]:
+        """Names of the pod's volumes."""
+        return {volume["name"] for volume in self.spec["volumes"]}
+
+
+@cache
+def rendered(overlay: str) -> tuple[Object, ...]:
+    """Return the objects of an overlay."""
+    done = subprocess.run(
+        [KUBECTL, "kustomize", ROOT / "k8s" / "overlays" / overlay],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr, done.stderr
+    return tuple(yaml.safe_load_all(done.stdout))
+
+
+def of_kind(overlay: str, kind: str) -> dict[str, Object]:
+    """Return the objects of one kind by name."""
+    return {each["metadata"]["name"]: each for each in rendered(overlay) if each["kind"] == kind}
+
+
+def workloads(overlay: str) -> dict[str, Workload]:
+    """Return everything that makes pods, by name."""
+    found = {}
+    for each in rendered(overlay):
+        if "template" in each.get("spec", {}):
+            template, name = each["spec"]["template"], each["metadata"]["name"]
+            replicas = each["spec"].get("replicas", 1)
+            labels = template["metadata"]["labels"]
+            found[name] = Workload(each["kind"], name, replicas, labels, template["spec"])
+    return found
+
+
+def containers(overlay: str) -> Iterator[tuple[Workload, Object]]:
+    """Go through every container of every pod."""
+    for workload in workloads(overlay).values():
+        for container in workload.containers:
+            yield workload, container
+
+
+def environment(overlay: str, container: Object) -> dict[str, str]:
+    """Return the variables that a container gets, with samples for what Secrets hold."""
+    maps, found = of_kind(overlay, "ConfigMap"), {}
+    for source in container.get("envFrom", []):
+        if "configMapRef" in source:
+            found |= maps[source["configMapRef"]["name"]]["data"]
+        else:
+            found |= SECRETS[source["secretRef"]["name"]]
+    for variable in container.get("env", []):
+        found[variable["name"]] = _value(variable)
+    return found
+
+
+def _value(variable: Object) -> str:
+    match variable:
+        case {"value": str(value)}:
+            return value
+        case {"valueFrom": {"secretKeyRef": {"name": name, "key": key}}}:
+            return SECRETS[name][key]
+    raise AssertionError(f"expected a value or a known reference, got {variable}")
+
+
+def version() -> str:
+    """Return the version of this release."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return str(project["version"])
