@@ -1,13 +1,18 @@
+import gc
 import json
 import signal
 import subprocess
 import sys
 import threading
+import warnings
 from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from meltwatch_chassis import kafka_span
+from meltwatch_chassis.errors import DependencyUnreachable
+from meltwatch_cli.adapters.kafka_alarms import open_alarm_topics
 from meltwatch_schemas.alarm import (
     ALARM_SCHEMA,
     RESULT_SCHEMA,
@@ -91,6 +96,29 @@ def test_the_list_from_redis_is_the_list_from_the_topic(command, publish, show):
     both = [command("alarms", "list", "--all", *more)[1] for more in ([], ["--from-kafka"])]
     assert both[0] == both[1]
     assert "h/OVERHEAT" in both[0]
+
+
+def test_a_broker_that_stops_answering_in_mid_read_is_one_clear_line(
+    kafka, topics, publish, monkeypatch
+):
+    monkeypatch.setattr(kafka_span, "_FETCH_BYTES", 1024)
+    monkeypatch.setattr(kafka_span, "_PATIENCE_POLLS", 5)
+    publish(*(alarm_record(f"f/{number}", "UNACK") for number in range(1000)))
+
+    def read_on_after_the_first() -> None:
+        with open_alarm_topics({"bootstrap_servers": [kafka.address]}, topics.prefix) as alarms:
+            records = alarms.alarms()
+            next(records)
+            kafka.freeze()
+            list(records)
+
+    try:
+        with pytest.raises(DependencyUnreachable, match=f"{kafka.address}.*no answer"):
+            read_on_after_the_first()
+    finally:
+        kafka.thaw()
+    with warnings.catch_warnings(action="ignore", category=ResourceWarning):
+        gc.collect()  # kafka-python leaves the sockets of a broker that does not answer
 
 
 @pytest.mark.usefixtures("addressed")

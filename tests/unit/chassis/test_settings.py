@@ -4,6 +4,7 @@ from meltwatch_chassis.kafka_config import connection_arguments
 from meltwatch_chassis.settings import (
     KafkaSettings,
     ProducerSettings,
+    RedisSettings,
     TritonSettings,
     describe,
     load,
@@ -81,6 +82,24 @@ def test_a_password_is_never_shown() -> None:
     settings = KafkaSettings.model_validate({"kafka_password": "geheim"})
 
     assert "geheim" not in f"{settings!r}{settings}"
+
+
+def test_the_login_of_redis_holds_what_was_given_and_nothing_else() -> None:
+    whole = load(
+        RedisSettings,
+        {
+            "MELTWATCH_REDIS_USERNAME": "selftest",
+            "MELTWATCH_REDIS_PASSWORD": "secret",
+            "MELTWATCH_REDIS_CA_FILE": "/ca.pem",
+        },
+    )
+
+    assert load(RedisSettings, {}).redis_login == {}
+    assert whole.redis_login == {
+        "username": "selftest",
+        "password": "secret",
+        "ssl_ca_certs": "/ca.pem",
+    }
 
 
 def test_the_help_lists_every_variable_with_default_and_meaning() -> None:

@@ -3,8 +3,8 @@ import os
 import psutil
 import pytest
 from meltwatch_chassis.errors import ConfigurationError
+from meltwatch_chassis.located import NothingRuns
 from meltwatch_chassis.run_state import RunState, ServiceState, write_state
-from meltwatch_cli.errors import NothingRuns
 from meltwatch_cli.settings import current_run, located
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from meltwatch_schemas.topics import DEFAULT_PREFIX, check_prefix
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
@@ -61,6 +61,17 @@ class RedisSettings(ServiceSettings):
     redis_username: str | None = Field(default=None, description="ACL user.")
     redis_password: SecretStr | None = Field(default=None, description="Its password.")
     redis_ca_file: Path | None = Field(default=None, description="CA certificates, PEM.")
+
+    @property
+    def redis_login(self) -> dict[str, Any]:
+        """Arguments of a Redis client beside the address: user, password, CA file, where given."""
+        secret = self.redis_password
+        login = {
+            "username": self.redis_username,
+            "password": secret.get_secret_value() if secret else None,
+            "ssl_ca_certs": str(self.redis_ca_file) if self.redis_ca_file else None,
+        }
+        return {name: value for name, value in login.items() if value is not None}
 
 
 class TritonSettings(ServiceSettings):

@@ -12,17 +12,17 @@ from meltwatch_schemas.topics import TopicSpec, catalogue
 
 from meltwatch_cli.settings import Settings
 
-_PATIENCE_MS: Final = 5_000
+PATIENCE_S: Final = 5
 """How long to look for a broker: a person waits for the answer."""
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from meltwatch_chassis.clock import Clock
+    from meltwatch_chassis.kafka_span import SpanReader
 
     from meltwatch_cli.adapters.kafka_alarms import AlarmTopics
     from meltwatch_cli.adapters.kafka_dead_letters import DeadLetterTopic
-    from meltwatch_cli.adapters.kafka_span import SpanReader
     from meltwatch_cli.adapters.redis_view import RedisView
     from meltwatch_cli.domain.letters import Letter
     from meltwatch_cli.domain.redrive_journal import RedriveJournal
@@ -87,8 +87,9 @@ def redrive(
 
 def create_redrive_journal(settings: Settings) -> None:
     """Create the journal's topic unless it is there."""
+    from meltwatch_chassis.kafka_span import kafka_failures
+
     from meltwatch_cli.adapters.kafka_redrive import create_journal
-    from meltwatch_cli.adapters.kafka_span import kafka_failures
 
     connection = _connection(settings)
     with kafka_failures(connection):
@@ -96,13 +97,13 @@ def create_redrive_journal(settings: Settings) -> None:
 
 
 def create_topics(
-    settings: Settings, partitions: int, replication_factor: int
+    settings: Settings, partitions: int, replication_factor: int, patience_s: int
 ) -> tuple[list[str], tuple[TopicSpec, ...]]:
     """Create what is missing of the catalogue; return the names created and the catalogue."""
     from meltwatch_chassis.topics_admin import create_topics as create
 
     topics = catalogue(settings.topic_prefix, partitions)
-    return create(_connection(settings), topics, replication_factor), topics
+    return create(_connection(settings, patience_s), topics, replication_factor), topics
 
 
 def check_topics(settings: Settings, partitions: int) -> tuple[list[str], tuple[TopicSpec, ...]]:
@@ -113,11 +114,26 @@ def check_topics(settings: Settings, partitions: int) -> tuple[list[str], tuple[
     return check(_connection(settings), topics), topics
 
 
+def topics_lacking(settings: Settings) -> str | None:
+    """Return one line if the broker does not answer or lacks topics of the catalogue."""
+    from meltwatch_chassis.errors import DependencyUnreachable
+    from meltwatch_chassis.topics_admin import missing_topics
+
+    names = [spec.name for spec in catalogue(settings.topic_prefix)]
+    try:
+        missing = missing_topics(_connection(settings), names)
+    except DependencyUnreachable as error:
+        return str(error)
+    if not missing:
+        return None
+    return f"{settings.kafka} lacks {len(missing)} of {len(names)} topics, first {missing[0]}"
+
+
 def _oldest_ms(letters: "Sequence[Letter]") -> int:
     return min((letter.time_ms for letter in letters), default=0)
 
 
-def _connection(settings: Settings) -> dict[str, Any]:
+def _connection(settings: Settings, patience_s: int = PATIENCE_S) -> dict[str, Any]:
     from meltwatch_chassis.kafka_config import connection_arguments
 
-    return connection_arguments(settings) | {"bootstrap_timeout_ms": _PATIENCE_MS}
+    return connection_arguments(settings) | {"bootstrap_timeout_ms": patience_s * 1000}

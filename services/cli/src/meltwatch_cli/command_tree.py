@@ -28,12 +28,13 @@ _OWN: Final = {
         "dead-letters.redrive": "redrive:redrive",
         "topics.create": "topics:create",
         "topics.check": "topics:check",
+        "topics.wait": "topics:wait",
     }.items()
 }
 _GROUP_HELP: Final = {
     "alarms": "List, follow and acknowledge alarms.",
     "dead-letters": "List and read refused records, and send them again.",
-    "topics": "Create and check the Kafka topics.",
+    "topics": "Create, check and wait for the Kafka topics.",
 }
 
 

@@ -7,10 +7,6 @@ class BadUsage(ConfigurationError):  # noqa: N818 - the name says what is the ma
     """An argument is not what the command expects: exit code 2."""
 
 
-class NothingRuns(DependencyUnreachable):
-    """No run was found and no address was given: exit code 3."""
-
-
 class NoAnswer(DependencyUnreachable):
     """A service took too long to answer: exit code 3."""
 

@@ -1,13 +1,15 @@
 """The alarm topics of Kafka: read the truth, follow it, send a command and wait for its result."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from itertools import chain
 from typing import Any, Final, TypeVar
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 from meltwatch_chassis.clock import Clock
 from meltwatch_chassis.errors import DependencyUnreachable
+from meltwatch_chassis.kafka_span import SpanReader
 from meltwatch_schemas.alarm import COMMAND_SCHEMA, AlarmCommand, AlarmRecord, CommandResult
 from meltwatch_schemas.json_message import Message
 from meltwatch_schemas.record import JSON, headers_for
@@ -36,11 +38,11 @@ class AlarmTopics:
 
     def alarms(self) -> Iterator[AlarmRecord]:
         """Yield every record of the alarms topic up to its present end, replays left out."""
-        with self._consumer(Topic.ALARMS) as (consumer, partitions):
-            consumer.seek_to_beginning(*partitions)
-            ends = consumer.end_offsets(partitions)
-            while any(consumer.position(tp) < end for tp, end in ends.items()):
-                yield from _live(_messages(consumer, AlarmRecord))
+        name = Topic.ALARMS.under(self._prefix)
+        with SpanReader.connected(self._connection) as reader:
+            for number in _existing(name, reader.partitions(name)):
+                start, stop = reader.begin(name, number), reader.end(name, number)
+                yield from _live(_messages(reader.read(name, number, start, stop), AlarmRecord))
 
     def follow(self, since_ms: int | None) -> Iterator[AlarmRecord]:
         """Yield records of the alarms topic as they come, without end.
@@ -53,7 +55,7 @@ class AlarmTopics:
         with self._consumer(Topic.ALARMS) as (consumer, partitions):
             _seek(consumer, partitions, since_ms)
             while True:
-                yield from _live(_messages(consumer, AlarmRecord))
+                yield from _live(_messages(_polled(consumer), AlarmRecord))
 
     def ask(self, command: AlarmCommand, timeout_s: float, clock: Clock) -> CommandResult | None:
         """Send a command and return its result, or None if none came in time."""
@@ -62,7 +64,7 @@ class AlarmTopics:
             self._send(command)
             deadline_ns = clock.monotonic_ns() + int(timeout_s * 1e9)
             while clock.monotonic_ns() < deadline_ns:
-                for result in _messages(consumer, CommandResult):
+                for result in _messages(_polled(consumer), CommandResult):
                     if result.command_id == command.command_id:
                         return result
         return None
@@ -87,12 +89,7 @@ class AlarmTopics:
                 isolation_level="read_committed",
             )
         ) as consumer:
-            numbers = consumer.partitions_for_topic(name)
-            if not numbers:
-                raise DependencyUnreachable(
-                    f"Kafka: expected the topic {name}, it is missing; "
-                    "run 'meltwatch topics create'"
-                )
+            numbers = _existing(name, consumer.partitions_for_topic(name))
             partitions = [TopicPartition(name, number) for number in sorted(numbers)]
             consumer.assign(partitions)
             yield consumer, partitions
@@ -131,14 +128,25 @@ def _seek(consumer: KafkaConsumer, partitions: list[TopicPartition], since_ms: i
         consumer.seek(partition, found.offset if found else ends[partition])
 
 
-def _messages(consumer: KafkaConsumer, kind: type[_AnyMessage]) -> Iterator[_AnyMessage]:
-    """Yield what one poll brings; tombstones and what is no such message are left out."""
-    for records in consumer.poll(timeout_ms=_POLL_MS).values():
-        for record in records:
-            try:
-                yield kind.from_json(record.value or b"")
-            except ValidationError:
-                continue
+def _existing(topic: str, partitions: Collection[int] | None) -> Collection[int]:
+    if not partitions:
+        raise DependencyUnreachable(
+            f"Kafka: expected the topic {topic}, it is missing; run 'meltwatch topics create'"
+        )
+    return partitions
+
+
+def _polled(consumer: KafkaConsumer) -> Iterator[Any]:
+    return chain.from_iterable(consumer.poll(timeout_ms=_POLL_MS).values())
+
+
+def _messages(records: Iterable[Any], kind: type[_AnyMessage]) -> Iterator[_AnyMessage]:
+    """Yield the messages of records; tombstones and what is no such message are left out."""
+    for record in records:
+        try:
+            yield kind.from_json(record.value or b"")
+        except ValidationError:
+            continue
 
 
 def _live(records: Iterable[AlarmRecord]) -> Iterator[AlarmRecord]:

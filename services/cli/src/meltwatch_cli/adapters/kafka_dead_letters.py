@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from meltwatch_chassis.errors import DependencyUnreachable
+from meltwatch_chassis.kafka_span import SpanReader, kafka_failures
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.redrive import RedriveNote, journal_topic
 from meltwatch_schemas.topics import Topic
 from pydantic import ValidationError
-
-from meltwatch_cli.adapters.kafka_span import SpanReader, kafka_failures
 
 _WORTH_A_SEEK: Final = 200
 """Letters further apart than this are sought, nearer ones read past."""

@@ -13,12 +13,12 @@ from kafka.errors import (
     TopicAlreadyExistsError,
     TopicAuthorizationFailedError,
 )
-from kafka.partitioner import murmur2
+from meltwatch_chassis.kafka_span import SpanReader
+from meltwatch_chassis.partitioner import partition_of
 from meltwatch_schemas.record import JSON, RawRecord, header, headers_for
 from meltwatch_schemas.redrive import JOURNAL_CONFIG, REDRIVE_OF, RedriveNote, journal_topic
 
 from meltwatch_cli.adapters.kafka_dead_letters import RedriveNotes
-from meltwatch_cli.adapters.kafka_span import SpanReader
 from meltwatch_cli.ports import Sending
 
 DELIVERY_MS: Final = 20_000
@@ -91,8 +91,7 @@ class KafkaTargets:
         if not partitions:
             return None
         if record.key is not None:
-            number: int = murmur2(record.key) & 0x7FFFFFFF
-            return partitions[number % len(partitions)]
+            return partitions[partition_of(record.key, len(partitions))]
         return record.partition if record.partition in partitions else partitions[0]
 
     def end_offset(self, topic: str, partition: int) -> int:

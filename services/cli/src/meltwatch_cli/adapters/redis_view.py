@@ -77,19 +77,13 @@ def open_redis_view(settings: RedisSettings) -> Iterator[RedisView]:
     DependencyUnreachable
         If it does not answer.
     """
-    secret = settings.redis_password
-    login = {
-        "username": settings.redis_username,
-        "password": secret.get_secret_value() if secret else None,
-        "ssl_ca_certs": str(settings.redis_ca_file) if settings.redis_ca_file else None,
-    }
     try:
         with Redis.from_url(
             settings.redis,
             decode_responses=True,
             socket_timeout=_TIMEOUT_S,
             socket_connect_timeout=_TIMEOUT_S,
-            **{name: value for name, value in login.items() if value is not None},
+            **settings.redis_login,
         ) as client:
             yield RedisView(client, RedisKeys(settings.topic_prefix))
     except (RedisError, ValueError) as error:

@@ -9,7 +9,9 @@ from typing import Annotated
 
 import typer
 from meltwatch_chassis.clock import SystemClock
+from meltwatch_chassis.moment import moment_ns
 from meltwatch_schemas.alarm import AlarmCommand, AlarmRecord, Command, Role, utc_from_ns
+from meltwatch_schemas.topics import timestamp_ms
 
 from meltwatch_cli import bootstrap
 from meltwatch_cli.commands.output import (
@@ -21,7 +23,6 @@ from meltwatch_cli.commands.output import (
     print_table,
 )
 from meltwatch_cli.domain.alarm_list import listed, newest
-from meltwatch_cli.domain.moment import moment_ms
 from meltwatch_cli.domain.wording import COLUMNS, row, transition_line
 from meltwatch_cli.errors import BadUsage, NoAnswer
 from meltwatch_cli.settings import Settings, located
@@ -63,7 +64,8 @@ def tail(
     as_json: AsJson = False,
 ) -> int:
     """Follow the alarms topic, one line per transition, until Ctrl-C."""
-    since_ms = None if since is None else moment_ms(since, SystemClock().now_ns())
+    now_ns = SystemClock().now_ns()
+    since_ms = None if since is None else timestamp_ms(moment_ns(since, now_ns))
     try:
         with bootstrap.alarm_topics(located(os.environ, "kafka")) as topics:
             for record in topics.follow(since_ms):

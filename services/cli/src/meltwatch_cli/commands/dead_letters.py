@@ -6,12 +6,13 @@ from typing import Annotated, Final
 
 import typer
 from meltwatch_chassis.clock import SystemClock
+from meltwatch_chassis.grouped_options import grouped
 from meltwatch_schemas.dead_letter import read_dead_letter
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.record import RawRecord
 
 from meltwatch_cli import bootstrap
-from meltwatch_cli.commands.options import Chosen, grouped
+from meltwatch_cli.commands.options import Chosen
 from meltwatch_cli.commands.output import DONE, AsJson, print_json, print_line, print_table
 from meltwatch_cli.domain.letter_page import page
 from meltwatch_cli.domain.letter_wording import COLUMNS, as_json_object, row, totals_line

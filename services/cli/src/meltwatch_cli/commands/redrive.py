@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from meltwatch_chassis.clock import SystemClock
+from meltwatch_chassis.grouped_options import grouped
 
 from meltwatch_cli import bootstrap
 from meltwatch_cli.commands.dead_letters import Scan
-from meltwatch_cli.commands.options import Chosen, Manner, grouped
+from meltwatch_cli.commands.options import Chosen, Manner
 from meltwatch_cli.commands.output import BAD_VERDICT, DONE, AsJson, print_json, print_line
 from meltwatch_cli.domain.letter_wording import errors_text
 from meltwatch_cli.domain.letters import Filter, Letter, letter_of, select

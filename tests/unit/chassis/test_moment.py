@@ -1,6 +1,6 @@
 import pytest
-from meltwatch_cli.domain.moment import moment_ms
-from meltwatch_cli.errors import BadUsage
+from meltwatch_chassis.errors import ConfigurationError
+from meltwatch_chassis.moment import moment_ns
 
 NOW_NS = 1_800_000_000_000_000_000
 
@@ -8,7 +8,9 @@ NOW_NS = 1_800_000_000_000_000_000
 @pytest.mark.parametrize(
     ("text", "expected_ms"),
     [
+        ("now", 1_800_000_000_000),
         ("90s", 1_799_999_910_000),
+        ("-90s", 1_799_999_910_000),
         ("10m", 1_799_999_400_000),
         ("2h", 1_799_992_800_000),
         ("1d", 1_799_913_600_000),
@@ -18,10 +20,12 @@ NOW_NS = 1_800_000_000_000_000_000
     ],
 )
 def test_a_moment_is_so_long_ago_or_a_time_with_its_zone(text, expected_ms):
-    assert moment_ms(text, NOW_NS) == expected_ms
+    assert moment_ns(text, NOW_NS) == expected_ms * 1_000_000
 
 
-@pytest.mark.parametrize("text", ["", "yesterday", "10", "10 m", "-5m", "2027-01-15T08:00:00"])
+@pytest.mark.parametrize(
+    "text", ["", "yesterday", "10", "10 m", "--5m", "10m ago", "2027-01-15T08:00:00"]
+)
 def test_anything_else_is_bad_usage(text):
-    with pytest.raises(BadUsage, match="expected 90s, 10m"):
-        moment_ms(text, NOW_NS)
+    with pytest.raises(ConfigurationError, match="expected 90s, 10m"):
+        moment_ns(text, NOW_NS)

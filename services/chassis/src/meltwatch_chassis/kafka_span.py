@@ -6,8 +6,9 @@ from typing import Any, Final, Self
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError, KafkaTimeoutError
-from meltwatch_chassis.errors import DependencyUnreachable
 from meltwatch_schemas.record import RawRecord
+
+from meltwatch_chassis.errors import DependencyUnreachable
 
 _POLL_MS: Final = 200
 _PATIENCE_POLLS: Final = 75  # 15 s without a record that should be there
@@ -68,14 +69,23 @@ class SpanReader:
 
     @classmethod
     @contextmanager
-    def connected(cls, connection: Mapping[str, Any]) -> Iterator[Self]:
-        """Give a reader of a broker."""
+    def connected(cls, connection: Mapping[str, Any], *, jump_gaps: bool = True) -> Iterator[Self]:
+        """Give a reader of a broker.
+
+        Parameters
+        ----------
+        connection
+            Address, TLS and SASL of the broker.
+        jump_gaps
+            Where records have been deleted, go on at the oldest that is left; else ``read`` raises
+            ``OffsetOutOfRangeError``.
+        """
         with closing(
             KafkaConsumer(
                 **connection,
                 group_id=None,
                 enable_auto_commit=False,
-                auto_offset_reset="earliest",
+                auto_offset_reset="earliest" if jump_gaps else "none",
                 isolation_level="read_committed",
                 max_partition_fetch_bytes=_FETCH_BYTES,
             )

@@ -1,0 +1,44 @@
+"""How people say "since when"."""
+
+import re
+from datetime import datetime
+from typing import Final
+
+from meltwatch_schemas.alarm import ns_from_utc
+from meltwatch_schemas.window import NS_PER_S
+
+from meltwatch_chassis.errors import ConfigurationError
+
+_AGO: Final = re.compile(r"-?(?P<count>\d{1,9})(?P<unit>[smhd])")
+_UNIT_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def moment_ns(text: str, now_ns: int) -> int:
+    """Return the instant that a text means, ns UTC, not before the Unix epoch.
+
+    Parameters
+    ----------
+    text
+        ``now``, or ``90s``, ``10m``, ``2h`` or ``1d`` ago (a minus before it changes nothing), or
+        an RFC 3339 time with its zone.
+    now_ns
+        Wall clock, ns UTC.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is neither.
+    """
+    if text == "now":
+        return now_ns
+    if match := _AGO.fullmatch(text):
+        return max(now_ns - int(match["count"]) * _UNIT_S[match["unit"]] * NS_PER_S, 0)
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        instant = None
+    if instant is None or instant.tzinfo is None:
+        raise ConfigurationError(
+            f"expected 90s, 10m, 2h, 1d, now or an RFC 3339 time with zone, got {text!r}"
+        )
+    return max(ns_from_utc(instant), 0)
