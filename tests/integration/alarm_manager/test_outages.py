@@ -1,5 +1,7 @@
 """A server that is away costs delay and no alarm."""
 
+import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -55,6 +57,19 @@ def test_a_broker_that_is_frozen_for_a_while_loses_no_alarm(kafka, broker, make_
         broker.send_scores([score(3, 6.0)])
         assert broker.wait_alarms(1)[0].state == "UNACK"
         manager.wait_ready()
+
+
+def test_told_to_stop_it_waits_for_no_broker_that_does_not_answer(kafka, make_manager):
+    with make_manager() as manager:
+        manager.wait_ready()
+        kafka.freeze()
+        try:
+            told_s = time.monotonic()
+            manager.signal(signal.SIGTERM)
+            assert manager.wait() == 0
+            assert time.monotonic() - told_s < 6.0
+        finally:
+            kafka.thaw()
 
 
 def test_a_missing_topic_is_a_dependency_that_cannot_be_reached(make_manager):
