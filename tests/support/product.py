@@ -62,7 +62,7 @@ class RunningProduct:
                 raise
         self._output.close()
 
-    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def command(self, *arguments: str, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
         """Run another ``meltwatch`` command beside the run."""
         return subprocess.run(
             [MELTWATCH, *arguments],
@@ -70,7 +70,7 @@ class RunningProduct:
             env=self.environ,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=timeout_s,
             check=False,
         )
 

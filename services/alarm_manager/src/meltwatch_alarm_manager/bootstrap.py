@@ -81,13 +81,9 @@ def _connection(settings: Settings) -> dict[str, Any]:
 
 def _redis_client(settings: Settings) -> Redis:
     """Return a client of the primary; it connects when first used."""
-    arguments: dict[str, Any] = {
-        "socket_timeout": _REDIS_TIMEOUT_S,
-        "socket_connect_timeout": _REDIS_TIMEOUT_S,
-        "username": settings.redis_username,
-    }
-    if settings.redis_password is not None:
-        arguments["password"] = settings.redis_password.get_secret_value()
-    if settings.redis_ca_file is not None:
-        arguments["ssl_ca_certs"] = str(settings.redis_ca_file)
-    return Redis.from_url(settings.redis, **arguments)
+    return Redis.from_url(
+        settings.redis,
+        socket_timeout=_REDIS_TIMEOUT_S,
+        socket_connect_timeout=_REDIS_TIMEOUT_S,
+        **settings.redis_login,
+    )

@@ -121,10 +121,7 @@ def _kafka_answers(environ: Mapping[str, str]) -> bool:
 
 def _redis_answers(environ: Mapping[str, str]) -> bool:
     settings = load(RedisSettings, environ)
-    password = settings.redis_password.get_secret_value() if settings.redis_password else None
-    ca_file = str(settings.redis_ca_file) if settings.redis_ca_file else None
-    login = {"username": settings.redis_username, "password": password, "ssl_ca_certs": ca_file}
-    return redis_answers(settings.redis, **{key: text for key, text in login.items() if text})
+    return redis_answers(settings.redis, **settings.redis_login)
 
 
 def _triton_answers(environ: Mapping[str, str]) -> bool:

@@ -19,25 +19,17 @@ from meltwatch_local_cluster.servers.java import java_program
 from meltwatch_local_cluster.servers.kafka_jars import KAFKA_DISTRIBUTION, kafka_jars
 from meltwatch_local_cluster.servers.server import Server, plain_environment
 
-# Kafka's own topics have as many replicas as there are brokers, and few partitions, because each
-# is a folder of files that a laptop creates on the first use.
+# What depends on the broker's place; the rest is kafka_distribution/server.properties. Kafka's own
+# topics have as many replicas as there are brokers.
 _PROPERTIES = """\
-process.roles=broker,controller
 node.id={number}
 controller.quorum.voters={voters}
 listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
 advertised.listeners=PLAINTEXT://{host}:{port}
-controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 log.dirs={data}
-auto.create.topics.enable=false
-group.initial.rebalance.delay.ms=0
-offsets.topic.num.partitions=4
 offsets.topic.replication.factor={replicas}
-transaction.state.log.num.partitions=4
 transaction.state.log.replication.factor={replicas}
 transaction.state.log.min.isr={in_sync}
-share.coordinator.state.topic.num.partitions=1
 share.coordinator.state.topic.replication.factor={replicas}
 share.coordinator.state.topic.min.isr={in_sync}
 min.insync.replicas={in_sync}
@@ -122,7 +114,8 @@ class KafkaServer(Server):
     def _command(self) -> Command:
         properties = self.folder / "server.properties"
         data = self.folder / "data"
-        text = _PROPERTIES.format(
+        text = (KAFKA_DISTRIBUTION / "server.properties").read_text(encoding="utf-8")
+        text += _PROPERTIES.format(
             number=self._seat.number,
             voters=self._seat.voters,
             replicas=len(self._seat.ports),

@@ -1,0 +1,44 @@
+#!/bin/sh
+# Build the images, one line each: see `images` in the Makefile, which passes the variables.
+set -eu
+: "${VERSION:?}" "${UV_VERSION:?}" "${REGISTRY:=localhost}" "${BASE_IMAGE:=}" "${BUILDER:=}" "${SERVICES:=}"
+known='video-producer current-producer stream-processor alarm-manager tools broker redis triton'
+
+fail() { echo "images: $*" >&2; exit "${code:-1}"; }
+
+for tool in docker podman buildah; do
+    [ -n "$BUILDER" ] || ! command -v $tool >/dev/null || BUILDER=$tool
+done
+case $BUILDER in
+    '') code=3 fail 'expected docker, podman or buildah on PATH, found none; install one, or set BUILDER to a command that takes their build arguments' ;;
+    docker | podman) BUILDER="$BUILDER build" ;;
+    buildah) BUILDER='buildah bud' ;;
+esac
+export BUILDAH_LAYERS=true # buildah keeps no layers for the next build unless told
+
+arguments() { # of one image: its target, and which packages go into it
+    case $1 in
+        broker | redis | triton) echo "--target $1" ;;
+        tools) echo '--target service --build-arg SERVICE=cli --build-arg EXTRAS=selftest' ;;
+        *) echo "--target service --build-arg SERVICE=$1" ;;
+    esac
+}
+
+revision=$(git describe --always --dirty --abbrev=40 --exclude='*' 2>/dev/null || echo unknown)
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+set -- ${SERVICES:-$known}
+for image; do
+    case " $known " in *" $image "*) ;; *) code=2 fail "SERVICES: expected some of $known, got '$image'" ;; esac
+done
+number=0
+for image; do
+    number=$((number + 1)) name=$REGISTRY/meltwatch/$image:$VERSION began=$(date +%s)
+    echo "images: $number of $#: $name ..."
+    # BUILDER is a command with arguments, and so are ours.
+    # shellcheck disable=SC2046,SC2086
+    $BUILDER -f services/Dockerfile -t "$name" ${BASE_IMAGE:+--build-arg BASE_IMAGE=$BASE_IMAGE} \
+        --build-arg UV_VERSION="$UV_VERSION" --build-arg VERSION="$VERSION" --build-arg REVISION="$revision" \
+        $(arguments "$image") . >"$log" 2>&1 || { tail -n 30 "$log" >&2; fail "$name: '$BUILDER' failed, see above"; }
+    echo "images: $number of $#: $name: done in $(($(date +%s) - began)) s"
+done

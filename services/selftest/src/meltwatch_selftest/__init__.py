@@ -1,0 +1,1 @@
+"""Shows that a running system finds an anomaly."""

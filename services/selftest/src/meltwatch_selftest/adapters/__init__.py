@@ -1,0 +1,1 @@
+"""Kafka and Redis, one client library each."""

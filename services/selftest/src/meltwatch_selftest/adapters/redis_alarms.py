@@ -1,0 +1,62 @@
+"""The alarms as Redis shows them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+from urllib.parse import urlsplit
+
+from meltwatch_chassis.errors import DependencyUnreachable
+from meltwatch_chassis.settings import RedisSettings
+from meltwatch_schemas.alarm import AlarmRecord
+from meltwatch_schemas.redis_keys import RedisKeys
+from redis import Redis
+from redis.exceptions import RedisError
+
+_TIMEOUT_S: Final = 5.0
+
+
+class RedisAlarms:
+    """Reads alarms from Redis.
+
+    Parameters
+    ----------
+    client
+        A client that answers text.
+    keys
+        Key names under the topic prefix.
+    """
+
+    def __init__(self, client: Redis, keys: RedisKeys) -> None:
+        self._client = client
+        self._keys = keys
+
+    def alarm(self, alarm_id: str) -> AlarmRecord | None:
+        """Return the newest record of an alarm, or None if Redis has none."""
+        value = self._client.hget(self._keys.alarm(alarm_id), "record")
+        return None if value is None else AlarmRecord.model_validate_json(value)
+
+
+@contextmanager
+def open_redis_alarms(settings: RedisSettings) -> Iterator[RedisAlarms]:
+    """Connect to Redis.
+
+    Raises
+    ------
+    DependencyUnreachable
+        If it does not answer.
+    """
+    try:
+        with Redis.from_url(
+            settings.redis,
+            decode_responses=True,
+            socket_timeout=_TIMEOUT_S,
+            socket_connect_timeout=_TIMEOUT_S,
+            **settings.redis_login,
+        ) as client:
+            client.ping()
+            yield RedisAlarms(client, RedisKeys(settings.topic_prefix))
+    except (RedisError, ValueError) as error:
+        where = urlsplit(settings.redis)
+        raise DependencyUnreachable(
+            f"Redis: expected an answer from {where.hostname}:{where.port}, got: {error}"
+        ) from error

@@ -1,0 +1,1 @@
+"""What the self-test shows and what it expects: no input, no output, no clock."""

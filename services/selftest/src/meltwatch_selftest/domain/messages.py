@@ -1,0 +1,108 @@
+"""What the self-test writes: its furnace's data, an alarm point and an acknowledgement."""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from meltwatch_schemas import current, embedding
+from meltwatch_schemas.alarm import (
+    COMMAND_SCHEMA,
+    POINT_SCHEMA,
+    AlarmCommand,
+    AlarmPoint,
+    AlarmRecord,
+    Command,
+    Role,
+    utc_from_ns,
+)
+from meltwatch_schemas.identifiers import split_alarm_id
+from meltwatch_schemas.record import JSON, headers_for
+from meltwatch_schemas.topics import Topic, timestamp_ms
+
+from meltwatch_selftest.domain.furnace import Chunk
+
+CONDITION: Final = "OVERHEAT"
+_USER: Final = "selftest"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """A record to be sent.
+
+    Attributes
+    ----------
+    topic, key, value, headers
+        What and where; a value of None takes back what the key said.
+    timestamp_ms
+        Event time; None is the wall clock.
+    """
+
+    topic: Topic
+    key: str
+    value: bytes | None
+    headers: list[tuple[str, bytes]]
+    timestamp_ms: int | None = None
+
+
+def chunk_record(chunk: Chunk, ingest_time_ns: int) -> Outgoing:
+    """Return the record of a chunk that is sent at an instant."""
+    chunk = replace(chunk, identity=replace(chunk.identity, ingest_time_ns=ingest_time_ns))
+    if isinstance(chunk, embedding.EmbeddingChunk):
+        topic, schema = Topic.EMBEDDINGS, embedding.SCHEMA
+        value = embedding.encode_embedding(chunk)
+    else:
+        topic, schema = Topic.CURRENTS, current.SCHEMA
+        value = current.encode_current(chunk)
+    return Outgoing(
+        topic=topic,
+        key=chunk.identity.furnace_id,
+        value=value,
+        headers=headers_for(schema),
+        timestamp_ms=timestamp_ms(chunk.last_event_ns),
+    )
+
+
+def alarm_point(alarm_id: str) -> Outgoing:
+    """Return an alarm point that tells operators not to mind; thresholds as by default."""
+    point = AlarmPoint.model_validate(
+        {
+            "alarm_id": alarm_id,
+            "equipment_path": split_alarm_id(alarm_id)[0],
+            "title": "Self-test: no furnace is in danger",
+            "condition": CONDITION,
+            "priority": "low",
+            "causes": ["a self-test shows a simulated furnace that overheats"],
+            "consequence_if_no_action": "None.",
+            "operator_action": "None: the self-test acknowledges it.",
+            "time_to_respond_s": 600,
+            "setpoint": {"logit_on": 3.0, "logit_off": 1.0, "on_delay_s": 4.0, "off_delay_s": 4.0},
+            "setpoint_basis": "the default's thresholds on a furnace that they were chosen on",
+            "audible": False,
+            "revision": "selftest",
+        }
+    )
+    return _about_alarm(Topic.ALARM_POINTS, alarm_id, POINT_SCHEMA, point.to_json())
+
+
+def no_alarm_point(alarm_id: str) -> Outgoing:
+    """Return the record that takes the alarm point back."""
+    return _about_alarm(Topic.ALARM_POINTS, alarm_id, POINT_SCHEMA, None)
+
+
+def acknowledgement(command_id: str, record: AlarmRecord, now_ns: int) -> Outgoing:
+    """Return the command that acknowledges an alarm."""
+    command = AlarmCommand(
+        command_id=command_id,
+        alarm_id=record.alarm_id,
+        command=Command.ACK,
+        expected_event_id=record.event_id,
+        user=_USER,
+        role=Role.OPERATOR,
+        comment="Self-test",
+        issued_at=utc_from_ns(now_ns),
+    )
+    return _about_alarm(Topic.ALARM_COMMANDS, record.alarm_id, COMMAND_SCHEMA, command.to_json())
+
+
+def _about_alarm(topic: Topic, alarm_id: str, schema: str, value: bytes | None) -> Outgoing:
+    headers = headers_for(schema, JSON)
+    return Outgoing(topic=topic, key=alarm_id, value=value, headers=headers)

