@@ -15,7 +15,6 @@ from meltwatch_chassis.kafka_config import connection_arguments
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_chassis.plant import read_plant
 from meltwatch_chassis.topics_admin import check_topics, missing_topics
-from meltwatch_schemas.encoder import Encoder, dct_basis, dims_of
 from meltwatch_schemas.score import Modality
 from meltwatch_schemas.topics import Topic, catalogue
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
@@ -40,6 +39,7 @@ from meltwatch_stream_processor.pipeline.judge import Judge, Patience
 from meltwatch_stream_processor.pipeline.partition import Surroundings
 from meltwatch_stream_processor.pipeline.retry import until_done
 from meltwatch_stream_processor.pipeline.scores import ScoreContext
+from meltwatch_stream_processor.pipeline.served_encoder import served_encoder
 from meltwatch_stream_processor.pipeline.topics import TopicNames
 from meltwatch_stream_processor.settings import Settings
 
@@ -113,7 +113,7 @@ async def _assemble(
                 settings.inflight_windows, settings.inflight_bytes, metrics.inflight_windows.set
             ),
             rules=PUBLISHED_RULES,
-            encoder=_encoder(identity.encoder_id),
+            encoder=served_encoder(identity.encoder_id),
             limits=QueueLimits(settings.read_ahead_records, settings.read_ahead_bytes),
             context=ScoreContext(
                 topics=topics,
@@ -220,14 +220,3 @@ def _patience(settings: Settings) -> Patience:
         shed_after_s=settings.shed_after_s,
         lag_s=settings.scoring_lag_s,
     )
-
-
-def _encoder(encoder_id: str) -> Encoder:
-    """Return the encoder that an ensemble asks for; only the cosine basis comes with us."""
-    encoder = Encoder("dct", dct_basis(dims_of(encoder_id)))
-    if encoder.encoder_id != encoder_id:
-        raise FatalError(
-            f"ensemble: expected the encoder {encoder.encoder_id}, got {encoder_id}: "
-            "no other basis is known here"
-        )
-    return encoder

@@ -18,7 +18,7 @@ class Settings(KafkaSettings, TritonSettings, PlantSettings):
     )
     scoring_concurrency: int = Field(default=8, ge=1, description="Most calls at a time.")
     outage_patience_s: float = Field(
-        default=60.0, ge=0, description="Tries for this long before a window goes unscored, s."
+        default=60.0, ge=0, description="Tries for this long to get a verdict, s."
     )
     probe_interval_s: float = Field(
         default=3.0, gt=0, description="Pause between probes while windows go unscored, s."

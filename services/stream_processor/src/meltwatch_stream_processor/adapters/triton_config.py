@@ -96,6 +96,6 @@ def _text(name: str, datatype: str, shape: Iterable[int]) -> str:
 
 def _mismatch(expected: str, got: str) -> FatalError:
     return FatalError(
-        f"ensemble {tensors.ENSEMBLE}: expected {expected}, got {got}; serve a model repository "
-        "that was exported for this version"
+        f"expected {expected}, got {got}; serve a model repository that was exported for this "
+        "version"
     )

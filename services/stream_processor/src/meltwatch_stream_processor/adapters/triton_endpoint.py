@@ -60,6 +60,8 @@ class TritonEndpoint:
         Geometry that the ensemble must share.
     deadline_s
         Longest wait for one verdict.
+    ensemble
+        Which ensemble of the server is asked.
 
     Attributes
     ----------
@@ -68,9 +70,15 @@ class TritonEndpoint:
     """
 
     def __init__(
-        self, address: str, settings: TritonSettings, spec: WindowSpec, deadline_s: float
+        self,
+        address: str,
+        settings: TritonSettings,
+        spec: WindowSpec,
+        deadline_s: float,
+        ensemble: str = tensors.ENSEMBLE,
     ) -> None:
         self.name = address
+        self._ensemble = ensemble
         self._spec = spec
         self._deadline_s = deadline_s
         self._form: EnsembleForm | None = None
@@ -99,16 +107,16 @@ class TritonEndpoint:
         """
         deadline = {"client_timeout": _QUESTION_DEADLINE_S}
         try:
-            ready = await self._client.is_model_ready(tensors.ENSEMBLE, **deadline)
+            ready = await self._client.is_model_ready(self._ensemble, **deadline)
             if not ready:
-                raise EndpointError("NOT_FOUND", self._line(f"{tensors.ENSEMBLE} is not ready"))
-            answer = await self._client.get_model_config(tensors.ENSEMBLE, **deadline)
+                raise EndpointError("NOT_FOUND", self._line(f"{self._ensemble} is not ready"))
+            answer = await self._client.get_model_config(self._ensemble, **deadline)
         except InferenceServerException as error:
             raise self._translated(error) from error
         try:
             self._form = read_form(answer.config, self._spec)
         except FatalError as error:
-            raise FatalError(self._line(str(error))) from error
+            raise FatalError(self._line(f"ensemble {self._ensemble}: {error}")) from error
         return self._form.identity
 
     async def score(self, window: AlignedWindow) -> Verdict:
@@ -130,7 +138,7 @@ class TritonEndpoint:
             raise FatalError("scorer: expected identify() before the first window")
         try:
             result = await self._client.infer(
-                tensors.ENSEMBLE,
+                self._ensemble,
                 _inputs(window, form),
                 outputs=[InferRequestedOutput(spec.name) for spec in form.outputs],
                 client_timeout=self._deadline_s,

@@ -1,6 +1,6 @@
 """One life of one furnace: watermark, closing and windows, from first record to retirement."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from meltwatch_schemas.score import Cut, Modality, Sources
@@ -94,9 +94,11 @@ class Furnace:
             footing.last_event_ns if footing else None,
         )
         self._earliest_ns: int | None = None
-        self._newest_ns = 0
+        self._newest_ns = footing.last_event_ns if footing else 0
         self._last_ingest_ns = 0
         self._has_closed = footing is not None
+        # Modalities with a record that is no history.
+        self._moved_on: set[Modality] = set()
         self.furnace_id = furnace_id
         self.closed_ns = closed_ns
         self.sources: dict[Modality, str] = {}
@@ -105,6 +107,11 @@ class Furnace:
     def watermark_ns(self) -> int | None:
         """Windows up to this instant are closed; None before the first record."""
         return self._watermark.time_ns
+
+    @property
+    def has_closed_all(self) -> bool:
+        """Whether no window is left before newest event + look-back: only retirement does that."""
+        return self.closed_ns is not None and self._end_after(self.closed_ns) > self._last_end_ns
 
     @property
     def size_bytes(self) -> int:
@@ -117,6 +124,29 @@ class Furnace:
 
     def admit(self, chunk: Chunk, offset: int) -> int:
         """Take a record and return how many of its events are duplicates."""
+        self._moved_on.add(modality_of(chunk))
+        return self._take(chunk, offset)
+
+    def admit_again(self, chunk: Chunk, offset: int, footing: Footing) -> None:
+        """Take a record that is history: it fills the buffers, published windows say the rest."""
+        self._take(chunk, offset)
+        self.go_on_from(footing)
+
+    def go_on_from(self, footing: Footing) -> None:
+        """Take what the furnace's published windows know.
+
+        The records that they know it from may be acknowledged, or of an earlier life. A modality
+        that has gone on since knows better: the other topic may be read again later than before.
+        """
+        still = [modality for modality in Modality if modality not in self._moved_on]
+        for modality in still:
+            self.sources.pop(modality, None)
+        self.sources.update({m: footing.sources[m] for m in still if m in footing.sources})
+        self._watch.take_up({modality: footing.source_states.get(modality) for modality in still})
+        since_ns = self._last_ingest_ns if self._moved_on else 0
+        self._last_ingest_ns = max(since_ns, footing.last_ingest_ns)
+
+    def _take(self, chunk: Chunk, offset: int) -> int:
         first_ns, last_ns = int(chunk.event_times_ns[0]), chunk.last_event_ns
         modality = modality_of(chunk)
         self.sources.setdefault(modality, chunk.identity.source_id)
@@ -129,15 +159,6 @@ class Furnace:
         next_end_ns = None if self.closed_ns is None else self._end_after(self.closed_ns)
         return self._buffers.add(chunk, offset, next_end_ns)
 
-    def go_on_from(self, footing: Footing) -> None:
-        """Take what the furnace's published windows know, after a record that is history.
-
-        The records that they know it from may be acknowledged, or of an earlier life.
-        """
-        self.sources = dict(footing.sources)
-        self._watch.take_up(footing.source_states)
-        self._last_ingest_ns = footing.last_ingest_ns
-
     def close_due(self, handed_on: Offsets) -> Closing:
         """Close the windows that the watermark has reached.
 
@@ -147,24 +168,57 @@ class Furnace:
             Per modality, the last offset handed on in the partition.
         """
         watermark_ns = self._watermark.time_ns
-        return Closing() if watermark_ns is None else self._close_until(watermark_ns, handed_on)
+        return Closing() if watermark_ns is None else self.close_until(watermark_ns, handed_on)
 
     def close_last(self, handed_on: Offsets) -> Closing:
         """Close the windows before newest event + look-back, as retirement asks."""
-        return self._close_until(self._newest_ns + self._spec.lookback_ns - 1, handed_on)
+        return self.close_until(self._last_end_ns, handed_on)
+
+    def close_until(self, last_ns: int, handed_on: Offsets) -> Closing:
+        """Close the windows up to an instant, whatever the watermark says.
+
+        Parameters
+        ----------
+        last_ns
+            Windows that end at or before it close.
+        handed_on
+            Per modality, the last offset handed on in the partition.
+        """
+        closing = Closing()
+        for end_ns, last_event_ns in self._closing_until(last_ns, closing):
+            closing.windows.append(self._window(end_ns, last_event_ns, handed_on))
+        return closing
+
+    def skip_until(self, last_ns: int) -> int:
+        """Close the windows up to an instant unseen: live they had no event yet.
+
+        Returns
+        -------
+        How many of them have one by now, which must have come late.
+        """
+        return sum(1 for _ in self._closing_until(last_ns, Closing()))
+
+    def is_silent(self, end_ns: int) -> bool:
+        """Tell whether no event handed on lies in the look-back of a window that is not closed."""
+        return self._buffers.newest_within(end_ns) is None
 
     def needed(self) -> dict[Modality, int]:
         """Return, per modality, the lowest offset of the events that windows to come may use."""
         return self._buffers.lowest_offsets()
 
+    @property
+    def _last_end_ns(self) -> int:
+        """No window that ends later is closed before the furnace speaks again."""
+        return self._newest_ns + self._spec.lookback_ns - 1
+
     def _end_after(self, time_ns: int) -> int:
         return self._spec.first_end_after(self.furnace_id, time_ns)
 
-    def _close_until(self, last_ns: int, handed_on: Offsets) -> Closing:
-        closing = Closing()
+    def _closing_until(self, last_ns: int, closing: Closing) -> Iterator[tuple[int, int]]:
+        """Close the windows up to an instant; yield end and newest event of each not silent one."""
         end_ns = self._next_end_ns()
         if end_ns is None or end_ns > last_ns:
-            return closing
+            return
         closing.needed = self.needed()
         if self.closed_ns is not None:
             # Between two lives lie window numbers that nobody will close any more.
@@ -175,21 +229,19 @@ class Furnace:
                 next_end_ns = self._end_of_silence(end_ns, last_ns)
                 closing.skipped += (next_end_ns - end_ns) // self._spec.hop_ns
             else:
-                closing.windows.append(self._window(end_ns, last_event_ns, handed_on))
+                yield end_ns, last_event_ns
                 next_end_ns = end_ns + self._spec.hop_ns
             self._buffers.forget_before(next_end_ns)
             self.closed_ns, self._has_closed = next_end_ns - self._spec.hop_ns, True
             end_ns = next_end_ns
-        return closing
 
     def _next_end_ns(self) -> int | None:
         """Return the end of the next window to close; None before the first record."""
+        if self._has_closed and self.closed_ns is not None:
+            return self._end_after(self.closed_ns)
         if self._earliest_ns is None:
             return None
-        if self.closed_ns is None:
-            return self._end_after(self._earliest_ns)
-        newest_ns = self.closed_ns if self._has_closed else max(self.closed_ns, self._earliest_ns)
-        return self._end_after(newest_ns)
+        return self._end_after(max(self.closed_ns or 0, self._earliest_ns))
 
     def _end_of_silence(self, silent_end_ns: int, last_ns: int) -> int:
         """Return the next window end with an event, at most the first one after ``last_ns``."""

@@ -5,12 +5,12 @@ Pure: the windows are a function of the sequence of records handed on.
 
 from dataclasses import dataclass, field
 
-from meltwatch_schemas.embedding import EmbeddingChunk
 from meltwatch_schemas.encoder import Encoder
-from meltwatch_schemas.errors import ContractViolation, Refusal
+from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.score import Modality
 
 from meltwatch_stream_processor.domain.acknowledgement import Ledger, Offsets, lowest
+from meltwatch_stream_processor.domain.admission import refusal_of, was_admitted
 from meltwatch_stream_processor.domain.aligned_window import AlignedWindow, Outcome
 from meltwatch_stream_processor.domain.buffers import Chunk, modality_of
 from meltwatch_stream_processor.domain.features import FeatureExtractor
@@ -177,12 +177,10 @@ class PartitionJoiner:
 
     def _hand_on_history(self, chunk: Chunk, offset: int, footing: Footing) -> Outcome:
         """Fill the buffers again; what earlier lives counted, copied or refused stays so."""
-        known = footing.sources.get(modality_of(chunk)) == chunk.identity.source_id
-        if not known or self._encoder_of(chunk) != self._context.encoder_id:
+        if not was_admitted(chunk, footing.sources, self._context.encoder_id):
             return Outcome(history=True)
         life = self._take_up(chunk, offset, footing)
-        life.furnace.admit(chunk, offset)
-        life.furnace.go_on_from(footing)
+        life.furnace.admit_again(chunk, offset, footing)
         # What it skips was skipped in an earlier life.
         windows = self._close_due(chunk, offset).windows
         retired = self._retire()
@@ -212,25 +210,8 @@ class PartitionJoiner:
 
     def _refusal(self, chunk: Chunk) -> ContractViolation | None:
         life = self._lives.get(chunk.identity.furnace_id)
-        source = chunk.identity.source_id
-        expected = life.furnace.sources.get(modality_of(chunk), source) if life else source
-        if source != expected:
-            return ContractViolation(
-                Refusal.UNEXPECTED_SOURCE,
-                f"source_id: expected {expected[:80]!r}, which {chunk.identity.furnace_id} has "
-                f"until it is retired, got {source[:80]!r}",
-            )
-        encoder_id = self._encoder_of(chunk)
-        if encoder_id != self._context.encoder_id:
-            return ContractViolation(
-                Refusal.UNKNOWN_ENCODER,
-                f"encoder_id: expected {self._context.encoder_id!r}, got {encoder_id[:80]!r}",
-            )
-        return None
-
-    def _encoder_of(self, chunk: Chunk) -> str:
-        """Return the encoder of a chunk; currents go with any."""
-        return chunk.encoder_id if isinstance(chunk, EmbeddingChunk) else self._context.encoder_id
+        sources = life.furnace.sources if life else {}
+        return refusal_of(chunk, sources, self._context.encoder_id)
 
     def _take_up(self, chunk: Chunk, offset: int, footing: Footing | None) -> _Life:
         """Return the furnace's life, begun if need be, as the one that spoke last."""

@@ -69,8 +69,14 @@ class Past:
         """Return what a record of the furnace stands on; None if it is no history."""
         covering = (tenure for tenure in self.tenures if tenure.covers(modality, offset))
         tenure = next(covering, None)
-        if tenure is None:
-            return None
+        return None if tenure is None else self._footing(tenure)
+
+    @property
+    def last_footing(self) -> "Footing":
+        """What a life goes on from of which no record is read again."""
+        return self._footing(self.tenures[-1])
+
+    def _footing(self, tenure: Tenure) -> "Footing":
         return Footing(tenure.sources, self.last_event_ns, self.last_ingest_ns, self.source_states)
 
 

@@ -64,9 +64,10 @@ class SourceWatch:
         """Per modality with a source, what the windows to come rest on beside their content."""
         return dict(self._states)
 
-    def take_up(self, states: Mapping[Modality, SourceState]) -> None:
-        """Go on from the states that a published score tells."""
-        self._states.update(states)
+    def take_up(self, states: Mapping[Modality, SourceState | None]) -> None:
+        """Go on from the states that a published score tells; None forgets an earlier life's."""
+        known = {**self._states, **states}
+        self._states = {m: state for m, state in known.items() if state is not None}
 
     def follow(self, modality: Modality, identity: ChunkIdentity, span_ns: tuple[int, int]) -> None:
         """Take the next record: who sent it, and its first and last event time."""
