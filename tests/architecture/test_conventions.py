@@ -12,7 +12,7 @@ from tests.support.source import Module, modules_of
 
 SERVICES = (
     "video_producer", "current_producer", "stream_processor", "alarm_manager", "cli",
-    "local_cluster",
+    "backtester", "selftest", "local_cluster",
 )  # fmt: skip
 OF_THE_STATE_DIR = {"MELTWATCH_STATE_DIR"}  # read by run_state for every command, in no Settings
 

@@ -12,6 +12,8 @@ SERVICES = {
     "meltwatch_stream_processor",
     "meltwatch_alarm_manager",
     "meltwatch_cli",
+    "meltwatch_backtester",
+    "meltwatch_selftest",
     "meltwatch_local_cluster",
 }
 

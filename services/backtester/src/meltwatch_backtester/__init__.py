@@ -1,0 +1,1 @@
+"""Replays what a live system left behind: ``meltwatch record`` and ``meltwatch backtest``."""

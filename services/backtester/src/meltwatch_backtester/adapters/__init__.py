@@ -1,0 +1,1 @@
+"""One client library or file format each."""

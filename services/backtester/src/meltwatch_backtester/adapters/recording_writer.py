@@ -1,0 +1,132 @@
+"""Writes a recording: a folder of segments, and last of all its manifest."""
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from meltwatch_schemas.record import RawRecord
+
+from meltwatch_backtester.adapters.segment_codec import pack_record
+from meltwatch_backtester.domain.manifest import (
+    FILE_NAME,
+    MAX_SEGMENT_BYTES,
+    Manifest,
+    Part,
+    Segment,
+)
+from meltwatch_backtester.errors import BadUsage
+from meltwatch_backtester.ports import OffsetRange, TopicPart
+
+
+class RecordingWriter:
+    """A ``RecordingSink`` in a folder.
+
+    Parameters
+    ----------
+    folder
+        Empty or not there yet.
+    segment_bytes
+        Largest size of a segment.
+
+    Raises
+    ------
+    BadUsage
+        If the folder holds something or cannot be written.
+    """
+
+    def __init__(self, folder: Path, segment_bytes: int = MAX_SEGMENT_BYTES) -> None:
+        self._folder = folder
+        self._segment_bytes = segment_bytes
+        with _disk_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            if found := next(folder.iterdir(), None):
+                raise BadUsage(f"expected an empty folder for the recording, found {found}")
+
+    def write(self, part: TopicPart, offsets: OffsetRange, records: Iterable[RawRecord]) -> Part:
+        """Save the records of a part, which come by offset, and return what the manifest says."""
+        with _disk_errors(self._folder):
+            segments = tuple(self._segments(part, records))
+        return Part(
+            topic=part.topic,
+            partition=part.partition,
+            start=offsets.start,
+            end=offsets.end,
+            segments=segments,
+        )
+
+    def finish(self, manifest: Manifest) -> None:
+        """Write the manifest, as a whole or not at all: without it a folder is no recording."""
+        draft = self._folder / f"{FILE_NAME}.draft"
+        with _disk_errors(self._folder):
+            _write(draft, manifest.model_dump_json(indent=2, by_alias=True).encode() + b"\n")
+            draft.replace(self._folder / FILE_NAME)
+
+    def _segments(self, part: TopicPart, records: Iterable[RawRecord]) -> Iterator[Segment]:
+        draft = _Draft()
+        for record in records:
+            packed = pack_record(record)
+            if draft.records and len(draft.data) + len(packed) > self._segment_bytes:
+                yield self._saved(part, draft)
+                draft = _Draft()
+            draft.add(record, packed)
+        if draft.records:
+            yield self._saved(part, draft)
+
+    def _saved(self, part: TopicPart, draft: "_Draft") -> Segment:
+        folder = f"{part.topic}-{part.partition:05d}"
+        segment = draft.segment(f"{folder}/{draft.first_offset:020d}.segment")
+        (self._folder / folder).mkdir(exist_ok=True)
+        _write(self._folder / segment.file, draft.data)
+        return segment
+
+
+class _Draft:
+    """A segment in the making."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+        self.records = 0
+        self.first_offset = 0
+        self._last_offset = 0
+        self._timestamps: tuple[int, int] = (0, 0)
+
+    def add(self, record: RawRecord, packed: bytes) -> None:
+        """Append a record."""
+        time_ms = record.timestamp_ms
+        if not self.records:
+            self.first_offset, self._timestamps = record.offset, (time_ms, time_ms)
+        oldest, newest = self._timestamps
+        self._timestamps = min(oldest, time_ms), max(newest, time_ms)
+        self._last_offset = record.offset
+        self.records += 1
+        self.data += packed
+
+    def segment(self, file: str) -> Segment:
+        """Return what the manifest says of it."""
+        return Segment(
+            file=file,
+            first_offset=self.first_offset,
+            last_offset=self._last_offset,
+            records=self.records,
+            bytes=len(self.data),
+            min_timestamp_ms=self._timestamps[0],
+            max_timestamp_ms=self._timestamps[1],
+            sha256=hashlib.sha256(self.data).hexdigest(),
+        )
+
+
+def _write(path: Path, data: bytes | bytearray) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def _disk_errors(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise BadUsage(f"expected a folder that can be written, {folder}: {error}") from error

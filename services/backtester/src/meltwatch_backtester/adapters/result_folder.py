@@ -1,0 +1,110 @@
+"""The folder of a backtest: findings as JSON, windows and alarms one a line."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import IO, Any, Final, Self
+
+from meltwatch_schemas.alarm import AlarmRecord, rfc3339, utc_from_ns
+from meltwatch_schemas.score import WindowScore
+
+from meltwatch_backtester.domain.window_comparison import Kind
+from meltwatch_backtester.errors import BadUsage
+
+RUN: Final = "run.json"
+TIMING: Final = "timing.json"
+WINDOWS: Final = "windows.jsonl"
+ALARMS: Final = "alarms.jsonl"
+LIVE_ALARMS: Final = "live-alarms.jsonl"
+REPORT: Final = "report.html"
+_FILES: Final = frozenset({RUN, TIMING, WINDOWS, ALARMS, LIVE_ALARMS, REPORT})
+
+
+class ResultFolder:
+    """Writes results as they come; the same results give the same bytes.
+
+    Parameters
+    ----------
+    folder
+        A new or empty one, or that of an earlier backtest, which is written over.
+
+    Attributes
+    ----------
+    path
+        The folder.
+
+    Raises
+    ------
+    BadUsage
+        If it holds something else, or cannot be written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for file in _earlier(folder):
+                file.unlink()
+            self._windows: IO[str] = (folder / WINDOWS).open("w", encoding="utf-8")
+        except OSError as error:
+            raise BadUsage(f"--output: {folder}: {error.strerror}") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._windows.close()
+
+    def window(
+        self,
+        score: WindowScore | None,
+        live: WindowScore | None,
+        kind: Kind | None,
+        *,
+        is_late: bool,
+    ) -> None:
+        """Write one window: the replayed score, the live one, and how they differ."""
+        told = score or live
+        if told is None:
+            return
+        line = {
+            "furnace_id": told.furnace_id,
+            "window_end": rfc3339(utc_from_ns(told.window_end_ns)),
+            "window_id": told.window_id,
+            "status": score.status.value if score else None,
+            "logit": score.logit if score else None,
+            "reasons": list(score.reasons) if score else [],
+            "video_coverage": score.video_coverage if score else None,
+            "current_coverage": score.current_coverage if score else None,
+            "late": is_late,
+            "live": {"status": live.status.value, "logit": live.logit} if live else None,
+            "difference": kind.value if kind else None,
+        }
+        self._windows.write(_compact(line) + "\n")
+
+    def alarms(self, name: str, records: Iterable[AlarmRecord]) -> None:
+        """Write alarm records, in the order of the clock that they bear."""
+        ordered = sorted(records, key=lambda each: (each.times.published, each.alarm_id, each.seq))
+        lines = (record.to_json().decode() + "\n" for record in ordered)
+        (self.path / name).write_text("".join(lines), encoding="utf-8")
+
+    def finish(self, run: Mapping[str, Any], timing: Mapping[str, Any]) -> None:
+        """Write what was found, and apart from it what no two runs have in common."""
+        self._windows.close()
+        for name, content in {TIMING: timing, RUN: run}.items():
+            text = json.dumps(content, indent=2, allow_nan=False) + "\n"
+            (self.path / name).write_text(text, encoding="utf-8")
+
+
+def _earlier(folder: Path) -> list[Path]:
+    """Return the files of an earlier backtest."""
+    found = list(folder.iterdir())
+    if others := sorted(file.name for file in found if file.name not in _FILES):
+        raise BadUsage(
+            f"--output: expected a folder without other files, {folder} holds {others[0]}"
+        )
+    return found
+
+
+def _compact(line: Mapping[str, Any]) -> str:
+    return json.dumps(line, separators=(",", ":"), allow_nan=False)

@@ -1,0 +1,90 @@
+"""Puts a command's parts together; clients are imported here, when a command needs them.
+
+Kafka's client takes half a second to import: ``meltwatch --help`` must not pay for it.
+"""
+# ruff: noqa: PLC0415 - see above
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+from meltwatch_chassis.kafka_config import connection_arguments
+from meltwatch_chassis.settings import KafkaSettings
+from meltwatch_schemas.errors import ContractViolation
+from meltwatch_schemas.identifiers import check_furnace_id
+
+from meltwatch_backtester.errors import BadUsage
+from meltwatch_backtester.ports import History
+from meltwatch_backtester.settings import Settings
+
+if TYPE_CHECKING:
+    from meltwatch_stream_processor.pipeline.judge import Judge
+    from meltwatch_stream_processor.ports import EnsembleIdentity
+
+    from meltwatch_backtester.adapters.kafka_history import KafkaHistory
+
+_PATIENCE_MS: Final = 5_000
+"""How long to look for a broker: a person waits for the answer."""
+
+
+def kafka_history(settings: KafkaSettings) -> "AbstractContextManager[KafkaHistory]":
+    """Give what the live system left behind in Kafka; see ``adapters.kafka_history``."""
+    from meltwatch_backtester.adapters.kafka_history import open_kafka_history
+
+    connection = connection_arguments(settings) | {"bootstrap_timeout_ms": _PATIENCE_MS}
+    return open_kafka_history(connection, settings.topic_prefix)
+
+
+def partitions_of(history: History, furnace_ids: Iterable[str]) -> frozenset[int] | None:
+    """Return the partitions that hold some furnaces; None, for all, if none is named.
+
+    Raises
+    ------
+    BadUsage
+        If one is no furnace id.
+    """
+    from meltwatch_chassis.partitioner import partition_of
+
+    try:
+        keys = [check_furnace_id(furnace_id).encode() for furnace_id in furnace_ids]
+    except ContractViolation as error:
+        raise BadUsage(f"--furnace: {error.detail}") from error
+    return frozenset(partition_of(key, history.partitions) for key in keys) or None
+
+
+@asynccontextmanager
+async def ensemble(
+    settings: Settings, name: str
+) -> "AsyncIterator[tuple[Judge, EnsembleIdentity]]":
+    """Give an ensemble that judges windows as live does, and who it is.
+
+    Raises
+    ------
+    DependencyUnreachable
+        If no endpoint serves it.
+    FatalError
+        If its tensors or parameters are not those of the contract.
+    """
+    from meltwatch_chassis.clock import SystemClock
+    from meltwatch_chassis.errors import DependencyUnreachable, TransientError
+    from meltwatch_chassis.metrics import Metrics
+    from meltwatch_schemas.window import PUBLISHED_SPEC
+    from meltwatch_stream_processor.adapters.triton_endpoint import TritonEndpoint
+    from meltwatch_stream_processor.pipeline.failover import Failover, FailoverTiming
+    from meltwatch_stream_processor.pipeline.judge import Judge, Patience
+
+    clock, metrics = SystemClock(), Metrics()
+    patience = Patience(settings.outage_patience_s, concurrency=settings.scoring_concurrency)
+    async with AsyncExitStack() as clients:
+        endpoints = [
+            await clients.enter_async_context(
+                TritonEndpoint(address, settings, PUBLISHED_SPEC, settings.scoring_deadline_s, name)
+            )
+            for address in settings.triton_endpoints
+        ]
+        scorer = Failover(endpoints, FailoverTiming(patience_s=patience.outage_s), clock, metrics)
+        try:
+            identity = await scorer.identify()
+        except TransientError as error:
+            raise DependencyUnreachable(f"expected a Triton that serves {name}, {error}") from error
+        yield Judge(scorer, patience, clock, metrics), identity

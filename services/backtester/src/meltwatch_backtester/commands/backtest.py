@@ -1,0 +1,110 @@
+"""``meltwatch backtest``: replay a stretch of time through the code that judges live."""
+
+import asyncio
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from meltwatch_chassis import logging
+from meltwatch_chassis.grouped_options import grouped
+from meltwatch_chassis.located import located
+from meltwatch_schemas.tensors import ENSEMBLE
+
+from meltwatch_backtester.commands.options import (
+    AsJson,
+    Furnaces,
+    Partial,
+    Since,
+    Until,
+    span_of,
+)
+from meltwatch_backtester.domain.findings import Verdict
+from meltwatch_backtester.domain.question import Cuts, Question
+from meltwatch_backtester.domain.thresholds import parse_thresholds
+from meltwatch_backtester.settings import Settings
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What is tried."""
+
+    furnace: Furnaces = None
+    model: Annotated[str, typer.Option(help="The ensemble that scores.")] = ENSEMBLE
+    threshold: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ON[/OFF]",
+            help="Try this set-point for every OVERHEAT alarm, or ALARM_ID=ON/OFF for one.",
+        ),
+    ] = None
+    cuts: Annotated[
+        Cuts, typer.Option(help="Close windows where live did, or by event time alone.")
+    ] = Cuts.RECORDED
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where things are."""
+
+    recording: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Read a recording instead of Kafka.")
+    ] = None
+    triton: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT,…", help="Who scores; default: as live.")
+    ] = None
+    plant: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="plant.yaml; default: MELTWATCH_PLANT_FILE.")
+    ] = None
+    output: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Default: backtests/<run id>.")
+    ] = None
+
+
+@grouped
+def backtest(
+    since: Since,
+    until: Until,
+    trial: Trial,
+    places: Places,
+    partial: Partial = False,
+    as_json: AsJson = False,
+) -> int:
+    """Replay a stretch of time through the code that judges live, and compare."""
+    question = Question(
+        span=span_of(since, until),
+        furnaces=tuple(sorted(set(trial.furnace or ()))),
+        cuts=trial.cuts,
+        thresholds=parse_thresholds(trial.threshold or []),
+    )
+    given = {"MELTWATCH_TRITON": places.triton, "MELTWATCH_PLANT_FILE": places.plant}
+    told = {name: str(value) for name, value in given.items() if value is not None}
+    needs = ("triton",) if places.recording else ("kafka", "triton")
+    settings = located(Settings, os.environ | told, *needs)
+    logging.configure("backtest", "warning", "console")
+    from meltwatch_backtester.commands.replaying import Job, replay  # noqa: PLC0415 - takes long
+
+    job = Job(settings, question, trial.model, places.output, places.recording, partial)
+    run, folder = asyncio.run(replay(job))
+    summary = run | {"folder": str(folder)}
+    sys.stdout.write(f"{json.dumps(summary, indent=2) if as_json else _text(summary)}\n")
+    return 1 if run["comparison"]["verdict"] == Verdict.DIFFERENT else 0
+
+
+def _text(summary: dict[str, Any]) -> str:
+    windows, alarms = summary["comparison"]["windows"], summary["comparison"]["alarms"]
+    lines = [
+        f"{summary['from']} to {summary['to']}: {summary['comparison']['statement']}",
+        f"windows: {windows['compared']} compared, {windows['equal']} equal",
+        f"alarms: {alarms['compared']} compared, {alarms['equal']} equal",
+    ]
+    for kind, found in windows["differences"].items():
+        word = "explained" if found["explained"] else "NOT explained"
+        lines.append(f"  {found['count']} {kind} ({word}): {found['meaning']}")
+    for each in alarms["differences"]:
+        word = "explained" if each["explained"] else "NOT explained"
+        lines.append(f"  {each['alarm_id']} took another course ({word}): {each['why']}")
+    return "\n".join([*lines, f"report: {summary['folder']}/report.html"])

@@ -1,0 +1,49 @@
+"""Options that ``record`` and ``backtest`` share."""
+
+from typing import Annotated, Final
+
+import typer
+from meltwatch_chassis.clock import SystemClock
+from meltwatch_chassis.errors import ConfigurationError
+from meltwatch_chassis.moment import moment_ns
+from meltwatch_schemas.window import NS_PER_MS
+
+from meltwatch_backtester.domain.span import Span
+from meltwatch_backtester.errors import BadUsage
+
+_WHEN: Final = "10m (ago), 2h, 1d, now or an RFC 3339 time"
+
+Since = Annotated[
+    str, typer.Option("--from", metavar="WHEN", help=f"Event time of the first windows: {_WHEN}.")
+]
+Until = Annotated[
+    str, typer.Option("--to", metavar="WHEN", help="Event time of the last windows, excluded.")
+]
+Furnaces = Annotated[
+    list[str] | None,
+    typer.Option("--furnace", metavar="ID", help="Only this furnace; may be given several times."),
+]
+Partial = Annotated[bool, typer.Option("--partial", help="Go on where history has lost something.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+
+def span_of(since: str, until: str) -> Span:
+    """Return the span between two moments, in whole milliseconds.
+
+    Raises
+    ------
+    BadUsage
+        If one is no time, or nothing lies between them.
+    """
+    now_ns = SystemClock().now_ns()
+    span = Span(_moment("--from", since, now_ns), _moment("--to", until, now_ns))
+    if span.from_ns >= span.to_ns:
+        raise BadUsage(f"--from, --to: expected the later time second, got {span}")
+    return span
+
+
+def _moment(option: str, text: str, now_ns: int) -> int:
+    try:
+        return moment_ns(text, now_ns) // NS_PER_MS * NS_PER_MS
+    except ConfigurationError as error:
+        raise BadUsage(f"{option}: {error}") from error

@@ -1,0 +1,164 @@
+"""Puts a backtest together, runs it and writes its folder."""
+
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from meltwatch_chassis.clock import SystemClock
+from meltwatch_chassis.partitioner import partition_of
+from meltwatch_chassis.plant import read_plant
+from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
+from meltwatch_stream_processor.pipeline.judge import Judge
+from meltwatch_stream_processor.pipeline.scores import ScoreContext
+from meltwatch_stream_processor.pipeline.served_encoder import served_encoder
+from meltwatch_stream_processor.pipeline.topics import TopicNames
+from meltwatch_stream_processor.ports import EnsembleIdentity
+from threadpoolctl import threadpool_limits
+
+from meltwatch_backtester import bootstrap
+from meltwatch_backtester.adapters.recording_history import open_recording
+from meltwatch_backtester.adapters.report import write_report
+from meltwatch_backtester.adapters.result_folder import ALARMS, LIVE_ALARMS, ResultFolder
+from meltwatch_backtester.commands.progress import progress
+from meltwatch_backtester.domain.question import Plant, Question
+from meltwatch_backtester.pipeline.backtest import Backtest
+from meltwatch_backtester.pipeline.run_document import parameters_of, run_document, run_id_of
+from meltwatch_backtester.pipeline.scope import INPUTS, Scope, ScopeOptions, scope_of
+from meltwatch_backtester.ports import History
+from meltwatch_backtester.settings import Settings
+
+_DEFAULT_FOLDER = Path("backtests")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a command line asks for.
+
+    Attributes
+    ----------
+    settings
+        Where Kafka and Triton are.
+    question
+        What is to be replayed.
+    model
+        The ensemble that scores.
+    output
+        Folder of the results, or None for the default.
+    recording
+        Folder to read, or None for Kafka.
+    partial
+        Go on where history has lost something.
+    """
+
+    settings: Settings
+    question: Question
+    model: str
+    output: Path | None
+    recording: Path | None
+    partial: bool
+
+
+async def replay(job: Job) -> tuple[dict[str, Any], Path]:
+    """Run a backtest; return what ``run.json`` says and the folder that it stands in.
+
+    Raises
+    ------
+    FatalError
+        If it cannot be run to its end.
+    """
+    clock = SystemClock()
+    began_ns = clock.monotonic_ns()
+    threadpool_limits(1)  # as live: threads would spin longer than our small products take
+    with _history(job) as history:
+        async with bootstrap.ensemble(job.settings, job.model) as (judge, identity):
+            run, folder = await _replayed(job, history, judge, identity)
+            took_s = (clock.monotonic_ns() - began_ns) / NS_PER_S
+            folder.finish(run, _timing(job, clock, took_s))
+    write_report(folder.path)
+    return run, folder.path
+
+
+async def _replayed(
+    job: Job, history: History, judge: Judge, identity: EnsembleIdentity
+) -> tuple[dict[str, Any], ResultFolder]:
+    scope = _scope(job, history)
+    registered = read_plant(job.settings.plant_file).furnaces
+    plant = Plant(
+        points={furnace.id: furnace.alarm_points for furnace in registered},
+        sync_offsets_s={furnace.id: furnace.sync_offset_s for furnace in registered},
+    )
+    parameters = parameters_of(job.question, history.prefix, identity, plant)
+    run_id = run_id_of(parameters, _starts(scope))
+    with ExitStack() as opened:
+        folder = opened.enter_context(ResultFolder(job.output or _DEFAULT_FOLDER / run_id))
+        total = sum(
+            found.end - found.start for part, found in scope.items() if part.topic in INPUTS
+        )
+        outcome = await Backtest(
+            history=history,
+            scope=scope,
+            question=job.question,
+            plant=plant,
+            judge=judge,
+            encoder=served_encoder(identity.encoder_id),
+            context=_context(job, history.prefix, identity, plant),
+            run_id=run_id,
+            results=folder,
+            partition_of=lambda name: partition_of(name.encode(), history.partitions),
+            on_records=opened.enter_context(progress("replaying", "records", total)),
+        ).run()
+    folder.alarms(ALARMS, outcome.alarms)
+    folder.alarms(LIVE_ALARMS, outcome.live_alarms)
+    return run_document(parameters, run_id, outcome), folder
+
+
+@contextmanager
+def _history(job: Job) -> Iterator[History]:
+    if job.recording is not None:
+        yield open_recording(job.recording)
+        return
+    with bootstrap.kafka_history(job.settings) as history:
+        yield history
+
+
+def _scope(job: Job, history: History) -> Scope:
+    partitions = bootstrap.partitions_of(history, job.question.furnaces)
+    with progress("looking for what is needed", "scores") as advance:
+        options = ScopeOptions(partitions, partial=job.partial, on_score=lambda: advance(1))
+        return scope_of(history, job.question.span, options)
+
+
+def _starts(scope: Scope) -> dict[str, int]:
+    return {
+        f"{part.topic.value}/{part.partition}": found.start
+        for part, found in sorted(scope.items())
+        if part.topic in INPUTS
+    }
+
+
+def _context(job: Job, prefix: str, identity: EnsembleIdentity, plant: Plant) -> ScoreContext:
+    return ScoreContext(
+        topics=TopicNames(prefix),
+        model=identity.model,
+        spec_id=PUBLISHED_SPEC.spec_id,
+        map_from=job.settings.map_from,
+        registered=plant.points.keys(),
+    )
+
+
+def _timing(job: Job, clock: SystemClock, took_s: float) -> dict[str, Any]:
+    """Return what no two runs have in common."""
+    return {
+        "finished_at_ns": clock.now_ns(),
+        "took_s": round(took_s, 3),
+        "source": str(job.recording) if job.recording else job.settings.kafka,
+        "triton": job.settings.triton,
+        "version": version("meltwatch-backtester"),
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors",
+    }

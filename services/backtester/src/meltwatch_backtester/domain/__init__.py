@@ -1,0 +1,1 @@
+"""What history is and what it takes to replay it: pure."""

@@ -1,0 +1,74 @@
+"""Whether replay raised, cleared and kept the alarms that live did."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from meltwatch_schemas.alarm import AlarmRecord
+
+from meltwatch_backtester.domain.journal import Happening, happening_of, place_of
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmDifference:
+    """An alarm that took another course.
+
+    Attributes
+    ----------
+    alarm_id, furnace_id
+        Which.
+    live, replayed
+        What happened, from the first difference on.
+    at_ns
+        Where the virtual clock stood at the first difference.
+    """
+
+    alarm_id: str
+    furnace_id: str
+    live: tuple[Happening, ...]
+    replayed: tuple[Happening, ...]
+    at_ns: int
+
+
+def differences(
+    live: Mapping[str, Sequence[AlarmRecord]], replayed: Iterable[AlarmRecord]
+) -> tuple[int, list[AlarmDifference]]:
+    """Compare two journals of a span, alarm by alarm.
+
+    Parameters
+    ----------
+    live
+        By alarm id, in order.
+    replayed
+        In order per alarm.
+
+    Returns
+    -------
+    How many alarms were compared, and those that differ.
+    """
+    ours: dict[str, list[AlarmRecord]] = {}
+    for record in replayed:
+        ours.setdefault(record.alarm_id, []).append(record)
+    names = sorted(ours.keys() | live.keys())
+    found = (_difference(name, live.get(name, []), ours.get(name, [])) for name in names)
+    return len(names), [difference for difference in found if difference is not None]
+
+
+def _difference(
+    alarm_id: str, live: Sequence[AlarmRecord], ours: Sequence[AlarmRecord]
+) -> AlarmDifference | None:
+    happened, happens = [*map(happening_of, live)], [*map(happening_of, ours)]
+    if happened == happens:
+        return None
+    pairs = zip(happened, happens, strict=False)
+    first = next(
+        (number for number, (one, other) in enumerate(pairs) if one != other),
+        min(len(happened), len(happens)),
+    )
+    rest = [*live[first : first + 1], *ours[first : first + 1]]
+    return AlarmDifference(
+        alarm_id,
+        rest[0].equipment_path,
+        tuple(happened[first:]),
+        tuple(happens[first:]),
+        min(place_of(record).at_ns for record in rest),
+    )

@@ -1,0 +1,32 @@
+"""What is known at the end of a backtest."""
+
+from dataclasses import dataclass, field
+
+from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord
+
+from meltwatch_backtester.domain.findings import Findings
+from meltwatch_backtester.domain.tally import Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What is known at the end.
+
+    Attributes
+    ----------
+    findings, tally
+        Comparison and counts.
+    alarms, live_alarms
+        The replayed journal of the span and the live one.
+    points
+        By alarm id, the alarm points of the furnaces that have windows, as they were tried.
+    states
+        By alarm id, the state at the end.
+    """
+
+    findings: Findings
+    tally: Tally
+    alarms: list[AlarmRecord] = field(default_factory=list)
+    live_alarms: list[AlarmRecord] = field(default_factory=list)
+    points: dict[str, AlarmPoint] = field(default_factory=dict)
+    states: dict[str, str] = field(default_factory=dict)

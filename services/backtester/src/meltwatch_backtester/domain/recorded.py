@@ -1,0 +1,208 @@
+"""Closes each window again where it was closed live: at the cut that its score recorded.
+
+The order between the two topics is recorded nowhere and matters to no window: what a furnace holds
+when a window closes follows from the records of each topic up to the cut. Retirement is not
+recorded either, yet shows: nothing else closes a window beyond the watermark.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from meltwatch_schemas.encoder import Encoder
+from meltwatch_schemas.score import Modality, WindowScore
+from meltwatch_stream_processor.domain.acknowledgement import Offsets
+from meltwatch_stream_processor.domain.admission import refusal_of, was_admitted
+from meltwatch_stream_processor.domain.aligned_window import AlignedWindow
+from meltwatch_stream_processor.domain.buffers import Chunk, modality_of
+from meltwatch_stream_processor.domain.features import FeatureExtractor
+from meltwatch_stream_processor.domain.furnace import Furnace, JoinContext
+from meltwatch_stream_processor.domain.restore import Footing, Past
+from meltwatch_stream_processor.domain.rules import PUBLISHED_RULES, JoinRules
+
+
+@dataclass(slots=True)
+class Closed:
+    """What closing one recorded window led to.
+
+    Attributes
+    ----------
+    window
+        That window; None if the records do not give it.
+    is_preceded
+        No score speaks of the window number before it, although it was not silent when the
+        furnace's last window closed: live must have published it.
+    late, duplicates
+        Records that were late and events that were dropped, since the furnace's last window.
+    refusals
+        Records that were refused since then, by the word for the dead letter.
+    """
+
+    window: AlignedWindow | None = None
+    is_preceded: bool = False
+    late: int = 0
+    duplicates: int = 0
+    refusals: list[str] = field(default_factory=list)
+
+
+_Record = tuple[Chunk, int]
+"""A record and its offset."""
+
+
+class _Line:
+    """One furnace from life to life: what waits, and what lives."""
+
+    def __init__(self, furnace_id: str, past: Past | None) -> None:
+        self.furnace_id = furnace_id
+        self.waiting: dict[Modality, deque[_Record]] = {m: deque() for m in Modality}
+        self.past = past
+        self.life: Furnace | None = None
+        self.closed_ns = past.closed_ns if past else None
+        self.owed_ns: int | None = None
+
+    def take_until(self, cut: Offsets) -> list[_Record]:
+        """Return the records up to a cut, those of one topic in their order."""
+        taken = []
+        for modality, records in self.waiting.items():
+            while records and records[0][1] <= cut.get(modality, -1):
+                taken.append(records.popleft())
+        return taken
+
+
+class RecordedJoiner:
+    """Joins one partition pair at recorded cuts.
+
+    Parameters
+    ----------
+    partition
+        Number of the partition.
+    encoder
+        The encoder that the ensemble serves.
+    pasts
+        By furnace, what its newest score before the replayed span says of it.
+    topics
+        Per modality, the name of its input topic as in the scores' ``inputs``.
+    rules
+        The window rule's numbers.
+    """
+
+    def __init__(
+        self,
+        partition: int,
+        encoder: Encoder,
+        pasts: Mapping[str, Past],
+        topics: Mapping[Modality, str],
+        rules: JoinRules = PUBLISHED_RULES,
+    ) -> None:
+        features = FeatureExtractor(encoder.basis)
+        self._context = JoinContext(partition, encoder.encoder_id, features, rules)
+        self._pasts = pasts
+        self._topics = topics
+        self._lines: dict[str, _Line] = {}
+        self.waiting = 0
+
+    def push(self, chunk: Chunk, offset: int) -> None:
+        """Take a record; offsets of a topic ascend. It waits for the first window that needs it.
+
+        ``waiting`` counts the records that wait.
+        """
+        line = self._line(chunk.identity.furnace_id)
+        line.waiting[modality_of(chunk)].append((chunk, offset))
+        self.waiting += 1
+
+    def cut_of(self, score: WindowScore) -> dict[Modality, int]:
+        """Return, per modality, the last offset handed on when a window closed live."""
+        cuts = {modality: score.inputs.get(topic) for modality, topic in self._topics.items()}
+        return {
+            modality: cut.last_handed_on
+            for modality, cut in cuts.items()
+            if cut is not None and cut.last_handed_on is not None
+        }
+
+    def close(self, score: WindowScore) -> Closed | None:
+        """Close the window of a score; records up to its cut must have been pushed.
+
+        Parameters
+        ----------
+        score
+            The next one of the partition, in offset order.
+
+        Returns
+        -------
+        None if the furnace has closed that window already: the first publication stands.
+        """
+        line = self._line(score.furnace_id)
+        if line.closed_ns is not None and score.window_end_ns <= line.closed_ns:
+            return None
+        cut, closed = self.cut_of(score), Closed()
+        records = line.take_until(cut)
+        self.waiting -= len(records)
+        if line.past is not None:
+            records = self._go_on(line, line.past, records)
+        for chunk, offset in records:
+            self._admit(line, chunk, offset, closed)
+        if line.life is not None:
+            # What lies between has no score, so it was silent then; a late record may fill it now.
+            line.life.skip_until(score.window_end_ns - 1)
+            windows = line.life.close_until(score.window_end_ns, cut).windows
+            closed.window = windows[0] if windows else None
+            _retire_if_due(line, line.life, score.window_end_ns)
+        closed.is_preceded = line.owed_ns is not None and line.owed_ns < score.window_end_ns
+        self._note_closed(line, score.window_end_ns)
+        return closed
+
+    def _note_closed(self, line: _Line, end_ns: int) -> None:
+        next_end_ns = end_ns + self._context.rules.spec.hop_ns
+        is_owed = line.life is not None and not line.life.is_silent(next_end_ns)
+        line.closed_ns, line.owed_ns = end_ns, next_end_ns if is_owed else None
+
+    def _line(self, furnace_id: str) -> _Line:
+        line = self._lines.get(furnace_id)
+        if line is None:
+            line = self._lines[furnace_id] = _Line(furnace_id, self._pasts.get(furnace_id))
+        return line
+
+    def _go_on(self, line: _Line, past: Past, records: list[_Record]) -> list[_Record]:
+        """Take a furnace up where its newest score before the span stands; return what is new.
+
+        Records that this score knows fill the buffers and do nothing else.
+        """
+        line.past, new = None, []
+        life = self._life(line.furnace_id, past.closed_ns, past.last_footing)
+        for chunk, offset in records:
+            footing = past.footing(modality_of(chunk), offset)
+            if footing is None:
+                new.append((chunk, offset))
+            elif was_admitted(chunk, footing.sources, self._context.encoder_id):
+                life.admit_again(chunk, offset, footing)
+        life.go_on_from(past.last_footing)
+        if not _was_retired(past, life):
+            line.life = life
+        return new
+
+    def _admit(self, line: _Line, chunk: Chunk, offset: int, closed: Closed) -> None:
+        sources = line.life.sources if line.life else {}
+        refusal = refusal_of(chunk, sources, self._context.encoder_id)
+        if refusal is not None:
+            closed.refusals.append(refusal.reason.value)
+            return
+        if line.life is None:
+            line.life = self._life(line.furnace_id, line.closed_ns, None)
+        closed.late += line.life.is_late(chunk)
+        closed.duplicates += line.life.admit(chunk, offset)
+
+    def _life(self, furnace_id: str, closed_ns: int | None, footing: Footing | None) -> Furnace:
+        return Furnace(self._context, furnace_id, closed_ns, footing)
+
+
+def _retire_if_due(line: _Line, life: Furnace, end_ns: int) -> None:
+    """Retire a furnace all of whose windows are closed, the last one beyond its watermark."""
+    watermark_ns = life.watermark_ns
+    if life.has_closed_all and (watermark_ns is None or end_ns > watermark_ns):
+        line.life = None
+
+
+def _was_retired(past: Past, life: Furnace) -> bool:
+    """Tell whether the newest window before the span was the last one of a life."""
+    newest_ns = max((state.event_ns for state in past.source_states.values()), default=0)
+    return life.has_closed_all and past.closed_ns > newest_ns

@@ -1,0 +1,125 @@
+"""Score traces of a furnace, thinned out to what a picture can show: peaks stay.
+
+Memory is bounded by the picture, however long the span.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from meltwatch_schemas.window import PUBLISHED_SPEC
+
+from meltwatch_backtester.domain.span import Span
+
+COLUMNS: Final = 1000
+"""Of a picture: windows that share a column show as the stretch between them."""
+
+Kind = str
+
+
+class Column(NamedTuple):
+    """Lowest and highest logit of the windows that end in one column."""
+
+    low: float
+    high: float
+
+    def with_value(self, value: float) -> "Column":
+        """Return the column with one more window."""
+        return Column(min(self.low, value), max(self.high, value))
+
+
+class Stretches:
+    """Stretches of time; those that no picture could tell apart are joined.
+
+    Parameters
+    ----------
+    apart_ns
+        Least distance of two of them.
+    """
+
+    def __init__(self, apart_ns: int) -> None:
+        self._apart_ns = apart_ns
+        self._found: list[Span] = []
+
+    def add(self, start_ns: int, end_ns: int) -> None:
+        """Add a stretch that begins no earlier than the last one."""
+        if self._found and start_ns - self._found[-1].to_ns < self._apart_ns:
+            last = self._found.pop()
+            start_ns, end_ns = last.from_ns, max(last.to_ns, end_ns)
+        self._found.append(Span(start_ns, end_ns))
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """What there is, by time."""
+        return tuple(self._found)
+
+
+@dataclass(frozen=True, slots=True)
+class TracedWindow:
+    """What a trace shows of a window.
+
+    Attributes
+    ----------
+    end_ns
+        Its end, ns UTC.
+    logit, live_logit
+        Replayed and live; None where unscored or without a live score.
+    kinds
+        Words for what is the matter with it: stretches of each are shaded.
+    """
+
+    end_ns: int
+    logit: float | None
+    live_logit: float | None = None
+    kinds: tuple[Kind, ...] = ()
+
+
+@dataclass
+class Trace:
+    """The windows of one furnace over a span.
+
+    Attributes
+    ----------
+    span
+        What is shown.
+    replayed, live
+        Logits by column.
+    """
+
+    span: Span
+    replayed: dict[int, Column] = field(default_factory=dict)
+    live: dict[int, Column] = field(default_factory=dict)
+    _stretches: dict[Kind, Stretches] = field(default_factory=dict)
+    _last_end_ns: int | None = None
+
+    @property
+    def column_ns(self) -> int:
+        """Width of a column: no less than a hop, so that every window has its own or shares one."""
+        return max(-(-(self.span.to_ns - self.span.from_ns) // COLUMNS), PUBLISHED_SPEC.hop_ns)
+
+    def add(self, window: TracedWindow) -> None:
+        """Add a window, which ends after the one before it."""
+        start_ns = max(window.end_ns - PUBLISHED_SPEC.hop_ns, self.span.from_ns)
+        self._note_gap(start_ns)
+        self._last_end_ns = window.end_ns
+        column = (window.end_ns - self.span.from_ns) // self.column_ns
+        for columns, value in ((self.replayed, window.logit), (self.live, window.live_logit)):
+            if value is not None:
+                columns[column] = columns.get(column, Column(value, value)).with_value(value)
+        for kind in window.kinds:
+            self._of(kind).add(start_ns, window.end_ns)
+
+    def finish(self) -> None:
+        """Say that no window follows."""
+        self._note_gap(self.span.to_ns - PUBLISHED_SPEC.hop_ns)
+
+    def stretches(self) -> dict[Kind, tuple[Span, ...]]:
+        """Return what is to be shaded; ``gap`` is where no window ends."""
+        return {kind: found.spans for kind, found in sorted(self._stretches.items())}
+
+    def _note_gap(self, until_ns: int) -> None:
+        since_ns = self.span.from_ns if self._last_end_ns is None else self._last_end_ns
+        if until_ns - since_ns > PUBLISHED_SPEC.hop_ns // 2:
+            self._of("gap").add(since_ns, until_ns)
+
+    def _of(self, kind: Kind) -> Stretches:
+        return self._stretches.setdefault(kind, Stretches(self.column_ns))

@@ -1,0 +1,134 @@
+"""Whether a replayed window is the live one, and if not, in what they differ and why."""
+
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Final
+
+import numpy as np
+from meltwatch_schemas.score import WindowScore
+
+LOGIT_TOLERANCE: Final = 1e-3
+"""Another server may differ in the last digits (batches, number formats); the same one does not."""
+_LACKED: Final = ("model_unavailable", "overload")
+_VERDICT: Final = frozenset({"logit", "probability", "member_logits", "disagreement"})
+_NEVER: Final = frozenset({"model", "times", "anomaly_map", "run_id", "unregistered"})
+"""What tells of the house and not of the window; the map is compared with the verdict."""
+_CUTS: Final = frozenset({"inputs", "source_states"})
+"""What follows the order of reading beyond the window itself."""
+
+
+class Kind(StrEnum):
+    """A class of difference between live and replay."""
+
+    MODEL_UNAVAILABLE = "model_unavailable"
+    OVERLOAD = "overload"
+    OTHER_MODEL = "other_model"
+    NOT_YET_LIVE = "not_yet_live"
+    LATE = "late"
+    LOST = "lost"
+    MISSING = "missing"
+    UNEXPECTED = "unexpected"
+    CONTENT = "content"
+    VERDICT = "verdict"
+
+    @property
+    def is_explained(self) -> bool:
+        """Whether such a difference is no sign of a defect."""
+        return self in _EXPLAINED
+
+
+_EXPLAINED: Final = frozenset(
+    {
+        Kind.MODEL_UNAVAILABLE, Kind.OVERLOAD, Kind.OTHER_MODEL, Kind.NOT_YET_LIVE, Kind.LATE,
+    }
+)  # fmt: skip
+MEANINGS: Final = {
+    Kind.MODEL_UNAVAILABLE: "live had no model to ask; the replay had one",
+    Kind.OVERLOAD: "live gave the window up for want of time; the replay scored it",
+    Kind.OTHER_MODEL: "live was scored by another model",
+    Kind.NOT_YET_LIVE: "live had not closed the window yet, or had not begun",
+    Kind.LATE: "live closed windows of the furnace on other records: some came late",
+    Kind.LOST: "live never published the window number before, although it was not silent",
+    Kind.MISSING: "live published the window; the records do not give it again",
+    Kind.UNEXPECTED: "the records give the window; live never published it",
+    Kind.CONTENT: "the window is not what live saw",
+    Kind.VERDICT: "the window is the same, the verdict of the same model is not",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How a replayed score and the live one compare.
+
+    Attributes
+    ----------
+    kind
+        None if they are the same window with the same verdict.
+    detail
+        What differs, in words.
+    logit_difference
+        Between verdicts of the same model, or None.
+    """
+
+    kind: Kind | None = None
+    detail: str = ""
+    logit_difference: float | None = None
+
+
+def compare(replayed: WindowScore, live: WindowScore, *, with_cuts: bool) -> Comparison:
+    """Compare the scores of one window number.
+
+    Parameters
+    ----------
+    replayed, live
+        The scores.
+    with_cuts
+        Whether windows were closed at the recorded cuts, so that offsets and sources must agree.
+    """
+    lacked = next((word for word in _LACKED if word in live.reasons), None)
+    skipped = _NEVER | (frozenset() if with_cuts else _CUTS)
+    if lacked is not None:
+        skipped |= _VERDICT | {"status", "reasons"}
+    others = _differing(replayed, live, skipped | _VERDICT)
+    if replayed.times.last_event_ns != live.times.last_event_ns:
+        others.append("last_event_ns")
+    if others:
+        return Comparison(Kind.CONTENT, ", ".join(others))
+    if lacked is not None:
+        return Comparison(Kind(lacked), f"live: {', '.join(live.reasons)}")
+    if replayed.model != live.model:
+        return Comparison(Kind.OTHER_MODEL, f"live: {live.model.name} {live.model.digest[:12]}")
+    return _verdicts(replayed, live)
+
+
+def _verdicts(replayed: WindowScore, live: WindowScore) -> Comparison:
+    difference = largest_difference(replayed, live)
+    if difference is None:
+        return Comparison()
+    if difference > LOGIT_TOLERANCE:
+        detail = f"logit {replayed.logit:.6f}, live {live.logit:.6f}"
+        return Comparison(Kind.VERDICT, detail, difference)
+    if difference == 0.0 and not _is_same_map(replayed, live):
+        return Comparison(Kind.VERDICT, "anomaly_map", difference)
+    return Comparison(logit_difference=difference)
+
+
+def largest_difference(replayed: WindowScore, live: WindowScore) -> float | None:
+    """Return the largest difference of fused and members' logits; None if either is unscored."""
+    if replayed.logit is None or live.logit is None:
+        return None
+    ours = (replayed.logit, *(replayed.member_logits or ()))
+    theirs = (live.logit, *(live.member_logits or ()))
+    return max(abs(one - other) for one, other in zip(ours, theirs, strict=True))
+
+
+def _is_same_map(replayed: WindowScore, live: WindowScore) -> bool:
+    if replayed.anomaly_map is None or live.anomaly_map is None:
+        # Each may have been told another probability from which it is published.
+        return True
+    return bool(np.array_equal(replayed.anomaly_map, live.anomaly_map))
+
+
+def _differing(one: WindowScore, other: WindowScore, skipped: frozenset[str]) -> list[str]:
+    names = [field.name for field in fields(one) if field.name not in skipped]
+    return [name for name in names if getattr(one, name) != getattr(other, name)]

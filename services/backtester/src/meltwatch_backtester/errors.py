@@ -1,0 +1,15 @@
+"""What ends a command early, each with its exit code; the text is one line for people."""
+
+from meltwatch_chassis.errors import ConfigurationError
+
+
+class BadUsage(ConfigurationError):  # noqa: N818 - the name says what is the matter
+    """An argument is not what the command expects: exit code 2."""
+
+
+class HistoryGap(ConfigurationError):  # noqa: N818 - the name says what is the matter
+    """Of the span that was asked for, something is gone: exit code 2."""
+
+
+class BrokenRecording(ConfigurationError):  # noqa: N818 - the name says what is the matter
+    """A recording is not what its manifest says, or none at all: exit code 2."""

@@ -1,0 +1,1 @@
+"""Replaying, judging and comparing, behind ports."""

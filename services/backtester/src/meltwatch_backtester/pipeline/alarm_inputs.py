@@ -1,0 +1,133 @@
+"""What the alarm manager read beside scores: its journal, commands and alarm points."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from meltwatch_alarm_manager.domain.command import alarm_id_of
+from meltwatch_schemas.alarm import AlarmCommand, AlarmRecord
+from meltwatch_schemas.errors import ContractViolation
+from meltwatch_schemas.identifiers import split_alarm_id
+from meltwatch_schemas.record import RawRecord, read_json
+from meltwatch_schemas.topics import Topic
+from meltwatch_schemas.window import NS_PER_MS
+
+from meltwatch_backtester.domain.journal import Entry, Journal, Place, place_of
+from meltwatch_backtester.domain.span import Span
+from meltwatch_backtester.pipeline.scope import Scope
+from meltwatch_backtester.ports import History, TopicPart
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Instruction:
+    """A command or an alarm point, at its place among the scores."""
+
+    place: Place
+    topic: str
+    offset: int
+    raw: RawRecord
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmInputs:
+    """All that concerns the alarms of some furnaces around a span.
+
+    Attributes
+    ----------
+    journal
+        The live one.
+    points_before
+        Alarm points that were written before the span, in their order.
+    instructions
+        Commands and alarm points of the span, in order.
+    """
+
+    journal: Journal
+    points_before: list[RawRecord]
+    instructions: list[Instruction]
+
+
+def read_alarm_inputs(
+    history: History, scope: Scope, span: Span, wanted: Callable[[str], bool]
+) -> AlarmInputs:
+    """Read what concerns the alarms of some furnaces.
+
+    Parameters
+    ----------
+    history, scope, span
+        What is replayed.
+    wanted
+        Tells of a furnace whether its alarms are.
+    """
+
+    def records(topic: Topic) -> Iterator[RawRecord]:
+        part = TopicPart(topic, 0)
+        for raw in history.read(part, *scope[part]):
+            if _concerns(raw, wanted):
+                yield raw
+
+    journal = Journal(_entries(records(Topic.ALARMS)), span)
+    points = list(records(Topic.ALARM_POINTS))
+    before = [raw for raw in points if raw.timestamp_ms * NS_PER_MS < span.from_ns]
+    instructions = [
+        Instruction(Place(raw.timestamp_ms * NS_PER_MS), raw.topic, raw.offset, raw)
+        for raw in points[len(before) :]
+    ]
+    for raw in records(Topic.ALARM_COMMANDS):
+        place = _place_of_command(raw, journal, span)
+        if place is not None:
+            instructions.append(Instruction(place, raw.topic, raw.offset, raw))
+    return AlarmInputs(journal, before, sorted(instructions))
+
+
+def addressed_again(raw: RawRecord, same_events: dict[str, str]) -> RawRecord:
+    """Return a command that names an event of the live journal by its name in the replay.
+
+    Parameters
+    ----------
+    raw
+        The command's record.
+    same_events
+        By event id of the live journal, that of the same happening in the replay.
+    """
+    command = _command(raw)
+    event_id = command.expected_event_id if command else None
+    if event_id is None or event_id not in same_events:
+        return raw
+    fields = json.loads(raw.value or b"")
+    fields["expected_event_id"] = same_events[event_id]
+    return replace(raw, value=json.dumps(fields).encode())
+
+
+def _concerns(raw: RawRecord, wanted: Callable[[str], bool]) -> bool:
+    try:
+        furnace_id, _ = split_alarm_id(alarm_id_of(raw.key))
+    except ContractViolation:
+        return False  # Nothing that could change an alarm.
+    return wanted(furnace_id)
+
+
+def _entries(records: Iterator[RawRecord]) -> Iterator[Entry]:
+    for raw in records:
+        try:
+            if raw.value is not None:
+                yield Entry(raw, read_json(raw, AlarmRecord))
+        except ContractViolation:
+            continue  # Live passes over it, too.
+
+
+def _command(raw: RawRecord) -> AlarmCommand | None:
+    try:
+        return read_json(raw, AlarmCommand)
+    except ContractViolation:
+        return None
+
+
+def _place_of_command(raw: RawRecord, journal: Journal, span: Span) -> Place | None:
+    """Return where a command stood among the scores; None if that was before the span."""
+    sent_ns = raw.timestamp_ms * NS_PER_MS
+    command = _command(raw)
+    record = journal.answered(command, sent_ns) if command else None
+    if record is not None:
+        return place_of(record) if journal.is_within(record) else None
+    return Place(sent_ns) if sent_ns >= span.from_ns else None

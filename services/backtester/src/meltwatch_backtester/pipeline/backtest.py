@@ -1,0 +1,224 @@
+"""A span of history through the code that judges live, partition by partition."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from meltwatch_alarm_manager.domain.points import PROCESS
+from meltwatch_chassis.errors import FatalError
+from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord
+from meltwatch_schemas.encoder import Encoder
+from meltwatch_schemas.record import read_json
+from meltwatch_schemas.score import WindowScore
+from meltwatch_schemas.topics import Topic
+from meltwatch_stream_processor.domain.restore import Past, ScoresTail
+from meltwatch_stream_processor.pipeline.judge import Judge
+from meltwatch_stream_processor.pipeline.scores import ScoreContext
+
+from meltwatch_backtester.domain.alarm_comparison import differences
+from meltwatch_backtester.domain.findings import Findings
+from meltwatch_backtester.domain.outcome import Outcome
+from meltwatch_backtester.domain.question import Cuts, Plant, Question
+from meltwatch_backtester.domain.tally import Tally
+from meltwatch_backtester.domain.thresholds import TriedAlarmList
+from meltwatch_backtester.domain.window_comparison import Kind
+from meltwatch_backtester.pipeline.alarm_inputs import AlarmInputs, read_alarm_inputs
+from meltwatch_backtester.pipeline.alarms import ReplayedAlarms
+from meltwatch_backtester.pipeline.event_time_windows import event_time_windows
+from meltwatch_backtester.pipeline.live_scores import scores_before
+from meltwatch_backtester.pipeline.recorded_windows import recorded_windows
+from meltwatch_backtester.pipeline.replayed import Replayed, Source
+from meltwatch_backtester.pipeline.rescoring import Rescoring
+from meltwatch_backtester.pipeline.scope import Scope
+from meltwatch_backtester.ports import History
+
+
+class Results(Protocol):
+    """Where windows go that are too many to be kept."""
+
+    def window(
+        self,
+        score: WindowScore | None,
+        live: WindowScore | None,
+        kind: Kind | None,
+        *,
+        is_late: bool,
+    ) -> None:
+        """Take the next window: the replayed score, the live one, and how they differ."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backtest:
+    """One run.
+
+    Attributes
+    ----------
+    history, scope
+        What live left behind, and what of it is needed.
+    question, plant
+        What is asked.
+    judge, encoder, context
+        The ensemble, and what all its scores have in common.
+    run_id
+        Stamped into scores and alarms.
+    results
+        Where windows go.
+    partition_of
+        The partition of a furnace.
+    on_records
+        Told how many input records further it is.
+    """
+
+    history: History
+    scope: Scope
+    question: Question
+    plant: Plant
+    judge: Judge
+    encoder: Encoder
+    context: ScoreContext
+    run_id: str
+    results: Results
+    partition_of: Callable[[str], int]
+    on_records: Callable[[int], None]
+
+    async def run(self) -> Outcome:
+        """Replay all partitions.
+
+        Raises
+        ------
+        DependencyUnreachable
+            If the broker is away, or no model answers for longer than live would wait.
+        FatalError
+            If the ensemble is another one all of a sudden.
+        """
+        with_cuts = self.question.cuts is Cuts.RECORDED
+        outcome = Outcome(Findings(with_cuts=with_cuts), Tally())
+        watching = asyncio.create_task(self.judge.watch())
+        try:
+            for partition in self._partitions():
+                await _unless_ended(watching, self._replay(partition, outcome))
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+        return outcome
+
+    def _partitions(self) -> list[int]:
+        return sorted({part.partition for part in self.scope if part.topic is Topic.SCORES})
+
+    async def _replay(self, partition: int, outcome: Outcome) -> None:
+        points = TriedAlarmList(self.plant.points, self.question.thresholds)
+        inputs = await asyncio.to_thread(self._alarm_inputs, partition)
+        alarms = ReplayedAlarms(partition, inputs, points, self.history.prefix)
+        source = self._source(partition, outcome.tally)
+        pasts = await asyncio.to_thread(_recall, source, alarms)
+        alarms.begin()
+        rescoring = Rescoring(self.judge, self.context, self.run_id)
+        read, ours = outcome.tally.records.total(), list[AlarmRecord]()
+        async with aclosing(rescoring.scores(self._windows(source, pasts))) as scores:
+            async for replayed, score in scores:
+                self._note(replayed, score, outcome.findings)
+                if score is not None:
+                    ours += alarms.judge(score, replayed.offset)
+                    outcome.points.update(_process_points(points, score.furnace_id))
+                read = self._tell_progress(outcome.tally, read)
+        end_ns = max(self.question.span.to_ns, alarms.reached_ns)
+        ours += alarms.finish(end_ns)
+        self._conclude(outcome, inputs, ours, points, end_ns)
+
+    def _alarm_inputs(self, partition: int) -> AlarmInputs:
+        def wanted(furnace_id: str) -> bool:
+            return self._wants(furnace_id) and self.partition_of(furnace_id) == partition
+
+        return read_alarm_inputs(self.history, self.scope, self.question.span, wanted)
+
+    def _wants(self, furnace_id: str) -> bool:
+        return not self.question.furnaces or furnace_id in self.question.furnaces
+
+    def _source(self, partition: int, tally: Tally) -> Source:
+        return Source(
+            history=self.history,
+            scope=self.scope,
+            partition=partition,
+            span=self.question.span,
+            wanted=self._wants,
+            encoder=self.encoder,
+            sync_offsets_s=self.plant.sync_offsets_s,
+            tally=tally,
+        )
+
+    def _windows(self, source: Source, pasts: Mapping[str, Past]) -> Iterator[Replayed]:
+        if self.question.cuts is Cuts.RECORDED:
+            return recorded_windows(source, pasts)
+        return event_time_windows(source, frozenset(pasts))
+
+    def _note(self, replayed: Replayed, score: WindowScore | None, findings: Findings) -> None:
+        kind = findings.note(score, replayed.live, late=replayed.late, is_beyond=replayed.is_beyond)
+        if replayed.live is not None and replayed.is_preceded:
+            findings.note_lost(replayed.live)
+        self.results.window(score, replayed.live, kind, is_late=replayed.late > 0)
+
+    def _tell_progress(self, tally: Tally, told: int) -> int:
+        """Tell how many input records were read since the last time; return how many in all."""
+        read = tally.records.total()
+        self.on_records(read - told)
+        return read
+
+    def _conclude(
+        self,
+        outcome: Outcome,
+        inputs: AlarmInputs,
+        ours: list[AlarmRecord],
+        points: TriedAlarmList,
+        end_ns: int,
+    ) -> None:
+        """Compare the journals of one partition's alarms."""
+        findings, live = outcome.findings, inputs.journal.until(end_ns)
+        compared, found = differences(live, ours)
+        findings.note_alarms(
+            compared,
+            [
+                findings.explained(
+                    each,
+                    is_tried=points.differs(each.alarm_id, each.furnace_id),
+                    newest_live_ns=outcome.tally.newest_live_ns,
+                )
+                for each in found
+            ],
+        )
+        outcome.alarms.extend(ours)
+        outcome.live_alarms.extend(record for records in live.values() for record in records)
+        for raw in inputs.journal.before:
+            record = read_json(raw, AlarmRecord)
+            outcome.states[record.alarm_id] = record.state.value
+        outcome.states.update({record.alarm_id: record.state.value for record in ours})
+
+
+async def _unless_ended(watching: asyncio.Task[None], work: Coroutine[Any, Any, None]) -> None:
+    """Do some work while another task runs; if that ends first, raise why."""
+    working = asyncio.create_task(work)
+    await asyncio.wait((working, watching), return_when=asyncio.FIRST_COMPLETED)
+    if not working.done():
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+        error = watching.exception()
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        raise error or FatalError("expected the watch over the scorer to last, it ended")
+    await working
+
+
+def _recall(source: Source, alarms: ReplayedAlarms) -> Mapping[str, Past]:
+    """Return what the scores before a span say of furnaces, and let alarms recall them."""
+    tail = ScoresTail(source.topics)
+    for raw, score in scores_before(source):
+        tail.add(score)
+        alarms.recall(raw)
+    return tail.resumption({}).furnaces
+
+
+def _process_points(points: TriedAlarmList, furnace_id: str) -> dict[str, AlarmPoint]:
+    found = points.of(furnace_id).items()
+    return {name: point for name, point in found if point.class_ == PROCESS}

@@ -1,0 +1,93 @@
+"""The windows of a span by event time alone: merged as live merges what it catches up with."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from meltwatch_schemas.errors import ContractViolation
+from meltwatch_schemas.score import Modality, WindowScore
+from meltwatch_stream_processor.domain.aligned_window import AlignedWindow, Outcome
+from meltwatch_stream_processor.domain.partition import PartitionJoiner
+from meltwatch_stream_processor.domain.reading_order import Entry, ReadingOrder
+from meltwatch_stream_processor.pipeline.records import ReadRecord
+from meltwatch_stream_processor.pipeline.skew_watch import SkewWatch
+
+from meltwatch_backtester.pipeline.inputs import InputReader
+from meltwatch_backtester.pipeline.live_scores import LiveScores
+from meltwatch_backtester.pipeline.replayed import Replayed, Source
+
+
+def event_time_windows(source: Source, begun: frozenset[str]) -> Iterator[Replayed]:
+    """Yield the windows of a span as they close, each with its live score if there is one.
+
+    Parameters
+    ----------
+    source
+        What to replay.
+    begun
+        Furnaces that live had begun with before the span.
+    """
+    joiner = PartitionJoiner(source.partition, source.encoder)
+    skew = SkewWatch(source.encoder, source.sync_offsets_s)
+    lives, late = LiveScores(source, begun), Counter[str]()
+    for entry in _merged(source.inputs()):
+        content = entry.payload.content
+        if isinstance(content, ContractViolation):
+            joiner.pass_over(entry.modality, entry.offset)
+            continue
+        outcome = joiner.hand_on(content, entry.offset)
+        skew.take(content, outcome)
+        if source.wanted(content.identity.furnace_id):
+            _count(outcome, source)
+            late[content.identity.furnace_id] += outcome.late
+        for window in outcome.windows:
+            joiner.published(window)
+            if window.window_end_ns in source.span and source.wanted(window.furnace_id):
+                yield _replayed(window, lives, late.pop(window.furnace_id, 0), skew)
+                yield from map(_missing, lives.passed())
+    yield from map(_missing, lives.rest())
+
+
+def _merged(readers: dict[Modality, InputReader]) -> Iterator[Entry[ReadRecord]]:
+    """Yield the records of both topics in reading order, with frozen ends."""
+    order: ReadingOrder[ReadRecord] = ReadingOrder({m: r.position for m, r in readers.items()})
+    unread = set(readers)
+    lacking = set(readers)
+    while True:
+        for modality in sorted(lacking & unread):
+            entry = readers[modality].next()
+            if entry is None:
+                unread.discard(modality)
+            else:
+                order.push(entry)
+                lacking.discard(modality)
+        question = order.question()
+        if question is not None:
+            # What has no record waiting was read to its end.
+            order.answer(question, readers[question.modality].position)
+        first = order.pop()
+        if first is None:
+            return
+        lacking.add(first.modality)
+        yield first
+
+
+def _replayed(window: AlignedWindow, lives: LiveScores, late: int, skew: SkewWatch) -> Replayed:
+    live = lives.of(window)
+    return Replayed(
+        window=window,
+        live=live,
+        late=late,
+        is_beyond=live is None and lives.is_beyond(window),
+        clocks=skew.reasons(window.furnace_id),
+    )
+
+
+def _missing(live: WindowScore) -> Replayed:
+    return Replayed(window=None, live=live)
+
+
+def _count(outcome: Outcome, source: Source) -> None:
+    source.tally.late += outcome.late
+    source.tally.duplicates += outcome.duplicates
+    if outcome.refusal is not None:
+        source.tally.dead_letters[outcome.refusal.reason.value] += 1

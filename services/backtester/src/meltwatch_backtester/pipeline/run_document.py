@@ -1,0 +1,176 @@
+"""``run.json``: what was asked, of which data, and what was found."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from meltwatch_schemas.alarm import rfc3339, utc_from_ns
+from meltwatch_schemas.score import ScoreStatus
+from meltwatch_stream_processor.ports import EnsembleIdentity
+
+from meltwatch_backtester.domain.alarm_comparison import AlarmDifference
+from meltwatch_backtester.domain.findings import (
+    STATEMENTS,
+    ExplainedDifference,
+    Findings,
+    FurnaceFindings,
+    WindowDifference,
+)
+from meltwatch_backtester.domain.journal import Happening
+from meltwatch_backtester.domain.outcome import Outcome
+from meltwatch_backtester.domain.question import Plant, Question
+from meltwatch_backtester.domain.thresholds import Threshold, Thresholds
+from meltwatch_backtester.domain.window_comparison import MEANINGS
+
+
+def parameters_of(
+    question: Question, prefix: str, identity: EnsembleIdentity, plant: Plant
+) -> dict[str, Any]:
+    """Return everything that decides what a run gives on the same data."""
+    return {
+        "prefix": prefix,
+        "from": _time(question.span.from_ns),
+        "to": _time(question.span.to_ns),
+        "cuts": question.cuts.value,
+        "furnaces": sorted(question.furnaces),
+        "model": {
+            "name": identity.model.name,
+            "version": identity.model.version,
+            "digest": identity.model.digest,
+            "encoder_id": identity.encoder_id,
+        },
+        "thresholds": _thresholds(question.thresholds),
+        "plant": {
+            furnace_id: [point.model_dump(mode="json", by_alias=True) for point in points]
+            for furnace_id, points in sorted(plant.points.items())
+        },
+    }
+
+
+def run_id_of(parameters: Mapping[str, Any], starts: Mapping[str, int]) -> str:
+    """Return a run's id: 16 hex digits that the same question on the same data always gives.
+
+    Parameters
+    ----------
+    parameters
+        What was asked.
+    starts
+        Where the data begin, by topic and partition; their ends move while live goes on.
+    """
+    text = json.dumps([parameters, starts], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def run_document(parameters: Mapping[str, Any], run_id: str, outcome: Outcome) -> dict[str, Any]:
+    """Return ``run.json``."""
+    asked = {name: value for name, value in parameters.items() if name != "plant"}
+    tally, findings = outcome.tally, outcome.findings
+    return {
+        "run_id": run_id,
+        **asked,
+        "ranges": {
+            topic.value: {str(number): list(found) for number, found in sorted(parts.items())}
+            for topic, parts in sorted(tally.ranges.items())
+        },
+        "records": {topic.value: count for topic, count in sorted(tally.records.items())},
+        "late": tally.late,
+        "duplicates": tally.duplicates,
+        "dead_letters": dict(sorted(tally.dead_letters.items())),
+        "windows": {name: _windows(found) for name, found in sorted(findings.furnaces.items())},
+        "comparison": _comparison(findings),
+        "alarms": _alarms(outcome),
+    }
+
+
+def _windows(found: FurnaceFindings) -> dict[str, int]:
+    counts = {status.value: found.statuses[status] for status in ScoreStatus}
+    return counts | {"skipped": found.skipped}
+
+
+def _comparison(findings: Findings) -> dict[str, Any]:
+    models = [
+        dict(zip(("name", "version", "digest"), model, strict=True))
+        for model in sorted(findings.live_models)
+    ]
+    return {
+        "verdict": findings.verdict.value,
+        "statement": STATEMENTS[findings.verdict],
+        "live_models": models,
+        "windows": {
+            "compared": findings.compared,
+            "equal": findings.equal,
+            "largest_logit_difference": findings.largest_logit_difference,
+            "differences": {
+                kind.value: {
+                    "count": count,
+                    "explained": kind.is_explained,
+                    "meaning": MEANINGS[kind],
+                    "first": [_window_difference(each) for each in findings.first[kind]],
+                }
+                for kind, count in sorted(findings.kinds.items())
+            },
+        },
+        "alarms": {
+            "compared": findings.alarms_compared,
+            "equal": findings.alarms_compared - len(findings.alarm_differences),
+            "differences": [_alarm_difference(each) for each in findings.alarm_differences],
+        },
+    }
+
+
+def _window_difference(found: WindowDifference) -> dict[str, Any]:
+    return {
+        "furnace_id": found.furnace_id,
+        "window_end": _time(found.window_end_ns),
+        "window_id": found.window_id,
+        "detail": found.detail,
+    }
+
+
+def _alarm_difference(found: ExplainedDifference) -> dict[str, Any]:
+    difference: AlarmDifference = found.difference
+    return {
+        "alarm_id": difference.alarm_id,
+        "explained": found.is_explained,
+        "why": found.why,
+        "live": [_happening(each) for each in difference.live],
+        "replayed": [_happening(each) for each in difference.replayed],
+    }
+
+
+def _happening(found: Happening) -> dict[str, Any]:
+    return {
+        "cause": found.cause,
+        "window_end": rfc3339(found.window_end),
+        "state": found.state,
+        "by": found.by,
+    }
+
+
+def _alarms(outcome: Outcome) -> list[dict[str, Any]]:
+    raises = [each.alarm_id for each in outcome.alarms if each.transition.cause == "RAISE"]
+    return [
+        {
+            "alarm_id": alarm_id,
+            "state": outcome.states.get(alarm_id, "NORM"),
+            "raises": raises.count(alarm_id),
+            "logit_on": point.setpoint.logit_on,
+            "logit_off": point.setpoint.logit_off,
+        }
+        for alarm_id, point in sorted(outcome.points.items())
+    ]
+
+
+def _thresholds(thresholds: Thresholds) -> dict[str, Any]:
+    overheat = thresholds.overheat
+    named = {name: _threshold(found) for name, found in sorted(thresholds.named.items())}
+    return {"all": None if overheat is None else _threshold(overheat), **named}
+
+
+def _threshold(threshold: Threshold) -> list[float | None]:
+    return [threshold.logit_on, threshold.logit_off]
+
+
+def _time(time_ns: int) -> str:
+    return rfc3339(utc_from_ns(time_ns))

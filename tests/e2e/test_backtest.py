@@ -1,0 +1,194 @@
+"""What a live run left behind, replayed: the same windows, the same alarms, and no trace of it."""
+
+import hashlib
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+
+from tests.support.product import RunningProduct
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
+
+PROGRAMS = ("video_producer", "current_producer", "stream_processor", "alarm_manager")
+FILES = ("run.json", "windows.jsonl", "alarms.jsonl", "live-alarms.jsonl", "report.html")
+BACKTEST_S = 200
+
+
+@contextmanager
+def standing_still(status: dict[str, Any]) -> Iterator[None]:
+    """Let nothing but the servers run: whatever changes now, somebody else has changed."""
+    pids = [status["services"][name]["pid"] for name in PROGRAMS]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+def traces(status: dict[str, Any]) -> dict[str, Any]:
+    """Everything by which a writer would betray himself."""
+    admin = KafkaAdminClient(bootstrap_servers=status["kafka"])
+    consumer = KafkaConsumer(bootstrap_servers=status["kafka"])
+    view = redis.Redis.from_url(status["redis"])
+    try:
+        parts = [
+            TopicPartition(topic, partition)
+            for topic in consumer.topics()
+            for partition in consumer.partitions_for_topic(topic)
+            if topic != "__consumer_offsets"
+        ]
+        groups = sorted(str(group) for group in admin.list_groups())
+        keys = sorted(view.scan_iter())
+        digest = hashlib.sha256(b"".join(key + (view.dump(key) or b"") for key in keys))
+        return {
+            "ends": consumer.end_offsets(parts),
+            "groups": [group.split("state")[0] for group in groups],
+            "redis": (len(keys), digest.hexdigest()),
+        }
+    finally:
+        view.close()
+        consumer.close()
+        admin.close()
+
+
+def lines(file: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in file.read_text().splitlines()]
+
+
+def predicted(windows: list[dict[str, Any]], on: float, off: float) -> list[tuple[str, str]]:
+    """Raises and clears of one furnace as its scores foretell them, found by counting seconds.
+
+    The default alarm point's delays; windows follow each other without a gap.
+    """
+    found, is_active, since = [], False, None
+    for window in windows:
+        end = datetime.fromisoformat(window["window_end"]).timestamp()
+        speaks = window["logit"] < off if is_active else window["logit"] >= on
+        objects = window["logit"] >= on if is_active else window["logit"] < off
+        since = None if objects else since if since is not None else end if speaks else None
+        if since is not None and end - since >= (4.0 if is_active else 5.5) - 1e-6:
+            found.append(("CLEAR" if is_active else "RAISE", window["window_end"]))
+            is_active, since = not is_active, None
+    return found
+
+
+def raised_and_cleared(folder: Path, furnace: str) -> list[tuple[str, str]]:
+    return [
+        (record["transition"]["cause"], record["times"]["watermark"])
+        for record in lines(folder / "alarms.jsonl")
+        if record["alarm_id"] == f"{furnace}/OVERHEAT" and record["transition"]["by"] is None
+    ]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningProduct, Any]]:
+    """A live run until an alarm was raised and acknowledged, then everything stands still."""
+    with RunningProduct(tmp_path_factory.mktemp("run"), "--seed", "2") as product:
+        status = product.wait_ready()
+        alarms = product.wait_until(lambda: product.json("alarms", "list") or None, 90)
+        told = ("alarms", "ack", alarms[0]["alarm_id"])
+        product.wait_until(lambda: product.command(*told).returncode == 0 or None, 30)
+        enough = time.monotonic() + 12
+        product.wait_until(lambda: time.monotonic() > enough or None, 30)
+        with standing_still(status):
+            yield product, status
+
+
+@pytest.fixture(scope="module")
+def span(run) -> tuple[str, ...]:
+    """From before the run began to a little before everything stood still."""
+    now = datetime.now(UTC)
+    began, until = now - timedelta(minutes=10), now - timedelta(seconds=8)
+    return "--from", began.isoformat(), "--to", until.isoformat()
+
+
+@pytest.fixture(scope="module")
+def recorded(run, span) -> Path:
+    """The span replayed from Kafka at the recorded cuts."""
+    product, _ = run
+    done = product.command("backtest", *span, "--output", "kafka", timeout_s=BACKTEST_S)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return product.folder / "kafka"
+
+
+@pytest.fixture(scope="module")
+def saved(run, span) -> Path:
+    """The span as a recording."""
+    product, _ = run
+    done = product.command("record", *span, "--output", "saved", timeout_s=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return product.folder / "saved"
+
+
+def test_a_replay_gives_exactly_the_live_windows_and_alarms(recorded):
+    found = json.loads((recorded / "run.json").read_text())["comparison"]
+    assert found["verdict"] == "same"
+    assert found["windows"]["compared"] == found["windows"]["equal"] >= 60
+    assert found["windows"]["largest_logit_difference"] == 0.0
+    assert found["alarms"]["compared"] == found["alarms"]["equal"] >= 1
+    causes = [record["transition"]["cause"] for record in lines(recorded / "alarms.jsonl")]
+    assert {"RAISE", "ACK"} <= set(causes)
+    live = [record["transition"]["cause"] for record in lines(recorded / "live-alarms.jsonl")]
+    assert sorted(causes) == sorted(live)
+
+
+def test_a_recording_gives_the_same_bytes_as_kafka(run, span, recorded, saved):
+    product, _ = run
+    told = ("backtest", *span, "--recording", str(saved), "--output", "again")
+    assert product.command(*told, timeout_s=BACKTEST_S).returncode == 0
+    for name in FILES:
+        assert (product.folder / "again" / name).read_bytes() == (recorded / name).read_bytes()
+
+
+def test_a_replay_by_event_time_gives_the_live_windows_and_leaves_no_trace(run, span, recorded):
+    product, status = run
+    before = traces(status)
+    told = ("backtest", *span, "--cuts", "event-time", "--output", "merged")
+    done = product.command(*told, timeout_s=BACKTEST_S)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert traces(status) == before
+    found = json.loads((product.folder / "merged" / "run.json").read_text())["comparison"]
+    compared = json.loads((recorded / "run.json").read_text())["comparison"]["windows"]["compared"]
+    assert found["windows"]["equal"] == found["windows"]["compared"] == compared
+    assert found["alarms"]["equal"] == found["alarms"]["compared"]
+
+
+def test_other_thresholds_raise_what_the_scores_foretell(run, span, recorded, saved):
+    product, _ = run
+    scores: dict[str, list[dict[str, Any]]] = {}
+    for window in lines(recorded / "windows.jsonl"):
+        if window["logit"] is not None:
+            scores.setdefault(window["furnace_id"], []).append(window)
+    on, off = -2.0, -2.5
+    told = ("backtest", *span, "--recording", str(saved), f"--threshold={on}/{off}")
+    done = product.command(*told, "--json", timeout_s=BACKTEST_S)
+    assert done.returncode == 0, done.stdout + done.stderr
+    summary = json.loads(done.stdout)
+    folder = product.folder / summary["folder"]
+    assert summary["folder"] == f"backtests/{summary['run_id']}"
+    tried = {name: raised_and_cleared(folder, name) for name in scores}
+    assert tried == {name: predicted(windows, on, off) for name, windows in scores.items()}
+    own = {name: predicted(windows, 3.0, 1.0) for name, windows in scores.items()}
+    assert own == {name: raised_and_cleared(recorded, name) for name in scores}
+    assert tried != own
+    assert summary["comparison"]["verdict"] == "explained"
+
+
+def test_a_triton_that_is_away_is_one_line_and_exit_code_3(run, span):
+    product, _ = run
+    done = product.command("backtest", *span, "--triton", "127.0.0.1:9", timeout_s=60)
+    assert done.returncode == 3
+    assert "expected a Triton that serves fmformer" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,183 @@
+"""A live system in memory, and what it left behind: to be replayed without servers."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+import numpy as np
+from meltwatch_alarm_manager.domain.points import MasterAlarmList
+from meltwatch_alarm_manager.pipeline.alarms import AlarmPipeline
+from meltwatch_alarm_manager.ports import Commit, Place
+from meltwatch_backtester.domain.outcome import Outcome
+from meltwatch_backtester.domain.question import Cuts, Plant, Question
+from meltwatch_backtester.domain.span import Span
+from meltwatch_backtester.domain.thresholds import Thresholds
+from meltwatch_backtester.domain.window_comparison import Kind
+from meltwatch_backtester.pipeline.backtest import Backtest
+from meltwatch_backtester.pipeline.scope import ScopeOptions, scope_of
+from meltwatch_backtester.ports import TopicPart
+from meltwatch_chassis.clock import SystemClock
+from meltwatch_chassis.metrics import Metrics
+from meltwatch_schemas.alarm import AlarmRecord
+from meltwatch_schemas.record import JSON, RawRecord, headers_for, read_score
+from meltwatch_schemas.score import ModelIdentity, WindowScore, encode_score
+from meltwatch_schemas.topics import Topic
+from meltwatch_schemas.window import NS_PER_MS, NS_PER_S, PUBLISHED_SPEC
+from meltwatch_stream_processor.domain.aligned_window import AlignedWindow
+from meltwatch_stream_processor.pipeline.judge import Judge, Patience
+from meltwatch_stream_processor.pipeline.scores import ScoreContext
+from meltwatch_stream_processor.ports import Verdict
+
+from tests.support.builders import alarm_command
+from tests.support.history import HistoryInMemory
+from tests.support.input_records import ORIGIN_NS, InputRecord
+from tests.unit.stream_processor.pipeline.fakes import (
+    ENCODER,
+    IDENTITY,
+    TOPICS,
+    FakeScorer,
+    Life,
+    MemoryBroker,
+)
+
+SPAN = Span(ORIGIN_NS, ORIGIN_NS + 3600 * NS_PER_S)
+PREFIX = TOPICS.prefix
+
+
+class Swinging(FakeScorer):
+    """High for ten windows, low for the next ten: alarms come and go."""
+
+    async def score(self, window: AlignedWindow) -> Verdict:
+        await super().score(window)
+        number = window.window_end_ns // PUBLISHED_SPEC.hop_ns
+        logit = 5.0 if number // 10 % 2 else -5.0
+        return Verdict(logit, (logit - 1, logit + 1), 1.0, np.full((64, 64), 0.5, np.float32))
+
+
+class Past:
+    """Logs of a live system, one partition number; ``change`` them to make history."""
+
+    def __init__(self, logs: dict[Topic, list[RawRecord]]) -> None:
+        self.logs = logs
+
+    @classmethod
+    async def of(cls, records: Iterable[InputRecord], lives: int = 1) -> "Past":
+        """Let a system live through records and crash in between."""
+        broker, records = MemoryBroker(), list(records)
+        share = -(-len(records) // lives)
+        for first in range(0, len(records), share):
+            async with Life(broker, Swinging()) as life:
+                broker.produce(*records[first : first + share])
+                await life.read_all()
+                await life.commit()
+        topics = (Topic.EMBEDDINGS, Topic.CURRENTS, Topic.SCORES)
+        past = cls({topic: list(broker.logs[topic.under(PREFIX)]) for topic in topics})
+        past.change(Topic.SCORES, lambda log: [_in_time(raw) for raw in log])
+        _judged(past.logs)
+        return past
+
+    @property
+    def scores(self) -> list[WindowScore]:
+        """What live published."""
+        return [read_score(raw) for raw in self.logs[Topic.SCORES]]
+
+    def change(self, topic: Topic, alter: Callable[[list[RawRecord]], list[RawRecord]]) -> None:
+        """Make another past of it."""
+        self.logs[topic] = alter(self.logs[topic])
+
+    def history(self) -> HistoryInMemory:
+        parts = {TopicPart(topic, 0): log for topic, log in self.logs.items()}
+        return HistoryInMemory(parts, prefix=PREFIX, partitions=1)
+
+
+def _in_time(raw: RawRecord) -> RawRecord:
+    """A score as it would have been published while the furnaces ran: 1.5 s after its window."""
+    score = read_score(raw)
+    published_ns = score.window_end_ns + 1500 * NS_PER_MS
+    scored_ns = None if score.times.scored_ns is None else published_ns
+    times = replace(
+        score.times, joined_ns=published_ns, scored_ns=scored_ns, published_ns=published_ns
+    )
+    return replace(raw, value=encode_score(replace(score, times=times)))
+
+
+def _judged(logs: dict[Topic, list[RawRecord]]) -> None:
+    """Add the journal of a manager that saw the scores as they were published, and an operator.
+
+    He acknowledges the first alarm 200 ms after it was raised, which is obeyed 100 ms later.
+    """
+    pipeline, part = AlarmPipeline(MasterAlarmList({}), Metrics(), PREFIX), Place(Topic.SCORES, 0)
+    pipeline.begin({part: Commit(0, 0, 0)}, {part: 0})
+    logs[Topic.ALARMS], logs[Topic.ALARM_COMMANDS] = [], []
+
+    def handle(raw: RawRecord, now_ns: int) -> None:
+        for out in pipeline.handle(raw, now_ns):
+            if out.topic is Topic.ALARMS:
+                _append(logs, Topic.ALARMS, now_ns, out.key, out.value)
+
+    for raw in logs[Topic.SCORES]:
+        now_ns = read_score(raw).times.published_ns + 50 * NS_PER_MS
+        handle(raw, now_ns)
+        if logs[Topic.ALARMS] and not logs[Topic.ALARM_COMMANDS]:
+            raised = AlarmRecord.from_json(logs[Topic.ALARMS][0].value or b"")
+            ack = alarm_command("ack", raised.alarm_id, expected_event_id=raised.event_id)
+            key, value = ack.alarm_id.encode(), ack.to_json()
+            _append(logs, Topic.ALARM_COMMANDS, now_ns + 200 * NS_PER_MS, key, value)
+            handle(logs[Topic.ALARM_COMMANDS][0], now_ns + 300 * NS_PER_MS)
+
+
+def _append(
+    logs: dict[Topic, list[RawRecord]], topic: Topic, now_ns: int, key: bytes, value: bytes
+) -> None:
+    schema = "alarm/1.0" if topic is Topic.ALARMS else "alarm-command/1.0"
+    headers, offset = tuple(headers_for(schema, JSON)), len(logs[topic])
+    place = (topic.under(PREFIX), 0, offset, now_ns // NS_PER_MS)
+    logs[topic].append(RawRecord(*place, key, value, headers))
+
+
+class Noted:
+    """Results in memory."""
+
+    def __init__(self) -> None:
+        self.kinds: list[Kind | None] = []
+        self.scores: list[WindowScore | None] = []
+
+    def window(
+        self,
+        score: WindowScore | None,
+        live: WindowScore | None,
+        kind: Kind | None,
+        *,
+        is_late: bool,
+    ) -> None:
+        self.kinds.append(kind)
+        self.scores.append(score)
+
+
+async def replay(
+    past: Past,
+    *,
+    span: Span = SPAN,
+    cuts: Cuts = Cuts.RECORDED,
+    thresholds: Thresholds | None = None,
+    furnaces: tuple[str, ...] = (),
+    model: ModelIdentity = IDENTITY.model,
+    scorer: FakeScorer | None = None,
+) -> tuple[Outcome, Noted]:
+    """Backtest a past."""
+    history, noted, clock, metrics = past.history(), Noted(), SystemClock(), Metrics()
+    outcome = await Backtest(
+        history=history,
+        scope=scope_of(history, span, ScopeOptions()),
+        question=Question(
+            span=span, furnaces=furnaces, cuts=cuts, thresholds=thresholds or Thresholds()
+        ),
+        plant=Plant(points={}, sync_offsets_s={}),
+        judge=Judge(scorer or Swinging(), Patience(outage_s=0.2), clock, metrics),
+        encoder=ENCODER,
+        context=ScoreContext(TOPICS, model, PUBLISHED_SPEC.spec_id, 0.2, frozenset()),
+        run_id="run",
+        results=noted,
+        partition_of=lambda _: 0,
+        on_records=lambda _: None,
+    ).run()
+    return outcome, noted

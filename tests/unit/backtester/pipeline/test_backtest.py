@@ -1,0 +1,190 @@
+"""A past in memory through the whole replay: the same is the same, each difference has a name."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from meltwatch_backtester.domain.findings import Verdict
+from meltwatch_backtester.domain.question import Cuts
+from meltwatch_backtester.domain.span import Span
+from meltwatch_backtester.domain.thresholds import parse_thresholds
+from meltwatch_backtester.domain.window_comparison import Kind
+from meltwatch_chassis.errors import DependencyUnreachable, TransientError
+from meltwatch_schemas.record import RawRecord, read_score
+from meltwatch_schemas.score import ModelIdentity, ScoreStatus, WindowScore, encode_score
+from meltwatch_schemas.topics import Topic
+from meltwatch_schemas.window import NS_PER_MS, NS_PER_S
+
+from tests.support.input_records import ORIGIN_NS, InputRecord, live
+from tests.unit.backtester.pipeline.past import Past, Swinging, replay
+from tests.unit.stream_processor.pipeline.fakes import ENCODER, FakeScorer
+
+FURNACES = ("hall/FMF-01", "hall/FMF-02")
+SECONDS = 180
+
+
+def plant_records(late_s: float = 0.0) -> list[InputRecord]:
+    """Three minutes of two furnaces; the frames of the second minute arrive late, if wanted."""
+    records = live(FURNACES, SECONDS, encoder=ENCODER)
+    first_ms = ORIGIN_NS // NS_PER_MS + 60_000
+
+    def arrival_ms(record: InputRecord) -> float:
+        is_late = record.topic is Topic.EMBEDDINGS and 0 <= record.timestamp_ms - first_ms < 60_000
+        return record.timestamp_ms + late_s * 1000 * is_late
+
+    return sorted(records, key=arrival_ms)
+
+
+@pytest.fixture(scope="module")
+def steady() -> Past:
+    return asyncio.run(Past.of(plant_records()))
+
+
+def changed(past: Past, number: int, alter: Callable[[WindowScore], WindowScore]) -> Past:
+    """The past with another score in one place."""
+
+    def altered(log: list[RawRecord]) -> list[RawRecord]:
+        score = alter(read_score(log[number]))
+        return [*log[:number], replace(log[number], value=encode_score(score)), *log[number + 1 :]]
+
+    other = Past(dict(past.logs))
+    other.change(Topic.SCORES, altered)
+    return other
+
+
+def without_model(score: WindowScore) -> WindowScore:
+    return replace(
+        score,
+        status=ScoreStatus.UNSCORED,
+        logit=None,
+        probability=None,
+        member_logits=None,
+        disagreement=None,
+        anomaly_map=None,
+        reasons=(*score.reasons, "model_unavailable"),
+        times=replace(score.times, scored_ns=None),
+    )
+
+
+@pytest.mark.parametrize("cuts", Cuts)
+async def test_what_was_not_disturbed_is_replayed_exactly(steady, cuts):
+    outcome, noted = await replay(steady, cuts=cuts)
+    assert outcome.findings.verdict is Verdict.SAME
+    assert outcome.findings.equal == len(noted.kinds) == len(steady.scores) > 2 * SECONDS / 1.44 - 9
+    assert [r.transition.cause for r in outcome.alarms].count("RAISE") >= 8
+    assert [r.transition.cause for r in outcome.alarms].count("ACK") == 1
+    assert {record.run_id for record in outcome.alarms} == {"run"}
+
+
+@pytest.mark.parametrize("from_s", [31.0, 100.5])
+async def test_a_span_within_is_replayed_exactly_running_alarms_included(steady, from_s):
+    span = Span(ORIGIN_NS + int(from_s * NS_PER_S), ORIGIN_NS + 140 * NS_PER_S)
+    outcome, noted = await replay(steady, span=span)
+    assert outcome.findings.verdict is Verdict.SAME
+    assert len(noted.kinds) == sum(score.window_end_ns in span for score in steady.scores)
+
+
+async def test_late_records_and_crashes_are_replayed_at_the_recorded_cuts():
+    past = await Past.of(plant_records(late_s=20.0), lives=12)
+    outcome, _ = await replay(past)
+    assert outcome.findings.verdict is Verdict.SAME
+    assert outcome.tally.late > 0
+    merged, _ = await replay(past, cuts=Cuts.EVENT_TIME)
+    assert merged.findings.verdict is Verdict.EXPLAINED
+    assert set(merged.findings.kinds) == {Kind.LATE}
+
+
+async def test_one_furnace_alone_gives_its_windows_as_before(steady):
+    outcome, noted = await replay(steady, furnaces=FURNACES[:1])
+    assert outcome.findings.verdict is Verdict.SAME
+    assert set(outcome.findings.furnaces) == set(FURNACES[:1])
+    assert len(noted.kinds) == sum(s.furnace_id == FURNACES[0] for s in steady.scores)
+
+
+async def test_a_window_that_live_could_not_score_is_scored_and_named(steady):
+    outcome, noted = await replay(changed(steady, 60, without_model))
+    assert outcome.findings.kinds == {Kind.MODEL_UNAVAILABLE: 1}
+    assert outcome.findings.verdict is Verdict.EXPLAINED
+    assert noted.scores[60].logit is not None
+
+
+@pytest.mark.parametrize(
+    ("alter", "kind"),
+    [
+        (lambda score: replace(score, logit=score.logit + 0.01), Kind.VERDICT),
+        (lambda score: replace(score, video_coverage=0.9), Kind.CONTENT),
+        (lambda score: replace(score, reasons=(*score.reasons, "sync_skew")), None),
+        (lambda score: replace(score, reasons=(*score.reasons, "black_video")), Kind.CONTENT),
+    ],
+)
+async def test_a_difference_that_nothing_explains_is_named(steady, alter, kind):
+    outcome, _ = await replay(changed(steady, 150, alter))
+    assert set(outcome.findings.kinds) == ({kind} if kind else set())
+    assert outcome.findings.verdict is (Verdict.DIFFERENT if kind else Verdict.SAME)
+
+
+async def test_a_score_that_live_lost_is_named(steady):
+    past = Past(dict(steady.logs))
+    past.change(Topic.SCORES, lambda log: [*log[:100], *log[101:]])
+    outcome, _ = await replay(past)
+    assert outcome.findings.kinds == {Kind.LOST: 1}
+    assert outcome.findings.verdict is Verdict.DIFFERENT
+    merged, _ = await replay(past, cuts=Cuts.EVENT_TIME)
+    assert merged.findings.kinds == {Kind.UNEXPECTED: 1}
+
+
+async def test_records_that_are_gone_are_not_taken_for_the_same(steady):
+    past = Past(dict(steady.logs))
+    past.change(Topic.EMBEDDINGS, lambda log: [*log[:200], *log[230:]])
+    outcome, _ = await replay(past)
+    assert outcome.findings.verdict is Verdict.DIFFERENT
+    assert set(outcome.findings.kinds) <= {Kind.CONTENT, Kind.VERDICT}
+
+
+async def test_an_alarm_that_live_did_not_raise_is_a_difference(steady):
+    past = Past(dict(steady.logs))
+    past.change(Topic.ALARMS, lambda log: log[:5])
+    outcome, _ = await replay(past)
+    assert outcome.findings.verdict is Verdict.DIFFERENT
+    assert all(not each.is_explained for each in outcome.findings.alarm_differences[:1])
+
+
+async def test_other_thresholds_explain_other_alarms(steady):
+    outcome, _ = await replay(steady, thresholds=parse_thresholds(["6"]))
+    assert outcome.findings.verdict is Verdict.EXPLAINED
+    assert outcome.alarms == []
+    own = await replay(steady, thresholds=parse_thresholds(["3.0/1.0"]))
+    assert own[0].findings.verdict is Verdict.SAME
+
+
+async def test_an_acknowledgement_of_what_never_happened_is_stale(steady):
+    outcome, _ = await replay(steady, thresholds=parse_thresholds(["-9/-9"]))
+    assert outcome.findings.verdict is Verdict.EXPLAINED
+    assert {record.transition.cause for record in outcome.alarms} == {"RAISE", "QUALITY"}
+
+
+async def test_another_model_is_named(steady):
+    outcome, _ = await replay(steady, model=ModelIdentity("challenger", "2", "e" * 64))
+    assert set(outcome.findings.kinds) == {Kind.OTHER_MODEL}
+    assert outcome.findings.verdict is Verdict.EXPLAINED
+
+
+async def test_without_scores_event_time_still_gives_windows(steady):
+    past = Past({**steady.logs, Topic.SCORES: [], Topic.ALARMS: []})
+    outcome, noted = await replay(past, cuts=Cuts.EVENT_TIME)
+    assert len(noted.scores) == len(steady.scores)
+    assert outcome.findings.verdict is Verdict.EXPLAINED
+    assert set(outcome.findings.kinds) == {Kind.NOT_YET_LIVE}
+
+
+async def test_a_model_that_goes_away_ends_the_replay(steady):
+    scorer: FakeScorer = Swinging()
+
+    def away(_: object) -> None:
+        if len(scorer.calls) > 20:
+            raise TransientError("gone")
+
+    scorer.attempt = away
+    with pytest.raises(DependencyUnreachable, match="gone"):
+        await replay(steady, scorer=scorer)

@@ -1,0 +1,319 @@
+"""The page is whole, says what the files say, and is nobody's door into a browser."""
+
+import json
+import math
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from meltwatch_backtester.adapters.report import write_report
+from meltwatch_schemas.alarm import rfc3339, utc_from_ns
+from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
+
+from tests.support.builders import ALARM, FURNACE, alarm_record
+
+START_NS = 1_750_000_000 * NS_PER_S
+VOID = {"meta", "br"}
+
+
+def moment(second: float) -> str:
+    return rfc3339(utc_from_ns(START_NS + round(second * NS_PER_S)))
+
+
+def run_of(**changes: Any) -> dict[str, Any]:
+    """Build a run of 600 s in which one furnace overheats, live and replayed alike."""
+    run = {
+        "run_id": "5d1f0c",
+        "prefix": "meltwatch",
+        "from": moment(0),
+        "to": moment(600),
+        "cuts": "recorded",
+        "furnaces": [],
+        "model": {"name": "fmformer", "version": "1", "digest": "0" * 64, "encoder_id": "dct"},
+        "thresholds": {"all": None},
+        "ranges": {"embeddings": {"0": [17, 900]}},
+        "records": {"embeddings": 883, "currents": 700, "scores": 416},
+        "late": 3,
+        "duplicates": 1,
+        "dead_letters": {},
+        "windows": {FURNACE: {"scored": 400, "degraded": 10, "unscored": 6, "skipped": 0}},
+        "comparison": {
+            "verdict": "same",
+            "statement": "All 416 windows and both alarm transitions are those of the live system.",
+            "live_models": [{"name": "fmformer", "version": "1", "digest": "0" * 64}],
+            "windows": {
+                "compared": 416, "equal": 416, "largest_logit_difference": 0.0, "differences": {},
+            },
+            "alarms": {"compared": 2, "equal": 2, "differences": []},
+        },
+        "alarms": [
+            {"alarm_id": ALARM, "state": "RTNUN", "raises": 1, "logit_on": 2.0, "logit_off": 0.0}
+        ],
+    }  # fmt: skip
+    return run | changes
+
+
+def window_lines(furnace_id: str = FURNACE) -> list[dict[str, Any]]:
+    """Build 600 s of windows: a hill of logits, a gap, a stretch without video."""
+    lines = []
+    for number in range(math.floor(600 / 1.44)):
+        second = 1.44 * number + 0.5
+        logit = -4 + 8 * math.exp(-(((second - 300) / 60) ** 2))
+        status = "degraded" if 100 < second < 115 else "scored"
+        if 450 < second < 500:
+            continue
+        lines.append(
+            {
+                "furnace_id": furnace_id, "window_end": moment(second), "window_id": "0" * 32,
+                "status": status, "logit": logit, "reasons": [], "video_coverage": 1.0,
+                "current_coverage": 1.0, "late": second > 590,
+                "live": {"status": "scored", "logit": logit}, "difference": None,
+            }
+        )  # fmt: skip
+    return lines
+
+
+def journal() -> list[Any]:
+    steps = ((250, True, "NORM", "UNACK", "RAISE"), (355, False, "UNACK", "RTNUN", "CLEAR"))
+    return [
+        alarm_record(
+            seq=seq, active=active, state=after, raise_time=moment(250),
+            clear_time=None if active else moment(second),
+            transition={"from": before, "to": after, "cause": cause},
+            evidence=alarm_record().evidence.model_copy(
+                update={"window_end": utc_from_ns(START_NS + second * NS_PER_S)}
+            ).model_dump(),
+        )
+        for seq, (second, active, before, after, cause) in enumerate(steps)
+    ]  # fmt: skip
+
+
+def write_run(folder: Path, run: dict, windows=(), alarms=(), live=()) -> str:
+    """Write the files of a run and return its report."""
+    (folder / "run.json").write_text(json.dumps(run))
+    (folder / "windows.jsonl").write_text("".join(json.dumps(line) + "\n" for line in windows))
+    for name, records in (("alarms", alarms), ("live-alarms", live)):
+        lines = [record.to_json() + b"\n" for record in records]
+        (folder / f"{name}.jsonl").write_bytes(b"".join(lines))
+    write_report(folder)
+    return (folder / "report.html").read_text()
+
+
+class Page(HTMLParser):
+    """Checks that what is opened is closed, and keeps tags, attributes and text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open[-1:] != ["style"]:
+            self.text += data
+
+
+def pictures(text: str) -> list[ET.Element]:
+    parts = text.split("<svg ")[1:]
+    whole = [f"<svg {part.split('</svg>')[0]}</svg>" for part in parts]
+    return [ET.fromstring(picture) for picture in whole]  # noqa: S314 - our own page
+
+
+def classes(picture: ET.Element, name: str) -> list[ET.Element]:
+    return [node for node in picture.iter() if name in (node.get("class") or "").split()]
+
+
+def test_the_same_as_live_is_said_first(tmp_path):
+    text = write_run(tmp_path, run_of(), window_lines(), journal(), journal())
+    page = Page(text)
+
+    assert page.text.index("Same as live") < page.text.index("Alarms")
+    assert "All 416 windows and both alarm transitions" in page.text
+    assert ALARM in page.text
+    assert "2025-06-15 15:10:50.0 to 15:12:35.0" in page.text
+    assert "883 of embeddings" in page.text
+    assert "as recorded" in page.text
+
+
+def test_a_picture_shows_thresholds_alarms_gaps_and_what_was_degraded_or_late(tmp_path):
+    text = write_run(tmp_path, run_of(), window_lines(), journal(), journal())
+    (picture,) = pictures(text)
+
+    heights = [node.get("d") for node in classes(picture, "threshold")]
+    assert len(heights) == 2
+    (active,), (was_active,) = classes(picture, "active"), classes(picture, "was-active")
+    assert float(active.get("x")) == pytest.approx(250 / 0.6, abs=0.01)
+    assert float(active.get("width")) == pytest.approx(105 / 0.6, abs=0.02)
+    assert (was_active.get("x"), was_active.get("width")) == (active.get("x"), active.get("width"))
+    for kind, expected in (("gap", (450, 500)), ("degraded", (100, 115)), ("late", (590, 600))):
+        (bar,) = classes(picture, kind)
+        start = float(bar.get("x")) * 0.6
+        end = start + float(bar.get("width")) * 0.6
+        assert (start, end) == pytest.approx(expected, abs=2 * 1.44)
+    (curve,) = classes(picture, "replayed")
+    assert curve.get("d").count("M") == 2, "the line breaks at the gap"
+
+
+def test_a_difference_stands_before_what_is_equal(tmp_path):
+    run, other = run_of(), f"{FURNACE}/VIDEO_MISSING"
+    step = {"cause": "RAISE", "window_end": moment(250), "state": "UNACK", "by": None}
+    run["comparison"] |= {
+        "verdict": "different",
+        "alarms": {
+            "compared": 2, "equal": 1, "differences": [
+                {
+                    "alarm_id": other, "explained": False, "why": "raised live alone",
+                    "live": [step], "replayed": [],
+                }
+            ],
+        },
+        "windows": {
+            "compared": 416, "equal": 415, "largest_logit_difference": 0.25, "differences": {
+                "other_logit": {
+                    "count": 1, "explained": False, "meaning": "The logits differ.",
+                    "first": [
+                        {
+                            "furnace_id": FURNACE, "window_end": moment(3), "window_id": "ab" * 16,
+                            "detail": "1.0 instead of 0.75",
+                        }
+                    ],
+                }
+            },
+        },
+    }  # fmt: skip
+    lines = window_lines()
+    lines[40]["difference"] = "other_logit"
+    text = write_run(tmp_path, run, lines, journal(), journal())
+    page = Page(text)
+
+    assert "Differs from live" in page.text
+    assert page.text.index(other) < page.text.index(f"{ALARM}\n")
+    assert "raised live alone" in page.text
+    assert "nothing more" in page.text
+    assert "1.0 instead of 0.75" in page.text
+    assert len(classes(pictures(text)[0], "different")) == 1
+
+
+def test_thresholds_that_were_asked_for_are_named(tmp_path):
+    run = run_of(thresholds={"all": [8.5, None], ALARM: [3.25, -1.0]})
+    page = Page(write_run(tmp_path, run))
+
+    assert "all: 8.5 / own" in page.text
+    assert f"{ALARM}: 3.25 / -1" in page.text
+
+
+def test_an_alarm_of_before_the_span_is_active_from_its_start(tmp_path):
+    cleared = journal()[1].model_copy(update={"raise_time": utc_from_ns(START_NS - NS_PER_S)})
+    (picture,) = pictures(write_run(tmp_path, run_of(), window_lines(), [cleared]))
+
+    (active,) = classes(picture, "active")
+    assert (active.get("x"), float(active.get("width"))) == ("0.0", pytest.approx(355 / 0.6, 0.001))
+
+
+def test_an_alarm_that_stands_is_active_to_the_end(tmp_path):
+    (picture,) = pictures(write_run(tmp_path, run_of(), window_lines(), journal()[:1]))
+
+    (active,) = classes(picture, "active")
+    assert float(active.get("x")) + float(active.get("width")) == pytest.approx(1000)
+
+
+def test_nothing_at_all_is_said_in_words(tmp_path):
+    run = run_of(windows={}, alarms=[], ranges={}, records={})
+    run["comparison"] |= {"verdict": "nothing_to_compare", "live_models": []}
+    page = Page(write_run(tmp_path, run))
+
+    assert "Nothing to compare with" in page.text
+    assert "No alarm in this span" in page.text
+    assert "No window ends in this span" in page.text
+    assert "There is nothing to draw" in page.text
+
+
+def test_a_furnace_without_any_score_is_said_in_words(tmp_path):
+    lines = [
+        line | {"status": "unscored", "logit": None, "live": None} for line in window_lines()[:5]
+    ]
+    page = Page(write_run(tmp_path, run_of(), lines))
+
+    assert "No window was scored" in page.text
+
+
+def test_the_page_needs_and_runs_nothing_from_elsewhere(tmp_path):
+    page = Page(write_run(tmp_path, run_of(), window_lines(), journal(), journal()))
+
+    tags = {tag for tag, _ in page.tags}
+    assert tags.isdisjoint({"script", "link", "img", "iframe", "object", "use", "image", "a"})
+    for _, attributes in page.tags:
+        assert not {"src", "href", "onload", "onclick", "xlink:href"} & attributes.keys()
+
+
+def test_what_strangers_wrote_stays_text(tmp_path):
+    evil = "</title></style><script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
+    run = run_of(run_id=evil, thresholds={evil: [1.0, 0.0]}, furnaces=[evil])
+    run["dead_letters"] = {evil: 1}
+    run["comparison"] |= {
+        "statement": evil,
+        "live_models": [{"name": evil, "version": evil, "digest": evil}],
+        "alarms": {
+            "compared": 1, "equal": 0, "differences": [
+                {
+                    "alarm_id": evil, "explained": True, "why": evil, "replayed": [],
+                    "live": [{"cause": evil, "window_end": moment(1), "state": evil, "by": evil}],
+                }
+            ],
+        },
+        "windows": run["comparison"]["windows"] | {
+            "differences": {
+                evil: {
+                    "count": 1, "explained": True, "meaning": evil, "first": [
+                        {
+                            "furnace_id": evil, "window_end": moment(3), "window_id": evil,
+                            "detail": evil,
+                        }
+                    ],
+                }
+            }
+        },
+    }  # fmt: skip
+    page = Page(write_run(tmp_path, run, window_lines()))
+
+    assert {"script", "img"}.isdisjoint({tag for tag, _ in page.tags})
+    assert page.text.count("<script>alert(1)</script>") >= 12
+
+
+def test_the_same_files_give_the_same_bytes(tmp_path):
+    pages = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        pages.append(write_run(tmp_path / name, run_of(), window_lines(), journal(), journal()))
+
+    assert pages[0] == pages[1]
+
+
+def test_a_shift_of_windows_makes_no_bigger_picture_than_an_hour(tmp_path):
+    run, first = run_of(to=moment(28_800)), window_lines()[0]
+    hop_s = PUBLISHED_SPEC.hop_ns / NS_PER_S
+    lines = [
+        first | {"window_end": moment(n * hop_s), "logit": -4.0 + (n == 7_000) * 9}
+        for n in range(1, 20_000)
+    ]
+    text = write_run(tmp_path, run, lines)
+    (curve,) = classes(pictures(text)[0], "replayed")
+
+    assert len(text) < 100_000
+    lowest_y = min(float(step.split("V")[1]) for step in curve.get("d").split("L")[1:])
+    assert lowest_y < 20, "the one high window is still seen"
