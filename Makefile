@@ -4,6 +4,7 @@
 PYTHON ?= python3
 PROCESSES ?= 2
 UV_VERSION := 0.13.9
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 TOOLS := $(CURDIR)/.tools
 UV := $(TOOLS)/bin/uv
 BIN := $(CURDIR)/.venv/bin
@@ -51,6 +52,15 @@ test-trainer: $(UV) ## Run the trainer's tests (installs PyTorch, about 5 GB)
 	@$(TRAINER) sync --frozen --inexact --package meltwatch-trainer
 	@.venv-trainer/bin/python -m pytest tests/unit/trainer --confcutdir=tests/unit/trainer
 
+.PHONY: test-k8s
+test-k8s: setup $(if $(BUILT),,images) ## Try the laptop overlay on the test cluster of KUBECONFIG (LOAD="kind load docker-image" CONTEXT= BUILT=yes; as for images)
+	@LOAD="$(LOAD)" CONTEXT="$(CONTEXT)" $(BIN)/pytest tests/k8s -m k8s -x -s -p no:randomly
+
+.PHONY: manifests
+manifests: setup ## Render the Kubernetes overlays, held against Kubernetes' schemas and our settings (OVERLAY=laptop)
+	@$(BIN)/pytest tests/unit/k8s -q >&2
+	@$(BIN)/kubectl kustomize k8s/overlays/$(or $(OVERLAY),laptop)
+
 .PHONY: chaos
 chaos: setup ## Break everything again and again on real servers, and count what is lost (CAMPAIGN= ROUNDS= SEED=)
 	@$(BIN)/python -m tests.chaos $(addprefix --campaign ,$(CAMPAIGN)) \
@@ -91,6 +101,16 @@ lock-check: $(UV)
 .PHONY: golden
 golden: setup ## Write golden bytes for messages that have none yet
 	@$(BIN)/python -m tests.support.golden
+
+.PHONY: schemas
+schemas: setup ## Write AsyncAPI, JSON Schemas and the field tables of docs/scada.md from the code
+	@$(BIN)/python -m tests.support.asyncapi
+	@$(BIN)/python -m tests.support.field_tables
+
+.PHONY: images
+images: ## Build the container images (BUILDER=docker, podman, buildah or a command; BASE_IMAGE= REGISTRY= SERVICES=)
+	@VERSION=$(VERSION) UV_VERSION=$(UV_VERSION) REGISTRY=$(REGISTRY) SERVICES="$(SERVICES)" \
+		BUILDER="$(BUILDER)" BASE_IMAGE="$(BASE_IMAGE)" sh services/images.sh
 
 .PHONY: models
 models: $(UV) ## Train, export and verify the models again (installs PyTorch; resumes)
