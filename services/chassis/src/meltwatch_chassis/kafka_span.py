@@ -9,6 +9,7 @@ from kafka.errors import KafkaError, KafkaTimeoutError
 from meltwatch_schemas.record import RawRecord
 
 from meltwatch_chassis.errors import DependencyUnreachable
+from meltwatch_chassis.raw_record import raw_record
 
 _POLL_MS: Final = 200
 _PATIENCE_POLLS: Final = 75  # 15 s without a record that should be there
@@ -62,7 +63,7 @@ class SpanReader:
         idle = 0
         while (position := self._consumer.position(where)) < stop:
             records = self._consumer.poll(_POLL_MS, max_records=_AT_ONCE).get(where, [])
-            yield from (_raw(record) for record in records if record.offset < stop)
+            yield from (raw_record(record) for record in records if record.offset < stop)
             idle = idle + 1 if self._consumer.position(where) == position else 0
             if idle > _PATIENCE_POLLS:
                 raise KafkaTimeoutError(f"no answer about {topic}/{partition} at {position}")
@@ -109,15 +110,3 @@ def kafka_failures(connection: Mapping[str, Any]) -> Iterator[None]:
         raise DependencyUnreachable(
             f"Kafka: expected an answer from {servers}, got: {error!r}"
         ) from error
-
-
-def _raw(record: Any) -> RawRecord:
-    return RawRecord(
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        timestamp_ms=record.timestamp,
-        key=record.key,
-        value=record.value,
-        headers=tuple(record.headers),
-    )

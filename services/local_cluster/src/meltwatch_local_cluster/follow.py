@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
+from meltwatch_chassis.raw_record import raw_record
 from meltwatch_schemas.record import RawRecord
 
 _BOOTSTRAP_MS: Final = 1_000
@@ -51,7 +52,7 @@ class TopicFollower:
         for record in records:
             partition = TopicPartition(record.topic, record.partition)
             self._positions[partition] = record.offset + 1
-        return [_raw(record) for record in records]
+        return [raw_record(record) for record in records]
 
     def lag(self) -> int:
         """Return how many offsets, markers included, lie ahead; 0 while Kafka is away."""
@@ -117,15 +118,3 @@ def _check_that_something_listens(servers: Sequence[str]) -> None:
         else:
             return
     raise failure
-
-
-def _raw(record: Any) -> RawRecord:
-    return RawRecord(
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        timestamp_ms=record.timestamp,
-        key=record.key,
-        value=record.value,
-        headers=tuple(record.headers),
-    )

@@ -1,7 +1,6 @@
 """How a run is shown: a live screen on a terminal, plain lines anywhere else."""
 
 from collections.abc import Sequence
-from types import TracebackType
 from typing import IO, Final, Protocol, Self
 
 from meltwatch_chassis.run_state import ServiceState
@@ -25,12 +24,7 @@ class Presenter(Protocol):
         """Take the terminal."""
         ...
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Give it back."""
         ...
 
@@ -57,12 +51,7 @@ class ScreenPresenter:
         self._live.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._live.stop()
 
     def show(self, glimpse: Glimpse, changed: Sequence[AlarmRecord]) -> None:
@@ -91,12 +80,7 @@ class LinePresenter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Leave everything as it is: lines stay."""
 
     def show(self, glimpse: Glimpse, changed: Sequence[AlarmRecord]) -> None:

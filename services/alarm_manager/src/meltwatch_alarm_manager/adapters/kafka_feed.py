@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from meltwatch_chassis.raw_record import raw_record
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic
 
@@ -12,7 +13,6 @@ from meltwatch_alarm_manager.adapters.kafka_records import (
     administration,
     kafka_failures,
     partitions_of,
-    raw_record,
 )
 
 _MAX_RECORDS: Final = 500

@@ -8,20 +8,6 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from meltwatch_chassis.errors import DependencyUnreachable, TransientError
-from meltwatch_schemas.record import RawRecord
-
-
-def raw_record(record: Any) -> RawRecord:
-    """Return a consumed record as it came."""
-    return RawRecord(
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        timestamp_ms=record.timestamp,
-        key=record.key,
-        value=record.value,
-        headers=tuple(record.headers),
-    )
 
 
 @contextmanager

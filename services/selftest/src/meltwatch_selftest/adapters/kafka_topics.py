@@ -8,6 +8,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from meltwatch_chassis.errors import DependencyUnreachable
 from meltwatch_chassis.kafka_span import kafka_failures
 from meltwatch_chassis.partitioner import partition_of
+from meltwatch_chassis.raw_record import raw_record
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic
 
@@ -57,7 +58,7 @@ class KafkaTopics:
     def collect(self) -> Iterator[RawRecord]:
         """Yield what has come under the keys; waits a moment for it."""
         for records in self._consumer.poll(timeout_ms=_POLL_MS).values():
-            yield from (_raw(record) for record in records if record.key in self._keys)
+            yield from (raw_record(record) for record in records if record.key in self._keys)
 
 
 @contextmanager
@@ -113,15 +114,3 @@ def _partition(consumer: KafkaConsumer, topic: str, key: str) -> TopicPartition:
             f"Kafka: expected the topic {topic}, it is missing; run 'meltwatch topics create'"
         )
     return TopicPartition(topic, partition_of(key.encode(), len(numbers)))
-
-
-def _raw(record: Any) -> RawRecord:
-    return RawRecord(
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        timestamp_ms=record.timestamp,
-        key=record.key,
-        value=record.value,
-        headers=tuple(record.headers),
-    )

@@ -7,8 +7,9 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 from meltwatch_chassis.errors import TransientError
+from meltwatch_chassis.raw_record import raw_record
 from meltwatch_schemas.errors import ContractViolation
-from meltwatch_schemas.record import RawRecord, read_score
+from meltwatch_schemas.record import read_score
 from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.topics import timestamp_ms
 
@@ -77,17 +78,8 @@ async def _until_end(
 
 
 def _read(record: ConsumerRecord) -> WindowScore | None:
-    raw = RawRecord(
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        timestamp_ms=record.timestamp,
-        key=record.key,
-        value=record.value,
-        headers=tuple(record.headers),
-    )
     try:
-        return read_score(raw)
+        return read_score(raw_record(record))
     except ContractViolation as refusal:
         _log.warning(
             "score_of_history_passed_over",
