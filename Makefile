@@ -41,7 +41,7 @@ run: runtime ## Do the main job: broker, Redis, Triton, services, simulated furn
 
 .PHONY: test
 test: setup ## Run the whole test suite against real Kafka, Redis and Triton (PROCESSES= at once, 2 by default)
-	@$(BIN)/pytest -n $(PROCESSES) --dist loadfile
+	@$(BIN)/pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 .PHONY: test-unit
 test-unit: setup ## Run the tests that need no server

@@ -17,3 +17,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "filterwarnings", "ignore:(read|open)_text is deprecated:DeprecationWarning"
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take minutes: what is last in a parallel run is waited for."""
+    slow = ("tests/chaos/", "tests/e2e/")
+    items.sort(key=lambda item: not item.nodeid.startswith(slow))

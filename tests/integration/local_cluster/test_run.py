@@ -129,8 +129,14 @@ def test_a_summary_that_cannot_be_written_is_refused_before_the_run(guest):
     assert out == ""
 
 
+def states(launcher, *services: str) -> set[str]:
+    found = launcher.state()["services"]
+    return {found[service]["state"] for service in services}
+
+
 def test_producers_that_finish_are_no_deaths(guest):
-    for producer in ("video_producer", "current_producer"):
+    producers = ("video_producer", "current_producer")
+    for producer in producers:
         finishing = guest.folder / "services" / f"meltwatch_{producer}" / "__main__.py"
         ready = "http.server.HTTPServer((host, int(port)), Answer)"
         program = finishing.read_text().replace(f"{ready}.serve_forever()", f"server = {ready}")
@@ -138,10 +144,8 @@ def test_producers_that_finish_are_no_deaths(guest):
         guest.write_service(producer, f"{program}{timed}\nserver.serve_forever()\n")
     guest.start()
     guest.wait_ready()
-    wait_for(
-        lambda: guest.state()["services"]["video_producer"]["state"] == "stopped", "it finished"
-    )
-    assert guest.state()["ready"]
+    wait_for(lambda: states(guest, *producers) == {"stopped"}, "both finished")
+    wait_for(lambda: guest.state()["ready"], "the run goes on")
     code, _, errors = guest.end(signal.SIGINT)
     assert code == 0, errors
 
