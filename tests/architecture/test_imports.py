@@ -27,7 +27,7 @@ def test_the_import_contracts_hold() -> None:
     assert result.returncode == 0, result.stdout
 
 
-def test_the_trainer_imports_no_service_but_the_simulator() -> None:
+def test_the_trainer_imports_libraries_and_no_service() -> None:
     found = {
         (module.path.name, name)
         for module in modules_of("services/trainer")

@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -20,10 +20,12 @@ from meltwatch_local_cluster.addresses import free_ports
 from meltwatch_local_cluster.servers import KafkaServer
 from meltwatch_schemas.current import CurrentChunk
 from meltwatch_schemas.embedding import EmbeddingChunk
+from meltwatch_schemas.encoder import default_encoder
 from meltwatch_schemas.record import RawRecord, read_current, read_embedding
 from meltwatch_schemas.topics import Topic, catalogue, timestamp_ms
 from meltwatch_simulator import furnace_ids
 
+from tests.support import fmf_files
 from tests.support.murmur2 import partition_of
 from tests.support.servers import Topics
 
@@ -38,7 +40,9 @@ FURNACES = 2
 class Producer:
     """A producer's process."""
 
-    def __init__(self, service: str, kafka: str, prefix: str, log: Path) -> None:
+    def __init__(
+        self, service: str, kafka: str, prefix: str, log: Path, told: Mapping[str, str]
+    ) -> None:
         (port,) = free_ports(1)
         self.health = f"http://127.0.0.1:{port}"
         self.log = log
@@ -47,6 +51,7 @@ class Producer:
             "MELTWATCH_TOPIC_PREFIX": prefix,
             "MELTWATCH_HEALTH_ADDRESS": f"127.0.0.1:{port}",
             "MELTWATCH_SIMULATOR_FURNACES": str(FURNACES),
+            **told,
         }
         environ = {k: v for k, v in os.environ.items() if not k.startswith("MELTWATCH_")} | own
         with log.open("wb") as output:
@@ -86,8 +91,10 @@ class Producer:
 
 
 @contextmanager
-def producing(service: str, kafka: str, prefix: str, folder: Path) -> Iterator[Producer]:
-    producer = Producer(service, kafka, prefix, folder / f"{service}.log")
+def producing(
+    service: str, kafka: str, prefix: str, folder: Path, **told: str
+) -> Iterator[Producer]:
+    producer = Producer(service, kafka, prefix, folder / f"{service}.log", told)
     try:
         yield producer
     finally:
@@ -149,6 +156,48 @@ def test_a_producer_sends_the_past_and_goes_on_live_and_loses_nothing_on_leaving
         assert record.timestamp_ms == timestamp_ms(read(record).last_event_ns)
         assert record.partition == partition_of(record.key or b"", topics.partitions)
     assert producer.events() == ["service_started", "publication_started", "service_stopped"]
+
+
+@pytest.mark.parametrize("service", SENDS)
+def test_a_recording_streams_as_any_other_furnace(
+    service: str, kafka: KafkaServer, topics: Topics, tmp_path: Path
+) -> None:
+    data = fmf_files.write_second_layout(tmp_path / "data", "batch-1", frames=1500)
+    begin_ns = time.time_ns() // 1_000_000_000 * 1_000_000_000
+    told = {
+        "MELTWATCH_RECORDING_DIR": str(data),
+        "MELTWATCH_SIMULATOR_ORIGIN_NS": str(begin_ns),
+    }
+    with producing(service, kafka.address, topics.prefix, tmp_path, **told) as producer:
+        producer.wait_until("ok")
+        time.sleep(2)
+        assert producer.stop() == 0
+
+    chunks = [read(record) for record in records_of(kafka.address, topics.name(SENDS[service]))]
+
+    assert chunks
+    for chunk in chunks:
+        assert chunk.identity.furnace_id == "fmf-benchmark/batch-1"
+        assert is_of(chunk, chunk.last_event_ns - begin_ns)
+
+
+def is_of(chunk: Chunk, recorded_ns: int) -> bool:
+    """Tell whether a chunk's last frame or sample was the newest at a time of the recording."""
+    if isinstance(chunk, CurrentChunk):
+        return bool(chunk.data[-1, 0] - 6000 == recorded_ns // 500_000_000)
+    (picture,) = default_encoder().decode(chunk.data)
+    return bool((picture[..., 2] == recorded_ns // 40_000_000 % 256).all())
+
+
+def test_files_that_are_no_recording_are_one_line_and_exit_code_2(
+    kafka: KafkaServer, tmp_path: Path
+) -> None:
+    told = {"MELTWATCH_RECORDING_DIR": str(tmp_path), "MELTWATCH_SIMULATOR_ORIGIN_NS": "1"}
+    with producing("video_producer", kafka.address, "any", tmp_path, **told) as producer:
+        assert producer.process.wait(30) == 2
+
+    last = producer.log.read_text().splitlines()[-1]
+    assert last.startswith(f"video_producer: MELTWATCH_RECORDING_DIR: {tmp_path}: expected videos/")
 
 
 def test_a_missing_topic_is_one_line_and_exit_code_3(kafka: KafkaServer, tmp_path: Path) -> None:

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -70,3 +72,10 @@ def test_after_the_wait_the_event_time_is_reached(speed: float, ahead_ns: int) -
 def test_a_fast_run_without_end_or_origin_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="SPEED=5: expected MELTWATCH_SIMULATOR_DURATION"):
         simulated_run(settings(speed=5), NOW_NS)
+
+
+def test_a_recording_without_an_origin_is_refused() -> None:
+    alone = ProducerSettings(recording_dir=Path("here"))
+
+    with pytest.raises(ConfigurationError, match="_DIR=here: expected MELTWATCH_SIMULATOR_ORIGIN"):
+        simulated_run(alone, NOW_NS)

@@ -6,7 +6,10 @@ from meltwatch_local_cluster.command import run
 @pytest.mark.parametrize(
     ("sources", "message"),
     [
-        ("recording:here", "recording:here is not yet available; use simulator or none"),
+        ("recording", "expected simulator, none or recording:DIR, got 'recording'"),
+        ("recording:", "expected simulator, none or recording:DIR, got 'recording:'"),
+        ("recording:/nowhere", "--sources: /nowhere: expected videos/.* got no such folder"),
+        ("none:/tmp", "expected simulator, none or recording:DIR, got 'none:/tmp'"),
         ("cameras", "expected simulator, none or recording:DIR, got 'cameras'"),
     ],
 )

@@ -55,3 +55,11 @@ def test_the_pipeline_is_told_no_scenario_and_may_not_finish():
     for plan in service_plans(PIPELINE, {}, LOGS):
         assert not any("SIMULATOR" in name for name in plan.environment)
         assert not plan.may_finish
+
+
+def test_producers_of_a_recording_are_told_its_folder():
+    scenario = Scenario(Sources.RECORDING, 2, 1, None, 1, recording=Path("here"))
+    (plan,) = service_plans(("current_producer",), {}, LOGS, scenario)
+
+    assert plan.environment["MELTWATCH_RECORDING_DIR"] == str(Path("here").absolute())
+    assert plan.environment["MELTWATCH_SIMULATOR_ORIGIN_NS"] == "1"

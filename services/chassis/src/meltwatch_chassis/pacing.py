@@ -62,8 +62,14 @@ def simulated_run(settings: SimulatorSettings, wall_ns: int) -> SimulatedRun:
     Raises
     ------
     ConfigurationError
-        If a run faster than real time states neither its origin nor its duration.
+        If a run faster than real time states neither its origin nor its duration, or a recording
+        has no origin.
     """
+    if settings.recording_dir is not None and not settings.simulator_origin_ns:
+        raise ConfigurationError(
+            f"MELTWATCH_RECORDING_DIR={settings.recording_dir}: expected "
+            "MELTWATCH_SIMULATOR_ORIGIN_NS beside it, so that frames and currents play in step"
+        )
     speed, duration_s = settings.simulator_speed, settings.simulator_duration_s
     if speed > 1 and not settings.simulator_origin_ns and duration_s is None:
         raise ConfigurationError(

@@ -61,6 +61,7 @@ def produce(
             structlog.get_logger().info(
                 "publication_started",
                 topic=name,
+                source=str(settings.recording_dir or "simulator"),
                 furnaces=settings.simulator_furnaces,
                 seed=settings.simulator_seed,
                 origin_ns=run.origin_ns,

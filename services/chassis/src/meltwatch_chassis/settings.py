@@ -106,8 +106,15 @@ class PlantSettings(ServiceSettings):
 
 
 class SimulatorSettings(ServiceSettings):
-    """Which simulated furnaces a producer publishes; producers of one run are told the same."""
+    """Which simulated or recorded furnaces a producer publishes; in one run all are told the same.
 
+    Of a recording, origin, duration and speed say when and how fast it is played back.
+    """
+
+    recording_dir: Path | None = Field(
+        default=None,
+        description="Folder of FMF-Benchmark recordings to publish in place of the simulator.",
+    )
     simulator_seed: int = Field(default=1, ge=0, description="Seed of everything simulated.")
     simulator_furnaces: int = Field(
         default=2, ge=1, le=1000, description="Number of simulated furnaces."

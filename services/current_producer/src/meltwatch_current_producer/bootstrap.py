@@ -2,11 +2,14 @@
 
 import secrets
 import threading
+from collections.abc import Callable, Sequence
 from functools import partial
 
+from meltwatch_chassis.errors import ConfigurationError
 from meltwatch_chassis.pacing import SimulatedRun
 from meltwatch_chassis.producer import produce
 from meltwatch_chassis.publishing import Wire, unsent
+from meltwatch_fmf_benchmark import FormatError, Recording, open_recordings, play
 from meltwatch_schemas import current
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import PUBLISHED_SPEC
@@ -19,13 +22,34 @@ SERVICE = "current_producer"
 
 
 def run(settings: Settings, stop: threading.Event) -> None:
-    """Publish the currents of all simulated furnaces until told to stop."""
+    """Publish the currents of all simulated or recorded furnaces until told to stop.
+
+    Raises
+    ------
+    ConfigurationError
+        If recordings are not of their form.
+    """
+    if settings.recording_dir is None:
+        _publish(settings, partial(_simulated_feeds, settings), stop)
+        return
+    try:
+        with open_recordings(settings.recording_dir) as recordings:
+            _publish(settings, partial(_recorded_feeds, recordings), stop)
+    except FormatError as error:
+        raise ConfigurationError(f"MELTWATCH_RECORDING_DIR: {error}") from error
+
+
+def _publish(
+    settings: Settings,
+    feeds_of: Callable[[SimulatedRun], Sequence[MeterFeed]],
+    stop: threading.Event,
+) -> None:
     reach_ns = PUBLISHED_SPEC.lookback_ns + PUBLISHED_SPEC.hop_ns
     wire = Wire(Topic.CURRENTS, current.SCHEMA, current.encode_current, reach_ns, settings.tracing)
-    produce(SERVICE, settings, wire, partial(_feeds, settings), stop)
+    produce(SERVICE, settings, wire, feeds_of, stop)
 
 
-def _feeds(settings: Settings, run: SimulatedRun) -> list[MeterFeed]:
+def _simulated_feeds(settings: Settings, run: SimulatedRun) -> list[MeterFeed]:
     names = furnace_ids(settings.simulator_furnaces)
     scenario = Scenario(
         settings.simulator_seed, names, run.origin_ns, settings.simulator_duration_s
@@ -38,4 +62,17 @@ def _feeds(settings: Settings, run: SimulatedRun) -> list[MeterFeed]:
             PUBLISHED_SPEC,
         )
         for name in names
+    ]
+
+
+def _recorded_feeds(recordings: Sequence[Recording], run: SimulatedRun) -> list[MeterFeed]:
+    boot_id = secrets.token_hex(8)
+    return [
+        MeterFeed(
+            unsent(furnace.furnace_id, "meter-1", boot_id),
+            furnace,
+            PUBLISHED_SPEC,
+            furnace.has_currents,
+        )
+        for furnace in play(recordings, run.origin_ns)
     ]

@@ -1,6 +1,6 @@
 """From samples to current chunks: two samples a message."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +11,11 @@ from numpy.typing import NDArray
 
 from meltwatch_current_producer.domain.samples import message_grid, sample_times_ns
 from meltwatch_current_producer.ports import Meter
+
+
+def at_all_times(event_times_ns: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Tell for every event time that there is a sample: the same shape, True."""
+    return np.ones(event_times_ns.shape, dtype=np.bool_)
 
 
 @dataclass(slots=True)
@@ -25,15 +30,20 @@ class MeterFeed:
         Where samples come from.
     spec
         Gives the sample period.
+    has_currents
+        Tells for which event times the meter has a sample at all.
     """
 
     identity: ChunkIdentity
     meter: Meter
     spec: WindowSpec
+    has_currents: Callable[[NDArray[np.int64]], NDArray[np.bool_]] = at_all_times
 
     def due(self, after_ns: int, until_ns: int) -> Sequence[CurrentChunk]:
         """Return the chunks whose last samples lie within ``(after, until]``."""
         times_ns = sample_times_ns(self.spec, self._grid.between(after_ns, until_ns))
+        # A message is whole or not sent: its samples follow each other without a gap.
+        times_ns = times_ns[self.has_currents(times_ns).all(axis=1)]
         if not times_ns.size:
             return ()
         samples = self.meter.currents(times_ns.reshape(-1)).reshape(*times_ns.shape, PHASES)

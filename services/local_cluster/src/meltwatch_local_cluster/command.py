@@ -35,17 +35,18 @@ def run(
     from meltwatch_local_cluster.run import RunOptions, run_locally  # noqa: PLC0415 - see above
     from meltwatch_local_cluster.view import RunWatch  # noqa: PLC0415 - see above
 
-    options = RunOptions(_sources(sources), furnaces, duration, seed, summary)
+    kind, recording = _sources(sources)
+    options = RunOptions(kind, furnaces, duration, seed, summary, recording)
     clock = SystemClock()
     view = RunWatch(os.environ, Console(), clock, screenshot)
     return run_locally(options, os.environ, view, clock)
 
 
-def _sources(given: str) -> Sources:
-    if given.startswith("recording:"):
-        raise ConfigurationError(f"--sources: {given} is not yet available; use simulator or none")
-    try:
-        return Sources(given)
-    except ValueError as error:
-        expected = "expected simulator, none or recording:DIR"
-        raise ConfigurationError(f"--sources: {expected}, got {given!r}") from error
+def _sources(given: str) -> tuple[Sources, Path | None]:
+    kind, _, folder = given.partition(":")
+    sources = next((source for source in Sources if source == kind), None)
+    if sources is None or (sources is Sources.RECORDING) != bool(folder):
+        raise ConfigurationError(
+            f"--sources: expected simulator, none or recording:DIR, got {given!r}"
+        )
+    return sources, Path(folder) if folder else None

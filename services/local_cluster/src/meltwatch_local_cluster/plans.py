@@ -48,7 +48,7 @@ def service_plans(
 
 
 def simulator_environment(scenario: Scenario) -> dict[str, str]:
-    """Tell a producer what to simulate."""
+    """Tell a producer what to simulate or to play back."""
     told = {
         "MELTWATCH_SIMULATOR_SEED": str(scenario.seed),
         "MELTWATCH_SIMULATOR_FURNACES": str(scenario.furnaces),
@@ -56,4 +56,6 @@ def simulator_environment(scenario: Scenario) -> dict[str, str]:
     }
     if scenario.duration_s is not None:
         told["MELTWATCH_SIMULATOR_DURATION_S"] = f"{scenario.duration_s:g}"
+    if scenario.recording is not None:
+        told["MELTWATCH_RECORDING_DIR"] = str(scenario.recording.absolute())
     return told

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Protocol
 
 from meltwatch_chassis.run_state import RunState
@@ -12,6 +13,7 @@ class Sources(StrEnum):
     """Where frames and currents come from; ``none`` is for people who bring their own."""
 
     SIMULATOR = "simulator"
+    RECORDING = "recording"
     NONE = "none"
 
 
@@ -31,6 +33,8 @@ class Scenario:
         Seconds of streaming, None without an end.
     origin_ns
         Event time at which it begins, ns UTC.
+    recording
+        Folder of the recordings, where they are the source.
     """
 
     sources: Sources
@@ -38,6 +42,7 @@ class Scenario:
     seed: int
     duration_s: float | None
     origin_ns: int
+    recording: Path | None = None
 
 
 class Summary(Protocol):

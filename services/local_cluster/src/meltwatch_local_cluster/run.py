@@ -14,6 +14,7 @@ from meltwatch_chassis.errors import ConfigurationError
 from meltwatch_chassis.kafka_config import connection_arguments
 from meltwatch_chassis.settings import KafkaSettings, load
 from meltwatch_chassis.topics_admin import create_topics
+from meltwatch_fmf_benchmark import FormatError, open_recordings, play
 from meltwatch_schemas.topics import Topic, catalogue
 from meltwatch_simulator import furnace_ids
 
@@ -62,6 +63,8 @@ class RunOptions:
         Of the simulator.
     summary
         File to write the summary to, None for no file.
+    recording
+        Folder of the recordings, where they are the source.
     """
 
     sources: Sources
@@ -69,6 +72,25 @@ class RunOptions:
     duration_s: float | None
     seed: int
     summary: Path | None
+    recording: Path | None = None
+
+    def furnace_ids(self) -> tuple[str, ...]:
+        """Return the furnaces that this run's own producers publish.
+
+        Raises
+        ------
+        ConfigurationError
+            If recordings are not of their form.
+        """
+        if self.sources is Sources.NONE:
+            return ()
+        if self.recording is None:
+            return furnace_ids(self.furnaces)
+        try:
+            with open_recordings(self.recording) as recordings:
+                return tuple(furnace.furnace_id for furnace in play(recordings, 0))
+        except FormatError as error:
+            raise ConfigurationError(f"--sources: {error}") from error
 
 
 def run_locally(
@@ -98,6 +120,7 @@ def run_locally(
         does not start (1).
     """
     settings = load(Settings, environ)
+    furnaces = options.furnace_ids()
     check_platform()
     _check_summary_file(options.summary)
     with owned(settings.state_dir) as folder, Interrupts() as interrupts:
@@ -106,6 +129,7 @@ def run_locally(
                 say(cleared)
             shutil.rmtree(folder / LOG_FOLDER, ignore_errors=True)
             cluster = Cluster(settings, environ, folder)
+            _register(furnaces, options.sources, cluster)
             run = _Run(options, cluster, settings.topic_prefix, interrupts, clock)
             problems = run.execute(view)
         except KeyboardInterrupt:
@@ -149,11 +173,10 @@ class _Run:
             with step("creating topics"):
                 create_topics(self._kafka(), catalogue(self._prefix), _BROKER_DEFAULT)
             scenario = self._scenario()
-            simulated = PRODUCERS if scenario.sources is Sources.SIMULATOR else ()
-            self._register(simulated)
+            producing = () if scenario.sources is Sources.NONE else PRODUCERS
             # First, so that the back-fill of both topics is there when reading starts: the merge
             # by event time then makes the first windows whole.
-            producers = downwards.enter_context(self._supervised(simulated, scenario))
+            producers = downwards.enter_context(self._supervised(producing, scenario))
             pipeline = downwards.enter_context(self._supervised(PIPELINE))
             summary = self._show(view, scenario, pipeline, producers)
             dead_servers = self._cluster.problems()
@@ -175,19 +198,12 @@ class _Run:
             self._interrupts.ignore()
             view.stopping()
             producers.stop()
-            if scenario.sources is Sources.SIMULATOR:
+            if scenario.sources is not Sources.NONE:
                 results = [topic.under(self._prefix) for topic in _WRITTEN_BY_THE_PIPELINE]
                 wait_until_quiet(self._kafka(), results)
             pipeline.stop()
             summary = view.stop()
         return summary
-
-    def _register(self, simulated: Sequence[str]) -> None:
-        """Tell the services of the simulated furnaces, unless the user's own plant file does."""
-        if simulated and _PLANT_FILE not in self._cluster.environ:
-            file = self._folder / DATA_FOLDER / "plant.yaml"
-            names = furnace_ids(self._options.furnaces)
-            self._cluster.environ[_PLANT_FILE] = str(write_plant_file(file.absolute(), names))
 
     def _kafka(self) -> dict[str, Any]:
         return connection_arguments(load(KafkaSettings, self._cluster.environ))
@@ -199,6 +215,7 @@ class _Run:
             seed=self._options.seed,
             duration_s=self._options.duration_s,
             origin_ns=self._clock.now_ns() + _START_ALLOWANCE_NS,
+            recording=self._options.recording,
         )
 
     @contextmanager
@@ -240,6 +257,14 @@ class _Run:
         if self._options.summary is not None:
             _write_whole(self._options.summary, summary.to_json())
         return [*summary.problems(), *died]
+
+
+def _register(furnaces: Sequence[str], sources: Sources, cluster: Cluster) -> None:
+    """Tell the services of the demo's furnaces, unless the user's own plant file does."""
+    if furnaces and _PLANT_FILE not in cluster.environ:
+        file = (cluster.folder / DATA_FOLDER / "plant.yaml").absolute()
+        notes = "simulated" if sources is Sources.SIMULATOR else "recorded"
+        cluster.environ[_PLANT_FILE] = str(write_plant_file(file, furnaces, notes))
 
 
 def _check_summary_file(file: Path | None) -> None:

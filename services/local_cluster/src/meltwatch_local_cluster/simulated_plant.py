@@ -1,4 +1,4 @@
-"""The plant file of a simulated run: its furnaces are registered, as a plant's own would be."""
+"""The plant file of a demo: its furnaces are registered, as a plant's own would be."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 
 
-def write_plant_file(file: Path, furnaces: Sequence[str]) -> Path:
+def write_plant_file(file: Path, furnaces: Sequence[str], notes: str) -> Path:
     """Write a plant file with furnaces that have the default alarm points, and return its path.
 
     Parameters
@@ -15,10 +15,12 @@ def write_plant_file(file: Path, furnaces: Sequence[str]) -> Path:
         To be written; its folder is made.
     furnaces
         Furnace ids.
+    notes
+        What to say of each.
     """
     plant = {
         "furnaces": [
-            {"id": furnace, "name": furnace.rpartition("/")[2], "notes": "simulated"}
+            {"id": furnace, "name": furnace.rpartition("/")[2], "notes": notes}
             for furnace in furnaces
         ]
     }

@@ -1,6 +1,6 @@
 """From frames to embedding chunks: one frame per stride instant, each in its own message."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +12,11 @@ from numpy.typing import NDArray
 
 from meltwatch_video_producer.domain.frames import frame_times_ns
 from meltwatch_video_producer.ports import Camera
+
+
+def at_all_times(event_times_ns: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Tell for every event time that there is a frame: shape ``(n,)``, True."""
+    return np.ones(event_times_ns.shape, dtype=np.bool_)
 
 
 @dataclass(slots=True)
@@ -28,16 +33,20 @@ class CameraFeed:
         How they are embedded.
     spec
         Says at which instants a frame is needed.
+    has_frames
+        Tells for which event times ``(n,)`` the camera has a frame at all.
     """
 
     identity: ChunkIdentity
     camera: Camera
     encoder: Encoder
     spec: WindowSpec
+    has_frames: Callable[[NDArray[np.int64]], NDArray[np.bool_]] = at_all_times
 
     def due(self, after_ns: int, until_ns: int) -> Sequence[EmbeddingChunk]:
         """Return the chunks whose instants lie within ``(after, until]``."""
         times_ns = frame_times_ns(self._instants.between(after_ns, until_ns))
+        times_ns = times_ns[self.has_frames(times_ns)]
         if not times_ns.size:
             return ()
         embeddings = self.encoder.encode(self.camera.frames(times_ns))

@@ -1,0 +1,8 @@
+"""Reads the published recordings of fused magnesium furnaces (FMF-Benchmark, Wu et al. 2025)."""
+
+from meltwatch_fmf_benchmark.errors import FormatError
+from meltwatch_fmf_benchmark.folder import open_recordings
+from meltwatch_fmf_benchmark.playback import Playback, play
+from meltwatch_fmf_benchmark.recording import Recording
+
+__all__ = ["FormatError", "Playback", "Recording", "open_recordings", "play"]

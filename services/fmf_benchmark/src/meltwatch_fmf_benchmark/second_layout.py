@@ -1,0 +1,127 @@
+"""The second published layout: pictures, currents and times in files of their own."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import h5py
+import numpy as np
+
+from meltwatch_fmf_benchmark.errors import FormatError
+from meltwatch_fmf_benchmark.hdf5 import pictures_in
+from meltwatch_fmf_benchmark.recording import (
+    FRAMES_PER_SECOND,
+    SECOND_NS,
+    Currents,
+    IntArray,
+    Recording,
+)
+from meltwatch_fmf_benchmark.tables import read_currents, read_times
+
+SPLITS: Final = ("train", "test")
+Splits = Mapping[str, Mapping[str, IntArray]]
+
+
+def read_recording(file: h5py.File, folder: Path, splits: Splits) -> Recording:
+    """Return the recording whose pictures a file of the second layout holds.
+
+    Parameters
+    ----------
+    file
+        ``videos/NAME.mat``.
+    folder
+        Has ``currents/NAME.csv`` and ``timestamps/NAME.csv``.
+    splits
+        As ``read_splits`` gives them.
+    """
+    path = Path(file.filename)
+    pictures = pictures_in(file)
+    seconds, currents = read_currents(folder / "currents" / f"{path.stem}.csv")
+    times = folder / "timestamps" / f"{path.stem}.csv"
+    frame_seconds = _frame_seconds(read_times(times), seconds, times)
+    if len(frame_seconds) != len(pictures.video):
+        raise FormatError(
+            f"{times}: expected a row for each of the {len(pictures.video)} frames of {path.name}, "
+            f"got {len(frame_seconds)}"
+        )
+    return Recording(
+        name=path.stem,
+        source=path,
+        pictures=pictures,
+        currents=currents,
+        frame_times_ns=_frame_times_ns(frame_seconds, currents),
+        frame_seconds=frame_seconds,
+        splits=_own_splits(splits, path, len(frame_seconds)),
+    )
+
+
+def read_splits(folder: Path) -> dict[str, dict[str, IntArray]]:
+    """Return the frame numbers by split and file name, as far as the folder tells them."""
+    found = {}
+    for name in SPLITS:
+        path = folder / f"{name}.json"
+        if path.exists():
+            found[name] = _read_split(path)
+    return found
+
+
+def _frame_seconds(times: list[str], seconds: Mapping[str, int], path: Path) -> IntArray:
+    """Return the position of each frame's second among the seconds of the currents."""
+    try:
+        found = np.array([seconds[time] for time in times], dtype=np.int64)
+    except KeyError as error:
+        raise FormatError(
+            f"{path}: expected seconds that the currents have too, got {error.args[0]!r}"
+        ) from None
+    back = np.flatnonzero(np.diff(found) < 0)
+    if back.size:
+        raise FormatError(
+            f"{path}: expected times in order, got {times[back[0] + 1]} after {times[back[0]]}"
+        )
+    return found
+
+
+def _frame_times_ns(frame_seconds: IntArray, currents: Currents) -> IntArray:
+    """Return when each frame was taken: a second's frames follow each other at 25 a second.
+
+    The first second may have begun before the recording: its frames are the last of that second.
+    """
+    _, first, count = np.unique(frame_seconds, return_index=True, return_counts=True)
+    number = np.arange(len(frame_seconds)) - np.repeat(first, count)
+    number[: count[0]] += max(0, FRAMES_PER_SECOND - int(count[0]))
+    per_second = np.repeat(np.maximum(count, FRAMES_PER_SECOND), count)
+    begins_ns = currents.times_ns[2 * frame_seconds]
+    times_ns: IntArray = (begins_ns + number * SECOND_NS // per_second).astype(np.int64)
+    return times_ns
+
+
+def _own_splits(splits: Splits, path: Path, frames: int) -> dict[str, IntArray]:
+    empty = np.empty(0, dtype=np.int64)
+    own = {name: entries.get(path.name, empty) for name, entries in splits.items()}
+    for name, index in own.items():
+        outside = index[(index < 0) | (index >= frames)]
+        if outside.size:
+            raise FormatError(
+                f"{name}.json: expected frames 0..{frames - 1} of {path.name}, got {outside[0]}"
+            )
+    both = np.intersect1d(own.get("train", empty), own.get("test", empty))
+    if both.size:
+        raise FormatError(
+            f"train.json, test.json: expected no frame in both, got frame {both[0]} of {path.name}"
+        )
+    return own
+
+
+def _read_split(path: Path) -> dict[str, IntArray]:
+    expected = 'expected an object like {"NAME.mat": [0, 1, 2]}'
+    try:
+        given: Any = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise FormatError(f"{path}: {expected}, got no JSON: {error}") from error
+    if not isinstance(given, dict):
+        raise FormatError(f"{path}: {expected}, got a {type(given).__name__}")
+    for name, frames in given.items():
+        if not isinstance(frames, list) or not all(type(frame) is int for frame in frames):
+            raise FormatError(f"{path}: {expected}, got something else for {name}")
+    return {name: np.array(frames, dtype=np.int64) for name, frames in given.items()}

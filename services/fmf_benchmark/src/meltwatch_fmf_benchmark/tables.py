@@ -1,0 +1,83 @@
+"""The tables of the second layout: comma-separated, a header, seconds as text."""
+
+import csv
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from math import isfinite
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from meltwatch_fmf_benchmark.errors import FormatError
+from meltwatch_fmf_benchmark.recording import SAMPLE_PERIOD_NS, SECOND_NS, Currents
+
+_TIME_FORMAT: Final = "%Y-%m-%d %H:%M:%S"
+
+
+def read_times(path: Path) -> list[str]:
+    """Return the first column of a table: one second a frame, as text."""
+    return [row[0] for _, row in _rows(path, 1)]
+
+
+def read_currents(path: Path) -> tuple[dict[str, int], Currents]:
+    """Return the position of each second by its text, and the samples.
+
+    Rows belong together in pairs, and the first of a pair tells the second of both. A last row
+    without its pair is left out, as by the published loader.
+    """
+    rows = list(_rows(path, 4))
+    pairs = len(rows) // 2
+    if not pairs:
+        raise FormatError(f"{path}: expected two rows a second, got {len(rows)} in all")
+    seconds = {row[0]: number for number, (_, row) in enumerate(rows[: 2 * pairs : 2])}
+    begins = [_parsed(row[0], path, line) for line, row in rows[: 2 * pairs : 2]]
+    begins_ns = np.array([int((t - begins[0]).total_seconds()) * SECOND_NS for t in begins])
+    later = np.flatnonzero(np.diff(begins_ns) <= 0)
+    if later.size:
+        line, row = rows[2 * (int(later[0]) + 1)]
+        raise FormatError(
+            f"{path}:{line}: expected each second later than the one before, got {row[0]}"
+        )
+    times_ns = np.repeat(begins_ns, 2) + np.tile([0, SAMPLE_PERIOD_NS], pairs)
+    samples = [_amperes(row, path, line) for line, row in rows[: 2 * pairs]]
+    return seconds, Currents(times_ns.astype(np.int64), np.array(samples, dtype=np.float32))
+
+
+def _rows(path: Path, columns: int) -> Iterator[tuple[int, list[str]]]:
+    """Yield line number and cells below the header; empty lines are passed over."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file)
+            next(reader, None)
+            for row in reader:
+                if row and len(row) < columns:
+                    raise FormatError(
+                        f"{path}:{reader.line_num}: expected {columns} columns, got {len(row)}"
+                    )
+                if row:
+                    yield reader.line_num, row
+    except OSError as error:
+        raise FormatError(f"{path}: expected this table, got {error.strerror}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise FormatError(f"{path}: expected comma-separated text, got {error}") from error
+
+
+def _parsed(time: str, path: Path, line: int) -> datetime:
+    try:
+        return datetime.strptime(time, _TIME_FORMAT).replace(tzinfo=UTC)
+    except ValueError:
+        raise FormatError(
+            f"{path}:{line}: expected a time like 2018-04-19 21:40:52, got {time!r}"
+        ) from None
+
+
+def _amperes(row: list[str], path: Path, line: int) -> list[float]:
+    expected = f"{path}:{line}: expected three currents in amperes"
+    try:
+        amperes = [float(cell) for cell in row[1:4]]
+    except ValueError:
+        raise FormatError(f"{expected}, got {row[1:4]}") from None
+    if not all(map(isfinite, amperes)):
+        raise FormatError(f"{expected}, got {row[1:4]}")
+    return amperes
