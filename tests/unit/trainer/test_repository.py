@@ -15,7 +15,7 @@ from meltwatch_trainer.domain.members import MEMBER_A, MEMBER_B
 from meltwatch_trainer.errors import RepositoryError
 from meltwatch_trainer.export import ensemble_files
 from meltwatch_trainer.network.member import Member
-from meltwatch_trainer.network.steps import Aggregate
+from meltwatch_trainer.network.steps import Aggregate, ServedMember
 
 TINY = tuple(
     dataclasses.replace(spec, width=12, depth=1, heads=2, decoder_widths=(4, 4, 4))
@@ -31,8 +31,9 @@ def tiny_ensemble(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[
     for member in members:
         round_weights(member)
     line = np.ones((3, 3), dtype=np.float32)
+    served = {member.spec.name: ServedMember(member) for member in members}
     files = ensemble_files(
-        members, Aggregate(2 * line, line), default_encoder(), PUBLISHED_SPEC, DESCRIBED
+        served, Aggregate(2 * line, line), default_encoder(), PUBLISHED_SPEC, DESCRIBED
     )
     root = tmp_path_factory.mktemp("repository")
     write_repository(root, files)

@@ -15,3 +15,15 @@ class RepositoryError(TrainerError):
 
 class UnfinishedTrainingError(TrainerError):
     """What is asked for needs members that are not trained to their end: train first."""
+
+
+class WeightsError(TrainerError):
+    """A file of weights is not one of the published network: name another file."""
+
+
+class ParityFileError(TrainerError):
+    """A file of golden outputs has not the form of one: name another file."""
+
+
+class BenchmarkError(TrainerError):
+    """The benchmark's files and what is asked of them do not go together: ask otherwise."""

@@ -1,17 +1,18 @@
 """From trained members to the files of an ensemble."""
 
+from collections.abc import Mapping
+
 from meltwatch_schemas.encoder import Encoder
 from meltwatch_schemas.window import WindowSpec
 from torch import nn
 
 from meltwatch_trainer.adapters.model_repository import EnsembleFiles, step_specs
 from meltwatch_trainer.adapters.onnx_export import export_onnx
-from meltwatch_trainer.network.member import Member
-from meltwatch_trainer.network.steps import Aggregate, Decode, ServedAggregate, ServedMember
+from meltwatch_trainer.network.steps import Aggregate, Decode, ServedAggregate
 
 
 def ensemble_files(
-    members: list[Member],
+    members: Mapping[str, nn.Module],
     aggregate: Aggregate,
     encoder: Encoder,
     spec: WindowSpec,
@@ -21,13 +22,16 @@ def ensemble_files(
 
     Parameters
     ----------
+    members
+        Letter to what is served under it: clip uint8, currents, available in; logit and map
+        logits out (``ServedMember``, ``ServedFmFormer``).
     described
         ``model_version`` and ``trained_on``, as they shall stand in the configuration.
     """
-    letters = tuple(member.spec.name for member in members)
+    letters = tuple(members)
     modules: list[nn.Module] = [
         Decode(encoder.basis),
-        *(ServedMember(member) for member in members),
+        *members.values(),
         ServedAggregate(aggregate),
     ]
     specs = step_specs(letters, encoder.dims)

@@ -21,6 +21,7 @@ from meltwatch_trainer.errors import RepositoryError, UnfinishedTrainingError
 from meltwatch_trainer.export import ensemble_files
 from meltwatch_trainer.member_processes import checkpoint_path
 from meltwatch_trainer.network.member import Member
+from meltwatch_trainer.network.steps import ServedMember
 from meltwatch_trainer.reference import write_reference
 from meltwatch_trainer.settings import Settings
 
@@ -43,7 +44,8 @@ def export(settings: Settings, progress: Progress) -> str:
         "model_version": MODEL_VERSION,
         "trained_on": f"{TRAINED_ON}, seed {settings.seed}",
     }
-    files = ensemble_files(members, aggregate, default_encoder(), PUBLISHED_SPEC, described)
+    served = {member.spec.name: ServedMember(member) for member in members}
+    files = ensemble_files(served, aggregate, default_encoder(), PUBLISHED_SPEC, described)
     write_reference(settings.reference, windows, members, aggregate)
     return write_repository(settings.repository, files)
 

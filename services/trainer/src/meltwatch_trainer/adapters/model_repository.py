@@ -1,6 +1,7 @@
 """The folder that Triton mounts: written whole, checked by its digest."""
 
 import re
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +80,10 @@ def check_repository(root: Path) -> str:
 
 
 def write_repository(root: Path, files: EnsembleFiles) -> str:
-    """Write every model of the ensemble below ``root`` and return the ensemble's digest."""
+    """Write every model of the ensemble below ``root`` and return the ensemble's digest.
+
+    Members of an earlier ensemble that this one has not are removed: a server would load them.
+    """
     content: dict[str, bytes] = {}
     for model in step_specs(files.letters, files.dims):
         content[f"{model.name}/config.pbtxt"] = step_config(model).encode()
@@ -90,6 +94,9 @@ def write_repository(root: Path, files: EnsembleFiles) -> str:
     content[f"{ENSEMBLE}/config.pbtxt"] = config.encode()
     # Triton wants a version folder even where an ensemble has no file; git wants a file.
     content[f"{ENSEMBLE}/1/.gitkeep"] = b""
+    for old in root.glob(f"{ENSEMBLE}_member_*"):
+        if old.name.removeprefix(f"{ENSEMBLE}_member_") not in files.letters:
+            shutil.rmtree(old)
     for path, data in content.items():
         target = root / path
         target.parent.mkdir(parents=True, exist_ok=True)

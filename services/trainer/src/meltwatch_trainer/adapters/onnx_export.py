@@ -19,6 +19,11 @@ _TORCH_TYPES = {
     "TYPE_FP32": torch.float32,
     "TYPE_UINT8": torch.uint8,
 }
+_ONNX_TYPES = {
+    "TYPE_FP16": onnx.TensorProto.FLOAT16,
+    "TYPE_FP32": onnx.TensorProto.FLOAT,
+    "TYPE_UINT8": onnx.TensorProto.UINT8,
+}
 
 
 def export_onnx(module: nn.Module, model: ModelSpec) -> bytes:
@@ -56,7 +61,7 @@ def export_onnx(module: nn.Module, model: ModelSpec) -> bytes:
             dynamo=False,
             dynamic_axes={name: {0: "batch"} for name in (*inputs, *outputs)},
         )
-        return _checked(path.read_bytes(), model.name)
+        return _checked(_with_every_input(path.read_bytes(), model), model.name)
 
 
 def round_weights(module: nn.Module) -> None:
@@ -69,6 +74,21 @@ def round_weights(module: nn.Module) -> None:
         for tensor in (*module.parameters(), *module.buffers()):
             if tensor.is_floating_point():
                 tensor.copy_(tensor.half().float())
+
+
+def _with_every_input(content: bytes, model: ModelSpec) -> bytes:
+    """Declare the inputs again that the exporter left out because the module does not read them."""
+    exported = onnx.load_from_string(content)
+    kept = {value.name: value for value in exported.graph.input}
+    if len(kept) == len(model.inputs):
+        return content
+    del exported.graph.input[:]
+    for tensor in model.inputs:
+        unread = onnx.helper.make_tensor_value_info(
+            tensor.name, _ONNX_TYPES[tensor.data_type], ["batch", *tensor.dims]
+        )
+        exported.graph.input.append(kept.get(tensor.name, unread))
+    return exported.SerializeToString()
 
 
 def _checked(content: bytes, name: str) -> bytes:

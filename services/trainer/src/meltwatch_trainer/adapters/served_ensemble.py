@@ -23,9 +23,9 @@ class ServedEnsemble:
 
     def __init__(self, root: Path, letters: tuple[str, ...]) -> None:
         self._letters = letters
-        self._decode = _session(root / f"{ENSEMBLE}_decode")
-        self._members = [_session(root / f"{ENSEMBLE}_member_{letter}") for letter in letters]
-        self._aggregate = _session(root / f"{ENSEMBLE}_aggregate")
+        self._decode = _step(root / f"{ENSEMBLE}_decode")
+        self._members = [_step(root / f"{ENSEMBLE}_member_{letter}") for letter in letters]
+        self._aggregate = _step(root / f"{ENSEMBLE}_aggregate")
 
     def decode(self, patches: NDArray[np.float16]) -> NDArray[np.uint8]:
         """Return clips ``(n, 10, 64, 64, 3)`` of embeddings ``(n, 10, 64, d)``."""
@@ -55,9 +55,13 @@ class ServedEnsemble:
         return self.score(clips, currents, available)[0][:, 0]
 
 
-def _session(model: Path) -> ort.InferenceSession:
+def onnx_session(model: Path | bytes) -> ort.InferenceSession:
+    """Return what runs an ONNX file, or its bytes, on one CPU thread."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    path = model / "1" / "model.onnx"
-    return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _step(model: Path) -> ort.InferenceSession:
+    return onnx_session(model / "1" / "model.onnx")

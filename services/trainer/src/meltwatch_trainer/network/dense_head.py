@@ -32,6 +32,13 @@ def _double(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(up, ResidualConv(outputs))
 
 
+def image_of_tokens(tokens: Tensor, steps: int, side: int) -> Tensor:
+    """Lay tokens ``(b, steps * side * side, D)`` out as ``(b, steps * D, side, side)``."""
+    width = tokens.shape[-1]
+    image = tokens.reshape(-1, steps, side, side, width).permute(0, 1, 4, 2, 3)
+    return image.reshape(-1, steps * width, side, side)
+
+
 class DenseHead(nn.Module):
     """Predict, per pixel of the newest frame, the log-odds of the anomaly."""
 
@@ -54,17 +61,12 @@ class DenseHead(nn.Module):
             nn.Conv2d(widths[-1], 1, kernel_size=1),
         )
 
-    def _image(self, tokens: Tensor, side: int) -> Tensor:
-        """Lay tokens ``(b, steps * side * side, D)`` out as ``(b, steps * D, side, side)``."""
-        width = tokens.shape[-1]
-        image = tokens.reshape(-1, self._steps, side, side, width).permute(0, 1, 4, 2, 3)
-        return image.reshape(-1, self._steps * width, side, side)
-
     def forward(self, tokens: Tensor) -> Tensor:
         """Map the video stream ``(b, 1 + standard + dilated, D)`` to logits ``(b, 64, 64)``."""
         end = 1 + self._standard_count
-        image = self.standard(self._image(tokens[:, 1:end], SIDE))
+        image = self.standard(image_of_tokens(tokens[:, 1:end], self._steps, SIDE))
         if self.dilated is not None:
-            image = image + self.dilated(self._image(tokens[:, end:], SIDE // 2))
+            dilated = image_of_tokens(tokens[:, end:], self._steps, SIDE // 2)
+            image = image + self.dilated(dilated)
         logits: Tensor = self.decoder(image).squeeze(1)
         return logits

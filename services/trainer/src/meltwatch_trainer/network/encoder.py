@@ -9,6 +9,25 @@ from meltwatch_trainer.domain.members import MemberSpec
 MLP_RATIO = 4
 
 
+def split_heads(tokens: torch.Size, qkv: Tensor, heads: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Cut the projection ``(b, n, 3 * D)`` of tokens of this shape into query, key and value.
+
+    Returns
+    -------
+    Shapes ``(b, heads, n, D / heads)``.
+    """
+    _, count, width = tokens
+    qkv = qkv.reshape(-1, count, 3, heads, width // heads)
+    query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)
+    return query, key, value
+
+
+def merge_heads(heads: Tensor) -> Tensor:
+    """Lay heads ``(b, heads, n, D / heads)`` side by side again: ``(b, n, D)``."""
+    _, number, count, size = heads.shape
+    return heads.transpose(1, 2).reshape(-1, count, number * size)
+
+
 class _Heads(nn.Module):
     """Project tokens to queries, keys and values per head, and heads back to tokens."""
 
@@ -21,16 +40,11 @@ class _Heads(nn.Module):
 
     def split(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Map tokens ``(b, n, D)`` to query, key and value ``(b, heads, n, D / heads)``."""
-        _, count, width = tokens.shape
-        qkv = self.qkv(self.norm(tokens))
-        qkv = qkv.reshape(-1, count, 3, self._heads, width // self._heads)
-        query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)
-        return query, key, value
+        return split_heads(tokens.shape, self.qkv(self.norm(tokens)), self._heads)
 
     def merge(self, heads: Tensor) -> Tensor:
         """Map heads ``(b, heads, n, D / heads)`` back to tokens ``(b, n, D)``."""
-        _, number, count, size = heads.shape
-        merged: Tensor = self.out(heads.transpose(1, 2).reshape(-1, count, number * size))
+        merged: Tensor = self.out(merge_heads(heads))
         return merged
 
 

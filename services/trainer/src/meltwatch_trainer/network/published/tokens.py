@@ -1,0 +1,66 @@
+"""From a clip and a look-back of currents to the published tokens."""
+
+import torch
+from torch import Tensor, nn
+
+from meltwatch_trainer.domain.members import LOOKBACK_SAMPLES, PATCH_SIZE, PHASES
+from meltwatch_trainer.domain.published_spec import FRAMES_PER_TOKEN, FmFormerSpec
+from meltwatch_trainer.network.tokens import cut_tubelets
+
+TUBELET = FRAMES_PER_TOKEN * PATCH_SIZE * PATCH_SIZE * 3
+
+
+def learned(tokens: int, spec: FmFormerSpec) -> nn.Parameter:
+    """Return positions or a class token ``(1, tokens, D)``, drawn from N(0, 1) as published."""
+    return nn.Parameter(torch.randn(1, tokens, spec.width))
+
+
+def video_embedding(spec: FmFormerSpec) -> nn.Sequential:
+    """Return the projection of raw tubelets ``(b, n, 384)`` to tokens ``(b, n, D)``.
+
+    The norm before the projection hides each tubelet's brightness and contrast, as published.
+    """
+    cut_before = nn.Identity()
+    return nn.Sequential(cut_before, *_normed_projection(TUBELET, spec))
+
+
+def current_embedding(spec: FmFormerSpec) -> nn.Sequential:
+    """Return the projection of current samples ``(b, 240, 3)`` to tokens ``(b, 240, D)``.
+
+    The norm over the three phases hides the total current: only their imbalance is left.
+    """
+    return nn.Sequential(*_normed_projection(PHASES, spec))
+
+
+def current_positions(spec: FmFormerSpec) -> nn.Parameter:
+    """Return the positions of the class token and of each current sample."""
+    return learned(1 + LOOKBACK_SAMPLES, spec)
+
+
+def published_tubelets(clip: Tensor) -> Tensor:
+    """Cut clips ``(b, 3, t, 64, 64)`` into tubelets ``(b, t/2 * 64, 384)`` in published order."""
+    return cut_tubelets(clip.permute(0, 2, 3, 4, 1), FRAMES_PER_TOKEN)
+
+
+def with_class_token(tokens: Tensor, class_token: Tensor, positions: Tensor) -> Tensor:
+    """Put a class token before tokens ``(b, n, D)`` and add the positions ``(1, 1 + n, D)``."""
+    leading = class_token.expand(tokens.shape[0], -1, -1)
+    return torch.cat([leading, tokens], dim=1) + positions
+
+
+class DilatedTokens(nn.Module):
+    """Tokens of every second pixel, with a projection and positions of their own."""
+
+    def __init__(self, spec: FmFormerSpec) -> None:
+        super().__init__()
+        self.pos_embedding = learned(spec.dilated_tokens, spec)
+        self.to_patch_embedding = video_embedding(spec)
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """Map greys ``(b, 3, t, 64, 64)`` to tokens ``(b, t/2 * 16, D)``."""
+        # Halving by the nearest neighbour, as published, keeps the even pixels.
+        return self.to_patch_embedding(published_tubelets(clip[..., ::2, ::2])) + self.pos_embedding
+
+
+def _normed_projection(size: int, spec: FmFormerSpec) -> tuple[nn.Module, ...]:
+    return nn.LayerNorm(size), nn.Linear(size, spec.width), nn.LayerNorm(spec.width)
