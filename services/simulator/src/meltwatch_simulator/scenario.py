@@ -49,6 +49,9 @@ class Scenario:
         Length of the run: a fault is left out if it would not end 20 s before. ``None``: endless.
     schedule
         Another schedule than the demo's, for training.
+    beyond
+        0: furnaces as usual. Otherwise each trait lies outside its usual range by up to this many
+        widths of it, on either side: furnaces that a model cannot have learned.
     """
 
     seed: int
@@ -56,6 +59,7 @@ class Scenario:
     origin_ns: int
     duration_s: float | None
     schedule: Schedule | None = None
+    beyond: float = 0.0
 
     def furnace(self, furnace_id: str) -> SimulatedFurnace:
         """Return one furnace.
@@ -67,7 +71,9 @@ class Scenario:
         """
         if furnace_id not in self.furnace_ids:
             raise KeyError(f"expected one of {', '.join(self.furnace_ids)}, got {furnace_id!r}")
-        return SimulatedFurnace(self.seed, furnace_id, self._schedule, self._ahead_ns)
+        return SimulatedFurnace(
+            self.seed, furnace_id, self._schedule, self._ahead_ns, beyond=self.beyond
+        )
 
     def faults(self, until_ns: int | None = None) -> tuple[Fault, ...]:
         """Return all faults of the run by start; of an endless run, those that start in time.

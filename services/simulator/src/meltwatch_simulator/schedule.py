@@ -27,13 +27,36 @@ _FRACTION: Final = Range(0.0, 1.0, "1", "any")
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A semi-molten spot: event times ``[start_ns, end_ns)``, first warmth to power cut."""
+    """A semi-molten spot: event times ``[start_ns, end_ns)``, first warmth to power cut.
+
+    Attributes
+    ----------
+    heavy_mist
+        Whether the camera sees it through thin places of mist only.
+    veiled
+        Whether dense steam hides it from the camera for all of its life.
+    silent
+        Whether the currents do not show it.
+    """
 
     furnace_id: str
     start_ns: int
     end_ns: int
     kind: str
     heavy_mist: bool
+    veiled: bool = False
+    silent: bool = False
+
+    def __post_init__(self) -> None:
+        if self.veiled and self.silent:
+            raise ValueError(
+                "fault: expected veiled or silent or neither, got both: nobody sees it"
+            )
+
+    @property
+    def length_s(self) -> float:
+        """Seconds from first warmth to power cut."""
+        return (self.end_ns - self.start_ns) / NS_PER_S
 
     def moved(self, by_ns: int) -> "Fault":
         """Return the same fault at another time."""
@@ -61,6 +84,8 @@ class SlotSchedule:
         Share of faults under heavy mist.
     length_s
         Length of a fault, seconds; a fault always ends within its slot.
+    veiled, silent
+        Shares of faults that the camera, or the currents, do not show; together at most 1.
     """
 
     seed: int
@@ -70,6 +95,8 @@ class SlotSchedule:
     chance: float = 1.0
     misty: float = MISTY_SHARE
     length_s: Range = FAULT_LENGTH
+    veiled: float = 0.0
+    silent: float = 0.0
 
     def between(self, furnace_id: str, start_ns: int, end_ns: int) -> tuple[Fault, ...]:
         """Return the faults that overlap ``[start_ns, end_ns)``, by start."""
@@ -85,8 +112,17 @@ class SlotSchedule:
             return None
         start_s = slot * self.slot_s + self.jitter_s * _FRACTION.draw(key_of(key, "start"))
         length_s = self.length_s.draw(key_of(key, "length"))
-        misty = _FRACTION.draw(key_of(key, "mist")) < self.misty
-        return _fault(furnace_id, self.origin_ns, (start_s, start_s + length_s), heavy_mist=misty)
+        hidden = _FRACTION.draw(key_of(key, "hidden"))
+        veiled = hidden < self.veiled
+        fault = _fault(
+            furnace_id,
+            self.origin_ns,
+            (start_s, start_s + length_s),
+            heavy_mist=not veiled and _FRACTION.draw(key_of(key, "mist")) < self.misty,
+        )
+        return replace(
+            fault, veiled=veiled, silent=not veiled and hidden < self.veiled + self.silent
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meltwatch_simulator.parameters import Traits
-from meltwatch_simulator.randomness import FloatArray, key_of, texture
+from meltwatch_simulator.randomness import FloatArray, fade, key_of, texture
 
 Image = NDArray[np.float32]
 
@@ -39,13 +39,18 @@ class Still:
     right: float
     rim: float
 
+    @property
+    def spot_room(self) -> tuple[float, float, float, float]:
+        """Left, right, top, bottom of where on the shell a spot's middle may lie, pixels."""
+        return self.left + 6.0, self.right - 6.0, self.rim + 9.0, SIDE - 10.0
+
 
 def draw_still(traits: Traits, key: int) -> Still:
     """Draw a furnace; ``key`` seeds its textures."""
     lean = traits.shell_lean * (ROWS - SIDE / 2)
     left, right = traits.shell_left + lean, traits.shell_right + lean
     across = (2 * COLUMNS - left - right) / (right - left)
-    rim = traits.rim + traits.rim_curve * (across**2 - 0.5)
+    rim = traits.rim + traits.rim_curve * (across * across - 0.5)
     shell = _edge(COLUMNS - left) * _edge(right - COLUMNS) * _edge(ROWS - rim)
     lit = shell[..., None] * _steel(traits, across, key) + (1 - shell)[..., None] * _hall(
         traits, key
@@ -61,6 +66,11 @@ def draw_still(traits: Traits, key: int) -> Still:
     )
 
 
+def per_frame(values: FloatArray) -> Image:
+    """Return ``(n,)`` as float32 ``(n, 1, 1)``, to meet pictures of one channel."""
+    return values.astype(np.float32)[:, None, None]
+
+
 def _edge(distance: FloatArray) -> FloatArray:
     """Return how much of a pixel lies inside, from its signed distance to the edge in pixels."""
     return np.clip(distance * 0.6 + 0.5, 0.0, 1.0)
@@ -73,15 +83,21 @@ def _rough(key: int, name: str) -> FloatArray:
 
 
 def _steel(traits: Traits, across: FloatArray, key: int) -> FloatArray:
-    round_shade = 0.4 + 0.6 * np.sqrt(np.clip(1 - across**2, 0.0, 1.0))
-    ribs = 1 - traits.rib_depth * (np.cos(2 * np.pi * COLUMNS / traits.rib_period) > 0.7)
-    hoops = 1 - 0.2 * (np.cos(2 * np.pi * ROWS / traits.hoop_period) > 0.93)
+    round_shade = 0.4 + 0.6 * np.sqrt(np.clip(1 - across * across, 0.0, 1.0))
+    ribs = 1 - traits.rib_depth * _bars(COLUMNS / traits.rib_period, 0.25)
+    hoops = 1 - 0.2 * _bars(ROWS / traits.hoop_period, 0.12)
     shade = round_shade * ribs * hoops * (1 + traits.roughness * _rough(key, "steel"))
     rust = np.clip(texture(key_of(key, "rust"), SIDE, 16) - 0.6, 0.0, 1.0)[..., None]
     colour = np.array([1.0, traits.steel_green, traits.steel_blue])
     tint = colour * (1 + rust * np.array([0.25, -0.08, -0.22]))
     steel: FloatArray = traits.steel * shade[..., None] * tint
     return steel
+
+
+def _bars(periods: FloatArray, share: float) -> np.ndarray:
+    """Tell which places lie on a bar: one around each whole number, ``share`` of a period wide."""
+    bars: np.ndarray = np.abs(periods - np.rint(periods)) < share / 2
+    return bars
 
 
 def _hall(traits: Traits, key: int) -> FloatArray:
@@ -97,9 +113,9 @@ def _floor(traits: Traits, lit: FloatArray) -> FloatArray:
 
 
 def _mouth_light(traits: Traits, across: FloatArray, rim: FloatArray) -> FloatArray:
-    inside = np.clip(1.1 - np.abs(across), 0.0, 1.0) ** 0.5
-    below = np.exp(-np.clip(ROWS - rim, 0, None) / traits.glow_reach)
-    above = np.exp(-((np.clip(rim - ROWS, 0, None) / 5.0) ** 2))
+    inside = np.sqrt(np.clip(1.1 - np.abs(across), 0.0, 1.0))
+    below = fade(np.clip(ROWS - rim, 0, None) / traits.glow_reach)
+    above = fade(np.square(np.clip(rim - ROWS, 0, None) / 5.0))
     light = traits.glow * inside * np.where(rim < ROWS, 0.55 * below, above)
     colour = np.array([1.0, traits.glow_green, 0.45 * traits.glow_green])
     coloured: FloatArray = light[..., None] * colour

@@ -20,7 +20,8 @@ HISTORY_NS: Final = PUBLISHED_SPEC.lookback_ns + 2 * PUBLISHED_SPEC.hop_ns
 _SEED: Final = 1
 _LOOKS_LIKE: Final = furnace_ids(1)[0]
 _OWN_ORIGIN_NS: Final = demo_origin_ns(_SEED)
-_LONGEST_NS: Final = 3600 * NS_PER_S
+_LONGEST_NS: Final = 60 * NS_PER_S
+"""A longer fault would also grow more slowly, and so would the alarm's coming."""
 _SAMPLES: Final = 2
 _MESSAGES: Final = Grid(0, _SAMPLES * PUBLISHED_SPEC.sample_period_ns)
 
@@ -64,7 +65,7 @@ class SyntheticFurnace:
         self.calm_down()
 
     def overheat(self, from_ns: int) -> None:
-        """Begin a fault that lasts until ``calm_down``."""
+        """Begin a fault that lasts for a minute or until ``calm_down``."""
         start_ns = from_ns - self._ahead_ns
         self._become(Fault(_LOOKS_LIKE, start_ns, start_ns + _LONGEST_NS, "semi_molten", False))
 
