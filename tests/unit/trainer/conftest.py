@@ -8,6 +8,14 @@ WITHOUT_TORCH = find_spec("torch") is None
 collect_ignore_glob = ["test_*.py"] if WITHOUT_TORCH else []
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Networks this small lose more by waiting for a second thread than they win."""
+    import torch  # noqa: PLC0415  # is not everywhere
+
+    torch.set_num_threads(1)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if WITHOUT_TORCH:
         terminalreporter.write_line(

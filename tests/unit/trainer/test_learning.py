@@ -1,19 +1,32 @@
 import dataclasses
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import onnxruntime as ort
 import pytest
 import torch
-from meltwatch_trainer.adapters.window_cache import WindowArrays, WindowCache
-from meltwatch_trainer.augmentation import Batch, augmented_batch
-from meltwatch_trainer.domain.members import MEMBER_B
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from meltwatch_trainer.adapters.onnx_export import export_onnx
+from meltwatch_trainer.adapters.weights_file import read_weights
+from meltwatch_trainer.adapters.window_cache import WindowArrays
+from meltwatch_trainer.augmentation import Batch, augmented, availability
+from meltwatch_trainer.domain.model_config import ModelSpec, TensorSpec
+from meltwatch_trainer.domain.study import STUDY, StudyModel, study_model
 from meltwatch_trainer.domain.training_plan import TrainingPlan
-from meltwatch_trainer.errors import CacheMismatchError
-from meltwatch_trainer.network.member import Member
-from meltwatch_trainer.training import joint_loss, train_member
+from meltwatch_trainer.errors import CacheMismatchError, TrainingError
+from meltwatch_trainer.network.build import build
+from meltwatch_trainer.study_training import train_study
+from meltwatch_trainer.training import Progress, joint_loss, train
+from meltwatch_trainer.window_source import WindowSource, batch_index
 
-TINY = dataclasses.replace(MEMBER_B, width=12, depth=1, heads=2, decoder_widths=(4, 4, 4))
-PLAN = TrainingPlan(epochs=2, batch=4, warm_up=2)
+from tests.unit.trainer.study_models import small
+
+CPU = torch.device("cpu")
+TINY = small(study_model("b"))
+each_model = pytest.mark.parametrize("model", STUDY, ids=lambda model: model.name)
 
 
 def some_windows(count: int = 12) -> WindowArrays:
@@ -25,76 +38,168 @@ def some_windows(count: int = 12) -> WindowArrays:
     masks[labels == 1, 24:40, 24:40] = 1
     clips[labels == 1, :, 24:40, 24:40, 0] = 240
     currents = rng.normal(6500, 50, (count, 240, 3)).astype(np.float32)
-    return WindowArrays(clips, currents, masks, labels, np.zeros(count, dtype=np.uint8))
+    return WindowArrays(clips, currents, masks, labels)
 
 
-def test_a_member_learns_an_easy_anomaly(tmp_path: Path) -> None:
-    losses: list[float] = []
-    plan = dataclasses.replace(PLAN, epochs=60, rate=5e-3)
-    train_member(TINY, some_windows(), plan, tmp_path / "member.pt", lambda *r: losses.append(r[2]))
-    assert losses[-1] < 0.3 * losses[0]
+SOURCE = WindowSource(some_windows(), CPU)
 
 
-def test_a_killed_training_goes_on_to_the_same_weights(tmp_path: Path) -> None:
-    windows = some_windows()
-    plan = dataclasses.replace(PLAN, epochs=20)
-    whole = train_member(TINY, windows, plan, tmp_path / "whole.pt", lambda *_: None)
+def planned(model: StudyModel, **changes: Any) -> StudyModel:
+    return dataclasses.replace(model, plan=dataclasses.replace(model.plan, **changes))
 
-    def die(done: int, steps: int, loss: float) -> None:
-        raise KeyboardInterrupt(done, steps, loss)
+
+def trained(model: StudyModel, checkpoint: Path) -> dict[str, torch.Tensor]:
+    network = train(model, SOURCE, checkpoint, CPU, lambda _: None, every_s=0)
+    return dict(network.state_dict())
+
+
+def test_a_network_learns_an_easy_anomaly(tmp_path: Path) -> None:
+    reports: list[Progress] = []
+    model = planned(TINY, windows_seen=480, rate=5e-3)
+    train(model, SOURCE, tmp_path / "b", CPU, reports.append, every_s=0)
+    assert reports[-1].seen == reports[-1].total == 480
+    assert reports[-1].loss < 0.3 * reports[0].loss
+
+
+@each_model
+def test_a_killed_training_goes_on_to_the_same_weights(model: StudyModel, tmp_path: Path) -> None:
+    model = small(model)
+    whole = trained(model, tmp_path / "whole")
+
+    def die(progress: Progress) -> None:
+        if progress.seen > model.plan.windows_seen / 2:
+            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train_member(TINY, windows, plan, tmp_path / "killed.pt", die)
-    resumed = train_member(TINY, windows, plan, tmp_path / "killed.pt", lambda *_: None)
-    for name, tensor in whole.state_dict().items():
-        assert torch.equal(tensor, resumed.state_dict()[name]), name
+        train(model, SOURCE, tmp_path / "killed", CPU, die, every_s=0)
+    resumed = trained(model, tmp_path / "killed")
+    for name, tensor in whole.items():
+        assert torch.equal(tensor, resumed[name]), name
 
 
 def test_a_checkpoint_of_another_plan_is_refused(tmp_path: Path) -> None:
-    train_member(TINY, some_windows(), PLAN, tmp_path / "member.pt", lambda *_: None)
-    other = dataclasses.replace(PLAN, rate=1e-4)
-    with pytest.raises(CacheMismatchError, match=r"delete it or name another folder"):
-        train_member(TINY, some_windows(), other, tmp_path / "member.pt", lambda *_: None)
+    trained(TINY, tmp_path / "b")
+    with pytest.raises(CacheMismatchError, match="delete it or name another folder"):
+        trained(planned(TINY, rate=1e-4), tmp_path / "b")
 
 
-def test_unclear_windows_teach_pixels_but_no_class() -> None:
-    member = Member(TINY).eval()
-    windows = some_windows(4)
-    batch = augmented_batch(windows, np.arange(4), np.random.default_rng(0))
-    both = torch.ones(4, 2)
-    plain = Batch(batch.clip, batch.currents, both, batch.mask, batch.label)
-    label = plain.label.clone()
-    label[1] = torch.nan
-    losses = [
-        joint_loss(member, dataclasses.replace(plain, label=changed))
-        for changed in (label, plain.label)
-    ]
-    assert torch.isfinite(losses[0])
-    assert not torch.equal(losses[0], losses[1])
+def test_a_training_that_runs_away_says_so(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="expected a finite loss"):
+        trained(planned(TINY, rate=1e30), tmp_path / "b")
 
 
-def test_augmentation_never_takes_both_modalities_and_keeps_pictures_whole() -> None:
-    windows = some_windows(12)
-    rng = np.random.default_rng(4)
-    lost = np.zeros(2)
-    for _ in range(20):
-        batch = augmented_batch(windows, np.arange(12), rng)
-        assert (batch.available.sum(dim=1) >= 1).all()
-        lost += (1 - batch.available).sum(dim=0).numpy()
-        assert batch.clip.min() >= 0
-        assert batch.clip.max() <= 255
-        red = batch.clip[:, -1, :, :, 0]
-        assert torch.equal(red[batch.mask == 1].gt(150).all(), torch.tensor(True))
-    assert np.all(np.abs(lost / 240 - 0.2) < 0.1)
+def test_a_study_is_trained_side_by_side_as_it_is_one_after_the_other(tmp_path: Path) -> None:
+    models = [TINY, small(study_model("c"))]
+    for workers in (1, 2):
+        reports: list[Progress] = []
+        folder = tmp_path / str(workers)
+        train_study(models, some_windows, folder, CPU, workers, reports.append)
+        assert {report.name for report in reports} == {"b", "c"}
+    for model in models:
+        one, two = (read_weights(tmp_path / folder / f"{model.name}.pt") for folder in "12")
+        assert one.keys() == build(model).state_dict().keys()
+        for key in one:
+            assert torch.allclose(one[key], two[key], atol=1e-4), key
 
 
-def test_the_cache_is_filled_in_parts_and_refuses_other_settings(tmp_path: Path) -> None:
-    windows = some_windows(6)
-    cache = WindowCache(tmp_path, {"seed": 1}, 12)
-    cache.write(0, 0, windows)
-    again = WindowCache(tmp_path, {"seed": 1}, 12)
-    assert again.parts_done == 1
-    again.write(1, 6, windows)
-    assert np.array_equal(again.read().clips[6:], windows.clips)
-    with pytest.raises(CacheMismatchError, match="'seed': 2"):
-        WindowCache(tmp_path, {"seed": 2}, 12)
+@each_model
+def test_an_exported_network_answers_as_pytorch_does(model: StudyModel) -> None:
+    network = build(small(model)).eval()
+    contract = ModelSpec(
+        model.name,
+        (
+            TensorSpec("clip", "TYPE_UINT8", (10, 64, 64, 3)),
+            TensorSpec("currents", "TYPE_FP32", (240, 3)),
+            TensorSpec("available", "TYPE_FP32", (2,)),
+        ),
+        (TensorSpec("logit", "TYPE_FP32", (1,)), TensorSpec("map", "TYPE_FP32", (64, 64))),
+    )
+    session = ort.InferenceSession(export_onnx(network, contract))
+    windows = some_windows(3)
+    available = np.array([[1, 1], [0, 1], [1, 0]], dtype=np.float32)
+    given_names = ("clip", "currents", "available")
+    inputs = dict(zip(given_names, (windows.clips, windows.currents, available), strict=True))
+    read = {tensor.name: inputs[tensor.name] for tensor in session.get_inputs()}
+    with torch.no_grad():
+        expected = network(*(torch.from_numpy(array) for array in inputs.values()))
+    for answer, tensor in zip(session.run(None, read), expected, strict=True):
+        assert np.allclose(answer, tensor.numpy(), atol=1e-4)
+
+
+def a_batch() -> Batch:
+    return SOURCE.batch(np.arange(12))
+
+
+def test_windows_teach_what_they_can() -> None:
+    plan = TrainingPlan(seed=0)
+    batch = a_batch()
+    logit = torch.randn(12, 1, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    pixels = torch.zeros(12, 64, 64, requires_grad=True)
+    batch.label[5] = -1
+    joint_loss((logit, pixels), batch, 9, plan).backward()
+    assert logit.grad[5] == 0
+    assert (logit.grad[batch.label >= 0] != 0).all()
+    assert (pixels.grad[:9] != 0).all()
+    assert (pixels.grad[9:] == 0).all()
+
+
+def test_the_loss_of_a_published_plan_is_the_published_loss() -> None:
+    plan = study_model("faithful").plan
+    batch = a_batch()
+    logit, pixels = torch.randn(12, 1), torch.randn(12, 64, 64)
+    cross_entropy = torch.nn.functional.cross_entropy
+    expected = cross_entropy(
+        torch.stack([torch.zeros_like(pixels), pixels], dim=1), batch.mask.long()
+    ) + cross_entropy(torch.cat([torch.zeros_like(logit), logit], dim=1), batch.label.long())
+    assert joint_loss((logit, pixels), batch, 12, plan).item() == pytest.approx(expected.item())
+
+
+@given(count=st.integers(2, 512), share=st.floats(0, 0.5))
+def test_windows_lose_one_modality_at_most_and_those_with_video_lead(
+    count: int, share: float
+) -> None:
+    lost = int(share * count)
+    there = availability(count, lost, CPU)
+    assert there.sum(dim=0).tolist() == [count - lost, count - lost]
+    assert (there.sum(dim=1) >= 1).all()
+    assert (there[: count - lost, 0] == 1).all()
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_augmentation_keeps_what_the_labels_are_about(seed: int) -> None:
+    batch = a_batch()
+    varied = augmented(batch, torch.Generator().manual_seed(seed))
+    assert varied.clip.dtype == torch.uint8
+    red = varied.clip[..., 0].float()
+    anomalous = (varied.mask == 1)[:, None].expand_as(red)
+    assert red[anomalous].min() > 150
+    assert torch.equal(varied.mask.sum(dim=(1, 2)), batch.mask.sum(dim=(1, 2)))
+    assert torch.equal(varied.label, batch.label)
+    level = varied.currents.mean(dim=(1, 2)) / batch.currents.mean(dim=(1, 2))
+    assert (level - 1).abs().max() <= 0.1001
+    spread = varied.currents.std(dim=1) / varied.currents.mean(dim=1)
+    plain = batch.currents.std(dim=1) / batch.currents.mean(dim=1)
+    assert torch.allclose(spread.sort(dim=1).values, plain.sort(dim=1).values, atol=1e-4)
+
+
+@given(windows=st.integers(1, 60), batch=st.integers(1, 60), seed=st.integers(0, 9))
+def test_an_epoch_shows_no_window_twice(windows: int, batch: int, seed: int) -> None:
+    batch = min(batch, windows)
+    steps = range(windows // batch)
+    index = partial(batch_index, seed, batch=batch, windows=windows)
+    epoch = np.concatenate([index(step) for step in steps])
+    assert len(np.unique(epoch)) == len(epoch) == batch * len(steps)
+    assert set(index(len(steps))) <= set(range(windows))
+
+
+@given(scale=st.floats(1e-6, 1), batch=st.integers(1, 512))
+def test_the_rate_rises_and_falls_within_any_length_of_training(scale: float, batch: int) -> None:
+    plan = TrainingPlan(seed=0).scaled(scale)
+    steps = min(plan.steps(batch), 2000)
+    rates = np.array([plan.rate_at(step, steps) for step in range(steps)])
+    assert rates.max() == pytest.approx(plan.rate)
+    assert (rates > 0).all()
+    peak = int(rates.argmax())
+    assert (np.diff(rates[: peak + 1]) > 0).all()
+    assert (np.diff(rates[peak + 1 :]) < 0).all()

@@ -3,70 +3,80 @@
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from meltwatch_trainer.adapters.window_cache import WindowArrays
+from meltwatch_trainer.domain.members import PHASES
 
-MODALITY_DROPOUT: Final = 0.2
-"""Share of windows that lose their video, and as many that lose their currents; never both."""
 FRAME_REPEAT: Final = 0.15
 """Share of windows in which one frame was lost and its older neighbour stands in."""
 GAIN: Final = 0.1
 """Largest change of brightness per colour, either way."""
+CURRENT_GAIN: Final = 0.1
+"""Largest change of all three currents together, either way: furnaces run at other levels."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Windows as tensors, ready for a member; ``label`` is NaN where it is unclear."""
+    """Windows as tensors on one device, ready for a network.
+
+    Attributes
+    ----------
+    clip
+        ``(b, 10, 64, 64, 3)``, uint8.
+    currents
+        ``(b, 240, 3)``, float32, amperes.
+    mask
+        ``(b, 64, 64)``, uint8, of the newest frame.
+    label
+        ``(b,)``, float32: 1 anomalous, 0 normal, below 0 unclear.
+    """
 
     clip: Tensor
     currents: Tensor
-    available: Tensor
     mask: Tensor
     label: Tensor
 
 
-def plain_batch(windows: WindowArrays, index: np.ndarray, available: Tensor) -> Batch:
-    """Return windows as they are, with the given availability ``(n, 2)`` or ``(2,)``."""
-    label = torch.from_numpy(windows.labels[index].astype(np.float32))
-    label[label < 0] = torch.nan
-    return Batch(
-        clip=torch.from_numpy(windows.clips[index]).float(),
-        currents=torch.from_numpy(windows.currents[index]),
-        available=available.expand(len(index), 2),
-        mask=torch.from_numpy(windows.masks[index]).float(),
-        label=label,
-    )
+def augmented(batch: Batch, generator: torch.Generator) -> Batch:
+    """Return windows mirrored, tinted, with repeated frames, swapped phases, other levels.
+
+    Parameters
+    ----------
+    generator
+        On the batch's device; all chance comes out of it.
+    """
+    count = len(batch.label)
+    device = batch.clip.device
+
+    def chance(*shape: int) -> Tensor:
+        return torch.rand(count, *shape, generator=generator, device=device)
+
+    mirrored = chance() < 0.5
+    clip = torch.where(mirrored[:, None, None, None, None], batch.clip.flip(3), batch.clip)
+    mask = torch.where(mirrored[:, None, None], batch.mask.flip(2), batch.mask)
+    tint = 1 + GAIN * (2 * chance(1, 1, 1, 3) - 1)
+    clip = (clip * tint).round_().clamp_(0, 255).to(torch.uint8)
+    clip = _with_repeats(clip, chance() < FRAME_REPEAT, chance())
+    order = chance(PHASES).argsort(dim=1)[:, None].expand_as(batch.currents)
+    gain = 1 + CURRENT_GAIN * (2 * chance(1, 1) - 1)
+    return Batch(clip, batch.currents.gather(2, order) * gain, mask, batch.label)
 
 
-def augmented_batch(windows: WindowArrays, index: np.ndarray, rng: np.random.Generator) -> Batch:
-    """Return windows mirrored, tinted, with lost frames and lost modalities, by chance."""
-    count = len(index)
-    batch = plain_batch(windows, index, _availability(count, rng))
-    clip, mask = batch.clip, batch.mask
-    mirrored = torch.from_numpy(rng.random(count) < 0.5)
-    clip[mirrored] = clip[mirrored].flip(3)
-    mask[mirrored] = mask[mirrored].flip(2)
-    gain = 1 + GAIN * (2 * rng.random((count, 1, 1, 1, 3), dtype=np.float32) - 1)
-    clip *= torch.from_numpy(gain)
-    clip.clamp_(0, 255).round_()
-    _repeat_frames(clip, rng)
-    phases = torch.from_numpy(rng.permuted(np.tile(np.arange(3), (count, 1)), axis=1))
-    order = phases[:, None, :].expand(-1, batch.currents.shape[1], -1)
-    currents = batch.currents.gather(2, order)
-    return Batch(clip, currents, batch.available, mask, batch.label)
+def availability(count: int, lost: int, device: torch.device) -> Tensor:
+    """Return ``(count, 2)``: the first ``lost`` windows have no currents, the last no video.
+
+    Windows come in random order, so which of them lose something is chance all the same; that
+    the ones with video lead the batch spares the GPU a question to the host.
+    """
+    place = torch.arange(count, device=device)
+    return torch.stack([place < count - lost, place >= lost], dim=1).float()
 
 
-def _availability(count: int, rng: np.random.Generator) -> Tensor:
-    chance = rng.random(count)
-    video = chance >= MODALITY_DROPOUT
-    current = chance < 1 - MODALITY_DROPOUT
-    return torch.from_numpy(np.stack([video, current], axis=1).astype(np.float32))
-
-
-def _repeat_frames(clip: Tensor, rng: np.random.Generator) -> None:
-    for window in np.flatnonzero(rng.random(len(clip)) < FRAME_REPEAT):
-        slot = int(rng.integers(1, clip.shape[1]))
-        clip[window, slot] = clip[window, slot - 1]
+def _with_repeats(clip: Tensor, repeats: Tensor, where: Tensor) -> Tensor:
+    """Put a frame's older neighbour in its place: ``where``, 0..1, of the second to the newest."""
+    frames = clip.shape[1]
+    slots = torch.arange(frames, device=clip.device)
+    lost = 1 + (where * (frames - 1)).long()
+    source = slots - ((slots == lost[:, None]) & repeats[:, None]).long()
+    return clip[torch.arange(len(clip), device=clip.device)[:, None], source]

@@ -1,22 +1,23 @@
-"""What an ensemble member is made of, and the members that are shipped."""
+"""What an ensemble member is made of."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Final, Literal
 
-CLIP_FRAMES = 10
-LOOKBACK_SAMPLES = 240
-PHASES = 3
-FRAME_SIZE = 64
-PATCH_SIZE = 8
+CLIP_FRAMES: Final = 10
+LOOKBACK_SAMPLES: Final = 240
+PHASES: Final = 3
+FRAME_SIZE: Final = 64
+PATCH_SIZE: Final = 8
+
+Modality = Literal["both", "video", "current"]
 
 
 @dataclass(frozen=True, slots=True)
 class MemberSpec:
-    """The shape of one FmFormer member; everything that its weights depend on.
+    """The shape of one member: the published network's parts, and what is ours beside them.
 
     Parameters
     ----------
-    name
-        Letter of the member, the end of its model's name: ``fmformer_member_{name}``.
     width, depth, heads
         Width D of a token, encoder layers, attention heads (``width % heads == 0``).
     frames_per_token
@@ -25,46 +26,49 @@ class MemberSpec:
         Current samples that one token spans; divides 240. The published model has 1.
     dilated
         Whether a second set of tokens looks at every second pixel (published model: yes).
+    cross
+        Whether the streams read each other (published model: yes), or meet at their heads only.
     levels
         Whether absolute levels reach the network: brightness of a patch, amperes of a phase. The
         published model normalises each patch and each instant by itself and is blind to both.
+    modality
+        What is read at all; what is not is as if it were always absent.
     decoder_widths
-        Channels of the dense head at 16x16, 32x32 and 64x64 pixels.
-    seed
-        Seed of the initial weights and of the order of training windows.
+        Channels of the dense head at 16 x 16, 32 x 32 and 64 x 64 pixels.
     """
 
-    name: str
     width: int
     depth: int
     heads: int
     frames_per_token: int = 2
     samples_per_token: int = 1
     dilated: bool = True
-    levels: bool = False
-    decoder_widths: tuple[int, int, int] = field(default=(24, 16, 8))
-    seed: int = 0
+    cross: bool = True
+    levels: bool = True
+    modality: Modality = "both"
+    decoder_widths: tuple[int, int, int] = (24, 16, 8)
 
     @property
-    def model_name(self) -> str:
-        """Name of the member's folder in the model repository."""
-        return f"fmformer_member_{self.name}"
+    def steps(self) -> int:
+        """Video tokens that follow one another in time."""
+        return CLIP_FRAMES // self.frames_per_token
 
+    @property
+    def standard_tokens(self) -> int:
+        """Video tokens of 8 x 8 pixels."""
+        return self.steps * (FRAME_SIZE // PATCH_SIZE) ** 2
 
-MEMBER_A = MemberSpec(name="a", width=32, depth=2, heads=2, seed=11)
-"""The published tokenisation, narrowed from 96 to 32 and from 6 layers to 2 to train on a CPU."""
+    @property
+    def classifies(self) -> bool:
+        """Whether it has class heads: every member has."""
+        return True
 
-MEMBER_B = MemberSpec(
-    name="b",
-    width=48,
-    depth=3,
-    heads=3,
-    frames_per_token=5,
-    samples_per_token=4,
-    dilated=False,
-    levels=True,
-    seed=22,
-)
-"""Coarser in time, finer in channels, and aware of absolute brightness and amperes."""
+    @property
+    def segments(self) -> bool:
+        """Whether it has a dense head: only what reads video."""
+        return self.modality != "current"
 
-SHIPPED_MEMBERS = (MEMBER_A, MEMBER_B)
+    @property
+    def current_tokens(self) -> int:
+        """Tokens of the look-back."""
+        return LOOKBACK_SAMPLES // self.samples_per_token

@@ -3,16 +3,17 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
-from meltwatch_trainer.domain.members import CLIP_FRAMES, FRAME_SIZE, PATCH_SIZE
+from meltwatch_trainer.domain.members import CLIP_FRAMES, FRAME_SIZE, PATCH_SIZE, Modality
 from meltwatch_trainer.errors import WeightsError
 
 Shapes = Mapping[str, tuple[int, ...]]
-Modality = Literal["both", "video", "current"]
 
 FRAMES_PER_TOKEN: Final = 2
 TOKENS_PER_FRAME: Final = (FRAME_SIZE // PATCH_SIZE) ** 2
+DECODER_WIDTHS: Final = (128, 64, 32)
+"""Channels at 16 x 16, 32 x 32 and 64 x 64 pixels, whatever the width of a token."""
 HEADS: Final = 3
 """Attention heads of every published size; they leave no trace in the weights."""
 
@@ -41,6 +42,9 @@ class FmFormerSpec:
         Frames of a clip, even.
     width, depth, heads
         Width D of a token, encoder layers, attention heads (``width % heads == 0``).
+    decoder_widths
+        Channels of the dense head at 16 x 16, 32 x 32 and 64 x 64 pixels; of every published size
+        the same.
     """
 
     modality: Modality = "both"
@@ -51,11 +55,17 @@ class FmFormerSpec:
     width: int = 96
     depth: int = 6
     heads: int = HEADS
+    decoder_widths: tuple[int, int, int] = DECODER_WIDTHS
+
+    @property
+    def steps(self) -> int:
+        """Video tokens that follow one another in time."""
+        return self.frames // FRAMES_PER_TOKEN
 
     @property
     def standard_tokens(self) -> int:
         """Video tokens of 2 frames x 8 x 8 pixels."""
-        return self.frames // FRAMES_PER_TOKEN * TOKENS_PER_FRAME
+        return self.steps * TOKENS_PER_FRAME
 
     @property
     def dilated_tokens(self) -> int:

@@ -1,22 +1,25 @@
-"""One member of the ensemble: FmFormer with both heads and a rule for absent modalities."""
+"""One member of the ensemble: the published FmFormer's parts, level channels, lost modalities."""
 
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from meltwatch_trainer.domain.members import MemberSpec
-from meltwatch_trainer.network.dense_head import DenseHead
+from meltwatch_trainer.domain.availability import AVAILABILITY
+from meltwatch_trainer.domain.members import FRAME_SIZE, MemberSpec
+from meltwatch_trainer.network.absence import modalities_there, or_zeros
 from meltwatch_trainer.network.encoder import EncoderLayer
+from meltwatch_trainer.network.published.heads import Heads, log_odds
 from meltwatch_trainer.network.tokens import CurrentTokens, VideoTokens
 
-PRESENT = 0.5
 PEAK_PIXELS = 16
 """About the size of a spot when it becomes detectable."""
+PEAK_WEIGHT = 0.5
+"""Of the peak at the start: from zero it would take a short training half of its steps."""
 
 
 class Streams(NamedTuple):
-    """Encoded tokens ``(b, n, D)`` of both streams, and which of them are real ``(b, 1, 1)``."""
+    """Encoded tokens ``(b, n, D)`` of both streams, and which of them are real ``(b, 1)``."""
 
     video: Tensor
     current: Tensor
@@ -24,17 +27,13 @@ class Streams(NamedTuple):
     has_current: Tensor
 
 
-def _class_head(width: int) -> nn.Sequential:
-    return nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 1))
-
-
 class Member(nn.Module):
     """Score windows and draw anomaly maps.
 
-    The heads give one log-odds each where the published model gives two logits: the same function,
-    since only the difference of two logits counts in a softmax. The video's log-odds take the
-    map's brightest pixels into account as well: in short trainings the map is learned from far
-    fewer windows than the class token (seen: IoU 0.57 at a class AUROC of 0.64).
+    Fresh from its seed it is the published network with smaller positions: levels and the vectors
+    of absence start at zero. Only the peak speaks from the start: it lets the video's log-odds take
+    the map's brightest pixels into account, since the map is learned from far fewer windows than
+    the class token.
     """
 
     def __init__(self, spec: MemberSpec) -> None:
@@ -43,44 +42,28 @@ class Member(nn.Module):
         self.video_tokens = VideoTokens(spec)
         self.current_tokens = CurrentTokens(spec)
         self.layers = nn.ModuleList(EncoderLayer(spec) for _ in range(spec.depth))
-        self.video_head = _class_head(spec.width)
-        self.current_head = _class_head(spec.width)
-        self.dense_head = DenseHead(spec, self.video_tokens)
-        self.peak_head = nn.Linear(1, 1)
-        nn.init.constant_(self.peak_head.weight, 0.5)
+        self.head = Heads(spec)
+        self.peak = nn.Parameter(torch.tensor(PEAK_WEIGHT))
+        self.reads: Tensor
+        reads = torch.tensor(AVAILABILITY[spec.modality])
+        self.register_buffer("reads", reads, persistent=False)
 
-    def encode(self, clip: Tensor, currents: Tensor, available: Tensor) -> Streams:
-        """Encode windows; whatever an absent modality's tensor holds is replaced by zeros first."""
-        has_video = available[:, 0].reshape(-1, 1, 1) >= PRESENT
-        has_current = available[:, 1].reshape(-1, 1, 1) >= PRESENT
-        clip = torch.where(has_video[..., None, None], clip, torch.zeros_like(clip))
-        currents = torch.where(has_current, currents, torch.zeros_like(currents))
-        video, current = self.video_tokens(clip), self.current_tokens(currents)
-        for layer in self.layers:
-            video, current = layer(video, current, has_video, has_current)
-        return Streams(video, current, has_video, has_current)
-
-    def classify(self, streams: Streams, map_logits: Tensor) -> Tensor:
-        """Fuse what the streams that are there say: log-odds ``(b, 1)``."""
-        peak = map_logits.flatten(1).topk(PEAK_PIXELS).values.mean(dim=1, keepdim=True)
-        from_video = self.video_head(streams.video[:, 0]) + self.peak_head(peak)
-        from_current = self.current_head(streams.current[:, 0])
-        zero = torch.zeros_like(from_video)
-        return torch.where(streams.has_video[:, 0], from_video, zero) + torch.where(
-            streams.has_current[:, 0], from_current, zero
-        )
-
-    def forward(self, clip: Tensor, currents: Tensor, available: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, clip: Tensor, currents: Tensor, available: Tensor, seen: int | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Score windows.
 
         Parameters
         ----------
         clip
-            Shape ``(b, 10, 64, 64, 3)``, float32, greys 0..255, upright, oldest frame first.
+            Shape ``(b, 10, 64, 64, 3)``, float32 or uint8, greys 0..255, upright, oldest first.
         currents
             Shape ``(b, 240, 3)``, float32, amperes, oldest sample first.
         available
             Shape ``(b, 2)``, float32: video, current; 1 if there, else 0.
+        seen
+            In training, how many windows lead the batch that have video: those without it stay
+            out of the dense head, or they would bend its batch statistics. All by default.
 
         Returns
         -------
@@ -88,5 +71,47 @@ class Member(nn.Module):
         map means nothing where video is absent.
         """
         streams = self.encode(clip, currents, available)
-        map_logits = self.dense_head(streams.video)
+        map_logits = self.segment(streams.video, seen)
         return self.classify(streams, map_logits), map_logits
+
+    def encode(self, clip: Tensor, currents: Tensor, available: Tensor) -> Streams:
+        """Encode windows; whatever an absent modality's tensor holds is replaced by zeros first."""
+        has_video, has_current = modalities_there(available * self.reads)
+        video = self._video(or_zeros(has_video, clip.float()))
+        current = self._current(or_zeros(has_current, currents))
+        for layer in self.layers:
+            video, current = layer(video, current, has_video, has_current)
+        return Streams(video, current, has_video, has_current)
+
+    def segment(self, video: Tensor, seen: int | None = None) -> Tensor:
+        """Map the video stream to map logits ``(b, 64, 64)``, zeros behind the first ``seen``."""
+        if not self.spec.segments:
+            return video.new_zeros(video.shape[0], FRAME_SIZE, FRAME_SIZE)
+        map_logits = log_odds(self.head.segment(video[:seen]))
+        if seen is None:
+            return map_logits
+        unseen = map_logits.new_zeros(video.shape[0] - seen, FRAME_SIZE, FRAME_SIZE)
+        return torch.cat([map_logits, unseen])
+
+    def classify(self, streams: Streams, map_logits: Tensor) -> Tensor:
+        """Fuse what the streams that are there say: log-odds ``(b, 1)``."""
+        peak = map_logits.flatten(1).topk(PEAK_PIXELS).values.mean(dim=1)
+        from_video = log_odds(self.head.mlp_head1(streams.video[:, 0])) + self.peak * peak
+        from_current = log_odds(self.head.mlp_head2(streams.current[:, 0]))
+        return or_zeros(streams.has_video, from_video[:, None]) + or_zeros(
+            streams.has_current, from_current[:, None]
+        )
+
+    def _video(self, clip: Tensor) -> Tensor:
+        """Return the video tokens; of a stream that is never read, the class token alone."""
+        if self.spec.modality == "current":
+            return self.video_tokens.class_token.expand(clip.shape[0], -1, -1)
+        tokens: Tensor = self.video_tokens(clip)
+        return tokens
+
+    def _current(self, currents: Tensor) -> Tensor:
+        """Return the current tokens; of a stream that is never read, the class token alone."""
+        if self.spec.modality == "video":
+            return self.current_tokens.class_token.expand(currents.shape[0], -1, -1)
+        tokens: Tensor = self.current_tokens(currents)
+        return tokens

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from meltwatch_trainer.domain.members import FRAME_SIZE, PATCH_SIZE
-from meltwatch_trainer.network.member import PRESENT
+from meltwatch_trainer.network.absence import modalities_there, or_zeros
 
 SIDE = FRAME_SIZE // PATCH_SIZE
 
@@ -26,19 +26,6 @@ class Decode(nn.Module):
         frames = blocks.permute(0, 1, 3, 2, 4, 5)
         steps = patches.shape[1]
         return frames.reshape(-1, steps, FRAME_SIZE, FRAME_SIZE, 3).to(torch.uint8)
-
-
-class ServedMember(nn.Module):
-    """A member as it is served: it takes whole greys."""
-
-    def __init__(self, member: nn.Module) -> None:
-        super().__init__()
-        self.member = member
-
-    def forward(self, clip: Tensor, currents: Tensor, available: Tensor) -> tuple[Tensor, Tensor]:
-        """Map a uint8 clip, currents and availability to logit and map logits."""
-        logit, map_logits = self.member(clip.float(), currents, available)
-        return logit, map_logits
 
 
 class ServedAggregate(nn.Module):
@@ -92,15 +79,14 @@ class Aggregate(nn.Module):
         Calibrated log-odds ``(b, 1)``, the members' ``(b, m)``, their standard deviation
         ``(b, 1)``, and the anomaly map ``(b, 64, 64)`` in 0..1, zeros without video.
         """
-        has_video = available[:, :1] >= PRESENT
-        state = self._state(has_video, available[:, 1:] >= PRESENT)
+        has_video, has_current = modalities_there(available)
+        state = self._state(has_video, has_current)
         scale, shift = state @ self.scale, state @ self.shift
         member_logits = logits * scale[:, :-1] + shift[:, :-1]
         mean = member_logits.mean(dim=1, keepdim=True)
         logit = mean * scale[:, -1:] + shift[:, -1:]
         spread = (member_logits - mean).square().mean(dim=1, keepdim=True).sqrt()
-        maps = map_logits.mean(dim=1).sigmoid()
-        maps = torch.where(has_video[..., None], maps, torch.zeros_like(maps))
+        maps = or_zeros(has_video, map_logits.mean(dim=1).sigmoid())
         return logit, member_logits, spread, maps
 
     def _state(self, has_video: Tensor, has_current: Tensor) -> Tensor:

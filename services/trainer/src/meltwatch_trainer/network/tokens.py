@@ -1,63 +1,40 @@
-"""From a clip and a look-back of currents to tokens (published model, steps V1 to C2)."""
+"""From a clip and a look-back of currents to a member's tokens: the published ones plus levels."""
 
 import torch
 from torch import Tensor, nn
 
-from meltwatch_trainer.domain.members import (
-    CLIP_FRAMES,
-    FRAME_SIZE,
-    LOOKBACK_SAMPLES,
-    PATCH_SIZE,
-    PHASES,
-    MemberSpec,
+from meltwatch_trainer.domain.members import PATCH_SIZE, PHASES, MemberSpec
+from meltwatch_trainer.network.levels import (
+    COLOURS,
+    VIDEO_CHANNELS,
+    current_channels,
+    current_levels,
+    video_levels,
+)
+from meltwatch_trainer.network.published.tokens import (
+    cut_tubelets,
+    learned,
+    normed_projection,
+    with_class_token,
 )
 
-# Positions start small beside tokens of unit scale: with the published N(0, 1) a short training
-# spends its first epochs on telling content from position.
-POSITION_STD = 0.2
-
-# Levels: grey values about their middle; amperes about the published furnaces' typical phase.
-GREY_MIDDLE, GREY_SCALE = 110.0, 60.0
-TYPICAL_CURRENT_A, CURRENT_SCALE_A = 6500.0, 1500.0
-CURRENT_CHANGE_SCALE_A = 500.0
+# Beside tokens of unit scale; with the published N(0, 1) a short training spends its first epochs
+# on telling content from position.
+POSITION_SPREAD = 0.2
 
 
-def cut_tubelets(clip: Tensor, frames: int) -> Tensor:
-    """Cut clips into blocks of ``frames`` x 8 x 8 pixels.
+class _Embedding(nn.Module):
+    """The published projection plus, where asked for, a linear map of the level channels."""
 
-    Parameters
-    ----------
-    clip
-        Shape ``(b, t, h, w, 3)``; upright, oldest frame first.
-    frames
-        Frames per block; divides ``t``.
+    def __init__(self, size: int, channels: int, spec: MemberSpec) -> None:
+        super().__init__()
+        self.published = nn.Sequential(*normed_projection(size, spec.width))
+        self.levels = _zero_linear(channels, spec.width) if spec.levels else None
 
-    Returns
-    -------
-    Shape ``(b, t/frames * h/8 * w/8, frames * 192)``: blocks ordered by time, row, column; inside
-    a block by row, column, frame, channel.
-    """
-    _, steps, height, width, channels = clip.shape
-    rows, columns = height // PATCH_SIZE, width // PATCH_SIZE
-    blocks = clip.reshape(
-        -1, steps // frames, frames, rows, PATCH_SIZE, columns, PATCH_SIZE, channels
-    )
-    blocks = blocks.permute(0, 1, 3, 5, 4, 6, 2, 7)
-    return blocks.reshape(
-        -1, steps // frames * rows * columns, PATCH_SIZE * PATCH_SIZE * frames * channels
-    )
-
-
-def _embedding(size: int, spec: MemberSpec) -> nn.Sequential:
-    """Build the projection of raw vectors to tokens; levels survive only without the first norm."""
-    project = nn.Linear(size, spec.width)
-    if spec.levels:
-        return nn.Sequential(project, nn.LayerNorm(spec.width))
-    return nn.Sequential(nn.LayerNorm(size), project, nn.LayerNorm(spec.width))
-
-
-def _positions(count: int, width: int) -> nn.Parameter:
-    return nn.Parameter(torch.randn(1, count, width) * POSITION_STD)
+    def forward(self, raw: Tensor, levels: Tensor) -> Tensor:
+        """Map raw vectors ``(b, n, size)`` and their levels to tokens ``(b, n, D)``."""
+        tokens: Tensor = self.published(raw)
+        return tokens if self.levels is None else tokens + self.levels(levels)
 
 
 class VideoTokens(nn.Module):
@@ -65,31 +42,26 @@ class VideoTokens(nn.Module):
 
     def __init__(self, spec: MemberSpec) -> None:
         super().__init__()
-        self._spec = spec
-        self.steps = CLIP_FRAMES // spec.frames_per_token
-        side = FRAME_SIZE // PATCH_SIZE
-        self.standard_count = self.steps * side * side
-        self.dilated_count = self.standard_count // 4 if spec.dilated else 0
-        size = spec.frames_per_token * PATCH_SIZE * PATCH_SIZE * 3
-        self.standard = _embedding(size, spec)
-        self.class_token = nn.Parameter(torch.randn(1, 1, spec.width) * POSITION_STD)
-        self.position = _positions(1 + self.standard_count, spec.width)
+        self._frames = spec.frames_per_token
+        size = spec.frames_per_token * PATCH_SIZE * PATCH_SIZE * COLOURS
+        self.class_token = learned(1, spec.width, POSITION_SPREAD)
+        self.positions = learned(1 + spec.standard_tokens, spec.width, POSITION_SPREAD)
+        self.standard = _Embedding(size, VIDEO_CHANNELS, spec)
+        self.dilated = _Embedding(size, VIDEO_CHANNELS, spec) if spec.dilated else None
         if spec.dilated:
-            self.dilated = _embedding(size, spec)
-            self.dilated_position = _positions(self.dilated_count, spec.width)
+            dilated_tokens = spec.standard_tokens // 4
+            self.dilated_positions = learned(dilated_tokens, spec.width, POSITION_SPREAD)
 
     def forward(self, clip: Tensor) -> Tensor:
         """Map greys ``(b, 10, 64, 64, 3)``, 0..255, to ``(b, 1 + standard + dilated, D)``."""
-        if self._spec.levels:
-            clip = (clip - GREY_MIDDLE) / GREY_SCALE
-        frames = self._spec.frames_per_token
-        standard = self.standard(cut_tubelets(clip, frames))
-        leading = self.class_token.expand(standard.shape[0], -1, -1)
-        tokens = torch.cat([leading, standard], dim=1) + self.position
-        if not self._spec.dilated:
+        tubelets = cut_tubelets(clip, self._frames)
+        tokens = self.standard(tubelets, video_levels(tubelets))
+        tokens = with_class_token(tokens, self.class_token, self.positions)
+        if self.dilated is None:
             return tokens
-        dilated = self.dilated(cut_tubelets(clip[:, :, ::2, ::2], frames))
-        return torch.cat([tokens, dilated + self.dilated_position], dim=1)
+        tubelets = cut_tubelets(clip[:, :, ::2, ::2], self._frames)
+        dilated = self.dilated(tubelets, video_levels(tubelets)) + self.dilated_positions
+        return torch.cat([tokens, dilated], dim=1)
 
 
 class CurrentTokens(nn.Module):
@@ -97,20 +69,23 @@ class CurrentTokens(nn.Module):
 
     def __init__(self, spec: MemberSpec) -> None:
         super().__init__()
-        self._spec = spec
-        self.count = LOOKBACK_SAMPLES // spec.samples_per_token
-        channels = 2 * PHASES if spec.levels else PHASES
-        self._size = spec.samples_per_token * channels
-        self.embedding = _embedding(self._size, spec)
-        self.class_token = nn.Parameter(torch.randn(1, 1, spec.width) * POSITION_STD)
-        self.position = _positions(1 + self.count, spec.width)
+        self._samples = spec.samples_per_token
+        self._size = spec.samples_per_token * PHASES
+        self.class_token = learned(1, spec.width, POSITION_SPREAD)
+        self.positions = learned(1 + spec.current_tokens, spec.width, POSITION_SPREAD)
+        self.samples = _Embedding(self._size, current_channels(self._samples), spec)
 
     def forward(self, currents: Tensor) -> Tensor:
         """Map amperes ``(b, 240, 3)``, oldest first, to tokens ``(b, 1 + count, D)``."""
-        if self._spec.levels:
-            level = (currents - TYPICAL_CURRENT_A) / CURRENT_SCALE_A
-            change = (currents - currents.mean(dim=1, keepdim=True)) / CURRENT_CHANGE_SCALE_A
-            currents = torch.cat([level, change], dim=2)
-        tokens = self.embedding(currents.reshape(-1, self.count, self._size))
-        leading = self.class_token.expand(tokens.shape[0], -1, -1)
-        return torch.cat([leading, tokens], dim=1) + self.position
+        count = currents.shape[1] // self._samples
+        raw = currents.reshape(-1, count, self._size)
+        tokens = self.samples(raw, current_levels(currents, self._samples))
+        return with_class_token(tokens, self.class_token, self.positions)
+
+
+def _zero_linear(inputs: int, outputs: int) -> nn.Linear:
+    """Return a linear map that says nothing yet: training starts at the published tokens."""
+    linear = nn.Linear(inputs, outputs)
+    nn.init.zeros_(linear.weight)
+    nn.init.zeros_(linear.bias)
+    return linear

@@ -57,10 +57,10 @@ class CrossModalFmFormer(nn.Module):
     def __init__(self, spec: FmFormerSpec) -> None:
         super().__init__()
         self.spec = spec
-        self.pos_embedding1 = learned(1 + spec.standard_tokens, spec)
-        self.cls_token1 = learned(1, spec)
+        self.pos_embedding1 = learned(1 + spec.standard_tokens, spec.width)
+        self.cls_token1 = learned(1, spec.width)
         self.pos_embedding2 = current_positions(spec)
-        self.cls_token2 = learned(1, spec)
+        self.cls_token2 = learned(1, spec.width)
         self.to_patch_embedding1 = video_embedding(spec)
         if spec.dilated:
             self.get_additional_tokens = DilatedTokens(spec)
@@ -89,7 +89,7 @@ class LearnedPositions(nn.Module):
 
     def __init__(self, spec: FmFormerSpec) -> None:
         super().__init__()
-        self.pe = learned(1 + spec.standard_tokens, spec)
+        self.pe = learned(1 + spec.standard_tokens, spec.width)
 
 
 class VideoFmFormer(nn.Module):
@@ -98,7 +98,7 @@ class VideoFmFormer(nn.Module):
     def __init__(self, spec: FmFormerSpec) -> None:
         super().__init__()
         self.spec = spec
-        self.cls_token = learned(1, spec)
+        self.cls_token = learned(1, spec.width)
         self.to_patch_embedding = video_embedding(spec)
         self.pos_embedding = LearnedPositions(spec)
         if spec.dilated:
@@ -126,7 +126,7 @@ class CurrentFmFormer(nn.Module):
         super().__init__()
         self.spec = spec
         self.pos_embedding = current_positions(spec)
-        self.cls_token = learned(1, spec)
+        self.cls_token = learned(1, spec.width)
         self.to_patch_embedding = current_embedding(spec)
         self.transformer = OneStreamEncoder(spec)
         self.mlp_head = nn.Linear(spec.width, CLASSES)

@@ -1,14 +1,16 @@
-"""The published heads: class tokens to two logits, video tokens to two logits per pixel."""
+"""The published heads: class tokens to two logits, video tokens to two logits per pixel.
+
+The members of the ensemble have them too, with decoders of other widths.
+"""
 
 from torch import Tensor, nn
 
-from meltwatch_trainer.domain.published_spec import FRAMES_PER_TOKEN, FmFormerSpec
-from meltwatch_trainer.network.dense_head import SIDE, image_of_tokens
+from meltwatch_trainer.domain.members import FRAME_SIZE, PATCH_SIZE, MemberSpec
+from meltwatch_trainer.domain.published_spec import FmFormerSpec
 
 CLASSES = 2
 """Normal, abnormal."""
-DECODER_WIDTHS = (128, 64, 32)
-"""Channels at 16 x 16, 32 x 32 and 64 x 64 pixels, whatever the width of a token."""
+SIDE = FRAME_SIZE // PATCH_SIZE
 
 
 class ResidualConv(nn.Module):
@@ -31,9 +33,9 @@ class ResidualConv(nn.Module):
 class Heads(nn.Module):
     """Whatever heads a network has, side by side: their published keys do not clash."""
 
-    def __init__(self, spec: FmFormerSpec) -> None:
+    def __init__(self, spec: FmFormerSpec | MemberSpec) -> None:
         super().__init__()
-        self._steps = spec.frames // FRAMES_PER_TOKEN
+        self._steps = spec.steps
         self._standard = spec.standard_tokens
         self._dilated = spec.dilated
         if spec.classifies:
@@ -43,12 +45,12 @@ class Heads(nn.Module):
         if spec.segments:
             self._add_decoder(spec)
 
-    def _add_decoder(self, spec: FmFormerSpec) -> None:
+    def _add_decoder(self, spec: FmFormerSpec | MemberSpec) -> None:
         self.de_patch_embedding = _merge_steps(self._steps, spec)
         if spec.dilated:
             self.de_patch_embedding_dilated = _merge_steps(self._steps, spec)
             self.decode_dilated = _double(spec.width, spec.width)
-        coarse, middle, fine = DECODER_WIDTHS
+        coarse, middle, fine = spec.decoder_widths
         self.decode1 = _double(spec.width, coarse)
         self.decode2 = _double(coarse, middle)
         self.decode3 = _double(middle, fine)
@@ -57,18 +59,18 @@ class Heads(nn.Module):
     def segment(self, video: Tensor) -> Tensor:
         """Map encoded video ``(b, 1 + standard + dilated, D)`` to logits ``(b, 2, 64, 64)``."""
         end = 1 + self._standard
-        image = self.de_patch_embedding(image_of_tokens(video[:, 1:end], self._steps, SIDE))
+        image = self.de_patch_embedding(_image(video[:, 1:end], self._steps, SIDE))
         if self._dilated:
-            dilated = image_of_tokens(video[:, end:], self._steps, SIDE // 2)
+            dilated = _image(video[:, end:], self._steps, SIDE // 2)
             image = image + self.decode_dilated(self.de_patch_embedding_dilated(dilated))
         return self.decode_out(self.decode3(self.decode2(self.decode1(image))))
 
 
-def _class_head(spec: FmFormerSpec) -> nn.Sequential:
+def _class_head(spec: FmFormerSpec | MemberSpec) -> nn.Sequential:
     return nn.Sequential(nn.LayerNorm(spec.width), nn.Linear(spec.width, CLASSES))
 
 
-def _merge_steps(steps: int, spec: FmFormerSpec) -> nn.Sequential:
+def _merge_steps(steps: int, spec: FmFormerSpec | MemberSpec) -> nn.Sequential:
     laid_out_before = nn.Identity()
     return nn.Sequential(laid_out_before, nn.Conv2d(steps * spec.width, spec.width, kernel_size=1))
 
@@ -77,3 +79,18 @@ def _double(inputs: int, outputs: int) -> nn.Sequential:
     """Double height and width."""
     up = nn.ConvTranspose2d(inputs, outputs, kernel_size=2, stride=2)
     return nn.Sequential(up, ResidualConv(outputs))
+
+
+def _image(tokens: Tensor, steps: int, side: int) -> Tensor:
+    """Lay tokens ``(b, steps * side * side, D)`` out as ``(b, steps * D, side, side)``."""
+    width = tokens.shape[-1]
+    image = tokens.reshape(-1, steps, side, side, width).permute(0, 1, 4, 2, 3)
+    return image.reshape(-1, steps * width, side, side)
+
+
+def log_odds(logits: Tensor) -> Tensor:
+    """Return log-odds ``(b, …)`` of two logits ``(b, 2, …)``: normal, abnormal.
+
+    They are the same answer: only the difference of two logits counts in a softmax.
+    """
+    return logits[:, 1] - logits[:, 0]
