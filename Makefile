@@ -113,7 +113,7 @@ images: ## Build the container images (BUILDER=docker, podman, buildah or a comm
 		BUILDER="$(BUILDER)" BASE_IMAGE="$(BASE_IMAGE)" sh services/images.sh
 
 .PHONY: models
-models: $(UV) ## Train, export and verify the models again (installs PyTorch; resumes)
+models: $(UV) ## Make the models again from seeds and judge them (installs PyTorch; resumes; says how long)
 	@$(TRAINER) sync --frozen --inexact --no-dev --package meltwatch-trainer
 	@.venv-trainer/bin/meltwatch-trainer all
 

@@ -2,7 +2,7 @@ import numpy as np
 from meltwatch_schemas.window import PUBLISHED_SPEC
 from meltwatch_simulator import Scenario, furnace_ids
 from meltwatch_trainer.dataset import furnace_windows
-from meltwatch_trainer.domain.windows import Split, frame_times, label_of, sample_times
+from meltwatch_trainer.domain.windows import Split, frame_times, labels_of, sample_times
 from meltwatch_trainer.operation import operate
 from numpy.typing import NDArray
 
@@ -47,10 +47,9 @@ def test_time_runs_from_oldest_to_newest_and_never_past_the_window() -> None:
 
 
 def test_growing_and_cooling_spots_have_no_class() -> None:
-    assert label_of(0.0, before_end=False) == 0
-    assert label_of(0.2, before_end=True) == -1
-    assert label_of(0.7, before_end=True) == 1
-    assert label_of(0.7, before_end=False) == -1
+    strength = np.array([0.0, 0.2, 0.7, 0.7])
+    burning = np.array([False, True, True, False])
+    assert labels_of(strength, burning).tolist() == [0, -1, 1, -1]
 
 
 def test_windows_of_a_furnace_are_reproducible_and_differ_between_furnaces() -> None:

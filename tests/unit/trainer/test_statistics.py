@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_trainer.domain.statistics import auroc, fit_platt
@@ -43,3 +44,13 @@ def test_perfectly_separated_scores_stay_finite() -> None:
     line = fit_platt(scores, scores > 0)
     assert np.isfinite(line(scores)).all()
     assert line.scale > 0
+
+
+@pytest.mark.parametrize("scale", [0.01, 0.1, 1.0, -1.0])
+def test_the_calibration_finds_its_way_from_any_start(scale: float) -> None:
+    rng = np.random.default_rng(3)
+    anomalous = rng.random(4000) < 0.3
+    truth = rng.normal(np.where(anomalous, 1.0, -1.0), 1.0)
+    line = fit_platt(truth / scale, anomalous)
+    assert line.scale / scale == pytest.approx(2.0, rel=0.15)
+    assert line.shift == pytest.approx(0.0, abs=0.15)

@@ -1,44 +1,33 @@
-"""The trainer's command line; ``meltwatch-trainer --help`` lists its commands."""
+"""The trainer's command line; ``meltwatch-trainer --help`` lists its commands.
+
+What only some commands need is imported by them: a machine that simulates, trains and scores needs
+neither ONNX Runtime nor HDF5.
+"""
+# ruff: noqa: PLC0415 - see above
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from meltwatch_trainer.acceptance import DEFAULT_SETPOINT, demo_runs, long_runs, verdict
-from meltwatch_trainer.adapters.gallery import draw_gallery
-from meltwatch_trainer.adapters.served_ensemble import ServedEnsemble
-from meltwatch_trainer.benchmark_commands import BenchmarkRun, judge, train_published
-from meltwatch_trainer.dataset import cached_windows
-from meltwatch_trainer.domain.availability import AVAILABILITY
 from meltwatch_trainer.domain.benchmark_windows import ClipSpec, LoaderRule
-from meltwatch_trainer.domain.windows import CALIBRATION, TRAINING, VALIDATION
-from meltwatch_trainer.errors import TrainerError
-from meltwatch_trainer.evaluation import evaluate
-from meltwatch_trainer.member_processes import train_members
-from meltwatch_trainer.parity import TOLERANCE, measure_file
-from meltwatch_trainer.published_export import export_weights
-from meltwatch_trainer.release import LETTERS, export, verify_files
-from meltwatch_trainer.settings import Settings, default_work_folder
+from meltwatch_trainer.domain.run_sets import RUN_SETS
+from meltwatch_trainer.domain.study import STUDY
+from meltwatch_trainer.errors import TrainerError, TrialError
+from meltwatch_trainer.settings import Settings
+from meltwatch_trainer.study_commands import Study
+from meltwatch_trainer.study_options import study_command
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Train Meltwatch's models.")
 console = Console(stderr=True)
 
-Work = Annotated[
-    Path,
-    typer.Option(
-        default_factory=default_work_folder,
-        help="Folder of the window cache and checkpoints, about 3 GB.",
-    ),
-]
+DEFAULT_REPOSITORY = Path("triton_models/repository")
+DEFAULT_REFERENCE = Path("tests/contract/models/reference.npz")
+
 Repository = Annotated[Path, typer.Option(help="Triton's model repository.")]
 Reference = Annotated[Path, typer.Option(help="Frozen windows and answers.")]
-Seed = Annotated[int, typer.Option(help="Seed of the furnaces that are learned from.")]
 Weights = Annotated[
     Path | None,
     typer.Option(
@@ -46,23 +35,23 @@ Weights = Annotated[
         "trained members."
     ),
 ]
-Seeds = Annotated[int, typer.Option(help="Demo seeds and held-out furnaces to judge.")]
-
+Seeds = Annotated[int, typer.Option(help="Demo seeds and held-out furnaces to verify on.")]
+Only = Annotated[list[str] | None, typer.Option(help="This one alone; may be given again.")]
 Loader = Annotated[
     LoaderRule, typer.Option(help="Windows of recordings: causal, or with the published quirks.")
 ]
 
-DEFAULT_REPOSITORY = Path("triton_models/repository")
-DEFAULT_REFERENCE = Path("tests/contract/models/reference.npz")
-HELD_OUT_SEED = 500_000
-"""First seed of the judged runs: far from the training seeds that anybody would name."""
-LONG_RUN_MINUTES = 12.0
+
+@study_command(app, "simulate")
+def simulate(study: Study) -> None:
+    """Simulate the windows to learn from."""
+    study.simulate()
 
 
-@app.command("train")
+@study_command(app, "train")
 def train(
-    work: Work,
-    seed: Seed = 1,
+    study: Study,
+    only: Only = None,
     data: Annotated[
         Path | None,
         typer.Option(help="Recordings of the FMF-Benchmark, to learn from in place of simulation."),
@@ -72,78 +61,91 @@ def train(
     ] = "fmformer-b",
     loader: Loader = LoaderRule.CAUSAL,
 ) -> None:
-    """Simulate the windows and train the members, or train the published network on --data.
+    """Train the models of the study on simulated windows, or the published network on --data.
 
     Goes on where a killed run stopped.
     """
     if data is not None:
+        from meltwatch_trainer.benchmark_commands import BenchmarkRun, train_published
+
         run = BenchmarkRun(data, ClipSpec(rule=loader))
-        print(f"wrote {train_published(run, preset, seed, work, console)}")
+        settings = study.settings
+        print(f"wrote {train_published(run, preset, settings.seed, settings.work, console)}")
         return
-    settings = Settings(work, DEFAULT_REPOSITORY, DEFAULT_REFERENCE, seed)
-    for split in (TRAINING, CALIBRATION):
-        with _bar(f"windows for {split.name}") as show:
-            cached_windows(work, seed, split, show)
-    with _bars() as progress:
-        tasks: dict[str, TaskID] = {}
-
-        def show_member(name: str, done: int, steps: int, loss: float) -> None:
-            if name not in tasks:
-                tasks[name] = progress.add_task(f"member {name}", total=steps)
-            description = f"member {name}, loss {loss:.3f}"
-            progress.update(tasks[name], completed=done, description=description)
-
-        train_members(settings, show_member)
+    names = _known(only, [model.name for model in STUDY])
+    study.train([model for model in study.unfinished() if model.name in names])
 
 
-@app.command("export")
-def export_command(
-    work: Work,
+@study_command(app, "score")
+def score(study: Study, only: Only = None) -> None:
+    """Score whole runs of furnaces that no model has learned from, with every finished model."""
+    study.score(_known(only, list(RUN_SETS)))
+
+
+@study_command(app, "export")
+def export(
+    study: Study,
     repository: Repository = DEFAULT_REPOSITORY,
     reference: Reference = DEFAULT_REFERENCE,
-    seed: Seed = 1,
     weights: Weights = None,
 ) -> None:
     """Calibrate the trained members and write the model repository, or write given weights."""
     if weights is not None:
-        digest = export_weights(weights, repository)
-    else:
-        with _bar("windows for calibration") as show:
-            digest = export(Settings(work, repository, reference, seed), show)
-    print(f"wrote {repository}, digest {digest}")
+        from meltwatch_trainer.published_export import export_weights
+
+        print(f"wrote {repository}, digest {export_weights(weights, repository)}")
+        return
+    from meltwatch_trainer.release_commands import export_study
+
+    _refuse_trial(study.settings, repository, reference)
+    export_study(study.settings, repository, reference)
+
+
+@study_command(app, "judge")
+def judge(study: Study, repository: Repository = DEFAULT_REPOSITORY) -> None:
+    """Judge everything that was scored: tables and figures of docs/models.md."""
+    from meltwatch_trainer.release_commands import judge_study
+
+    judge_study(study.settings, repository)
 
 
 @app.command("verify")
 def verify(
-    work: Work,
     repository: Repository = DEFAULT_REPOSITORY,
     reference: Reference = DEFAULT_REFERENCE,
-    seed: Seed = 1,
     seeds: Seeds = 30,
 ) -> None:
-    """Check files and answers, then judge windows, demo runs and hours; exit 1 if not good."""
-    worst = verify_files(repository, reference)
-    print(f"files match their digest; answers within {worst:.1g} of PyTorch's")
-    ensemble = ServedEnsemble(repository, LETTERS)
-    with _bar("windows for validation") as show:
-        windows = cached_windows(work, seed, VALIDATION, show)
-    for evaluation in evaluate(ensemble, windows, DEFAULT_SETPOINT.logit_on):
-        print(f"windows, {evaluation.line()}")
-    numbers = range(HELD_OUT_SEED, HELD_OUT_SEED + seeds)
-    with _bar("demo runs") as show:
-        demo = verdict(demo_runs(ensemble, numbers, ("both",), show), DEFAULT_SETPOINT)
-    print(f"demo: {demo.line()}")
-    with _bar("hours of operation") as show:
-        runs = long_runs(ensemble, numbers, LONG_RUN_MINUTES, tuple(AVAILABILITY), show)
-    for column, state in enumerate(AVAILABILITY):
-        print(f"operation, {state}: {verdict(runs, DEFAULT_SETPOINT, column).line()}")
-    if not (demo.accepted and verdict(runs, DEFAULT_SETPOINT).accepted):
+    """Check files and answers, then demo runs and hours of operation; exit 1 if not good."""
+    from meltwatch_trainer.release_commands import verify_repository
+
+    if not verify_repository(repository, reference, seeds, console):
         raise typer.Exit(1)
+
+
+@study_command(app, "all")
+def everything(
+    study: Study,
+    repository: Repository = DEFAULT_REPOSITORY,
+    reference: Reference = DEFAULT_REFERENCE,
+    seeds: Seeds = 30,
+) -> None:
+    """Do every step in order: from seeds to a proven repository and its judgement."""
+    _refuse_trial(study.settings, repository, reference)
+    study.announce()
+    if unfinished := study.unfinished():
+        study.simulate()
+        study.train(unfinished)
+    study.score(list(RUN_SETS))
+    export(study, repository, reference)
+    judge(study, repository)
+    verify(repository, reference, seeds)
 
 
 @app.command("parity")
 def parity(file: Annotated[Path, typer.Argument(help="Golden outputs (.npz) with seeds.")]) -> None:
     """Hold the published network against golden outputs; exit 1 above the tolerance."""
+    from meltwatch_trainer.parity import TOLERANCE, measure_file
+
     measured = measure_file(file)
     print(f"{'largest difference':20}{'PyTorch':>10}{'ONNX':>10}")
     faithful = True
@@ -165,8 +167,10 @@ def evaluate_command(
     every: Annotated[int, typer.Option(min=1, help="Judge each n-th window alone.")] = 1,
 ) -> None:
     """Judge weights on recordings by the paper's metrics, beside the paper's figures."""
+    from meltwatch_trainer.benchmark_commands import BenchmarkRun, judge_published
+
     run = BenchmarkRun(data, ClipSpec(stride=stride, rule=loader))
-    Console().print(judge(run, weights, split, every, console))
+    Console().print(judge_published(run, weights, split, every, console))
 
 
 @app.command("gallery")
@@ -174,39 +178,33 @@ def gallery(
     to: Annotated[Path, typer.Option(help="PNG file to write.")] = Path(
         "docs/images/simulator-gallery.png"
     ),
-    seed: Seed = 7,
+    seed: Annotated[int, typer.Option(help="Seed of the furnaces that are drawn.")] = 7,
     furnaces: Annotated[int, typer.Option(help="Rows of the gallery.")] = 6,
 ) -> None:
     """Draw what the simulated furnaces look like."""
+    from meltwatch_trainer.adapters.gallery import draw_gallery
+
     draw_gallery(to, seed, furnaces)
     print(f"wrote {to}")
 
 
-@app.command("all")
-def everything(
-    work: Work,
-    repository: Repository = DEFAULT_REPOSITORY,
-    reference: Reference = DEFAULT_REFERENCE,
-    seed: Seed = 1,
-) -> None:
-    """Train, export and verify: from seeds to a proven repository."""
-    train(work, seed)
-    export_command(work, repository, reference, seed)
-    verify(work, repository, reference, seed)
+def _refuse_trial(settings: Settings, repository: Path, reference: Path) -> None:
+    """Refuse to replace what is shipped by a trial."""
+    shipped = {DEFAULT_REPOSITORY.resolve(), DEFAULT_REFERENCE.resolve()}
+    if settings.is_trial and shipped & {repository.resolve(), reference.resolve()}:
+        raise TrialError(
+            f"scale {settings.scale:g}: expected another --repository and --reference than the "
+            f"shipped ones, got {repository} and {reference}"
+        )
 
 
-def _bars() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), console=console
-    )
-
-
-@contextmanager
-def _bar(name: str) -> Iterator[Callable[[int, int], None]]:
-    """Show one line of progress; gives a function of steps done and steps in all."""
-    with _bars() as progress:
-        task = progress.add_task(name, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+def _known(asked: list[str] | None, names: list[str]) -> list[str]:
+    """Return the names asked for, by default all."""
+    if unknown := set(asked or ()) - set(names):
+        raise typer.BadParameter(
+            f"--only: expected {', '.join(names)}, got {', '.join(sorted(unknown))}"
+        )
+    return asked or names
 
 
 def main() -> None:

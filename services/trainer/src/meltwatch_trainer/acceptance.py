@@ -24,8 +24,6 @@ ORIGIN_NS: Final = 1_800_000_000 * NS_PER_S
 GRACE_S: Final = 6.0
 """A fault's after-glow and the on-delay: an alarm within this of a fault's end is the fault's."""
 
-DEFAULT_SETPOINT: Final = Setpoint(logit_on=3.0, logit_off=1.0, on_delay_s=5.5, off_delay_s=4.0)
-
 Progress = Callable[[int, int], None]
 
 

@@ -60,7 +60,9 @@ class BenchmarkRun:
     )
 
 
-def judge(run: BenchmarkRun, weights: Path, split: str, every: int, console: Console) -> Group:
+def judge_published(
+    run: BenchmarkRun, weights: Path, split: str, every: int, console: Console
+) -> Group:
     """Return weights' figures on a split beside the paper's, to be printed.
 
     Parameters

@@ -1,96 +1,133 @@
-"""Windows of simulated furnaces, each split from furnaces of its own."""
+"""Windows of simulated furnaces to learn from."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC, WindowSpec
-from meltwatch_simulator import Fault, Scenario, SimulatedFurnace, SlotSchedule
-from meltwatch_simulator.parameters import Range
+from meltwatch_simulator import (
+    SIMULATOR_REVISION,
+    Fault,
+    Scenario,
+    SimulatedFurnace,
+    SlotSchedule,
+)
+from meltwatch_simulator.parameters import SILENT_SHARE, VEILED_SHARE, Range
 
+from meltwatch_trainer.adapters.process_pool import in_processes
 from meltwatch_trainer.adapters.window_cache import WindowArrays, WindowCache
 from meltwatch_trainer.domain.windows import (
     FRAME_PERIOD_NS,
-    UNCLEAR,
     Split,
     TimesNs,
     frame_times,
-    label_of,
     sample_times,
     seconds,
 )
+from meltwatch_trainer.truth import true_labels
 
 ORIGIN_NS: Final = 1_700_000_000 * NS_PER_S
 SPAN_S: Final = 6 * 3600.0
 """A furnace is watched for six simulated hours: long enough for every sort of disturbance."""
 
-SLOTS_S: Final = (90.0, 150.0, 300.0)
+SLOTS_S: Final = (120.0, 300.0, 600.0)
 """Furnaces differ in how often they fail, so that the look-back holds old faults or none."""
 
-MISTY_SHARE: Final = 0.4
-SIMULATOR_REVISION: Final = 1
-"""Raise it when the simulator's pictures change: caches of another revision are refused."""
+SHORTEST_FAULT_S: Final = 25.0
+LONGEST_FAULT_S: Final = 180.0
+SLOT_REST_S: Final = 40.0
+"""Of a slot, what the longest fault leaves: room to start at another time, and to end."""
+SLOT_END_S: Final = 15.0
+MISTY_SHARE: Final = 0.35
+NEAR_S: Final = 60.0
 
 Progress = Callable[[int, int], None]
 
 
-def cached_windows(
-    folder: Path, seed: int, split: Split, progress: Progress, spec: WindowSpec = PUBLISHED_SPEC
-) -> WindowArrays:
-    """Return a split's windows, making those that the cache does not hold yet.
+def training_windows(folder: Path, seed: int, split: Split) -> WindowArrays:
+    """Return a set's windows from the cache in ``folder``; ``simulate`` has made them.
+
+    Raises
+    ------
+    UnfinishedTrainingError
+        If some are missing.
+    """
+    return _cache(folder, seed, split).read()
+
+
+def simulate(folder: Path, seed: int, split: Split, workers: int, progress: Progress) -> None:
+    """Make the windows that the cache does not hold yet.
 
     Parameters
     ----------
     folder
-        Cache folder; the split gets its own folder in it.
+        Cache folder; the set gets its own folder in it.
     progress
         Is called with furnaces done and furnaces in all.
     """
+    missing = _cache(folder, seed, split).missing
+    done = split.furnaces - len(missing)
+    progress(done, split.furnaces)
+    for _ in in_processes(partial(_simulate_furnace, folder, seed, split), missing, workers):
+        done += 1
+        progress(done, split.furnaces)
+
+
+def _simulate_furnace(folder: Path, seed: int, split: Split, number: int) -> None:
+    windows = furnace_windows(seed, split, number, PUBLISHED_SPEC)
+    _cache(folder, seed, split).write(number, windows)
+
+
+def _cache(folder: Path, seed: int, split: Split) -> WindowCache:
     made_from = {
         "seed": seed,
-        "split": f"{split.name} {split.furnaces}x{split.windows} {split.anomalous}",
-        "spec_id": spec.spec_id,
+        "split": f"{split.name} {split.anomalous} {split.near}",
+        "spec_id": PUBLISHED_SPEC.spec_id,
         "simulator": SIMULATOR_REVISION,
     }
-    cache = WindowCache(folder / split.name, made_from, split.size)
-    for number in range(cache.parts_done, split.furnaces):
-        cache.write(number, number * split.windows, furnace_windows(seed, split, number, spec))
-        progress(number + 1, split.furnaces)
-    return cache.read()
+    return WindowCache(folder / split.name, made_from, split.furnaces, split.windows)
 
 
 def furnace_windows(seed: int, split: Split, number: int, spec: WindowSpec) -> WindowArrays:
     """Simulate one furnace and cut windows out of its day.
 
-    A part of the windows ends within a fault; the others end anywhere, which makes many of them
-    ordinary and some of them hard: just before, just after, in passing mist.
+    A part of the windows ends within a fault, a part close to one; the others end anywhere.
     """
     rng = np.random.default_rng((seed, number, *split.name.encode()))
     furnace_id = split.furnace_id(number)
-    schedule = SlotSchedule(
-        seed,
-        ORIGIN_NS,
-        slot_s=SLOTS_S[number % len(SLOTS_S)],
-        jitter_s=25.0,
-        misty=MISTY_SHARE,
-        length_s=Range(25, 60, "s", "from short to stubborn"),
-    )
+    schedule = _schedule(seed, SLOTS_S[number % len(SLOTS_S)])
     furnace = Scenario(seed, (furnace_id,), ORIGIN_NS, None, schedule).furnace(furnace_id)
     faults = furnace.faults_between(ORIGIN_NS, ORIGIN_NS + seconds(SPAN_S))
     ends_ns = _window_ends(rng, faults, split)
     return _windows(furnace, faults, ends_ns, rng, spec)
 
 
+def _schedule(seed: int, slot_s: float) -> SlotSchedule:
+    longest_s = min(slot_s - SLOT_REST_S, LONGEST_FAULT_S)
+    return SlotSchedule(
+        seed,
+        ORIGIN_NS,
+        slot_s=slot_s,
+        jitter_s=slot_s - longest_s - SLOT_END_S,
+        misty=MISTY_SHARE,
+        veiled=VEILED_SHARE,
+        silent=SILENT_SHARE,
+        length_s=Range(SHORTEST_FAULT_S, longest_s, "s", "from short to stubborn"),
+    )
+
+
 def _window_ends(rng: np.random.Generator, faults: tuple[Fault, ...], split: Split) -> TimesNs:
-    within = rng.choice(len(faults), size=round(split.windows * split.anomalous))
-    fractions = rng.random(len(within))
-    inside = [
-        faults[which].start_ns + int(fraction * (faults[which].end_ns - faults[which].start_ns))
-        for which, fraction in zip(within, fractions, strict=True)
-    ]
-    anywhere = rng.integers(0, seconds(SPAN_S), size=split.windows - len(inside)) + ORIGIN_NS
-    return np.concatenate([np.array(inside, dtype=np.int64), anywhere])
+    spans = np.array([(fault.start_ns, fault.end_ns) for fault in faults], dtype=np.int64)
+    within = spans[rng.choice(len(spans), size=round(split.windows * split.anomalous))]
+    inside = within[:, 0] + (rng.random(len(within)) * np.diff(within)[:, 0]).astype(np.int64)
+    close = spans[rng.choice(len(spans), size=round(split.windows * split.near))]
+    off_ns = (rng.random(len(close)) * seconds(NEAR_S)).astype(np.int64)
+    beside = np.where(rng.random(len(close)) < 0.5, close[:, 0] - off_ns, close[:, 1] + off_ns)
+    rest = split.windows - len(inside) - len(beside)
+    anywhere = rng.integers(0, seconds(SPAN_S), size=rest) + ORIGIN_NS
+    return np.concatenate([inside, beside, anywhere])
 
 
 def _windows(
@@ -104,25 +141,9 @@ def _windows(
     frames_ns = frame_times(spec, ends_ns, rng.integers(0, FRAME_PERIOD_NS, size=count))
     samples_ns = sample_times(spec, ends_ns, rng.integers(0, spec.sample_period_ns, size=count))
     newest_ns = frames_ns[:, -1]
-    labels, misty = _truth(furnace, faults, newest_ns)
     return WindowArrays(
         clips=np.stack([furnace.frames(times) for times in frames_ns]),
         currents=np.stack([furnace.currents(times) for times in samples_ns]),
         masks=np.concatenate([furnace.masks(times[None]) for times in newest_ns]),
-        labels=labels,
-        misty=misty,
+        labels=true_labels(furnace, faults, newest_ns),
     )
-
-
-def _truth(
-    furnace: SimulatedFurnace, faults: tuple[Fault, ...], newest_ns: TimesNs
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return label and mist of each window, judged at its newest frame."""
-    labels = np.full(len(newest_ns), UNCLEAR, dtype=np.int8)
-    misty = np.zeros(len(newest_ns), dtype=np.uint8)
-    for index, time_ns in enumerate(newest_ns):
-        current = [fault for fault in faults if fault.start_ns <= time_ns < fault.end_ns]
-        strength = float(furnace.strength(time_ns[None])[0])
-        labels[index] = label_of(strength, before_end=bool(current))
-        misty[index] = any(fault.heavy_mist for fault in current)
-    return labels, misty

@@ -17,6 +17,10 @@ class UnfinishedTrainingError(TrainerError):
     """What is asked for needs members that are not trained to their end: train first."""
 
 
+class TrainingError(TrainerError):
+    """A training went wrong in a way that going on cannot mend: change its plan."""
+
+
 class WeightsError(TrainerError):
     """A file of weights is not one of the published network: name another file."""
 
@@ -27,3 +31,19 @@ class ParityFileError(TrainerError):
 
 class BenchmarkError(TrainerError):
     """The benchmark's files and what is asked of them do not go together: ask otherwise."""
+
+
+class ScoresError(TrainerError):
+    """Scores are missing, or too few to judge by: score, or score more, first."""
+
+
+class DeviceError(TrainerError):
+    """The device that is asked for is not there: ask for another."""
+
+
+class TrialError(TrainerError):
+    """A trial at a small scale would replace what is shipped: name another place for it."""
+
+
+class PageError(TrainerError):
+    """A page has no place for what is to be written into it: restore its markers."""

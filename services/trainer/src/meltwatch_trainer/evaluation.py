@@ -1,89 +1,85 @@
-"""How well an ensemble tells single windows of unseen furnaces apart, per availability state."""
+"""From scores on disk to the evaluation: the page's tables, the figures and the document."""
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
+from meltwatch_trainer.adapters.figures import draw_figures
+from meltwatch_trainer.adapters.model_repository import check_repository
+from meltwatch_trainer.adapters.models_page import write_parts
+from meltwatch_trainer.adapters.scores_file import read_scores
 from meltwatch_trainer.adapters.served_ensemble import ServedEnsemble
-from meltwatch_trainer.adapters.window_cache import WindowArrays
-from meltwatch_trainer.domain.availability import AVAILABILITY
-from meltwatch_trainer.domain.statistics import auroc
+from meltwatch_trainer.adapters.setpoint_module import write_setpoint
+from meltwatch_trainer.case_study import ScoredRuns, draw_best_and_worst
+from meltwatch_trainer.domain.judging import Terms, Verdict, judge_study
+from meltwatch_trainer.domain.run_sets import CALIBRATION, SHIFTED, TEST
+from meltwatch_trainer.domain.scores import Scores
+from meltwatch_trainer.domain.study import SHIPPED
+from meltwatch_trainer.domain.verdict_document import document
+from meltwatch_trainer.domain.verdict_tables import tables
+from meltwatch_trainer.settings import Settings
 
-BATCH: Final = 8
-MAP_LIMIT: Final = 0.5
+SETS: Final = (CALIBRATION.name, TEST.name, SHIFTED.name)
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluation:
-    """Figures of one availability state; shares are 0..1.
+class Outputs:
+    """Where an evaluation is written.
 
     Attributes
     ----------
-    auroc
-        Over all clear windows.
-    recall, recall_misty
-        Share of anomalous windows at or above the threshold: without and under heavy mist.
-    false_positives
-        Share of normal windows at or above the threshold.
-    iou
-        Intersection over union of anomalous pixels over all windows; NaN without video.
+    page
+        Markdown page with a marked place for every table.
+    images
+        Folder of the figures.
+    document
+        JSON file of all figures.
+    setpoint
+        Python module of the default set-point and its basis.
     """
 
-    state: str
-    auroc: float
-    recall: float
-    recall_misty: float
-    false_positives: float
-    iou: float
-
-    def line(self) -> str:
-        """Return the figures as one line for people."""
-        return (
-            f"{self.state}: AUROC {self.auroc:.4f}, recall {self.recall:.3f} clear / "
-            f"{self.recall_misty:.3f} under heavy mist, false positives "
-            f"{self.false_positives:.4f} of windows, pixel IoU {self.iou:.3f}"
-        )
+    page: Path
+    images: Path
+    document: Path
+    setpoint: Path
 
 
-def evaluate(ensemble: ServedEnsemble, windows: WindowArrays, logit_on: float) -> list[Evaluation]:
-    """Judge all windows in every availability state."""
-    return [_evaluate(ensemble, windows, logit_on, state) for state in AVAILABILITY]
+def evaluate(settings: Settings, repository: Path, outputs: Outputs) -> Verdict:
+    """Judge everything that was scored and write it down, best and worst cases included.
+
+    Parameters
+    ----------
+    repository
+        Holds the ensemble of the scored members; it is shown the cases again.
+
+    Raises
+    ------
+    ScoresError
+        If a set is missing or cannot be judged.
+    """
+    sets = {name: read_scores(settings.scores / f"{name}.npz") for name in SETS}
+    verdict = judged(sets)
+    write(verdict, outputs)
+    digest = check_repository(repository)
+    write_setpoint(outputs.setpoint, verdict.setpoint, verdict.served_basis.text(), digest)
+    runs = next(runs for runs in settings.run_sets if runs.name == TEST.name)
+    scored = ScoredRuns(settings, runs, sets[TEST.name])
+    ensemble = ServedEnsemble(repository, SHIPPED)
+    draw_best_and_worst(outputs.images / "cases.png", scored, verdict, ensemble)
+    return verdict
 
 
-def _evaluate(
-    ensemble: ServedEnsemble, windows: WindowArrays, logit_on: float, state: str
-) -> Evaluation:
-    logits, iou = _score(ensemble, windows, state)
-    normal, hot = windows.labels == 0, windows.labels == 1
-    misty = windows.misty == 1
-    clear = normal | hot
-    above = logits >= logit_on
-    return Evaluation(
-        state=state,
-        auroc=auroc(logits[clear], hot[clear]),
-        recall=float(above[hot & ~misty].mean()),
-        recall_misty=float(above[hot & misty].mean()),
-        false_positives=float(above[normal].mean()),
-        iou=iou,
-    )
+def judged(sets: dict[str, Scores]) -> Verdict:
+    """Return the verdict of the calibration furnaces on the others."""
+    others = {name: scores for name, scores in sets.items() if name != CALIBRATION.name}
+    return judge_study(sets[CALIBRATION.name], others, Terms())
 
 
-def _score(
-    ensemble: ServedEnsemble, windows: WindowArrays, state: str
-) -> tuple[NDArray[np.float64], float]:
-    logits = []
-    common = either = 0
-    for start in range(0, len(windows.labels), BATCH):
-        part = slice(start, start + BATCH)
-        available = np.tile(
-            np.array(AVAILABILITY[state], np.float32), (len(windows.labels[part]), 1)
-        )
-        answer = ensemble.score(windows.clips[part], windows.currents[part], available)
-        logits.append(answer[0][:, 0])
-        predicted, truth = answer[3] >= MAP_LIMIT, windows.masks[part] == 1
-        common += int((predicted & truth).sum())
-        either += int((predicted | truth).sum())
-    iou = common / either if state != "current" else float("nan")
-    return np.concatenate(logits).astype(np.float64), iou
+def write(verdict: Verdict, outputs: Outputs) -> None:
+    """Write tables, figures of the first set, and the document."""
+    write_parts(outputs.page, tables(verdict))
+    draw_figures(outputs.images, verdict.sets[0])
+    outputs.document.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(document(verdict), indent=1, allow_nan=False)
+    outputs.document.write_text(f"{text}\n")

@@ -1,81 +1,69 @@
-"""From checkpoints to a model repository, and back to proof that the repository is good."""
+"""From weights and scores to a model repository, and back to proof that the repository is good."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-import torch
 from meltwatch_schemas.encoder import default_encoder
 from meltwatch_schemas.window import PUBLISHED_SPEC
 
-from meltwatch_trainer.adapters.memory import keep_freed_memory
 from meltwatch_trainer.adapters.model_repository import check_repository, write_repository
-from meltwatch_trainer.adapters.onnx_export import round_weights
+from meltwatch_trainer.adapters.scores_file import read_scores
 from meltwatch_trainer.adapters.served_ensemble import ServedEnsemble
-from meltwatch_trainer.calibration import calibrated_aggregate
-from meltwatch_trainer.dataset import cached_windows
-from meltwatch_trainer.domain.members import SHIPPED_MEMBERS
-from meltwatch_trainer.domain.windows import CALIBRATION
-from meltwatch_trainer.errors import RepositoryError, UnfinishedTrainingError
+from meltwatch_trainer.domain.fusion import fit_aggregate
+from meltwatch_trainer.domain.run_sets import CALIBRATION
+from meltwatch_trainer.domain.study import SHIPPED, study_model
+from meltwatch_trainer.errors import RepositoryError, ScoresError
 from meltwatch_trainer.export import ensemble_files
-from meltwatch_trainer.member_processes import checkpoint_path
-from meltwatch_trainer.network.member import Member
-from meltwatch_trainer.network.steps import ServedMember
-from meltwatch_trainer.reference import write_reference
+from meltwatch_trainer.network.steps import Aggregate
+from meltwatch_trainer.reference import (
+    OUTPUTS,
+    pooled,
+    read_reference,
+    reference_windows,
+    write_reference,
+)
+from meltwatch_trainer.score_sets import scored_weights, scores_path
 from meltwatch_trainer.settings import Settings
+from meltwatch_trainer.trained import TrainedModel, trained_model
 
-MODEL_VERSION: Final = "0.1.0"
+MODEL_VERSION: Final = "0.2.0"
 TRAINED_ON: Final = "simulated furnaces only"
 TOLERANCE: Final = 1e-3
 """Largest difference between a server's answer and PyTorch's, on logits and map."""
-LETTERS: Final = tuple(spec.name for spec in SHIPPED_MEMBERS)
-
-Progress = Callable[[int, int], None]
 
 
-def export(settings: Settings, progress: Progress) -> str:
-    """Calibrate the trained members, write repository and reference; return the digest."""
-    keep_freed_memory()
-    members = trained_members(settings)
-    windows = cached_windows(settings.work, settings.seed, CALIBRATION, progress)
-    aggregate = calibrated_aggregate(members, windows)
-    described = {
-        "model_version": MODEL_VERSION,
-        "trained_on": f"{TRAINED_ON}, seed {settings.seed}",
-    }
-    served = {member.spec.name: ServedMember(member) for member in members}
-    files = ensemble_files(served, aggregate, default_encoder(), PUBLISHED_SPEC, described)
-    write_reference(settings.reference, windows, members, aggregate)
-    return write_repository(settings.repository, files)
-
-
-def trained_members(settings: Settings) -> list[Member]:
-    """Return the members at the end of their training, weights rounded as they are exported.
+def export(settings: Settings, repository: Path, reference: Path) -> str:
+    """Calibrate the shipped members, write repository and reference; return the digest.
 
     Raises
     ------
     UnfinishedTrainingError
-        If a member has no checkpoint, or one that is not at its last step.
+        If a member has not finished.
+    ScoresError
+        If the calibration furnaces are not scored with these very weights.
     """
-    members = []
-    for spec in SHIPPED_MEMBERS:
-        path = checkpoint_path(settings, spec)
-        if not path.exists():
-            raise UnfinishedTrainingError(
-                f"{path}: expected a checkpoint, found none; run train first"
-            )
-        saved = torch.load(path, weights_only=True)
-        done, steps, _ = saved["progress"]
-        if done < steps:
-            raise UnfinishedTrainingError(
-                f"{path}: expected {steps} steps of training, found {done}; run train again"
-            )
-        member = Member(spec)
-        member.load_state_dict(saved["member"])
-        round_weights(member)
-        members.append(member.eval())
-    return members
+    members = [trained_model(settings.models, study_model(name)) for name in SHIPPED]
+    aggregate = _calibrated(settings, members)
+    described = {
+        "model_version": MODEL_VERSION,
+        "trained_on": f"{TRAINED_ON}, seed {settings.seed}",
+    }
+    served = {member.name: member.network for member in members}
+    files = ensemble_files(served, aggregate, default_encoder(), PUBLISHED_SPEC, described)
+    write_reference(reference, list(served.values()), aggregate)
+    return write_repository(repository, files)
+
+
+def _calibrated(settings: Settings, members: list[TrainedModel]) -> Aggregate:
+    path = scores_path(settings, CALIBRATION.name)
+    scored = scored_weights(path)
+    if stale := [m.name for m in members if scored.get(m.name) != m.digest]:
+        raise ScoresError(
+            f"{path}: expected scores by the weights in {settings.models}, found others of "
+            f"{', '.join(stale)}; score again"
+        )
+    return Aggregate(*fit_aggregate(read_scores(path), SHIPPED))
 
 
 def verify_files(repository: Path, reference: Path) -> float:
@@ -87,19 +75,16 @@ def verify_files(repository: Path, reference: Path) -> float:
         If the files are not those of the digest, or answer otherwise than PyTorch did.
     """
     check_repository(repository)
-    ensemble = ServedEnsemble(repository, LETTERS)
-    frozen = np.load(reference)
-    clips = frozen["clips"][frozen["clip_of_case"]]
+    ensemble = ServedEnsemble(repository, SHIPPED)
+    frozen = read_reference(reference)
+    clips, currents = reference_windows(frozen)
     embeddings = np.stack([default_encoder().encode(clip) for clip in clips])
     if not np.array_equal(ensemble.decode(embeddings), clips):
         raise RepositoryError("fmformer_decode: expected the very pixels back, got others")
-    currents = frozen["currents"][frozen["clip_of_case"]]
-    answers = ensemble.score(clips, currents, frozen["available"])
-    names = ("logit", "member_logits", "disagreement", "anomaly_map")
-    worst = max(
-        float(np.abs(answer - frozen[name]).max())
-        for name, answer in zip(names, answers, strict=True)
-    )
+    outputs = ensemble.score(clips, currents, frozen["available"])
+    answers = dict(zip(OUTPUTS, outputs, strict=True))
+    answers["anomaly_map"] = pooled(answers["anomaly_map"])
+    worst = max(float(np.abs(answers[name] - frozen[name]).max()) for name in OUTPUTS)
     if worst > TOLERANCE:
         raise RepositoryError(
             f"{repository}: expected answers within {TOLERANCE} of "

@@ -1,8 +1,15 @@
-"""Where the trainer works and from which seed."""
+"""Where the trainer works, from which seed, and on how much."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
+
+from meltwatch_trainer.domain.run_sets import RUN_SETS, RunSet
+from meltwatch_trainer.domain.windows import TRAINING, Split
+
+EVERY: Final = 7
+"""Runs are scored at a hop of 10 s, through each 7th window: all would take two cores a day."""
 
 
 def default_work_folder() -> Path:
@@ -11,23 +18,61 @@ def default_work_folder() -> Path:
     return (Path(cache) if cache else Path.home() / ".cache") / "meltwatch" / "trainer"
 
 
+def processors() -> int:
+    """Return how many processors this machine has."""
+    return os.cpu_count() or 1
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """One training run.
+    """One study: what it is made from and where it lies.
 
     Parameters
     ----------
-    work
-        Folder of the window cache and the checkpoints: about 3 GB.
-    repository
-        Triton's model repository, to write or to verify.
-    reference
-        File of frozen windows and answers for the contract test.
+    root
+        Folder of everything that is made on the way: some gigabytes at full scale.
     seed
-        Seed of the simulated furnaces that are learned from.
+        Seed of the simulated furnaces.
+    scale
+        0..1: share of the furnaces and of the training; below 1 it is a trial.
+    every
+        Runs are scored through each n-th window.
+    workers
+        Processes that simulate.
     """
 
-    work: Path
-    repository: Path
-    reference: Path
-    seed: int
+    root: Path
+    seed: int = 1
+    scale: float = 1.0
+    every: int = EVERY
+    workers: int = field(default_factory=processors)
+
+    @property
+    def is_trial(self) -> bool:
+        """Whether this is less than the study."""
+        return self.scale < 1
+
+    @property
+    def work(self) -> Path:
+        """Where this study lies: a trial beside the whole, not in it."""
+        return self.root / f"trial-{self.scale:g}" if self.is_trial else self.root
+
+    @property
+    def training(self) -> Split:
+        """The windows that are learned from."""
+        return TRAINING.scaled(self.scale)
+
+    @property
+    def run_sets(self) -> tuple[RunSet, ...]:
+        """The sets of runs, in the order in which they are scored."""
+        return tuple(runs.scaled(self.scale) for runs in RUN_SETS.values())
+
+    @property
+    def models(self) -> Path:
+        """Folder of finished weights and checkpoints."""
+        return self.work / "models"
+
+    @property
+    def scores(self) -> Path:
+        """Folder of scores."""
+        return self.work / "scores"

@@ -5,21 +5,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord, Priority, Setpoint
+from meltwatch_schemas.default_setpoint import BASIS, DEFAULT_SETPOINT
 from meltwatch_schemas.errors import violation
 from meltwatch_schemas.identifiers import alarm_id, split_alarm_id
 
 OVERHEAT: Final = "OVERHEAT"
 PROCESS: Final = "process"
 SYSTEM: Final = "system"
-DEFAULT_SETPOINT: Final = Setpoint(logit_on=3.0, logit_off=1.0, on_delay_s=5.5, off_delay_s=4.0)
-"""Four hops to raise, three to clear; its basis is told in each alarm point."""
 MAX_VOTES: Final = 1000
 """Longest memory of k of n, in windows: 24 minutes."""
-_DEFAULT_BASIS: Final = (
-    "simulated furnaces: chosen on 60 demonstrations (180 faults, none missed, no false alarm) and "
-    "5.3 h of operation (104 faults, none missed, 1 false alarm), see triton_models/README.md; "
-    "to be calibrated on the plant"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +116,7 @@ def default_point(furnace_id: str) -> AlarmPoint:
             "operator_action": "Look at the furnace; reduce power; check electrodes and cooling.",
             "time_to_respond_s": 600,
             "setpoint": DEFAULT_SETPOINT,
-            "setpoint_basis": _DEFAULT_BASIS,
+            "setpoint_basis": BASIS,
         }
     )
 

@@ -64,18 +64,6 @@ def export_onnx(module: nn.Module, model: ModelSpec) -> bytes:
         return _checked(_with_every_input(path.read_bytes(), model), model.name)
 
 
-def round_weights(module: nn.Module) -> None:
-    """Round every float parameter and buffer in place to half precision, kept as float32.
-
-    What is calibrated, exported, evaluated and frozen as reference are then the same weights, and
-    the files compress to little more than half.
-    """
-    with torch.no_grad():
-        for tensor in (*module.parameters(), *module.buffers()):
-            if tensor.is_floating_point():
-                tensor.copy_(tensor.half().float())
-
-
 def _with_every_input(content: bytes, model: ModelSpec) -> bytes:
     """Declare the inputs again that the exporter left out because the module does not read them."""
     exported = onnx.load_from_string(content)

@@ -9,15 +9,16 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from meltwatch_trainer.errors import CacheMismatchError
+from meltwatch_trainer.errors import CacheMismatchError, UnfinishedTrainingError
 
 _FIELDS: Final = {
     "clips": ("u1", (10, 64, 64, 3)),
     "currents": ("f4", (240, 3)),
     "masks": ("u1", (64, 64)),
     "labels": ("i1", ()),
-    "misty": ("u1", ()),
 }
+_DONE: Final = "done"
+"""A byte for each part: writers of different parts never touch the same one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +35,18 @@ class WindowArrays:
         ``(n, 64, 64)``, uint8, of the newest frame.
     labels
         ``(n,)``, int8: 1 anomalous, 0 normal, -1 unclear.
-    misty
-        ``(n,)``, uint8: 1 under heavy mist that comes with a fault.
     """
 
     clips: NDArray[np.uint8]
     currents: NDArray[np.float32]
     masks: NDArray[np.uint8]
     labels: NDArray[np.int8]
-    misty: NDArray[np.uint8]
 
 
 class WindowCache:
-    """A folder of arrays that is filled in parts and read as a whole.
+    """A folder of arrays that is filled in parts, in any order, and read as a whole.
+
+    Several processes may write at once, each its own parts.
 
     Parameters
     ----------
@@ -54,52 +54,65 @@ class WindowCache:
         Where the arrays lie.
     made_from
         Everything that the windows depend on; another value refuses the folder.
-    size
-        Number of windows.
+    parts, part_size
+        Number of parts, and of windows in each.
     """
 
-    def __init__(self, folder: Path, made_from: Mapping[str, object], size: int) -> None:
+    def __init__(
+        self, folder: Path, made_from: Mapping[str, object], parts: int, part_size: int
+    ) -> None:
         self._folder = folder
-        self._made_from = {**made_from, "size": size}
-        self._size = size
+        self._made_from = {**made_from, "parts": parts, "part_size": part_size}
+        self._part_size = part_size
         folder.mkdir(parents=True, exist_ok=True)
-        self._index = folder / "index.json"
-        if not self._index.exists():
-            self._create()
-        found = json.loads(self._index.read_text())
-        if found["made_from"] != self._made_from:
+        index = folder / "index.json"
+        if not index.exists():
+            self._create(index, parts)
+        found = json.loads(index.read_text())
+        if found != self._made_from:
             raise CacheMismatchError(
                 f"{folder}: expected windows made from {self._made_from}, "
-                f"found {found['made_from']}; delete the folder or name another"
+                f"found {found}; delete the folder or name another"
             )
 
     @property
-    def parts_done(self) -> int:
-        """Number of parts that are complete."""
-        return int(json.loads(self._index.read_text())["parts_done"])
+    def missing(self) -> list[int]:
+        """Numbers of the parts that are not complete."""
+        return [int(part) for part in np.flatnonzero(self._map(_DONE, "r") == 0)]
 
-    def write(self, part: int, start: int, windows: WindowArrays) -> None:
-        """Write the windows of one part at an offset and count it as done."""
+    def write(self, part: int, windows: WindowArrays) -> None:
+        """Write the windows of one part and count it as complete."""
+        start = part * self._part_size
         for name in _FIELDS:
-            values = getattr(windows, name)
-            self._map(name, "r+")[start : start + len(values)] = values
-        self._save_index(part + 1)
+            self._map(name, "r+")[start : start + self._part_size] = getattr(windows, name)
+        self._map(_DONE, "r+")[part] = 1
 
     def read(self) -> WindowArrays:
-        """Return all windows, mapped read-only."""
+        """Return all windows, mapped read-only.
+
+        Raises
+        ------
+        UnfinishedTrainingError
+            If parts are missing.
+        """
+        if missing := len(self.missing):
+            raise UnfinishedTrainingError(
+                f"{self._folder}: expected all windows, {missing} furnaces are missing; "
+                f"run simulate first"
+            )
         return WindowArrays(**{name: self._map(name, "r") for name in _FIELDS})
 
-    def _create(self) -> None:
+    def _create(self, index: Path, parts: int) -> None:
+        """Make room for all windows; the index comes last, so that what has one is whole."""
         for name, (dtype, shape) in _FIELDS.items():
-            path = self._folder / f"{name}.npy"
-            np.lib.format.open_memmap(path, "w+", dtype, (self._size, *shape))
-        self._save_index(0)
+            self._new(name, dtype, (parts * self._part_size, *shape))
+        self._new(_DONE, "u1", (parts,))
+        temporary = index.with_suffix(".new")
+        temporary.write_text(json.dumps(self._made_from))
+        temporary.replace(index)
 
-    def _save_index(self, parts_done: int) -> None:
-        content = json.dumps({"made_from": self._made_from, "parts_done": parts_done})
-        temporary = self._index.with_suffix(".new")
-        temporary.write_text(content)
-        temporary.replace(self._index)
+    def _new(self, name: str, dtype: str, shape: tuple[int, ...]) -> None:
+        np.lib.format.open_memmap(self._folder / f"{name}.npy", "w+", dtype, shape)
 
     def _map(self, name: str, mode: Literal["r", "r+"]) -> NDArray[Any]:
         mapped: NDArray[Any] = np.load(self._folder / f"{name}.npy", mmap_mode=mode)

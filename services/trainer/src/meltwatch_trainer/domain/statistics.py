@@ -5,11 +5,13 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
 NEWTON_STEPS: Final = 50
+TOLERANCE: Final = 1e-10
 PRIOR_STRENGTH: Final = 1e-3
 """Weak pull of the calibration towards the identity: keeps separable scores finite."""
 
@@ -48,15 +50,24 @@ def fit_platt(scores: FloatArray, anomalous: BoolArray) -> Platt:
     target = _smoothed_targets(anomalous)
     weight = np.where(anomalous, 0.5 / anomalous.sum(), 0.5 / (~anomalous).sum())
     design = np.stack([scores, np.ones_like(scores)], axis=1)
-    beta = np.array([1.0, 0.0])
+    prior = np.array([1.0, 0.0])
+
+    def loss(beta: FloatArray) -> float:
+        logits = design @ beta
+        likelihood = weight @ (np.logaddexp(0, logits) - target * logits)
+        return float(likelihood + 0.5 * PRIOR_STRENGTH * np.sum((beta - prior) ** 2))
+
+    beta = prior
     for _ in range(NEWTON_STEPS):
-        probability = 1 / (1 + np.exp(-np.clip(design @ beta, -50, 50)))
-        gradient = design.T @ (weight * (probability - target))
-        gradient += PRIOR_STRENGTH * (beta - np.array([1.0, 0.0]))
+        probability = expit(design @ beta)
+        gradient = design.T @ (weight * (probability - target)) + PRIOR_STRENGTH * (beta - prior)
         curvature = (design.T * (weight * probability * (1 - probability))) @ design
         step = np.linalg.solve(curvature + PRIOR_STRENGTH * np.eye(2), gradient)
+        # Where scores are nearly sure, the curvature is nearly none and a full step overshoots.
+        while loss(beta - step) > loss(beta) and np.abs(step).max() > TOLERANCE:
+            step = step / 2
         beta = beta - step
-        if np.abs(step).max() < 1e-10:
+        if np.abs(step).max() < TOLERANCE:
             break
     return Platt(float(beta[0]), float(beta[1]))
 

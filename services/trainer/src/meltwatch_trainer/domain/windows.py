@@ -1,14 +1,13 @@
 """Which windows a model learns from, and what their labels are."""
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 from meltwatch_schemas.window import NS_PER_MS, NS_PER_S, WindowSpec
 from numpy.typing import NDArray
 
 TimesNs = NDArray[np.int64]
-Label = Literal[-1, 0, 1]
 
 NORMAL: Final = 0
 ANOMALOUS: Final = 1
@@ -20,14 +19,14 @@ FRAME_PERIOD_NS: Final = 40 * NS_PER_MS
 DETECTABLE: Final = 0.5
 """Development of a fault (0..1) from which a window counts as anomalous.
 
-A spot reaches it 2.5 s after its first warmth. Below it, and while a spot cools, nobody could say:
-such windows teach no class, or the model would learn to see what is not there yet.
+A spot reaches it 2.5 to 10 s after its first warmth. Below it, and while a spot cools, nobody could
+say: such windows teach no class, or the model would learn to see what is not there yet.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A set of furnaces that no other split contains.
+    """A set of furnaces that no other set contains, and how many windows of each.
 
     Parameters
     ----------
@@ -37,12 +36,15 @@ class Split:
         Number of furnaces, and of windows from each.
     anomalous
         Share of windows that end within a fault on purpose; by chance, others do too.
+    near
+        Share that end within a minute before a fault's start or after its end on purpose.
     """
 
     name: str
     furnaces: int
     windows: int
-    anomalous: float = 0.25
+    anomalous: float = 0.3
+    near: float = 0.15
 
     @property
     def size(self) -> int:
@@ -50,13 +52,16 @@ class Split:
         return self.furnaces * self.windows
 
     def furnace_id(self, number: int) -> str:
-        """Return the id of one of the split's furnaces."""
+        """Return the id of one of the set's furnaces."""
         return f"{self.name}/furnace-{number:04d}"
 
+    def scaled(self, scale: float) -> "Split":
+        """Return the same with fewer furnaces, for a trial."""
+        return replace(self, furnaces=max(FEWEST_FURNACES, round(self.furnaces * scale)))
 
-TRAINING: Final = Split("training", furnaces=320, windows=50)
-VALIDATION: Final = Split("validation", furnaces=40, windows=50)
-CALIBRATION: Final = Split("calibration", furnaces=80, windows=20)
+
+FEWEST_FURNACES: Final = 2
+TRAINING: Final = Split("training", furnaces=480, windows=50)
 
 
 def frame_times(spec: WindowSpec, ends_ns: TimesNs, lag_ns: TimesNs) -> TimesNs:
@@ -83,19 +88,19 @@ def sample_times(spec: WindowSpec, ends_ns: TimesNs, lag_ns: TimesNs) -> TimesNs
     return ends_ns[:, None] - back - lag_ns[:, None]
 
 
-def label_of(strength: float, *, before_end: bool) -> Label:
-    """Return the class of a window from the fault's development at its newest frame.
+def labels_of(strength: NDArray[np.float64], burning: NDArray[np.bool_]) -> NDArray[np.int8]:
+    """Return the classes of windows from the faults' development at their newest frames.
 
     Parameters
     ----------
     strength
-        0 (no fault) to 1 (fully developed).
-    before_end
-        Whether the fault still burns, as opposed to cools.
+        ``(n,)``: 0 (no fault) to 1 (fully developed).
+    burning
+        ``(n,)``: whether a fault still burns, as opposed to cools.
     """
-    if strength == 0.0:
-        return NORMAL
-    return ANOMALOUS if before_end and strength >= DETECTABLE else UNCLEAR
+    anomalous = burning & (strength >= DETECTABLE)
+    unclear = ~anomalous & (strength > 0)
+    return np.select([anomalous, unclear], [ANOMALOUS, UNCLEAR], NORMAL).astype(np.int8)
 
 
 def seconds(value: float) -> int:

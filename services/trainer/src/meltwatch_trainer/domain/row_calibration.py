@@ -1,0 +1,48 @@
+"""Every row calibrated and given its threshold by one rule, on the same furnaces."""
+
+from dataclasses import dataclass, replace
+
+from meltwatch_trainer.domain.fusion import Fusion, fit_fusion
+from meltwatch_trainer.domain.held_level import AlarmRule
+from meltwatch_trainer.domain.scores import Scores
+from meltwatch_trainer.domain.study_rows import OTHER_ROWS, SERVED_ROWS, Row
+from meltwatch_trainer.domain.thresholds import Budget, ThresholdBasis, choose_threshold
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """A row with its calibration and its threshold.
+
+    Attributes
+    ----------
+    basis
+        What the row's own scores say.
+    logit_on
+        The threshold in use: the basis's, or of the served rows the highest of theirs.
+    """
+
+    row: Row
+    fusion: Fusion
+    basis: ThresholdBasis
+    logit_on: float
+
+    @property
+    def served(self) -> bool:
+        """Whether the row is the served ensemble, in some availability state."""
+        return self.row in SERVED_ROWS
+
+
+def calibrate(scores: Scores, rule: AlarmRule, budget: Budget) -> tuple[Judge, ...]:
+    """Return a judge of every row that was scored."""
+    rows = [row for row in (*SERVED_ROWS, *OTHER_ROWS) if row.scored_in(scores)]
+    judges = [_calibrated(scores, row, rule, budget) for row in rows]
+    served = [judge for judge in judges if judge.served]
+    sound = [judge for judge in served if judge.basis.refusal is None] or served
+    shared = max((judge.logit_on for judge in sound), default=0.0)
+    return tuple(replace(judge, logit_on=shared) if judge.served else judge for judge in judges)
+
+
+def _calibrated(scores: Scores, row: Row, rule: AlarmRule, budget: Budget) -> Judge:
+    fusion = fit_fusion(scores, row.models, row.state)
+    basis = choose_threshold(scores, fusion.logits(scores), rule, budget)
+    return Judge(row, fusion, basis, basis.logit_on)

@@ -1,0 +1,77 @@
+"""The steps that make a repository of weights and scores, and judge both."""
+
+import shutil
+from pathlib import Path
+from typing import Final
+
+import typer
+from meltwatch_schemas.default_setpoint import DEFAULT_SETPOINT
+from rich.console import Console
+
+from meltwatch_trainer.acceptance import demo_runs, long_runs, verdict
+from meltwatch_trainer.adapters.served_ensemble import ServedEnsemble
+from meltwatch_trainer.domain.availability import AVAILABILITY
+from meltwatch_trainer.domain.study import SHIPPED
+from meltwatch_trainer.evaluation import Outputs, evaluate
+from meltwatch_trainer.progress import shown_steps
+from meltwatch_trainer.release import export, verify_files
+from meltwatch_trainer.settings import Settings
+
+JUDGEMENT: Final = Outputs(
+    page=Path("docs/models.md"),
+    images=Path("docs/images/models"),
+    document=Path("triton_models/evaluation.json"),
+    setpoint=Path("schemas/src/meltwatch_schemas/default_setpoint.py"),
+)
+HELD_OUT_SEED: Final = 500_000
+"""First seed of the verified runs: far from the training seeds that anybody would name."""
+LONG_RUN_MINUTES: Final = 12.0
+
+
+def export_study(settings: Settings, repository: Path, reference: Path) -> None:
+    """Calibrate the members and write the model repository."""
+    digest = export(settings, repository, reference)
+    typer.echo(f"wrote {repository}, digest {digest}")
+
+
+def judge_study(settings: Settings, repository: Path) -> None:
+    """Judge everything that was scored, and write tables, figures and document."""
+    outputs = _outputs(settings)
+    found = evaluate(settings, repository, outputs)
+    typer.echo(f"wrote {outputs.page}, {outputs.images}, {outputs.document}")
+    typer.echo(f"one threshold for all states: {found.served_basis.text()}")
+
+
+def _outputs(settings: Settings) -> Outputs:
+    """Return where the judgement goes: a trial's beside its scores."""
+    if not settings.is_trial:
+        return JUDGEMENT
+    page = settings.work / JUDGEMENT.page.name
+    shutil.copy(JUDGEMENT.page, page)
+    work = settings.work
+    return Outputs(
+        page,
+        work / "images",
+        *(work / path.name for path in (JUDGEMENT.document, JUDGEMENT.setpoint)),
+    )
+
+
+def verify_repository(repository: Path, reference: Path, seeds: int, console: Console) -> bool:
+    """Print how a repository's files, answers, demo runs and hours of operation fare.
+
+    Returns
+    -------
+    Whether every fault was shown and nothing else was.
+    """
+    worst = verify_files(repository, reference)
+    typer.echo(f"files match their digest; answers within {worst:.1g} of PyTorch's")
+    ensemble = ServedEnsemble(repository, SHIPPED)
+    numbers = range(HELD_OUT_SEED, HELD_OUT_SEED + seeds)
+    with shown_steps("demo runs", console) as show:
+        demo = verdict(demo_runs(ensemble, numbers, ("both",), show), DEFAULT_SETPOINT)
+    typer.echo(f"demo: {demo.line()}")
+    with shown_steps("hours of operation", console) as show:
+        runs = long_runs(ensemble, numbers, LONG_RUN_MINUTES, tuple(AVAILABILITY), show)
+    for column, state in enumerate(AVAILABILITY):
+        typer.echo(f"operation, {state}: {verdict(runs, DEFAULT_SETPOINT, column).line()}")
+    return demo.accepted and verdict(runs, DEFAULT_SETPOINT).accepted

@@ -1,0 +1,66 @@
+"""The command line of the study: what it accepts, refuses and leads to."""
+
+from pathlib import Path
+
+import pytest
+from meltwatch_trainer.__main__ import DEFAULT_REFERENCE, DEFAULT_REPOSITORY, app
+from meltwatch_trainer.domain.run_sets import RUN_SETS
+from meltwatch_trainer.domain.study import STUDY
+from meltwatch_trainer.domain.windows import TRAINING
+from meltwatch_trainer.errors import TrainerError, TrialError, UnfinishedTrainingError
+from meltwatch_trainer.outlook import estimated_hours
+from meltwatch_trainer.settings import Settings
+from typer.testing import CliRunner
+
+TRIAL = ("--scale", "0.001", "--device", "cpu", "--workers", "1")
+
+
+def invoke(*arguments: str, work: Path) -> None:
+    """Run a command; what it raises, this raises."""
+    result = CliRunner().invoke(app, [*arguments, "--work", str(work)])
+    if result.exception is not None:
+        raise result.exception
+
+
+def test_a_trial_never_replaces_what_is_shipped(tmp_path: Path) -> None:
+    for command in ("export", "all"):
+        with pytest.raises(TrialError, match="expected another --repository"):
+            invoke(command, *TRIAL, work=tmp_path)
+        with pytest.raises(TrialError, match="expected another --repository"):
+            invoke(command, *TRIAL, "--repository", str(tmp_path / "repository"), work=tmp_path)
+    assert DEFAULT_REPOSITORY.parts[0] == "triton_models"
+    assert DEFAULT_REFERENCE.parts[0] == "tests"
+
+
+def test_a_trial_lies_beside_the_study_and_is_smaller(tmp_path: Path) -> None:
+    study, trial = Settings(tmp_path), Settings(tmp_path, scale=0.01)
+    assert study.work == tmp_path
+    assert trial.work == tmp_path / "trial-0.01"
+    assert study.training == TRAINING
+    assert trial.training.furnaces < TRAINING.furnaces / 50
+    assert study.run_sets == tuple(RUN_SETS.values())
+    for whole, small in zip(study.run_sets, trial.run_sets, strict=True):
+        assert small.furnaces < whole.furnaces
+        assert small.minutes < whole.minutes
+    hours = [estimated_hours(settings, STUDY) for settings in (study, trial)]
+    assert hours[1] < hours[0] / 20
+
+
+@pytest.mark.parametrize(("command", "missing"), [("train", "simulate"), ("score", "train")])
+def test_a_step_says_which_one_comes_before_it(command: str, missing: str, tmp_path: Path) -> None:
+    with pytest.raises(UnfinishedTrainingError, match=f"{missing} first"):
+        invoke(command, *TRIAL, work=tmp_path)
+
+
+def test_an_unknown_model_is_refused_and_the_known_ones_named(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["train", "--only", "z", "--work", str(tmp_path)])
+    assert result.exit_code == 2
+    assert "faithful" in result.output
+
+
+def test_a_gpu_that_is_not_there_is_refused_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(TrainerError, match="use --device cpu or auto"):
+        invoke("simulate", "--device", "cuda", work=tmp_path)
