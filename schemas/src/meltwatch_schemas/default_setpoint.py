@@ -1,6 +1,6 @@
 """The set-point where nobody has written one; generated with the models.
 
-``meltwatch-trainer judge`` writes this file: change it there.
+``meltwatch-trainer export`` writes this file: change it there.
 """
 
 from typing import Final

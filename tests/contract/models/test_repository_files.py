@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from google.protobuf import text_format  # type: ignore[import-untyped]  # ships no types
 from meltwatch_schemas import tensors
+from meltwatch_schemas.default_setpoint import MODEL_DIGEST
 from meltwatch_schemas.encoder import default_encoder, dims_of
 from meltwatch_schemas.window import PUBLISHED_SPEC
 from tritonclient.grpc import model_config_pb2
@@ -73,6 +74,10 @@ def test_the_digest_is_that_of_the_steps_files() -> None:
         if path.is_file()
     }
     assert parameters()["digest"] == files_digest()(files)
+
+
+def test_the_default_set_point_is_for_the_shipped_ensemble() -> None:
+    assert parameters()["digest"] == MODEL_DIGEST
 
 
 @pytest.mark.parametrize("name", STEPS)

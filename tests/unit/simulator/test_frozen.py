@@ -17,12 +17,12 @@ KINDS: dict[str, dict[str, Any]] = {
     "silent": {"silent": 1.0},
     "beyond": {"beyond": 0.3},
 }
-REVISION = 2
+REVISION = 3
 FROZEN = {
-    "plain": ("31c6d10bc29d6c6d", "32ca3fd208b2fad3", "02e15906300c16d2"),
-    "misty": ("70d69c273838e787", "32ca3fd208b2fad3", "02e15906300c16d2"),
-    "veiled": ("f91df7779f71b2a0", "7a7389de89a2bb72", "02e15906300c16d2"),
-    "silent": ("31c6d10bc29d6c6d", "e04804f75e509581", "02e15906300c16d2"),
+    "plain": ("236870ac0fc80fa9", "32ca3fd208b2fad3", "02e15906300c16d2"),
+    "misty": ("fd0bddda50a45693", "32ca3fd208b2fad3", "02e15906300c16d2"),
+    "veiled": ("811cecc66bce824b", "7a7389de89a2bb72", "02e15906300c16d2"),
+    "silent": ("236870ac0fc80fa9", "e04804f75e509581", "02e15906300c16d2"),
     "beyond": ("e6e97e340625c250", "05a7a2ce34332db3", "d79762b06351e7ad"),
 }
 

@@ -121,8 +121,8 @@ def test_a_threshold_comes_with_its_basis() -> None:
     assert basis.low <= basis.logit_on <= basis.high
     assert basis.refusal is None
     assert basis.clusters <= basis.exceedances <= 0.02 * basis.windows + 1
-    assert basis.tail.rate_above(basis.logit_on) == pytest.approx(0.5, rel=0.01)
-    assert "0.5 false alarms per furnace-day" in basis.text()
+    assert basis.tail.rate_above(basis.logit_on) == pytest.approx(Budget().false_alarms, rel=0.01)
+    assert f"for {Budget().false_alarms:g} false alarms per furnace-day" in basis.text()
     assert "\n" not in basis.text()
 
 

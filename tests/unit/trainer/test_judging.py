@@ -124,7 +124,7 @@ def test_a_missed_fault_has_an_infinite_delay(found: SetVerdict) -> None:
 def test_pixels_are_summed_over_furnaces_before_they_are_divided(found: SetVerdict) -> None:
     pixels = scores_of(2).pixels["a/both"].sum(axis=0)
     assert value(found, "a", "iou") == pytest.approx(pixels[0] / pixels.sum())
-    assert row(found, "faithful").estimate("iou") is None
+    assert row(found, "never").estimate("iou") is None
 
 
 def test_rows_that_were_not_scored_are_left_out(found: SetVerdict) -> None:

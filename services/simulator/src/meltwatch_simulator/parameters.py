@@ -15,7 +15,7 @@ from meltwatch_simulator.randomness import key_of, uniform
 
 NS_PER_S: Final = 1_000_000_000
 
-SIMULATOR_REVISION: Final = 2
+SIMULATOR_REVISION: Final = 3
 """Raise it with any change of what a furnace shows: what was made of another revision is void."""
 
 
@@ -138,8 +138,8 @@ RANGES: Final = {
     "noise": Range(1.2, 3.5, "grey", "sensor noise at the gain that a dark hall needs", least=0.5),
     "balance_red": Range(0.92, 1.08, "gain", "cameras differ in white balance"),
     "balance_blue": Range(0.9, 1.1, "gain", "as balance_red"),
-    "splash_chance": Range(0.03, 0.1, "per 150 s", "melt that splashes on the shell and cools"),
-    "reflection_chance": Range(0.05, 0.2, "per 150 s", "wet or bare steel mirrors the melt"),
+    "splash_chance": Range(0.002, 0.01, "per 150 s", "melt splashes on the shell and cools"),
+    "reflection_chance": Range(0.02, 0.08, "per 150 s", "wet or bare steel mirrors the melt"),
     "steam_chance": Range(0.2, 0.6, "per 400 s", "dense steam: far more often than a veiled fault"),
     "level_a": Range(5600, 8200, "A", "phase currents of the published recordings lie there"),
     "phase_spread": Range(0.01, 0.06, "of level", "electrodes burn unevenly", least=0),
@@ -173,9 +173,9 @@ THREE_SIGNS_FROM: Final = 0.85
 
 # Of what resembles a fault and means nothing; strengths and lengths overlap with a fault's.
 SPLASH_LENGTH: Final = Range(15, 60, "s", "a palm-thick splash cools within a minute")
-SPLASH_GREEN: Final = Range(0.2, 0.5, "of red", "hotter than a spot at first, then as red")
+SPLASH_GREEN: Final = Range(0.55, 0.8, "of red", "yellow-hot at first, half of it when cold")
 REFLECTION_LENGTH: Final = Range(10, 60, "s", "until the wet place dries or the bath moves")
-REFLECTION_GREEN: Final = Range(0.25, 0.6, "of red", "the melt's own light, or redder on rust")
+REFLECTION_GREEN: Final = Range(0.5, 0.75, "of red", "as glow_green: the melt's own light")
 HEAVY_MIST_LENGTH: Final = Range(15, 45, "s", "as long as most faults")
 STEAM_LENGTH: Final = Range(40, 200, "s", "as long as a veil around a fault")
 MOVE_SHIFT: Final = Range(0.02, 0.06, "of level, either sign", "as FAULT_IMBALANCE")

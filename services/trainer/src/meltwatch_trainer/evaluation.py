@@ -6,11 +6,9 @@ from pathlib import Path
 from typing import Final
 
 from meltwatch_trainer.adapters.figures import draw_figures
-from meltwatch_trainer.adapters.model_repository import check_repository
 from meltwatch_trainer.adapters.models_page import write_parts
 from meltwatch_trainer.adapters.scores_file import read_scores
 from meltwatch_trainer.adapters.served_ensemble import ServedEnsemble
-from meltwatch_trainer.adapters.setpoint_module import write_setpoint
 from meltwatch_trainer.case_study import ScoredRuns, draw_best_and_worst
 from meltwatch_trainer.domain.judging import Terms, Verdict, judge_study
 from meltwatch_trainer.domain.run_sets import CALIBRATION, SHIFTED, TEST
@@ -35,14 +33,11 @@ class Outputs:
         Folder of the figures.
     document
         JSON file of all figures.
-    setpoint
-        Python module of the default set-point and its basis.
     """
 
     page: Path
     images: Path
     document: Path
-    setpoint: Path
 
 
 def evaluate(settings: Settings, repository: Path, outputs: Outputs) -> Verdict:
@@ -61,8 +56,6 @@ def evaluate(settings: Settings, repository: Path, outputs: Outputs) -> Verdict:
     sets = {name: read_scores(settings.scores / f"{name}.npz") for name in SETS}
     verdict = judged(sets)
     write(verdict, outputs)
-    digest = check_repository(repository)
-    write_setpoint(outputs.setpoint, verdict.setpoint, verdict.served_basis.text(), digest)
     runs = next(runs for runs in settings.run_sets if runs.name == TEST.name)
     scored = ScoredRuns(settings, runs, sets[TEST.name])
     ensemble = ServedEnsemble(repository, SHIPPED)

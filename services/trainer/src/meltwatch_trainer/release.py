@@ -10,9 +10,13 @@ from meltwatch_schemas.window import PUBLISHED_SPEC
 from meltwatch_trainer.adapters.model_repository import check_repository, write_repository
 from meltwatch_trainer.adapters.scores_file import read_scores
 from meltwatch_trainer.adapters.served_ensemble import ServedEnsemble
+from meltwatch_trainer.adapters.setpoint_module import write_setpoint
 from meltwatch_trainer.domain.fusion import fit_aggregate
+from meltwatch_trainer.domain.held_level import AlarmRule
+from meltwatch_trainer.domain.row_calibration import calibrate, served_basis, served_judge
 from meltwatch_trainer.domain.run_sets import CALIBRATION
 from meltwatch_trainer.domain.study import SHIPPED, study_model
+from meltwatch_trainer.domain.thresholds import Budget
 from meltwatch_trainer.errors import RepositoryError, ScoresError
 from meltwatch_trainer.export import ensemble_files
 from meltwatch_trainer.network.steps import Aggregate
@@ -53,6 +57,26 @@ def export(settings: Settings, repository: Path, reference: Path) -> str:
     files = ensemble_files(served, aggregate, default_encoder(), PUBLISHED_SPEC, described)
     write_reference(reference, list(served.values()), aggregate)
     return write_repository(repository, files)
+
+
+def write_default_setpoint(settings: Settings, digest: str, path: Path) -> str:
+    """Choose the default set-point on the calibration furnaces and write it as a module.
+
+    Parameters
+    ----------
+    digest
+        Of the ensemble that it is for.
+
+    Returns
+    -------
+    What it rests on, in one line.
+    """
+    rule = AlarmRule()
+    judges = calibrate(read_scores(scores_path(settings, CALIBRATION.name)), rule, Budget())
+    basis = served_basis(judges).text()
+    setpoint = rule.setpoint(round(served_judge(judges).logit_on, 2))
+    write_setpoint(path, setpoint, basis, digest)
+    return basis
 
 
 def _calibrated(settings: Settings, members: list[TrainedModel]) -> Aggregate:

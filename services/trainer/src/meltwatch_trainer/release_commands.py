@@ -14,24 +14,27 @@ from meltwatch_trainer.domain.availability import AVAILABILITY
 from meltwatch_trainer.domain.study import SHIPPED
 from meltwatch_trainer.evaluation import Outputs, evaluate
 from meltwatch_trainer.progress import shown_steps
-from meltwatch_trainer.release import export, verify_files
+from meltwatch_trainer.release import export, verify_files, write_default_setpoint
 from meltwatch_trainer.settings import Settings
 
 JUDGEMENT: Final = Outputs(
     page=Path("docs/models.md"),
     images=Path("docs/images/models"),
     document=Path("triton_models/evaluation.json"),
-    setpoint=Path("schemas/src/meltwatch_schemas/default_setpoint.py"),
 )
+SETPOINT: Final = Path("schemas/src/meltwatch_schemas/default_setpoint.py")
 HELD_OUT_SEED: Final = 500_000
 """First seed of the verified runs: far from the training seeds that anybody would name."""
 LONG_RUN_MINUTES: Final = 12.0
 
 
 def export_study(settings: Settings, repository: Path, reference: Path) -> None:
-    """Calibrate the members and write the model repository."""
+    """Calibrate the members; write the model repository and the default set-point."""
     digest = export(settings, repository, reference)
     typer.echo(f"wrote {repository}, digest {digest}")
+    setpoint = settings.work / SETPOINT.name if settings.is_trial else SETPOINT
+    basis = write_default_setpoint(settings, digest, setpoint)
+    typer.echo(f"wrote {setpoint}: {basis}")
 
 
 def judge_study(settings: Settings, repository: Path) -> None:
@@ -48,12 +51,7 @@ def _outputs(settings: Settings) -> Outputs:
         return JUDGEMENT
     page = settings.work / JUDGEMENT.page.name
     shutil.copy(JUDGEMENT.page, page)
-    work = settings.work
-    return Outputs(
-        page,
-        work / "images",
-        *(work / path.name for path in (JUDGEMENT.document, JUDGEMENT.setpoint)),
-    )
+    return Outputs(page, settings.work / "images", settings.work / JUDGEMENT.document.name)
 
 
 def verify_repository(repository: Path, reference: Path, seeds: int, console: Console) -> bool:

@@ -9,7 +9,7 @@ from meltwatch_schemas.alarm import Setpoint
 _WIDTH: Final = 90
 _MODULE: Final = '''"""The set-point where nobody has written one; generated with the models.
 
-``meltwatch-trainer judge`` writes this file: change it there.
+``meltwatch-trainer export`` writes this file: change it there.
 """
 
 from typing import Final

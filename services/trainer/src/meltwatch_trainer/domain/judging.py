@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from meltwatch_schemas.alarm import Setpoint
-
 from meltwatch_trainer.domain.alarm_figures import normal_days
 from meltwatch_trainer.domain.bootstrap import Estimate, FloatArray, estimate, resample
 from meltwatch_trainer.domain.calibration_error import (
@@ -19,7 +17,12 @@ from meltwatch_trainer.domain.calibration_error import (
     reliability,
 )
 from meltwatch_trainer.domain.held_level import AlarmRule
-from meltwatch_trainer.domain.row_calibration import Judge, calibrate
+from meltwatch_trainer.domain.row_calibration import (
+    Judge,
+    calibrate,
+    served_basis,
+    served_judge,
+)
 from meltwatch_trainer.domain.row_figures import Judged, baselines, judge_row
 from meltwatch_trainer.domain.scores import ENSEMBLE, Scores
 from meltwatch_trainer.domain.study_rows import FAITHFUL
@@ -80,18 +83,12 @@ class Verdict:
     @property
     def served(self) -> Judge:
         """The judge of the served ensemble with both modalities; its threshold serves all."""
-        return next(judge for judge in self.judges if judge.row.name == ENSEMBLE)
-
-    @property
-    def setpoint(self) -> Setpoint:
-        """The set-point of what is served, rounded to hundredths as it is written."""
-        return self.rule.setpoint(round(self.served.logit_on, 2))
+        return served_judge(self.judges)
 
     @property
     def served_basis(self) -> ThresholdBasis:
-        """What the served threshold rests on: the state that needed the highest."""
-        logit_on = self.served.logit_on
-        return next(judge.basis for judge in self.judges if judge.basis.logit_on == logit_on)
+        """What the served threshold rests on."""
+        return served_basis(self.judges)
 
 
 @dataclass(frozen=True, slots=True)

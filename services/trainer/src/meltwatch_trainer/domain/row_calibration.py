@@ -1,10 +1,11 @@
 """Every row calibrated and given its threshold by one rule, on the same furnaces."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from meltwatch_trainer.domain.fusion import Fusion, fit_fusion
 from meltwatch_trainer.domain.held_level import AlarmRule
-from meltwatch_trainer.domain.scores import Scores
+from meltwatch_trainer.domain.scores import ENSEMBLE, Scores
 from meltwatch_trainer.domain.study_rows import OTHER_ROWS, SERVED_ROWS, Row
 from meltwatch_trainer.domain.thresholds import Budget, ThresholdBasis, choose_threshold
 
@@ -30,6 +31,17 @@ class Judge:
     def served(self) -> bool:
         """Whether the row is the served ensemble, in some availability state."""
         return self.row in SERVED_ROWS
+
+
+def served_judge(judges: Sequence[Judge]) -> Judge:
+    """Return the judge of the ensemble with both modalities; its threshold serves all states."""
+    return next(judge for judge in judges if judge.row.name == ENSEMBLE)
+
+
+def served_basis(judges: Sequence[Judge]) -> ThresholdBasis:
+    """Return what the served threshold rests on: the state that needed the highest."""
+    logit_on = served_judge(judges).logit_on
+    return next(judge.basis for judge in judges if judge.basis.logit_on == logit_on)
 
 
 def calibrate(scores: Scores, rule: AlarmRule, budget: Budget) -> tuple[Judge, ...]:

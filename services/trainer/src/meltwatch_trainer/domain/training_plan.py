@@ -33,7 +33,7 @@ class TrainingPlan:
     """
 
     seed: int
-    windows_seen: int = 28_000
+    windows_seen: int = 56_000
     batch: int = 16
     rate: float = 1e-3
     warm_up: float = 0.05

@@ -61,7 +61,7 @@ class Split:
 
 
 FEWEST_FURNACES: Final = 2
-TRAINING: Final = Split("training", furnaces=480, windows=50)
+TRAINING: Final = Split("training", furnaces=560, windows=50)
 
 
 def frame_times(spec: WindowSpec, ends_ns: TimesNs, lag_ns: TimesNs) -> TimesNs:
