@@ -15,6 +15,8 @@ from scipy.stats import genpareto
 from tests.unit.trainer.synthetic_scores import HOP_S, ar1, synthetic_scores
 
 RULE = AlarmRule()
+BUDGET = Budget(false_alarms=1.0, quantile=0.98)
+"""Synthetic runs have one kind of peak, and few of them."""
 EASY = {"a": 5.0, "b": 5.5, "c": 5.2}
 series = st.lists(st.integers(-8, 8).map(float), min_size=1, max_size=50)
 
@@ -117,12 +119,12 @@ def test_thresholds_keep_the_budget_on_operation_that_was_not_seen() -> None:
 def test_a_threshold_comes_with_its_basis() -> None:
     scores = synthetic_scores(1, EASY)
     logits = fit_fusion(scores, tuple(EASY), "both").logits(scores)
-    basis = choose_threshold(scores, logits, RULE, Budget())
+    basis = choose_threshold(scores, logits, RULE, BUDGET)
     assert basis.low <= basis.logit_on <= basis.high
     assert basis.refusal is None
     assert basis.clusters <= basis.exceedances <= 0.02 * basis.windows + 1
-    assert basis.tail.rate_above(basis.logit_on) == pytest.approx(Budget().false_alarms, rel=0.01)
-    assert f"for {Budget().false_alarms:g} false alarms per furnace-day" in basis.text()
+    assert basis.tail.rate_above(basis.logit_on) == pytest.approx(1.0, rel=0.01)
+    assert "false alarms per furnace-day budgeted at 1:" in basis.text()
     assert "\n" not in basis.text()
 
 
@@ -140,21 +142,21 @@ def test_faults_do_not_move_a_threshold() -> None:
     logits = scores.logits["a/both"].astype(float)
     louder = logits + 50.0 * (scores.label == 1)
     assert (
-        choose_threshold(scores, logits, RULE, Budget()).logit_on
-        == choose_threshold(scores, louder, RULE, Budget()).logit_on
+        choose_threshold(scores, logits, RULE, BUDGET).logit_on
+        == choose_threshold(scores, louder, RULE, BUDGET).logit_on
     )
 
 
 def test_a_threshold_is_refused_where_normal_operation_is_too_short() -> None:
     scores = synthetic_scores(1, EASY, furnaces=2)
-    basis = choose_threshold(scores, scores.logits["a/both"].astype(float), RULE, Budget())
+    basis = choose_threshold(scores, scores.logits["a/both"].astype(float), RULE, BUDGET)
     assert basis.refusal is not None
     assert "separate peaks" in basis.refusal
 
 
 def test_a_threshold_is_refused_where_faults_do_not_stand_out() -> None:
     scores = synthetic_scores(1, {"a": 0.0})
-    basis = choose_threshold(scores, scores.logits["a/both"].astype(float), RULE, Budget())
+    basis = choose_threshold(scores, scores.logits["a/both"].astype(float), RULE, BUDGET)
     assert basis.refusal is not None
     assert "margin" in basis.refusal
 
@@ -162,4 +164,4 @@ def test_a_threshold_is_refused_where_faults_do_not_stand_out() -> None:
 def test_scores_that_are_all_alike_have_no_tail() -> None:
     scores = synthetic_scores(1, EASY, furnaces=2)
     with pytest.raises(ScoresError, match="expected normal windows that differ"):
-        choose_threshold(scores, np.zeros(len(scores.run)), RULE, Budget())
+        choose_threshold(scores, np.zeros(len(scores.run)), RULE, BUDGET)

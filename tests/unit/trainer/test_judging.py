@@ -211,7 +211,7 @@ def test_a_page_without_its_markers_is_refused_and_left_alone(
 def test_cases_are_the_soonest_the_last_the_missed_and_the_loudest_false_ones() -> None:
     scores = scores_of(2, furnaces=4)
     logits = fit_fusion(scores, ("faithful",), "both").logits(scores)
-    raised = raised_by_rule(scores, logits, AlarmRule().setpoint(8.0))
+    raised = raised_by_rule(scores, logits, AlarmRule(deadband=2.0).setpoint(8.0))
     raised[0].append(10.0)
     raised[0].sort()
     outcome = alarm_outcome(scores, raised)

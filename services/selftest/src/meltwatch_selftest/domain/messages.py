@@ -75,7 +75,7 @@ def alarm_point(alarm_id: str) -> Outgoing:
             "operator_action": "None: the self-test acknowledges it.",
             "time_to_respond_s": 600,
             "setpoint": {"logit_on": 3.0, "logit_off": 1.0, "on_delay_s": 4.0, "off_delay_s": 4.0},
-            "setpoint_basis": "the default's thresholds on a furnace that they were chosen on",
+            "setpoint_basis": "lower than the default: the same furnace each time, soon seen",
             "audible": False,
             "revision": "selftest",
         }

@@ -16,9 +16,7 @@ from typing import Final
 
 from meltwatch_schemas.alarm import Setpoint
 
-DEFAULT_SETPOINT: Final = Setpoint(
-    logit_on={on}, logit_off={off}, on_delay_s={on_delay}, off_delay_s={off_delay}
-)
+DEFAULT_SETPOINT: Final = Setpoint({values})
 
 BASIS: Final = (
 {basis}
@@ -40,12 +38,10 @@ def write_setpoint(path: Path, setpoint: Setpoint, basis: str, digest: str) -> N
     digest
         Of the ensemble that the threshold belongs to.
     """
+    values = setpoint.model_dump(exclude_none=True)
     lines = wrap(basis, _WIDTH, drop_whitespace=False)
     text = _MODULE.format(
-        on=round(setpoint.logit_on, 2),
-        off=round(setpoint.logit_off, 2),
-        on_delay=setpoint.on_delay_s,
-        off_delay=setpoint.off_delay_s,
+        values=", ".join(f"{name}={round(value, 2)}" for name, value in values.items()),
         basis="\n".join(f'    "{line}"' for line in lines),
         digest=digest,
     )

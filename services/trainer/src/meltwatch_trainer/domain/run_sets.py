@@ -49,7 +49,7 @@ class RunSet:
         )
 
 
-CALIBRATION: Final = RunSet("calibration", furnaces=40)
+CALIBRATION: Final = RunSet("calibration", furnaces=60)
 TEST: Final = RunSet("test", furnaces=90)
 SHIFTED: Final = RunSet("shifted", furnaces=12, beyond=0.3)
 RUN_SETS: Final = {runs.name: runs for runs in (CALIBRATION, TEST, SHIFTED)}
