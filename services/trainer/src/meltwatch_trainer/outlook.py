@@ -10,9 +10,9 @@ from meltwatch_trainer.settings import Settings
 
 # Processor seconds, seen on a machine of two cores: for a window to learn from, and to simulate,
 # to learn or to answer it with all models of the study.
-SIMULATED_S: Final = 0.02
+SIMULATED_S: Final = 0.01
 LEARNT_S: Final = 0.15
-ANSWERED_S: Final = 0.09
+ANSWERED_S: Final = 0.1
 
 
 def estimated_hours(settings: Settings, unfinished: Sequence[StudyModel]) -> float:
