@@ -12,14 +12,12 @@ from torch import Tensor
 
 from meltwatch_trainer.domain.availability import AVAILABILITY
 from meltwatch_trainer.domain.scores import score_key
-from meltwatch_trainer.domain.study_rows import OTHER_ROWS, SERVED_ROWS
+from meltwatch_trainer.domain.study_rows import SERVED_ROWS
 from meltwatch_trainer.simulated_runs import SimulatedRun
 from meltwatch_trainer.trained import TrainedModel
 
 BATCH: Final = {"cuda": 512, "cpu": 32}
 """Windows at a time: what fills a GPU, and what stays within a processor's cache."""
-FUSED_ROWS: Final = tuple(row for row in (*SERVED_ROWS, *OTHER_ROWS) if len(row.models) > 1)
-"""Rows of the evaluation whose map is the mean of several networks', as the aggregate's is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +128,7 @@ def _ask(
         if model.draws_in(state):
             maps[model.name] = map_logits
             pixels[key].append(batch.count(map_logits))
-    for row in FUSED_ROWS:
+    for row in SERVED_ROWS:
         if row.state == state and maps.keys() >= set(row.models):
             fused = torch.stack([maps[name] for name in row.models]).mean(dim=0)
             pixels[row.pixels].append(batch.count(fused))
