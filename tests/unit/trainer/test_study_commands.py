@@ -1,8 +1,10 @@
 """The command line of the study: what it accepts, refuses and leads to."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from meltwatch_trainer import settings
 from meltwatch_trainer.__main__ import DEFAULT_REFERENCE, DEFAULT_REPOSITORY, app
 from meltwatch_trainer.domain.run_sets import RUN_SETS
 from meltwatch_trainer.domain.study import STUDY
@@ -42,8 +44,18 @@ def test_a_trial_lies_beside_the_study_and_is_smaller(tmp_path: Path) -> None:
     for whole, small in zip(study.run_sets, trial.run_sets, strict=True):
         assert small.furnaces < whole.furnaces
         assert small.minutes < whole.minutes
-    hours = [estimated_hours(settings, STUDY) for settings in (study, trial)]
+    hours = [estimated_hours(of, STUDY) for of in (study, trial)]
     assert hours[1] < hours[0] / 20
+
+
+def test_weights_of_another_plan_are_not_taken_for_this_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = Settings(tmp_path).models
+    assert Settings(tmp_path, seed=2).models != now
+    longer = replace(STUDY[0], plan=replace(STUDY[0].plan, windows_seen=1))
+    monkeypatch.setattr(settings, "STUDY", (longer, *STUDY[1:]))
+    assert Settings(tmp_path).models != now
 
 
 @pytest.mark.parametrize(("command", "missing"), [("train", "simulate"), ("score", "train")])

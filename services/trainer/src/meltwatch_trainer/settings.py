@@ -1,11 +1,16 @@
 """Where the trainer works, from which seed, and on how much."""
 
+import hashlib
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from meltwatch_schemas.window import PUBLISHED_SPEC
+from meltwatch_simulator import SIMULATOR_REVISION
+
 from meltwatch_trainer.domain.run_sets import RUN_SETS, RunSet
+from meltwatch_trainer.domain.study import STUDY
 from meltwatch_trainer.domain.windows import TRAINING, Split
 
 EVERY: Final = 7
@@ -69,8 +74,9 @@ class Settings:
 
     @property
     def models(self) -> Path:
-        """Folder of finished weights and checkpoints."""
-        return self.work / "models"
+        """Folder of finished weights and checkpoints: of another plan, another folder."""
+        plan = (STUDY, self.training, self.seed, PUBLISHED_SPEC.spec_id, SIMULATOR_REVISION)
+        return self.work / f"models-{hashlib.sha256(repr(plan).encode()).hexdigest()[:12]}"
 
     @property
     def scores(self) -> Path:
