@@ -135,9 +135,16 @@ class Tail:
         self._consumer.close()
 
     def read(self) -> list[ConsumerRecord]:
-        """Everything so far."""
+        """What has been fetched so far."""
         for batch in self._consumer.poll(timeout_ms=200).values():
             self.records.extend(batch)
+        return self.records
+
+    def read_all(self) -> list[ConsumerRecord]:
+        """Everything that is in the topic at this moment."""
+        ends = self._consumer.end_offsets(self._consumer.assignment())
+        while any(self._consumer.position(part) < end for part, end in ends.items()):
+            self.read()
         return self.records
 
     def until(
