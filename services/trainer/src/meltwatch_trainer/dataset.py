@@ -25,6 +25,7 @@ from meltwatch_trainer.domain.windows import (
     frame_times,
     sample_times,
     seconds,
+    window_ends,
 )
 from meltwatch_trainer.truth import true_labels
 
@@ -41,7 +42,6 @@ SLOT_REST_S: Final = 40.0
 """Of a slot, what the longest fault leaves: room to start at another time, and to end."""
 SLOT_END_S: Final = 15.0
 MISTY_SHARE: Final = 0.35
-NEAR_S: Final = 60.0
 
 Progress = Callable[[int, int], None]
 
@@ -83,7 +83,7 @@ def _simulate_furnace(folder: Path, seed: int, split: Split, number: int) -> Non
 def _cache(folder: Path, seed: int, split: Split) -> WindowCache:
     made_from = {
         "seed": seed,
-        "split": f"{split.name} {split.anomalous} {split.near}",
+        "split": f"{split.name} {split.anomalous} {split.near} {split.alike}",
         "spec_id": PUBLISHED_SPEC.spec_id,
         "simulator": SIMULATOR_REVISION,
     }
@@ -93,14 +93,17 @@ def _cache(folder: Path, seed: int, split: Split) -> WindowCache:
 def furnace_windows(seed: int, split: Split, number: int, spec: WindowSpec) -> WindowArrays:
     """Simulate one furnace and cut windows out of its day.
 
-    A part of the windows ends within a fault, a part close to one; the others end anywhere.
+    A part of the windows ends within a fault, a part close to one, a part while something glows
+    that resembles one; the others end anywhere.
     """
     rng = np.random.default_rng((seed, number, *split.name.encode()))
     furnace_id = split.furnace_id(number)
     schedule = _schedule(seed, SLOTS_S[number % len(SLOTS_S)])
     furnace = Scenario(seed, (furnace_id,), ORIGIN_NS, None, schedule).furnace(furnace_id)
     faults = furnace.faults_between(ORIGIN_NS, ORIGIN_NS + seconds(SPAN_S))
-    ends_ns = _window_ends(rng, faults, split)
+    spans = np.array([(fault.start_ns, fault.end_ns) for fault in faults], dtype=np.int64)
+    day = (ORIGIN_NS, ORIGIN_NS + seconds(SPAN_S))
+    ends_ns = window_ends(rng, split, day, spans, _look_alikes(furnace))
     return _windows(furnace, faults, ends_ns, rng, spec)
 
 
@@ -118,16 +121,11 @@ def _schedule(seed: int, slot_s: float) -> SlotSchedule:
     )
 
 
-def _window_ends(rng: np.random.Generator, faults: tuple[Fault, ...], split: Split) -> TimesNs:
-    spans = np.array([(fault.start_ns, fault.end_ns) for fault in faults], dtype=np.int64)
-    within = spans[rng.choice(len(spans), size=round(split.windows * split.anomalous))]
-    inside = within[:, 0] + (rng.random(len(within)) * np.diff(within)[:, 0]).astype(np.int64)
-    close = spans[rng.choice(len(spans), size=round(split.windows * split.near))]
-    off_ns = (rng.random(len(close)) * seconds(NEAR_S)).astype(np.int64)
-    beside = np.where(rng.random(len(close)) < 0.5, close[:, 0] - off_ns, close[:, 1] + off_ns)
-    rest = split.windows - len(inside) - len(beside)
-    anywhere = rng.integers(0, seconds(SPAN_S), size=rest) + ORIGIN_NS
-    return np.concatenate([inside, beside, anywhere])
+def _look_alikes(furnace: SimulatedFurnace) -> TimesNs:
+    """Return the whole seconds of the day in which a splash or a reflection glows."""
+    times_ns = ORIGIN_NS + np.arange(round(SPAN_S), dtype=np.int64) * NS_PER_S
+    causes = furnace.causes(times_ns)
+    return times_ns[causes["splash"] | causes["reflection"]]
 
 
 def _windows(

@@ -13,8 +13,9 @@ from meltwatch_trainer.devices import DeviceName, chosen_device
 from meltwatch_trainer.settings import EVERY, Settings, default_work_folder, processors
 from meltwatch_trainer.study_commands import Study
 
-SIDE_BY_SIDE_ON_GPU: Final = 2
-"""Networks this small leave a GPU idle between their steps; a second training fills the gaps."""
+SIDE_BY_SIDE_ON_GPU: Final = 5
+"""Networks this small leave a GPU idle between their steps; other trainings fill the gaps. The
+windows of five fit into 80 GB; where they do not fit, they are read from disk."""
 
 StudyFunction = Callable[..., None]
 """Takes a study, then options of its own."""
@@ -41,7 +42,7 @@ def open_study(
         int | None,
         typer.Option(
             min=1,
-            help="Processes side by side; by default one a processor, and two that train on a GPU.",
+            help="Processes side by side; by default one a processor; five train on a GPU.",
         ),
     ] = None,
 ) -> Study:

@@ -29,7 +29,7 @@ class AlarmRule:
 
     on_delay_s: float = 5.5
     off_delay_s: float = 4.0
-    deadband: float = 4.0
+    deadband: float = 2.0
 
     def setpoint(self, logit_on: float) -> Setpoint:
         """Return the set-point of this height."""

@@ -49,8 +49,8 @@ class RunSet:
         )
 
 
-CALIBRATION: Final = RunSet("calibration", furnaces=60)
+CALIBRATION: Final = RunSet("calibration", furnaces=120)
 TEST: Final = RunSet("test", furnaces=90)
-SHIFTED: Final = RunSet("shifted", furnaces=12, beyond=0.3)
+SHIFTED: Final = RunSet("shifted", furnaces=24, beyond=0.3)
 RUN_SETS: Final = {runs.name: runs for runs in (CALIBRATION, TEST, SHIFTED)}
 """All sets of runs by name, in the order in which they are scored."""

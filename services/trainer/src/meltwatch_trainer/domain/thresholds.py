@@ -32,10 +32,10 @@ class Budget:
     Attributes
     ----------
     false_alarms
-        Per furnace-day. At one a day the shipped ensemble would miss a fault of the demonstration.
+        Per furnace-day: below the one that is wanted at most, since the count of any few days
+        scatters around it.
     quantile
-        Share of normal windows below the level whose peaks are fitted. Lower, the peaks are of two
-        kinds, quiet operation and look-alikes, and follow no one law.
+        Share of normal windows below the level whose peaks are fitted.
     apart_s
         Exceedances further apart are separate occasions: a confounder lasts up to a minute.
     settle_s
@@ -43,7 +43,7 @@ class Budget:
         fault's own alarm may stand, and no other can be raised.
     """
 
-    false_alarms: float = 1.5
+    false_alarms: float = 0.75
     quantile: float = 0.995
     apart_s: float = 60.0
     settle_s: float = 30.0

@@ -33,9 +33,9 @@ class TrainingPlan:
     """
 
     seed: int
-    windows_seen: int = 56_000
-    batch: int = 16
-    rate: float = 1e-3
+    windows_seen: int = 300_000
+    batch: int = 96
+    rate: float = 1.5e-3
     warm_up: float = 0.05
     decay: float = 0.03
     modality_dropout: float = 0.2

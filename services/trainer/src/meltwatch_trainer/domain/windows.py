@@ -13,6 +13,9 @@ NORMAL: Final = 0
 ANOMALOUS: Final = 1
 UNCLEAR: Final = -1
 
+NEAR_NS: Final = 60 * NS_PER_S
+"""How far from a fault a window that is close to one ends."""
+
 FRAME_PERIOD_NS: Final = 40 * NS_PER_MS
 """A camera's 25 frames a second: a slot's frame is up to this much older than its slot."""
 
@@ -38,6 +41,9 @@ class Split:
         Share of windows that end within a fault on purpose; by chance, others do too.
     near
         Share that end within a minute before a fault's start or after its end on purpose.
+    alike
+        Share that end while a splash or a reflection glows on purpose: they take up a hundredth of
+        the time, and nearly all false alarms.
     """
 
     name: str
@@ -45,6 +51,7 @@ class Split:
     windows: int
     anomalous: float = 0.3
     near: float = 0.15
+    alike: float = 0.15
 
     @property
     def size(self) -> int:
@@ -61,7 +68,40 @@ class Split:
 
 
 FEWEST_FURNACES: Final = 2
-TRAINING: Final = Split("training", furnaces=560, windows=50)
+TRAINING: Final = Split("training", furnaces=2000, windows=50)
+
+
+def window_ends(
+    rng: np.random.Generator,
+    split: Split,
+    span_ns: tuple[int, int],
+    faults_ns: TimesNs,
+    alike_ns: TimesNs,
+) -> TimesNs:
+    """Draw where a furnace's windows end.
+
+    Parameters
+    ----------
+    span_ns
+        Begin and end of the time that the furnace was watched.
+    faults_ns
+        Shape ``(m, 2)``, start and end of its faults, at least one.
+    alike_ns
+        Shape ``(k,)``, instants at which something glows that resembles one; without any, as many
+        more windows end anywhere.
+
+    Returns
+    -------
+    Shape ``(split.windows,)``: those within faults, close to one, within what glows, anywhere.
+    """
+    within = rng.choice(faults_ns, size=round(split.windows * split.anomalous))
+    inside = within[:, 0] + (rng.random(len(within)) * np.diff(within)[:, 0]).astype(np.int64)
+    close = rng.choice(faults_ns, size=round(split.windows * split.near))
+    off_ns = (rng.random(len(close)) * NEAR_NS).astype(np.int64)
+    beside = np.where(rng.random(len(close)) < 0.5, close[:, 0] - off_ns, close[:, 1] + off_ns)
+    alike = rng.choice(alike_ns, size=round(split.windows * split.alike) if len(alike_ns) else 0)
+    rest = split.windows - len(inside) - len(beside) - len(alike)
+    return np.concatenate([inside, beside, alike, rng.integers(*span_ns, size=rest)])
 
 
 def frame_times(spec: WindowSpec, ends_ns: TimesNs, lag_ns: TimesNs) -> TimesNs:
