@@ -1,9 +1,11 @@
-"""Work over many items in processes side by side, never far ahead of who takes the results."""
+"""Work in processes side by side that never outlive who started them."""
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from threading import Thread
 from typing import Final, TypeVar
 
 Item = TypeVar("Item")
@@ -13,10 +15,29 @@ AHEAD: Final = 2
 """Results that may wait besides those in the making."""
 
 
+def process_pool(workers: int) -> ProcessPoolExecutor:
+    """Return a pool whose processes end when this one does, killed or not.
+
+    Else they would go on, and write the same checkpoints as those of the next attempt.
+    """
+    return ProcessPoolExecutor(workers, get_context("spawn"), initializer=_end_with_parent)
+
+
+def _end_with_parent() -> None:
+    Thread(target=_wait_for_its_end, daemon=True).start()
+
+
+def _wait_for_its_end() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
 def in_processes(
     work: Callable[[Item], Result], items: Iterable[Item], workers: int
 ) -> Iterator[Result]:
-    """Yield ``work(item)`` of every item in order.
+    """Yield ``work(item)`` of every item in order, never far ahead of who takes the results.
 
     Parameters
     ----------
@@ -28,7 +49,7 @@ def in_processes(
     if workers == 1:
         yield from map(work, items)
         return
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+    pool = process_pool(workers)
     waiting: deque[Future[Result]] = deque()
     try:
         for item in items:
