@@ -1,6 +1,6 @@
 """The alarm topics of Kafka: read the truth, follow it, send a command and wait for its result."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from itertools import chain
 from typing import Any, Final, TypeVar
@@ -44,17 +44,19 @@ class AlarmTopics:
                 start, stop = reader.begin(name, number), reader.end(name, number)
                 yield from _live(_messages(reader.read(name, number, start, stop), AlarmRecord))
 
-    def follow(self, since_ms: int | None) -> Iterator[AlarmRecord]:
-        """Yield records of the alarms topic as they come, without end.
+    def follow(self, since_ms: int | None, is_over: Callable[[], bool]) -> Iterator[AlarmRecord]:
+        """Yield records of the alarms topic as they come, until it is over.
 
         Parameters
         ----------
         since_ms
             Wall-clock ms UTC to start from; None starts with what comes next.
+        is_over
+            Is asked a few times a second.
         """
         with self._consumer(Topic.ALARMS) as (consumer, partitions):
             _seek(consumer, partitions, since_ms)
-            while True:
+            while not is_over():
                 yield from _live(_messages(_polled(consumer), AlarmRecord))
 
     def ask(self, command: AlarmCommand, timeout_s: float, clock: Clock) -> CommandResult | None:

@@ -14,6 +14,7 @@ from meltwatch_schemas.alarm import AlarmCommand, AlarmRecord, Command, Role, ut
 from meltwatch_schemas.topics import timestamp_ms
 
 from meltwatch_cli import bootstrap
+from meltwatch_cli.adapters.interrupt import interruption
 from meltwatch_cli.commands.output import (
     BAD_VERDICT,
     DONE,
@@ -66,12 +67,10 @@ def tail(
     """Follow the alarms topic, one line per transition, until Ctrl-C."""
     now_ns = SystemClock().now_ns()
     since_ms = None if since is None else timestamp_ms(moment_ns(since, now_ns))
-    try:
-        with bootstrap.alarm_topics(located(os.environ, "kafka")) as topics:
-            for record in topics.follow(since_ms):
-                print_line(record.to_json().decode() if as_json else transition_line(record))
-    except KeyboardInterrupt:
-        return DONE
+    settings = located(os.environ, "kafka")
+    with interruption() as is_over, bootstrap.alarm_topics(settings) as topics:
+        for record in topics.follow(since_ms, is_over):
+            print_line(record.to_json().decode() if as_json else transition_line(record))
     return DONE
 
 
