@@ -4,6 +4,8 @@ import secrets
 import signal
 from pathlib import Path
 
+import pytest
+from meltwatch_chassis.run_state import RunState, write_state
 from meltwatch_local_cluster.leftovers import (
     DATA_FOLDER,
     RECORD_FILE,
@@ -76,6 +78,34 @@ def test_data_state_record_and_shared_memory_go_and_logs_stay(tmp_path):
     clear_leftovers(tmp_path)
     assert not region.exists()
     assert [entry.name for entry in tmp_path.iterdir()] == ["logs"]
+
+
+def test_drafts_of_an_interrupted_run_go_too(tmp_path, monkeypatch):
+    def interrupt(_draft, _target):
+        raise KeyboardInterrupt
+
+    child = python_child("", tmp_path / "log", mark())
+    wait_for(lambda: child.exit_code() is not None, "the child ends")
+    folder = tmp_path / "state"
+    state = RunState(
+        kafka="k:1",
+        redis="r:1",
+        triton="t:1",
+        topic_prefix="t",
+        ready=True,
+        services={},
+        launcher_pid=1,
+        launcher_started=0.0,
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            write_state(folder, state)
+        with pytest.raises(KeyboardInterrupt):
+            ProcessRecord(folder).add("kafka", child)
+    assert len(list(folder.iterdir())) == 2
+    clear_leftovers(folder)
+    assert not list(folder.iterdir())
 
 
 def test_a_record_cut_off_by_a_power_failure_is_no_obstacle(tmp_path):

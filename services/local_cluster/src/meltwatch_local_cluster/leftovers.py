@@ -79,7 +79,7 @@ class ProcessRecord:
         self._started[name] = StartedProcess(
             name, child.pid, child.started_s, child.mark, shared_memory_prefix
         )
-        draft = self._file.with_suffix(".new")
+        draft = self._file.with_suffix(".json.new")
         draft.write_text(json.dumps([asdict(started) for started in self._started.values()]))
         draft.replace(self._file)
 
@@ -123,7 +123,9 @@ def remove_run_files(folder: Path) -> None:
     """
     shutil.rmtree(folder / DATA_FOLDER, ignore_errors=True)
     for name in (STATE_FILE, RECORD_FILE):
-        (folder / name).unlink(missing_ok=True)
+        # An interrupt may have come between a draft and its renaming.
+        for file in folder.glob(f"{name}*"):
+            file.unlink()
 
 
 def _read(record: Path) -> list[StartedProcess]:
