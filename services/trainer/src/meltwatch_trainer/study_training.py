@@ -7,7 +7,6 @@ second process fills.
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from multiprocessing import Manager
 from pathlib import Path
 from queue import Empty, Queue
 from typing import Final
@@ -15,7 +14,7 @@ from typing import Final
 import torch
 
 from meltwatch_trainer.adapters.memory import keep_freed_memory
-from meltwatch_trainer.adapters.process_pool import process_pool
+from meltwatch_trainer.adapters.process_pool import process_manager, process_pool
 from meltwatch_trainer.adapters.window_cache import WindowArrays
 from meltwatch_trainer.domain.study import StudyModel
 from meltwatch_trainer.trained import weights_path
@@ -51,7 +50,7 @@ def train_study(
         for model in models:
             _finish(model, source, folder, device, report)
         return
-    with Manager() as manager, process_pool(workers) as pool:
+    with process_manager() as manager, process_pool(workers) as pool:
         waiting: Queue[StudyModel] = manager.Queue()
         for model in models:
             waiting.put(model)

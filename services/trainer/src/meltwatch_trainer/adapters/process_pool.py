@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from multiprocessing import get_context, parent_process
+from multiprocessing.managers import SyncManager
 from threading import Thread
 from typing import Final, TypeVar
 
@@ -21,6 +22,13 @@ def process_pool(workers: int) -> ProcessPoolExecutor:
     Else they would go on, and write the same checkpoints as those of the next attempt.
     """
     return ProcessPoolExecutor(workers, get_context("spawn"), initializer=_end_with_parent)
+
+
+def process_manager() -> SyncManager:
+    """Return a started manager of what processes share; it ends when this process does."""
+    manager = SyncManager(ctx=get_context("spawn"))
+    manager.start(_end_with_parent)
+    return manager
 
 
 def _end_with_parent() -> None:

@@ -43,7 +43,7 @@ class Split:
         Share that end within a minute before a fault's start or after its end on purpose.
     alike
         Share that end while a splash or a reflection glows on purpose: they take up a hundredth of
-        the time, and nearly all false alarms.
+        the time, and networks that met no more of them took them for faults.
     """
 
     name: str
