@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 
-from meltwatch_chassis.run_state import RunState, ServiceState
+from meltwatch_chassis.run_state import ServiceState
 from meltwatch_local_cluster.domain.observed_run import ObservedRun
 from meltwatch_local_cluster.ports import Scenario, Sources
 from meltwatch_local_cluster.screen_glimpse import Glimpse
 from meltwatch_schemas.alarm import Heartbeat, ns_from_utc, utc_from_ns
 from meltwatch_schemas.window import PUBLISHED_SPEC
 
+from tests.support.run_states import run_state
 from tests.support.timed_records import NOON, SECOND_NS, window_score
 
 ORIGIN_NS = ns_from_utc(NOON)
@@ -47,15 +48,8 @@ def glimpse(
 ) -> Glimpse:
     """Return a run so many seconds after its start; services are ready unless told otherwise."""
     ready = {name: ServiceState(pid=1, state="ready") for name in SERVICES}
-    state = RunState(
-        kafka="127.0.0.1:20001",
-        redis="redis://ops:secret@127.0.0.1:20002/0",
-        triton="127.0.0.1:20003",
-        topic_prefix="meltwatch",
-        ready=True,
-        services=ready | dict(services or {}),
-        launcher_pid=1,
-        launcher_started=0.0,
+    state = run_state(
+        redis="redis://ops:secret@127.0.0.1:20002/0", services=ready | dict(services or {})
     )
     scenario = Scenario(
         sources=Sources.SIMULATOR if run.simulated else Sources.NONE,

@@ -24,6 +24,7 @@ from meltwatch_schemas.window import PUBLISHED_SPEC
 from meltwatch_simulator.scenario import furnace_ids
 from rich.console import Console
 
+from tests.support.run_states import run_state
 from tests.support.timed_records import NOON, SECOND_NS, alarm_record, window_score
 
 pytestmark = pytest.mark.integration
@@ -51,12 +52,9 @@ def metrics_address():
 
 
 def running(kafka, topics) -> RunState:
-    return RunState(
+    return run_state(
         kafka=kafka.address,
-        redis="redis://127.0.0.1:1",
-        triton="127.0.0.1:1",
         topic_prefix=topics.prefix,
-        ready=True,
         services={"stream_processor": ServiceState(pid=1, state="ready")},
         launcher_pid=1,
         launcher_started=psutil.Process().create_time(),

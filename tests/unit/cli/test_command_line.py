@@ -6,9 +6,11 @@ from importlib.metadata import EntryPoint
 
 import psutil
 import pytest
-from meltwatch_chassis.run_state import RunState, ServiceState, write_state
+from meltwatch_chassis.run_state import ServiceState, write_state
 from meltwatch_cli import command_tree
 from meltwatch_cli.__main__ import main
+
+from tests.support.run_states import run_state
 
 
 @pytest.fixture
@@ -31,10 +33,8 @@ def run_here(tmp_path):
         "stream_processor": ServiceState(pid=11, state="degraded", detail="Triton does not answer"),
         "alarm_manager": ServiceState(pid=12, state="ready"),
     }
-    state = RunState(
-        kafka="127.0.0.1:20001",
+    state = run_state(
         redis="redis://u:secret@127.0.0.1:20002/0",
-        triton="127.0.0.1:20003",
         topic_prefix="mine",
         ready=False,
         services=services,

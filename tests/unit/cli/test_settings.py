@@ -4,19 +4,17 @@ import psutil
 import pytest
 from meltwatch_chassis.errors import ConfigurationError
 from meltwatch_chassis.located import NothingRuns
-from meltwatch_chassis.run_state import RunState, ServiceState, write_state
+from meltwatch_chassis.run_state import ServiceState, write_state
 from meltwatch_cli.settings import current_run, located
+
+from tests.support.run_states import run_state
 
 
 @pytest.fixture
 def run_here(tmp_path):
     """A run whose launcher is this process."""
-    state = RunState(
-        kafka="127.0.0.1:20001",
-        redis="redis://127.0.0.1:20002/0",
-        triton="127.0.0.1:20003",
+    state = run_state(
         topic_prefix="mine",
-        ready=True,
         services={"alarm_manager": ServiceState(pid=7, state="ready")},
         launcher_pid=os.getpid(),
         launcher_started=psutil.Process().create_time(),

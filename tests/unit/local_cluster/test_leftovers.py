@@ -5,7 +5,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from meltwatch_chassis.run_state import RunState, write_state
+from meltwatch_chassis.run_state import write_state
 from meltwatch_local_cluster.leftovers import (
     DATA_FOLDER,
     RECORD_FILE,
@@ -13,6 +13,7 @@ from meltwatch_local_cluster.leftovers import (
     clear_leftovers,
 )
 
+from tests.support.run_states import run_state
 from tests.unit.local_cluster.processes import (
     PARENT_OF_SLEEPER,
     SLEEPER,
@@ -87,20 +88,10 @@ def test_drafts_of_an_interrupted_run_go_too(tmp_path, monkeypatch):
     child = python_child("", tmp_path / "log", mark())
     wait_for(lambda: child.exit_code() is not None, "the child ends")
     folder = tmp_path / "state"
-    state = RunState(
-        kafka="k:1",
-        redis="r:1",
-        triton="t:1",
-        topic_prefix="t",
-        ready=True,
-        services={},
-        launcher_pid=1,
-        launcher_started=0.0,
-    )
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            write_state(folder, state)
+            write_state(folder, run_state())
         with pytest.raises(KeyboardInterrupt):
             ProcessRecord(folder).add("kafka", child)
     assert len(list(folder.iterdir())) == 2

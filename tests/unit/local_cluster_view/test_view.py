@@ -5,20 +5,12 @@ import io
 import pytest
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.errors import DependencyUnreachable
-from meltwatch_chassis.run_state import RunState
 from meltwatch_local_cluster import view
 from rich.console import Console
 
-STATE = RunState(
-    kafka="plant:9092",
-    redis="redis://plant:6379",
-    triton="plant:8001",
-    topic_prefix="meltwatch",
-    ready=True,
-    services={},
-    launcher_pid=1,
-    launcher_started=0.0,
-)
+from tests.support.run_states import run_state
+
+STATE = run_state(kafka="plant:9092")
 
 
 def test_a_run_whose_broker_is_gone_ends_with_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
