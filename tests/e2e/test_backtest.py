@@ -9,11 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
 import redis
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from meltwatch_schemas.alarm import Setpoint
+from meltwatch_schemas.default_setpoint import DEFAULT_SETPOINT
 
 from tests.support.product import RunningProduct
 
@@ -67,18 +70,19 @@ def lines(file: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text().splitlines()]
 
 
-def predicted(windows: list[dict[str, Any]], on: float, off: float) -> list[tuple[str, str]]:
+def predicted(windows: list[dict[str, Any]], point: Setpoint) -> list[tuple[str, str]]:
     """Raises and clears of one furnace as its scores foretell them, found by counting seconds.
 
-    The default alarm point's delays; windows follow each other without a gap.
+    Windows follow each other without a gap.
     """
     found, is_active, since = [], False, None
     for window in windows:
         end = datetime.fromisoformat(window["window_end"]).timestamp()
-        speaks = window["logit"] < off if is_active else window["logit"] >= on
-        objects = window["logit"] >= on if is_active else window["logit"] < off
+        is_high, is_low = window["logit"] >= point.logit_on, window["logit"] < point.logit_off
+        speaks, objects = (is_low, is_high) if is_active else (is_high, is_low)
         since = None if objects else since if since is not None else end if speaks else None
-        if since is not None and end - since >= (4.0 if is_active else 5.5) - 1e-6:
+        delay_s = point.off_delay_s if is_active else point.on_delay_s
+        if since is not None and end - since >= delay_s - 1e-6:
             found.append(("CLEAR" if is_active else "RAISE", window["window_end"]))
             is_active, since = not is_active, None
     return found
@@ -171,16 +175,18 @@ def test_other_thresholds_raise_what_the_scores_foretell(run, span, recorded, sa
     for window in lines(recorded / "windows.jsonl"):
         if window["logit"] is not None:
             scores.setdefault(window["furnace_id"], []).append(window)
-    on, off = -2.0, -2.5
-    told = ("backtest", *span, "--recording", str(saved), f"--threshold={on}/{off}")
+    on = round(median(window["logit"] for windows in scores.values() for window in windows), 2)
+    other = DEFAULT_SETPOINT.model_copy(update={"logit_on": on, "logit_off": on - 0.25})
+    threshold = f"--threshold={other.logit_on}/{other.logit_off}"
+    told = ("backtest", *span, "--recording", str(saved), threshold)
     done = product.command(*told, "--json", timeout_s=BACKTEST_S)
     assert done.returncode == 0, done.stdout + done.stderr
     summary = json.loads(done.stdout)
     folder = product.folder / summary["folder"]
     assert summary["folder"] == f"backtests/{summary['run_id']}"
     tried = {name: raised_and_cleared(folder, name) for name in scores}
-    assert tried == {name: predicted(windows, on, off) for name, windows in scores.items()}
-    own = {name: predicted(windows, 3.0, 1.0) for name, windows in scores.items()}
+    assert tried == {name: predicted(windows, other) for name, windows in scores.items()}
+    own = {name: predicted(windows, DEFAULT_SETPOINT) for name, windows in scores.items()}
     assert own == {name: raised_and_cleared(recorded, name) for name in scores}
     assert tried != own
     assert summary["comparison"]["verdict"] == "explained"
