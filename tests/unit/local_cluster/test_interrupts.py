@@ -1,5 +1,6 @@
 import os
 import signal
+from collections.abc import Iterator
 
 import pytest
 from meltwatch_local_cluster.interrupts import Interrupts
@@ -9,6 +10,15 @@ ENDING = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 def come(number: signal.Signals) -> None:
     os.kill(os.getpid(), number)
+
+
+@pytest.fixture(autouse=True)
+def _heard() -> Iterator[None]:
+    """No signal is ignored from before, as all are where the tests were started under nohup."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in ENDING}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize("number", ENDING)
