@@ -10,10 +10,12 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from meltwatch_schemas.alarm import (
     ALARM_SCHEMA,
+    HEARTBEAT_SCHEMA,
     RESULT_SCHEMA,
     AlarmCommand,
     AlarmRecord,
     CommandResult,
+    Heartbeat,
 )
 from meltwatch_schemas.record import JSON, headers_for
 from meltwatch_schemas.redis_keys import RedisKeys
@@ -156,6 +158,46 @@ def test_tail_follows_from_when_it_is_told_until_it_is_interrupted(publish):
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=15) == ("", "")
         assert process.returncode == 0
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def beat(kafka, topics):
+    """Writes a heartbeat of the alarm manager."""
+
+    def send() -> None:
+        heartbeat = Heartbeat(
+            service="alarm_manager",
+            epoch=1,
+            seq=1,
+            active_alarms=0,
+            at=datetime(2026, 11, 22, tzinfo=UTC),
+        )
+        with closing(KafkaProducer(bootstrap_servers=kafka.address)) as producer:
+            producer.send(
+                topics.name(Topic.HEARTBEATS),
+                key=heartbeat.service.encode(),
+                value=heartbeat.to_json(),
+                headers=headers_for(HEARTBEAT_SCHEMA, JSON),
+            )
+
+    return send
+
+
+@pytest.mark.usefixtures("addressed")
+def test_tail_says_when_nobody_is_there_and_when_somebody_is_again(publish, beat):
+    argv = [sys.executable, "-m", "meltwatch_cli", "alarms", "tail", "--json"]
+    process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert "STALE: expected a heartbeat" in process.stderr.readline()
+        beat()
+        assert "live again" in process.stderr.readline()
+        publish(RAISED)
+        assert AlarmRecord.model_validate_json(process.stdout.readline()) == RAISED
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=15) == ("", "")
     finally:
         process.kill()
         process.communicate()

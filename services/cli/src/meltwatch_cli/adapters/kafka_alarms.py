@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final, TypeVar
 
@@ -10,7 +11,13 @@ from kafka.errors import KafkaError
 from meltwatch_chassis.clock import Clock
 from meltwatch_chassis.errors import DependencyUnreachable
 from meltwatch_chassis.kafka_span import SpanReader
-from meltwatch_schemas.alarm import COMMAND_SCHEMA, AlarmCommand, AlarmRecord, CommandResult
+from meltwatch_schemas.alarm import (
+    COMMAND_SCHEMA,
+    AlarmCommand,
+    AlarmRecord,
+    CommandResult,
+    Heartbeat,
+)
 from meltwatch_schemas.json_message import Message
 from meltwatch_schemas.record import JSON, headers_for
 from meltwatch_schemas.topics import Topic
@@ -18,7 +25,24 @@ from pydantic import ValidationError
 
 _POLL_MS: Final = 200
 _SEND_TIMEOUT_S: Final = 10.0
+_MANAGER: Final = "alarm_manager"
 _AnyMessage = TypeVar("_AnyMessage", bound=Message)
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What one look at the topics brought.
+
+    Attributes
+    ----------
+    alarms
+        New records of the alarms topic, replays left out.
+    is_manager_heard
+        Whether there was a heartbeat of the alarm manager.
+    """
+
+    alarms: list[AlarmRecord]
+    is_manager_heard: bool
 
 
 class AlarmTopics:
@@ -44,20 +68,28 @@ class AlarmTopics:
                 start, stop = reader.begin(name, number), reader.end(name, number)
                 yield from _live(_messages(reader.read(name, number, start, stop), AlarmRecord))
 
-    def follow(self, since_ms: int | None, is_over: Callable[[], bool]) -> Iterator[AlarmRecord]:
-        """Yield records of the alarms topic as they come, until it is over.
+    def follow(self, since_ms: int | None, is_over: Callable[[], bool]) -> Iterator[News]:
+        """Yield what comes, a few times a second, also where nothing does, until it is over.
 
         Parameters
         ----------
         since_ms
-            Wall-clock ms UTC to start from; None starts with what comes next.
+            Wall-clock ms UTC to read alarms from; None starts with what comes next.
         is_over
-            Is asked a few times a second.
+            Is asked before each look.
         """
-        with self._consumer(Topic.ALARMS) as (consumer, partitions):
-            _seek(consumer, partitions, since_ms)
+        topics = Topic.ALARMS, Topic.HEARTBEATS
+        with self._consumer(*topics) as (consumer, partitions):
+            alarms, heartbeats = (topic.under(self._prefix) for topic in topics)
+            _seek(consumer, [part for part in partitions if part.topic == alarms], since_ms)
+            _seek(consumer, [part for part in partitions if part.topic == heartbeats], None)
             while not is_over():
-                yield from _live(_messages(_polled(consumer), AlarmRecord))
+                records = list(_polled(consumer))
+                beats = _messages((r for r in records if r.topic == heartbeats), Heartbeat)
+                yield News(
+                    [*_live(_messages((r for r in records if r.topic == alarms), AlarmRecord))],
+                    any(beat.service == _MANAGER for beat in beats),
+                )
 
     def ask(self, command: AlarmCommand, timeout_s: float, clock: Clock) -> CommandResult | None:
         """Send a command and return its result, or None if none came in time."""
@@ -81,8 +113,8 @@ class AlarmTopics:
             ).get(_SEND_TIMEOUT_S)
 
     @contextmanager
-    def _consumer(self, topic: Topic) -> Iterator[tuple[KafkaConsumer, list[TopicPartition]]]:
-        name = topic.under(self._prefix)
+    def _consumer(self, *topics: Topic) -> Iterator[tuple[KafkaConsumer, list[TopicPartition]]]:
+        names = [topic.under(self._prefix) for topic in topics]
         with closing(
             KafkaConsumer(
                 **self._connection,
@@ -91,8 +123,11 @@ class AlarmTopics:
                 isolation_level="read_committed",
             )
         ) as consumer:
-            numbers = _existing(name, consumer.partitions_for_topic(name))
-            partitions = [TopicPartition(name, number) for number in sorted(numbers)]
+            partitions = [
+                TopicPartition(name, number)
+                for name in names
+                for number in sorted(_existing(name, consumer.partitions_for_topic(name)))
+            ]
             consumer.assign(partitions)
             yield consumer, partitions
 

@@ -21,10 +21,12 @@ from meltwatch_cli.commands.output import (
     AsJson,
     print_json,
     print_line,
+    print_notice,
     print_table,
 )
 from meltwatch_cli.domain.alarm_list import listed, newest
-from meltwatch_cli.domain.wording import COLUMNS, row, transition_line
+from meltwatch_cli.domain.liveness import Liveness
+from meltwatch_cli.domain.wording import COLUMNS, clock_text, row, transition_line
 from meltwatch_cli.errors import BadUsage, NoAnswer
 from meltwatch_cli.settings import Settings, located
 
@@ -64,13 +66,18 @@ def tail(
     ] = None,
     as_json: AsJson = False,
 ) -> int:
-    """Follow the alarms topic, one line per transition, until Ctrl-C."""
-    now_ns = SystemClock().now_ns()
-    since_ms = None if since is None else timestamp_ms(moment_ns(since, now_ns))
+    """Follow the alarms topic until Ctrl-C, one line per transition; says when nobody is there."""
+    clock = SystemClock()
+    since_ms = None if since is None else timestamp_ms(moment_ns(since, clock.now_ns()))
     settings = located(os.environ, "kafka")
     with interruption() as is_over, bootstrap.alarm_topics(settings) as topics:
-        for record in topics.follow(since_ms, is_over):
-            print_line(record.to_json().decode() if as_json else transition_line(record))
+        liveness = Liveness(clock.monotonic_ns() / 1e9)
+        for news in topics.follow(since_ms, is_over):
+            for record in news.alarms:
+                print_line(record.to_json().decode() if as_json else transition_line(record))
+            now_s = clock.monotonic_ns() / 1e9
+            if turn := liveness.turn(now_s, is_heard=news.is_manager_heard):
+                print_notice(f"{clock_text(utc_from_ns(clock.now_ns()))} {turn}")
     return DONE
 
 

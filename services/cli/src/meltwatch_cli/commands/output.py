@@ -28,6 +28,11 @@ def print_line(text: str) -> None:
     sys.stdout.flush()
 
 
+def print_notice(text: str) -> None:
+    """Write one line about the command itself to standard error, apart from its results."""
+    sys.stderr.write(text + "\n")
+
+
 def print_table(columns: Iterable[str], rows: Iterable[Iterable[Text | str]]) -> None:
     """Write a table to standard output; cells are shown as they are, without markup."""
     table = Table(box=None, pad_edge=False, header_style="bold")
