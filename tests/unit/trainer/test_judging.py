@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from meltwatch_setpoints.held_level import AlarmRule
 from meltwatch_trainer.adapters.case_pictures import CasePicture, draw_cases
 from meltwatch_trainer.adapters.scores_file import read_scores, write_scores
 from meltwatch_trainer.domain.alarm_figures import alarm_outcome, raised_by_rule
 from meltwatch_trainer.domain.availability import AVAILABILITY
 from meltwatch_trainer.domain.cases import choose_cases
 from meltwatch_trainer.domain.fusion import fit_aggregate, fit_fusion
-from meltwatch_trainer.domain.held_level import AlarmRule
 from meltwatch_trainer.domain.judging import SetVerdict, Terms, Verdict, judge_study
 from meltwatch_trainer.domain.row_figures import Judged
 from meltwatch_trainer.domain.scores import Scores

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from meltwatch_setpoints.bootstrap import FloatArray
 
 from meltwatch_trainer.adapters.case_pictures import CasePicture, draw_cases
 from meltwatch_trainer.adapters.served_ensemble import ServedEnsemble
 from meltwatch_trainer.domain.alarm_figures import alarm_outcome, raised_by_rule
-from meltwatch_trainer.domain.bootstrap import FloatArray
 from meltwatch_trainer.domain.cases import Case, choose_cases
 from meltwatch_trainer.domain.judging import Verdict
 from meltwatch_trainer.domain.run_sets import RunSet

@@ -6,17 +6,17 @@ from typing import Final
 import numpy as np
 from meltwatch_schemas.encoder import default_encoder
 from meltwatch_schemas.window import PUBLISHED_SPEC
+from meltwatch_setpoints.held_level import AlarmRule
+from meltwatch_setpoints.threshold import Budget
 
 from meltwatch_trainer.adapters.model_repository import check_repository, write_repository
 from meltwatch_trainer.adapters.scores_file import read_scores
 from meltwatch_trainer.adapters.served_ensemble import ServedEnsemble
 from meltwatch_trainer.adapters.setpoint_module import write_setpoint
 from meltwatch_trainer.domain.fusion import fit_aggregate
-from meltwatch_trainer.domain.held_level import AlarmRule
 from meltwatch_trainer.domain.row_calibration import calibrate, served_basis, served_judge
 from meltwatch_trainer.domain.run_sets import CALIBRATION
 from meltwatch_trainer.domain.study import SHIPPED, study_model
-from meltwatch_trainer.domain.thresholds import Budget
 from meltwatch_trainer.errors import RepositoryError, ScoresError
 from meltwatch_trainer.export import ensemble_files
 from meltwatch_trainer.network.steps import Aggregate

@@ -6,10 +6,10 @@ from typing import Final
 
 import numpy as np
 from meltwatch_schemas.alarm import Setpoint
+from meltwatch_setpoints.bootstrap import FloatArray, ratio, unit_sums, weighted_quantiles
 from numpy.typing import NDArray
 
 from meltwatch_trainer.domain.alarm_delay import alarms
-from meltwatch_trainer.domain.bootstrap import FloatArray, ratio, unit_sums, weighted_quantiles
 from meltwatch_trainer.domain.events import match, normal_s
 from meltwatch_trainer.domain.scores import Scores
 

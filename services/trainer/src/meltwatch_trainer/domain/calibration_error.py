@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from meltwatch_setpoints.bootstrap import FloatArray, ratio, unit_sums
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from meltwatch_trainer.domain.bootstrap import FloatArray, ratio, unit_sums
 from meltwatch_trainer.domain.statistics import auroc
 
 BoolArray = NDArray[np.bool_]

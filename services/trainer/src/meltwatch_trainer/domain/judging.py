@@ -8,15 +8,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from meltwatch_setpoints.bootstrap import Estimate, FloatArray, estimate, resample
+from meltwatch_setpoints.held_level import AlarmRule
+from meltwatch_setpoints.threshold import Budget, ThresholdBasis
+
 from meltwatch_trainer.domain.alarm_figures import normal_days
-from meltwatch_trainer.domain.bootstrap import Estimate, FloatArray, estimate, resample
 from meltwatch_trainer.domain.calibration_error import (
     Doubt,
     Reliability,
     judge_doubt,
     reliability,
 )
-from meltwatch_trainer.domain.held_level import AlarmRule
 from meltwatch_trainer.domain.row_calibration import (
     Judge,
     calibrate,
@@ -26,7 +28,6 @@ from meltwatch_trainer.domain.row_calibration import (
 from meltwatch_trainer.domain.row_figures import Judged, baselines, judge_row
 from meltwatch_trainer.domain.scores import ENSEMBLE, Scores
 from meltwatch_trainer.domain.study_rows import FAITHFUL
-from meltwatch_trainer.domain.thresholds import Budget, ThresholdBasis
 
 COMPARED: Final = ("recall", "auroc", "false_per_day")
 

@@ -1,9 +1,8 @@
 """How well scores rank anomalous windows above normal ones, for many sets of furnaces at once."""
 
 import numpy as np
+from meltwatch_setpoints.bootstrap import FloatArray, ratio, unit_sums
 from numpy.typing import NDArray
-
-from meltwatch_trainer.domain.bootstrap import FloatArray, ratio, unit_sums
 
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.integer]

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from meltwatch_setpoints.held_level import AlarmRule
+from meltwatch_setpoints.threshold import Budget, ThresholdBasis
+
 from meltwatch_trainer.domain.fusion import Fusion, fit_fusion
-from meltwatch_trainer.domain.held_level import AlarmRule
 from meltwatch_trainer.domain.scores import ENSEMBLE, Scores
 from meltwatch_trainer.domain.study_rows import OTHER_ROWS, SERVED_ROWS, Row
-from meltwatch_trainer.domain.thresholds import Budget, ThresholdBasis, choose_threshold
+from meltwatch_trainer.domain.thresholds import choose_threshold
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from meltwatch_setpoints.bootstrap import Estimate, FloatArray, estimate, ratio
+from meltwatch_setpoints.held_level import AlarmRule
 from numpy.typing import NDArray
 
 from meltwatch_trainer.domain.alarm_figures import (
@@ -17,9 +19,7 @@ from meltwatch_trainer.domain.alarm_figures import (
     raised_by_rule,
     random_raises,
 )
-from meltwatch_trainer.domain.bootstrap import Estimate, FloatArray, estimate, ratio
 from meltwatch_trainer.domain.events import rate_bounds
-from meltwatch_trainer.domain.held_level import AlarmRule
 from meltwatch_trainer.domain.ranking import aurocs, average_precision, recall_at
 from meltwatch_trainer.domain.row_calibration import Judge
 from meltwatch_trainer.domain.scores import Scores

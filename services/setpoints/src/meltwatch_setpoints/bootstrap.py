@@ -65,7 +65,8 @@ def unit_sums(values: NDArray[np.generic], unit: IntArray, units: int) -> FloatA
 
 def ratio(over: FloatArray, under: FloatArray) -> FloatArray:
     """Return the quotient, NaN where it is of nothing."""
-    return np.divide(over, under, out=np.full(over.shape, np.nan), where=under != 0)
+    shares: FloatArray = np.divide(over, under, out=np.full(over.shape, np.nan), where=under != 0)
+    return shares
 
 
 def weighted_quantiles(values: FloatArray, weights: FloatArray, share: float) -> FloatArray:

@@ -4,40 +4,21 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meltwatch_trainer.domain.alarm_delay import alarms
-from meltwatch_trainer.domain.extremes import Tail, cluster_maxima, fit_tail, resampled_values
-from meltwatch_trainer.domain.fusion import fit_fusion
-from meltwatch_trainer.domain.held_level import AlarmRule, held_levels
-from meltwatch_trainer.domain.thresholds import Budget, choose_threshold
-from meltwatch_trainer.errors import ScoresError
+from meltwatch_setpoints.extremes import Tail, cluster_maxima, fit_tail, resampled_values
+from meltwatch_setpoints.held_level import AlarmRule, held_levels
+from scipy.signal import lfilter
 from scipy.stats import genpareto
 
-from tests.unit.trainer.synthetic_scores import HOP_S, ar1, synthetic_scores
-
+HOP_S = 1.44
 RULE = AlarmRule()
-BUDGET = Budget(false_alarms=1.0, quantile=0.98)
-"""Synthetic runs have one kind of peak, and few of them."""
-EASY = {"a": 5.0, "b": 5.5, "c": 5.2}
 series = st.lists(st.integers(-8, 8).map(float), min_size=1, max_size=50)
 
 
-@given(series, st.integers(-6, 6).map(float))
-def test_a_rule_raises_exactly_if_some_window_holds_its_threshold(
-    logits: list[float], logit_on: float
-) -> None:
-    held = held_levels(np.array(logits), 1.0, RULE)
-    found = alarms(
-        [(float(end), logit) for end, logit in enumerate(logits)], RULE.setpoint(logit_on)
-    )
-    assert bool(found) == bool(held.max() >= logit_on)
-    if found:
-        first = int(np.argmax(held >= logit_on))
-        assert found[0].raised_s == first + RULE.windows_held(1.0)
-
-
-@given(series)
-def test_no_window_holds_more_than_its_own_logit(logits: list[float]) -> None:
-    assert (held_levels(np.array(logits), HOP_S, RULE) <= logits).all()
+def ar1(rng: np.random.Generator, size: int, memory: float = 0.9) -> np.ndarray:
+    """Return a stationary Gaussian series of unit variance."""
+    innovations = rng.normal(0, np.sqrt(1 - memory**2), size)
+    innovations[0] = rng.normal()
+    return np.asarray(lfilter([1.0], [1.0, -memory], innovations))
 
 
 @given(series, st.integers(-8, 8).map(float), st.integers(0, 10).map(float))
@@ -114,54 +95,3 @@ def test_thresholds_keep_the_budget_on_operation_that_was_not_seen() -> None:
         chosen = fit_tail(seen[peaks] - level, level, exposure=20 / 24).value_of(2.0)
         rates.append(len(cluster_maxima(times_s, held, chosen, 60.0)) / 100)
     assert 1.0 <= np.median(rates) <= 4.0
-
-
-def test_a_threshold_comes_with_its_basis() -> None:
-    scores = synthetic_scores(1, EASY)
-    logits = fit_fusion(scores, tuple(EASY), "both").logits(scores)
-    basis = choose_threshold(scores, logits, RULE, BUDGET)
-    assert basis.low <= basis.logit_on <= basis.high
-    assert basis.refusal is None
-    assert basis.clusters <= basis.exceedances <= 0.02 * basis.windows + 1
-    assert basis.tail.rate_above(basis.logit_on) == pytest.approx(1.0, rel=0.01)
-    assert "false alarms per furnace-day budgeted at 1:" in basis.text()
-    assert "\n" not in basis.text()
-
-
-def test_a_smaller_budget_needs_a_higher_threshold() -> None:
-    scores = synthetic_scores(1, EASY)
-    logits = fit_fusion(scores, tuple(EASY), "both").logits(scores)
-    many, few = (
-        choose_threshold(scores, logits, RULE, Budget(false_alarms=budget)) for budget in (5.0, 0.2)
-    )
-    assert few.logit_on > many.logit_on
-
-
-def test_faults_do_not_move_a_threshold() -> None:
-    scores = synthetic_scores(1, EASY)
-    logits = scores.logits["a/both"].astype(float)
-    louder = logits + 50.0 * (scores.label == 1)
-    assert (
-        choose_threshold(scores, logits, RULE, BUDGET).logit_on
-        == choose_threshold(scores, louder, RULE, BUDGET).logit_on
-    )
-
-
-def test_a_threshold_is_refused_where_normal_operation_is_too_short() -> None:
-    scores = synthetic_scores(1, EASY, furnaces=2)
-    basis = choose_threshold(scores, scores.logits["a/both"].astype(float), RULE, BUDGET)
-    assert basis.refusal is not None
-    assert "separate peaks" in basis.refusal
-
-
-def test_a_threshold_is_refused_where_faults_do_not_stand_out() -> None:
-    scores = synthetic_scores(1, {"a": 0.0})
-    basis = choose_threshold(scores, scores.logits["a/both"].astype(float), RULE, BUDGET)
-    assert basis.refusal is not None
-    assert "margin" in basis.refusal
-
-
-def test_scores_that_are_all_alike_have_no_tail() -> None:
-    scores = synthetic_scores(1, EASY, furnaces=2)
-    with pytest.raises(ScoresError, match="expected normal windows that differ"):
-        choose_threshold(scores, np.zeros(len(scores.run)), RULE, BUDGET)

@@ -125,4 +125,5 @@ def _value_of(
     """Return ``level`` plus the excess that one cluster in ``thinning`` reaches, at least 0."""
     logs = np.log(np.maximum(thinning, 1.0))
     steep = np.where(np.abs(shape) < 1e-9, 1e-9, shape)
-    return level + scale * np.expm1(steep * logs) / steep
+    values: FloatArray = level + scale * np.expm1(steep * logs) / steep
+    return values
