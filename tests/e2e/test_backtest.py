@@ -192,6 +192,18 @@ def test_other_thresholds_raise_what_the_scores_foretell(run, span, recorded, sa
     assert summary["comparison"]["verdict"] == "explained"
 
 
+def test_kafka_a_recording_and_a_backtest_ask_for_the_same_set_point(run, span, recorded, saved):
+    product, _ = run
+    told = ("alarms", "setpoint", "--budget", "5", "--json")
+    sources = (span, (*span, "--recording", str(saved)), ("--backtest", str(recorded)))
+    answers = [product.command(*told, *source, timeout_s=60) for source in sources]
+    assert [answer.returncode for answer in answers] == [1, 1, 1], "too short a watch"
+    found = [json.loads(answer.stdout) for answer in answers]
+    assert found[0] == found[1] == found[2]
+    assert found[0]["windows"] >= 60
+    assert "separate peaks" in found[0]["refusal"]
+
+
 def test_a_triton_that_is_away_is_one_line_and_exit_code_3(run, span):
     product, _ = run
     done = product.command("backtest", *span, "--triton", "127.0.0.1:9", timeout_s=60)

@@ -32,7 +32,7 @@ _OWN: Final = {
     }.items()
 }
 _GROUP_HELP: Final = {
-    "alarms": "List, follow and acknowledge alarms.",
+    "alarms": "List, follow and acknowledge alarms; find their set-points.",
     "dead-letters": "List and read refused records, and send them again.",
     "topics": "Create, check and wait for the Kafka topics.",
 }

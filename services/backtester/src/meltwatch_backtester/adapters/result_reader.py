@@ -1,0 +1,66 @@
+"""What a backtest said of its windows, read from its folder."""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from meltwatch_schemas.alarm import ns_from_utc
+
+from meltwatch_backtester.adapters.result_folder import RUN, WINDOWS
+from meltwatch_backtester.domain.span import Span
+from meltwatch_backtester.domain.watch import Said
+from meltwatch_backtester.errors import BadUsage
+
+
+def span_of_backtest(folder: Path) -> Span:
+    """Return the span that a backtest replayed.
+
+    Raises
+    ------
+    BadUsage
+        If the folder is not that of a finished backtest.
+    """
+    try:
+        run = _run(folder)
+        return Span(_time_ns(run["from"]), _time_ns(run["to"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _no_backtest(folder, error) from error
+
+
+def backtest_said(folder: Path) -> Iterator[Said]:
+    """Yield what a backtest said of its windows, in the order of the replay.
+
+    Raises
+    ------
+    BadUsage
+        If the folder is not that of a finished backtest.
+    """
+    try:
+        digest = str(_run(folder)["model"]["digest"])
+        with (folder / WINDOWS).open(encoding="utf-8") as file:
+            for line in file:
+                window = json.loads(line)
+                end_ns = _time_ns(window["window_end"])
+                yield Said(str(window["furnace_id"]), end_ns, _logit(window["logit"]), digest)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _no_backtest(folder, error) from error
+
+
+def _run(folder: Path) -> Any:
+    return json.loads((folder / RUN).read_text(encoding="utf-8"))
+
+
+def _logit(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _time_ns(text: str) -> int:
+    return ns_from_utc(datetime.fromisoformat(text))
+
+
+def _no_backtest(folder: Path, error: Exception) -> BadUsage:
+    return BadUsage(
+        f"--backtest: expected the folder of a finished backtest, got {folder}: {error!r}"
+    )

@@ -1,0 +1,131 @@
+"""``meltwatch alarms setpoint``: the threshold for a budget of false alarms."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from meltwatch_chassis.grouped_options import grouped
+from meltwatch_chassis.located import located
+from meltwatch_schemas.errors import ContractViolation
+from meltwatch_schemas.identifiers import check_furnace_id
+
+from meltwatch_backtester import bootstrap
+from meltwatch_backtester.adapters.recording_history import open_recording
+from meltwatch_backtester.adapters.result_reader import backtest_said, span_of_backtest
+from meltwatch_backtester.commands.options import AsJson, Furnaces, span_of
+from meltwatch_backtester.commands.progress import Advance, progress
+from meltwatch_backtester.domain.setpoint_finding import find_setpoint
+from meltwatch_backtester.domain.span import Span
+from meltwatch_backtester.domain.watch import Abnormal, Said, Watch
+from meltwatch_backtester.errors import BadUsage
+from meltwatch_backtester.pipeline.saying import live_said
+from meltwatch_backtester.ports import History
+from meltwatch_backtester.settings import Settings
+
+
+@dataclass(frozen=True)
+class Watched:
+    """Which scores are read."""
+
+    since: Annotated[
+        str | None,
+        typer.Option("--from", metavar="WHEN", help="Event time of the first windows: 7d (ago), …"),
+    ] = None
+    until: Annotated[
+        str, typer.Option("--to", metavar="WHEN", help="Event time of the last ones, excluded.")
+    ] = "now"
+    backtest: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Read a backtest's folder instead, --from to --to of it."),
+    ] = None
+    recording: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Read a recording instead of Kafka.")
+    ] = None
+    furnace: Furnaces = None
+    abnormal: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--except",
+            metavar="FROM/TO",
+            help="No normal operation: a known fault, maintenance. Also ID=FROM/TO, for one "
+            "furnace; may be given several times.",
+        ),
+    ] = None
+
+    def span(self) -> Span:
+        """Return what is read, event time."""
+        if self.backtest is not None and self.recording is not None:
+            raise BadUsage("expected --backtest or --recording, got both")
+        if self.since is not None:
+            return span_of(self.since, self.until)
+        if self.backtest is None:
+            raise BadUsage("expected --from, the event time of the first windows")
+        return span_of_backtest(self.backtest)
+
+
+@grouped
+def setpoint(
+    budget: Annotated[
+        float, typer.Option(min=0.001, max=1000, help="False alarms per furnace-day.")
+    ],
+    watched: Watched,
+    as_json: AsJson = False,
+) -> int:
+    """Find the set-point at which normal operation raises as many false alarms as you can bear."""
+    span = watched.span()
+    abnormal = [abnormal_of(text) for text in watched.abnormal or ()]
+    watch, wanted = Watch(), set(watched.furnace or ())
+    with progress("reading", "scores") as advance:
+        for said in _said(watched, span, advance):
+            if said.end_ns in span and (not wanted or said.furnace_id in wanted):
+                watch.add(said)
+    found = find_setpoint(watch, span, abnormal, budget)
+    text = json.dumps(found.document(), indent=2) if as_json else "\n".join(found.lines())
+    sys.stdout.write(f"{text}\n")
+    return 0 if found.basis.refusal is None else 1
+
+
+def abnormal_of(text: str) -> Abnormal:
+    """Return the stretch that ``[ID=]FROM/TO`` means.
+
+    Raises
+    ------
+    BadUsage
+        If it means none.
+    """
+    furnace_id, is_named, times = text.rpartition("=")
+    since, has_end, until = times.partition("/")
+    if not has_end:
+        raise BadUsage(f"--except: expected FROM/TO or ID=FROM/TO, got {text!r}")
+    try:
+        named = check_furnace_id(furnace_id) if is_named else None
+        return Abnormal(span_of(since, until), named)
+    except ContractViolation as error:
+        raise BadUsage(f"--except: {text!r}: {error.detail}") from error
+
+
+def _said(watched: Watched, span: Span, advance: Advance) -> Iterator[Said]:
+    if watched.backtest is not None:
+        for said in backtest_said(watched.backtest):
+            advance(1)
+            yield said
+        return
+    with _history(watched) as history:
+        partitions = bootstrap.partitions_of(history, watched.furnace or ())
+        yield from live_said(history, span, partitions, advance)
+
+
+@contextmanager
+def _history(watched: Watched) -> Iterator[History]:
+    if watched.recording is not None:
+        yield open_recording(watched.recording)
+        return
+    settings = located(Settings, os.environ, "kafka")
+    with bootstrap.kafka_history(settings) as history:
+        yield history

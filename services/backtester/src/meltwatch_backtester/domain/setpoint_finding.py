@@ -1,0 +1,181 @@
+"""Which set-points budgets of false alarms ask for, and what speaks for them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from meltwatch_schemas.alarm import Setpoint, rfc3339, utc_from_ns
+from meltwatch_schemas.default_setpoint import DEFAULT_SETPOINT
+from meltwatch_setpoints.held_level import AlarmRule
+from meltwatch_setpoints.threshold import (
+    Budget,
+    NormalOperation,
+    NoTailError,
+    ThresholdBasis,
+    find_threshold,
+)
+
+from meltwatch_backtester.domain.span import Span
+from meltwatch_backtester.domain.watch import Abnormal, Watch, normal_operation
+from meltwatch_backtester.errors import BadUsage
+
+RULE: Final = AlarmRule(
+    on_delay_s=DEFAULT_SETPOINT.on_delay_s,
+    off_delay_s=DEFAULT_SETPOINT.off_delay_s,
+    deadband=DEFAULT_SETPOINT.logit_on - DEFAULT_SETPOINT.logit_off,
+)
+"""Delays and deadband of the set-points that are found: those of the default one."""
+
+_BESIDE: Final = (1 / 7, 0.5, 1.0, 2.0)
+"""Budgets that are shown beside the one asked for: from one a week to two a day."""
+
+
+@dataclass(frozen=True)
+class SetpointFinding:
+    """What normal operation says of set-points.
+
+    Attributes
+    ----------
+    span
+        What was watched.
+    furnaces
+        Of which there were scores.
+    model
+        Digest of the one model that judged.
+    normal
+        The windows that count.
+    basis
+        Of the threshold for the budget asked for.
+    thresholds
+        The same for this and other budgets, in the order of the budgets.
+    """
+
+    span: Span
+    furnaces: tuple[str, ...]
+    model: str
+    normal: NormalOperation
+    basis: ThresholdBasis
+    thresholds: tuple[ThresholdBasis, ...]
+
+    @property
+    def setpoint(self) -> Setpoint | None:
+        """The set-point found; None if its threshold should not be used."""
+        return None if self.basis.refusal else RULE.setpoint(round(self.basis.logit_on, 2))
+
+    @property
+    def setpoint_basis(self) -> str:
+        """What it rests on, as one line for an alarm point."""
+        return f"{self.basis.text()}, {self.span}, model {self.model[:16]}"
+
+    @property
+    def caution(self) -> str | None:
+        """What to bear in mind of a threshold that is sound, or None."""
+        if self.basis.budget * self.basis.days >= 1:
+            return None
+        return (
+            f"extrapolated: {self.basis.days:.2g} furnace-days are too short to see what happens "
+            f"{self.basis.budget:.3g} times in one"
+        )
+
+    def raised(self, logit_on: float) -> int:
+        """Return how often the normal operation that was watched reaches a threshold."""
+        below = float(np.nextafter(logit_on, -np.inf))
+        return len(self.normal.occasions(below, Budget().apart_s))
+
+    def document(self) -> dict[str, Any]:
+        """Return the finding for programs."""
+        return {
+            "from": rfc3339(utc_from_ns(self.span.from_ns)),
+            "to": rfc3339(utc_from_ns(self.span.to_ns)),
+            "furnaces": list(self.furnaces),
+            "model_digest": self.model,
+            "windows": self.basis.windows,
+            "furnace_days": self.basis.days,
+            "peaks": self.basis.clusters,
+            "setpoint": self.setpoint and self.setpoint.model_dump(exclude_none=True),
+            "setpoint_basis": self.setpoint_basis,
+            "refusal": self.basis.refusal,
+            "caution": self.caution,
+            "thresholds": [
+                {
+                    "false_alarms_per_furnace_day": one.budget,
+                    "logit_on": one.logit_on,
+                    "low": one.low,
+                    "high": one.high,
+                    "raised": self.raised(one.logit_on),
+                }
+                for one in self.thresholds
+            ],
+            "default": {
+                "logit_on": DEFAULT_SETPOINT.logit_on,
+                "raised": self.raised(DEFAULT_SETPOINT.logit_on),
+            },
+        }
+
+    def lines(self) -> Iterator[str]:
+        """Yield the finding for people."""
+        yield (
+            f"{self.span}: {self.basis.windows} normal windows of {len(self.furnaces)} furnaces, "
+            f"{self.basis.days:.2f} furnace-days, {self.basis.clusters} separate peaks"
+        )
+        yield "false alarms a furnace-day   raise at   95 %              raised here"
+        for one in self.thresholds:
+            mark = "  <- asked for" if one.budget == self.basis.budget else ""
+            bounds = f"{one.low:.2f} to {one.high:.2f}"
+            yield self._row(f"{one.budget:.3g}", one.logit_on, bounds) + mark
+        yield self._row("default set-point", DEFAULT_SETPOINT.logit_on, "")
+        if point := self.setpoint:
+            values = point.model_dump(exclude_none=True)
+            text = ", ".join(f"{name}: {round(value, 2)}" for name, value in values.items())
+            yield f"setpoint: {{{text}}}"
+            yield f'setpoint_basis: "{self.setpoint_basis}"'
+        if self.caution:
+            yield self.caution
+        if self.basis.refusal:
+            yield f"no set-point yet: {self.basis.refusal}; watch for longer"
+
+    def _row(self, name: str, logit_on: float, bounds: str) -> str:
+        return f"{name:>26}   {logit_on:>8.2f}   {bounds:<16}  {self.raised(logit_on)}"
+
+
+def find_setpoint(
+    watch: Watch, span: Span, abnormal: Sequence[Abnormal], false_alarms: float
+) -> SetpointFinding:
+    """Find the set-point for a budget of false alarms.
+
+    Parameters
+    ----------
+    span
+        That was watched.
+    abnormal
+        Stretches that are no normal operation.
+    false_alarms
+        Per furnace-day.
+
+    Raises
+    ------
+    BadUsage
+        If there are no scores, scores of several models, or scores that are all alike.
+    """
+    if len(watch.models) != 1:
+        found = ", ".join(sorted(digest[:16] for digest in watch.models)) or "no scores"
+        raise BadUsage(
+            f"expected scores of one model from {span}, got {found}; choose another span"
+        )
+    normal = normal_operation(watch, abnormal, RULE, Budget().settle_s)
+    budgets = sorted({*_BESIDE, false_alarms})
+    try:
+        found_by_budget = {
+            each: find_threshold(normal, Budget(false_alarms=each)) for each in budgets
+        }
+    except NoTailError as error:
+        raise BadUsage(f"{span}: {error}") from error
+    return SetpointFinding(
+        span=span,
+        furnaces=tuple(watch.furnaces),
+        model=next(iter(watch.models)),
+        normal=normal,
+        basis=found_by_budget[false_alarms],
+        thresholds=tuple(found_by_budget.values()),
+    )

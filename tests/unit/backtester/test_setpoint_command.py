@@ -1,0 +1,140 @@
+"""``meltwatch alarms setpoint``: where it reads, and what it refuses."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from meltwatch_backtester.adapters.result_folder import ResultFolder
+from meltwatch_backtester.adapters.result_reader import backtest_said, span_of_backtest
+from meltwatch_backtester.commands.setpoint import abnormal_of
+from meltwatch_backtester.domain.span import Span
+from meltwatch_backtester.domain.watch import Abnormal
+from meltwatch_backtester.errors import BadUsage
+from meltwatch_backtester.pipeline.saying import live_said
+from meltwatch_backtester.ports import OffsetRange, Saved, TopicPart
+from meltwatch_chassis.errors import FatalError
+from meltwatch_cli.command_tree import root
+from meltwatch_schemas.alarm import rfc3339, utc_from_ns
+from meltwatch_schemas.score import WindowScore
+from meltwatch_schemas.topics import Topic
+from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
+
+from tests.support.builders import NOON_NS, window_score
+from tests.support.history import HistoryInMemory
+from tests.unit.alarm_manager.samples import score_record
+
+FURNACE = "plant/hall/FMF-01"
+FIRST_NS = PUBLISHED_SPEC.first_end_after(FURNACE, NOON_NS)
+
+
+def scores(windows: int) -> list[WindowScore]:
+    """One window in ten is not scored; the others are never alike."""
+    logits = np.random.default_rng(1).normal(-6.0, 1.0, windows).tolist()
+    return [
+        window_score(
+            FIRST_NS + number * PUBLISHED_SPEC.hop_ns,
+            FURNACE,
+            None if number % 10 == 9 else round(logit, 3),
+        )
+        for number, logit in enumerate(logits)
+    ]
+
+
+def span_of(said: list[WindowScore]) -> Span:
+    return Span(said[0].window_end_ns, said[-1].window_end_ns + 1)
+
+
+@pytest.fixture
+def backtest(tmp_path) -> tuple[Path, list[WindowScore]]:
+    """The folder of a backtest, and what it scored."""
+    made = scores(400)
+    span = span_of(made)
+    with ResultFolder(tmp_path / "run") as folder:
+        for score in made:
+            folder.window(score, None, None, is_late=False)
+        run = {
+            "from": rfc3339(utc_from_ns(span.from_ns)),
+            "to": rfc3339(utc_from_ns(span.to_ns + 1_000_000)),
+            "model": {"digest": made[0].model.digest},
+        }
+        folder.finish(run, {})
+    return folder.path, made
+
+
+def test_a_backtest_and_its_span_are_read_back(backtest):
+    folder, made = backtest
+    said = list(backtest_said(folder))
+    assert [(s.furnace_id, s.end_ns // 1000, s.logit, s.model_digest) for s in said] == [
+        (s.furnace_id, s.window_end_ns // 1000, s.logit, s.model.digest) for s in made
+    ]
+    assert all(s.window_end_ns // 1000 * 1000 in span_of_backtest(folder) for s in made[1:])
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [("run.json", "[]"), ("run.json", "{"), ("windows.jsonl", '{"logit":1}\n')],
+)
+def test_a_folder_that_is_no_backtest_is_one_line(backtest, file, text):
+    folder, _ = backtest
+    (folder / file).write_text(text)
+    with pytest.raises(BadUsage, match="expected the folder of a finished backtest"):
+        list(backtest_said(folder))
+
+
+def test_history_tells_what_live_said_within_the_span(capsys):
+    made = scores(50)
+    records = [score_record(score, offset) for offset, score in enumerate(made)]
+    records[5] = replace(records[5], value=b"\xc1")
+    history = HistoryInMemory({TopicPart(Topic.SCORES, 0): records}, partitions=2)
+    span = Span(made[2].window_end_ns, made[40].window_end_ns)
+    read = []
+    said = list(live_said(history, span, None, read.append))
+    assert [s.end_ns for s in said] == [s.window_end_ns for s in [*made[2:5], *made[6:40]]]
+    assert sum(read) >= len(said)
+
+
+def test_a_recording_of_another_span_is_refused():
+    history = HistoryInMemory({}, {TopicPart(Topic.SCORES, 0): OffsetRange(0, 0)})
+    history.saved = Saved(Span(0, 10), frozenset({0}))
+    with pytest.raises(BadUsage, match="the recording holds"):
+        list(live_said(history, Span(5, 15), None, lambda _: None))
+
+
+def test_the_command_prints_for_programs_and_its_exit_code_says_if_it_is_sound(backtest, capsys):
+    folder, made = backtest
+    told = ("alarms", "setpoint", "--budget", "2", "--backtest", str(folder), "--json")
+    assert root().main(list(told), standalone_mode=False) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found["setpoint"] is None
+    assert "expected 50 separate peaks" in found["refusal"]
+    assert found["furnaces"] == [FURNACE]
+    assert found["model_digest"] == made[0].model.digest
+    assert 0 < found["windows"] < len(made)
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ((), "expected --from"),
+        (("--backtest", "a", "--recording", "b"), "got both"),
+        (("--from", "10m", "--to", "20m"), "expected the later time second"),
+        (("--backtest", "nowhere"), "expected the folder of a finished backtest"),
+        (("--from", "10m", "--except", "noon"), "expected FROM/TO or ID=FROM/TO"),
+    ],
+)
+def test_bad_usage_is_one_line(more, expected):
+    told = ["alarms", "setpoint", "--budget", "2", *more]
+    with pytest.raises(FatalError, match=expected) as caught:
+        root().main(told, standalone_mode=False)
+    assert caught.value.exit_code == 2
+
+
+def test_an_exception_is_for_all_furnaces_or_for_one():
+    times = "2026-01-01T00:00:00Z/2026-01-01T00:00:09Z"
+    span = Span(1767225600 * NS_PER_S, 1767225609 * NS_PER_S)
+    assert abnormal_of(times) == Abnormal(span)
+    assert abnormal_of(f"{FURNACE}={times}") == Abnormal(span, FURNACE)
+    with pytest.raises(BadUsage, match="--except"):
+        abnormal_of(f"not a furnace!={times}")
