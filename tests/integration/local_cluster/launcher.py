@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +144,18 @@ class Launcher:
         """Find every process that was started from this folder."""
         started = json.loads((self.state_folder / "processes.json").read_text())
         return [psutil.Process(entry["pid"]) for entry in started]
+
+    def still_there(self) -> list[str]:
+        """Find what lives of all that was ever started from this folder, children's children too.
+
+        Servers have their temporary files in it, and hand that on.
+        """
+        found = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if str(self.folder) in process.environ().get("TMPDIR", ""):
+                    found.append(" ".join(process.cmdline()))
+        return found
 
     def log(self, service: str) -> str:
         """Read a service's log."""

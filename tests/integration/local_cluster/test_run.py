@@ -168,6 +168,7 @@ def test_an_interrupted_start_leaves_nothing(own):
     assert code == 0, errors
     assert "stopped before everything was up" in errors
     assert all(is_gone(process.pid) for process in processes)
+    assert own.still_there() == []
     assert own.is_clean()
 
 

@@ -54,6 +54,32 @@ def test_without_a_signal_letting_in_is_quiet_and_later_ones_interrupt():
             come(signal.SIGTERM)
 
 
+def test_what_is_begun_is_finished_before_a_signal_interrupts():
+    done = []
+
+    def begin(interrupts: Interrupts) -> None:
+        with interrupts.held():
+            come(signal.SIGTERM)
+            done.append("the second half")
+
+    with Interrupts() as interrupts, pytest.raises(KeyboardInterrupt):
+        begin(interrupts)
+    assert done
+
+
+def test_an_error_in_what_was_begun_goes_before_a_signal():
+    def fail(interrupts: Interrupts) -> None:
+        with interrupts.held():
+            come(signal.SIGTERM)
+            raise ValueError("broken")
+
+    with Interrupts() as interrupts:
+        with pytest.raises(ValueError, match="broken"):
+            fail(interrupts)
+        with pytest.raises(KeyboardInterrupt):
+            come(signal.SIGTERM)
+
+
 def test_a_hang_up_that_nohup_ignores_stays_ignored():
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:

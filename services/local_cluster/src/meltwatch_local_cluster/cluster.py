@@ -8,6 +8,7 @@ from meltwatch_chassis.kafka_config import connection_arguments
 from meltwatch_chassis.run_state import ServiceState
 from meltwatch_chassis.settings import KafkaSettings, RedisSettings, TritonSettings, load
 
+from meltwatch_local_cluster.interrupts import Interrupts
 from meltwatch_local_cluster.leftovers import DATA_FOLDER, ProcessRecord
 from meltwatch_local_cluster.servers import KafkaServer, RedisServer, Server, TritonServer
 from meltwatch_local_cluster.servers.kafka import kafka_answers
@@ -68,13 +69,15 @@ class Cluster:
             if state.state == "down"
         ]
 
-    def start(self, record: ProcessRecord) -> None:
+    def start(self, record: ProcessRecord, interrupts: Interrupts) -> None:
         """Start our servers side by side, and wait until all three answer.
 
         Parameters
         ----------
         record
             Told of each process.
+        interrupts
+            Held from each start until ``stop`` knows of it: Triton's children would outlive it.
 
         Raises
         ------
@@ -88,7 +91,8 @@ class Cluster:
             return
         with step(f"starting {', '.join(self._own)}"):
             for name, server in self._own.items():
-                record.add(name, server.start(), server.shared_memory_prefix)
+                with interrupts.held():
+                    record.add(name, server.start(), server.shared_memory_prefix)
             for server in self._own.values():
                 server.wait_ready()
 

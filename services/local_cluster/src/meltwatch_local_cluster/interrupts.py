@@ -1,6 +1,8 @@
 """Ctrl-C, SIGTERM and a closed terminal end a run in the same way, once."""
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Self
 
@@ -41,6 +43,16 @@ class Interrupts:
         if self._has_come:
             self.ignore()
             raise KeyboardInterrupt
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let what was begun be finished: a signal that comes meanwhile interrupts after it."""
+        self.hold()
+        try:
+            yield
+        finally:
+            self._is_held = False
+        self.release()
 
     def ignore(self) -> None:
         """Let nothing interrupt any more."""

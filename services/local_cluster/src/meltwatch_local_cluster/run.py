@@ -169,7 +169,7 @@ class _Run:
             downwards.callback(self._cluster.stop)
             downwards.callback(self._interrupts.ignore)
             self._state.write()
-            self._cluster.start(self._record)
+            self._cluster.start(self._record, self._interrupts)
             with step("creating topics"):
                 create_topics(self._kafka(), catalogue(self._prefix), _BROKER_DEFAULT)
             scenario = self._scenario()
@@ -231,7 +231,8 @@ class _Run:
         try:
             if names:
                 with step(f"starting {', '.join(names)}"):
-                    group.start()
+                    with self._interrupts.held():
+                        group.start()
                     group.wait_ready(self._state.write)
             yield group
         finally:

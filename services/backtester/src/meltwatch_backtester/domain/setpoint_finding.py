@@ -71,11 +71,11 @@ class SetpointFinding:
     @property
     def caution(self) -> str | None:
         """What to bear in mind of a threshold that is sound, or None."""
-        if self.basis.budget * self.basis.days >= 1:
+        if round(self.basis.budget * self.basis.days, 1) >= 1:
             return None
         return (
             f"extrapolated: {self.basis.days:.2g} furnace-days are too short to see what happens "
-            f"{self.basis.budget:.3g} times in one"
+            f"{self.basis.budget:.3g} times in one; its interval tells how sure it is"
         )
 
     def raised(self, logit_on: float) -> int:
