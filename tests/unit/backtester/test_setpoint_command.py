@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
@@ -112,6 +113,21 @@ def test_the_command_prints_for_programs_and_its_exit_code_says_if_it_is_sound(b
     assert found["furnaces"] == [FURNACE]
     assert found["model_digest"] == made[0].model.digest
     assert 0 < found["windows"] < len(made)
+
+
+def test_the_picture_is_one_well_formed_file_that_needs_nothing_else(backtest, tmp_path, capsys):
+    folder, _ = backtest
+    file = tmp_path / "levels.svg"
+    told = ("alarms", "setpoint", "--budget", "2", "--backtest", str(folder))
+    root().main([*told, "--picture", str(file)], standalone_mode=False)
+    text = file.read_text()
+    drawn = ET.fromstring(text)  # noqa: S314 - our own
+    assert drawn.tag == "{http://www.w3.org/2000/svg}svg"
+    assert "2 a furnace-day" in text
+    assert "not sound yet" in text
+    assert text.replace("http://www.w3.org/2000/svg", "").count("http") == 0
+    with pytest.raises(BadUsage, match="No such file"):
+        root().main([*told, "--picture", str(tmp_path / "no" / "file")], standalone_mode=False)
 
 
 @pytest.mark.parametrize(

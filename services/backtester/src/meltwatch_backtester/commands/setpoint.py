@@ -18,6 +18,7 @@ from meltwatch_schemas.identifiers import check_furnace_id
 from meltwatch_backtester import bootstrap
 from meltwatch_backtester.adapters.recording_history import open_recording
 from meltwatch_backtester.adapters.result_reader import backtest_said, span_of_backtest
+from meltwatch_backtester.adapters.setpoint_picture import write_picture
 from meltwatch_backtester.commands.options import AsJson, Furnaces, span_of
 from meltwatch_backtester.commands.progress import Advance, progress
 from meltwatch_backtester.domain.setpoint_finding import find_setpoint
@@ -75,6 +76,10 @@ def setpoint(
         float, typer.Option(min=0.001, max=1000, help="False alarms per furnace-day.")
     ],
     watched: Watched,
+    picture: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw peaks, fitted tail and thresholds, SVG."),
+    ] = None,
     as_json: AsJson = False,
 ) -> int:
     """Find the set-point at which normal operation raises as many false alarms as you can bear."""
@@ -86,6 +91,8 @@ def setpoint(
             if said.end_ns in span and (not wanted or said.furnace_id in wanted):
                 watch.add(said)
     found = find_setpoint(watch, span, abnormal, budget)
+    if picture is not None:
+        write_picture(found, picture)
     text = json.dumps(found.document(), indent=2) if as_json else "\n".join(found.lines())
     sys.stdout.write(f"{text}\n")
     return 0 if found.basis.refusal is None else 1

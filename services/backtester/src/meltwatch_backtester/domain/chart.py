@@ -68,22 +68,23 @@ class TimeAxis:
 
 @dataclass(frozen=True, slots=True)
 class LogitAxis:
-    """Logits up the picture, from ``low`` to ``high``."""
+    """Logits up a picture of some height, from ``low`` to ``high``."""
 
     low: float
     high: float
+    height: float = HEIGHT
 
     @classmethod
-    def over(cls, values: Iterable[float]) -> "LogitAxis":
+    def over(cls, values: Iterable[float], height: float = HEIGHT) -> "LogitAxis":
         """Return an axis that shows some values, with air above and below."""
         shown = list(values) or [0.0]
         low, high = min(shown), max(shown)
         air = max(0.06 * (high - low), (_LEAST_RANGE - (high - low)) / 2, 0.0)
-        return cls(low - air, high + air)
+        return cls(low - air, high + air, height)
 
     def y(self, logit: float) -> float:
         """Return how far down a logit stands."""
-        return round((self.high - logit) / (self.high - self.low) * HEIGHT, 2)
+        return round((self.high - logit) / (self.high - self.low) * self.height, 2)
 
     def ticks(self) -> list[Tick]:
         """Return a handful of round logits."""

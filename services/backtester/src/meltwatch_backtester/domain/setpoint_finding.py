@@ -15,6 +15,7 @@ from meltwatch_setpoints.threshold import (
     ThresholdBasis,
     find_threshold,
 )
+from numpy.typing import NDArray
 
 from meltwatch_backtester.domain.span import Span
 from meltwatch_backtester.domain.watch import Abnormal, Watch, normal_operation
@@ -77,6 +78,13 @@ class SetpointFinding:
             f"extrapolated: {self.basis.days:.2g} furnace-days are too short to see what happens "
             f"{self.basis.budget:.3g} times in one; its interval tells how sure it is"
         )
+
+    @property
+    def peaks(self) -> NDArray[np.float64]:
+        """The highest threshold that each occasion above the tail's level reaches."""
+        occasions = self.normal.occasions(self.basis.tail.level, Budget().apart_s)
+        heights: NDArray[np.float64] = self.normal.held[occasions]
+        return heights
 
     def raised(self, logit_on: float) -> int:
         """Return how often the normal operation that was watched reaches a threshold."""
