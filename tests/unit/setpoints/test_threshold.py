@@ -63,9 +63,8 @@ def test_too_short_a_watch_is_refused() -> None:
     assert "not sound yet" in basis.text()
 
 
-@pytest.mark.parametrize("held", [[], [1.0, 1.0, 1.0]])
-def test_what_has_no_tail_is_an_error(held: list[float]) -> None:
-    normal = NormalOperation(
+def short(held: list[float]) -> NormalOperation:
+    return NormalOperation(
         held=np.array(held),
         times_s=np.arange(len(held)) * HOP_S,
         unit=np.zeros(len(held), int),
@@ -73,5 +72,15 @@ def test_what_has_no_tail_is_an_error(held: list[float]) -> None:
         hop_s=HOP_S,
         furnaces=1,
     )
+
+
+@pytest.mark.parametrize("held", [[], [1.0, 1.0, 1.0]])
+def test_what_has_no_tail_is_an_error(held: list[float]) -> None:
     with pytest.raises(NoTailError, match="expected normal windows"):
-        find_threshold(normal, Budget())
+        find_threshold(short(held), Budget())
+
+
+def test_a_few_windows_that_tie_at_the_top_are_too_few_and_no_error() -> None:
+    basis = find_threshold(short([1.0, 4.0, 9.0, 9.0]), Budget())
+    assert (basis.clusters, basis.tail.level) == (1, 4.0)
+    assert "expected 50 separate peaks" in str(basis.refusal)

@@ -163,12 +163,8 @@ def find_threshold(normal: NormalOperation, budget: Budget) -> ThresholdBasis:
     NoTailError
         If windows are all alike, or there are none.
     """
-    if not normal.held.size:
-        raise NoTailError("expected normal windows, got none")
-    level = float(np.quantile(normal.held, budget.quantile))
+    level = _level(normal.held, budget.quantile)
     peaks = normal.occasions(level, budget.apart_s)
-    if peaks.size == 0:
-        raise NoTailError(f"expected normal windows that differ, got {level:g} as their highest")
     days = float(normal.days.sum())
     excesses = normal.held[peaks] - level
     tail = fit_tail(excesses, level, days)
@@ -192,3 +188,14 @@ def find_threshold(normal: NormalOperation, budget: Budget) -> ThresholdBasis:
         tail=tail,
         highest=float(normal.held[peaks].max()),
     )
+
+
+def _level(held: FloatArray, quantile: float) -> float:
+    """Return a quantile, or the highest value below the maximum: held levels tie at the top."""
+    if not held.size:
+        raise NoTailError("expected normal windows, got none")
+    highest = held.max()
+    below = held[held < highest]
+    if not below.size:
+        raise NoTailError(f"expected normal windows that differ, got {highest:g} for all")
+    return float(min(np.quantile(held, quantile), below.max()))
