@@ -4,8 +4,14 @@ Kafka's client takes half a second to import: ``meltwatch --help`` must not pay 
 """
 # ruff: noqa: PLC0415 - see above
 
-from collections.abc import AsyncIterator, Iterable
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import (
+    AbstractContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from meltwatch_chassis.kafka_config import connection_arguments
@@ -33,6 +39,18 @@ def kafka_history(settings: KafkaSettings) -> "AbstractContextManager[KafkaHisto
 
     connection = connection_arguments(settings) | {"bootstrap_timeout_ms": _PATIENCE_MS}
     return open_kafka_history(connection, settings.topic_prefix)
+
+
+@contextmanager
+def history(settings: KafkaSettings, recording: Path | None) -> Iterator[History]:
+    """Give the history of a recording, or without one that of Kafka."""
+    if recording is None:
+        with kafka_history(settings) as found:
+            yield found
+        return
+    from meltwatch_backtester.adapters.recording_history import open_recording
+
+    yield open_recording(recording)
 
 
 def partitions_of(history: History, furnace_ids: Iterable[str]) -> frozenset[int] | None:

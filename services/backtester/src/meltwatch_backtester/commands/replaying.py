@@ -2,8 +2,7 @@
 
 import os
 import platform
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -21,7 +20,6 @@ from meltwatch_stream_processor.ports import EnsembleIdentity
 from threadpoolctl import threadpool_limits
 
 from meltwatch_backtester import bootstrap
-from meltwatch_backtester.adapters.recording_history import open_recording
 from meltwatch_backtester.adapters.report import write_report
 from meltwatch_backtester.adapters.result_folder import ALARMS, LIVE_ALARMS, ResultFolder
 from meltwatch_backtester.commands.progress import progress
@@ -74,7 +72,7 @@ async def replay(job: Job) -> tuple[dict[str, Any], Path]:
     clock = SystemClock()
     began_ns = clock.monotonic_ns()
     threadpool_limits(1)  # as live: threads would spin longer than our small products take
-    with _history(job) as history:
+    with bootstrap.history(job.settings, job.recording) as history:
         async with bootstrap.ensemble(job.settings, job.model) as (judge, identity):
             run, folder = await _replayed(job, history, judge, identity)
             took_s = (clock.monotonic_ns() - began_ns) / NS_PER_S
@@ -115,15 +113,6 @@ async def _replayed(
     folder.alarms(ALARMS, outcome.alarms)
     folder.alarms(LIVE_ALARMS, outcome.live_alarms)
     return run_document(parameters, run_id, outcome), folder
-
-
-@contextmanager
-def _history(job: Job) -> Iterator[History]:
-    if job.recording is not None:
-        yield open_recording(job.recording)
-        return
-    with bootstrap.kafka_history(job.settings) as history:
-        yield history
 
 
 def _scope(job: Job, history: History) -> Scope:

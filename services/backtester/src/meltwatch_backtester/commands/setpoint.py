@@ -4,7 +4,6 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +15,6 @@ from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.identifiers import check_furnace_id
 
 from meltwatch_backtester import bootstrap
-from meltwatch_backtester.adapters.recording_history import open_recording
 from meltwatch_backtester.adapters.result_reader import backtest_said, span_of_backtest
 from meltwatch_backtester.adapters.setpoint_picture import write_picture
 from meltwatch_backtester.commands.options import AsJson, Furnaces, span_of
@@ -26,7 +24,6 @@ from meltwatch_backtester.domain.span import Span
 from meltwatch_backtester.domain.watch import Abnormal, Said, Watch
 from meltwatch_backtester.errors import BadUsage
 from meltwatch_backtester.pipeline.saying import live_said
-from meltwatch_backtester.ports import History
 from meltwatch_backtester.settings import Settings
 
 
@@ -113,8 +110,8 @@ def abnormal_of(text: str) -> Abnormal:
     try:
         named = check_furnace_id(furnace_id) if is_named else None
         return Abnormal(span_of(since, until), named)
-    except ContractViolation as error:
-        raise BadUsage(f"--except: {text!r}: {error.detail}") from error
+    except (ContractViolation, BadUsage) as error:
+        raise BadUsage(f"--except {text!r}: {error}") from error
 
 
 def _said(watched: Watched, span: Span, advance: Advance) -> Iterator[Said]:
@@ -123,16 +120,8 @@ def _said(watched: Watched, span: Span, advance: Advance) -> Iterator[Said]:
             advance(1)
             yield said
         return
-    with _history(watched) as history:
+    needs = () if watched.recording else ("kafka",)
+    settings = located(Settings, os.environ, *needs)
+    with bootstrap.history(settings, watched.recording) as history:
         partitions = bootstrap.partitions_of(history, watched.furnace or ())
         yield from live_said(history, span, partitions, advance)
-
-
-@contextmanager
-def _history(watched: Watched) -> Iterator[History]:
-    if watched.recording is not None:
-        yield open_recording(watched.recording)
-        return
-    settings = located(Settings, os.environ, "kafka")
-    with bootstrap.kafka_history(settings) as history:
-        yield history
