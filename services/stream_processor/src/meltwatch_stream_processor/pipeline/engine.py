@@ -23,6 +23,7 @@ _COMMIT_INTERVAL_S: Final = 1.0
 _LAG_INTERVAL_S: Final = 5.0
 # Within a rebalance the group waits for us; a session may time out after 6 s.
 _FLUSH_LIMIT_S: Final = 2.0
+_CANCEL_AGAIN_S: Final = 1.0
 _log = structlog.get_logger()
 
 
@@ -95,10 +96,8 @@ class Engine:
         del partitions
         pipelines, tasks = self._pipelines, list(self._tasks.values())
         self._pipelines, self._tasks, self._assigned = {}, {}, None
-        for task in tasks:
-            task.cancel()
         if tasks:
-            await asyncio.wait(tasks)
+            await _end(tasks)
             # What was handed to the client is found by the next reader of the scores' tail.
             with suppress(TimeoutError):
                 # Not wait_for: before Python 3.12 it may swallow a cancellation.
@@ -213,3 +212,16 @@ class Engine:
         self._skews.show(self._skews_s())
         held = sum(pipeline.size_bytes for pipeline in self._pipelines.values())
         metrics.buffer_bytes.labels(SERVICE).set(held + self._around.in_flight.size_bytes)
+
+
+async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel tasks until they have ended.
+
+    Again and again, because before Python 3.12 ``wait_for``, by which aiokafka waits for answers,
+    may swallow a cancellation that comes together with the answer.
+    """
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_S)
