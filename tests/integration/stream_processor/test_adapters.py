@@ -1,10 +1,12 @@
 """Adapters against the real thing: what they ask, what they say when it goes wrong."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaProducer
 from meltwatch_chassis.errors import FatalError
 from meltwatch_local_cluster.servers import KafkaServer
 from meltwatch_schemas.topics import Topic
@@ -82,3 +84,26 @@ async def test_ends_are_those_of_this_very_moment(
             assert await input_range.end_offsets([part]) == {part: count}
             await publisher.publish(OutgoingRecord(part.topic, b"k", b"v", (), 5, part.partition))
         assert await input_range.beginning_offsets([part]) == {part: 0}
+
+
+async def test_records_are_read_at_offsets_and_markers_are_none(
+    publisher: KafkaPublisher, kafka: KafkaServer, topics: Topics
+) -> None:
+    part = TopicPartition(topics.name(Topic.CURRENTS), 1)
+    plain = OutgoingRecord(part.topic, b"k", b"v", (("h", b"1"),), 5, part.partition)
+    for _ in range(2):
+        await publisher.publish(plain)
+    async with (
+        AIOKafkaProducer(**connection(kafka), transactional_id=part.topic) as producer,
+        producer.transaction(),
+    ):
+        await producer.send_and_wait(part.topic, b"within", partition=part.partition)
+    async with KafkaInputRange(connection(kafka)) as input_range:
+        # The broker writes the marker of a transaction after it has said that it is committed.
+        while await input_range.end_offsets([part]) != {part: 4}:  # noqa: ASYNC110 - no event
+            await asyncio.sleep(0.05)
+        await publisher.publish(plain)
+        found = await input_range.records(part, range(1, 5))
+        assert [raw.offset for raw in found] == [1, 2, 4]
+        assert (found[0].key, found[0].value, found[0].headers) == (b"k", b"v", (("h", b"1"),))
+        assert await input_range.records(part, range(3, 4)) == []

@@ -1,5 +1,6 @@
 """Both topics in, windows out; what may die in between is tried in ``tests/chaos``."""
 
+import re
 from collections import Counter
 
 import pytest
@@ -12,6 +13,7 @@ from meltwatch_schemas.window import NS_PER_MS, PUBLISHED_SPEC
 from meltwatch_stream_processor.domain.aligned_window import AlignedWindow
 from meltwatch_stream_processor.domain.partition import PartitionJoiner
 
+from tests.integration.stream_processor import forgetful
 from tests.integration.stream_processor.worker import Works, gaps, statuses
 from tests.support.input_records import InputRecord, live
 
@@ -65,6 +67,24 @@ def test_windows_of_both_topics_are_those_that_the_domain_makes(
         assert score.status is window.attainable_status
         assert resting_on(score) == resting_on(window)
     assert statuses(scores)[ScoreStatus.DEGRADED] > 30
+
+
+def test_what_the_consumer_passes_over_is_read_all_the_same(
+    works: Works, triton: TritonServer, records: list[InputRecord], expected: Windows
+) -> None:
+    works.send(records)
+    with works.worker(triton.address, [forgetful.__name__]) as worker:
+        scores = works.published(len(expected))
+        missed = re.findall(r'records_missed_total{topic="(.*)"} ([0-9.]+)', worker.ask("metrics"))
+        assert worker.stop() == 0
+    partitions_per_topic = len({record.partition for record in works.scores.records})
+    assert [float(count) for _, count in missed] == [
+        forgetful.PASSED_OVER * partitions_per_topic
+    ] * 2
+    assert gaps(scores, HOP_NS) == []
+    assert {s.window_id: resting_on(s) for s in scores} == {
+        window_id: resting_on(window) for window_id, window in expected.items()
+    }
 
 
 def resting_on(verdict: WindowScore | AlignedWindow) -> tuple[object, ...]:

@@ -196,10 +196,12 @@ class Works:
     scores: Tail
     folder: Path
 
-    def worker(self, triton: str, **settings: object) -> Worker:
+    def worker(
+        self, triton: str, program: Sequence[str] = (SERVICE,), **settings: object
+    ) -> Worker:
         """Start a worker."""
         own = {"kafka": self.kafka, "topic_prefix": self.prefix, "triton": triton}
-        return Worker(self.folder, **own | settings)
+        return Worker(self.folder, program, **own | settings)
 
     def send(self, records: Iterable[InputRecord]) -> None:
         """Send records as producers do."""

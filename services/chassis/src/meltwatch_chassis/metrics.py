@@ -24,6 +24,7 @@ class Metrics:
         gauge = partial(Gauge, registry=self.registry)
         histogram = partial(Histogram, registry=self.registry)
         self.records = counter("meltwatch_records", "Records.", ["service", "topic", "outcome"])
+        self.records_missed = counter("meltwatch_records_missed", "Passed over.", ["topic"])
         self.late = counter("meltwatch_late", "Late records.", ["modality"])
         self.duplicates = counter("meltwatch_duplicates", "Events known already.", ["modality"])
         self.dead_letters = counter("meltwatch_dead_letters", "Records set aside.", ["error"])

@@ -1,10 +1,11 @@
 """What the pipeline asks of the outside world; adapters answer, tests use fakes."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
+from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.score import ModelIdentity, WindowScore
 from numpy.typing import NDArray
 
@@ -120,7 +121,7 @@ class Inputs(Protocol):
 
 
 class InputRange(Protocol):
-    """How far the input partitions reach, asked of the broker."""
+    """What the broker has of the input partitions, asked without the consumer."""
 
     async def beginning_offsets(
         self, partitions: Iterable[TopicPartition]
@@ -138,6 +139,16 @@ class InputRange(Protocol):
         self, partitions: Iterable[TopicPartition]
     ) -> Mapping[TopicPartition, int]:
         """Return the end offsets as they are at the time of the call, never from a cache.
+
+        Raises
+        ------
+        TransientError
+            If the broker does not answer.
+        """
+        ...
+
+    async def records(self, partition: TopicPartition, offsets: range) -> Sequence[RawRecord]:
+        """Return the records that stand at these offsets, in their order.
 
         Raises
         ------

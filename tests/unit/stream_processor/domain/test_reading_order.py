@@ -7,6 +7,7 @@ from meltwatch_schemas.score import Modality
 from meltwatch_stream_processor.domain.reading_order import (
     EndQuestion,
     Entry,
+    Gap,
     QueueLimits,
     ReadingOrder,
 )
@@ -88,8 +89,55 @@ def test_an_end_offset_releases_only_once_it_is_reached():
     assert order.question() is None, "the answer is known, reading has to get there"
     order.push(entry(CURRENT, 3, 50))
     assert pop_all(order) == [(CURRENT, 3)]
-    order.reached(CURRENT, 5)
-    assert pop_all(order) == [(VIDEO, 0)]
+    assert order.lacks(CURRENT, 5)
+    order.push(entry(CURRENT, 4, 60))
+    assert not order.lacks(CURRENT, 5)
+    assert pop_all(order) == [(CURRENT, 4), (VIDEO, 0)]
+
+
+def test_nothing_goes_ahead_of_a_gap_before_the_first_record():
+    order: ReadingOrder[str] = ReadingOrder({})
+    order.push(entry(VIDEO, 7, 100))
+    order.starts_at(VIDEO, 5)
+    order.push(entry(CURRENT, 0, 50))
+    gap = order.gap()
+    assert gap == Gap(VIDEO, range(5, 7))
+    assert order.pop() is None
+    order.fill(gap, [entry(VIDEO, 5, 40)])
+    assert order.gap() is None
+    assert pop_all(order) == [(VIDEO, 5), (CURRENT, 0)]
+    order.push(entry(VIDEO, 9, 110))
+    assert order.gap() is None, "between records Kafka keeps markers"
+
+
+def test_an_end_that_is_not_reached_for_long_is_a_gap():
+    order: ReadingOrder[str] = ReadingOrder({CURRENT: 3})
+    order.push(entry(VIDEO, 0, 100))
+    question = order.question()
+    assert question is not None
+    order.answer(question, 5)
+    assert order.gap() is None
+    order.overdue(CURRENT, 5)
+    gap = order.gap()
+    assert gap == Gap(CURRENT, range(3, 5))
+    order.fill(gap, [])
+    assert pop_all(order) == [(VIDEO, 0)], "a marker of a transaction was all there is"
+
+
+def test_what_comes_while_a_gap_is_filled_ends_it():
+    order: ReadingOrder[str] = ReadingOrder({CURRENT: 3})
+    order.overdue(CURRENT, 6)
+    gap = order.gap()
+    assert gap is not None
+    order.push(entry(CURRENT, 4, 20))
+    order.fill(gap, [entry(CURRENT, offset, 10 * offset) for offset in (3, 4, 5)])
+    for offset in (3, 5):
+        order.push(entry(CURRENT, offset, 10 * offset))
+    order.push(entry(VIDEO, 0, 100))
+    assert read_to_end(order, {CURRENT: 6, VIDEO: 1}) == [
+        *((CURRENT, offset) for offset in (3, 4, 5)),
+        (VIDEO, 0),
+    ]
 
 
 def test_a_refused_record_neither_waits_nor_holds_back():
@@ -128,6 +176,15 @@ def test_an_offset_below_the_position_is_a_defect():
         order.push(entry(VIDEO, 4, 100))
 
 
+def test_the_last_record_may_come_twice_and_no_other():
+    order: ReadingOrder[str] = ReadingOrder({})
+    for offset in (0, 1, 1):
+        order.push(entry(VIDEO, offset, 100))
+    assert order.size_bytes == 2
+    with pytest.raises(OutOfSequence, match="at least 2, got 0"):
+        order.push(entry(VIDEO, 0, 100))
+
+
 EVENT_TIMES = st.lists(st.integers(0, 30) | st.none(), max_size=20)
 
 
@@ -155,6 +212,48 @@ def test_any_arrival_of_two_full_partitions_gives_one_order(video, current, chan
         [(VIDEO, offset) for offset in range(len(video))]
         + [(CURRENT, offset) for offset in range(len(current))]
     )
+
+
+@examples(100)
+@given(EVENT_TIMES, EVENT_TIMES, st.randoms(use_true_random=False))
+def test_a_consumer_that_drops_and_repeats_changes_nothing(video, current, chance):
+    """It loses the beginning, or everything; it repeats records; it brings some after all."""
+    logs = {VIDEO: video, CURRENT: current}
+    order: ReadingOrder[str] = ReadingOrder({})
+    for modality in Modality:
+        order.starts_at(modality, 0)
+    dropped = {m: chance.randint(0, len(log)) for m, log in logs.items()}
+    coming = {m: list(range(dropped[m], len(log))) for m, log in logs.items()}
+    popped = []
+    while any(coming.values()):
+        modality = chance.choice([m for m, offsets in coming.items() if offsets])
+        offset = coming[modality].pop(0)
+        for _ in range(chance.choice((1, 1, 2))):
+            order.push(entry(modality, offset, logs[modality][offset]))
+        if chance.random() < 0.2:
+            behind = chance.choice(list(logs))
+            order.overdue(behind, chance.randint(0, len(logs[behind])))
+        if chance.random() < 0.5:
+            popped += read_and_fill(order, logs)
+    for modality, log in logs.items():
+        order.overdue(modality, len(log))
+    popped += read_and_fill(order, logs)
+    merged = [(m, offset) for m, offset in popped if logs[m][offset] is not None]
+    assert merged == merged_by_sorting(video, current)
+    assert sorted(popped) == sorted((m, o) for m, log in logs.items() for o in range(len(log)))
+
+
+def read_and_fill(
+    order: ReadingOrder[str], logs: dict[Modality, list[int | None]]
+) -> list[tuple[Modality, int]]:
+    """Pop everything, filling each gap from the logs."""
+    ends = {modality: len(log) for modality, log in logs.items()}
+    popped = read_to_end(order, ends)
+    while (gap := order.gap()) is not None:
+        log = logs[gap.modality]
+        order.fill(gap, [entry(gap.modality, offset, log[offset]) for offset in gap.offsets])
+        popped += read_to_end(order, ends)
+    return popped
 
 
 ASCENDING = st.lists(st.integers(0, 30), max_size=20).map(sorted)

@@ -51,6 +51,8 @@ class MemoryBroker:
         self.oldest: dict[str, int] = defaultdict(int)
         self.paused: set[TopicPartition] = set()
         self.pauses = 0
+        # How many records the consumer of a life passes over at its beginning.
+        self.passed_over: dict[str, int] = defaultdict(int)
         self.end_calls = 0
         self.refuse: Callable[[OutgoingRecord], bool] = lambda _: False
 
@@ -85,6 +87,9 @@ class MemoryBroker:
         await asyncio.sleep(0)
         return {part: len(self.logs[part.topic]) for part in partitions}
 
+    async def records(self, partition: TopicPartition, offsets: range) -> list[RawRecord]:
+        return [raw for raw in self.logs[partition.topic] if raw.offset in offsets]
+
     async def since(self, partition: int, time_ns: int) -> AsyncIterator[WindowScore]:
         del partition
         for score in self.scores():
@@ -117,6 +122,23 @@ class MemoryBroker:
     def letters(self) -> list[RawRecord]:
         """The dead letters, in order."""
         return self.logs[TOPICS.dead_letters]
+
+
+def contents(scores: list[WindowScore]) -> dict[str, tuple[object, ...]]:
+    """What of each window must not depend on when it was published."""
+    return {
+        score.window_id: (
+            score.status,
+            score.logit,
+            score.video_coverage,
+            score.current_coverage,
+            score.features,
+            score.sources,
+            score.reasons,
+            score.inputs,
+        )
+        for score in scores
+    }
 
 
 async def until(condition: Callable[[], object], limit_s: float = 20.0) -> None:
@@ -227,6 +249,7 @@ class Life:
 
     async def _read(self, part: TopicPartition) -> None:
         position = max(self.broker.offsets.get(part, 0), self.broker.oldest[part.topic])
+        position += self.broker.passed_over[part.topic]
         while True:
             log = self.broker.logs[part.topic]
             if part not in self.broker.paused and position < len(log):

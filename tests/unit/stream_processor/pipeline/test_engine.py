@@ -1,6 +1,8 @@
 """The engine on a broker and a scorer in memory: order, backpressure, restarts."""
 
 import asyncio
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 from itertools import pairwise
 
@@ -9,6 +11,7 @@ from meltwatch_chassis.errors import FatalError
 from meltwatch_schemas.score import Modality, ScoreStatus, WindowScore
 from meltwatch_stream_processor.domain.aligned_window import AlignedWindow
 from meltwatch_stream_processor.domain.reading_order import QueueLimits
+from meltwatch_stream_processor.pipeline import engine
 from meltwatch_stream_processor.ports import TopicPartition
 from structlog.testing import capture_logs
 
@@ -19,6 +22,7 @@ from tests.unit.stream_processor.pipeline.fakes import (
     FakeScorer,
     Life,
     MemoryBroker,
+    contents,
     until,
 )
 
@@ -46,23 +50,6 @@ def by_furnace(scores: list[WindowScore]) -> dict[str, list[int]]:
     for score in scores:
         ends.setdefault(score.furnace_id, []).append(score.window_end_ns)
     return ends
-
-
-def contents(scores: list[WindowScore]) -> dict[str, tuple[object, ...]]:
-    """What of each window must not depend on when it was published."""
-    return {
-        score.window_id: (
-            score.status,
-            score.logit,
-            score.video_coverage,
-            score.current_coverage,
-            score.features,
-            score.sources,
-            score.reasons,
-            score.inputs,
-        )
-        for score in scores
-    }
 
 
 async def run_through(broker: MemoryBroker, records: list[InputRecord]) -> list[WindowScore]:
@@ -165,6 +152,27 @@ async def test_a_rebalance_drops_all_state_and_reads_again(
     assert contents(broker.scores()) == contents(undisturbed)
 
 
+async def test_a_cancellation_that_gets_lost_is_not_waited_for(
+    broker: MemoryBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As aiokafka's waiting for an answer may lose it, which once hung a rebalance for good."""
+    asked = asyncio.Event()
+
+    async def deaf(parts: Iterable[TopicPartition]) -> Mapping[TopicPartition, int]:
+        asked.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        return dict.fromkeys(parts, 0)
+
+    monkeypatch.setattr(broker, "beginning_offsets", deaf)
+    monkeypatch.setattr(engine, "_CANCEL_AGAIN_S", 0.01)
+    async with Life(broker, FakeScorer()) as life:
+        await asked.wait()
+        async with asyncio.timeout(5.0):
+            await life.engine.revoked()
+        assert life.engine.readiness() is not None
+
+
 async def test_offsets_wait_for_the_windows_that_need_them(
     broker: MemoryBroker, scorer: FakeScorer, records: list[InputRecord]
 ) -> None:
@@ -237,6 +245,7 @@ async def test_an_offset_that_goes_back_ends_the_process(
     life = Life(broker, FakeScorer())
     running = asyncio.create_task(life.engine.run())
     await asyncio.sleep(0)
+    await life.engine.assigned([TopicPartition(TOPICS.inputs[Modality.VIDEO], 0)])
     for offset in (7, 3):
         life.engine.receive(records[0].at(offset))
     with pytest.raises(ExceptionGroup) as caught:

@@ -1,17 +1,20 @@
-"""Ends of the input partitions behind the ``InputRange`` port.
+"""What stands in the input partitions, behind the ``InputRange`` port.
 
-A client of its own: asked through the consumer that fetches, a question waits behind the long
+Clients of its own: asked through the consumer that fetches, a question waits behind the long
 poll of its connection, up to 1.5 s.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Self
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka import TopicPartition as KafkaTopicPartition
 from aiokafka.errors import KafkaError
 from meltwatch_chassis.errors import DependencyUnreachable, TransientError
+from meltwatch_chassis.raw_record import raw_record
+from meltwatch_schemas.record import RawRecord
 
+from meltwatch_stream_processor.adapters.kafka_span import read_span, reader
 from meltwatch_stream_processor.ports import TopicPartition
 
 _Ask = Callable[[list[KafkaTopicPartition]], Awaitable[Mapping[KafkaTopicPartition, int]]]
@@ -27,6 +30,7 @@ class KafkaInputRange:
     """
 
     def __init__(self, connection: Mapping[str, Any]) -> None:
+        self._connection = connection
         self._client = AIOKafkaConsumer(**connection, enable_auto_commit=False)
 
     async def __aenter__(self) -> Self:
@@ -64,10 +68,29 @@ class KafkaInputRange:
         """
         return await _asked(self._client.end_offsets, partitions)
 
+    async def records(self, partition: TopicPartition, offsets: range) -> Sequence[RawRecord]:
+        """Return the records that stand at these offsets, in their order.
+
+        Raises
+        ------
+        TransientError
+            If the broker does not answer.
+        """
+        part = KafkaTopicPartition(*partition)
+        try:
+            async with reader(self._connection, part) as consumer:
+                return [raw_record(found) async for found in read_span(consumer, part, offsets)]
+        except KafkaError as error:
+            raise _transient(error) from error
+
 
 async def _asked(ask: _Ask, partitions: Iterable[TopicPartition]) -> Mapping[TopicPartition, int]:
     try:
         offsets = await ask([KafkaTopicPartition(*part) for part in partitions])
     except KafkaError as error:
-        raise TransientError(f"Kafka offsets: {type(error).__name__}: {error}") from error
+        raise _transient(error) from error
     return {TopicPartition(*part): offset for part, offset in offsets.items()}
+
+
+def _transient(error: KafkaError) -> TransientError:
+    return TransientError(f"Kafka offsets: {type(error).__name__}: {error}")

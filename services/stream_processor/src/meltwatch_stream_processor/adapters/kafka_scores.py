@@ -1,7 +1,7 @@
 """The tail of the scores topic behind the ``ScoreHistory`` port, read without a group."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
-from typing import Any, Final
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -13,7 +13,8 @@ from meltwatch_schemas.record import read_score
 from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.topics import timestamp_ms
 
-_POLL_MS: Final = 1_000
+from meltwatch_stream_processor.adapters.kafka_span import read_span, reader
+
 _log = structlog.get_logger()
 
 
@@ -43,38 +44,21 @@ class KafkaScoreHistory:
             If the broker does not answer.
         """
         part = TopicPartition(self._topic, partition)
-        consumer = AIOKafkaConsumer(
-            **self._connection, enable_auto_commit=False, auto_offset_reset="earliest"
-        )
         try:
-            await consumer.start()
-            consumer.assign([part])
-            async for record in _until_end(consumer, part, timestamp_ms(max(time_ns, 0))):
-                score = _read(record)
-                if score is not None:
-                    yield score
+            async with reader(self._connection, part) as consumer:
+                offsets = await _offsets_since(consumer, part, timestamp_ms(max(time_ns, 0)))
+                async for record in read_span(consumer, part, offsets):
+                    score = _read(record)
+                    if score is not None:
+                        yield score
         except KafkaError as error:
             raise TransientError(f"reading {self._topic} partition {partition}: {error}") from error
-        finally:
-            await consumer.stop()
 
 
-async def _until_end(
-    consumer: AIOKafkaConsumer, part: TopicPartition, since_ms: int
-) -> AsyncIterator[ConsumerRecord]:
+async def _offsets_since(consumer: AIOKafkaConsumer, part: TopicPartition, since_ms: int) -> range:
     end = (await consumer.end_offsets([part]))[part]
     first = (await consumer.offsets_for_times({part: since_ms}))[part]
-    if first is None:
-        return
-    consumer.seek(part, first.offset)
-    # Positions, not records, tell the end: markers and retention leave gaps between offsets.
-    while await consumer.position(part) < end:
-        batches: Mapping[TopicPartition, Iterable[ConsumerRecord]] = await consumer.getmany(
-            part, timeout_ms=_POLL_MS
-        )
-        for record in batches.get(part, ()):
-            if record.offset < end:
-                yield record
+    return range(end if first is None else first.offset, end)
 
 
 def _read(record: ConsumerRecord) -> WindowScore | None:

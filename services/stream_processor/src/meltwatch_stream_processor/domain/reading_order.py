@@ -5,10 +5,14 @@ partition's next record is known and not earlier, or until it has been read to i
 after the record came. Ties: embeddings first. A record earlier than one before it in its own
 partition is handed on right behind that one, and a refused record (without event time) takes
 no part: both wait for nothing. The class asks questions and keeps queues; it reads nothing.
+
+Nothing goes ahead of a gap: records that Kafka has and that did not come, be it before the first
+one that came or behind the last (ADR 0018). Offsets between two records that came may be missing,
+as Kafka keeps markers and what it has deleted there.
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
@@ -61,6 +65,22 @@ class EndQuestion:
 
 
 @dataclass(frozen=True, slots=True)
+class Gap:
+    """Read these records from the broker: they were passed over, or are no records.
+
+    Attributes
+    ----------
+    modality
+        Whose partition.
+    offsets
+        Which; never empty.
+    """
+
+    modality: Modality
+    offsets: range
+
+
+@dataclass(frozen=True, slots=True)
 class QueueLimits:
     """How much of the topic that is ahead may wait before it is to be paused."""
 
@@ -74,20 +94,56 @@ class _Queue(Generic[Payload]):
     def __init__(self, position: int) -> None:
         self.waiting: deque[tuple[int, Entry[Payload]]] = deque()
         self.size_bytes = 0
+        self.start: int | None = None
+        self.missing = range(0)
         self.position = position
+        self.newest_offset = -1
         self.newest_handed_ns = -1
         self.asked_after = -1
         self.end_offset = 0
+        self.overdue_end = 0
+        self.filled = range(0)
 
     def push(self, arrival: int, entry: Entry[Payload]) -> None:
+        if entry.offset == self.newest_offset or entry.offset in self.filled:
+            # Faust repeats the last record after a seek, and may still bring what was filled.
+            return
         if entry.offset < self.position:
             raise OutOfSequence(
                 f"{entry.modality} partition: expected an offset of at least {self.position}, "
                 f"got {entry.offset}; make a new ReadingOrder after a seek"
             )
         self.position = entry.offset + 1
+        self.newest_offset = entry.offset
         self.size_bytes += entry.size_bytes
         self.waiting.append((arrival, entry))
+        self._began(entry.offset)
+
+    def starts_at(self, offset: int) -> None:
+        self.start, self.position = offset, max(self.position, offset)
+        if self.waiting:
+            self._began(self.waiting[0][1].offset)
+
+    def _began(self, offset: int) -> None:
+        """See once, by the first record that comes, what is missing before it."""
+        if self.start is not None:
+            self.missing, self.start = range(self.start, offset), None
+
+    def gap(self) -> range:
+        overdue = range(0) if self.waiting else range(self.position, self.overdue_end)
+        return self.missing or overdue
+
+    def fill(self, arrival: int, offsets: range, entries: Sequence[Entry[Payload]]) -> None:
+        later = (entry.offset for _, entry in self.waiting if entry.offset >= offsets.start)
+        # What has come meanwhile ends the gap.
+        stop = min(later, default=offsets.stop)
+        missed = [(arrival, entry) for entry in entries if entry.offset < stop]
+        self.waiting = deque(sorted([*self.waiting, *missed], key=lambda item: item[1].offset))
+        self.size_bytes += sum(entry.size_bytes for _, entry in missed)
+        goes_on = offsets.start == self.filled.stop
+        self.filled = range(self.filled.start if goes_on else offsets.start, stop)
+        self.missing, self.position = range(0), max(self.position, stop)
+        self.start = None if self.start is None else stop
 
     def pop(self) -> Entry[Payload]:
         _, entry = self.waiting.popleft()
@@ -112,7 +168,7 @@ class ReadingOrder(Generic[Payload]):
     Parameters
     ----------
     positions
-        Per modality, the offset at which reading starts.
+        Per modality, the offset below which nothing comes.
     limits
         Beyond them the topic that is ahead is to be paused.
     """
@@ -133,19 +189,43 @@ class ReadingOrder(Generic[Payload]):
         Raises
         ------
         OutOfSequence
-            If its offset is below the position of its partition.
+            If its offset is below the position of its partition; a repetition of the last record,
+            or of what filled a gap, is passed over.
         """
         self._arrivals += 1
         self._queues[entry.modality].push(self._arrivals, entry)
 
-    def reached(self, modality: Modality, position: int) -> None:
-        """Take note that a partition was read up to a position (offsets may have gaps)."""
+    def starts_at(self, modality: Modality, position: int) -> None:
+        """Insist on every record from a position on; nothing was handed on yet."""
+        self._queues[modality].starts_at(position)
+
+    def overdue(self, modality: Modality, end_offset: int) -> None:
+        """Take note that the broker has had a partition up to an end for long.
+
+        What has not come of it is a gap, unless something waits: then more may be on its way.
+        """
         queue = self._queues[modality]
-        queue.position = max(queue.position, position)
+        queue.overdue_end = max(queue.overdue_end, end_offset)
+
+    def lacks(self, modality: Modality, end_offset: int) -> bool:
+        """Tell whether a partition was not read up to an end."""
+        return self._queues[modality].position < end_offset
+
+    def gap(self) -> Gap | None:
+        """Return what must be filled before anything is handed on, or None."""
+        for modality, queue in self._queues.items():
+            if offsets := queue.gap():
+                return Gap(modality, offsets)
+        return None
+
+    def fill(self, gap: Gap, entries: Sequence[Entry[Payload]]) -> None:
+        """Take what the broker has of a gap, in offset order; the rest of it is no records."""
+        self._arrivals += 1
+        self._queues[gap.modality].fill(self._arrivals, gap.offsets, entries)
 
     def pop(self) -> Entry[Payload] | None:
         """Return the next record that may be handed on now, or None."""
-        queue = self._next()
+        queue = None if self.gap() else self._next()
         return None if queue is None else queue.pop()
 
     def question(self) -> EndQuestion | None:

@@ -70,11 +70,12 @@ class Engine:
             await self._defect
 
     def receive(self, raw: RawRecord) -> None:
-        """Take a record as read; while draining it is left for the next life."""
-        if not self._reading:
+        """Take a record as read; one of no assignment, or while draining, is read again later."""
+        pipeline = self._pipelines.get(raw.partition)
+        if pipeline is None or not self._reading:
             return
         try:
-            self._pipeline(raw.partition).receive(raw)
+            pipeline.receive(raw)
         except Exception as error:  # noqa: BLE001 - Faust would restart its agent, one record short
             if not self._defect.done():
                 self._defect.set_exception(FatalError(f"defect: {error!r}"))
@@ -88,7 +89,7 @@ class Engine:
         numbers = sorted({part.partition for part in self._assigned})
         for number in numbers:
             # Before its first record, to ask where reading starts while the first fetch is made.
-            self._pipeline(number)
+            self._begin(number)
         _log.info("partitions_assigned", partitions=numbers)
 
     async def revoked(self, partitions: Iterable[TopicPartition] = ()) -> None:
@@ -129,14 +130,12 @@ class Engine:
             return "expected partitions from Kafka, none are assigned yet"
         return self._around.judge.outage
 
-    def _pipeline(self, number: int) -> PartitionPipeline:
-        pipeline = self._pipelines.get(number)
-        if pipeline is None:
-            if self._group is None:
-                raise OutOfSequence("expected an assignment after the engine ran, got one before")
+    def _begin(self, number: int) -> None:
+        if self._group is None:
+            raise OutOfSequence("expected an assignment after the engine ran, got one before")
+        if number not in self._pipelines:
             pipeline = self._pipelines[number] = PartitionPipeline(number, self._around)
             self._tasks[number] = self._group.create_task(pipeline.run())
-        return pipeline
 
     async def _commit(self, pipelines: Mapping[int, PartitionPipeline]) -> None:
         # One at a time: a commit that outlived its assignment would move the next one's start.

@@ -1,9 +1,10 @@
 """One partition number of both input topics, from assignment to revocation."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Final
 
 import structlog
 from meltwatch_chassis.clock import Clock
@@ -20,6 +21,7 @@ from meltwatch_stream_processor.domain.partition import PartitionJoiner
 from meltwatch_stream_processor.domain.reading_order import (
     EndQuestion,
     Entry,
+    Gap,
     QueueLimits,
     ReadingOrder,
 )
@@ -39,6 +41,8 @@ from meltwatch_stream_processor.pipeline.skew_watch import SkewWatch
 from meltwatch_stream_processor.pipeline.start_offsets import start_offsets
 from meltwatch_stream_processor.ports import InputRange, Inputs, ScoreHistory, TopicPartition
 
+# Longer than a fetch takes: what the broker has had for so long was passed over.
+_OVERDUE_S: Final = 5.0
 _log = structlog.get_logger()
 
 
@@ -117,8 +121,8 @@ class PartitionPipeline:
         modality = self._around.context.topics.modality_of(raw.topic)
         entry = read(raw, modality)
         self._order.push(entry)
-        if entry.last_event_ns is not None:
-            self._first_event_ns.setdefault(modality, entry.last_event_ns)
+        if modality not in self._first_event_ns:
+            self._begins([entry])
         # Here, because the other side may be waiting for room while records go on arriving.
         self._control_flow()
         self._arrived.set()
@@ -177,7 +181,7 @@ class PartitionPipeline:
         for modality, part in self._parts.items():
             start = starts[part]
             self._starts[modality] = start.offset
-            self._order.reached(modality, start.offset)
+            self._order.starts_at(modality, start.offset)
             if start.lost:
                 _log.error("history_gap_found", **part._asdict(), lost=start.lost)
 
@@ -206,12 +210,38 @@ class PartitionPipeline:
         return tail
 
     async def _hand_on_ready(self, publication: Publication) -> None:
-        while self._reading and (entry := self._order.pop()) is not None:
+        while self._reading:
+            while (gap := self._order.gap()) is not None:
+                await self._fill(gap)
+            entry = self._order.pop()
+            if entry is None:
+                return
             if self._joiner is None:
                 self._joiner = await self._restored()
             await self._hand_on(entry, self._joiner, publication)
             self._handed_on[entry.modality] = entry.offset + 1
             self._control_flow()
+
+    async def _fill(self, gap: Gap) -> None:
+        """Read what the consumer has passed over: Faust drops what it fetched in a rebalance."""
+        part, offsets = self._parts[gap.modality], gap.offsets
+        missed = partial(self._around.input_range.records, part, offsets)
+        records = await until_done(missed, f"reading what was missed of {part.topic}")
+        entries = [read(raw, gap.modality) for raw in records]
+        if self._joiner is None:
+            self._begins(entries)
+        self._order.fill(gap, entries)
+        self._around.metrics.records_missed.labels(part.topic).inc(len(entries))
+        _log.info(
+            "missed_records_read", **part._asdict(), first=offsets.start, records=len(entries)
+        )
+
+    def _begins(self, entries: Iterable[Entry[ReadRecord]]) -> None:
+        """Take note of the event time at which a topic begins."""
+        for entry in entries:
+            if entry.last_event_ns is not None:
+                self._first_event_ns[entry.modality] = entry.last_event_ns
+                return
 
     async def _hand_on(
         self, entry: Entry[ReadRecord], joiner: PartitionJoiner, publication: Publication
@@ -279,4 +309,11 @@ class PartitionPipeline:
     def _answer(self, question: EndQuestion, end_offset: int) -> None:
         self._asking = False
         self._order.answer(question, end_offset)
+        self._arrived.set()
+        if self._order.lacks(question.modality, end_offset):
+            loop = asyncio.get_running_loop()
+            loop.call_later(_OVERDUE_S, self._miss, question.modality, end_offset)
+
+    def _miss(self, modality: Modality, end_offset: int) -> None:
+        self._order.overdue(modality, end_offset)
         self._arrived.set()

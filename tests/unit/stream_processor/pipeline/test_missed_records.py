@@ -1,0 +1,87 @@
+"""A consumer that passes records over, as Faust does in a rebalance that takes its time."""
+
+from collections.abc import Mapping
+from functools import partial
+
+import pytest
+from meltwatch_schemas.score import Modality
+from meltwatch_stream_processor.pipeline import partition
+from structlog.testing import capture_logs
+
+from tests.support.input_records import InputRecord, live
+from tests.unit.stream_processor.pipeline.fakes import (
+    ENCODER,
+    TOPICS,
+    FakeScorer,
+    Life,
+    MemoryBroker,
+    contents,
+    until,
+)
+
+ALL = 10_000
+FRAMES, SAMPLES = (TOPICS.inputs[modality] for modality in Modality)
+
+
+@pytest.fixture(scope="module")
+def records() -> list[InputRecord]:
+    return live(("melt/a", "melt/b"), 20.0, encoder=ENCODER)
+
+
+@pytest.fixture(autouse=True)
+def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(partition, "_OVERDUE_S", 0.05)
+
+
+async def published(
+    records: list[InputRecord], passed_over: Mapping[str, int] | None = None
+) -> dict[str, tuple[object, ...]]:
+    """What one life publishes."""
+    broker = MemoryBroker()
+    broker.produce(*records)
+    broker.passed_over |= passed_over or {}
+    async with Life(broker, FakeScorer()) as life:
+        await life.read_all()
+    return contents(broker.scores())
+
+
+@pytest.mark.parametrize(
+    "passed_over",
+    [{FRAMES: 7}, {SAMPLES: 30}, {FRAMES: 3, SAMPLES: 1}, {FRAMES: ALL}, {SAMPLES: ALL}],
+)
+async def test_what_is_passed_over_is_read_from_the_broker(
+    records: list[InputRecord], passed_over: dict[str, int]
+) -> None:
+    with capture_logs() as logs:
+        found = await published(records, passed_over)
+    said = {line["topic"] for line in logs if line["event"] == "missed_records_read"}
+    assert said >= set(passed_over)
+    assert found == await published(records)
+
+
+async def test_what_is_missed_is_counted(records: list[InputRecord]) -> None:
+    broker = MemoryBroker()
+    broker.produce(*records)
+    broker.passed_over[FRAMES] = 7
+    async with Life(broker, FakeScorer()) as life:
+        await life.read_all()
+        counted = partial(
+            life.around.metrics.registry.get_sample_value, "meltwatch_records_missed_total"
+        )
+        assert counted({"topic": FRAMES}) == 7
+        assert not counted({"topic": SAMPLES})
+
+
+async def test_a_restart_that_passes_records_over_changes_nothing(
+    records: list[InputRecord],
+) -> None:
+    broker = MemoryBroker()
+    broker.produce(*records)
+    async with Life(broker, FakeScorer()) as life:
+        await until(partial(broker.has_scores, 9))
+        await life.commit()
+        await life.kill()
+    broker.passed_over |= {FRAMES: 5, SAMPLES: 12}
+    async with Life(broker, FakeScorer()) as life:
+        await life.read_all()
+    assert contents(broker.scores()) == await published(records)
