@@ -89,9 +89,9 @@ def test_an_end_offset_releases_only_once_it_is_reached():
     assert order.question() is None, "the answer is known, reading has to get there"
     order.push(entry(CURRENT, 3, 50))
     assert pop_all(order) == [(CURRENT, 3)]
-    assert order.lacks(CURRENT, 5)
+    assert order.position(CURRENT) == 4
     order.push(entry(CURRENT, 4, 60))
-    assert not order.lacks(CURRENT, 5)
+    assert order.position(CURRENT) == 5
     assert pop_all(order) == [(CURRENT, 4), (VIDEO, 0)]
 
 
@@ -117,16 +117,29 @@ def test_an_end_that_is_not_reached_for_long_is_a_gap():
     assert question is not None
     order.answer(question, 5)
     assert order.gap() is None
-    order.overdue(CURRENT, 5)
+    order.overdue(CURRENT, 2, 5)
+    assert order.gap() is None, "reading gets on"
+    order.overdue(CURRENT, 3, 5)
     gap = order.gap()
     assert gap == Gap(CURRENT, range(3, 5))
     order.fill(gap, [])
     assert pop_all(order) == [(VIDEO, 0)], "a marker of a transaction was all there is"
 
 
+def test_a_long_gap_at_the_end_is_filled_in_pieces():
+    order: ReadingOrder[str] = ReadingOrder({}, QueueLimits(records=4))
+    order.overdue(CURRENT, 0, 10)
+    pieces = []
+    while (gap := order.gap()) is not None:
+        pieces.append(gap.offsets)
+        order.fill(gap, [entry(CURRENT, offset, offset) for offset in gap.offsets])
+        read_to_end(order, {VIDEO: 0})
+    assert pieces == [range(4), range(4, 8), range(8, 10)]
+
+
 def test_what_comes_while_a_gap_is_filled_ends_it():
     order: ReadingOrder[str] = ReadingOrder({CURRENT: 3})
-    order.overdue(CURRENT, 6)
+    order.overdue(CURRENT, 3, 6)
     gap = order.gap()
     assert gap is not None
     order.push(entry(CURRENT, 4, 20))
@@ -232,11 +245,11 @@ def test_a_consumer_that_drops_and_repeats_changes_nothing(video, current, chanc
             order.push(entry(modality, offset, logs[modality][offset]))
         if chance.random() < 0.2:
             behind = chance.choice(list(logs))
-            order.overdue(behind, chance.randint(0, len(logs[behind])))
+            order.overdue(behind, order.position(behind), chance.randint(0, len(logs[behind])))
         if chance.random() < 0.5:
             popped += read_and_fill(order, logs)
     for modality, log in logs.items():
-        order.overdue(modality, len(log))
+        order.overdue(modality, order.position(modality), len(log))
     popped += read_and_fill(order, logs)
     merged = [(m, offset) for m, offset in popped if logs[m][offset] is not None]
     assert merged == merged_by_sorting(video, current)

@@ -129,9 +129,8 @@ class _Queue(Generic[Payload]):
         if self.start is not None:
             self.missing, self.start = range(self.start, offset), None
 
-    def gap(self) -> range:
-        overdue = range(0) if self.waiting else range(self.position, self.overdue_end)
-        return self.missing or overdue
+    def overdue(self) -> range:
+        return range(0) if self.waiting else range(self.position, self.overdue_end)
 
     def fill(self, arrival: int, offsets: range, entries: Sequence[Entry[Payload]]) -> None:
         later = (entry.offset for _, entry in self.waiting if entry.offset >= offsets.start)
@@ -199,23 +198,36 @@ class ReadingOrder(Generic[Payload]):
         """Insist on every record from a position on; nothing was handed on yet."""
         self._queues[modality].starts_at(position)
 
-    def overdue(self, modality: Modality, end_offset: int) -> None:
-        """Take note that the broker has had a partition up to an end for long.
+    def position(self, modality: Modality) -> int:
+        """Up to which offset a partition was read."""
+        return self._queues[modality].position
 
-        What has not come of it is a gap, unless something waits: then more may be on its way.
+    def overdue(self, modality: Modality, position: int, end_offset: int) -> None:
+        """Take note that a partition has for long been read up to a position only.
+
+        What the broker has behind it is a gap, if still nothing of it has come.
+
+        Parameters
+        ----------
+        position
+            How far it was read when the wait began.
+        end_offset
+            How far it goes.
         """
         queue = self._queues[modality]
-        queue.overdue_end = max(queue.overdue_end, end_offset)
-
-    def lacks(self, modality: Modality, end_offset: int) -> bool:
-        """Tell whether a partition was not read up to an end."""
-        return self._queues[modality].position < end_offset
+        if queue.position == position:
+            queue.overdue_end = end_offset
 
     def gap(self) -> Gap | None:
-        """Return what must be filled before anything is handed on, or None."""
+        """Return what must be filled before anything is handed on, or None.
+
+        What is overdue comes in pieces: it may be long.
+        """
         for modality, queue in self._queues.items():
-            if offsets := queue.gap():
-                return Gap(modality, offsets)
+            if queue.missing:
+                return Gap(modality, queue.missing)
+            if overdue := queue.overdue()[: self._limits.records]:
+                return Gap(modality, overdue)
         return None
 
     def fill(self, gap: Gap, entries: Sequence[Entry[Payload]]) -> None:

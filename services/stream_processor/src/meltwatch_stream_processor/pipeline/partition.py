@@ -41,7 +41,7 @@ from meltwatch_stream_processor.pipeline.skew_watch import SkewWatch
 from meltwatch_stream_processor.pipeline.start_offsets import start_offsets
 from meltwatch_stream_processor.ports import InputRange, Inputs, ScoreHistory, TopicPartition
 
-# Longer than a fetch takes: what the broker has had for so long was passed over.
+# Longer than a fetch takes: if nothing comes for so long, what the broker has was passed over.
 _OVERDUE_S: Final = 5.0
 _log = structlog.get_logger()
 
@@ -111,6 +111,7 @@ class PartitionPipeline:
         self._first_event_ns: dict[Modality, int] = {}
         self._reading = True
         self._arrived = asyncio.Event()
+        self._awaited: dict[Modality, int] = {}
         self._asking = False
         self._paused: frozenset[Modality] = frozenset()
         # A record whose copy or dead letter is not delivered yet is not to be acknowledged.
@@ -310,10 +311,21 @@ class PartitionPipeline:
         self._asking = False
         self._order.answer(question, end_offset)
         self._arrived.set()
-        if self._order.lacks(question.modality, end_offset):
-            loop = asyncio.get_running_loop()
-            loop.call_later(_OVERDUE_S, self._miss, question.modality, end_offset)
+        self._await_end(question.modality, end_offset)
 
-    def _miss(self, modality: Modality, end_offset: int) -> None:
-        self._order.overdue(modality, end_offset)
+    def _await_end(self, modality: Modality, end_offset: int) -> None:
+        """Look again later whether reading has come any nearer to an end."""
+        position = self._order.position(modality)
+        if position >= end_offset:
+            return
+        if modality not in self._awaited:
+            loop = asyncio.get_running_loop()
+            loop.call_later(_OVERDUE_S, self._look_again, modality, position)
+        self._awaited[modality] = end_offset
+
+    def _look_again(self, modality: Modality, position: int) -> None:
+        end_offset = self._awaited.pop(modality)
+        self._order.overdue(modality, position, end_offset)
         self._arrived.set()
+        if self._order.position(modality) != position:
+            self._await_end(modality, end_offset)
