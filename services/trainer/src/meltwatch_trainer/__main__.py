@@ -37,6 +37,9 @@ Weights = Annotated[
 ]
 Seeds = Annotated[int, typer.Option(help="Demo seeds and held-out furnaces to verify on.")]
 Only = Annotated[list[str] | None, typer.Option(help="This one alone; may be given again.")]
+Repeat = Annotated[
+    int, typer.Option(min=0, help="Above 0: once more, trained with other random numbers.")
+]
 Loader = Annotated[
     LoaderRule, typer.Option(help="Windows of recordings: causal, or with the published quirks.")
 ]
@@ -60,6 +63,7 @@ def train(
         str, typer.Option(help="With --data: fmformer-b, -l, -s, -t or -tiny.")
     ] = "fmformer-b",
     loader: Loader = LoaderRule.CAUSAL,
+    repeat: Repeat = 0,
 ) -> None:
     """Train the models of the study on simulated windows, or the published network on --data.
 
@@ -73,13 +77,14 @@ def train(
         print(f"wrote {train_published(run, preset, settings.seed, settings.work, console)}")
         return
     names = _known(only, [model.name for model in STUDY])
+    study = study.repeated(repeat)
     study.train([model for model in study.unfinished() if model.name in names])
 
 
 @study_command(app, "score")
-def score(study: Study, only: Only = None) -> None:
+def score(study: Study, only: Only = None, repeat: Repeat = 0) -> None:
     """Score whole runs of furnaces that no model has learned from, with every finished model."""
-    study.score(_known(only, list(RUN_SETS)))
+    study.repeated(repeat).score(_known(only, list(RUN_SETS)))
 
 
 @study_command(app, "export")
@@ -107,6 +112,14 @@ def judge(study: Study, repository: Repository = DEFAULT_REPOSITORY) -> None:
     from meltwatch_trainer.release_commands import judge_study
 
     judge_study(study.settings, repository)
+
+
+@study_command(app, "repeats")
+def repeats(study: Study) -> None:
+    """Hold the study against its repetitions (--repeat 1, 2, …): a table of docs/models.md."""
+    from meltwatch_trainer.release_commands import compare_repeats
+
+    compare_repeats(study.settings)
 
 
 @app.command("verify")

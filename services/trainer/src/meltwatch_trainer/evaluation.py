@@ -1,7 +1,7 @@
 """From scores on disk to the evaluation: the page's tables, the figures and the document."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +11,7 @@ from meltwatch_trainer.adapters.scores_file import read_scores
 from meltwatch_trainer.adapters.served_ensemble import ServedEnsemble
 from meltwatch_trainer.case_study import ScoredRuns, draw_best_and_worst
 from meltwatch_trainer.domain.judging import Terms, Verdict, judge_study
+from meltwatch_trainer.domain.repeats import repeats_tables
 from meltwatch_trainer.domain.run_sets import CALIBRATION, SHIFTED, TEST
 from meltwatch_trainer.domain.scores import Scores
 from meltwatch_trainer.domain.study import SHIPPED
@@ -53,7 +54,7 @@ def evaluate(settings: Settings, repository: Path, outputs: Outputs) -> Verdict:
     ScoresError
         If a set is missing or cannot be judged.
     """
-    sets = {name: read_scores(settings.scores / f"{name}.npz") for name in SETS}
+    sets = _scored(settings)
     verdict = judged(sets)
     write(verdict, outputs)
     runs = next(runs for runs in settings.run_sets if runs.name == TEST.name)
@@ -67,6 +68,29 @@ def judged(sets: dict[str, Scores]) -> Verdict:
     """Return the verdict of the calibration furnaces on the others."""
     others = {name: scores for name, scores in sets.items() if name != CALIBRATION.name}
     return judge_study(sets[CALIBRATION.name], others, Terms())
+
+
+def write_repeats(settings: Settings, page: Path) -> int:
+    """Judge the study and each of its repetitions; write what they say side by side.
+
+    Returns
+    -------
+    How many there are.
+
+    Raises
+    ------
+    ScoresError
+        If the study, or its first repetition, was not scored.
+    """
+    verdicts = [judged(_scored(replace(settings, repeat=number))) for number in (0, 1)]
+    while (further := replace(settings, repeat=len(verdicts))).scores.exists():
+        verdicts.append(judged(_scored(further)))
+    write_parts(page, {"repeats": repeats_tables(verdicts)})
+    return len(verdicts)
+
+
+def _scored(settings: Settings) -> dict[str, Scores]:
+    return {name: read_scores(settings.scores / f"{name}.npz") for name in SETS}
 
 
 def write(verdict: Verdict, outputs: Outputs) -> None:

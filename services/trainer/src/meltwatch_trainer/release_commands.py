@@ -12,7 +12,7 @@ from meltwatch_trainer.acceptance import demo_runs, long_runs, verdict
 from meltwatch_trainer.adapters.served_ensemble import ServedEnsemble
 from meltwatch_trainer.domain.availability import AVAILABILITY
 from meltwatch_trainer.domain.study import SHIPPED
-from meltwatch_trainer.evaluation import Outputs, evaluate
+from meltwatch_trainer.evaluation import Outputs, evaluate, write_repeats
 from meltwatch_trainer.progress import shown_steps
 from meltwatch_trainer.release import export, verify_files, write_default_setpoint
 from meltwatch_trainer.settings import Settings
@@ -52,6 +52,13 @@ def _outputs(settings: Settings) -> Outputs:
     page = settings.work / JUDGEMENT.page.name
     shutil.copy(JUDGEMENT.page, page)
     return Outputs(page, settings.work / "images", settings.work / JUDGEMENT.document.name)
+
+
+def compare_repeats(settings: Settings) -> None:
+    """Hold the study against its repetitions, and write the table."""
+    page = _outputs(settings).page
+    count = write_repeats(settings, page)
+    typer.echo(f"wrote {page}: {count} trainings of each network")
 
 
 def verify_repository(repository: Path, reference: Path, seeds: int, console: Console) -> bool:

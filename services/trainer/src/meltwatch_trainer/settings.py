@@ -10,7 +10,7 @@ from meltwatch_schemas.window import PUBLISHED_SPEC
 from meltwatch_simulator import SIMULATOR_REVISION
 
 from meltwatch_trainer.domain.run_sets import RUN_SETS, RunSet
-from meltwatch_trainer.domain.study import STUDY
+from meltwatch_trainer.domain.study import STUDY, StudyModel
 from meltwatch_trainer.domain.windows import TRAINING, Split
 
 EVERY: Final = 7
@@ -44,6 +44,8 @@ class Settings:
         Runs are scored through each n-th window.
     workers
         Processes that simulate.
+    repeat
+        0 is the study; a higher number trains all once more, with other random numbers.
     """
 
     root: Path
@@ -51,6 +53,7 @@ class Settings:
     scale: float = 1.0
     every: int = EVERY
     workers: int = field(default_factory=processors)
+    repeat: int = 0
 
     @property
     def is_trial(self) -> bool:
@@ -61,6 +64,11 @@ class Settings:
     def work(self) -> Path:
         """Where this study lies: a trial beside the whole, not in it."""
         return self.root / f"trial-{self.scale:g}" if self.is_trial else self.root
+
+    @property
+    def study(self) -> tuple[StudyModel, ...]:
+        """The models to train."""
+        return tuple(model.repeated(self.repeat) for model in STUDY)
 
     @property
     def training(self) -> Split:
@@ -75,10 +83,10 @@ class Settings:
     @property
     def models(self) -> Path:
         """Folder of finished weights and checkpoints: of another plan, another folder."""
-        plan = (STUDY, self.training, self.seed, PUBLISHED_SPEC.spec_id, SIMULATOR_REVISION)
+        plan = (self.study, self.training, self.seed, PUBLISHED_SPEC.spec_id, SIMULATOR_REVISION)
         return self.work / f"models-{hashlib.sha256(repr(plan).encode()).hexdigest()[:12]}"
 
     @property
     def scores(self) -> Path:
-        """Folder of scores."""
-        return self.work / "scores"
+        """Folder of scores; a repetition's beside the study's."""
+        return self.work / (f"scores-repeat-{self.repeat}" if self.repeat else "scores")

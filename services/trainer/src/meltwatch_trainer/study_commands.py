@@ -1,7 +1,7 @@
 """The steps that make weights and scores, with their progress; each goes on where it stopped."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -10,7 +10,7 @@ from rich.console import Console
 
 from meltwatch_trainer.dataset import simulate, training_windows
 from meltwatch_trainer.devices import described
-from meltwatch_trainer.domain.study import STUDY, StudyModel
+from meltwatch_trainer.domain.study import StudyModel
 from meltwatch_trainer.outlook import outlook
 from meltwatch_trainer.progress import shown_steps, shown_trainings
 from meltwatch_trainer.score_sets import score_set
@@ -40,6 +40,10 @@ class Study:
     trainings: int
     console: Console
 
+    def repeated(self, number: int) -> "Study":
+        """Return the same study, trained with other random numbers; with 0 it is the same."""
+        return replace(self, settings=replace(self.settings, repeat=number))
+
     def announce(self) -> None:
         """Say what is left to do, on what, and for roughly how long."""
         device = self.device
@@ -54,7 +58,9 @@ class Study:
     def unfinished(self) -> list[StudyModel]:
         """Return the models without finished weights."""
         models = self.settings.models
-        return [model for model in STUDY if not weights_path(models, model.name).exists()]
+        return [
+            model for model in self.settings.study if not weights_path(models, model.name).exists()
+        ]
 
     def train(self, models: Sequence[StudyModel]) -> None:
         """Train models to their end."""

@@ -10,6 +10,8 @@ from meltwatch_trainer.domain.members import MemberSpec
 from meltwatch_trainer.domain.published_spec import FmFormerSpec
 from meltwatch_trainer.domain.training_plan import TrainingPlan
 
+_APART: Final = 1000
+
 
 @dataclass(frozen=True, slots=True)
 class StudyModel:
@@ -32,6 +34,10 @@ class StudyModel:
     def scaled(self, scale: float) -> "StudyModel":
         """Return the same model with a shorter training, for a quick look."""
         return replace(self, plan=self.plan.scaled(scale))
+
+    def repeated(self, number: int) -> "StudyModel":
+        """Return the same model, trained with other random numbers; with 0 it is the same."""
+        return replace(self, plan=replace(self.plan, seed=self.plan.seed + _APART * number))
 
 
 _A: Final = MemberSpec(width=48, depth=3, heads=3, frames_per_token=5, samples_per_token=4)

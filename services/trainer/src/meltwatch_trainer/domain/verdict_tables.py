@@ -36,18 +36,18 @@ def main_table(one: SetVerdict) -> str:
         "pixel IoU",
         "mIoU",
     )
-    return _table(head, ([row.title, *_main_cells(row)] for row in one.judged))
+    return table(head, ([row.title, *_main_cells(row)] for row in one.judged))
 
 
 def _main_cells(row: Judged) -> list[str]:
     median, p95 = row.estimate("delay_median_s"), row.estimate("delay_p95_s")
     return [
-        _interval(row.estimate("recall"), 3),
-        _interval(row.estimate("false_per_day"), 2),
+        interval(row.estimate("recall"), 3),
+        interval(row.estimate("false_per_day"), 2),
         f"{_figure(median, 1)} / {_figure(p95, 1)}",
-        _interval(row.estimate("auroc"), 4),
+        interval(row.estimate("auroc"), 4),
         _figure(row.estimate("average_precision"), 3),
-        _interval(row.estimate("iou"), 3),
+        interval(row.estimate("iou"), 3),
         _figure(row.estimate("miou"), 3),
     ]
 
@@ -56,9 +56,9 @@ def kinds_table(one: SetVerdict) -> str:
     """Return event recall by kind of fault."""
     kinds = ("plain", "misty", "veiled", "silent")
     rows = [row for row in one.judged if row.name not in {"always", "never"}]
-    return _table(
+    return table(
         ("event recall", *kinds),
-        ([row.title, *(_interval(row.estimate(f"recall_{k}"), 3) for k in kinds)] for row in rows),
+        ([row.title, *(interval(row.estimate(f"recall_{k}"), 3) for k in kinds)] for row in rows),
     )
 
 
@@ -66,14 +66,14 @@ def difference_table(one: SetVerdict) -> str:
     """Return what the ensemble has more than what it is compared with."""
     titles = {row.name: row.title for row in one.judged}
     head = ("ensemble minus", "event recall", "AUROC", "false alarms per furnace-day")
-    return _table(
+    return table(
         head,
         (
             [
                 titles[name],
-                _interval(found["recall"], 3, signed=True),
-                _interval(found["auroc"], 4, signed=True),
-                _interval(found["false_per_day"], 2, signed=True),
+                interval(found["recall"], 3, signed=True),
+                interval(found["auroc"], 4, signed=True),
+                interval(found["false_per_day"], 2, signed=True),
             ]
             for name, found in one.differences.items()
         ),
@@ -121,7 +121,7 @@ def threshold_table(verdict: Verdict) -> str:
         f"normal operation of {basis.furnaces} simulated furnaces for calibration. "
         f"The served ensemble has one threshold, the highest of its three."
     )
-    return f"{caption}\n\n{_table(head, rows)}"
+    return f"{caption}\n\n{table(head, rows)}"
 
 
 def calibration_table(one: SetVerdict) -> str:
@@ -133,12 +133,12 @@ def calibration_table(one: SetVerdict) -> str:
         "nearness to 0: AUROC for wrong",
         "errors by quartile of disagreement, least to most",
     )
-    return _table(
+    return table(
         head,
         (
             [
                 STATE_TITLES[state.state],
-                _interval(state.error, 3),
+                interval(state.error, 3),
                 f"{state.disagreement.separation:.3f}",
                 f"{state.uncertainty.separation:.3f}",
                 ", ".join(f"{share:.2%}" for share in state.disagreement.error_by_quartile),
@@ -156,12 +156,14 @@ def _set_caption(one: SetVerdict) -> str:
     )
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table in Markdown."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _interval(found: Estimate | None, digits: int, *, signed: bool = False) -> str:
+def interval(found: Estimate | None, digits: int, *, signed: bool = False) -> str:
+    """Return an estimate with its interval in brackets."""
     if found is None or isnan(found.value):
         return NONE
     sign = "+" if signed else ""
