@@ -17,6 +17,13 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "filterwarnings", "ignore:(read|open)_text is deprecated:DeprecationWarning"
     )
+    # It forgets sockets that a dead broker has refused, in a thread that outlives the client: they
+    # are found by whatever test runs when Python looks for garbage. Bound to nothing, so not ours.
+    config.addinivalue_line(
+        "filterwarnings",
+        r"ignore:Exception ignored in. <socket\.socket fd=\d+, .*laddr=\('0\.0\.0\.0', \d+\)>"
+        ":pytest.PytestUnraisableExceptionWarning",
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
