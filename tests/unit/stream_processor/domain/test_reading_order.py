@@ -126,15 +126,22 @@ def test_an_end_that_is_not_reached_for_long_is_a_gap():
     assert pop_all(order) == [(VIDEO, 0)], "a marker of a transaction was all there is"
 
 
-def test_a_long_gap_at_the_end_is_filled_in_pieces():
+@pytest.mark.parametrize("first", [10, None])
+def test_a_long_gap_is_filled_in_pieces_that_are_handed_on_one_by_one(first):
     order: ReadingOrder[str] = ReadingOrder({}, QueueLimits(records=4))
+    order.starts_at(CURRENT, 0)
     order.overdue(CURRENT, 0, 10)
+    ends = {VIDEO: 0, CURRENT: 10}
+    if first is not None:
+        order.push(entry(CURRENT, first, first))
     pieces = []
     while (gap := order.gap()) is not None:
-        pieces.append(gap.offsets)
         order.fill(gap, [entry(CURRENT, offset, offset) for offset in gap.offsets])
-        read_to_end(order, {VIDEO: 0})
-    assert pieces == [range(4), range(4, 8), range(8, 10)]
+        pieces.append((gap.offsets, read_to_end(order, ends)[: len(gap.offsets)]))
+    assert [offsets for offsets, _ in pieces] == [range(4), range(4, 8), range(8, 10)]
+    for offsets, popped in pieces:
+        assert popped == [(CURRENT, offset) for offset in offsets]
+    assert order.position(CURRENT) == (10 if first is None else 11)
 
 
 def test_what_comes_while_a_gap_is_filled_ends_it():
@@ -232,7 +239,7 @@ def test_any_arrival_of_two_full_partitions_gives_one_order(video, current, chan
 def test_a_consumer_that_drops_and_repeats_changes_nothing(video, current, chance):
     """It loses the beginning, or everything; it repeats records; it brings some after all."""
     logs = {VIDEO: video, CURRENT: current}
-    order: ReadingOrder[str] = ReadingOrder({})
+    order: ReadingOrder[str] = ReadingOrder({}, QueueLimits(records=chance.randint(1, 20)))
     for modality in Modality:
         order.starts_at(modality, 0)
     dropped = {m: chance.randint(0, len(log)) for m, log in logs.items()}

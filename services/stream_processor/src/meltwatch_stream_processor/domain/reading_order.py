@@ -129,19 +129,22 @@ class _Queue(Generic[Payload]):
         if self.start is not None:
             self.missing, self.start = range(self.start, offset), None
 
-    def overdue(self) -> range:
-        return range(0) if self.waiting else range(self.position, self.overdue_end)
+    def gap(self) -> range:
+        """Offsets to be filled before this side can go on."""
+        if not self.waiting:
+            return range(self.position, self.overdue_end)
+        return range(0) if self.waiting[0][1].offset < self.missing.start else self.missing
 
     def fill(self, arrival: int, offsets: range, entries: Sequence[Entry[Payload]]) -> None:
         later = (entry.offset for _, entry in self.waiting if entry.offset >= offsets.start)
         # What has come meanwhile ends the gap.
-        stop = min(later, default=offsets.stop)
+        stop = min([offsets.stop, *later])
         missed = [(arrival, entry) for entry in entries if entry.offset < stop]
         self.waiting = deque(sorted([*self.waiting, *missed], key=lambda item: item[1].offset))
         self.size_bytes += sum(entry.size_bytes for _, entry in missed)
         goes_on = offsets.start == self.filled.stop
         self.filled = range(self.filled.start if goes_on else offsets.start, stop)
-        self.missing, self.position = range(0), max(self.position, stop)
+        self.missing, self.position = range(stop, self.missing.stop), max(self.position, stop)
         self.start = None if self.start is None else stop
 
     def pop(self) -> Entry[Payload]:
@@ -221,13 +224,11 @@ class ReadingOrder(Generic[Payload]):
     def gap(self) -> Gap | None:
         """Return what must be filled before anything is handed on, or None.
 
-        What is overdue comes in pieces: it may be long.
+        A long one comes in pieces.
         """
         for modality, queue in self._queues.items():
-            if queue.missing:
-                return Gap(modality, queue.missing)
-            if overdue := queue.overdue()[: self._limits.records]:
-                return Gap(modality, overdue)
+            if offsets := queue.gap()[: self._limits.records]:
+                return Gap(modality, offsets)
         return None
 
     def fill(self, gap: Gap, entries: Sequence[Entry[Payload]]) -> None:
