@@ -155,7 +155,7 @@ async def test_a_rebalance_drops_all_state_and_reads_again(
 async def test_a_cancellation_that_gets_lost_is_not_waited_for(
     broker: MemoryBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As aiokafka's waiting for an answer may lose it, which once hung a rebalance for good."""
+    """As aiokafka's consumer loses it while it stops, which once hung a rebalance for good."""
     asked = asyncio.Event()
 
     async def deaf(parts: Iterable[TopicPartition]) -> Mapping[TopicPartition, int]:
