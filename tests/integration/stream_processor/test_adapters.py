@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka import TopicPartition as KafkaTopicPartition
 from meltwatch_chassis.errors import FatalError
 from meltwatch_local_cluster.servers import KafkaServer
 from meltwatch_schemas.topics import Topic
@@ -14,6 +15,7 @@ from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 from meltwatch_stream_processor.adapters.kafka_publisher import KafkaPublisher
 from meltwatch_stream_processor.adapters.kafka_range import KafkaInputRange
 from meltwatch_stream_processor.adapters.kafka_scores import KafkaScoreHistory
+from meltwatch_stream_processor.adapters.kafka_span import reader
 from meltwatch_stream_processor.pipeline.judge import Judgement
 from meltwatch_stream_processor.pipeline.records import score_record
 from meltwatch_stream_processor.pipeline.scores import ScoreContext, make_score
@@ -107,3 +109,25 @@ async def test_records_are_read_at_offsets_and_markers_are_none(
         assert [raw.offset for raw in found] == [1, 2, 4]
         assert (found[0].key, found[0].value, found[0].headers) == (b"k", b"v", (("h", b"1"),))
         assert await input_range.records(part, range(3, 4)) == []
+
+
+async def test_a_cancellation_while_a_reader_stops_is_not_lost(
+    kafka: KafkaServer, topics: Topics
+) -> None:
+    part = KafkaTopicPartition(topics.name(Topic.SCORES), 0)
+
+    async def read(stopping: asyncio.Event) -> None:
+        async with reader(connection(kafka), part) as consumer:
+            await consumer.end_offsets([part])
+            stopping.set()
+
+    for steps in range(5):
+        reading = asyncio.create_task(read(stopping := asyncio.Event()))
+        await stopping.wait()
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        assert not reading.done()
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+    await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()}, timeout=10.0)

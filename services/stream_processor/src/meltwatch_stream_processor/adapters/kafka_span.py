@@ -1,5 +1,6 @@
 """A stretch of one partition, read to its end by a consumer without a group."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -22,7 +23,8 @@ async def reader(
         consumer.assign([part])
         yield consumer
     finally:
-        await consumer.stop()
+        # It swallows a cancellation that comes while it stops; so it stops in a task of its own.
+        await asyncio.shield(consumer.stop())
 
 
 async def read_span(

@@ -216,8 +216,8 @@ class Engine:
 async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
     """Cancel tasks until they have ended.
 
-    Again and again: aiokafka's consumer swallows a cancellation that comes while it stops, as it
-    does at the end of a restore, and the task would go on for ever.
+    Again and again: a library may swallow a cancellation, as aiokafka's consumer does while it
+    stops, and the task would go on for ever.
     """
     pending = set(tasks)
     while pending:
