@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 from meltwatch_schemas.score import Modality
-from meltwatch_stream_processor.pipeline import partition
+from meltwatch_stream_processor.pipeline import engine
 from structlog.testing import capture_logs
 
 from tests.support.input_records import InputRecord, live
@@ -21,6 +21,8 @@ from tests.unit.stream_processor.pipeline.fakes import (
 
 ALL = 10_000
 FRAMES, SAMPLES = (TOPICS.inputs[modality] for modality in Modality)
+NOTHING = {FRAMES: ALL, SAMPLES: ALL}
+"""What comes of topics that the consumer dropped to their ends, while nobody sends."""
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +32,7 @@ def records() -> list[InputRecord]:
 
 @pytest.fixture(autouse=True)
 def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(partition, "_OVERDUE_S", 0.05)
+    monkeypatch.setattr(engine, "_LAG_INTERVAL_S", 0.05)
 
 
 async def published(
@@ -47,7 +49,7 @@ async def published(
 
 @pytest.mark.parametrize(
     "passed_over",
-    [{FRAMES: 7}, {SAMPLES: 30}, {FRAMES: 3, SAMPLES: 1}, {FRAMES: ALL}, {SAMPLES: ALL}],
+    [{FRAMES: 7}, {SAMPLES: 30}, {FRAMES: 3, SAMPLES: 1}, {FRAMES: ALL}, {SAMPLES: ALL}, NOTHING],
 )
 async def test_what_is_passed_over_is_read_from_the_broker(
     records: list[InputRecord], passed_over: dict[str, int]

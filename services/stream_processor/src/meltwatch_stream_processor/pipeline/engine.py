@@ -20,6 +20,7 @@ from meltwatch_stream_processor.ports import TopicPartition
 
 _BEAT_INTERVAL_S: Final = 1.0
 _COMMIT_INTERVAL_S: Final = 1.0
+# Longer than a fetch takes: what has not come for so long was passed over.
 _LAG_INTERVAL_S: Final = 5.0
 # Within a rebalance the group waits for us; a session may time out after 6 s.
 _FLUSH_LIMIT_S: Final = 2.0
@@ -178,6 +179,12 @@ class Engine:
                 self._lag = None
             else:
                 self._lag = self._unread(ends)
+                self._compare(ends)
+
+    def _compare(self, ends: Mapping[TopicPartition, int]) -> None:
+        for pipeline in self._pipelines.values():
+            if pipeline.parts <= ends.keys():
+                pipeline.compare(ends)
 
     def _unread(self, ends: Mapping[TopicPartition, int]) -> int:
         handed_on = dict(self._starts)

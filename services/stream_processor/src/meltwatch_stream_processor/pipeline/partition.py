@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final
 
 import structlog
 from meltwatch_chassis.clock import Clock
@@ -41,8 +40,6 @@ from meltwatch_stream_processor.pipeline.skew_watch import SkewWatch
 from meltwatch_stream_processor.pipeline.start_offsets import start_offsets
 from meltwatch_stream_processor.ports import InputRange, Inputs, ScoreHistory, TopicPartition
 
-# Longer than a fetch takes: if nothing comes for so long, what the broker has was passed over.
-_OVERDUE_S: Final = 5.0
 _log = structlog.get_logger()
 
 
@@ -111,7 +108,7 @@ class PartitionPipeline:
         self._first_event_ns: dict[Modality, int] = {}
         self._reading = True
         self._arrived = asyncio.Event()
-        self._awaited: dict[Modality, int] = {}
+        self._seen: dict[Modality, tuple[int, int]] = {}
         self._asking = False
         self._paused: frozenset[Modality] = frozenset()
         # A record whose copy or dead letter is not delivered yet is not to be acknowledged.
@@ -162,6 +159,11 @@ class PartitionPipeline:
         return {self._parts[modality]: offset for modality, offset in self._handed_on.items()}
 
     @property
+    def parts(self) -> frozenset[TopicPartition]:
+        """Its partitions of both input topics."""
+        return frozenset(self._parts.values())
+
+    @property
     def size_bytes(self) -> int:
         """What records that wait and window buffers hold."""
         joined = self._joiner.size_bytes if self._joiner else 0
@@ -174,6 +176,13 @@ class PartitionPipeline:
     def watermarks(self) -> Mapping[str, int]:
         """Return the watermark, ns, of each furnace that is not retired."""
         return self._joiner.watermarks() if self._joiner else {}
+
+    def compare(self, ends: Mapping[TopicPartition, int]) -> None:
+        """Take how far the input goes: what was there last time and has not come is overdue."""
+        for modality, (position, end_offset) in self._seen.items():
+            self._order.overdue(modality, position, end_offset)
+        self._seen = {m: (self._order.position(m), ends[part]) for m, part in self._parts.items()}
+        self._arrived.set()
 
     async def _settle_starts(self) -> None:
         """Find out where reading starts in each topic."""
@@ -311,21 +320,3 @@ class PartitionPipeline:
         self._asking = False
         self._order.answer(question, end_offset)
         self._arrived.set()
-        self._await_end(question.modality, end_offset)
-
-    def _await_end(self, modality: Modality, end_offset: int) -> None:
-        """Look again later whether reading has come any nearer to an end."""
-        position = self._order.position(modality)
-        if position >= end_offset:
-            return
-        if modality not in self._awaited:
-            loop = asyncio.get_running_loop()
-            loop.call_later(_OVERDUE_S, self._look_again, modality, position)
-        self._awaited[modality] = end_offset
-
-    def _look_again(self, modality: Modality, position: int) -> None:
-        end_offset = self._awaited.pop(modality)
-        self._order.overdue(modality, position, end_offset)
-        self._arrived.set()
-        if self._order.position(modality) != position:
-            self._await_end(modality, end_offset)
