@@ -362,6 +362,15 @@ class Heartbeat(KeyedMessage):
     seq: int = Field(ge=0, description="Newest sequence number written.")
     active_alarms: int = Field(ge=0, description="How many are active.")
     at: UtcTime = Field(description="Wall clock.")
+    watched: int | None = Field(default=None, ge=0, description="Furnaces that should be judged.")
+    blind: int | None = Field(default=None, ge=0, description="Of these, those without a verdict.")
+    oldest_verdict_age_s: float | None = Field(
+        default=None,
+        ge=0,
+        description="Wall-clock age of the oldest last verdict of a watched one.",
+    )
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
 
 class FurnaceStateWord(StrEnum):
