@@ -1,4 +1,4 @@
-"""Show Meltwatch's alarms and acknowledge one, with a plain Kafka client: see docs/scada.md."""
+"""Show Meltwatch's alarms, acknowledge one: docs/scada.md. Needs kafka-python[lz4,snappy,zstd]."""
 
 import argparse
 import json

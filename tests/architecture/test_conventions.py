@@ -2,7 +2,9 @@
 
 import ast
 import importlib
+import tomllib
 from importlib.util import find_spec
+from pathlib import Path
 
 from meltwatch_chassis import settings as chassis_settings
 from meltwatch_chassis.known_variables import KNOWN_VARIABLES
@@ -77,3 +79,16 @@ def test_no_module_acts_on_import() -> None:
     ]
 
     assert acts == []
+
+
+def test_whoever_brings_a_kafka_client_brings_every_codec() -> None:
+    files = [*Path().glob("services/*/pyproject.toml")]
+    needs = [
+        need
+        for file in files
+        for need in tomllib.loads(file.read_text())["project"].get("dependencies", [])
+        if need.startswith(("aiokafka", "kafka-python"))
+    ]
+
+    assert len(needs) >= 7
+    assert [need for need in needs if "[lz4,snappy,zstd]" not in need] == []
