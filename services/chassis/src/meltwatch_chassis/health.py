@@ -1,20 +1,33 @@
 """``/healthz`` is progress, ``/readyz`` dependencies, ``/metrics`` Prometheus."""
 
+import asyncio
+import re
+import socket
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from http import HTTPStatus
+from typing import Final, NamedTuple, Self
 
-from prometheus_client import CollectorRegistry, make_wsgi_app
+import structlog
+from meltwatch_schemas.text import escaped
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from meltwatch_chassis.errors import ConfigurationError
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
 Check = Callable[[], str | None]
 """Returns None when all is well, else one line that says what is not."""
+
+_TEXT: Final = "text/plain; charset=utf-8"
+_EXCHANGE_S: Final = 5.0  # a client that says nothing, drips or does not read is let go
+_MAX_HEAD_BYTES: Final = 8 * 1024
+_MAX_CONNECTIONS: Final = 128
+_MAX_LINE: Final = 2_000
+_REQUEST: Final = re.compile(rb"([A-Z]{1,16}) (/[^ ?#]*)\S* HTTP/1\.[01]\r?\n")
+_ADDRESS: Final = re.compile(
+    r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9._-]+)):(?P<port>[0-9]{1,5})"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,67 +46,185 @@ class Health:
     readiness: Check
 
 
-class _SilentHandler(WSGIRequestHandler):
-    timeout = 5.0  # seconds: a client that connects and says nothing must not hold up the probes
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - inherited name
-        """Log nothing: probes come every few seconds."""
+class _Answer(NamedTuple):
+    status: HTTPStatus
+    body: bytes
+    content_type: str = _TEXT
 
 
 class HealthServer:
     """Serves health and metrics from a thread, so that a busy event loop cannot hide.
 
+    Each connection is one exchange with a deadline. Beyond 128 of them the oldest is let go, so
+    that whoever comes next is always heard.
+
     Parameters
     ----------
     address
-        ``host:port``; port 0 takes a free one.
+        ``host:port`` or ``[IPv6]:port``; port 0 takes a free one.
     health
         The checks.
     registry
         The metrics.
 
+    Attributes
+    ----------
+    address
+        Where it listens, as a client may write it.
+
     Raises
     ------
     ConfigurationError
-        If the address is not ``host:port`` or cannot be bound.
+        If the address is not of this form or cannot be bound.
     """
 
     def __init__(self, address: str, health: Health, registry: CollectorRegistry) -> None:
-        self._health = health
-        self._metrics: WSGIApplication = make_wsgi_app(registry)
-        host, _, port = address.rpartition(":")
-        try:
-            self._server: WSGIServer = make_server(
-                host, int(port), self._answer, handler_class=_SilentHandler
-            )
-        except (OSError, ValueError) as error:
-            raise ConfigurationError(
-                f"MELTWATCH_HEALTH_ADDRESS: expected a free host:port, got {address!r} ({error})"
-            ) from error
-        self.address = f"{host}:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._checks = {"/healthz": health.progress, "/readyz": health.readiness}
+        self._registry = registry
+        self._socket, self.address = _listening(address)
+        self._loop = asyncio.new_event_loop()
+        self._stop = asyncio.Event()
+        self._exchanges: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        self._thread = threading.Thread(target=self._run, name="health", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
 
-    def _answer(
-        self, environ: "WSGIEnvironment", start_response: "StartResponse"
-    ) -> Iterable[bytes]:
-        path = environ.get("PATH_INFO", "")
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._serve())
+
+    async def _serve(self) -> None:
+        server = await asyncio.start_server(
+            self._exchange, sock=self._socket, limit=_MAX_HEAD_BYTES, backlog=_MAX_CONNECTIONS
+        )
+        await self._stop.wait()
+        server.close()
+
+    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - the loop runs this as a task
+        if len(self._exchanges) >= _MAX_CONNECTIONS:
+            oldest = next(iter(self._exchanges))
+            self._exchanges.pop(oldest).transport.abort()
+        self._exchanges[task] = writer
+        try:
+            with suppress(TimeoutError, ConnectionError):
+                async with asyncio.timeout(_EXCHANGE_S):
+                    await self._answer_one(reader, writer)
+        finally:
+            self._exchanges.pop(task, None)
+            writer.transport.abort()
+
+    async def _answer_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one request; then wait for the client to close, else a reset eats the answer."""
+        line = await _request_line(reader)
+        if line == b"":
+            return
+        request = line and _REQUEST.fullmatch(line)
+        if not request:
+            answer = _refusal(
+                HTTPStatus.BAD_REQUEST, "expected an HTTP request head of 8 KiB at most"
+            )
+        elif request[1] not in (b"GET", b"HEAD"):
+            answer = _refusal(HTTPStatus.METHOD_NOT_ALLOWED, "expected GET or HEAD")
+        else:
+            answer = self._answer(request[2].decode("latin-1"))
+        writer.write(_head(answer))
+        if not (request and request[1] == b"HEAD"):
+            writer.write(answer.body)
+        await writer.drain()
+        writer.write_eof()
+        while await reader.read(_MAX_HEAD_BYTES):
+            pass
+
+    def _answer(self, path: str) -> _Answer:
         if path == "/metrics":
-            return self._metrics(environ, start_response)
-        checks = {"/healthz": self._health.progress, "/readyz": self._health.readiness}
-        check = checks.get(path)
-        problem = check() if check else "expected /healthz, /readyz or /metrics"
-        status = "404 Not Found" if check is None else "200 OK" if problem is None else _DOWN
-        start_response(status, [("Content-Type", "text/plain; charset=utf-8")])
-        return [((problem or "ok") + "\n").encode()]
+            return _Answer(HTTPStatus.OK, generate_latest(self._registry), CONTENT_TYPE_LATEST)
+        check = self._checks.get(path)
+        if check is None:
+            return _refusal(HTTPStatus.NOT_FOUND, "expected /healthz, /readyz or /metrics")
+        problem = _outcome(check)
+        return _refusal(HTTPStatus.SERVICE_UNAVAILABLE, problem) if problem else _OK
 
 
-_DOWN = "503 Service Unavailable"
+_OK: Final = _Answer(HTTPStatus.OK, b"ok\n")
+
+
+def _refusal(status: HTTPStatus, problem: str) -> _Answer:
+    line = escaped(" ".join(problem.split()))[:_MAX_LINE]
+    return _Answer(status, f"{line}\n".encode())
+
+
+def _outcome(check: Check) -> str | None:
+    """Return what a check says; one that cannot say is a problem by itself."""
+    try:
+        return check()
+    except Exception as error:  # noqa: BLE001 - whatever it is, the probe gets an answer
+        structlog.get_logger().error("health_check_failed", error=repr(error))
+        return f"expected an answer of the health check, got {error!r}"
+
+
+async def _request_line(reader: asyncio.StreamReader) -> bytes | None:
+    """Read a request head; return its first line, None if it is too long, empty at the end."""
+    lines: list[bytes] = []
+    left = _MAX_HEAD_BYTES
+    while left > 0:
+        try:
+            line = await reader.readline()
+        except ValueError:  # longer than the reader's limit
+            return None
+        if not line.endswith(b"\n"):
+            return b""
+        if line in (b"\r\n", b"\n"):
+            return lines[0] if lines else None
+        lines.append(line)
+        left -= len(line)
+    return None
+
+
+def _head(answer: _Answer) -> bytes:
+    fields = {
+        "Content-Type": answer.content_type,
+        "Content-Length": len(answer.body),
+        "Cache-Control": "no-store",
+        "Connection": "close",
+    }
+    if answer.status is HTTPStatus.METHOD_NOT_ALLOWED:
+        fields["Allow"] = "GET, HEAD"
+    lines = [f"HTTP/1.1 {answer.status.value} {answer.status.phrase}"]
+    lines += [f"{name}: {value}" for name, value in fields.items()]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+def _listening(address: str) -> tuple[socket.socket, str]:
+    """Return a socket that listens at an address, and the address with its real port."""
+    found = _ADDRESS.fullmatch(address)
+    try:
+        if found:
+            return _bound(found)
+        problem = "not of that form"
+    except (OSError, ValueError, OverflowError) as error:
+        problem = str(error)
+    raise ConfigurationError(
+        "MELTWATCH_HEALTH_ADDRESS: expected a free host:port or [IPv6]:port, "
+        f"got {escaped(repr(address))} ({problem})"
+    )
+
+
+def _bound(found: re.Match[str]) -> tuple[socket.socket, str]:
+    host = found["ipv6"] or found["host"]
+    listener = socket.create_server(
+        (host, int(found["port"])),
+        family=socket.AF_INET6 if found["ipv6"] else socket.AF_INET,
+        backlog=_MAX_CONNECTIONS,
+        # "[::]" means every address, IPv4 too.
+        dualstack_ipv6=host == "::" and socket.has_dualstack_ipv6(),
+    )
+    shown = f"[{host}]" if found["ipv6"] else host
+    return listener, f"{shown}:{listener.getsockname()[1]}"
