@@ -6,6 +6,8 @@ pipeline and broker level::
     for hostile in hostile_embeddings(furnace_id, event_time_ns):
         ...
 
+The alarm manager's topics have theirs in ``hostile_alarms``, built from the same parts.
+
 ``expected`` is the ``dlq.error`` of the dead letter, or None for a record that looks odd and must
 be accepted. Whatever comes, nothing crashes and healthy records go on.
 """
@@ -27,13 +29,16 @@ TOO_LONG = 256 * 1024 + 1
 
 Fields = dict[str, Any]
 Headers = tuple[tuple[str, bytes | None], ...]
-_NO = object()
+NO = object()
 """Marks a field to leave out."""
 
 
 @dataclass(frozen=True)
 class HostileRecord:
-    """A record, and the reason that its dead letter must state; None if it must be accepted."""
+    """A record, and the reason that its dead letter must state; None if it must be accepted.
+
+    ``answer`` is the code of the result that a command must get.
+    """
 
     name: str
     topic: Topic
@@ -42,6 +47,7 @@ class HostileRecord:
     headers: Headers
     event_time_ns: int
     expected: str | None
+    answer: str | None = None
 
     def raw(self, prefix: str = "meltwatch", partition: int = 0, offset: int = 0) -> RawRecord:
         """Give the record as a consumer would see it."""
@@ -57,7 +63,7 @@ class HostileRecord:
 
 
 @dataclass(frozen=True)
-class _Base:
+class Base:
     """A healthy record of one topic, to be spoilt."""
 
     topic: Topic
@@ -67,11 +73,11 @@ class _Base:
 
     def spoilt(self, name: str, expected: str | None, **changes: Any) -> HostileRecord:
         """Give a record with other fields, or another ``value``, ``key`` or ``headers``."""
-        value = changes.pop("value", _NO)
+        value = changes.pop("value", NO)
         key = changes.pop("key", self.fields["furnace_id"].encode())
         headers = changes.pop("headers", self.headers())
-        fields = {k: v for k, v in (self.fields | changes).items() if v is not _NO}
-        packed = msgpack.packb(fields) if value is _NO else value
+        fields = {k: v for k, v in (self.fields | changes).items() if v is not NO}
+        packed = msgpack.packb(fields) if value is NO else value
         return HostileRecord(name, self.topic, key, packed, headers, self.event_time_ns, expected)
 
     def headers(
@@ -89,13 +95,13 @@ def hostile_records(furnace_id: str, event_time_ns: int) -> Iterator[HostileReco
 
 def hostile_embeddings(furnace_id: str, event_time_ns: int) -> Iterator[HostileRecord]:
     """Give the embedding records of the corpus."""
-    base = _Base(
+    base = Base(
         Topic.EMBEDDINGS,
         b"embedding/1.0",
         embedding_fields(furnace_id, event_time_ns),
         event_time_ns,
     )
-    yield from _envelopes(base)
+    yield from envelopes(base)
     yield from _payloads(base)
     yield from _identities(base)
     yield from _frames(base)
@@ -104,13 +110,13 @@ def hostile_embeddings(furnace_id: str, event_time_ns: int) -> Iterator[HostileR
 
 def hostile_currents(furnace_id: str, event_time_ns: int) -> Iterator[HostileRecord]:
     """Give the current records of the corpus."""
-    base = _Base(
+    base = Base(
         Topic.CURRENTS,
         b"current/1.0",
         current_fields(furnace_id, event_time_ns),
         event_time_ns + 500 * MS,
     )
-    yield from _envelopes(base)
+    yield from envelopes(base)
     yield from _payloads(base)
     yield from _identities(base)
     yield from _samples(base)
@@ -149,7 +155,7 @@ def _identity(furnace_id: str, source_id: str, last_event_ns: int) -> Fields:
     }
 
 
-def _envelopes(base: _Base) -> Iterator[HostileRecord]:
+def envelopes(base: Base) -> Iterator[HostileRecord]:
     """Give faults of size, key and headers, alone and with faults that come later in the order."""
     kind = base.schema.partition(b"/")[0]
     other = b"current" if kind == b"embedding" else b"embedding"
@@ -172,6 +178,8 @@ def _envelopes(base: _Base) -> Iterator[HostileRecord]:
     }
     for name, headers in unknown.items():
         yield base.spoilt(name, "unknown_schema", headers=headers)
+    yield base.spoilt("nothing_at_all", "unknown_schema", key=None, value=None, headers=())
+    yield base.spoilt("neither_key_nor_value", "malformed", key=None, value=None)
     yield base.spoilt("unknown_schema_and_garbage", "unknown_schema", value=b"\xc1", headers=())
     schema = ("schema", base.schema)
     violations: dict[str, Headers] = {
@@ -197,7 +205,7 @@ def _envelopes(base: _Base) -> Iterator[HostileRecord]:
         yield base.spoilt(name, None, headers=headers)
 
 
-def _payloads(base: _Base) -> Iterator[HostileRecord]:
+def _payloads(base: Base) -> Iterator[HostileRecord]:
     """Give values that are no message at all, or whose fields have the wrong types."""
     packed = msgpack.packb(base.fields)
     values: dict[str, bytes | None] = {
@@ -227,8 +235,8 @@ def _payloads(base: _Base) -> Iterator[HostileRecord]:
     for name, value in values.items():
         yield base.spoilt(name, "malformed", value=value)
     for name in base.fields:
-        yield base.spoilt(f"{name}_missing", "malformed", **{name: _NO})
-        for label, wrong in _other_types(base.fields[name]):
+        yield base.spoilt(f"{name}_missing", "malformed", **{name: NO})
+        for label, wrong in other_types(base.fields[name]):
             yield base.spoilt(f"{name}_is_{label}", "malformed", **{name: wrong})
     yield base.spoilt("sync_is_text", "malformed", sync="ptp")
     yield base.spoilt("sync_without_error", "malformed", sync={"source": "ptp"})
@@ -246,7 +254,7 @@ def _payloads(base: _Base) -> Iterator[HostileRecord]:
     yield base.spoilt("fields_in_other_order", None, value=reverse)
 
 
-def _other_types(value: object) -> Iterator[tuple[str, object]]:
+def other_types(value: object) -> Iterator[tuple[str, object]]:
     others = {"text": "7", "integer": 7, "real": 7.0, "boolean": True, "bytes": b"7", "nil": None}
     own = {str: "text", int: "integer", bytes: "bytes"}[type(value)]
     yield from ((label, other) for label, other in others.items() if label != own)
@@ -254,7 +262,7 @@ def _other_types(value: object) -> Iterator[tuple[str, object]]:
     yield "map", {"value": 7}
 
 
-def _identities(base: _Base) -> Iterator[HostileRecord]:
+def _identities(base: Base) -> Iterator[HostileRecord]:
     """Give ids and times against the contract, and the oddest ones that it allows."""
     names = {
         "empty": "",
@@ -298,7 +306,7 @@ def _identities(base: _Base) -> Iterator[HostileRecord]:
     yield base.spoilt("largest_seq", None, seq=2**64 - 1)
 
 
-def _frames(base: _Base) -> Iterator[HostileRecord]:
+def _frames(base: Base) -> Iterator[HostileRecord]:
     """Give shapes, encoders and values of embeddings."""
     for patches in (0, 1, 63, 65, -64):
         yield base.spoilt(f"patches_{patches}", "contract_violation", patches=patches)
@@ -323,7 +331,7 @@ def _frames(base: _Base) -> Iterator[HostileRecord]:
     yield base.spoilt("largest_embeddings", None, data=extremes.tobytes())
 
 
-def _frame_times(base: _Base) -> Iterator[HostileRecord]:
+def _frame_times(base: Base) -> Iterator[HostileRecord]:
     """Give sequences of event times; ``base`` holds one frame."""
     start = base.event_time_ns
     yield base.spoilt(
@@ -353,7 +361,7 @@ def _two_frames(times: Iterable[int]) -> Fields:
     }
 
 
-def _samples(base: _Base) -> Iterator[HostileRecord]:
+def _samples(base: Base) -> Iterator[HostileRecord]:
     """Give periods, times and values of currents."""
     for period_ns in (0, -1, -(2**63), 2 * S + 1, 2**64 - 1):
         yield base.spoilt(f"period_{period_ns}", "contract_violation", period_ns=period_ns)
@@ -370,7 +378,7 @@ def _samples(base: _Base) -> Iterator[HostileRecord]:
     yield base.spoilt("negative_currents", None, data=np.full((2, 3), -1e9, "<f4").tobytes())
 
 
-def _non_finite(base: _Base, name: str, data: bytes) -> Iterator[HostileRecord]:
+def _non_finite(base: Base, name: str, data: bytes) -> Iterator[HostileRecord]:
     """Give a value that is not finite, alone and beside faults before and after it in the order."""
     as_json = base.headers(content_type=b"application/json")
     yield base.spoilt(name, "non_finite", data=data)
