@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from meltwatch_alarm_manager.domain.points import MAX_VOTES
 from meltwatch_schemas.alarm import AlarmPoint
+from meltwatch_schemas.point_rules import MAX_VOTES
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic
 
@@ -90,6 +90,7 @@ GOOD = point_record(point())
         (point_record(point(condition="OTHER")), b"contract_violation"),
         (point_record(point(equipment_path="a/b")), b"contract_violation"),
         (point_record(point(setpoint=setpoint(k=1, n=MAX_VOTES + 1))), b"contract_violation"),
+        (point_record(point(masked_by="a/b/PARENT")), b"contract_violation"),
     ],
 )
 def test_an_invalid_point_is_set_aside_and_the_rest_goes_on(record, reason):

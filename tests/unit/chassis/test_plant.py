@@ -8,7 +8,7 @@ GOOD = """\
 furnaces:
   - id: site/area/F-1
     name: Furnace 1
-    video: {source_id: camera-1, address: "simulator:"}
+    notes: "the old one"
   - id: site/area/F-2
     name: Furnace 2
 """
@@ -51,7 +51,10 @@ def test_brightness_follows_the_current_at_once_unless_commissioned_otherwise(fi
         (GOOD + "    sync_offset_s: .nan\n", 7, "sync_offset_s"),
         (GOOD.replace("site/area/F-2", "site//F-2"), 5, "id"),
         (GOOD.replace("    name: Furnace 2\n", "    nmae: Furnace 2\n"), 6, "nmae"),
-        (GOOD.replace("source_id: camera-1, ", ""), 4, "source_id"),
+        (GOOD.replace("    name: Furnace 1\n", ""), 2, "name"),
+        (GOOD + "    name: 7\n", 7, "expected each key once, got 'name'"),
+        (GOOD.replace("Furnace 2", "7"), 6, "furnaces.1.name: .* string, got 7"),
+        (GOOD.replace("Furnace 2", "no"), 6, "in quotes, got 'no'"),
         (GOOD.replace("site/area/F-2", "site/area/F-1"), 1, "expected each furnace once"),
         ("furnaces: 5\n", 1, "furnaces"),
     ],

@@ -1,37 +1,37 @@
 """``plant.yaml``: the one file that describes a plant."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Any, Self
 
-import yaml
 from meltwatch_schemas.alarm import AlarmPoint
+from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.json_message import FurnaceId
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from meltwatch_schemas.point_rules import NOT_SUPPORTED, check_point
+from meltwatch_schemas.text import escaped
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from meltwatch_chassis.errors import ConfigurationError
+from meltwatch_chassis.strict_yaml import Document, Place, YamlError, read_yaml
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class VideoSource(_Strict):
-    """Where a furnace's picture comes from."""
-
-    source_id: str = Field(description="Name of the camera in every record.")
-    address: str = Field(description="rtsp://…, a file, or simulator:")
-    crop: tuple[int, int, int, int] | None = Field(
-        default=None, description="left, top, width, height in pixels; the whole frame if absent."
-    )
-    rotate_degrees: int = Field(default=0, description="0, 90, 180 or 270, clockwise.")
+def _refused(_: object) -> object:
+    raise ValueError(f"{NOT_SUPPORTED}; leave it out")
 
 
-class CurrentSource(_Strict):
-    """Where a furnace's electrode currents come from."""
+def _workable(point: AlarmPoint) -> AlarmPoint:
+    try:
+        return check_point(point)
+    except ContractViolation as error:
+        raise ValueError(error.detail) from error
 
-    source_id: str = Field(description="Name of the meter in every record.")
-    address: str = Field(description="modbus-tcp://…, a file, or simulator:")
+
+_Unsupported = Annotated[Any, AfterValidator(_refused)]
 
 
 class PlantFurnace(_Strict):
@@ -39,25 +39,27 @@ class PlantFurnace(_Strict):
 
     id: FurnaceId = Field(description="ISA-95 path, also the Kafka key.")
     name: str = Field(description="What operators call it.")
-    video: VideoSource | None = Field(default=None, description="Camera.")
-    current: CurrentSource | None = Field(default=None, description="Meter.")
+    video: _Unsupported = Field(default=None, description="Not read yet; refused if given.")
+    current: _Unsupported = Field(default=None, description="Not read yet; refused if given.")
     sync_offset_s: float = Field(
         default=0.0,
         ge=-5.0,
         le=5.0,
         description="By how much brightness follows the current while both clocks are right.",
     )
-    alarm_points: tuple[AlarmPoint, ...] = Field(default=(), description="The defaults if empty.")
+    alarm_points: tuple[Annotated[AlarmPoint, AfterValidator(_workable)], ...] = Field(
+        default=(), description="The defaults if empty."
+    )
     notes: str = Field(default="", description="For people.")
 
     @model_validator(mode="after")
     def _own_alarm_points(self) -> Self:
         for point in self.alarm_points:
-            if (point.equipment_path, point.alarm_id) != (self.id, f"{self.id}/{point.condition}"):
+            if point.equipment_path != self.id:
                 raise ValueError(
-                    f"expected alarm points of {self.id}, named <furnace id>/<condition>, "
-                    f"got {point.alarm_id} on {point.equipment_path}"
+                    f"expected alarm points of {self.id}, got one of {point.equipment_path}"
                 )
+        _once("alarm point", (point.alarm_id for point in self.alarm_points))
         return self
 
 
@@ -68,11 +70,14 @@ class Plant(_Strict):
 
     @model_validator(mode="after")
     def _unique(self) -> Self:
-        ids = [furnace.id for furnace in self.furnaces]
-        repeated = sorted({name for name in ids if ids.count(name) > 1})
-        if repeated:
-            raise ValueError(f"expected each furnace once, got {', '.join(repeated)} repeatedly")
+        _once("furnace", (furnace.id for furnace in self.furnaces))
         return self
+
+
+def _once(what: str, names: Iterable[str]) -> None:
+    repeated = sorted(name for name, times in Counter(names).items() if times > 1)
+    if repeated:
+        raise ValueError(f"expected each {what} once, got {', '.join(repeated[:5])} repeatedly")
 
 
 def read_plant(path: Path | None) -> Plant:
@@ -86,41 +91,30 @@ def read_plant(path: Path | None) -> Plant:
     if path is None:
         return Plant()
     try:
-        text = path.read_text()
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        return Plant.model_validate(yaml.safe_load(text) or {})
-    except (OSError, UnicodeDecodeError) as error:
+        document = read_yaml(path)
+        empty = document.value is None
+        return Plant.model_validate_json(
+            "{}" if empty else document.json(), strict=True, extra="forbid"
+        )
+    except OSError as error:
         raise ConfigurationError(f"MELTWATCH_PLANT_FILE: {path}: {error}") from error
-    except yaml.YAMLError as error:
-        raise ConfigurationError(f"{path}: {' '.join(str(error).split())}") from error
+    except YamlError as error:
+        raise ConfigurationError(f"{path}:{error}") from error
     except ValidationError as error:
-        raise ConfigurationError(f"{path}:{_explain(error, root)}") from error
+        raise ConfigurationError(f"{path}:{_explain(error, document)}") from error
 
 
-def _explain(error: ValidationError, root: yaml.Node | None) -> str:
+def _explain(error: ValidationError, document: Document) -> str:
     """Return line, place and fault of the most telling error: a misspelt key before its absence."""
     faults = sorted(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
     first = faults[0]
-    where = ".".join(str(part) for part in first["loc"]) or "plant"
-    got = "" if isinstance(first["input"], dict) else f", got {str(first['input'])[:80]!r}"
     message = first["msg"].removeprefix("Value error, ")
-    return f"{_line(root, first['loc'])}: {where}: {message}{got}"
-
-
-def _line(node: yaml.Node | None, path: tuple[int | str, ...]) -> int:
-    """Return the line of the deepest node on the path that the file has, from 1."""
-    line = 1
-    for found in _walk(node, path):
-        line = found.start_mark.line + 1
-    return line
-
-
-def _walk(node: yaml.Node | None, path: tuple[int | str, ...]) -> Iterator[yaml.Node]:
-    for part in path:
-        if isinstance(node, yaml.SequenceNode) and isinstance(part, int):
-            node = node.value[part]
-        elif isinstance(node, yaml.MappingNode):
-            node = next((value for key, value in node.value if key.value == part), None)
-        if node is None:
-            return
-        yield node
+    place: Place = first["loc"]
+    setting, _, rest = message.partition(": ")
+    steps = setting.split(".")
+    if rest and steps[0] in AlarmPoint.model_fields:
+        place, message = (*place, *steps), rest
+    where = ".".join(str(part) for part in place) or "plant"
+    is_shown = isinstance(first["input"], str | float | int) and place == first["loc"]
+    got = f", got {first['input']!r:.80}" if is_shown else ""
+    return escaped(f"{document.line(place)}: {where}: {message}{got}")

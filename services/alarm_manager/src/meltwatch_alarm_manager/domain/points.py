@@ -6,14 +6,11 @@ from typing import Final
 
 from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord, Priority, Setpoint
 from meltwatch_schemas.default_setpoint import BASIS, DEFAULT_SETPOINT
-from meltwatch_schemas.errors import violation
 from meltwatch_schemas.identifiers import alarm_id, split_alarm_id
 
 OVERHEAT: Final = "OVERHEAT"
 PROCESS: Final = "process"
 SYSTEM: Final = "system"
-MAX_VOTES: Final = 1000
-"""Longest memory of k of n, in windows: 24 minutes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,24 +139,6 @@ def point_of(record: AlarmRecord) -> AlarmPoint:
             "mode": record.mode,
         }
     )
-
-
-def check_point(point: AlarmPoint) -> AlarmPoint:
-    """Return an alarm point unchanged if the manager can work by it.
-
-    Raises
-    ------
-    ContractViolation
-        If its id is not its furnace and condition, or it asks for too long a memory.
-    """
-    furnace_id, condition = split_alarm_id(point.alarm_id)
-    if (point.equipment_path, point.condition) != (furnace_id, condition):
-        raise violation(
-            f"alarm_id: expected {point.equipment_path}/{point.condition}, got {point.alarm_id}"
-        )
-    if (point.setpoint.n or 0) > MAX_VOTES:
-        raise violation(f"setpoint.n: expected at most {MAX_VOTES}, got {point.setpoint.n}")
-    return point
 
 
 class MasterAlarmList:

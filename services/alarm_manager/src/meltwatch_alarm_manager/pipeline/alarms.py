@@ -11,11 +11,12 @@ import structlog
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord
 from meltwatch_schemas.errors import ContractViolation
+from meltwatch_schemas.point_rules import check_point
 from meltwatch_schemas.record import RawRecord, read_json
 from meltwatch_schemas.topics import Topic
 
 from meltwatch_alarm_manager.domain.command import alarm_id_of
-from meltwatch_alarm_manager.domain.points import MasterAlarmList, check_point
+from meltwatch_alarm_manager.domain.points import MasterAlarmList
 from meltwatch_alarm_manager.domain.registry import AlarmRegistry
 from meltwatch_alarm_manager.pipeline.commands import CommandDesk
 from meltwatch_alarm_manager.pipeline.scores import ScoreDesk

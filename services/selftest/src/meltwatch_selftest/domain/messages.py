@@ -76,7 +76,6 @@ def alarm_point(alarm_id: str) -> Outgoing:
             "time_to_respond_s": 600,
             "setpoint": {"logit_on": 3.0, "logit_off": 1.0, "on_delay_s": 4.0, "off_delay_s": 4.0},
             "setpoint_basis": "lower than the default: the same furnace each time, soon seen",
-            "audible": False,
             "revision": "selftest",
         }
     )

@@ -1,0 +1,58 @@
+"""What this version can do for an alarm point: one rule for the topic and for plant.yaml."""
+
+from typing import Final
+
+from meltwatch_schemas.alarm import AlarmPoint
+from meltwatch_schemas.errors import violation
+from meltwatch_schemas.identifiers import split_alarm_id
+
+MAX_VOTES: Final = 1000
+"""Longest memory of k of n, in windows: 24 minutes."""
+NOT_SUPPORTED: Final = "not supported by this version"
+UNSUPPORTED: Final = (
+    "re_alarm_s",
+    "shelvable",
+    "suppress_when",
+    "masked_by",
+    "audible",
+    "highly_managed",
+    "display_url",
+)
+"""Settings that promise what nothing does yet: only their defaults are taken."""
+
+
+def unsupported_setting(point: AlarmPoint) -> str | None:
+    """Return the first setting that asks for what this version does not do, None if all is well."""
+    fields = AlarmPoint.model_fields
+    return next(
+        (
+            name
+            for name in UNSUPPORTED
+            if getattr(point, name) != fields[name].get_default(call_default_factory=True)
+        ),
+        None,
+    )
+
+
+def check_point(point: AlarmPoint) -> AlarmPoint:
+    """Return an alarm point unchanged if the alarm manager can work by it.
+
+    Raises
+    ------
+    ContractViolation
+        If its id is not its furnace and condition, it asks for too long a memory, or for
+        something that this version does not do. The detail begins with the setting's name.
+    """
+    furnace_id, condition = split_alarm_id(point.alarm_id)
+    if (point.equipment_path, point.condition) != (furnace_id, condition):
+        raise violation(
+            f"alarm_id: expected {point.equipment_path}/{point.condition}, got {point.alarm_id}"
+        )
+    if (point.setpoint.n or 0) > MAX_VOTES:
+        raise violation(f"setpoint.n: expected at most {MAX_VOTES}, got {point.setpoint.n}")
+    setting = unsupported_setting(point)
+    if setting is not None:
+        raise violation(
+            f"{setting}: {NOT_SUPPORTED}, got {getattr(point, setting)!r}; leave it out"
+        )
+    return point

@@ -1,0 +1,121 @@
+"""Alarm points of a plant file: what nothing does is refused, where it stands and by its name."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from meltwatch_chassis.errors import ConfigurationError
+from meltwatch_chassis.plant import PlantFurnace, read_plant
+from meltwatch_schemas.alarm import AlarmPoint
+from meltwatch_schemas.point_rules import MAX_VOTES, UNSUPPORTED
+
+FURNACE = "site/area/F-1"
+POINT: dict[str, Any] = {
+    "alarm_id": f"{FURNACE}/OVERHEAT",
+    "equipment_path": FURNACE,
+    "title": "Hot",
+    "condition": "OVERHEAT",
+    "priority": "high",
+    "consequence_if_no_action": "It melts.",
+    "operator_action": "Cool it.",
+    "time_to_respond_s": 300,
+    "setpoint": {"logit_on": 3.0, "logit_off": 1.0},
+}
+FURNACE_FIELDS: dict[str, Any] = {"id": FURNACE, "name": "one", "alarm_points": [POINT]}
+PROMISES = {
+    "re_alarm_s": 60,
+    "shelvable": False,
+    "suppress_when": ["off"],
+    "masked_by": f"{FURNACE}/PARENT",
+    "audible": False,
+    "highly_managed": True,
+    "display_url": "https://example.com",
+}
+CARRIED = {
+    "causes": ["lining worn"],
+    "setpoint_basis": "a backtest",
+    "guidance_url": "https://example.com",
+    "owner": "shift lead",
+    "revision": "2026-02-28",
+    "approved_by": "me",
+    "approved_at": "2026-02-28T10:00:00Z",
+}
+
+
+def refusal(file: Path, *points: dict[str, Any], **furnace: Any) -> tuple[str, str]:
+    """Return the line that the refusal names, as it is written there, and the refusal."""
+    document = {"furnaces": [FURNACE_FIELDS | {"alarm_points": list(points)} | furnace]}
+    file.write_text(yaml.safe_dump(document, sort_keys=False))
+    with pytest.raises(ConfigurationError) as error:
+        read_plant(file)
+    said = str(error.value)
+    number = int(said.removeprefix(f"{file}:").partition(":")[0])
+    return file.read_text().splitlines()[number - 1], said
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "plant.yaml"
+
+
+def test_every_setting_that_does_nothing_is_tried_here() -> None:
+    assert set(PROMISES) == set(UNSUPPORTED)
+
+
+@pytest.mark.parametrize("setting", UNSUPPORTED)
+def test_a_promise_that_nobody_keeps_is_refused_by_line_and_name(file: Path, setting: str) -> None:
+    line, said = refusal(file, POINT | {setting: PROMISES[setting]})
+
+    assert line.strip().startswith(f"{setting}:") or line.strip().startswith("- ")
+    assert f"alarm_points.0.{setting}: not supported by this version" in said
+
+
+@pytest.mark.parametrize("setting", ["video", "current"])
+def test_where_sources_are_is_read_from_no_plant_file(file: Path, setting: str) -> None:
+    line, said = refusal(file, **{setting: {"source_id": "a", "address": "simulator:"}})
+
+    assert line.strip() == f"{setting}:" or "source_id" in line
+    assert f"furnaces.0.{setting}: not supported by this version" in said
+
+
+def test_what_stands_at_its_default_and_what_people_read_is_taken(file: Path) -> None:
+    fields = AlarmPoint.model_fields
+    defaults = {name: fields[name].get_default(call_default_factory=True) for name in UNSUPPORTED}
+    point = POINT | defaults | CARRIED
+    file.write_text(yaml.safe_dump({"furnaces": [FURNACE_FIELDS | {"alarm_points": [point]}]}))
+
+    (furnace,) = read_plant(file).furnaces
+
+    (read,) = furnace.alarm_points
+    assert read.revision == "2026-02-28"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"condition": "COLD"}, "alarm_id: expected site/area/F-1/COLD"),
+        ({"setpoint": POINT["setpoint"] | {"k": 1, "n": MAX_VOTES + 1}}, "setpoint.n: expected"),
+        ({"setpoint": POINT["setpoint"] | {"logit_onn": 1}}, "setpoint.logit_onn"),
+        ({"shelveable": False}, "shelveable: Extra inputs are not permitted"),
+        ({"equipment_path": "s/b", "alarm_id": "s/b/OVERHEAT"}, f"alarm points of {FURNACE}"),
+    ],
+)
+def test_a_point_that_cannot_work_is_refused(file: Path, wrong: dict[str, Any], said: str) -> None:
+    assert said in refusal(file, POINT | wrong)[1]
+
+
+def test_two_points_of_one_name_are_refused(file: Path) -> None:
+    assert "expected each alarm point once" in refusal(file, POINT, POINT)[1]
+
+
+def test_a_furnace_has_no_setting_that_this_file_does_not_know() -> None:
+    assert set(PlantFurnace.model_fields) == {
+        "id",
+        "name",
+        "video",
+        "current",
+        "sync_offset_s",
+        "alarm_points",
+        "notes",
+    }
