@@ -1,7 +1,7 @@
 """Clocks that disagree, from the word in the scores to the alarm that SCADA reads."""
 
 import pytest
-from meltwatch_alarm_manager.domain.points import SYSTEM_ALARMS
+from meltwatch_alarm_manager.domain.system_alarms import SYSTEM_ALARMS
 from meltwatch_schemas.window import NS_PER_S
 
 from tests.unit.alarm_manager.samples import FURNACE, HOP_NS, score

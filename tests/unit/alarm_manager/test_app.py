@@ -66,6 +66,12 @@ class Plant:
         self.position += len(found)
         return found
 
+    async def ends(self) -> Mapping[Place, int]:
+        return {SCORES: len(self.scores)}
+
+    async def has_read(self, ends: Mapping[Place, int]) -> bool:
+        return self.position >= ends[SCORES]
+
     # -- feed, view
     async def end(self) -> int:
         return len(self.log.of(Topic.ALARMS))
@@ -121,7 +127,14 @@ class Plant:
             election=lambda: opened(Ports(leads=self.leads)),
             ledger=lambda: opened(Ports(write=self.write)),
             intake=lambda: opened(
-                Ports(committed=self.committed, whole=self.whole, begin=self.seek, poll=self.take)
+                Ports(
+                    committed=self.committed,
+                    whole=self.whole,
+                    begin=self.seek,
+                    poll=self.take,
+                    ends=self.ends,
+                    has_read=self.has_read,
+                )
             ),
             pipeline=lambda: AlarmPipeline(MasterAlarmList({}), Metrics(), PREFIX),
             clock=SystemClock(),

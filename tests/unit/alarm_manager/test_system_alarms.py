@@ -3,10 +3,12 @@
 from dataclasses import replace
 
 import pytest
-from meltwatch_alarm_manager.domain.points import (
+from meltwatch_alarm_manager.domain.points import MasterAlarmList, default_point
+from meltwatch_alarm_manager.domain.system_alarms import (
+    FURNACE_ALARMS,
+    PLANT_ALARMS,
     SYSTEM_ALARMS,
-    MasterAlarmList,
-    default_point,
+    Judge,
     system_points,
     words_of,
 )
@@ -33,6 +35,11 @@ ALARM_ID = f"{FURNACE}/SYNC_SKEW"
 ON = -(-round(SYNC_SKEW.on_delay_s * NS_PER_S) // HOP_NS)
 """Hops from the first window with the word to the one that raises."""
 OFF = -(-round(SYNC_SKEW.off_delay_s * NS_PER_S) // HOP_NS)
+
+
+def skew_point() -> AlarmPoint:
+    points = system_points(FURNACE, FURNACE_ALARMS)
+    return next(point for point in points if point.alarm_id == ALARM_ID)
 
 
 def apart(*numbers: int, logit: float | None = -3.0) -> list[WindowScore]:
@@ -110,13 +117,22 @@ def test_no_logit_and_no_other_word_raises_it(reasons: tuple[str, ...]) -> None:
 def test_every_furnace_has_it_whatever_the_plant_file_lists() -> None:
     own = default_point(FURNACE)
     master_list = MasterAlarmList({FURNACE: (own,)})
-    assert set(master_list.of(FURNACE)) == {own.alarm_id, ALARM_ID}
-    assert set(master_list.of("a/b")) == {"a/b/OVERHEAT", "a/b/SYNC_SKEW"}
+    names = {f"{FURNACE}/{condition}" for condition in FURNACE_ALARMS}
+    assert set(master_list.of(FURNACE)) == {own.alarm_id, *names}
+    assert {"a/b/OVERHEAT", "a/b/SYNC_SKEW"} <= set(master_list.of("a/b"))
     assert master_list.names(ALARM_ID)
 
 
+def test_the_plant_has_alarms_of_its_own_under_the_topic_prefix() -> None:
+    master_list = MasterAlarmList({}, "p" * 100)
+    plant = master_list.plant_equipment
+    assert set(PLANT_ALARMS) < {name.rpartition("/")[2] for name in master_list.of(plant)}
+    assert master_list.names(f"{plant}/PLANT_BLIND")
+    assert not master_list.names("a/b/PLANT_BLIND")
+
+
 def test_a_plant_file_may_write_it_another_way_and_needs_no_thresholds_for_it() -> None:
-    (point,) = system_points(FURNACE)
+    point = skew_point()
     own = point.model_copy(
         update={
             "mode": Mode.SHADOW,
@@ -129,7 +145,7 @@ def test_a_plant_file_may_write_it_another_way_and_needs_no_thresholds_for_it() 
 
 
 def test_a_point_of_the_topic_takes_its_place() -> None:
-    (point,) = system_points(FURNACE)
+    point = skew_point()
     hasty = point.model_copy(update={"setpoint": setpoint(on_delay_s=0), "revision": "7"})
     log = TopicLog()
     pipeline = log.take_over()
@@ -161,10 +177,12 @@ def test_a_successor_decides_as_if_nobody_had_taken_over(taken_over_at: int) -> 
 
 
 def test_conditions_and_words_stand_in_one_table() -> None:
+    points = {point.condition: point for point in system_points("a/b", SYSTEM_ALARMS)}
     for condition, alarm in SYSTEM_ALARMS.items():
-        point = next(p for p in system_points(FURNACE) if p.condition == condition)
-        assert words_of(point) == alarm.words
+        point = points[condition]
+        assert words_of(point) == (alarm.words or None)
         assert point.time_to_respond_s <= 1800, "later than that it is no alarm"
+        assert not alarm.words or alarm.judge is Judge.SCORES
     words = [word for alarm in SYSTEM_ALARMS.values() for word in alarm.words]
     assert len(words) == len(set(words))
     assert words_of(default_point(FURNACE)) is None

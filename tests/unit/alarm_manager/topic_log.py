@@ -21,6 +21,7 @@ from tests.unit.alarm_manager.samples import PREFIX, score_record
 SCORES = Place(Topic.SCORES, 0)
 COMMANDS = Place(Topic.ALARM_COMMANDS, 0)
 POINTS = Place(Topic.ALARM_POINTS, 0)
+STATES = Place(Topic.FURNACE_STATES, 0)
 NOW_NS = 1_800_000_000_000_000_000
 
 
@@ -39,12 +40,12 @@ class TopicLog:
     points: dict[str, tuple[AlarmPoint, ...]] = field(default_factory=dict)
     written: list[Outgoing] = field(default_factory=list)
     commits: dict[Place, Commit | None] = field(
-        default_factory=lambda: {SCORES: None, COMMANDS: None, POINTS: None}
+        default_factory=lambda: {SCORES: None, COMMANDS: None, POINTS: None, STATES: None}
     )
 
     def take_over(self) -> AlarmPipeline:
         """Return the pipeline of a new manager, filled from what was written."""
-        pipeline = AlarmPipeline(MasterAlarmList(self.points), Metrics(), PREFIX)
+        pipeline = AlarmPipeline(MasterAlarmList(self.points, PREFIX), Metrics(), PREFIX)
         for offset, record in enumerate(self.of(Topic.ALARMS)):
             pipeline.restore_alarm(as_read(record, offset))
         for offset, record in enumerate(self.of(Topic.ALARM_RESULTS)):

@@ -18,6 +18,7 @@ from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_alarm_manager.pipeline.alarms import AlarmPipeline
 from meltwatch_alarm_manager.pipeline.projection import Projection
+from meltwatch_alarm_manager.pipeline.reading_proof import ReadingProof
 from meltwatch_alarm_manager.ports import Election, Feed, Intake, Ledger, View
 from meltwatch_alarm_manager.vitals import MANAGER, PROJECTOR, Vitals
 
@@ -66,6 +67,7 @@ class Manager:
         """Rebuild everything from the topics; the ledger has shut out any predecessor before."""
         steps = {
             Topic.ALARM_POINTS: pipeline.restore_point,
+            Topic.FURNACE_STATES: pipeline.restore_state,
             Topic.ALARMS: pipeline.restore_alarm,
             Topic.ALARM_RESULTS: pipeline.restore_result,
         }
@@ -81,10 +83,14 @@ class Manager:
 
     async def _judge(self, pipeline: AlarmPipeline, ledger: Ledger, intake: Intake) -> None:
         next_heartbeat_ns = self.clock.monotonic_ns() + HEARTBEAT_NS
+        proof = ReadingProof(intake, self.clock)
         while True:
             records = await intake.poll(_POLL_S)
             now_ns = self.clock.now_ns()
             written = [out for record in records for out in pipeline.handle(record, now_ns)]
+            if proof.is_due():
+                read_until_ns = await proof.read_until()
+                written += pipeline.tick(self.clock.now_ns(), read_until_ns)
             if self.clock.monotonic_ns() >= next_heartbeat_ns:
                 written.append(pipeline.heartbeat(now_ns))
                 next_heartbeat_ns = self.clock.monotonic_ns() + HEARTBEAT_NS

@@ -57,7 +57,9 @@ def _manager(
         election=lambda: KafkaElection(connection, name, seat, required, instance),
         ledger=lambda: KafkaLedger(connection, prefix, name, offsets_group),
         intake=lambda: KafkaIntake(connection, prefix, offsets_group, INPUTS),
-        pipeline=lambda: AlarmPipeline(MasterAlarmList(points), metrics, prefix),
+        pipeline=lambda: AlarmPipeline(
+            MasterAlarmList(points, prefix), metrics, prefix, settings.max_furnaces
+        ),
         clock=SystemClock(),
         vitals=vitals,
     )

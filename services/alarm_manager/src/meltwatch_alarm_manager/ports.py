@@ -102,6 +102,20 @@ class Intake(Protocol):
         """Return the next records of any partition; none after the timeout."""
         ...
 
+    async def ends(self) -> Mapping[Place, int]:
+        """Ask the broker how far the scores go at present.
+
+        Raises
+        ------
+        TransientError
+            If a partition's leader does not answer.
+        """
+        ...
+
+    async def has_read(self, ends: Mapping[Place, int]) -> bool:
+        """Tell whether reading has passed these ends."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class AlarmChange:

@@ -3,6 +3,8 @@
 from meltwatch_chassis.settings import KafkaSettings, PlantSettings, RedisSettings
 from pydantic import Field
 
+from meltwatch_alarm_manager.domain.watch import MAX_FURNACES
+
 
 class Settings(KafkaSettings, RedisSettings, PlantSettings):
     """Settings of the alarm manager and its projector."""
@@ -13,4 +15,10 @@ class Settings(KafkaSettings, RedisSettings, PlantSettings):
         max_length=200,
         description="Name of a static group member, different for active and standby: a manager "
         "that is killed and started again under it leads at once instead of after 6 s.",
+    )
+    max_furnaces: int = Field(
+        default=MAX_FURNACES,
+        ge=1,
+        le=100_000,
+        description="Most furnaces of a process; further ones are refused, counted and logged.",
     )

@@ -62,9 +62,18 @@ class Metrics:
         self.annunciations = counter(
             "meltwatch_alarm_annunciations", "Entries into UNACK.", ["priority"]
         )
+        self._add_plant()
+        self.member_disagreement = histogram(
+            "meltwatch_member_disagreement", "Spread of member logits.", buckets=_LOGIT_BUCKETS
+        )
+
+    def _add_plant(self) -> None:
+        gauge = partial(Gauge, registry=self.registry)
         self.alarms_active = gauge(
             "meltwatch_alarms_active", "Alarms by priority and state.", ["priority", "state"]
         )
-        self.member_disagreement = histogram(
-            "meltwatch_member_disagreement", "Spread of member logits.", buckets=_LOGIT_BUCKETS
+        self.furnaces_watched = gauge("meltwatch_furnaces_watched", "Furnaces to be judged.")
+        self.furnaces_blind = gauge("meltwatch_furnaces_blind", "Of these, without a verdict.")
+        self.verdict_age = gauge(
+            "meltwatch_verdict_age_seconds", "Age of a furnace's last verdict.", ["furnace"]
         )

@@ -124,6 +124,22 @@ class KafkaIntake:
         with kafka_failures("reading"):
             return await self._poll(timeout_s)
 
+    async def ends(self) -> dict[Place, int]:
+        """Ask the broker how far the scores go at present."""
+        name = Topic.SCORES.under(self._prefix)
+        partitions = [tp for tp in self._consumer.assignment() if tp.topic == name]
+        with kafka_failures("asking for the ends of the scores"):
+            ends = await self._consumer.end_offsets(partitions)
+        return {Place(Topic.SCORES, tp.partition): end for tp, end in ends.items()}
+
+    async def has_read(self, ends: Mapping[Place, int]) -> bool:
+        """Tell whether reading has passed these ends; markers count as read."""
+        with kafka_failures("asking how far reading is"):
+            for place, end in ends.items():
+                if await self._consumer.position(self._partition(place)) < end:
+                    return False
+        return True
+
     async def _poll(self, timeout_s: float) -> list[RawRecord]:
         batches = await self._consumer.getmany(
             timeout_ms=int(timeout_s * 1000), max_records=_MAX_RECORDS

@@ -19,10 +19,12 @@ from meltwatch_schemas.alarm import (
 from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.window import NS_PER_S
 
-from meltwatch_alarm_manager.domain.alarm_state import Facts
+from meltwatch_alarm_manager.domain.alarm_state import MASKED, Facts
 from meltwatch_alarm_manager.domain.condition import Condition, Sample
-from meltwatch_alarm_manager.domain.points import words_of
+from meltwatch_alarm_manager.domain.system_alarms import SETPOINT_FOREIGN, words_of
 
+CLOCK: Final = "CLOCK"
+"""Cause of a transition that the manager's wall clock brought about; a replay has none."""
 DAY_NS: Final = 24 * 3600 * NS_PER_S
 MAX_RAISES: Final = 10_000
 """More raises than this within 24 h are not told apart."""
@@ -40,11 +42,14 @@ class Sighting:
         Its offset in its partition.
     traceparent
         W3C trace context of its record, if any.
+    is_foreign
+        A set-point of the furnace was made for another ensemble than the one that gave it.
     """
 
     score: WindowScore
     position: int
     traceparent: str | None = None
+    is_foreign: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,9 @@ class Alarm:
     def facts(self) -> Facts:
         """What is true of it."""
         record = self.record
-        return Facts(record.active, record.acked, record.latched) if record else Facts()
+        if record is None:
+            return Facts()
+        return Facts(record.active, record.acked, record.latched, MASKED in record.suppressed)
 
     @property
     def state(self) -> AlarmState:
@@ -89,11 +96,17 @@ class Alarm:
 
     def sample(self, sighting: Sighting) -> Sample | None:
         """Return what a score says about the condition; nothing if that takes a logit it lacks."""
+        level = self._level(sighting)
+        end_ns = sighting.score.window_end_ns
+        return None if level is None else Sample(end_ns, level, sighting.position)
+
+    def _level(self, sighting: Sighting) -> float | None:
         score, words = sighting.score, words_of(self.point)
-        level = score.logit
         if words is not None:
-            level = -math.inf if words.isdisjoint(score.reasons) else math.inf
-        return None if level is None else Sample(score.window_end_ns, level, sighting.position)
+            return -math.inf if words.isdisjoint(score.reasons) else math.inf
+        if self.point.condition == SETPOINT_FOREIGN and score.logit is not None:
+            return math.inf if sighting.is_foreign else -math.inf
+        return score.logit
 
     def knows(self, score: WindowScore) -> bool:
         """Tell whether the last raise or clear already rests on this window or a later one."""
@@ -106,10 +119,16 @@ class Alarm:
         return tuple(raised for raised in self.raises_ns if raised > time_ns - DAY_NS)
 
 
+def is_raise(record: AlarmRecord) -> bool:
+    """Tell whether a record begins an occurrence."""
+    cause = record.transition.cause
+    return cause == "RAISE" or (cause == CLOCK and record.active)
+
+
 def restore(alarm: Alarm, record: AlarmRecord) -> Alarm:
     """Return the alarm after one more of its records, in the order of the topic."""
     raises_ns = alarm.raises_ns
-    if record.transition.cause == "RAISE" and record.raise_time is not None:
+    if is_raise(record) and record.raise_time is not None:
         raised_ns = ns_from_utc(record.raise_time)
         raises_ns = (*alarm.raises_before(raised_ns), raised_ns)[-MAX_RAISES:]
     return replace(

@@ -18,7 +18,7 @@ from meltwatch_schemas.alarm import (
 )
 from meltwatch_schemas.codec import check_size
 from meltwatch_schemas.errors import violation
-from meltwatch_schemas.identifiers import check_alarm_id
+from meltwatch_schemas.identifiers import check_alarm_id, check_furnace_id
 from meltwatch_schemas.json_object import parse_object
 from meltwatch_schemas.record import RawRecord, check_schema
 from pydantic import ValidationError
@@ -85,6 +85,20 @@ def alarm_id_of(key: bytes | None) -> str:
         return check_alarm_id((key or b"").decode())
     except UnicodeDecodeError as error:
         raise violation(f"key: expected an alarm id in UTF-8, got {key!r}"[:300]) from error
+
+
+def furnace_id_of(key: bytes | None) -> str:
+    """Return the furnace id that a record's key is.
+
+    Raises
+    ------
+    ContractViolation
+        If it is none.
+    """
+    try:
+        return check_furnace_id((key or b"").decode())
+    except UnicodeDecodeError as error:
+        raise violation(f"key: expected a furnace id in UTF-8, got {key!r}"[:300]) from error
 
 
 def _readable_id(value: Any) -> str | None:

@@ -7,17 +7,21 @@ from typing import Final
 from meltwatch_schemas.alarm import AlarmCommand, AlarmRecord, Command
 
 from meltwatch_alarm_manager.domain.alarm import Alarm, Sighting, restore
-from meltwatch_alarm_manager.domain.alarm_state import Trigger, step
+from meltwatch_alarm_manager.domain.alarm_state import Facts, Trigger, step
 from meltwatch_alarm_manager.domain.condition import Due, decided, due, observe
 from meltwatch_alarm_manager.domain.snapshot import (
+    Occasion,
     Remark,
     Stamp,
     acknowledged,
     cleared,
+    cleared_by_clock,
     raised,
+    raised_by_clock,
     remarked,
     requalified,
 )
+from meltwatch_alarm_manager.domain.system_alarms import SYSTEM_ALARMS
 from meltwatch_alarm_manager.domain.trust import quality_of
 from meltwatch_alarm_manager.errors import WrongState
 
@@ -33,7 +37,7 @@ def recall(alarm: Alarm, sighting: Sighting) -> Alarm:
     return replace(alarm, condition=observe(alarm.condition, sample, alarm.point.setpoint))
 
 
-def judge(alarm: Alarm, sighting: Sighting, stamp: Stamp) -> Alarm:
+def judge(alarm: Alarm, sighting: Sighting, stamp: Stamp, *, is_masked: bool = False) -> Alarm:
     """Return the alarm after a score.
 
     Parameters
@@ -45,31 +49,72 @@ def judge(alarm: Alarm, sighting: Sighting, stamp: Stamp) -> Alarm:
         raises nor clears an alarm that is judged by it.
     stamp
         Number and time for the record that it may cause.
+    is_masked
+        A parent stands: a raise is not announced.
 
     Returns
     -------
     The alarm; its record is another one if the score raised or cleared it, or changed the
-    quality of an alarm that is on an operator's list.
+    quality of a process alarm that is on an operator's list: a system alarm is what tells of it.
     """
     if alarm.knows(sighting.score):
         return alarm
     alarm = recall(alarm, sighting)
     change = due(alarm.condition, alarm.point.setpoint) if alarm.sample(sighting) else None
     if change is not None:
-        return _decide(alarm, sighting, change, stamp)
-    if alarm.facts.retain and quality_of(sighting.score) is not alarm.quality:
+        return _decide(alarm, sighting, change, stamp, is_masked=is_masked)
+    is_process = alarm.point.condition not in SYSTEM_ALARMS
+    if is_process and alarm.facts.retain and quality_of(sighting.score) is not alarm.quality:
         return replace(alarm, record=requalified(alarm, sighting, stamp))
     return alarm
 
 
-def _decide(alarm: Alarm, sighting: Sighting, change: Due, stamp: Stamp) -> Alarm:
-    trigger, snapshot = (
-        (Trigger.CLEAR, cleared) if alarm.condition.active else (Trigger.RAISE, raised)
-    )
+def _decide(
+    alarm: Alarm, sighting: Sighting, change: Due, stamp: Stamp, *, is_masked: bool
+) -> Alarm:
+    if alarm.condition.active:
+        record = cleared(alarm, sighting, change, _after_clear(alarm), stamp)
+    else:
+        facts = _after_raise(alarm, is_masked=is_masked)
+        record = raised(alarm, sighting, change, facts, stamp)
+    return replace(restore(alarm, record), condition=decided(alarm.condition))
+
+
+def announce(alarm: Alarm, occasion: Occasion, stamp: Stamp, *, is_masked: bool) -> Alarm:
+    """Return an alarm that the clock raises."""
+    facts = _after_raise(alarm, is_masked=is_masked)
+    return restore(alarm, raised_by_clock(alarm, occasion, facts, stamp))
+
+
+def withdraw(alarm: Alarm, occasion: Occasion, stamp: Stamp) -> Alarm:
+    """Return an alarm that the clock clears."""
+    return restore(alarm, cleared_by_clock(alarm, occasion, _after_clear(alarm), stamp))
+
+
+def suppress(alarm: Alarm, stamp: Stamp) -> Alarm:
+    """Return an alarm whose parent stands."""
+    return _covered(alarm, Trigger.SUPPRESS, stamp)
+
+
+def unsuppress(alarm: Alarm, stamp: Stamp) -> Alarm:
+    """Return an alarm whose parent has ended: announced anew if its condition holds."""
+    return _covered(alarm, Trigger.UNSUPPRESS, stamp)
+
+
+def _covered(alarm: Alarm, trigger: Trigger, stamp: Stamp) -> Alarm:
     facts = step(alarm.facts, trigger, alarm.point)
-    record = snapshot(alarm, sighting, change, facts, stamp)
-    condition = decided(alarm.condition)
-    return replace(restore(alarm, record), condition=condition)
+    return replace(alarm, record=remarked(alarm, facts, Remark(trigger.value), stamp))
+
+
+def _after_raise(alarm: Alarm, *, is_masked: bool) -> Facts:
+    facts = step(alarm.facts, Trigger.RAISE, alarm.point)
+    if is_masked and not facts.masked:
+        facts = step(facts, Trigger.SUPPRESS, alarm.point)
+    return facts
+
+
+def _after_clear(alarm: Alarm) -> Facts:
+    return step(alarm.facts, Trigger.CLEAR, alarm.point)
 
 
 def obey(alarm: Alarm, command: AlarmCommand, stamp: Stamp) -> Alarm:

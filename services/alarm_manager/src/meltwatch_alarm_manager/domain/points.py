@@ -1,98 +1,22 @@
 """The master alarm list: which alarm points a furnace has, and where each comes from."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord, Priority, Setpoint
 from meltwatch_schemas.default_setpoint import BASIS, DEFAULT_SETPOINT
 from meltwatch_schemas.identifiers import alarm_id, split_alarm_id
+from meltwatch_schemas.topics import DEFAULT_PREFIX
+
+from meltwatch_alarm_manager.domain.system_alarms import (
+    FURNACE_ALARMS,
+    PLANT_ALARMS,
+    plant_equipment,
+    system_points,
+)
 
 OVERHEAT: Final = "OVERHEAT"
 PROCESS: Final = "process"
-SYSTEM: Final = "system"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SystemAlarm:
-    """An alarm about the system itself: it stands while scores name one of its words.
-
-    Attributes
-    ----------
-    words
-        Among a score's ``reasons``, each speaks for raising; a score without any for clearing.
-    title, causes, consequence_if_no_action, operator_action, time_to_respond_s, priority
-        As in the alarm point.
-    on_delay_s, off_delay_s
-        How long the words must have been there, or not have been there, without a break.
-    """
-
-    words: frozenset[str]
-    title: str
-    causes: tuple[str, ...]
-    consequence_if_no_action: str
-    operator_action: str
-    time_to_respond_s: float
-    priority: Priority
-    on_delay_s: float
-    off_delay_s: float
-
-
-SYSTEM_ALARMS: Final[Mapping[str, SystemAlarm]] = {
-    "SYNC_SKEW": SystemAlarm(
-        words=frozenset({"sync_skew"}),
-        title="Clocks of camera and meter disagree",
-        causes=(
-            "camera, meter or gateway has lost its time server",
-            "a clock was set by hand",
-            "a buffer between camera and gateway has grown",
-        ),
-        consequence_if_no_action="Video and current of different instants are judged together; "
-        "faults may be seen late or not at all.",
-        operator_action="Have the clocks of camera, meter and gateways checked (NTP, PTP).",
-        time_to_respond_s=1800,
-        priority=Priority.LOW,
-        on_delay_s=15.0,
-        # Longer than a stream processor that was restarted needs for its next estimate.
-        off_delay_s=720.0,
-    ),
-}
-"""System alarms of every furnace by condition."""
-_UNUSED_THRESHOLD: Final = 0.0
-
-
-def words_of(point: AlarmPoint) -> frozenset[str] | None:
-    """Return the words that speak for an alarm point; None if it is judged by the logit."""
-    alarm = SYSTEM_ALARMS.get(point.condition)
-    return None if alarm is None else alarm.words
-
-
-def system_points(furnace_id: str) -> tuple[AlarmPoint, ...]:
-    """Return the system alarm points that every furnace has."""
-    return tuple(
-        AlarmPoint.model_validate(
-            {
-                "alarm_id": alarm_id(furnace_id, condition),
-                "equipment_path": furnace_id,
-                "title": alarm.title,
-                "condition": condition,
-                "class": SYSTEM,
-                "priority": alarm.priority,
-                "causes": alarm.causes,
-                "consequence_if_no_action": alarm.consequence_if_no_action,
-                "operator_action": alarm.operator_action,
-                "time_to_respond_s": alarm.time_to_respond_s,
-                "setpoint": Setpoint(
-                    logit_on=_UNUSED_THRESHOLD,
-                    logit_off=_UNUSED_THRESHOLD,
-                    on_delay_s=alarm.on_delay_s,
-                    off_delay_s=alarm.off_delay_s,
-                ),
-                "setpoint_basis": "a word in the scores' reasons; thresholds are not used",
-            }
-        )
-        for condition, alarm in SYSTEM_ALARMS.items()
-    )
 
 
 def default_point(furnace_id: str) -> AlarmPoint:
@@ -150,10 +74,18 @@ class MasterAlarmList:
     ----------
     plant
         Alarm points of each registered furnace; none stands for the default.
+    prefix
+        Topic prefix: what the alarms of the plant as a whole are named by.
     """
 
-    def __init__(self, plant: Mapping[str, tuple[AlarmPoint, ...]]) -> None:
+    def __init__(
+        self, plant: Mapping[str, tuple[AlarmPoint, ...]], prefix: str = DEFAULT_PREFIX
+    ) -> None:
         self._plant = plant
+        self._plant_points = {
+            point.alarm_id: point for point in system_points(plant_equipment(prefix), PLANT_ALARMS)
+        }
+        self.plant_equipment = plant_equipment(prefix)
         self._overrides: dict[str, dict[str, AlarmPoint]] = {}
         self._resolved: dict[str, Mapping[str, AlarmPoint]] = {}
 
@@ -169,20 +101,28 @@ class MasterAlarmList:
         self._resolved.pop(furnace_id, None)
 
     def is_registered(self, furnace_id: str) -> bool:
-        """Tell whether the furnace stands in the plant file."""
-        return furnace_id in self._plant
+        """Tell whether the furnace stands in the plant file; the plant as a whole counts, too."""
+        return furnace_id in self._plant or furnace_id == self.plant_equipment
+
+    @property
+    def furnaces(self) -> Collection[str]:
+        """The furnaces of the plant file."""
+        return self._plant.keys()
 
     def names(self, alarm_id: str) -> bool:
         """Tell whether somebody has written this alarm point, or registered its furnace."""
         furnace_id, _ = split_alarm_id(alarm_id)
         is_written = alarm_id in self._overrides.get(furnace_id, {})
-        return is_written or (furnace_id in self._plant and alarm_id in self.of(furnace_id))
+        is_registered = furnace_id in self._plant and alarm_id in self.of(furnace_id)
+        return is_written or is_registered or alarm_id in self._plant_points
 
     def of(self, furnace_id: str) -> Mapping[str, AlarmPoint]:
         """Return the alarm points of a furnace by alarm id."""
         if furnace_id not in self._resolved:
             written = self._plant.get(furnace_id) or (default_point(furnace_id),)
-            points = (*system_points(furnace_id), *written)
+            points = (*system_points(furnace_id, FURNACE_ALARMS), *written)
             base = {point.alarm_id: point for point in points}
+            if furnace_id == self.plant_equipment:
+                base |= self._plant_points
             self._resolved[furnace_id] = base | self._overrides.get(furnace_id, {})
         return self._resolved[furnace_id]

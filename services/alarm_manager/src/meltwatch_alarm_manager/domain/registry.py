@@ -22,6 +22,7 @@ class AlarmRegistry:
     def __init__(self, master_list: MasterAlarmList) -> None:
         self._master_list = master_list
         self._alarms: dict[str, Alarm] = {}
+        self._active: dict[str, None] = {}
 
     def of(self, furnace_id: str) -> list[Alarm]:
         """Return the alarms of a furnace, one for each of its alarm points."""
@@ -37,6 +38,19 @@ class AlarmRegistry:
             return alarm
         return replace(alarm, point=point, unregistered=unregistered)
 
+    def alarm(self, furnace_id: str, alarm_id: str) -> Alarm:
+        """Return an alarm of a furnace by its id; the master alarm list has a point for it."""
+        point = self._master_list.of(furnace_id)[alarm_id]
+        return self._under(point, not self._master_list.is_registered(furnace_id))
+
+    def active(self) -> list[Alarm]:
+        """Return the alarms whose condition holds, in the order in which they began."""
+        return [self._alarms[alarm_id] for alarm_id in self._active]
+
+    def is_active(self, alarm_id: str) -> bool:
+        """Tell whether the condition of an alarm holds."""
+        return alarm_id in self._active
+
     def find(self, alarm_id: str) -> Alarm | None:
         """Return an alarm that was judged or raised, or whose alarm point somebody has written."""
         known = self._alarms.get(alarm_id)
@@ -48,7 +62,12 @@ class AlarmRegistry:
 
     def put(self, alarm: Alarm) -> None:
         """Keep an alarm in place of its former self."""
-        self._alarms[alarm.point.alarm_id] = alarm
+        alarm_id = alarm.point.alarm_id
+        self._alarms[alarm_id] = alarm
+        if alarm.facts.active:
+            self._active.setdefault(alarm_id)
+        else:
+            self._active.pop(alarm_id, None)
 
     def restore(self, record: AlarmRecord) -> None:
         """Take over one more record of the alarms topic, in its order."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from meltwatch_schemas.alarm import (
     SEVERITY,
@@ -14,19 +14,23 @@ from meltwatch_schemas.alarm import (
     Guidance,
     Mode,
     ModelReference,
+    Quality,
     Transition,
     utc_from_ns,
 )
 from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.window import PUBLISHED_SPEC
 
-from meltwatch_alarm_manager.domain.alarm import Alarm, Sighting
+from meltwatch_alarm_manager.domain.alarm import CLOCK, Alarm, Sighting
 from meltwatch_alarm_manager.domain.alarm_state import Facts, derive
 from meltwatch_alarm_manager.domain.condition import Due
 from meltwatch_alarm_manager.domain.identity import event_id, occurrence_id
-from meltwatch_alarm_manager.domain.points import words_of
+from meltwatch_alarm_manager.domain.system_alarms import words_of
 from meltwatch_alarm_manager.domain.trust import quality_of, quality_reasons
 from meltwatch_alarm_manager.errors import WrongState
+
+NO_MODEL: Final = "none"
+"""In the place of name, version and digest where no model has a part in an alarm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,6 @@ def raised(
             "alarm_id": alarm.point.alarm_id,
             "equipment_path": alarm.point.equipment_path,
             "occurrence_id": occurrence_id(alarm.point.alarm_id, condition_time, score.run_id),
-            "suppressed": [],
             "message": f"{alarm.point.title}: {_level(alarm.point, score)} since "
             f"{condition_time:%H:%M:%S} UTC",
             "condition_time": condition_time,
@@ -105,6 +108,80 @@ def requalified(alarm: Alarm, sighting: Sighting, stamp: Stamp) -> AlarmRecord:
     """Return the record of an alarm whose input is trusted more or less than before."""
     changed = _stamped(alarm, alarm.facts, Remark("QUALITY"), stamp)
     return _following(alarm, changed | _seen(sighting, stamp))
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """Why the manager itself raises or clears an alarm, without a score.
+
+    Attributes
+    ----------
+    since_ns
+        Since when it is so, ns UTC.
+    at_ns
+        When its delay had passed, ns UTC.
+    text
+        What a person should know, for the message.
+    """
+
+    since_ns: int
+    at_ns: int
+    text: str
+
+
+def raised_by_clock(alarm: Alarm, occasion: Occasion, facts: Facts, stamp: Stamp) -> AlarmRecord:
+    """Return the record of a new occurrence that no score tells of."""
+    point, since = alarm.point, utc_from_ns(occasion.since_ns)
+    return AlarmRecord.model_validate(
+        _stamped(alarm, facts, Remark(CLOCK), stamp)
+        | _of_point(point)
+        | _unseen(occasion, point, stamp)
+        | {
+            "alarm_id": point.alarm_id,
+            "equipment_path": point.equipment_path,
+            "occurrence_id": occurrence_id(point.alarm_id, since, None),
+            "message": f"{point.title}: {occasion.text}",
+            "condition_time": since,
+            "raise_time": utc_from_ns(occasion.at_ns),
+            "count_24h": len(alarm.raises_before(occasion.at_ns)) + 1,
+            "unregistered": alarm.unregistered,
+        }
+    )
+
+
+def cleared_by_clock(alarm: Alarm, occasion: Occasion, facts: Facts, stamp: Stamp) -> AlarmRecord:
+    """Return the record of an alarm whose condition has ended, as the clock tells."""
+    return _following(
+        alarm,
+        _stamped(alarm, facts, Remark(CLOCK), stamp)
+        | _of_point(alarm.point)
+        | {
+            "message": f"{alarm.point.title}: {occasion.text}",
+            "clear_time": utc_from_ns(occasion.at_ns),
+            "count_24h": len(alarm.raises_before(occasion.at_ns)),
+            "times": _last(alarm).times.model_copy(update={"published": utc_from_ns(stamp.at_ns)}),
+        },
+    )
+
+
+def _unseen(occasion: Occasion, point: AlarmPoint, stamp: Stamp) -> dict[str, Any]:
+    """Return what stands in place of a score's evidence."""
+    since = utc_from_ns(occasion.since_ns)
+    return {
+        "evidence": Evidence(
+            score=None,
+            threshold=point.setpoint.logit_on,
+            threshold_off=point.setpoint.logit_off,
+            window_start=since,
+            window_end=since,
+        ),
+        "model": ModelReference(name=NO_MODEL, version=NO_MODEL, digest=NO_MODEL),
+        "quality": Quality.GOOD,
+        "quality_reasons": [],
+        "times": AlarmTimes(
+            event=since, watermark=since, ingest=since, published=utc_from_ns(stamp.at_ns)
+        ),
+    }
 
 
 def acknowledged(alarm: Alarm, facts: Facts, remark: Remark, stamp: Stamp) -> AlarmRecord:
@@ -152,6 +229,7 @@ def _stamped(alarm: Alarm, facts: Facts, remark: Remark, stamp: Stamp) -> dict[s
         "active": facts.active,
         "acked": facts.acked,
         "latched": facts.latched,
+        "suppressed": facts.suppressed,
         "retain": facts.retain and alarm.point.mode is not Mode.SHADOW,
     }
 

@@ -1,15 +1,20 @@
 """From scores to alarm records."""
 
+import structlog
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.record import RawRecord, header, read_score
 from meltwatch_schemas.topics import Topic
 
 from meltwatch_alarm_manager.domain.alarm import Alarm, Sighting
 from meltwatch_alarm_manager.domain.judgement import judge, recall
-from meltwatch_alarm_manager.domain.points import PROCESS, words_of
 from meltwatch_alarm_manager.domain.progress import PartitionProgress
+from meltwatch_alarm_manager.domain.system_alarms import is_by_scores
+from meltwatch_alarm_manager.domain.watch import Watch
 from meltwatch_alarm_manager.pipeline.scribe import Scribe
+from meltwatch_alarm_manager.pipeline.system import SystemDesk
 from meltwatch_alarm_manager.ports import Commit, Outgoing, Place
+
+_log = structlog.get_logger()
 
 
 class ScoreDesk:
@@ -19,11 +24,18 @@ class ScoreDesk:
     ----------
     scribe
         Keeps the alarms.
+    watch
+        Is told of every score.
+    system
+        Knows which alarms are masked.
     """
 
-    def __init__(self, scribe: Scribe) -> None:
+    def __init__(self, scribe: Scribe, watch: Watch, system: SystemDesk) -> None:
         self._scribe = scribe
+        self._watch = watch
+        self._system = system
         self._partitions: dict[int, PartitionProgress] = {}
+        self._is_full = False
 
     def begin(self, partition: int, start: int, judged: int) -> None:
         """Begin a partition at an offset; what lies below ``judged`` is only recalled."""
@@ -40,12 +52,24 @@ class ScoreDesk:
             if is_history:
                 return []
             return [self._scribe.set_aside(record, Topic.SCORES, refusal)]
+        if not self._watch.admits(score.furnace_id):
+            self._refuse(score.furnace_id)
+            return []
+        self._watch.hear(score, now_ns)
         if not progress.admit(score, record.offset):
             self._scribe.count(Topic.SCORES, "stale")
             return []
         self._scribe.count(Topic.SCORES, "recalled" if is_history else "judged")
         sighting = Sighting(score, record.offset, header(record.headers, "traceparent"))
         return self._recall(sighting) if is_history else self._judge(sighting, now_ns)
+
+    def _refuse(self, furnace_id: str) -> None:
+        """Say once that there is no room; the counter says how much is refused."""
+        self._scribe.count(Topic.SCORES, "refused")
+        if not self._is_full:
+            self._is_full = True
+            limit = self._watch.max_furnaces
+            _log.error("furnace_refused", furnace=furnace_id, max_furnaces=limit)
 
     def _recall(self, sighting: Sighting) -> list[Outgoing]:
         for alarm in self._concerned(sighting):
@@ -55,14 +79,15 @@ class ScoreDesk:
     def _judge(self, sighting: Sighting, now_ns: int) -> list[Outgoing]:
         written: list[Outgoing] = []
         for alarm in self._concerned(sighting):
-            after = judge(alarm, sighting, self._scribe.stamp(now_ns))
+            stamp, is_masked = self._scribe.stamp(now_ns), self._system.is_masked(alarm.point)
+            after = judge(alarm, sighting, stamp, is_masked=is_masked)
             written += self._scribe.keep(alarm, after)
         return written
 
     def _concerned(self, sighting: Sighting) -> list[Alarm]:
         """Return the alarms that scores raise: by their logit, or by words that we know."""
         alarms = self._scribe.registry.of(sighting.score.furnace_id)
-        return [a for a in alarms if a.point.class_ == PROCESS or words_of(a.point) is not None]
+        return [alarm for alarm in alarms if is_by_scores(alarm.point)]
 
     def commits(self) -> dict[Place, Commit]:
         """Return how far each partition is done."""

@@ -21,6 +21,7 @@ from meltwatch_schemas.window import NS_PER_S
 from meltwatch_alarm_manager.domain.alarm import Alarm
 from meltwatch_alarm_manager.domain.registry import AlarmRegistry
 from meltwatch_alarm_manager.domain.snapshot import Stamp
+from meltwatch_alarm_manager.domain.watch import Sighted
 from meltwatch_alarm_manager.pipeline.outgoing import SERVICE, dead_letter, outgoing
 from meltwatch_alarm_manager.ports import Outgoing
 
@@ -83,8 +84,8 @@ class Scribe:
         """Count a record that was read."""
         self._metrics.records.labels(SERVICE, topic.value, outcome).inc()
 
-    def heartbeat(self, now_ns: int) -> Outgoing:
-        """Return a sign of life."""
+    def heartbeat(self, now_ns: int, sighted: Sighted | None) -> Outgoing:
+        """Return a sign of life, with what is watched where that is known."""
         records = list(self.registry.records())
         self._show(records)
         message = Heartbeat(
@@ -93,15 +94,18 @@ class Scribe:
             seq=self._seq,
             active_alarms=sum(record.active for record in records),
             at=utc_from_ns(now_ns),
+            watched=sighted.watched if sighted else None,
+            blind=sighted.blind if sighted else None,
+            oldest_verdict_age_s=sighted.oldest_age_s if sighted else None,
         )
         return outgoing(Topic.HEARTBEATS, SERVICE, message)
 
     def _measure(self, record: AlarmRecord) -> None:
-        if record.state is not AlarmState.UNACK or record.transition.cause != "RAISE":
+        if record.state is not AlarmState.UNACK or record.transition.from_ is AlarmState.UNACK:
             return
         if record.mode is Mode.ALARM and record.priority is not Priority.JOURNAL:
             self._metrics.annunciations.labels(record.priority.value).inc()
-        if record.raise_time is not None:
+        if record.raise_time is not None and record.transition.cause == "RAISE":
             waited_ns = ns_from_utc(record.times.published) - ns_from_utc(record.raise_time)
             self._metrics.event_to_alarm.observe(waited_ns / NS_PER_S)
 

@@ -1,0 +1,243 @@
+"""The alarms about the system itself: what raises each, what masks it, what to do about it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final
+
+from meltwatch_schemas.alarm import AlarmPoint, Priority, Setpoint
+from meltwatch_schemas.identifiers import alarm_id
+
+SYSTEM: Final = "system"
+VIDEO_LOST: Final = "VIDEO_LOST"
+CURRENT_LOST: Final = "CURRENT_LOST"
+CLOCK_FAULT: Final = "CLOCK_FAULT"
+SCORING_LOST: Final = "SCORING_LOST"
+SYNC_SKEW: Final = "SYNC_SKEW"
+SETPOINT_FOREIGN: Final = "SETPOINT_FOREIGN"
+FURNACE_SILENT: Final = "FURNACE_SILENT"
+PLANT_BLIND: Final = "PLANT_BLIND"
+TRITON_DOWN: Final = "TRITON_DOWN"
+HISTORY_GAP: Final = "HISTORY_GAP"
+FOREIGN_WRITER: Final = "FOREIGN_WRITER"
+
+_UNUSED_THRESHOLD: Final = 0.0
+_LONGEST_LEVEL: Final = 64
+
+
+class Judge(Enum):
+    """What raises and clears a system alarm.
+
+    Attributes
+    ----------
+    SCORES
+        A word of a score, or whose it is; in event time, alike live and replayed.
+    CLOCK
+        The manager's wall clock; a replay has none of these.
+    REPORT
+        Somebody in the manager saw it happen; it clears when that was long ago.
+    """
+
+    SCORES = auto()
+    CLOCK = auto()
+    REPORT = auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemAlarm:
+    """One kind of system alarm.
+
+    Attributes
+    ----------
+    judge
+        What raises and clears it.
+    words
+        Among a score's ``reasons``, each speaks for raising; a score without any for clearing.
+    masked_by
+        Conditions of the furnace or the plant under which it is not announced.
+    title, causes, consequence_if_no_action, operator_action, time_to_respond_s, priority
+        As in the alarm point.
+    on_delay_s, off_delay_s
+        How long it must have been so, or not have been so, without a break.
+    """
+
+    judge: Judge
+    words: frozenset[str] = frozenset()
+    masked_by: tuple[str, ...] = ()
+    title: str
+    causes: tuple[str, ...]
+    consequence_if_no_action: str
+    operator_action: str
+    time_to_respond_s: float
+    priority: Priority
+    on_delay_s: float = 20.0
+    off_delay_s: float = 20.0
+
+
+FURNACE_ALARMS: Final[Mapping[str, SystemAlarm]] = {
+    SYNC_SKEW: SystemAlarm(
+        judge=Judge.SCORES,
+        words=frozenset({"sync_skew"}),
+        title="Clocks of camera and meter disagree",
+        causes=(
+            "camera, meter or gateway has lost its time server",
+            "a clock was set by hand",
+            "a buffer between camera and gateway has grown",
+        ),
+        consequence_if_no_action="Video and current of different instants are judged together; "
+        "faults may be seen late or not at all.",
+        operator_action="Have the clocks of camera, meter and gateways checked (NTP, PTP).",
+        time_to_respond_s=1800,
+        priority=Priority.LOW,
+        on_delay_s=15.0,
+        # Longer than a stream processor that was restarted needs for its next estimate.
+        off_delay_s=720.0,
+    ),
+    FURNACE_SILENT: SystemAlarm(
+        judge=Judge.CLOCK,
+        masked_by=(PLANT_BLIND,),
+        title="Furnace is silent",
+        causes=(
+            "camera and meter or their gateway are away",
+            "the stream processor of this furnace does not run",
+            "the clocks of its sources are wrong by more than a minute",
+        ),
+        consequence_if_no_action="Nobody watches the furnace; overheating is not told.",
+        operator_action="Watch the furnace in person; have its sources and the stream processors "
+        "checked. If it is out of use, set its state to off or maintenance.",
+        time_to_respond_s=600,
+        priority=Priority.MEDIUM,
+    ),
+}
+"""System alarms of every furnace by condition."""
+
+PLANT_ALARMS: Final[Mapping[str, SystemAlarm]] = {
+    PLANT_BLIND: SystemAlarm(
+        judge=Judge.CLOCK,
+        title="Plant is blind",
+        causes=(
+            "the stream processors or Triton do not run",
+            "the plant's network or its gateways are away",
+        ),
+        consequence_if_no_action="Half of the furnaces or more are not watched.",
+        operator_action="Watch the furnaces in person; call whoever runs Meltwatch.",
+        time_to_respond_s=300,
+        priority=Priority.HIGH,
+    ),
+    TRITON_DOWN: SystemAlarm(
+        judge=Judge.CLOCK,
+        masked_by=(PLANT_BLIND,),
+        title="Triton gives no verdicts",
+        causes=(
+            "the Triton servers are away or overloaded",
+            "the model is not loaded or refuses every window",
+        ),
+        consequence_if_no_action="Half of the furnaces or more get no verdict, or get it late.",
+        operator_action="Watch the furnaces in person; have the Triton servers checked.",
+        time_to_respond_s=300,
+        priority=Priority.HIGH,
+    ),
+    HISTORY_GAP: SystemAlarm(
+        judge=Judge.REPORT,
+        title="Records were lost before they were read",
+        causes=("the alarm manager was away for longer than a topic keeps its records",),
+        consequence_if_no_action="Alarms of that time are missing in the journal.",
+        operator_action="Look into the furnaces' past by hand; have the retention of the topics "
+        "made longer.",
+        time_to_respond_s=1800,
+        priority=Priority.LOW,
+        on_delay_s=0.0,
+        off_delay_s=600.0,
+    ),
+    FOREIGN_WRITER: SystemAlarm(
+        judge=Judge.REPORT,
+        title="Somebody else writes alarms",
+        causes=(
+            "a second installation uses the same topic prefix",
+            "a program or a person writes to topics that are the alarm manager's alone",
+        ),
+        consequence_if_no_action="Alarms may be forged, hidden or overwritten.",
+        operator_action="Trust no alarm that you cannot confirm; find out who writes, and close "
+        "the topics by ACLs.",
+        time_to_respond_s=300,
+        priority=Priority.HIGH,
+        on_delay_s=0.0,
+        off_delay_s=600.0,
+    ),
+}
+"""System alarms of the plant as a whole by condition; their equipment is the topic prefix."""
+
+SYSTEM_ALARMS: Final[Mapping[str, SystemAlarm]] = {**FURNACE_ALARMS, **PLANT_ALARMS}
+"""All of them."""
+CLOCK_CONDITIONS: Final = frozenset(
+    name for name, alarm in SYSTEM_ALARMS.items() if alarm.judge is not Judge.SCORES
+)
+"""What a replay knows nothing of."""
+MASKS: Final = frozenset(name for alarm in SYSTEM_ALARMS.values() for name in alarm.masked_by)
+"""Conditions that mask others."""
+
+
+def system_alarm_of(point: AlarmPoint) -> SystemAlarm | None:
+    """Return which kind of system alarm a point is, if any."""
+    return SYSTEM_ALARMS.get(point.condition)
+
+
+def words_of(point: AlarmPoint) -> frozenset[str] | None:
+    """Return the words that speak for an alarm point; None if it is not judged by words."""
+    alarm = system_alarm_of(point)
+    return None if alarm is None or not alarm.words else alarm.words
+
+
+def is_by_scores(point: AlarmPoint) -> bool:
+    """Tell whether scores raise and clear an alarm point: by their logit or as a system alarm."""
+    alarm = system_alarm_of(point)
+    return alarm.judge is Judge.SCORES if alarm else point.class_ != SYSTEM
+
+
+def plant_equipment(prefix: str) -> str:
+    """Return the equipment path of plant-wide alarms: the topic prefix as one level."""
+    return prefix[:_LONGEST_LEVEL]
+
+
+def parents(equipment: str, condition: str, plant: str) -> tuple[str, ...]:
+    """Return the alarm ids under which an alarm is not announced.
+
+    Parameters
+    ----------
+    equipment, condition
+        Whose, and what is judged.
+    plant
+        Equipment path of the plant-wide alarms.
+    """
+    alarm = SYSTEM_ALARMS.get(condition)
+    names = alarm.masked_by if alarm else ()
+    return tuple(alarm_id(plant if name in PLANT_ALARMS else equipment, name) for name in names)
+
+
+def system_points(equipment: str, alarms: Mapping[str, SystemAlarm]) -> tuple[AlarmPoint, ...]:
+    """Return the alarm points of a furnace's or the plant's system alarms."""
+    return tuple(_point(equipment, condition, alarm) for condition, alarm in alarms.items())
+
+
+def _point(equipment: str, condition: str, alarm: SystemAlarm) -> AlarmPoint:
+    return AlarmPoint.model_validate(
+        {
+            "alarm_id": alarm_id(equipment, condition),
+            "equipment_path": equipment,
+            "title": alarm.title,
+            "condition": condition,
+            "class": SYSTEM,
+            "priority": alarm.priority,
+            "causes": alarm.causes,
+            "consequence_if_no_action": alarm.consequence_if_no_action,
+            "operator_action": alarm.operator_action,
+            "time_to_respond_s": alarm.time_to_respond_s,
+            "setpoint": Setpoint(
+                logit_on=_UNUSED_THRESHOLD,
+                logit_off=_UNUSED_THRESHOLD,
+                on_delay_s=alarm.on_delay_s,
+                off_delay_s=alarm.off_delay_s,
+            ),
+            "setpoint_basis": "delays alone count; thresholds are not used",
+        }
+    )

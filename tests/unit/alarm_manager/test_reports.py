@@ -1,0 +1,74 @@
+"""Alarms of the plant that somebody in the manager reports: raised at once, gone after a while."""
+
+import pytest
+from meltwatch_alarm_manager.domain.system_alarms import (
+    FOREIGN_WRITER,
+    HISTORY_GAP,
+    PLANT_ALARMS,
+)
+from meltwatch_schemas.alarm import Priority
+from meltwatch_schemas.window import NS_PER_S
+
+from tests.unit.alarm_manager.samples import PREFIX, command_fields, command_record
+from tests.unit.alarm_manager.topic_log import NOW_NS, SCORES, TopicLog
+
+NAME = f"{PREFIX}/{FOREIGN_WRITER}"
+
+
+def after(seconds: float) -> int:
+    return NOW_NS + round(seconds * NS_PER_S)
+
+
+@pytest.mark.parametrize(
+    ("condition", "priority"), [(FOREIGN_WRITER, Priority.HIGH), (HISTORY_GAP, Priority.LOW)]
+)
+def test_a_report_raises_the_alarm_of_the_plant(condition: str, priority: Priority) -> None:
+    log = TopicLog()
+    pipeline = log.take_over()
+    pipeline.report(condition, "alarms offset 7: \x1b[2Jwritten by nobody we know")
+    log.write(pipeline.tick(NOW_NS, None), pipeline)
+    (record,) = log.alarms()
+    assert record.alarm_id == f"{PREFIX}/{condition}"
+    assert (record.state, record.priority, record.transition.cause) == ("UNACK", priority, "CLOCK")
+    assert r"\x1b[2Jwritten by nobody" in record.message
+    assert (record.equipment_path, record.class_, record.unregistered) == (PREFIX, "system", False)
+
+
+def test_reports_that_go_on_are_one_occurrence_and_it_ends_when_they_do() -> None:
+    off_s = PLANT_ALARMS[FOREIGN_WRITER].off_delay_s
+    log = TopicLog()
+    pipeline = log.take_over()
+    for seconds in (0, off_s - 1, 2 * off_s - 2):
+        pipeline.report(FOREIGN_WRITER, "again")
+        log.write(pipeline.tick(after(seconds), None), pipeline)
+    log.write(pipeline.tick(after(3 * off_s - 3), None), pipeline)
+    assert [record.active for record in log.alarms()] == [True]
+    log.write(pipeline.tick(after(3 * off_s - 2), None), pipeline)
+    raised, cleared = log.alarms()
+    assert (cleared.state, cleared.occurrence_id) == ("RTNUN", raised.occurrence_id)
+
+
+def test_it_is_acknowledged_by_its_id_and_survives_a_manager() -> None:
+    log = TopicLog()
+    pipeline = log.take_over()
+    pipeline.report(FOREIGN_WRITER, "seen")
+    log.write(pipeline.tick(NOW_NS, None), pipeline)
+    successor = log.take_over()
+    order = command_fields("ack", log.alarms()[0].event_id, alarm_id=NAME)
+    log.write(successor.handle(command_record(order, key=NAME), after(1)), successor)
+    successor.report(FOREIGN_WRITER, "seen again")
+    log.write(successor.tick(after(2), None), successor)
+    assert [record.state for record in log.alarms()] == ["UNACK", "ACKED"]
+
+
+def test_scores_that_retention_deleted_before_they_were_read_are_told() -> None:
+    log = TopicLog()
+    pipeline = log.take_over()
+    log.write([], pipeline)
+    pipeline = log.take_over()
+    starts = {place: commit.offset for place, commit in log.commits.items() if commit}
+    pipeline.begin(log.commits, starts | {SCORES: 40})
+    log.write(pipeline.tick(NOW_NS, None), pipeline)
+    (record,) = log.alarms()
+    assert record.alarm_id == f"{PREFIX}/{HISTORY_GAP}"
+    assert "scores partition 0: expected offset 0, got 40" in record.message
