@@ -224,4 +224,4 @@ def test_an_outage_of_the_broker_delays_records_and_loses_none(tmp_path: Path) -
 
     for chunks in chunks_by_furnace(records).values():
         assert [chunk.identity.seq for chunk in chunks] == list(range(0, 2 * len(chunks), 2))
-    assert producer.events()[2:4] == ["kafka_unreachable", "kafka_recovered"]
+    assert producer.events()[2:4] == ["dependency_lost", "dependency_recovered"]

@@ -13,6 +13,7 @@ from meltwatch_alarm_manager.pipeline.projection import Projection
 from meltwatch_alarm_manager.ports import AlarmChange, Commit, FurnaceChange, Outgoing, Place
 from meltwatch_alarm_manager.vitals import Vitals
 from meltwatch_chassis.clock import SystemClock
+from meltwatch_chassis.dependencies import Dependencies
 from meltwatch_chassis.errors import ConfigurationError, TransientError
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_schemas.record import RawRecord
@@ -36,7 +37,8 @@ class Plant:
         self.view_faults: list[Exception] = []
         self.is_flushed = False
         self.views_made = 0
-        self.vitals = Vitals(SystemClock())
+        metrics = Metrics()
+        self.vitals = Vitals(SystemClock(), Dependencies(metrics, SystemClock()), metrics)
 
     # -- election, ledger, intake
     async def leads(self) -> bool:

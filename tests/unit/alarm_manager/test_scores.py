@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 
+import pytest
 from meltwatch_alarm_manager.domain.points import MasterAlarmList
 from meltwatch_alarm_manager.pipeline.alarms import AlarmPipeline
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_schemas.alarm import Heartbeat
 from meltwatch_schemas.topics import Topic
+from meltwatch_schemas.window import NS_PER_S
 
 from tests.unit.alarm_manager.samples import PREFIX, score, score_record, window_end
 from tests.unit.alarm_manager.topic_log import COMMANDS, NOW_NS, POINTS, SCORES, TopicLog
@@ -63,6 +65,7 @@ def test_annunciations_latency_and_active_alarms_are_measured():
     places = dict.fromkeys((SCORES, COMMANDS, POINTS))
     pipeline.begin(places, dict.fromkeys(places, 0))
     published_ns = window_end(3) + 250_000_000
+    pipeline.heartbeat(published_ns)
     for offset in range(4):
         pipeline.handle(score_record(score(offset, 3.0), offset), published_ns)
     pipeline.handle(replace(score_record(score(5, 3.0), 5), value=b""), published_ns)
@@ -80,3 +83,27 @@ def test_annunciations_latency_and_active_alarms_are_measured():
     assert value(
         "meltwatch_records_total", service="alarm_manager", topic="scores", outcome="judged"
     ) == 4  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("began_s", "sent_late_s", "counts"),
+    [(0, 0, 1), (14, 0, 1), (16, 0, 0), (3600, 0, 0), (0, 14, 1), (0, 16, 0), (-3600, 120, 0)],
+)
+def test_alarms_of_history_are_no_measure_of_how_long_we_take(
+    began_s: int, sent_late_s: int, counts: int
+):
+    metrics = Metrics()
+    pipeline = AlarmPipeline(MasterAlarmList({}), metrics, PREFIX)
+    places = dict.fromkeys((SCORES, COMMANDS, POINTS))
+    pipeline.begin(places, dict.fromkeys(places, 0))
+    pipeline.heartbeat(window_end(3) + began_s * NS_PER_S)
+    now_ns = window_end(3) + max(began_s, sent_late_s, 0) * NS_PER_S
+    for offset in range(4):
+        made = score(offset, 3.0)
+        sent_ns = made.window_end_ns + sent_late_s * NS_PER_S
+        made = replace(made, times=replace(made.times, last_ingest_ns=sent_ns))
+        pipeline.handle(score_record(made, offset), now_ns)
+
+    value = metrics.registry.get_sample_value
+    assert value("meltwatch_alarm_annunciations_total", {"priority": "high"}) == 1
+    assert value("meltwatch_event_to_alarm_seconds_count") == counts

@@ -25,7 +25,8 @@ from meltwatch_alarm_manager.vitals import MANAGER, PROJECTOR, Vitals
 HEARTBEAT_NS: Final = 5 * NS_PER_S
 _POLL_S: Final = 0.2
 _SHORTEST_PAUSE_S: Final = 0.25
-_LONGEST_PAUSE_S: Final = 10.0
+_LONGEST_PAUSE_S: Final = 5.0
+_BEAT_S: Final = 1.0
 _log = structlog.get_logger()
 
 
@@ -61,7 +62,8 @@ class Manager:
         async with self.ledger() as ledger, self.intake() as intake:
             pipeline = self.pipeline()
             await self._take_over(pipeline, ledger, intake)
-            await self._judge(pipeline, ledger, intake)
+            with self.vitals.leading():
+                await self._judge(pipeline, ledger, intake)
 
     async def _take_over(self, pipeline: AlarmPipeline, ledger: Ledger, intake: Intake) -> None:
         """Rebuild everything from the topics; the ledger has shut out any predecessor before."""
@@ -94,8 +96,11 @@ class Manager:
             if self.clock.monotonic_ns() >= next_heartbeat_ns:
                 written.append(pipeline.heartbeat(now_ns))
                 next_heartbeat_ns = self.clock.monotonic_ns() + HEARTBEAT_NS
+            if records or written:
+                self.vitals.commits.waits()
             if written:
                 await ledger.write(written, pipeline.commits())
+                self.vitals.commits.is_done()
             self.vitals.is_well(MANAGER)
 
 
@@ -159,9 +164,16 @@ async def run(manager: Manager, projector: Projector, stop: asyncio.Event) -> No
     """
     await _first_of(
         stop.wait(),
+        _beat_regularly(manager.vitals),
         _persist(MANAGER, manager.run, manager.vitals),
         _persist(PROJECTOR, projector.run, projector.vitals),
     )
+
+
+async def _beat_regularly(vitals: Vitals) -> None:
+    while True:
+        vitals.beat()
+        await asyncio.sleep(_BEAT_S)
 
 
 async def _persist(who: str, attempt: Callable[[], Awaitable[None]], vitals: Vitals) -> None:

@@ -1,23 +1,29 @@
 """Puts the alarm manager together from its settings."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import structlog
 from meltwatch_chassis.clock import SystemClock
+from meltwatch_chassis.dependencies import KAFKA, REDIS, Dependencies, DependencyWatch
 from meltwatch_chassis.health import Health, HealthServer
 from meltwatch_chassis.kafka_config import connection_arguments
+from meltwatch_chassis.kafka_probe import kafka_probe
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_chassis.plant import read_plant
 from meltwatch_schemas.alarm import AlarmPoint
 from meltwatch_schemas.topics import Topic
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
 
 from meltwatch_alarm_manager import app
 from meltwatch_alarm_manager.adapters.kafka_election import KafkaElection
 from meltwatch_alarm_manager.adapters.kafka_feed import KafkaFeed
 from meltwatch_alarm_manager.adapters.kafka_intake import KafkaIntake
 from meltwatch_alarm_manager.adapters.kafka_ledger import KafkaLedger
+from meltwatch_alarm_manager.adapters.redis_probe import redis_probe
 from meltwatch_alarm_manager.adapters.redis_view import RedisView
 from meltwatch_alarm_manager.domain.points import MasterAlarmList
 from meltwatch_alarm_manager.pipeline.alarms import INPUTS, OUTPUTS, AlarmPipeline
@@ -26,6 +32,8 @@ from meltwatch_alarm_manager.settings import Settings
 from meltwatch_alarm_manager.vitals import Vitals
 
 _REDIS_TIMEOUT_S = 5.0
+_REDIS_RETRIES = 1
+"""A connection that went meanwhile is made again at once; more than that is an outage."""
 _PATIENCE = {"request_timeout_ms": 15_000, "retry_backoff_ms": 500}
 """A frozen broker is given up well before the health page calls it a standstill."""
 
@@ -35,9 +43,17 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
     plant = read_plant(settings.plant_file)
     points = {furnace.id: furnace.alarm_points for furnace in plant.furnaces}
     metrics, clock = Metrics(), SystemClock()
-    vitals = Vitals(clock)
+    dependencies = Dependencies(metrics, clock)
+    vitals = Vitals(clock, dependencies, metrics)
     health = Health(progress=vitals.progress, readiness=vitals.readiness)
-    with HealthServer(settings.health_address, health, metrics.registry) as server:
+    probes = {
+        KAFKA: kafka_probe(_connection(settings)),
+        REDIS: redis_probe(partial(_redis_client, settings, retries=0), settings.topic_prefix),
+    }
+    with (
+        DependencyWatch(dependencies, probes),
+        HealthServer(settings.health_address, health, metrics.registry) as server,
+    ):
         structlog.get_logger().info("health_served", address=server.address)
         await app.run(
             _manager(settings, points, metrics, vitals), _projector(settings, points, vitals), stop
@@ -81,11 +97,12 @@ def _connection(settings: Settings) -> dict[str, Any]:
     return connection_arguments(settings) | _PATIENCE
 
 
-def _redis_client(settings: Settings) -> Redis:
+def _redis_client(settings: Settings, retries: int = _REDIS_RETRIES) -> Redis:
     """Return a client of the primary; it connects when first used."""
     return Redis.from_url(
         settings.redis,
         socket_timeout=_REDIS_TIMEOUT_S,
         socket_connect_timeout=_REDIS_TIMEOUT_S,
+        retry=Retry(ExponentialBackoff(), retries),
         **settings.redis_login,
     )

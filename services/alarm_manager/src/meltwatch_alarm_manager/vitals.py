@@ -1,16 +1,25 @@
 """What the health page shows: progress of both loops, and whether their dependencies answer."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from meltwatch_chassis.clock import Clock
+from meltwatch_chassis.commit_age import CommitAge
+from meltwatch_chassis.dependencies import Dependencies
+from meltwatch_chassis.metrics import Metrics
 from meltwatch_schemas.window import NS_PER_S
+
+from meltwatch_alarm_manager.pipeline.outgoing import SERVICE
 
 MANAGER: Final = "manager"
 PROJECTOR: Final = "projector"
 SILENT_NS: Final = 10 * NS_PER_S
 """A loop that waits so long for an answer is not ready, though it may yet get one."""
 STALLED_NS: Final = 60 * NS_PER_S
-"""A loop that stands so long is stuck: a supervisor should start the process anew."""
+"""A loop that stands so long though its dependencies answer is stuck: start the process anew."""
+HUNG_NS: Final = 15 * NS_PER_S
+"""So long nothing at all ran in the process: whoever waits for an answer lets others run."""
 
 
 class Vitals:
@@ -20,16 +29,32 @@ class Vitals:
     ----------
     clock
         Monotonic time.
+    dependencies
+        What is known to be away.
+    metrics
+        Who leads, and how long commits wait.
+
+    Attributes
+    ----------
+    commits
+        Told when there is something to commit, and when it is done.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, dependencies: Dependencies, metrics: Metrics) -> None:
         self._clock = clock
-        now_ns = clock.monotonic_ns()
+        self._dependencies = dependencies
+        self._leader = metrics.leader
+        self.commits = CommitAge(metrics.commit_age, SERVICE, clock)
+        self._turn_ns = now_ns = clock.monotonic_ns()
         self._beats = {MANAGER: now_ns, PROJECTOR: now_ns}
         self._problems: dict[str, str | None] = {
             MANAGER: "not yet connected to Kafka",
             PROJECTOR: "not yet connected to Redis",
         }
+
+    def beat(self) -> None:
+        """Note that the process runs at all."""
+        self._turn_ns = self._clock.monotonic_ns()
 
     def got_on(self, loop: str) -> None:
         """Note that a loop has gone round once more, be it in vain."""
@@ -45,18 +70,34 @@ class Vitals:
         self._problems[loop] = problem
         self.got_on(loop)
 
+    @contextmanager
+    def leading(self) -> Iterator[None]:
+        """Note that this is the active manager, for as long as it is."""
+        self._leader.set(1)
+        try:
+            yield
+        finally:
+            self._leader.set(0)
+            self.commits.is_done()
+
     def progress(self) -> str | None:
-        """Return which loop is stuck, if any."""
-        return "; ".join(self._silent_for(STALLED_NS)) or None
+        """Return what is stuck, if anything; who waits for a dependency that is away is not."""
+        hung_ns = self._clock.monotonic_ns() - self._turn_ns
+        if hung_ns > HUNG_NS:
+            return f"expected a beat every second, the last was {hung_ns // NS_PER_S} s ago"
+        well_ns = self._dependencies.well_since_ns()
+        return "; ".join(self._silent_for(STALLED_NS, since_ns=well_ns)) or None
 
     def readiness(self) -> str | None:
         """Return what is not in order, if anything; a standby is in order."""
+        if away := self._dependencies.problem():
+            return away
         problems = [f"{loop}: {problem}" for loop, problem in self._problems.items() if problem]
         return "; ".join(problems or self._silent_for(SILENT_NS)) or None
 
-    def _silent_for(self, limit_ns: int) -> list[str]:
+    def _silent_for(self, limit_ns: int, since_ns: int = 0) -> list[str]:
         now_ns = self._clock.monotonic_ns()
-        ages_ns = {loop: now_ns - beat_ns for loop, beat_ns in self._beats.items()}
+        ages_ns = {loop: now_ns - max(beat, since_ns) for loop, beat in self._beats.items()}
         return [
             f"{loop}: no answer for {age_ns // NS_PER_S} s"
             for loop, age_ns in ages_ns.items()

@@ -3,7 +3,6 @@
 import asyncio
 import re
 import socket
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from meltwatch_schemas.text import escaped
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from meltwatch_chassis.errors import ConfigurationError
+from meltwatch_chassis.loop_thread import LoopThread
 
 Check = Callable[[], str | None]
 """Returns None when all is well, else one line that says what is not."""
@@ -82,29 +82,21 @@ class HealthServer:
         self._checks = {"/healthz": health.progress, "/readyz": health.readiness}
         self._registry = registry
         self._socket, self.address = _listening(address)
-        self._loop = asyncio.new_event_loop()
-        self._stop = asyncio.Event()
         self._exchanges: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
-        self._thread = threading.Thread(target=self._run, name="health", daemon=True)
+        self._thread = LoopThread("health", self._serve)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._thread.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join()
-
-    def _run(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._serve())
+        self._thread.__exit__()
 
     async def _serve(self) -> None:
         server = await asyncio.start_server(
             self._exchange, sock=self._socket, limit=_MAX_HEAD_BYTES, backlog=_MAX_CONNECTIONS
         )
-        await self._stop.wait()
-        server.close()
+        await server.serve_forever()
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

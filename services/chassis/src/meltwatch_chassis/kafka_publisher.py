@@ -12,6 +12,7 @@ from kafka.errors import KafkaError, KafkaTimeoutError
 from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_chassis.clock import Clock
+from meltwatch_chassis.dependencies import KAFKA, Dependencies
 from meltwatch_chassis.errors import DependencyUnreachable
 from meltwatch_chassis.publishing import Outgoing
 from meltwatch_chassis.topics_admin import missing_topics
@@ -91,6 +92,8 @@ class KafkaPublisher:
         Called with an outcome (``delivered``, ``failed``, ``undelivered``) and a number of records.
     clock
         For the delivery watch.
+    dependencies
+        Told whether the broker takes records.
 
     Raises
     ------
@@ -104,12 +107,12 @@ class KafkaPublisher:
         topic: str,
         count: Callable[[str, int], None],
         clock: Clock,
+        dependencies: Dependencies,
     ) -> None:
         self._topic = topic
         self._count = count
         self._watch = DeliveryWatch(clock)
-        self._is_down = False
-        self._log = structlog.get_logger()
+        self._dependencies = dependencies
         self._producer = _connect(connection, topic)
 
     def __enter__(self) -> Self:
@@ -153,10 +156,6 @@ class KafkaPublisher:
         """Tell whether nothing waits for delivery."""
         return not self._watch.waiting_records
 
-    def problem(self) -> str | None:
-        """Return one line if the broker takes nothing, else None: for readiness."""
-        return self._watch.problem()
-
     def close(self) -> None:
         """Deliver what waits, for at most 10 s; count and say what could not be."""
         with suppress(KafkaTimeoutError):  # the records that it could not flush are counted below
@@ -164,7 +163,9 @@ class KafkaPublisher:
         self._report()
         if undelivered := self._watch.waiting_records:
             self._count("undelivered", undelivered)
-            self._log.error("records_undelivered", topic=self._topic, records=undelivered)
+            structlog.get_logger().error(
+                "records_undelivered", topic=self._topic, records=undelivered
+            )
 
     def _settle(self, size: int, error: Exception | None, *_: object) -> None:
         failed = isinstance(error, Exception)
@@ -172,13 +173,7 @@ class KafkaPublisher:
         self._count("failed" if failed else "delivered", 1)
 
     def _report(self) -> None:
-        """Log once when the broker stops to take records, and once when it does again."""
-        problem = self._watch.problem()
-        if problem and not self._is_down:
-            self._log.warning("kafka_unreachable", topic=self._topic, detail=problem)
-        elif self._is_down and not problem:
-            self._log.info("kafka_recovered", topic=self._topic)
-        self._is_down = problem is not None
+        self._dependencies.tell(KAFKA, "delivery", self._watch.problem())
 
 
 def _connect(connection: Mapping[str, Any], topic: str) -> KafkaProducer:

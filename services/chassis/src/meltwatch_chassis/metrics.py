@@ -1,8 +1,18 @@
 """Every metric of the product, listed once with its meaning."""
 
+import platform
 from functools import partial
+from importlib.metadata import version
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+)
 
 _SCORING_BUCKETS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60)
 _LATENCY_BUCKETS = (0.1, 0.2, 0.5, 1, 1.5, 2, 3, 5, 8, 15, 30, 60, 120)
@@ -20,9 +30,33 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        counter = partial(Counter, registry=self.registry)
+        self._of_the_process()
+        self._of_records()
+        self._of_windows()
+        self._of_scoring()
+        self._of_alarms()
+        self._of_the_plant()
+
+    def _of_the_process(self) -> None:
         gauge = partial(Gauge, registry=self.registry)
-        histogram = partial(Histogram, registry=self.registry)
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+        build_info = gauge("meltwatch_build_info", "What runs here.", ["version", "python"])
+        build_info.labels(version("meltwatch-chassis"), platform.python_version()).set(1)
+        self.dependency_up = gauge(
+            "meltwatch_dependency_up", "1 while a dependency answers, else 0.", ["dependency"]
+        )
+        self.leader = gauge("meltwatch_leader", "1 in the alarm manager that leads, else 0.")
+        self.commit_age = gauge(
+            "meltwatch_commit_age_seconds",
+            "Since there is something to commit, or the last commit.",
+            ["service"],
+        )
+        self.buffer_bytes = gauge("meltwatch_buffer_bytes", "Bytes held in memory.", ["service"])
+
+    def _of_records(self) -> None:
+        counter = partial(Counter, registry=self.registry)
         self.records = counter("meltwatch_records", "Records.", ["service", "topic", "outcome"])
         self.records_missed = counter("meltwatch_records_missed", "Passed over.", ["topic"])
         self.late = counter("meltwatch_late", "Late records.", ["modality"])
@@ -33,45 +67,61 @@ class Metrics:
             "Late, duplicate or refused input, and windows of bad quality.",
             ["furnace", "modality", "kind"],
         )
+
+    def _of_windows(self) -> None:
+        gauge = partial(Gauge, registry=self.registry)
         self.sync_skew = gauge("meltwatch_sync_skew_seconds", "Video minus current.", ["furnace"])
-        self.windows = counter("meltwatch_windows", "Windows by status.", ["status"])
-        self.watermark_lag = gauge(
-            "meltwatch_watermark_lag_seconds", "Wall clock minus watermark.", ["furnace"]
+        self.windows = Counter(
+            "meltwatch_windows", "Windows by status.", ["status"], registry=self.registry
         )
-        self.buffer_bytes = gauge("meltwatch_buffer_bytes", "Bytes held in memory.", ["service"])
+        self.watermark_lag = gauge(
+            "meltwatch_watermark_lag_seconds",
+            "Wall clock minus watermark, 0 at least.",
+            ["furnace"],
+        )
+        self.inflight_windows = gauge("meltwatch_inflight_windows", "Closed, not yet published.")
+        self.event_to_score = Histogram(
+            "meltwatch_event_to_score_seconds",
+            "From window end to published score, live windows alone.",
+            buckets=_LATENCY_BUCKETS,
+            registry=self.registry,
+        )
+
+    def _of_scoring(self) -> None:
+        histogram = partial(Histogram, registry=self.registry)
         self.scoring_seconds = histogram(
             "meltwatch_scoring_seconds", "Duration of successful calls.", buckets=_SCORING_BUCKETS
         )
-        self.scoring_failures = counter(
-            "meltwatch_scoring_failures", "Calls that failed.", ["endpoint", "code"]
-        )
-        self.scoring_endpoint_up = gauge(
-            "meltwatch_scoring_endpoint_up", "1 while an endpoint is asked, else 0.", ["endpoint"]
-        )
-        self.event_to_score = histogram(
-            "meltwatch_event_to_score_seconds",
-            "From window end to published score.",
-            buckets=_LATENCY_BUCKETS,
-        )
-        self.event_to_alarm = histogram(
-            "meltwatch_event_to_alarm_seconds",
-            "From raise time to published alarm.",
-            buckets=_LATENCY_BUCKETS,
-        )
-        self.inflight_windows = gauge("meltwatch_inflight_windows", "Closed, not yet published.")
-        self.annunciations = counter(
-            "meltwatch_alarm_annunciations", "Entries into UNACK.", ["priority"]
-        )
-        self._add_plant()
+        self.scoring_failures = Counter(
+            "meltwatch_scoring_failures", "Calls that failed.", ["endpoint", "code"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.scoring_endpoint_up = Gauge(
+            "meltwatch_scoring_endpoint_up", "1 while an endpoint is asked, else 0.", ["endpoint"],
+            registry=self.registry,
+        )  # fmt: skip
         self.member_disagreement = histogram(
             "meltwatch_member_disagreement", "Spread of member logits.", buckets=_LOGIT_BUCKETS
         )
 
-    def _add_plant(self) -> None:
-        gauge = partial(Gauge, registry=self.registry)
-        self.alarms_active = gauge(
-            "meltwatch_alarms_active", "Alarms by priority and state.", ["priority", "state"]
+    def _of_alarms(self) -> None:
+        self.annunciations = Counter(
+            "meltwatch_alarm_annunciations", "Entries into UNACK.", ["priority"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.alarms_active = Gauge(
+            "meltwatch_alarms_active", "Alarms by priority and state.", ["priority", "state"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.event_to_alarm = Histogram(
+            "meltwatch_event_to_alarm_seconds",
+            "From raise time to published alarm, live ones alone.",
+            buckets=_LATENCY_BUCKETS,
+            registry=self.registry,
         )
+
+    def _of_the_plant(self) -> None:
+        gauge = partial(Gauge, registry=self.registry)
         self.furnaces_watched = gauge("meltwatch_furnaces_watched", "Furnaces to be judged.")
         self.furnaces_blind = gauge("meltwatch_furnaces_blind", "Of these, without a verdict.")
         self.verdict_age = gauge(

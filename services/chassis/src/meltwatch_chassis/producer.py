@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from meltwatch_chassis.clock import SystemClock
+from meltwatch_chassis.dependencies import KAFKA, Dependencies, DependencyWatch
 from meltwatch_chassis.health import Health, HealthServer
 from meltwatch_chassis.kafka_config import connection_arguments
+from meltwatch_chassis.kafka_probe import kafka_probe
 from meltwatch_chassis.kafka_publisher import KafkaPublisher
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_chassis.pacing import SimulatedRun, simulated_run
@@ -47,17 +49,21 @@ def produce(
     clock = SystemClock()
     run = simulated_run(settings, clock.now_ns())
     name = wire.topic.under(settings.topic_prefix)
-    metrics = Metrics()
+    metrics, connection = Metrics(), connection_arguments(settings)
+    dependencies = Dependencies(metrics, clock)
 
     def count(outcome: str, records: int) -> None:
         metrics.records.labels(service, name, outcome).inc(records)
 
-    with KafkaPublisher(connection_arguments(settings), name, count, clock) as publisher:
+    with KafkaPublisher(connection, name, count, clock, dependencies) as publisher:
         publication = Publication(feeds_of(run), wire, publisher, clock)
         health = Health(
-            publication.progress, lambda: publisher.problem() or publication.readiness()
+            publication.progress, lambda: dependencies.problem() or publication.readiness()
         )
-        with HealthServer(settings.health_address, health, metrics.registry) as server:
+        with (
+            DependencyWatch(dependencies, {KAFKA: kafka_probe(connection)}),
+            HealthServer(settings.health_address, health, metrics.registry) as server,
+        ):
             structlog.get_logger().info(
                 "publication_started",
                 topic=name,

@@ -9,17 +9,20 @@ from typing import Any, Final, TypeVar
 import faust
 import structlog
 from meltwatch_chassis.clock import SystemClock
+from meltwatch_chassis.dependencies import KAFKA, TRITON, Dependencies, DependencyWatch
 from meltwatch_chassis.errors import ConfigurationError, FatalError
 from meltwatch_chassis.health import Health, HealthServer
 from meltwatch_chassis.kafka_config import connection_arguments
+from meltwatch_chassis.kafka_probe import kafka_probe
 from meltwatch_chassis.metrics import Metrics
-from meltwatch_chassis.plant import read_plant
+from meltwatch_chassis.plant import Plant, read_plant
 from meltwatch_chassis.topics_admin import check_topics, missing_topics
 from meltwatch_schemas.score import Modality
 from meltwatch_schemas.topics import Topic, catalogue
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 
 from meltwatch_stream_processor.adapters.faust_inputs import FaustInputs
+from meltwatch_stream_processor.adapters.kafka_group import KafkaGroup
 from meltwatch_stream_processor.adapters.kafka_publisher import KafkaPublisher
 from meltwatch_stream_processor.adapters.kafka_range import KafkaInputRange
 from meltwatch_stream_processor.adapters.kafka_scores import KafkaScoreHistory
@@ -37,10 +40,11 @@ from meltwatch_stream_processor.pipeline.failover import Failover, FailoverTimin
 from meltwatch_stream_processor.pipeline.in_flight import InFlightWindows
 from meltwatch_stream_processor.pipeline.judge import Judge, Patience
 from meltwatch_stream_processor.pipeline.partition import Surroundings
-from meltwatch_stream_processor.pipeline.retry import until_done
+from meltwatch_stream_processor.pipeline.retry import Retry
 from meltwatch_stream_processor.pipeline.scores import ScoreContext
 from meltwatch_stream_processor.pipeline.served_encoder import served_encoder
 from meltwatch_stream_processor.pipeline.topics import TopicNames
+from meltwatch_stream_processor.ports import EnsembleIdentity
 from meltwatch_stream_processor.settings import Settings
 
 _log = structlog.get_logger()
@@ -51,9 +55,16 @@ _TOPICS: Final = (
 
 
 class Vitals:
-    """What the health server may ask before, while and after the engine exists."""
+    """What the health server may ask before, while and after the engine exists.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    dependencies
+        What is known to be away.
+    """
+
+    def __init__(self, dependencies: Dependencies) -> None:
+        self._dependencies = dependencies
         self.engine: Engine | None = None
 
     def progress(self) -> str | None:
@@ -62,9 +73,8 @@ class Vitals:
 
     def readiness(self) -> str | None:
         """Return one line if a dependency is missing."""
-        if self.engine is None:
-            return "expected an answer of Triton about its ensemble, none has come yet"
-        return self.engine.readiness()
+        own = self.engine.readiness() if self.engine else "expected to have started by now"
+        return "; ".join(filter(None, (self._dependencies.problem(), own))) or None
 
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
@@ -75,12 +85,18 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     FatalError
         If it cannot start, or going on would break the contract.
     """
-    metrics, vitals = Metrics(), Vitals()
+    connection, metrics = connection_arguments(settings), Metrics()
+    dependencies = Dependencies(metrics, SystemClock())
+    vitals = Vitals(dependencies)
     health = Health(vitals.progress, vitals.readiness)
-    with HealthServer(settings.health_address, health, metrics.registry) as server:
+    with (
+        DependencyWatch(dependencies, {KAFKA: kafka_probe(connection)}),
+        HealthServer(settings.health_address, health, metrics.registry) as server,
+    ):
         _log.info("health_server_started", address=server.address)
         async with AsyncExitStack() as clients:
-            assembled = await _unless_stopped(_assemble(settings, clients, metrics), stop)
+            assembling = _assemble(settings, clients, metrics, dependencies)
+            assembled = await _unless_stopped(assembling, stop)
             if assembled is not None:
                 app, vitals.engine = assembled
                 drain_s = min(settings.drain_timeout_s, settings.session_timeout_s / 2)
@@ -88,7 +104,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
 
 
 async def _assemble(
-    settings: Settings, clients: AsyncExitStack, metrics: Metrics
+    settings: Settings, clients: AsyncExitStack, metrics: Metrics, dependencies: Dependencies
 ) -> tuple[faust.App, Engine]:
     """Connect everything once Kafka has the topics and Triton has said who it is."""
     connection, topics = connection_arguments(settings), TopicNames(settings.topic_prefix)
@@ -97,17 +113,20 @@ async def _assemble(
     await _check_topics(connection, topics, publisher)
     input_range = await clients.enter_async_context(KafkaInputRange(connection))
     scorer = await _scorer(settings, clients, metrics)
-    identity = await until_done(scorer.identify, "asking Triton for its ensemble")
+    identity = await Retry(dependencies, TRITON).until_done(
+        scorer.identify, "asking for the ensemble"
+    )
     group = f"{settings.topic_prefix}.stream-processor"
     app = build_app(connection, group, settings.session_timeout_s, settings.group_instance_id)
-    clock = SystemClock()
+    clock, retry = SystemClock(), Retry(dependencies)
     engine = Engine(
         Surroundings(
             inputs=FaustInputs(app),
             input_range=input_range,
             history=KafkaScoreHistory(connection, topics.scores),
-            ends=EndOffsets(input_range),
-            delivery=Delivery(publisher, topics, metrics),
+            group=KafkaGroup(connection, group, topics.inputs.values()),
+            ends=EndOffsets(input_range, retry),
+            delivery=Delivery(publisher, topics, metrics, retry),
             judge=Judge(scorer, _patience(settings), clock, metrics),
             in_flight=InFlightWindows(
                 settings.inflight_windows, settings.inflight_bytes, metrics.inflight_windows.set
@@ -115,22 +134,30 @@ async def _assemble(
             rules=PUBLISHED_RULES,
             encoder=served_encoder(identity.encoder_id),
             limits=QueueLimits(settings.read_ahead_records, settings.read_ahead_bytes),
-            context=ScoreContext(
-                topics=topics,
-                model=identity.model,
-                spec_id=PUBLISHED_SPEC.spec_id,
-                map_from=settings.map_from,
-                lag_s=settings.scoring_lag_s,
-                registered={furnace.id for furnace in plant.furnaces},
-            ),
+            context=_score_context(settings, topics, identity, plant),
             clock=clock,
             counts=Counts(metrics),
             metrics=metrics,
+            dependencies=dependencies,
+            retry=retry,
             sync_offsets_s={furnace.id: furnace.sync_offset_s for furnace in plant.furnaces},
         )
     )
     connect(app, topics.inputs.values(), engine.receive, engine.assigned, engine.revoked)
     return app, engine
+
+
+def _score_context(
+    settings: Settings, topics: TopicNames, identity: EnsembleIdentity, plant: Plant
+) -> ScoreContext:
+    return ScoreContext(
+        topics=topics,
+        model=identity.model,
+        spec_id=PUBLISHED_SPEC.spec_id,
+        map_from=settings.map_from,
+        lag_s=settings.scoring_lag_s,
+        registered={furnace.id for furnace in plant.furnaces},
+    )
 
 
 async def _run(app: faust.App, engine: Engine, drain_s: float, stop: asyncio.Event) -> None:

@@ -158,6 +158,20 @@ class InputRange(Protocol):
         ...
 
 
+class Group(Protocol):
+    """The consumer group, as the broker knows it."""
+
+    async def unowned(self) -> Sequence[TopicPartition]:
+        """Return the input partitions that no member of the group has.
+
+        Raises
+        ------
+        TransientError
+            If the broker does not answer, or the group has not settled.
+        """
+        ...
+
+
 class ScoreHistory(Protocol):
     """What was published before this process was assigned a partition."""
 
@@ -223,6 +237,11 @@ class ScoringEndpoint(Protocol):
 
 class Scorer(Protocol):
     """The ensemble."""
+
+    @property
+    def outage(self) -> str | None:
+        """One line while nobody would answer, as far as known without a window; else None."""
+        ...
 
     async def identify(self) -> EnsembleIdentity:
         """Ask, before the first window, who the ensemble is that all verdicts will come from.

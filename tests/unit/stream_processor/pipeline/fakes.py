@@ -7,6 +7,7 @@ from typing import Self
 
 import numpy as np
 from meltwatch_chassis.clock import SystemClock
+from meltwatch_chassis.dependencies import Dependencies
 from meltwatch_chassis.errors import TransientError
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_schemas.encoder import Encoder, dct_basis
@@ -23,6 +24,7 @@ from meltwatch_stream_processor.pipeline.engine import Engine
 from meltwatch_stream_processor.pipeline.in_flight import InFlightWindows
 from meltwatch_stream_processor.pipeline.judge import Judge, Patience
 from meltwatch_stream_processor.pipeline.partition import Surroundings
+from meltwatch_stream_processor.pipeline.retry import Retry
 from meltwatch_stream_processor.pipeline.scores import ScoreContext
 from meltwatch_stream_processor.pipeline.topics import TopicNames
 from meltwatch_stream_processor.ports import (
@@ -54,6 +56,7 @@ class MemoryBroker:
         # How many records the consumer of a life passes over at its beginning.
         self.passed_over: dict[str, int] = defaultdict(int)
         self.end_calls = 0
+        self.nobodys: list[TopicPartition] = []
         self.refuse: Callable[[OutgoingRecord], bool] = lambda _: False
 
     def produce(self, *records: InputRecord) -> None:
@@ -86,6 +89,9 @@ class MemoryBroker:
         self.end_calls += 1
         await asyncio.sleep(0)
         return {part: len(self.logs[part.topic]) for part in partitions}
+
+    async def unowned(self) -> list[TopicPartition]:
+        return self.nobodys
 
     async def records(self, partition: TopicPartition, offsets: range) -> list[RawRecord]:
         return [raw for raw in self.logs[partition.topic] if raw.offset in offsets]
@@ -153,6 +159,7 @@ class FakeScorer:
 
     def __init__(self) -> None:
         self.identity = IDENTITY
+        self.outage: str | None = None
         self.calls: list[AlignedWindow] = []
         self.attempt: Callable[[AlignedWindow], object] = lambda _: None
 
@@ -181,12 +188,15 @@ def surroundings(
 ) -> Surroundings:
     """What an engine needs, on fakes."""
     metrics, clock = Metrics(), SystemClock()
+    dependencies = Dependencies(metrics, clock)
+    retry = Retry(dependencies)
     return Surroundings(
         inputs=broker,
         input_range=broker,
         history=broker,
-        ends=EndOffsets(broker),
-        delivery=Delivery(broker, TOPICS, metrics),
+        group=broker,
+        ends=EndOffsets(broker, retry),
+        delivery=Delivery(broker, TOPICS, metrics, retry),
         judge=Judge(scorer, patience, clock, metrics),
         in_flight=InFlightWindows(inflight, 64 * 1024 * 1024, metrics.inflight_windows.set),
         rules=PUBLISHED_RULES,
@@ -202,6 +212,8 @@ def surroundings(
         clock=clock,
         counts=Counts(metrics),
         metrics=metrics,
+        dependencies=dependencies,
+        retry=retry,
     )
 
 

@@ -2,11 +2,19 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from functools import partial
 
+from meltwatch_chassis.clock import SystemClock
+from meltwatch_chassis.dependencies import Dependencies
 from meltwatch_chassis.errors import TransientError
+from meltwatch_chassis.metrics import Metrics
 from meltwatch_stream_processor.pipeline.end_offsets import EndOffsets
+from meltwatch_stream_processor.pipeline.retry import Retry
 from meltwatch_stream_processor.ports import TopicPartition
 
 A, B, C = (TopicPartition("t", number) for number in range(3))
+
+
+def retry() -> Retry:
+    return Retry(Dependencies(Metrics(), SystemClock()))
 
 
 class SlowRange:
@@ -34,7 +42,7 @@ class SlowRange:
 
 async def test_questions_that_come_during_a_call_share_the_next_one() -> None:
     broker = SlowRange()
-    ends = EndOffsets(broker)
+    ends = EndOffsets(broker, retry())
     answers: dict[TopicPartition, int] = {}
     asking = asyncio.create_task(ends.run())
     ends.ask(A, partial(answers.__setitem__, A))
@@ -48,7 +56,7 @@ async def test_questions_that_come_during_a_call_share_the_next_one() -> None:
 
 
 async def test_a_question_is_asked_until_it_is_answered() -> None:
-    ends = EndOffsets(SlowRange(refusals=2))
+    ends = EndOffsets(SlowRange(refusals=2), retry())
     answered = asyncio.get_running_loop().create_future()
     asking = asyncio.create_task(ends.run())
     ends.ask(A, answered.set_result)

@@ -1,12 +1,12 @@
 from meltwatch_chassis.testing import ManualClock
 from meltwatch_schemas.window import NS_PER_S
-from meltwatch_stream_processor.pipeline.progress import Progress
+from meltwatch_stream_processor.pipeline.progress import Mark, Progress
 
 
 def beat_for(progress: Progress, clock: ManualClock, seconds: int, lag: int | None) -> None:
     for _ in range(seconds):
         clock.advance(NS_PER_S)
-        progress.beat("the same offsets", lag)
+        progress.beat({0: Mark("the same offsets", lag)})
 
 
 def test_standing_still_without_lag_is_well() -> None:
@@ -22,7 +22,7 @@ def test_standing_still_with_lag_is_not() -> None:
     beat_for(progress, clock, 30, 7)
     assert progress.problem() is None
     beat_for(progress, clock, 40, 7)
-    assert "nothing moved" in (progress.problem() or "")
+    assert "nothing moved in partition 0 for" in (progress.problem() or "")
 
 
 def test_moving_offsets_are_progress() -> None:
@@ -30,7 +30,21 @@ def test_moving_offsets_are_progress() -> None:
     progress = Progress(clock)
     for offset in range(200):
         clock.advance(NS_PER_S)
-        progress.beat(offset, 7)
+        progress.beat({0: Mark(offset, 7)})
+    assert progress.problem() is None
+
+
+def test_one_partition_that_stands_still_does_not_hide_behind_others_that_move() -> None:
+    clock = ManualClock()
+    progress = Progress(clock)
+    for offset in range(200):
+        clock.advance(NS_PER_S)
+        progress.beat({3: Mark(offset, 7), 5: Mark("stuck", 9), 8: Mark("idle", 0)})
+    said = progress.problem() or ""
+    assert said.startswith(
+        "expected progress, nothing moved in partition 5 for 199 s with 9 unread"
+    )
+    progress.beat({3: Mark(200, 7)})
     assert progress.problem() is None
 
 
@@ -39,6 +53,17 @@ def test_lag_that_nobody_can_tell_is_no_stall() -> None:
     progress = Progress(clock)
     beat_for(progress, clock, 300, None)
     assert progress.problem() is None
+
+
+def test_after_an_outage_a_partition_has_all_its_time_again() -> None:
+    clock = ManualClock()
+    progress = Progress(clock)
+    beat_for(progress, clock, 50, 7)
+    beat_for(progress, clock, 100, None)
+    beat_for(progress, clock, 50, 7)
+    assert progress.problem() is None
+    beat_for(progress, clock, 20, 7)
+    assert progress.problem() is not None
 
 
 def test_an_event_loop_that_hangs_is_seen_from_outside_it() -> None:

@@ -3,6 +3,7 @@
 from collections import Counter
 
 import structlog
+from meltwatch_chassis.live import is_live
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_schemas.alarm import (
     AlarmRecord,
@@ -50,6 +51,7 @@ class Scribe:
         self.registry = registry
         self.epoch = 0
         self._seq = 0
+        self._began_ns: int | None = None
         self._metrics = metrics
 
     def stamp(self, now_ns: int) -> Stamp:
@@ -85,7 +87,12 @@ class Scribe:
         self._metrics.records.labels(SERVICE, topic.value, outcome).inc()
 
     def heartbeat(self, now_ns: int, sighted: Sighted | None) -> Outgoing:
-        """Return a sign of life, with what is watched where that is known."""
+        """Return a sign of life, with what is watched where that is known.
+
+        The first one is the beginning of the reign.
+        """
+        if self._began_ns is None:
+            self._began_ns = now_ns
         records = list(self.registry.records())
         self._show(records)
         message = Heartbeat(
@@ -105,9 +112,16 @@ class Scribe:
             return
         if record.mode is Mode.ALARM and record.priority is not Priority.JOURNAL:
             self._metrics.annunciations.labels(record.priority.value).inc()
-        if record.raise_time is not None and record.transition.cause == "RAISE":
+        is_raised = record.transition.cause == "RAISE" and self._is_live(record)
+        if record.raise_time is not None and is_raised:
             waited_ns = ns_from_utc(record.times.published) - ns_from_utc(record.raise_time)
-            self._metrics.event_to_alarm.observe(waited_ns / NS_PER_S)
+            self._metrics.event_to_alarm.observe(max(waited_ns, 0) / NS_PER_S)
+
+    def _is_live(self, record: AlarmRecord) -> bool:
+        ingest_ns, judged_ns = (
+            ns_from_utc(t) for t in (record.times.ingest, record.times.watermark)
+        )
+        return self._began_ns is not None and is_live(judged_ns, ingest_ns, self._began_ns)
 
     def _show(self, records: list[AlarmRecord]) -> None:
         counts = Counter((record.priority, record.state) for record in records)

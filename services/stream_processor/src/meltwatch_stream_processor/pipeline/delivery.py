@@ -8,7 +8,7 @@ from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.score import WindowScore
 
 from meltwatch_stream_processor.pipeline.records import dead_letter, late_copy, score_record
-from meltwatch_stream_processor.pipeline.retry import until_done
+from meltwatch_stream_processor.pipeline.retry import Retry
 from meltwatch_stream_processor.pipeline.topics import TopicNames
 from meltwatch_stream_processor.ports import Delivered, OutgoingRecord, Publisher
 
@@ -24,12 +24,17 @@ class Delivery:
         Where to.
     metrics
         Dead letters are counted by their reason.
+    retry
+        Repeats what Kafka did not take.
     """
 
-    def __init__(self, publisher: Publisher, topics: TopicNames, metrics: Metrics) -> None:
+    def __init__(
+        self, publisher: Publisher, topics: TopicNames, metrics: Metrics, retry: Retry
+    ) -> None:
         self._publisher = publisher
         self._topics = topics
         self._metrics = metrics
+        self._retry = retry
 
     async def score(
         self, score: WindowScore, traceparent: str | None = None
@@ -53,4 +58,4 @@ class Delivery:
 
     async def _deliver(self, record: OutgoingRecord) -> Delivered:
         attempt = partial(self._publisher.publish, record)
-        return await until_done(attempt, f"publishing to {record.topic}")
+        return await self._retry.until_done(attempt, f"publishing to {record.topic}")

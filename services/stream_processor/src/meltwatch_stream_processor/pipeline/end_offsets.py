@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
-from meltwatch_stream_processor.pipeline.retry import until_done
+from meltwatch_stream_processor.pipeline.retry import Retry
 from meltwatch_stream_processor.ports import InputRange, TopicPartition
 
 Answer = Callable[[int], None]
@@ -17,10 +17,13 @@ class EndOffsets:
     ----------
     input_range
         Who is asked; every call starts after the questions that it answers.
+    retry
+        Repeats a call that failed.
     """
 
-    def __init__(self, input_range: InputRange) -> None:
+    def __init__(self, input_range: InputRange, retry: Retry) -> None:
         self._range = input_range
+        self._retry = retry
         self._waiting: dict[TopicPartition, Answer] = {}
         self._asked = asyncio.Event()
 
@@ -35,6 +38,7 @@ class EndOffsets:
             await self._asked.wait()
             self._asked.clear()
             waiting, self._waiting = self._waiting, {}
-            ends = await until_done(partial(self._range.end_offsets, list(waiting)), "end offsets")
+            ask = partial(self._range.end_offsets, list(waiting))
+            ends = await self._retry.until_done(ask, "end offsets")
             for partition, answer in waiting.items():
                 answer(ends[partition])

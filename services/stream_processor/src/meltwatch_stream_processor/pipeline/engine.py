@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Final
 
 import structlog
+from meltwatch_chassis.commit_age import CommitAge
 from meltwatch_chassis.errors import FatalError, TransientError
 from meltwatch_chassis.furnace_gauge import FurnaceGauge
 from meltwatch_schemas.record import RawRecord
@@ -13,7 +14,7 @@ from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_stream_processor.errors import OutOfSequence
 from meltwatch_stream_processor.pipeline.partition import PartitionPipeline, Surroundings
-from meltwatch_stream_processor.pipeline.progress import Progress
+from meltwatch_stream_processor.pipeline.progress import Mark, Progress
 from meltwatch_stream_processor.pipeline.records import SERVICE
 from meltwatch_stream_processor.pipeline.start_offsets import start_offsets
 from meltwatch_stream_processor.ports import TopicPartition
@@ -22,6 +23,7 @@ _BEAT_INTERVAL_S: Final = 1.0
 _COMMIT_INTERVAL_S: Final = 1.0
 # Longer than a fetch takes: what has not come for so long was passed over.
 _LAG_INTERVAL_S: Final = 5.0
+_OWNERS_INTERVAL_S: Final = 2.0
 # Within a rebalance the group waits for us; a session may time out after 6 s.
 _FLUSH_LIMIT_S: Final = 2.0
 _CANCEL_AGAIN_S: Final = 1.0
@@ -48,7 +50,9 @@ class Engine:
         self._committed: dict[TopicPartition, int] = {}
         self._starts: dict[TopicPartition, int] = {}
         self._reading = True
-        self._lag: int | None = None
+        self._lag: dict[int, int] = {}
+        self._unowned: int | None = None
+        self._commit_age = CommitAge(surroundings.metrics.commit_age, SERVICE, surroundings.clock)
         self._lags = FurnaceGauge(surroundings.metrics.watermark_lag)
         self._skews = FurnaceGauge(surroundings.metrics.sync_skew)
         self.progress = Progress(surroundings.clock)
@@ -67,6 +71,7 @@ class Engine:
             group.create_task(self._around.judge.watch())
             group.create_task(self._commit_regularly())
             group.create_task(self._measure_lag_regularly())
+            group.create_task(self._look_for_owners_regularly())
             group.create_task(self._beat_regularly())
             await self._defect
 
@@ -106,7 +111,8 @@ class Engine:
                 async with asyncio.timeout(_FLUSH_LIMIT_S):
                     await self._around.delivery.flush()
             await self._commit(pipelines)
-        self._committed, self._starts, self._lag = {}, {}, None
+        self._committed, self._starts, self._lag = {}, {}, {}
+        self._commit_age.is_done()
 
     async def drain(self, limit_s: float) -> None:
         """Read no more, publish what is in flight within a limit, commit.
@@ -126,9 +132,13 @@ class Engine:
         _log.info("drained", windows_left=self._around.in_flight.count)
 
     def readiness(self) -> str | None:
-        """Return one line if a dependency is missing."""
+        """Return one line if a dependency is missing; who is to spare misses nothing."""
         if self._assigned is None:
             return "expected partitions from Kafka, none are assigned yet"
+        if not self._assigned and self._unowned is None:
+            return "expected partitions from Kafka, got none; not known yet who has them"
+        if not self._assigned and self._unowned:
+            return f"expected partitions from Kafka, got none while nobody has {self._unowned}"
         return self._around.judge.outage
 
     def _begin(self, number: int) -> None:
@@ -151,7 +161,9 @@ class Engine:
             if offset > self._committed.get(part, 0)
         }
         if not offsets:
+            self._commit_age.is_done()
             return
+        self._commit_age.waits()
         try:
             await self._around.inputs.commit(offsets)
         except TransientError as error:
@@ -159,6 +171,7 @@ class Engine:
             _log.info("commit_postponed", error=str(error))
         else:
             self._committed |= offsets
+            self._commit_age.is_done()
 
     async def _commit_regularly(self) -> None:
         while True:
@@ -171,12 +184,12 @@ class Engine:
             await asyncio.sleep(_LAG_INTERVAL_S)
             parts = sorted(self._assigned or ())
             if not self._starts.keys() >= set(parts):
-                starts = await start_offsets(around.inputs, around.input_range, parts)
+                starts = await start_offsets(around.inputs, around.input_range, parts, around.retry)
                 self._starts = {part: start.offset for part, start in starts.items()}
             try:
                 ends = await around.input_range.end_offsets(parts)
             except TransientError:
-                self._lag = None
+                self._lag = {}
             else:
                 self._lag = self._unread(ends)
                 self._compare(ends)
@@ -186,19 +199,43 @@ class Engine:
             if pipeline.parts <= ends.keys():
                 pipeline.compare(ends)
 
-    def _unread(self, ends: Mapping[TopicPartition, int]) -> int:
+    def _unread(self, ends: Mapping[TopicPartition, int]) -> dict[int, int]:
+        """Return per partition number what Kafka has of both topics and nobody handed on."""
         handed_on = dict(self._starts)
         for pipeline in self._pipelines.values():
             handed_on |= pipeline.handed_on()
-        return sum(max(end - handed_on.get(part, end), 0) for part, end in ends.items())
+        unread: dict[int, int] = {}
+        for part, end in ends.items():
+            missing = max(end - handed_on.get(part, end), 0)
+            unread[part.partition] = unread.get(part.partition, 0) + missing
+        return unread
+
+    async def _look_for_owners_regularly(self) -> None:
+        """A group with more workers than partitions leaves some without; others lost them."""
+        while True:
+            await asyncio.sleep(_OWNERS_INTERVAL_S)
+            unowned = None
+            if self._assigned is not None and not self._assigned:
+                with suppress(TransientError):
+                    unowned = len(await self._around.group.unowned())
+            self._unowned = unowned
 
     async def _beat_regularly(self) -> None:
         while True:
             await asyncio.sleep(_BEAT_INTERVAL_S)
-            marks = self._watermarks()
-            offsets = [pipeline.handed_on() for pipeline in self._pipelines.values()]
-            self.progress.beat((offsets, marks), self._lag)
-            self._observe(marks)
+            self.progress.beat(self._marks())
+            self._observe(self._watermarks())
+
+    def _marks(self) -> dict[int, Mark]:
+        """Return where each partition stands; none could move while a dependency is away."""
+        is_away = self._around.dependencies.problem() or self._around.judge.outage
+        return {
+            number: Mark(
+                (pipeline.handed_on(), dict(pipeline.watermarks())),
+                None if is_away else self._lag.get(number),
+            )
+            for number, pipeline in self._pipelines.items()
+        }
 
     def _watermarks(self) -> dict[str, int]:
         marks: dict[str, int] = {}
@@ -214,7 +251,9 @@ class Engine:
 
     def _observe(self, marks: Mapping[str, int]) -> None:
         metrics, now_ns = self._around.metrics, self._around.clock.now_ns()
-        self._lags.show({name: (now_ns - mark_ns) / NS_PER_S for name, mark_ns in marks.items()})
+        self._lags.show(
+            {name: max(now_ns - mark_ns, 0) / NS_PER_S for name, mark_ns in marks.items()}
+        )
         self._skews.show(self._skews_s())
         held = sum(pipeline.size_bytes for pipeline in self._pipelines.values())
         metrics.buffer_bytes.labels(SERVICE).set(held + self._around.in_flight.size_bytes)

@@ -70,6 +70,13 @@ class Failover:
         self._last_turn: dict[Member, int] = {}
         self._has_verdict = False
 
+    @property
+    def outage(self) -> str | None:
+        """One line while the rotation is empty, else None."""
+        if any(member.circuit.is_closed for member in self._members):
+            return None
+        return f"no scoring endpoint answers: {self._troubles()}"
+
     async def identify(self) -> EnsembleIdentity:
         """Ask all endpoints who they are; the first in order that answers is who all must be.
 
@@ -138,7 +145,7 @@ class Failover:
         return chosen
 
     def _nobody(self) -> Exception:
-        text = "; ".join(member.trouble for member in self._members)
+        text = self._troubles()
         if not self._is_replaced():
             return TransientError(f"no scoring endpoint answers: {text}")
         served = self._common.reference
@@ -147,6 +154,9 @@ class Failover:
             f"scoring: expected {expected}, no endpoint serves it: {text}; "
             "a restart takes up what is served now"
         )
+
+    def _troubles(self) -> str:
+        return "; ".join(member.trouble for member in self._members)
 
     def _is_replaced(self) -> bool:
         """Whether waiting is in vain: all object, or another one serves and ours is long gone."""

@@ -112,7 +112,7 @@ class Judge:
     def outage(self) -> str | None:
         """One line while the scorer does not answer, else None."""
         if not self._failing:
-            return None
+            return self._scorer.outage
         silent_s = self._seconds_since(self._turned_ns)
         return f"the scorer has not answered for {silent_s:.0f} s: {self._failure}"
 

@@ -7,6 +7,8 @@ from functools import partial
 
 import structlog
 from meltwatch_chassis.clock import Clock
+from meltwatch_chassis.dependencies import Dependencies
+from meltwatch_chassis.live import is_live
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_chassis.tracing import TRACEPARENT, continue_trace
 from meltwatch_schemas.encoder import Encoder
@@ -34,11 +36,11 @@ from meltwatch_stream_processor.pipeline.in_flight import InFlightWindows
 from meltwatch_stream_processor.pipeline.judge import Judge, Judgement
 from meltwatch_stream_processor.pipeline.publication import Closing, Publication
 from meltwatch_stream_processor.pipeline.records import ReadRecord, read
-from meltwatch_stream_processor.pipeline.retry import until_done
+from meltwatch_stream_processor.pipeline.retry import Retry
 from meltwatch_stream_processor.pipeline.scores import ScoreContext, make_score
 from meltwatch_stream_processor.pipeline.skew_watch import SkewWatch
 from meltwatch_stream_processor.pipeline.start_offsets import start_offsets
-from meltwatch_stream_processor.ports import InputRange, Inputs, ScoreHistory, TopicPartition
+from meltwatch_stream_processor.ports import Group, InputRange, Inputs, ScoreHistory, TopicPartition
 
 _log = structlog.get_logger()
 
@@ -49,7 +51,7 @@ class Surroundings:
 
     Attributes
     ----------
-    inputs, input_range, history
+    inputs, input_range, history, group
         Kafka's reading side.
     ends, delivery, judge, in_flight
         Coalesced questions, writing side, scoring, and the bound on windows under way.
@@ -59,6 +61,8 @@ class Surroundings:
         What scores have in common, wall time.
     counts, metrics
         Counters of records and irregularities, all metrics.
+    dependencies, retry
+        What is known to be away; repeats what Kafka did not answer.
     sync_offsets_s
         Per furnace, by how much brightness follows the current while both clocks are right.
     """
@@ -66,6 +70,7 @@ class Surroundings:
     inputs: Inputs
     input_range: InputRange
     history: ScoreHistory
+    group: Group
     ends: EndOffsets
     delivery: Delivery
     judge: Judge
@@ -77,6 +82,8 @@ class Surroundings:
     clock: Clock
     counts: Counts
     metrics: Metrics
+    dependencies: Dependencies
+    retry: Retry
     sync_offsets_s: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -97,6 +104,7 @@ class PartitionPipeline:
     def __init__(self, number: int, surroundings: Surroundings) -> None:
         self.number = number
         self._around = surroundings
+        self._began_ns = surroundings.clock.now_ns()
         topics = surroundings.context.topics.inputs
         self._parts = {m: TopicPartition(topic, number) for m, topic in topics.items()}
         self._order: ReadingOrder[ReadRecord] = ReadingOrder({}, surroundings.limits)
@@ -187,7 +195,9 @@ class PartitionPipeline:
     async def _settle_starts(self) -> None:
         """Find out where reading starts in each topic."""
         parts = list(self._parts.values())
-        starts = await start_offsets(self._around.inputs, self._around.input_range, parts)
+        starts = await start_offsets(
+            self._around.inputs, self._around.input_range, parts, self._around.retry
+        )
         for modality, part in self._parts.items():
             start = starts[part]
             self._starts[modality] = start.offset
@@ -203,7 +213,9 @@ class PartitionPipeline:
         first_ns = min(self._first_event_ns.values(), default=0)
         reaches = 1 if len(self._first_event_ns) == len(Modality) else 2
         since_ns = max(first_ns - reaches * around.rules.retire_after_ns, 0)
-        tail = await until_done(partial(self._scores_since, since_ns), "restoring from scores")
+        tail = await self._around.retry.until_done(
+            partial(self._scores_since, since_ns), "restoring from scores"
+        )
         resumption = tail.resumption(self._starts)
         _log.info(
             "partition_restored", partition=self.number, furnaces=len(resumption.furnaces),
@@ -236,7 +248,9 @@ class PartitionPipeline:
         """Read what the consumer has passed over: Faust drops what it fetched in a rebalance."""
         part, offsets = self._parts[gap.modality], gap.offsets
         missed = partial(self._around.input_range.records, part, offsets)
-        records = await until_done(missed, f"reading what was missed of {part.topic}")
+        records = await self._around.retry.until_done(
+            missed, f"reading what was missed of {part.topic}"
+        )
         entries = [read(raw, gap.modality) for raw in records]
         if self._joiner is None:
             self._begins(entries)
@@ -298,7 +312,9 @@ class PartitionPipeline:
         if self._joiner is not None:
             self._joiner.published(window)
         around.metrics.windows.labels(score.status.value).inc()
-        around.metrics.event_to_score.observe((now_ns - window.window_end_ns) / NS_PER_S)
+        if is_live(window.window_end_ns, score.times.last_ingest_ns, self._began_ns):
+            waited_ns = max(now_ns - window.window_end_ns, 0)
+            around.metrics.event_to_score.observe(waited_ns / NS_PER_S)
 
     def _control_flow(self) -> None:
         """Pause the topics of which too much waits, resume the others."""

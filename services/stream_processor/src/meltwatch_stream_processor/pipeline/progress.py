@@ -1,6 +1,7 @@
 """Whether work gets on: the answer of ``/healthz``, judged by movement and never by liveness."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, NamedTuple
 
 from meltwatch_chassis.clock import Clock
 from meltwatch_schemas.window import NS_PER_S
@@ -9,10 +10,31 @@ _LOOP_LIMIT_S: Final = 15
 _STALL_LIMIT_S: Final = 60
 
 
-class Progress:
-    """Remembers when something last moved.
+class Mark(NamedTuple):
+    """Where a partition number stands.
 
-    Written by the event loop and read by the health server's thread: single values alone.
+    Attributes
+    ----------
+    state
+        Anything that changes when its offsets or watermarks move.
+    lag
+        Its records in Kafka that were not handed on yet; None if nobody can tell just now, or
+        if it could not move whatever we did.
+    """
+
+    state: object
+    lag: int | None
+
+
+class _Movement(NamedTuple):
+    mark: Mark
+    moved_ns: int
+
+
+class Progress:
+    """Remembers when each partition last moved.
+
+    Written by the event loop and read by the health server's thread: values that are replaced.
 
     Parameters
     ----------
@@ -22,32 +44,30 @@ class Progress:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._beat_ns = self._moved_ns = clock.monotonic_ns()
-        self._state: object = None
-        self._lag = 0
+        self._beat_ns = clock.monotonic_ns()
+        self._movements: Mapping[int, _Movement] = {}
 
-    def beat(self, state: object, lag: int | None) -> None:
-        """Take note that the event loop runs.
-
-        Parameters
-        ----------
-        state
-            Anything that changes when offsets or watermarks move.
-        lag
-            Records in Kafka that were not handed on yet; None if nobody can tell just now.
-        """
+    def beat(self, marks: Mapping[int, Mark]) -> None:
+        """Take note that the event loop runs, and where each partition stands."""
         self._beat_ns = self._clock.monotonic_ns()
-        if state != self._state or not lag:
-            self._state, self._moved_ns = state, self._beat_ns
-        self._lag = lag or 0
+        self._movements = {number: self._moved(number, mark) for number, mark in marks.items()}
 
     def problem(self) -> str | None:
-        """Return one line if the loop stands still, or nothing moved while there was lag."""
+        """Return one line if the loop stands still, or a partition while it has lag."""
         if (silent_s := self._seconds_since(self._beat_ns)) > _LOOP_LIMIT_S:
             return f"expected a beat of the event loop every second, the last was {silent_s} s ago"
-        if self._lag and (stalled_s := self._seconds_since(self._moved_ns)) > _STALL_LIMIT_S:
-            return f"expected progress, nothing moved for {stalled_s} s with {self._lag} unread"
-        return None
+        stuck = [
+            f"nothing moved in partition {number} for {stalled_s} s with {mark.lag} unread"
+            for number, (mark, moved_ns) in self._movements.items()
+            if mark.lag and (stalled_s := self._seconds_since(moved_ns)) > _STALL_LIMIT_S
+        ]
+        return f"expected progress, {'; '.join(stuck)}" if stuck else None
+
+    def _moved(self, number: int, mark: Mark) -> _Movement:
+        before = self._movements.get(number)
+        if before is not None and before.mark.state == mark.state and mark.lag:
+            return _Movement(mark, before.moved_ns)
+        return _Movement(mark, self._beat_ns)
 
     def _seconds_since(self, moment_ns: int) -> int:
         return (self._clock.monotonic_ns() - moment_ns) // NS_PER_S

@@ -4,12 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Final, TypeVar
 
-import structlog
+from meltwatch_chassis.dependencies import KAFKA, Dependencies
 from meltwatch_chassis.errors import TransientError
 
 _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 5.0
-_log = structlog.get_logger()
 _Result = TypeVar("_Result")
 
 
@@ -23,30 +22,55 @@ def back_off(
         pause_s = min(2 * pause_s, longest_s)
 
 
-async def until_done(attempt: Callable[[], Awaitable[_Result]], what: str) -> _Result:
-    """Repeat an attempt until it succeeds; nothing may be skipped here.
-
-    The wait has no end because giving up would lose a record; while it lasts reading stands
-    still, and the health check says so.
+class Retry:
+    """Repeats attempts at a dependency until they succeed; nothing may be skipped here.
 
     Parameters
     ----------
-    attempt
-        Raises ``TransientError`` while its dependency is away; other errors pass through.
-    what
-        What is attempted, for the two log lines: when it first fails and when it succeeds.
+    dependencies
+        Told what fails: it says so once, however many attempts there are.
+    dependency
+        At which.
     """
-    failures = 0
-    for pause_s in back_off():
+
+    def __init__(self, dependencies: Dependencies, dependency: str = KAFKA) -> None:
+        self._dependencies = dependencies
+        self._dependency = dependency
+        self._failing: dict[str, int] = {}
+
+    async def until_done(self, attempt: Callable[[], Awaitable[_Result]], what: str) -> _Result:
+        """Repeat an attempt until it succeeds.
+
+        The wait has no end because giving up would lose a record; while it lasts reading stands
+        still, and the process is not ready.
+
+        Parameters
+        ----------
+        attempt
+            Raises ``TransientError`` while its dependency is away; other errors pass through.
+        what
+            What is attempted.
+        """
+        failures = 0
         try:
-            result = await attempt()
-        except TransientError as error:
-            if failures == 0:
-                _log.warning("dependency_lost", attempt=what, error=str(error))
-            failures += 1
-            await asyncio.sleep(pause_s)
-        else:
+            for pause_s in back_off():
+                try:
+                    return await attempt()
+                except TransientError as error:
+                    self._failed(what, str(error), is_first=not failures)
+                failures += 1
+                await asyncio.sleep(pause_s)
+        finally:
             if failures:
-                _log.info("dependency_recovered", attempt=what, failures=failures)
-            return result
-    raise AssertionError("unreachable: the back-off never ends")
+                self._ended(what)
+        raise AssertionError("unreachable: the back-off never ends")
+
+    def _failed(self, what: str, error: str, *, is_first: bool) -> None:
+        self._failing[what] = self._failing.get(what, 0) + is_first
+        self._dependencies.tell(self._dependency, what, f"{what}: {error}")
+
+    def _ended(self, what: str) -> None:
+        """Take back what was said once nobody attempts this in vain any more."""
+        self._failing[what] -= 1
+        if not self._failing[what]:
+            self._dependencies.tell(self._dependency, what, None)

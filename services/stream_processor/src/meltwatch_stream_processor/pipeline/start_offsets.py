@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from meltwatch_stream_processor.pipeline.retry import until_done
+from meltwatch_stream_processor.pipeline.retry import Retry
 from meltwatch_stream_processor.ports import InputRange, Inputs, TopicPartition
 
 
@@ -25,11 +25,14 @@ class Start:
 
 
 async def start_offsets(
-    inputs: Inputs, input_range: InputRange, partitions: Sequence[TopicPartition]
+    inputs: Inputs,
+    input_range: InputRange,
+    partitions: Sequence[TopicPartition],
+    retry: Retry,
 ) -> dict[TopicPartition, Start]:
     """Ask Kafka, until it answers, where reading starts."""
-    committed = await until_done(partial(inputs.committed, partitions), "committed offsets")
-    oldest = await until_done(
+    committed = await retry.until_done(partial(inputs.committed, partitions), "committed offsets")
+    oldest = await retry.until_done(
         partial(input_range.beginning_offsets, partitions), "beginning offsets"
     )
     return {part: _start(committed[part], oldest[part]) for part in partitions}
