@@ -138,7 +138,7 @@ def test_a_producer_sends_the_past_and_goes_on_live_and_loses_nothing_on_leaving
 ) -> None:
     topic = topics.name(SENDS[service])
     with producing(service, kafka.address, topics.prefix, tmp_path) as producer:
-        producer.wait_until("ok")
+        producer.wait_until("ok\n")
         ready_ns = time.time_ns()
         time.sleep(3)
         assert producer.stop() == 0
@@ -169,7 +169,7 @@ def test_a_recording_streams_as_any_other_furnace(
         "MELTWATCH_SIMULATOR_ORIGIN_NS": str(begin_ns),
     }
     with producing(service, kafka.address, topics.prefix, tmp_path, **told) as producer:
-        producer.wait_until("ok")
+        producer.wait_until("ok\n")
         time.sleep(2)
         assert producer.stop() == 0
 
@@ -213,12 +213,12 @@ def test_an_outage_of_the_broker_delays_records_and_loses_none(tmp_path: Path) -
     with KafkaServer(tmp_path / "kafka") as broker:
         create_topics({"bootstrap_servers": [broker.address]}, catalogue("outage", 3))
         with producing("current_producer", broker.address, "outage", tmp_path) as producer:
-            producer.wait_until("ok")
+            producer.wait_until("ok\n")
             broker.stop()
             producer.wait_until("have been waiting since", seconds=30)
             broker.start()
             broker.wait_ready()
-            producer.wait_until("ok")
+            producer.wait_until("ok\n")
             assert producer.stop() == 0
         records = records_of(broker.address, "outage.currents.v1")
 
