@@ -9,6 +9,11 @@ TOOLS := $(CURDIR)/.tools
 UV := $(TOOLS)/bin/uv
 BIN := $(CURDIR)/.venv/bin
 TRAINER := UV_PROJECT_ENVIRONMENT=.venv-trainer $(UV)
+TRAINER_CPU := UV_PROJECT_ENVIRONMENT=.venv-trainer-cpu $(UV)
+# What PyTorch needs on a GPU alone; tests/support/cpu_torch.py stands in for it.
+CUDA := nvidia-cublas nvidia-cuda-cccl nvidia-cuda-cupti nvidia-cuda-nvrtc nvidia-cudnn-cu13 \
+	nvidia-cufft nvidia-cufile nvidia-cusolver nvidia-cusparse nvidia-cusparselt-cu13 \
+	nvidia-nccl-cu13 nvidia-nvjitlink nvidia-nvtx cuda-bindings cuda-pathfinder triton
 CODE := schemas services tests examples triton_models/backends
 
 export PATH := $(TOOLS)/bin:$(PATH)
@@ -48,9 +53,10 @@ test-unit: setup ## Run the tests that need no server
 	@$(BIN)/pytest tests/unit tests/architecture
 
 .PHONY: test-trainer
-test-trainer: $(UV) ## Run the trainer's tests (installs PyTorch, about 5 GB)
-	@$(TRAINER) sync --frozen --inexact --package meltwatch-trainer
-	@.venv-trainer/bin/python -m pytest tests/unit/trainer --confcutdir=tests/unit/trainer
+test-trainer: $(UV) ## Run the trainer's tests (installs PyTorch for the processor, about 2 GB; PROCESSES= at once)
+	@$(TRAINER_CPU) sync --frozen --inexact --package meltwatch-trainer $(addprefix --no-install-package ,$(CUDA))
+	@.venv-trainer-cpu/bin/python tests/support/cpu_torch.py
+	@.venv-trainer-cpu/bin/python -m pytest tests/unit/trainer --confcutdir=tests/unit/trainer -n $(PROCESSES)
 
 .PHONY: test-k8s
 test-k8s: setup $(if $(BUILT),,images) ## Try the laptop overlay on the test cluster of KUBECONFIG (LOAD="kind load docker-image" CONTEXT= BUILT=yes; as for images)
@@ -71,7 +77,7 @@ chaos-mutants: setup ## Break one rule of delivery at a time: the campaigns must
 	@$(BIN)/python -m tests.chaos --mutants
 
 .PHONY: check
-check: fmt-check lint types imports lock-check test ## Everything that CI runs, in order of speed
+check: fmt-check lint types imports lock-check test test-trainer ## Everything that CI runs, in order of speed
 
 .PHONY: fmt
 fmt: setup ## Format the code
