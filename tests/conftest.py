@@ -3,6 +3,7 @@
 import hypothesis
 import pytest
 
+from tests.support import survivors
 from tests.support.servers import kafka, redis_of_session, redis_server, topics, triton
 
 # A shared machine may be slow at any moment; how long an example takes is no property.
@@ -13,6 +14,7 @@ __all__ = ["kafka", "redis_of_session", "redis_server", "topics", "triton"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    survivors.pytest_configure()
     # kafka-python reads its protocol files by calls that Python 3.11 and 3.12 deprecate.
     config.addinivalue_line(
         "filterwarnings", "ignore:(read|open)_text is deprecated:DeprecationWarning"

@@ -1,9 +1,11 @@
 import os
+import secrets
 import signal
 import subprocess
 import sys
 
 import psutil
+import pytest
 from meltwatch_local_cluster.child import ChildProcess, Command
 
 from tests.unit.local_cluster.processes import (
@@ -19,13 +21,19 @@ STUBBORN = (
     "print('deaf', flush=True); time.sleep(60)"
 )
 LAUNCHER = """
-import os, sys
+import sys
 from pathlib import Path
-from tests.unit.local_cluster.processes import SLEEPER, python_child
-child = python_child(SLEEPER, Path(sys.argv[1]))
+from tests.unit.local_cluster.processes import PARENT_OF_SLEEPER, python_child
+child = python_child(PARENT_OF_SLEEPER, Path(sys.argv[1]))
 print(child.pid, flush=True)
 sys.stdin.read()
 """
+
+
+def guards(mark):
+    """Give the guards of a child: its command line is theirs too."""
+    lines = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
+    return [line for line in lines if mark in line and any("tether.py" in part for part in line)]
 
 
 def said(log):
@@ -81,13 +89,24 @@ def test_stopping_twice_is_harmless(tmp_path):
     assert child.stop(grace_s=10) == child.stop(grace_s=10)
 
 
-def test_a_child_dies_with_a_launcher_that_is_killed(tmp_path):
-    command = [sys.executable, "-c", LAUNCHER, str(tmp_path / "log")]
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_child_and_what_it_started_die_with_a_launcher_whatever_kills_it(tmp_path, number):
+    log = tmp_path / "log"
+    command = [sys.executable, "-c", LAUNCHER, str(log)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as launcher:
         assert launcher.stdout is not None
         child = int(launcher.stdout.readline())
-        launcher.kill()
-    wait_for(lambda: is_gone(child), "the child is gone")
+        wait_for(lambda: said(log), "the grandchild has started")
+        grandchild = int(log.read_text())
+        launcher.send_signal(number)
+    wait_for(lambda: is_gone(child) and is_gone(grandchild), "both are gone")
+
+
+def test_a_guard_goes_when_there_is_nothing_to_guard(tmp_path):
+    child = python_child(PARENT_OF_SLEEPER, tmp_path / "log", mark := secrets.token_hex(8))
+    assert guards(mark)
+    child.stop(grace_s=10)
+    wait_for(lambda: not guards(mark), "the guard has left")
 
 
 def test_the_last_words_are_the_last_line_that_reads_like_an_error(tmp_path):

@@ -1,11 +1,14 @@
 """What a run says at its end when Kafka does not give the rest."""
 
 import io
+from types import SimpleNamespace
 
 import pytest
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.errors import DependencyUnreachable
 from meltwatch_local_cluster import view
+from meltwatch_local_cluster.domain.counts import RestartingCounters
+from meltwatch_local_cluster.ports import Scenario, Sources
 from rich.console import Console
 
 from tests.support.run_states import run_state
@@ -23,3 +26,31 @@ def test_a_run_whose_broker_is_gone_ends_with_one_line(monkeypatch: pytest.Monke
     with pytest.raises(DependencyUnreachable, match=r"^no summary: .* plant:9092 .* got nothing$"):
         watch.stop()
     assert out.getvalue() == ""
+
+
+class _Broken(io.StringIO):
+    def write(self, _text: str) -> int:
+        raise BrokenPipeError(32, "Broken pipe")
+
+
+def test_a_run_goes_on_when_nobody_can_see_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    observer = SimpleNamespace(
+        look=lambda _ms: [],
+        catch_up=lambda: None,
+        close=lambda: None,
+        counters=RestartingCounters(),
+        unreadable=0,
+        problem=None,
+        irregularities=dict,
+    )
+    monkeypatch.setattr(view, "observer_of", lambda *_: observer)
+    watch = view.RunWatch({}, Console(file=_Broken()), SystemClock(), picture=None)
+    scenario = Scenario(Sources.NONE, 0, 1, None, SystemClock().now_ns())
+    watch.start(STATE, scenario, {"stream_processor": "127.0.0.1:1"})
+
+    summary = watch.stop()
+
+    assert summary.problems() == []
+    assert capsys.readouterr().err.count("it goes on unseen") == 1

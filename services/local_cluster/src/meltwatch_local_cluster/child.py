@@ -1,4 +1,7 @@
-"""Child processes: own session, output to a log file, and no life beyond the launcher's."""
+"""Child processes: own session, output to a log file, and no life beyond the launcher's.
+
+Neither theirs nor that of what they start: ``tether.py`` sees to it, whatever kills the launcher.
+"""
 
 import os
 import signal
@@ -116,7 +119,8 @@ class ChildProcess:
         """Give the most telling line of this child's own output, empty when it said nothing."""
         with self.log.open("rb") as log:
             size = log.seek(0, os.SEEK_END)
-            log.seek(max(self._log_start, size - _LAST_WORDS_BYTES))
+            start = self._log_start if self._log_start <= size else 0  # it began anew meanwhile
+            log.seek(max(start, size - _LAST_WORDS_BYTES))
             lines = log.read().decode(errors="replace").splitlines()
         told = [line for line in lines if any(character.isalpha() for character in line)]
         errors = [line for line in told if _reads_like_an_error(line)]

@@ -1,12 +1,14 @@
 """The record of a run's processes, by which the next run clears up after a killed launcher.
 
-The kernel kills children whose launcher dies, but not their children, and nobody removes the data.
+Processes die with their launcher, but nobody removes the data and the shared memory; and a process
+that the launcher saw die may have left others.
 """
 
 import json
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -64,6 +66,9 @@ class StartedProcess:
 class ProcessRecord:
     """The processes of the present run, on disk before they do harm.
 
+    On a full disk the record grows old and the run goes on: the guards of its processes end them
+    with it all the same.
+
     Parameters
     ----------
     folder
@@ -80,8 +85,9 @@ class ProcessRecord:
             name, child.pid, child.started_s, child.mark, shared_memory_prefix
         )
         draft = self._file.with_suffix(".json.new")
-        draft.write_text(json.dumps([asdict(started) for started in self._started.values()]))
-        draft.replace(self._file)
+        with suppress(OSError):
+            draft.write_text(json.dumps([asdict(started) for started in self._started.values()]))
+            draft.replace(self._file)
 
 
 def clear_leftovers(folder: Path) -> str | None:

@@ -27,6 +27,7 @@ from meltwatch_local_cluster.leftovers import (
     clear_leftovers,
     remove_run_files,
 )
+from meltwatch_local_cluster.log_files import rotate_logs
 from meltwatch_local_cluster.plans import PIPELINE, PRODUCERS, service_plans
 from meltwatch_local_cluster.platform_check import check_platform
 from meltwatch_local_cluster.ports import RunView, Scenario, Sources, Summary
@@ -244,6 +245,7 @@ class _Run:
             time.sleep(_POLL_S)
             for group in self._supervisors:
                 group.watch()
+            rotate_logs(self._folder / LOG_FOLDER)
             if (state := self._state.write()) != shown:
                 view.services(state)
                 shown = state
@@ -277,5 +279,10 @@ def _check_summary_file(file: Path | None) -> None:
 
 def _write_whole(file: Path, text: str) -> None:
     draft = file.with_name(f".{file.name}.{os.getpid()}")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(file)
+    try:
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(file)
+    except OSError as error:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise ConfigurationError(f"--summary: expected to write {file}, got {error}") from error

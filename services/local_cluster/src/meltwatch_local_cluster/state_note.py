@@ -8,6 +8,8 @@ from typing import Protocol
 import psutil
 from meltwatch_chassis.run_state import RunState, ServiceState, write_state
 
+from meltwatch_local_cluster.steps import say
+
 
 class Group(Protocol):
     """Processes that the note tells of."""
@@ -49,9 +51,13 @@ class StateNote:
         self._prefix = prefix
         self._launcher = psutil.Process(os.getpid())
         self._written: RunState | None = None
+        self._is_told = False
 
     def write(self) -> RunState:
-        """Write the state as it is now where it has changed, and give it."""
+        """Write the state as it is now where it has changed, and give it.
+
+        A disk that is full is told of once, and tried again at the next call: the run goes on.
+        """
         services = {name: state for group in self.groups for name, state in group.states.items()}
         state = RunState(
             kafka=self._addresses["kafka"],
@@ -64,6 +70,16 @@ class StateNote:
             launcher_started=self._launcher.create_time(),
         )
         if state != self._written:
-            write_state(self._folder, state)
-            self._written = state
+            self._try_to_write(state)
         return state
+
+    def _try_to_write(self, state: RunState) -> None:
+        try:
+            write_state(self._folder, state)
+        except OSError as error:
+            if not self._is_told:
+                say(f"expected to write {self._folder}, got {error}; 'meltwatch status' is old now")
+            self._is_told = True
+        else:
+            self._written = state
+            self._is_told = False

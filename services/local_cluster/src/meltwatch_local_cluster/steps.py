@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 
 @contextmanager
@@ -29,5 +29,6 @@ def say(line: str) -> None:
     line
         Without the name of the program.
     """
-    sys.stderr.write(f"meltwatch: {line}\n")
-    sys.stderr.flush()
+    with suppress(OSError):  # nobody listens any more
+        sys.stderr.write(f"meltwatch: {line}\n")
+        sys.stderr.flush()

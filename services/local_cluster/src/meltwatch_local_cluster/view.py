@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +23,7 @@ from meltwatch_local_cluster.observer import Observer, observer_of
 from meltwatch_local_cluster.ports import Scenario
 from meltwatch_local_cluster.screen_glimpse import Glimpse
 from meltwatch_local_cluster.screen_picture import PictureTaker
+from meltwatch_local_cluster.steps import say
 from meltwatch_local_cluster.summary_table import summary_table
 from meltwatch_local_cluster.view_presenters import LinePresenter, Presenter, ScreenPresenter
 
@@ -101,7 +103,8 @@ class RunWatch:
                 f"{self._state.kafka} within {_SUM_UP_S:.0f} s, got nothing"
             ) from None
         summary = self._summary()
-        self._console.print(summary_table(summary))
+        with suppress(OSError):
+            self._console.print(summary_table(summary))
         return summary
 
     def _observe(self, metrics_address: str) -> Observer:
@@ -124,21 +127,26 @@ class RunWatch:
             self._watching.set_result(None)
 
     def _watch(self) -> None:
-        glimpse = self._glimpse()
         try:
             with self._presenter() as presenter:
-                while not self._streaming_ended.is_set():
-                    changed = self._observer.look(_LOOK_MS)
-                    glimpse = self._glimpse()
-                    presenter.show(glimpse, changed)
-                    self._picture.consider(glimpse)
-            self._picture.finish(glimpse)
+                self._show(presenter)
+        except OSError as error:
+            say(f"expected to show the run, got {error}; it goes on unseen")
         finally:
             self._terminal_back.set()
         while not self._all_ended.is_set():
             self._observer.look(_LOOK_MS)
         self._observer.catch_up()
         self._observer.close()
+
+    def _show(self, presenter: Presenter) -> None:
+        glimpse = self._glimpse()
+        while not self._streaming_ended.is_set():
+            changed = self._observer.look(_LOOK_MS)
+            glimpse = self._glimpse()
+            presenter.show(glimpse, changed)
+            self._picture.consider(glimpse)
+        self._picture.finish(glimpse)
 
     def _presenter(self) -> Presenter:
         if self._console.is_terminal:
