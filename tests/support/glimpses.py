@@ -1,6 +1,7 @@
 """A run at one moment, for tests of what is shown."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from meltwatch_chassis.run_state import ServiceState
 from meltwatch_local_cluster.domain.observed_run import ObservedRun
@@ -29,14 +30,15 @@ def streamed(*furnace_ids: str, until_s: float) -> ObservedRun:
         while end_ns <= at(until_s):
             run.add_score(window_score(furnace_id, end_ns, last_ingest_ns=ORIGIN_NS))
             end_ns += PUBLISHED_SPEC.hop_ns
-    run.heartbeat = heartbeat(until_s)
+    run.add_heartbeat(heartbeat(until_s, watched=len(furnace_ids), blind=0))
     return run
 
 
-def heartbeat(second: float) -> Heartbeat:
+def heartbeat(second: float, **changes: Any) -> Heartbeat:
     """Return a sign of life of the alarm manager."""
     now = utc_from_ns(at(second))
-    return Heartbeat(service="alarm_manager", epoch=1, seq=1, active_alarms=0, at=now)
+    fields: dict[str, Any] = {"epoch": 1, "seq": 1, "active_alarms": 0, "at": now}
+    return Heartbeat(service="alarm_manager", **(fields | changes))
 
 
 def glimpse(

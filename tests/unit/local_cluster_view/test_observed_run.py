@@ -24,11 +24,13 @@ def test_windows_are_live_once_the_run_and_the_furnaces_producers_have_begun(run
     sent_ns = at(2)
     for end_s in (-10, 1, 1.9):
         run.add_score(window_score(FURNACE, at(end_s), latency_s=3 - end_s, last_ingest_ns=sent_ns))
-    for end_s in (2.5, 4):
+    for end_s in (2.5, 12):  # while everything starts
+        run.add_score(window_score(FURNACE, at(end_s), latency_s=9.0))
+    for end_s in (12.1, 13):
         run.add_score(window_score(FURNACE, at(end_s), latency_s=0.5))
 
     assert run.backfill == {"scored": 3}
-    assert run.live == {"scored": 2}
+    assert run.live == {"scored": 4}
     assert run.event_to_score.percentiles() == {"p50": 0.5, "p95": 0.5, "p99": 0.5}
 
 

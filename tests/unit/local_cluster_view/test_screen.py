@@ -13,6 +13,8 @@ from meltwatch_local_cluster.screen_parts import (
     sparkline,
 )
 from meltwatch_local_cluster.screen_pipeline import status_line
+from meltwatch_local_cluster.view_presenters import LinePresenter
+from meltwatch_schemas.text import is_printable
 from meltwatch_simulator.scenario import furnace_ids
 from rich.console import Console
 
@@ -53,11 +55,14 @@ def test_the_essentials_stand_on_every_size(width, height):
         f"{run.live['scored']} scored  0 degraded  0 unscored  2 skipped",
         "0 late  0 duplicate  0 dead letters",
         "to score p50 0.50 s",
+        "2 watched, 0 blind; 1 stand",
+        "5 min left: Lower the electrode current.",
         "● all 4 run",
         "meltwatch alarms list",
         "Ctrl-C stops",
     ):
         assert fact in text
+    assert ("after 10 s of warm-up" in text) == (width > 80)
     assert "secret" not in text
 
 
@@ -125,6 +130,76 @@ def test_trouble_is_told_in_words():
         assert fact in text
 
 
+@pytest.mark.parametrize("state", ["UNACK", "RTNUN", "LATUN"])
+def test_what_nobody_has_acknowledged_counts_as_such_whatever_its_condition(state):
+    run = streamed("f", until_s=20)
+    run.add_alarm(alarm_record("f/OVERHEAT", state, raised_s=15))
+    run.add_alarm(alarm_record("f/OTHER", "ACKED", raised_s=15))
+
+    assert "2 stand, 1 unacknowledged" in text_of(glimpse(run, 21))
+
+
+def test_what_to_do_and_how_long_one_has_stands_under_each_active_alarm():
+    run = streamed("f", until_s=500)
+    guidance = {"consequence": "It melts.", "action": "Cool it.", "time_to_respond_s": 300}
+    run.add_alarm(alarm_record("f/OVERHEAT", raised_s=400, guidance=guidance))
+    run.add_alarm(alarm_record("f/OTHER", raised_s=50, guidance=guidance))
+    run.add_alarm(alarm_record("f/GONE", "RTNUN", raised_s=50, guidance=guidance))
+
+    text = text_of(glimpse(run, 500), height=30)
+
+    assert "3 min left: Cool it." in text
+    assert "150 s over time" in text or "2 min over time: Cool it." in text
+    assert text.count("Cool it.") == 2
+
+
+def test_alarms_never_stand_without_what_is_watched_and_how_old_that_is():
+    run = streamed("f", "g", until_s=20)
+
+    assert "2 watched, 0 blind; 0 stand" in text_of(glimpse(run, 21))
+    assert "old: nothing heard for 16 s; 0 stand" in text_of(glimpse(run, 36))
+    run.add_heartbeat(heartbeat(36, watched=2, blind=1))
+    assert "2 watched, 1 blind; 0 stand" in text_of(glimpse(run, 37))
+    run.add_heartbeat(heartbeat(37))
+    assert "nobody says how many are watched" in text_of(glimpse(run, 38))
+
+
+def test_signs_of_life_of_others_are_none_of_the_alarm_manager():
+    run = streamed("f", until_s=20)
+    run.add_heartbeat(heartbeat(30).model_copy(update={"service": "console"}))
+
+    assert "old: nothing heard for 20 s" in text_of(glimpse(run, 40))
+
+
+@given(st.text(st.characters(codec=None), min_size=1, max_size=60))
+def test_text_from_outside_neither_steers_a_terminal_nor_forges_a_line(text):
+    hostile = f"{text}\x1b[2J\x1b]0;owned\x07\r\n\u202e"
+    run = streamed("f", until_s=20)
+    guidance = {"consequence": hostile, "action": hostile, "time_to_respond_s": 300}
+    record = alarm_record("f/OVERHEAT", raised_s=15)
+    told = record.model_copy(
+        update={
+            "message": hostile,
+            "guidance": record.guidance.model_copy(update=guidance),
+            "transition": record.transition.model_copy(update={"comment": hostile, "by": hostile}),
+        }
+    )
+    run.add_alarm(told)
+    run.dead_letters[hostile] += 1
+    down = ServiceState(pid=None, state="down", detail=hostile)
+    shown = glimpse(run, 21, {"stream_processor": down}, hostile, {"f": {hostile: 3}})
+    out = io.StringIO()
+
+    lines = text_of(shown).split("\n")
+    LinePresenter(out).show(shown, [told])
+
+    assert all(map(is_printable, lines))
+    assert len(lines) <= 25
+    written = out.getvalue().splitlines()
+    assert all(map(is_printable, written))
+    assert len(written) == 1 + 1 + 4 + 1
+
+
 def test_irregularities_are_told_per_furnace_where_there_are_any():
     odd = {
         "f": {"late": 3, "duplicate": 1, "future_event_time": 2, "unexpected_source": 4},
@@ -161,7 +236,7 @@ def test_the_status_line_says_the_same_in_one_line():
 
     assert line == (
         "00:21 windows 14 scored, 0 degraded, 0 unscored; 0 late, 0 dead letters; "
-        "alarms 1 standing, 1 raised; all services run"
+        "alarms 1 standing, 1 raised; 1 watched, 0 blind; all services run"
     )
 
 

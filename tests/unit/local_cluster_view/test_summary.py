@@ -51,6 +51,7 @@ def test_a_good_run_has_the_fields_of_the_contract_and_no_problem():
     assert summary.problems() == []
     content = json.loads(summary.to_json())
     assert content.pop("problems") == []
+    assert content.pop("warm_up_s") == 10
     assert content.pop("backfill") == {"scored": 1, "degraded": 0, "unscored": 0}
     assert content == {
         "duration_s": 150.0,

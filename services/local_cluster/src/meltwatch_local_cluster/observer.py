@@ -159,7 +159,7 @@ def fold(run: ObservedRun, record: RawRecord) -> AlarmRecord | None:
         alarm = AlarmRecord.from_json(record.value or b"")
         return alarm if run.add_alarm(alarm) else None
     elif kind == Topic.HEARTBEATS:
-        run.heartbeat = Heartbeat.from_json(record.value or b"")
+        run.add_heartbeat(Heartbeat.from_json(record.value or b""))
     elif record.timestamp_ms * 1_000_000 >= run.origin_ns:
         _fold_refused(run, kind, record)
     return None

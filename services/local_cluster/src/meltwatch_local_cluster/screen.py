@@ -17,7 +17,7 @@ from meltwatch_local_cluster.screen_alarms import alarm_lines
 from meltwatch_local_cluster.screen_furnaces import furnace_table
 from meltwatch_local_cluster.screen_glimpse import Glimpse
 from meltwatch_local_cluster.screen_irregular import irregular_lines
-from meltwatch_local_cluster.screen_parts import HEADING, QUIET, elapsed_text
+from meltwatch_local_cluster.screen_parts import HEADING, QUIET, ScreenText, elapsed_text
 from meltwatch_local_cluster.screen_pipeline import pipeline_lines, problem_lines
 
 _HINTS: Final = "meltwatch alarms list | alarms ack ID | alarms tail | status        Ctrl-C stops"
@@ -37,19 +37,19 @@ def draw(glimpse: Glimpse, width: int, height: int) -> Table:
         Of the terminal, in characters; made for 80×24 and more.
     """
     alarms = listed(glimpse.run.standing_alarms(), everything=False)
-    head = [*_header(glimpse, width), Text()]
-    foot = [*problem_lines(glimpse, width), Text(_HINTS, style=QUIET)]
+    head = [*_header(glimpse, width), ScreenText()]
+    foot = [*problem_lines(glimpse, width), ScreenText(_HINTS, style=QUIET)]
     counts = pipeline_lines(glimpse)
     room = height - len(head) - len(counts) - len(foot) - 2
     counts += irregular_lines(glimpse, width, room - _LEAST_ROOM)
     foot = [*counts, *foot]
     room = height - len(head) - len(foot) - 2
-    furnace_room = room - min(len(alarms) + 1, _LEAST_ALARM_LINES)
+    furnace_room = room - min(2 * len(alarms) + 1, _LEAST_ALARM_LINES)
     furnaces = furnace_table(glimpse, width, max(furnace_room, 3))
     alarm_room = max(room - furnaces.row_count - 1, 1)
     page = Table.grid(expand=True)
     page.add_column(no_wrap=True, overflow="ellipsis")
-    lines = [Text(), *alarm_lines(glimpse, alarms, alarm_room), Text(), *foot]
+    lines = [ScreenText(), *alarm_lines(glimpse, alarms, alarm_room), ScreenText(), *foot]
     parts: list[RenderableType] = [*head, furnaces, *lines]
     for part in parts:
         page.add_row(part)
@@ -62,9 +62,9 @@ def _header(glimpse: Glimpse, width: int) -> Iterator[Text]:
     left = "" if duration is None else f" of {elapsed_text(duration)}"
     now = day_and_clock(utc_from_ns(glimpse.now_ns))
     plan = f"{elapsed_text(glimpse.elapsed_s)}{left}  sources: {scenario.sources}"
-    title = Text.assemble(("Meltwatch  ", HEADING), plan)
+    title = ScreenText.assemble(("Meltwatch  ", HEADING), plan)
     title.append(now.rjust(width - len(title.plain)))
     yield title
-    yield Text(f"Kafka {state.kafka}  Redis {without_password(state.redis)}", style=QUIET)
+    yield ScreenText(f"Kafka {state.kafka}  Redis {without_password(state.redis)}", style=QUIET)
     console = f"  console {state.console}" if state.console else ""
-    yield Text(f"Triton {state.triton}  topics {state.topic_prefix}.*{console}", style=QUIET)
+    yield ScreenText(f"Triton {state.triton}  topics {state.topic_prefix}.*{console}", style=QUIET)

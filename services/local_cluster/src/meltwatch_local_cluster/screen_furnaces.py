@@ -8,13 +8,13 @@ from meltwatch_cli.domain.wording import age_text, state_text
 from meltwatch_schemas.alarm import AlarmRecord
 from meltwatch_schemas.score import ScoreStatus, WindowScore
 from rich.table import Table
-from rich.text import Text
 
 from meltwatch_local_cluster.domain.observed_run import ObservedFurnace, ObservedRun
 from meltwatch_local_cluster.screen_glimpse import Glimpse
 from meltwatch_local_cluster.screen_parts import (
     ABNORMAL,
     QUIET,
+    ScreenText,
     alarm_style,
     share_text,
     shortened,
@@ -49,7 +49,7 @@ def furnace_table(glimpse: Glimpse, width: int, lines: int) -> Table:
         cells = _cells(glimpse, glimpse.run.furnaces[name], worst.get(name), spark_width)
         table.add_row(shortened(name, id_width), *cells)
     if hidden := len(glimpse.run.furnaces) - len(names):
-        table.add_row(Text(f"… {hidden} more", style=QUIET))
+        table.add_row(ScreenText(f"… {hidden} more", style=QUIET))
     return table
 
 
@@ -87,22 +87,22 @@ def _worst_alarms(run: ObservedRun) -> dict[str, AlarmRecord]:
 
 def _cells(
     glimpse: Glimpse, furnace: ObservedFurnace, alarm: AlarmRecord | None, spark_width: int
-) -> Iterator[Text]:
+) -> Iterator[ScreenText]:
     if alarm is None:
-        yield Text("✓ none", style=QUIET)
+        yield ScreenText("✓ none", style=QUIET)
     else:
-        yield Text(state_text(alarm.state), style=alarm_style(alarm))
+        yield ScreenText(state_text(alarm.state), style=alarm_style(alarm))
     newest, age_s = furnace.newest, glimpse.age_s(furnace)
     if newest is None or age_s is None:
-        yield from (Text("-"), Text(), Text("awaited", style=QUIET))
+        yield from (ScreenText("-"), ScreenText(), ScreenText("awaited", style=QUIET))
         return
-    yield Text("-" if newest.probability is None else f"{newest.probability:.2f}")
-    yield Text(sparkline(furnace.recent, spark_width))
+    yield ScreenText("-" if newest.probability is None else f"{newest.probability:.2f}")
+    yield ScreenText(sparkline(furnace.recent, spark_width))
     yield _verdict(newest)
-    yield Text(share_text(newest.video_coverage))
-    yield Text(share_text(newest.current_coverage))
-    yield Text(age_text(age_s), style=ABNORMAL if age_s > OLD_VERDICT_S else "")
+    yield ScreenText(share_text(newest.video_coverage))
+    yield ScreenText(share_text(newest.current_coverage))
+    yield ScreenText(age_text(age_s), style=ABNORMAL if age_s > OLD_VERDICT_S else "")
 
 
-def _verdict(score: WindowScore) -> Text:
-    return Text(score.status, style=QUIET if score.status is ScoreStatus.SCORED else ABNORMAL)
+def _verdict(score: WindowScore) -> ScreenText:
+    return ScreenText(score.status, style=QUIET if score.status is ScoreStatus.SCORED else ABNORMAL)

@@ -2,12 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from meltwatch_chassis.run_state import RunState
+from meltwatch_cli.domain.wording import age_text
 from meltwatch_schemas.alarm import AlarmRecord, ns_from_utc
 
 from meltwatch_local_cluster.domain.observed_run import ObservedFurnace, ObservedRun
 from meltwatch_local_cluster.ports import Scenario
+
+HEARTBEAT_LIMIT_S: Final = 15.0
+"""Three heartbeats are missing."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,19 @@ class Glimpse:
         """Seconds of streaming."""
         return (self.now_ns - self.scenario.origin_ns) / 1e9
 
+    @property
+    def silence_s(self) -> float:
+        """Seconds since the alarm manager's last sign of life, or since the start without one."""
+        heartbeat = self.run.heartbeat
+        if heartbeat is None:
+            return self.elapsed_s
+        return (self.now_ns - ns_from_utc(heartbeat.at)) / 1e9
+
+    @property
+    def is_stale(self) -> bool:
+        """Tell whether the alarm manager has been silent for so long that its alarms are old."""
+        return self.silence_s > HEARTBEAT_LIMIT_S
+
     def age_s(self, furnace: ObservedFurnace) -> float | None:
         """Seconds since the end of a furnace's newest window, None before the first."""
         newest = furnace.newest
@@ -53,3 +71,17 @@ class Glimpse:
     def standing_s(self, alarm: AlarmRecord) -> float:
         """Seconds since an alarm was raised."""
         return (self.now_ns - ns_from_utc(alarm.raise_time or alarm.condition_time)) / 1e9
+
+
+def watch_text(glimpse: Glimpse) -> tuple[str, bool]:
+    """Say how many furnaces are watched and blind, or that the alarms are old; and if all is well.
+
+    Without this, an empty list would read as a plant without alarms.
+    """
+    if glimpse.is_stale:
+        return f"old: nothing heard for {age_text(glimpse.silence_s)}", False
+    heartbeat = glimpse.run.heartbeat
+    if heartbeat is None or heartbeat.watched is None:
+        return "nobody says how many are watched", True
+    blind = heartbeat.blind or 0
+    return f"{heartbeat.watched} watched, {blind} blind", blind == 0

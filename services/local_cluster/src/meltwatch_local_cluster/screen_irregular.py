@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
-from rich.text import Text
-
 from meltwatch_local_cluster.screen_glimpse import Glimpse
-from meltwatch_local_cluster.screen_parts import ABNORMAL, HEADING, QUIET, shortened
+from meltwatch_local_cluster.screen_parts import ABNORMAL, HEADING, QUIET, ScreenText, shortened
 
 MAX_FURNACES: Final = 3
 _HEADING: Final = "IRREGULAR  "
@@ -19,7 +17,7 @@ _SHORT: Final = {
 }
 
 
-def irregular_lines(glimpse: Glimpse, width: int, lines: int) -> list[Text]:
+def irregular_lines(glimpse: Glimpse, width: int, lines: int) -> list[ScreenText]:
     """Draw what was not as it should be of the furnaces with most of it; nothing if all is well.
 
     Parameters
@@ -32,9 +30,9 @@ def irregular_lines(glimpse: Glimpse, width: int, lines: int) -> list[Text]:
     counts = {name: kinds for name, kinds in glimpse.irregularities.items() if any(kinds.values())}
     worst = sorted(counts, key=lambda name: (-sum(counts[name].values()), name))
     shown = worst[: max(0, min(lines, MAX_FURNACES))]
-    page: list[Text] = []
+    page: list[ScreenText] = []
     for name in shown:
-        line = Text(_HEADING if not page else " " * len(_HEADING), style=HEADING)
+        line = ScreenText(_HEADING if not page else " " * len(_HEADING), style=HEADING)
         line.append(f"{shortened(name, _ID_WIDTH)}  ", style="")
         line.append(kinds_text(counts[name]), style=ABNORMAL)
         page.append(line)

@@ -1,9 +1,11 @@
-"""Small pieces of the live screen: bars, ages, shortened ids, styles."""
+"""Small pieces of the live screen: text, bars, ages, shortened ids, styles."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from meltwatch_schemas.alarm import AlarmRecord, Priority
+from meltwatch_schemas.text import escaped
+from rich.text import Text
 
 HEADING: Final = "bold"
 ABNORMAL: Final = "bold yellow"
@@ -18,6 +20,17 @@ _ALARM_STYLES: Final = {
     Priority.LOW: "cyan",
     Priority.JOURNAL: "",
 }
+
+
+class ScreenText(Text):
+    """The one kind of text on the screen: what would steer a terminal is escaped in it."""
+
+    def __init__(self, text: str = "", style: str = "", **options: Any) -> None:
+        super().__init__(escaped(text), style, **options)
+
+    def append(self, text: Text | str, style: Any = None) -> Text:
+        """Add text at the end, as ``Text`` does."""
+        return super().append(escaped(text) if isinstance(text, str) else text, style)
 
 
 def alarm_style(alarm: AlarmRecord) -> str:

@@ -6,20 +6,19 @@ from typing import Final
 
 from meltwatch_chassis.run_state import ServiceState
 from meltwatch_cli.domain.wording import age_text, service_text
-from meltwatch_schemas.alarm import ns_from_utc
 from rich.text import Text
 
-from meltwatch_local_cluster.screen_glimpse import Glimpse
+from meltwatch_local_cluster.domain.observed_run import WARM_UP_S
+from meltwatch_local_cluster.screen_glimpse import Glimpse, watch_text
 from meltwatch_local_cluster.screen_parts import (
     ABNORMAL,
     HEADING,
     QUIET,
+    ScreenText,
     elapsed_text,
     seconds_text,
 )
 
-HEARTBEAT_LIMIT_S: Final = 15.0
-"""Three heartbeats are missing."""
 MAX_PROBLEMS: Final = 4
 _RUNNING: Final = frozenset({"ready", "stopped"})
 
@@ -43,6 +42,7 @@ def pipeline_lines(glimpse: Glimpse) -> list[Text]:
     delays = _heading("LATENCY")
     _latency(delays, "to score", run.event_to_score.percentiles())
     _latency(delays, "to alarm", run.event_to_alarm.percentiles())
+    delays.append(f"after {WARM_UP_S} s of warm-up", style=QUIET)
     return [windows, refused, delays]
 
 
@@ -51,11 +51,11 @@ def problem_lines(glimpse: Glimpse, width: int) -> list[Text]:
     problems = [*_problems(glimpse)]
     count = len(glimpse.state.services)
     if not problems:
-        return [Text(f"SERVICES  ● all {count} run", style=QUIET)]
-    page = [Text(f"SERVICES  {len(problems)} need attention", style=HEADING)]
+        return [ScreenText(f"SERVICES  ● all {count} run", style=QUIET)]
+    page: list[Text] = [ScreenText(f"SERVICES  {len(problems)} need attention", style=HEADING)]
     for problem in problems[:MAX_PROBLEMS]:
         lines = wrap(problem, width, subsequent_indent="  ", max_lines=2, placeholder=" …")
-        page += [Text(line, style=ABNORMAL) for line in lines]
+        page += [ScreenText(line, style=ABNORMAL) for line in lines]
     return page
 
 
@@ -65,12 +65,8 @@ def _problems(glimpse: Glimpse) -> Iterator[str]:
     for name, service in sorted(glimpse.state.services.items()):
         if service.state not in _RUNNING:
             yield _service_problem(name, service)
-    heartbeat = glimpse.run.heartbeat
-    silence_s = glimpse.elapsed_s
-    if heartbeat is not None:
-        silence_s = (glimpse.now_ns - ns_from_utc(heartbeat.at)) / 1e9
-    if silence_s > HEARTBEAT_LIMIT_S:
-        yield f"✖ no heartbeat of the alarm manager for {age_text(silence_s)}"
+    if glimpse.is_stale:
+        yield f"✖ no heartbeat of the alarm manager for {age_text(glimpse.silence_s)}"
 
 
 def _service_problem(name: str, service: ServiceState) -> str:
@@ -79,7 +75,7 @@ def _service_problem(name: str, service: ServiceState) -> str:
 
 
 def _heading(title: str) -> Text:
-    return Text.assemble((f"{title}  ", HEADING))
+    return ScreenText.assemble((f"{title}  ", HEADING))
 
 
 def _count(line: Text, name: str, count: int, *, wrong: bool) -> None:
@@ -100,5 +96,6 @@ def status_line(glimpse: Glimpse) -> str:
         f"{elapsed_text(glimpse.elapsed_s)} windows {counts}; {run.late} late, "
         f"{run.dead_letters.total()} dead letters; "
         f"alarms {len(run.standing_alarms())} standing, {len(run.raises)} raised; "
+        f"{watch_text(glimpse)[0]}; "
         f"{problems or 'all services run'}"
     )

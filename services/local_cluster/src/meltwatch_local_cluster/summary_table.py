@@ -6,21 +6,21 @@ from meltwatch_schemas.alarm import utc_from_ns
 from meltwatch_simulator.schedule import Fault
 from rich.console import Group
 from rich.table import Table
-from rich.text import Text
 
 from meltwatch_local_cluster.domain.fault_matching import Raise
+from meltwatch_local_cluster.domain.observed_run import WARM_UP_S
 from meltwatch_local_cluster.domain.summary import RunSummary
-from meltwatch_local_cluster.screen_parts import HEADING, seconds_text
+from meltwatch_local_cluster.screen_parts import HEADING, ScreenText, seconds_text
 
 
 def summary_table(summary: RunSummary) -> Group:
     """Draw a summary, its verdict last."""
     bad = len(summary.problems())
     return Group(
-        Text(f"Summary after {summary.duration_s:.1f} s", style=HEADING),
-        _faults(summary.told) if summary.told else Text("faults          none"),
-        *(Text(f"{name:<16}{value}") for name, value in _figures(summary).items()),
-        Text(f"✖ bad: {bad} to object to" if bad else "● good", style=HEADING),
+        ScreenText(f"Summary after {summary.duration_s:.1f} s", style=HEADING),
+        _faults(summary.told) if summary.told else ScreenText("faults          none"),
+        *(ScreenText(f"{name:<16}{value}") for name, value in _figures(summary).items()),
+        ScreenText(f"✖ bad: {bad} to object to" if bad else "● good", style=HEADING),
     )
 
 
@@ -35,7 +35,7 @@ def _faults(told: Mapping[Fault, Raise | None]) -> Table:
             span,
             fault.furnace_id,
             "heavy" if fault.heavy_mist else "",
-            Text("✓ yes") if raised else Text("✖ no", style="bold red"),
+            ScreenText("✓ yes") if raised else ScreenText("✖ no", style="bold red"),
             delay,
             raised.alarm_id.rpartition("/")[2] if raised else "-",
         )
@@ -49,6 +49,7 @@ def _figures(summary: RunSummary) -> dict[str, str]:
         "windows": f"{windows}; back-fill {sum(summary.backfill.values())}",
         "records": f"{summary.late} late, {summary.measured.duplicates} duplicates, "
         f"{summary.dead_letters} dead letters",
+        "latencies": f"without what ended in a furnace's first {WARM_UP_S} s",
         "event to score": _latency(summary.event_to_score_s),
         "event to alarm": _latency(summary.event_to_alarm_s),
     }

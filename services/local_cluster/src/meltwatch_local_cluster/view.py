@@ -103,7 +103,7 @@ class RunWatch:
                 f"{self._state.kafka} within {_SUM_UP_S:.0f} s, got nothing"
             ) from None
         summary = self._summary()
-        with suppress(OSError):
+        with suppress(OSError, SystemExit):  # Rich's answer to a closed pipe
             self._console.print(summary_table(summary))
         return summary
 

@@ -6,6 +6,7 @@ from typing import IO, Final, Protocol, Self
 from meltwatch_chassis.run_state import ServiceState
 from meltwatch_cli.domain.wording import service_text, transition_line
 from meltwatch_schemas.alarm import AlarmRecord
+from meltwatch_schemas.text import escaped
 from rich.console import Console
 from rich.live import Live
 
@@ -98,7 +99,7 @@ class LinePresenter:
             self._write(status_line(glimpse))
 
     def _write(self, line: str) -> None:
-        self._out.write(f"{line}\n")
+        self._out.write(f"{escaped(line)}\n")
         self._out.flush()
 
 

@@ -14,7 +14,12 @@ from meltwatch_local_cluster.domain.fault_matching import Raise
 MAX_FURNACES: Final = 1_000
 MAX_ALARMS: Final = 10_000
 MAX_RAISES: Final = 100_000
+ALARM_MANAGER: Final = "alarm_manager"
 RECENT_WINDOWS: Final = 120
+WARM_UP_S: Final = 10
+"""What ends in a furnace's first live seconds says how long starting takes, not how fast we are:
+it counts as a window, and in no latency."""
+_WARM_UP_NS: Final = WARM_UP_S * 1_000_000_000
 
 
 @dataclass
@@ -88,7 +93,8 @@ class ObservedRun:
         furnace.recent.append(score.probability)
         if score.window_end_ns > furnace.live_from_ns:
             furnace.live[score.status.value] += 1
-            self.event_to_score.add_ns(score.times.published_ns - score.window_end_ns)
+            if score.window_end_ns > furnace.live_from_ns + _WARM_UP_NS:
+                self.event_to_score.add_ns(score.times.published_ns - score.window_end_ns)
         else:
             self.backfill[score.status.value] += 1
         return True
@@ -108,6 +114,11 @@ class ObservedRun:
             self._add_raise(record, published_ns)
         return True
 
+    def add_heartbeat(self, heartbeat: Heartbeat) -> None:
+        """Note a sign of life of the alarm manager; whoever else sends them says nothing of it."""
+        if heartbeat.service == ALARM_MANAGER:
+            self.heartbeat = heartbeat
+
     def standing_alarms(self) -> list[AlarmRecord]:
         """Return the alarms that are not normal, in no order."""
         return [record for record in self.alarms.values() if record.state is not AlarmState.NORM]
@@ -120,7 +131,7 @@ class ObservedRun:
     def _add_raise(self, record: AlarmRecord, published_ns: int) -> None:
         raise_ns = ns_from_utc(record.raise_time or record.condition_time)
         self.raises.append(Raise(record.equipment_path, record.alarm_id, raise_ns))
-        if raise_ns > self.origin_ns:
+        if raise_ns > self.origin_ns + _WARM_UP_NS:
             self.event_to_alarm.add_ns(published_ns - raise_ns)
 
 

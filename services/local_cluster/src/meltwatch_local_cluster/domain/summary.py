@@ -11,7 +11,7 @@ from meltwatch_schemas.window import PUBLISHED_SPEC
 from meltwatch_simulator.schedule import Fault
 
 from meltwatch_local_cluster.domain.fault_matching import TOLERANCE_NS, Raise, false_alarms, match
-from meltwatch_local_cluster.domain.observed_run import ObservedRun
+from meltwatch_local_cluster.domain.observed_run import WARM_UP_S, ObservedRun
 
 MIN_SCORED_SHARE: Final = 0.95
 _UNJUDGED_NS: Final = 5_000_000_000
@@ -52,7 +52,7 @@ class RunSummary:
         Live windows of simulated furnaces that should have been, and that were, scored.
     event_to_score_s, event_to_alarm_s
         ``p50``, ``p95``, ``p99`` in seconds from window end to published score, and from raise
-        time to published alarm; live windows alone, of the newest 100,000.
+        time to published alarm; live windows after the warm-up alone, of the newest 100,000.
     """
 
     origin_ns: int
@@ -93,6 +93,7 @@ class RunSummary:
             "dead_letters": self.dead_letters,
             "event_to_score_s": dict(self.event_to_score_s),
             "event_to_alarm_s": dict(self.event_to_alarm_s),
+            "warm_up_s": WARM_UP_S,
             "backfill": dict(self.backfill),
             "problems": self.problems(),
         }
