@@ -72,13 +72,17 @@ def test_a_frozen_manager_is_replaced_and_cannot_write_when_it_wakes(broker, mak
             first.signal(signal.SIGSTOP)
             broker.send_scores(score(number, -6.0) for number in range(4, 11))
             cleared = broker.wait_alarms(2)[-1]
-            assert (cleared.epoch, cleared.transition.cause) == (2, "CLEAR")
+            assert cleared.transition.cause == "CLEAR"
             first.signal(signal.SIGCONT)
             broker.send_scores(score(number, 6.0) for number in range(11, 15))
             raised = broker.wait_alarms(3)
             until(lambda: first.probe("/readyz")[0] == 200, "the first as standby")
-            assert [record.epoch for record in raised] == [1, 2, 2]
-            assert len(first.log_lines("reign_began")) == 1
+            # Who reigns may change again on a busy machine; what an old reign wrote never counts.
+            assert [record.transition.cause for record in raised] == ["RAISE", "CLEAR", "RAISE"]
+            before, *after = [record.epoch for record in raised]
+            assert before < min(after)
+            assert after == sorted(after)
+            assert len(broker.wait_alarms(3)) == 3
 
 
 def test_a_flushed_redis_is_made_anew_while_the_manager_runs(broker, view, make_manager):

@@ -1,5 +1,4 @@
 import os
-import secrets
 import signal
 import subprocess
 import sys
@@ -30,10 +29,9 @@ sys.stdin.read()
 """
 
 
-def guards(mark):
-    """Give the guards of a child: its command line is theirs too."""
+def guards(child):
     lines = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
-    return [line for line in lines if mark in line and any("tether.py" in part for part in line)]
+    return [line for line in lines if line[-1:] == [str(child.pid)] and "guard" in line]
 
 
 def said(log):
@@ -103,10 +101,10 @@ def test_a_child_and_what_it_started_die_with_a_launcher_whatever_kills_it(tmp_p
 
 
 def test_a_guard_goes_when_there_is_nothing_to_guard(tmp_path):
-    child = python_child(PARENT_OF_SLEEPER, tmp_path / "log", mark := secrets.token_hex(8))
-    assert guards(mark)
+    child = python_child(PARENT_OF_SLEEPER, tmp_path / "log")
+    wait_for(lambda: guards(child), "the guard is there")
     child.stop(grace_s=10)
-    wait_for(lambda: not guards(mark), "the guard has left")
+    wait_for(lambda: not guards(child), "the guard has left")
 
 
 def test_the_last_words_are_the_last_line_that_reads_like_an_error(tmp_path):

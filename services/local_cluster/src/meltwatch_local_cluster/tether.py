@@ -16,6 +16,7 @@ import sys
 
 _PR_SET_PDEATHSIG = 1
 _LOOK_MS = 100
+_GUARD = "guard"
 
 
 def main(arguments: list[str]) -> None:
@@ -44,12 +45,16 @@ def _leave_guard(launcher: int) -> None:
         os.waitpid(child, 0)
         return
     os.setsid()
-    if os.fork() == 0:
-        silence = os.open(os.devnull, os.O_RDWR)
-        for stream in range(3):
-            os.dup2(silence, stream)
-        _guard(launcher, program, group)
-    os._exit(0)
+    if os.fork():
+        os._exit(0)
+    silence = os.open(os.devnull, os.O_RDWR)
+    for stream in range(3):
+        os.dup2(silence, stream)
+    for watched in (launcher, program):
+        os.set_inheritable(watched, True)
+    # A program of its own, with neither the command line nor the environment of the other.
+    guard = [sys.executable, "-I", "-S", __file__, _GUARD, *map(str, (launcher, program, group))]
+    os.execve(guard[0], guard, {})  # noqa: S606 - as above
 
 
 def _guard(launcher: int, program: int, group: int) -> None:
@@ -69,4 +74,7 @@ def _guard(launcher: int, program: int, group: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    if sys.argv[1] == _GUARD:
+        _guard(*map(int, sys.argv[2:]))
+    else:
+        main(sys.argv[1:])
