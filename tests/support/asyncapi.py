@@ -13,18 +13,11 @@ from typing import Any, Final
 
 import yaml
 from meltwatch_schemas import current, embedding, score
-from meltwatch_schemas.alarm import (
-    AlarmCommand,
-    AlarmPoint,
-    AlarmReceipt,
-    AlarmRecord,
-    CommandResult,
-    FurnaceState,
-    Heartbeat,
-)
+from meltwatch_schemas.alarm import AlarmCommand, AlarmPoint, AlarmRecord, CommandResult, Heartbeat
 from meltwatch_schemas.codec import MAX_RECORD_BYTES
 from meltwatch_schemas.errors import Refusal
 from meltwatch_schemas.json_message import ALARM_ID_SCHEMA, FURNACE_ID_SCHEMA, KeyedMessage
+from meltwatch_schemas.outside import AlarmReceipt, FurnaceState
 from meltwatch_schemas.record import JSON, MSGPACK
 from meltwatch_schemas.topics import DEFAULT_PREFIX, Topic, TopicSpec, catalogue
 

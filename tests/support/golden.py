@@ -13,18 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from meltwatch_schemas.alarm import (
-    AlarmReceipt,
-    CommandResult,
-    FurnaceState,
-    FurnaceStateWord,
-    Heartbeat,
-    ResultCode,
-    utc_from_ns,
-)
+from meltwatch_schemas.alarm import CommandResult, Heartbeat, ResultCode, utc_from_ns
 from meltwatch_schemas.chunk import Sync
 from meltwatch_schemas.current import encode_current
 from meltwatch_schemas.embedding import encode_embedding
+from meltwatch_schemas.outside import AlarmReceipt, FurnaceState, FurnaceStateWord
 from meltwatch_schemas.score import (
     Features,
     Modality,

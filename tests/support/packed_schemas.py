@@ -7,6 +7,17 @@ one against the other.
 from typing import Any, Final
 
 from meltwatch_schemas import current, embedding, score
+from meltwatch_schemas.bounds import (
+    MAX_FEATURE,
+    MAX_ID,
+    MAX_INPUTS,
+    MAX_LOGIT,
+    MAX_MEMBERS,
+    MAX_OFFSET,
+    MAX_WHOLE,
+    MAX_WORD,
+    MAX_WORDS,
+)  # fmt: skip
 from meltwatch_schemas.chunk import MAX_COUNT, SyncSource
 from meltwatch_schemas.encoder import PATCH_VALUES, PATCHES
 from meltwatch_schemas.json_message import FURNACE_ID_SCHEMA
@@ -40,19 +51,25 @@ def _whole(description: str, minimum: int = 0, maximum: int = INT64) -> Schema:
     }
 
 
-def _real(description: str, **rules: Any) -> Schema:
-    return {"type": "number", "description": description, **rules}
+def _name(description: str) -> Schema:
+    return _text(f"{description} Printable.", minLength=1, maxLength=MAX_ID)
+
+
+def _real(description: str, most: float, least: float | None = None) -> Schema:
+    lowest = -most if least is None else least
+    return {"type": "number", "description": description, "minimum": lowest, "maximum": most}
 
 
 def _share(description: str) -> Schema:
-    return _real(description, minimum=0, maximum=1)
+    return _real(description, 1, 0)
 
 
 def _words(description: str, **rules: Any) -> Schema:
     return {
         "type": "array",
         "description": description,
-        "items": {"type": "string", **rules},
+        "maxItems": MAX_WORDS,
+        "items": {"type": "string", "minLength": 1, "maxLength": MAX_WORD, **rules},
     }
 
 
@@ -60,8 +77,14 @@ def _array(dtype: str, shape: str, what: str) -> Schema:
     return _text(f"{what}: {dtype} {shape}, little-endian, C order.", format="binary")
 
 
-def _reals(description: str) -> Schema:
-    return {"type": "array", "description": description, "items": {"type": "number"}}
+def _reals(description: str, most: float, least_items: int, most_items: int) -> Schema:
+    return {
+        "type": "array",
+        "description": description,
+        "minItems": least_items,
+        "maxItems": most_items,
+        "items": {"type": "number", "minimum": -most, "maximum": most},
+    }
 
 
 def _or_nil(schema: Schema) -> Schema:
@@ -77,13 +100,13 @@ _SYNC: Final = _object(
         "max_error_ns": _whole("Bound of its offset from UTC, ns."),
     },
 )
-_RUN_ID: Final = _text("Present only in replays.")
+_RUN_ID: Final = _name("Present only in replays.")
 _IDENTITY: Final = {
     "furnace_id": FURNACE_ID_SCHEMA
     | {"description": "Path of ISA-95 levels; also the record's key."},
-    "source_id": _text("The camera or meter."),
+    "source_id": _name("The camera or meter."),
     "boot_id": _text("New at each start of the producer.", pattern="^[0-9a-f]{16}$"),
-    "seq": _whole("Number of the first item; +1 per item of a source and boot."),
+    "seq": _whole("Number of the first item; +1 per item of a source and boot.", 0, MAX_WHOLE),
     "ingest_time_ns": _whole("Wall clock at sending, ns UTC."),
     "count": _whole("Number n of items, spanning at most 2 s.", 1, MAX_COUNT),
 }
@@ -94,7 +117,7 @@ EMBEDDING: Final = _object(
     _IDENTITY
     | {
         "event_times_ns": _array("int64", "[n]", "Mid-exposure, ns UTC, strictly increasing"),
-        "encoder_id": _text("The basis, <name>-<d>-<12 hex>."),
+        "encoder_id": _name("The basis, <name>-<d>-<12 hex>."),
         "patches": {"const": PATCHES, "description": "Patches of a frame, 8 × 8."},
         "dims": _whole("Values d of a patch.", 1, PATCH_VALUES),
         "data": _array("float16", f"[n, {PATCHES}, d]", "Embeddings, finite"),
@@ -107,8 +130,12 @@ CURRENT: Final = _object(
     _IDENTITY
     | {
         "event_time_ns": _whole("Of the first sample, ns UTC."),
-        "period_ns": _whole("From one sample to the next, ns.", 1),
-        "data": _array("float32", "[n, 3]", "Amperes, phases a b c; NaN where one is not known"),
+        "period_ns": _whole("From one sample to the next, ns.", 1, MAX_WHOLE),
+        "data": _array(
+            "float32",
+            "[n, 3]",
+            "Amperes, at most 1e9 either way, phases a b c; NaN where one is not known",
+        ),
     },
     _OPTIONAL,
 )
@@ -117,13 +144,20 @@ _PHASES: Final = "per phase over the look-back, amperes; nil without current."
 _FEATURES: Final = _object(
     "Plain numbers beside the verdict.",
     {
-        "current_mean_a": _or_nil(_reals(f"Mean {_PHASES}")),
-        "current_std_a": _or_nil(_reals(f"Standard deviation {_PHASES}")),
+        "current_mean_a": _or_nil(_reals(f"Mean {_PHASES}", MAX_FEATURE, 3, 3)),
+        "current_std_a": _or_nil(_reals(f"Standard deviation {_PHASES}", MAX_FEATURE, 3, 3)),
         "imbalance": _or_nil(
-            _real("Largest deviation of a phase's mean, as a share of their mean; nil without.")
+            _real(
+                "Largest deviation of a phase's mean, as a share of their mean; nil without.",
+                MAX_FEATURE,
+            )
         ),
-        "video_mean": _or_nil(_real("Mean grey of the newest frame, 0..255; nil without video.")),
-        "video_motion": _or_nil(_real("Mean change from slot to slot, greys; nil without video.")),
+        "video_mean": _or_nil(
+            _real("Mean grey of the newest frame, 0..255; nil without video.", MAX_FEATURE)
+        ),
+        "video_motion": _or_nil(
+            _real("Mean change from slot to slot, greys; nil without video.", MAX_FEATURE)
+        ),
     },
 )
 _TIMES: Final = _object(
@@ -140,8 +174,8 @@ _SOURCE_STATE: Final = _object(
     "What the quality of windows to come rests on.",
     {
         "proven": {"type": "boolean", "description": "It has shown a whole window of live data."},
-        "boot_id": _text("Of its newest record."),
-        "seq": _whole("Of its newest record."),
+        "boot_id": _text("Of its newest record.", pattern="^[0-9a-f]{16}$"),
+        "seq": _whole("Of its newest record.", 0, MAX_WHOLE),
         "event_ns": _whole("Of its newest record, ns UTC."),
         "ingest_ns": _whole("Of its newest record, ns UTC."),
         "standing_since_ns": _whole("Ingest time of the first record with this event time."),
@@ -151,9 +185,10 @@ _SOURCE_STATE: Final = _object(
 _INPUTS: Final = {
     "type": "object",
     "description": "Per input topic: partition, first offset needed, last offset handed on.",
+    "maxProperties": MAX_INPUTS,
     "additionalProperties": {
         "type": "array",
-        "items": {"type": ["integer", "null"]},
+        "items": {"type": ["integer", "null"], "minimum": 0, "maximum": MAX_OFFSET},
         "minItems": 3,
         "maxItems": 3,
     },
@@ -176,26 +211,28 @@ SCORE: Final = _object(
         "modalities": _words("Those available.", enum=[word.value for word in Modality]),
         "video_coverage": _share("Filled slots of the clip."),
         "current_coverage": _share("Present values of the look-back."),
-        "logit": _or_nil(_real(f"Calibrated, fused; {_WHEN_UNSCORED}")),
+        "logit": _or_nil(_real(f"Calibrated, fused; {_WHEN_UNSCORED}", MAX_LOGIT)),
         "probability": _or_nil(_share(f"Logistic of the logit; {_WHEN_UNSCORED}")),
-        "member_logits": _or_nil(_reals(f"One a member; {_WHEN_UNSCORED}")),
-        "disagreement": _or_nil(_real(f"Their standard deviation; {_WHEN_UNSCORED}", minimum=0)),
+        "member_logits": _or_nil(
+            _reals(f"One a member; {_WHEN_UNSCORED}", MAX_LOGIT, 1, MAX_MEMBERS)
+        ),
+        "disagreement": _or_nil(_real(f"Their standard deviation; {_WHEN_UNSCORED}", MAX_LOGIT, 0)),
         "anomaly_map": _or_nil(_array("uint8", "[64, 64]", "Where; nil at low probability")),
         "features": _FEATURES,
         "model": _object(
             "The ensemble.",
             {
-                "name": _text("Its name."),
-                "version": _text("Its version."),
-                "digest": _text("SHA-256 over its members' files."),
+                "name": _name("Its name."),
+                "version": _name("Its version."),
+                "digest": _name("SHA-256 over its members' files."),
             },
         ),
-        "encoder_id": _or_nil(_text("The basis; nil without video.")),
+        "encoder_id": _or_nil(_name("The basis; nil without video.")),
         "sources": _object(
             "The source that the furnace has, also while it is unavailable.",
             {
-                "video": _or_nil(_text("Camera, or nil.")),
-                "current": _or_nil(_text("Meter, or nil.")),
+                "video": _or_nil(_name("Camera, or nil.")),
+                "current": _or_nil(_name("Meter, or nil.")),
             },
         ),
         "reasons": _words("Why the verdict is less than whole."),

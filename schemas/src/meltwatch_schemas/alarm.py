@@ -1,48 +1,42 @@
 """Alarms on the wire: JSON records for SCADA, designed along ISA-18.2 and IEC 62682."""
 
-from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Final, Literal, Self
+from typing import Any, ClassVar, Final, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
+from meltwatch_schemas.bounds import (
+    MAX_AGE_S,
+    MAX_COMMENT,
+    MAX_MEMBERS,
+    MAX_USER,
+    MAX_WINDOWS,
+    MAX_WORDS,
+    Counter,
+    Delay,
+    Duration,
+    Logit,
+    Name,
+    Text,
+    ToldComment,
+    ToldName,
+    ToldText,
+    ToldUser,
+    ToldWord,
+    User,
+    Word,
+)  # fmt: skip
+from meltwatch_schemas.instants import UtcTime as UtcTime  # noqa: PLC0414 - known under this module
+from meltwatch_schemas.instants import ns_from_utc as ns_from_utc  # noqa: PLC0414 - known under this module
+from meltwatch_schemas.instants import rfc3339 as rfc3339  # noqa: PLC0414 - known under this module
+from meltwatch_schemas.instants import utc_from_ns as utc_from_ns  # noqa: PLC0414 - known under this module
 from meltwatch_schemas.json_message import AlarmId, FurnaceId, KeyedMessage, Message
 
 ALARM_SCHEMA: Final = "alarm/1.0"
 POINT_SCHEMA: Final = "alarm-point/1.0"
 COMMAND_SCHEMA: Final = "alarm-command/1.0"
 RESULT_SCHEMA: Final = "alarm-result/1.0"
-RECEIPT_SCHEMA: Final = "alarm-receipt/1.0"
 HEARTBEAT_SCHEMA: Final = "heartbeat/1.0"
-FURNACE_STATE_SCHEMA: Final = "furnace-state/1.0"
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def utc_from_ns(time_ns: int) -> datetime:
-    """Return an instant as datetime, rounded down to microseconds."""
-    return _EPOCH + timedelta(microseconds=time_ns // 1000)
-
-
-def ns_from_utc(instant: datetime) -> int:
-    """Return a datetime as ns UTC, exactly."""
-    return (instant - _EPOCH) // timedelta(microseconds=1) * 1000
-
-
-def rfc3339(instant: datetime) -> str:
-    """Return RFC 3339 UTC text with microseconds and ``Z``."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def _aware(instant: datetime) -> datetime:
-    if instant.tzinfo is None:
-        raise ValueError(f"expected a time with its zone, got {instant.isoformat()!r}")
-    return instant.astimezone(UTC)
-
-
-UtcTime = Annotated[
-    datetime, AfterValidator(_aware), PlainSerializer(rfc3339, return_type=str, when_used="json")
-]
 
 
 class AlarmState(StrEnum):
@@ -100,9 +94,9 @@ class Transition(Message):
 
     from_: AlarmState = Field(alias="from", description="State before.")
     to: AlarmState = Field(description="State after.")
-    cause: str = Field(description="RAISE, CLEAR, ACK …: the event of the transition table.")
-    by: str | None = Field(default=None, description="User, where a person caused it.")
-    comment: str | None = Field(default=None, description="What the user wrote.")
+    cause: ToldWord = Field(description="RAISE, CLEAR, ACK …: the event of the transition table.")
+    by: ToldUser | None = Field(default=None, description="User, where a person caused it.")
+    comment: ToldComment | None = Field(default=None, description="What the user wrote.")
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
@@ -111,40 +105,42 @@ class Shelve(Message):
     """A shelving by an operator."""
 
     until: UtcTime = Field(description="When it ends by itself.")
-    by: str = Field(description="Who shelved.")
-    reason: str = Field(description="Why.")
+    by: ToldUser = Field(description="Who shelved.")
+    reason: ToldText = Field(description="Why.")
     one_shot: bool = Field(default=False, description="Ends at the next return to normal.")
 
 
 class Evidence(Message):
     """What the alarm rests on."""
 
-    score: float | None = Field(description="Calibrated fused logit, or null without a verdict.")
-    threshold: float = Field(description="logit_on of the alarm point.")
-    threshold_off: float = Field(description="logit_off of the alarm point.")
+    score: Logit | None = Field(description="Calibrated fused logit, or null without a verdict.")
+    threshold: Logit = Field(description="logit_on of the alarm point.")
+    threshold_off: Logit = Field(description="logit_off of the alarm point.")
     window_start: UtcTime = Field(description="Start of the newest window's look-back.")
     window_end: UtcTime = Field(description="End of the newest window.")
-    members: list[float] | None = Field(default=None, description="Logit of each member.")
-    disagreement: float | None = Field(default=None, description="Their standard deviation.")
-    snapshot_uri: str | None = Field(default=None, description="Picture at raise time.")
+    members: list[Logit] | None = Field(
+        default=None, max_length=MAX_MEMBERS, description="Logit of each member."
+    )
+    disagreement: Logit | None = Field(default=None, ge=0, description="Their standard deviation.")
+    snapshot_uri: ToldText | None = Field(default=None, description="Picture at raise time.")
 
 
 class ModelReference(Message):
     """The ensemble that gave the evidence."""
 
-    name: str = Field(description="Ensemble name.")
-    version: str = Field(description="Model version.")
-    digest: str = Field(description="SHA-256 over the members' files.")
-    preproc: str | None = Field(default=None, description="Encoder id; null without video.")
+    name: ToldName = Field(description="Ensemble name.")
+    version: ToldName = Field(description="Model version.")
+    digest: ToldName = Field(description="SHA-256 over the members' files.")
+    preproc: ToldName | None = Field(default=None, description="Encoder id; null without video.")
 
 
 class Guidance(Message):
     """What the operator should know and do."""
 
-    consequence: str = Field(description="What happens without action.")
-    action: str = Field(description="What to do.")
-    time_to_respond_s: float = Field(gt=0, description="Seconds left for it.")
-    url: str | None = Field(default=None, description="Operating procedure.")
+    consequence: ToldText = Field(description="What happens without action.")
+    action: ToldText = Field(description="What to do.")
+    time_to_respond_s: Duration = Field(description="Seconds left for it.")
+    url: ToldText | None = Field(default=None, description="Operating procedure.")
 
 
 class AlarmTimes(Message):
@@ -167,41 +163,45 @@ class AlarmRecord(KeyedMessage):
 
     spec: Literal["alarm/1.0"] = Field(default="alarm/1.0", description="Schema and version.")
     alarm_id: AlarmId = Field(description="Furnace id, slash, condition; also the record's key.")
-    occurrence_id: str = Field(description="UUID of this activation; equal on reprocessing.")
-    event_id: str = Field(description="32 hex digits, unique per record; the token for ack.")
-    epoch: int = Field(ge=0, description="Generation of the manager that wrote it.")
-    seq: int = Field(ge=0, description="Number within the epoch.")
+    occurrence_id: ToldName = Field(description="UUID of this activation; equal on reprocessing.")
+    event_id: ToldName = Field(description="32 hex digits, unique per record; the token for ack.")
+    epoch: Counter = Field(description="Generation of the manager that wrote it.")
+    seq: Counter = Field(description="Number within the epoch.")
     transition: Transition = Field(description="What changed.")
     state: AlarmState = Field(description="State after the transition.")
     active: bool = Field(description="The condition holds.")
     acked: bool = Field(description="An operator has acknowledged it.")
     latched: bool = Field(description="Waits for a reset.")
-    suppressed: list[str] = Field(description="Kinds of suppression in force.")
+    suppressed: list[ToldWord] = Field(
+        max_length=MAX_WORDS, description="Kinds of suppression in force."
+    )
     retain: bool = Field(description="Belongs on an operator's list.")
     priority: Priority = Field(description="Of the alarm point.")
     severity: int = Field(ge=1, le=1000, description="OPC UA severity of the priority.")
-    title: str = Field(description="Short text.")
-    message: str = Field(description="One sentence for the operator.")
+    title: ToldText = Field(description="Short text.")
+    message: ToldText = Field(description="One sentence for the operator.")
     equipment_path: FurnaceId = Field(description="Furnace id.")
-    class_: str = Field(alias="class", description="process or system.")
+    class_: ToldWord = Field(alias="class", description="process or system.")
     condition_time: UtcTime = Field(description="First qualifying window end.")
     raise_time: UtcTime | None = Field(default=None, description="condition_time + on-delay.")
     clear_time: UtcTime | None = Field(default=None, description="When it returned to normal.")
     ack_time: UtcTime | None = Field(default=None, description="When it was acknowledged.")
-    ack_by: str | None = Field(default=None, description="By whom.")
+    ack_by: ToldUser | None = Field(default=None, description="By whom.")
     shelve: Shelve | None = Field(default=None, description="Shelving in force.")
     quality: Quality = Field(description="Trust in the input.")
-    quality_reasons: list[str] = Field(description="Words for what is wrong with it.")
+    quality_reasons: list[ToldWord] = Field(
+        max_length=MAX_WORDS, description="Words for what is wrong with it."
+    )
     evidence: Evidence = Field(description="Score and thresholds.")
     model: ModelReference = Field(description="The ensemble.")
-    config_rev: str = Field(description="Revision of the alarm point.")
+    config_rev: ToldName = Field(description="Revision of the alarm point.")
     guidance: Guidance = Field(description="For the operator.")
     times: AlarmTimes = Field(description="Latency budget.")
-    count_24h: int = Field(ge=0, description="Raises within the last 24 h of event time.")
+    count_24h: Counter = Field(description="Raises within the last 24 h of event time.")
     mode: Mode = Field(description="Of the alarm point.")
     unregistered: bool = Field(default=False, description="The furnace stands in no plant file.")
-    run_id: str | None = Field(default=None, description="Present only in replays.")
-    traceparent: str | None = Field(default=None, description="W3C trace context.")
+    run_id: ToldName | None = Field(default=None, description="Present only in replays.")
+    traceparent: ToldName | None = Field(default=None, description="W3C trace context.")
 
     model_config = ConfigDict(
         frozen=True, extra="ignore", populate_by_name=True, allow_inf_nan=False
@@ -211,12 +211,14 @@ class AlarmRecord(KeyedMessage):
 class Setpoint(Message):
     """Thresholds on the calibrated logit, delays in event time."""
 
-    logit_on: float = Field(description="At or above it a window qualifies.")
-    logit_off: float = Field(description="Below it a window clears; between, the decision holds.")
-    on_delay_s: float = Field(default=0.0, ge=0, description="Held this long before raising.")
-    off_delay_s: float = Field(default=0.0, ge=0, description="Held this long before clearing.")
-    k: int | None = Field(default=None, ge=1, description="Instead of the delay: k of n windows.")
-    n: int | None = Field(default=None, ge=1, description="See k.")
+    logit_on: Logit = Field(description="At or above it a window qualifies.")
+    logit_off: Logit = Field(description="Below it a window clears; between, the decision holds.")
+    on_delay_s: Delay = Field(default=0.0, description="Held this long before raising.")
+    off_delay_s: Delay = Field(default=0.0, description="Held this long before clearing.")
+    k: int | None = Field(
+        default=None, ge=1, le=MAX_WINDOWS, description="Instead of the delay: k of n windows."
+    )
+    n: int | None = Field(default=None, ge=1, le=MAX_WINDOWS, description="See k.")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -236,30 +238,34 @@ class AlarmPoint(KeyedMessage):
 
     alarm_id: AlarmId = Field(description="Furnace id, slash, condition; also the record's key.")
     equipment_path: FurnaceId = Field(description="Furnace id.")
-    title: str = Field(description="Short text.")
-    condition: str = Field(description="What is judged, e.g. OVERHEAT.")
-    class_: str = Field(default="process", alias="class", description="process or system.")
+    title: Text = Field(description="Short text.")
+    condition: Word = Field(description="What is judged, e.g. OVERHEAT.")
+    class_: Word = Field(default="process", alias="class", description="process or system.")
     priority: Priority = Field(description="By consequence and time to respond.")
-    causes: list[str] = Field(default_factory=list, description="What may lie behind it.")
-    consequence_if_no_action: str = Field(min_length=1, description="What happens otherwise.")
-    operator_action: str = Field(min_length=1, description="What to do.")
-    time_to_respond_s: float = Field(gt=0, description="Seconds left for it.")
+    causes: list[Text] = Field(
+        default_factory=list, max_length=MAX_WORDS, description="What may lie behind it."
+    )
+    consequence_if_no_action: Text = Field(min_length=1, description="What happens otherwise.")
+    operator_action: Text = Field(min_length=1, description="What to do.")
+    time_to_respond_s: Duration = Field(description="Seconds left for it.")
     setpoint: Setpoint = Field(description="Thresholds and delays.")
-    setpoint_basis: str | None = Field(default=None, description="Backtest run or calibration.")
+    setpoint_basis: Text | None = Field(default=None, description="Backtest run or calibration.")
     ack_required: bool = Field(default=True, description="Stays on the list until acknowledged.")
     reset_required: bool = Field(default=False, description="Latches until reset.")
-    re_alarm_s: float | None = Field(default=None, gt=0, description="Annunciates again after.")
+    re_alarm_s: Duration | None = Field(default=None, description="Annunciates again after.")
     shelvable: bool = Field(default=True, description="May be shelved.")
-    max_shelve_s: float = Field(default=28_800.0, gt=0, description="Longest shelving.")
-    suppress_when: list[str] = Field(default_factory=list, description="Furnace states.")
-    masked_by: str | None = Field(default=None, description="Parent alarm id.")
+    max_shelve_s: Duration = Field(default=28_800.0, description="Longest shelving.")
+    suppress_when: list[Word] = Field(
+        default_factory=list, max_length=MAX_WORDS, description="Furnace states."
+    )
+    masked_by: Name | None = Field(default=None, description="Parent alarm id.")
     audible: bool = Field(default=True, description="Sounds.")
     highly_managed: bool = Field(default=False, description="Changes need approval.")
-    guidance_url: str | None = Field(default=None, description="Operating procedure.")
-    display_url: str | None = Field(default=None, description="Display to open.")
-    owner: str | None = Field(default=None, description="Who answers for it.")
-    revision: str = Field(default="default", description="Of this line.")
-    approved_by: str | None = Field(default=None, description="Management of change.")
+    guidance_url: Text | None = Field(default=None, description="Operating procedure.")
+    display_url: Text | None = Field(default=None, description="Display to open.")
+    owner: Text | None = Field(default=None, description="Who answers for it.")
+    revision: Name = Field(default="default", description="Of this line.")
+    approved_by: Text | None = Field(default=None, description="Management of change.")
     approved_at: UtcTime | None = Field(default=None, description="Management of change.")
     mode: Mode = Field(default=Mode.ALARM, description="shadow, advisory or alarm.")
 
@@ -303,9 +309,13 @@ class AlarmCommand(KeyedMessage):
         json_schema_extra={"enum": [word.value for word in Command]},
     )
     expected_event_id: str | None = Field(default=None, description="Required for ack and reset.")
-    user: str = Field(description="Who asks.")
+    user: str = Field(
+        description="Who asks.", json_schema_extra={"minLength": 1, "maxLength": MAX_USER}
+    )
     role: Role = Field(description="With what right.")
-    comment: str | None = Field(default=None, description="Free text.")
+    comment: str | None = Field(
+        default=None, description="Free text.", json_schema_extra={"maxLength": MAX_COMMENT}
+    )
     arguments: dict[str, Any] = Field(default_factory=dict, description="duration_s, one_shot …")
     issued_at: UtcTime = Field(description="When it was asked.")
 
@@ -329,26 +339,13 @@ class CommandResult(KeyedMessage):
 
     schema_id: ClassVar[str] = RESULT_SCHEMA
 
-    command_id: str | None = Field(description="Of the command, where it could be read.")
+    command_id: ToldName | None = Field(description="Of the command, where it could be read.")
     alarm_id: AlarmId = Field(description="Of the command's key; also this record's key.")
     result: Literal["done", "refused"] = Field(description="What became of it.")
     code: ResultCode = Field(description="ok, or why not.")
-    detail: str = Field(description="One line: what was expected, what came.")
-    event_id: str | None = Field(default=None, description="Of the record that it caused.")
+    detail: ToldText = Field(description="One line: what was expected, what came.")
+    event_id: ToldName | None = Field(default=None, description="Of the record that it caused.")
     at: UtcTime = Field(description="Wall clock.")
-
-
-class AlarmReceipt(KeyedMessage):
-    """An adapter says whether it could deliver a record."""
-
-    schema_id: ClassVar[str] = RECEIPT_SCHEMA
-
-    alarm_id: AlarmId = Field(description="Which alarm; also the record's key.")
-    event_id: str = Field(description="Of the record.")
-    adapter: str = Field(description="Who says so.")
-    delivered_at: UtcTime = Field(description="When.")
-    status: Literal["delivered", "failed"] = Field(description="What became of it.")
-    detail: str = Field(default="", description="One line.")
 
 
 class Heartbeat(KeyedMessage):
@@ -357,39 +354,18 @@ class Heartbeat(KeyedMessage):
     schema_id: ClassVar[str] = HEARTBEAT_SCHEMA
     key_field: ClassVar[str | None] = "service"
 
-    service: str = Field(description="Who lives; also the record's key.")
-    epoch: int = Field(ge=0, description="Generation.")
-    seq: int = Field(ge=0, description="Newest sequence number written.")
-    active_alarms: int = Field(ge=0, description="How many are active.")
+    service: User = Field(description="Who lives; also the record's key.")
+    epoch: Counter = Field(description="Generation.")
+    seq: Counter = Field(description="Newest sequence number written.")
+    active_alarms: Counter = Field(description="How many are active.")
     at: UtcTime = Field(description="Wall clock.")
-    watched: int | None = Field(default=None, ge=0, description="Furnaces that should be judged.")
-    blind: int | None = Field(default=None, ge=0, description="Of these, those without a verdict.")
+    watched: Counter | None = Field(default=None, description="Furnaces that should be judged.")
+    blind: Counter | None = Field(default=None, description="Of these, those without a verdict.")
     oldest_verdict_age_s: float | None = Field(
         default=None,
         ge=0,
+        le=MAX_AGE_S,
         description="Wall-clock age of the oldest last verdict of a watched one.",
     )
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
-
-
-class FurnaceStateWord(StrEnum):
-    """What a furnace is doing."""
-
-    OFF = "off"
-    HEATING = "heating"
-    MELTING = "melting"
-    TAPPING = "tapping"
-    ELECTRODE_CHANGE = "electrode_change"
-    MAINTENANCE = "maintenance"
-
-
-class FurnaceState(KeyedMessage):
-    """What a furnace is doing, as the plant says."""
-
-    schema_id: ClassVar[str] = FURNACE_STATE_SCHEMA
-    key_field: ClassVar[str | None] = None
-
-    state: FurnaceStateWord = Field(description="One of the words.")
-    since: UtcTime = Field(description="From when on.")
-    by: str = Field(description="Who says so.")

@@ -4,14 +4,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from meltwatch_schemas.bounds import MAX_OFFSET, MAX_WHOLE, check_text, check_whole
 from meltwatch_schemas.codec import Fields, check_time
 from meltwatch_schemas.errors import ContractViolation, Refusal, violation
 from meltwatch_schemas.identifiers import check_boot_id, check_furnace_id
-from meltwatch_schemas.window import NS_PER_S
+from meltwatch_schemas.window import NS_PER_MS, NS_PER_S
 
 MAX_COUNT: Final = 64
 MAX_SPAN_NS: Final = 2 * NS_PER_S
 MAX_AHEAD_NS: Final = 2 * NS_PER_S
+MAX_AHEAD_OF_RECORD_NS: Final = 10 * NS_PER_S
+"""What the broker lets a record's own timestamp be ahead of its clock."""
 
 
 class SyncSource(StrEnum):
@@ -86,12 +89,20 @@ def read_identity(fields: Fields) -> ChunkIdentity:
 def check_identity(identity: ChunkIdentity) -> None:
     """Refuse an identity with a value against the contract (``contract_violation``)."""
     check_furnace_id(identity.furnace_id)
+    check_text("source_id", identity.source_id)
     check_boot_id(identity.boot_id)
+    check_whole("seq", identity.seq, MAX_WHOLE)
     check_time("ingest_time_ns", identity.ingest_time_ns)
-    if identity.sync is not None and identity.sync.source not in set(SyncSource):
-        raise violation(
-            f"sync.source: expected ptp, ntp or free, got {identity.sync.source[:80]!r}"
-        )
+    if identity.run_id is not None:
+        check_text("run_id", identity.run_id)
+    if identity.sync is not None:
+        _check_sync(identity.sync)
+
+
+def _check_sync(sync: Sync) -> None:
+    if sync.source not in set(SyncSource):
+        raise violation(f"sync.source: expected ptp, ntp or free, got {sync.source[:80]!r}")
+    check_whole("sync.max_error_ns", sync.max_error_ns, MAX_OFFSET)
 
 
 def identity_fields(identity: ChunkIdentity) -> dict[str, object]:
@@ -132,6 +143,25 @@ def check_not_future(last_event_ns: int, ingest_time_ns: int) -> None:
             Refusal.FUTURE_EVENT_TIME,
             f"expected events at most {MAX_AHEAD_NS} ns after ingest_time_ns, "
             f"got {last_event_ns - ingest_time_ns}",
+        )
+
+
+def check_not_after_record(last_event_ns: int, timestamp_ms: int) -> None:
+    """Refuse a chunk whose newest event lies more than 10 s after its record's own timestamp.
+
+    The broker bounds that timestamp by its clock; the times within a message are only said.
+
+    Raises
+    ------
+    ContractViolation
+        ``future_event_time``.
+    """
+    ahead_ns = last_event_ns - timestamp_ms * NS_PER_MS
+    if timestamp_ms >= 0 and ahead_ns > MAX_AHEAD_OF_RECORD_NS:
+        raise ContractViolation(
+            Refusal.FUTURE_EVENT_TIME,
+            f"expected events at most {MAX_AHEAD_OF_RECORD_NS} ns after the record's timestamp, "
+            f"got {ahead_ns}",
         )
 
 

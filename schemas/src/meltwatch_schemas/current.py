@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from meltwatch_schemas.bounds import MAX_CURRENT_A, MAX_WHOLE, check_whole
 from meltwatch_schemas.chunk import (
     ChunkIdentity,
     accept_any_envelope,
@@ -104,13 +105,21 @@ def decode_current(
     check_envelope(identity.furnace_id)
     check_count(count)
     check_time("event_time_ns", event_time_ns)
-    if period_ns <= 0:
-        raise violation(f"period_ns: expected a positive number, got {period_ns}")
+    check_whole("period_ns", period_ns, MAX_WHOLE, 1)
     last_ns = event_time_ns + (count - 1) * period_ns
     check_span(event_time_ns, last_ns)
     check_time("event time of the last sample", last_ns)
     samples = array_from("data", data, np.float32, (count, PHASES))
-    if np.isinf(samples).any():
-        raise ContractViolation(Refusal.NON_FINITE, "data: expected amperes or NaN, got infinity")
+    _check_amperes(samples)
     check_not_future(last_ns, identity.ingest_time_ns)
     return CurrentChunk(identity, event_time_ns, period_ns, samples)
+
+
+def _check_amperes(samples: NDArray[np.float32]) -> None:
+    sizes = np.abs(samples)
+    infinite = np.isinf(sizes)
+    # NaN is larger than nothing; what is not finite is another refusal, which comes later.
+    if (sizes[~infinite] > MAX_CURRENT_A).any():
+        raise violation(f"data: expected at most {MAX_CURRENT_A:g} A either way, got more")
+    if infinite.any():
+        raise ContractViolation(Refusal.NON_FINITE, "data: expected amperes or NaN, got infinity")

@@ -7,7 +7,12 @@ from meltwatch_schemas.errors import ContractViolation, violation
 from meltwatch_schemas.record import RawRecord, header
 
 MAX_DETAIL: Final = 1000
+MAX_LETTER_VALUE: Final = 6 * 1024 * 1024
+MAX_LETTER_KEY: Final = 64 * 1024
+MAX_LETTER_HEADERS: Final = 1024 * 1024
+"""Together well below the 8 MiB that the topic takes."""
 _OURS: Final = "dlq."
+Headers = tuple[tuple[str, bytes | None], ...]
 _MAX_DIGITS: Final = 18  # fits 64 bits whatever the digits
 
 
@@ -26,12 +31,15 @@ class DeadLetter:
         The value of ``dlq.error``: one of ``Refusal``, or a word of a newer version.
     detail
         One line: what was expected and what came.
+    is_cut
+        The record was larger than a letter, which holds its beginning alone.
     """
 
     record: RawRecord
     service: str
     error: str
     detail: str
+    is_cut: bool = False
 
 
 def dead_letter_headers(
@@ -47,16 +55,28 @@ def dead_letter_headers(
         "dlq.error": refusal.reason.value,
         "dlq.detail": refusal.detail[:MAX_DETAIL],
     }
-    return [*record.headers, *((name, text.encode()) for name, text in reasons.items())]
+    own = record.headers if _size_of(record.headers) <= MAX_LETTER_HEADERS else ()
+    if _is_cut(record):
+        reasons["dlq.cut"] = str(len(record.value or b""))
+    return [*own, *((name, text.encode()) for name, text in reasons.items())]
+
+
+def dead_letter_key(record: RawRecord) -> bytes | None:
+    """Return the key of a record's dead letter: its own, cut where it is longer than any."""
+    return None if record.key is None else record.key[:MAX_LETTER_KEY]
 
 
 def dead_letter_value(record: RawRecord) -> bytes | None:
     """Return the value of a record's dead letter: its own bytes.
 
+    Compressed, a record may be far larger than its batch: of one that no topic takes the beginning
+    is kept, and the header ``dlq.cut`` tells its whole length.
     A record with neither key nor value gets an empty value, because Kafka's clients refuse to
     write one. Nothing is lost by that: no reader tells the two apart.
     """
-    return b"" if record.key is None and record.value is None else record.value
+    if record.value is None:
+        return b"" if record.key is None else None
+    return record.value[:MAX_LETTER_VALUE]
 
 
 def read_dead_letter(letter: RawRecord) -> DeadLetter:
@@ -85,7 +105,18 @@ def read_dead_letter(letter: RawRecord) -> DeadLetter:
         _text(letter, "dlq.service"),
         _text(letter, "dlq.error"),
         header(letter.headers, "dlq.detail") or "",
+        is_cut=header(letter.headers, "dlq.cut") is not None,
     )
+
+
+def _is_cut(record: RawRecord) -> bool:
+    whole = (record.value or b"", record.key or b"")
+    too_long = len(whole[0]) > MAX_LETTER_VALUE or len(whole[1]) > MAX_LETTER_KEY
+    return too_long or _size_of(record.headers) > MAX_LETTER_HEADERS
+
+
+def _size_of(headers: Headers) -> int:
+    return sum(len(name.encode()) + len(value or b"") for name, value in headers)
 
 
 def _text(letter: RawRecord, name: str) -> str:

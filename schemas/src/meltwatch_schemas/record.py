@@ -8,6 +8,8 @@ from typing import Final, TypeVar
 from pydantic import ValidationError
 
 from meltwatch_schemas import current, embedding, score
+from meltwatch_schemas.bounds import MAX_HEADER_BYTES
+from meltwatch_schemas.chunk import check_not_after_record
 from meltwatch_schemas.codec import check_size
 from meltwatch_schemas.current import CurrentChunk, decode_current
 from meltwatch_schemas.embedding import EmbeddingChunk, decode_embedding
@@ -98,6 +100,19 @@ def check_content_type(record: RawRecord, content_type: str) -> None:
         raise violation(f"expected the header content-type={content_type}, got {text!r}"[:200])
 
 
+def check_headers(record: RawRecord) -> None:
+    """Refuse a record whose headers together are longer than any copy of it may carry.
+
+    Raises
+    ------
+    ContractViolation
+        ``contract_violation``.
+    """
+    size = sum(len(name.encode()) + len(value or b"") for name, value in record.headers)
+    if size > MAX_HEADER_BYTES:
+        raise violation(f"headers: expected at most {MAX_HEADER_BYTES} bytes, got {size}")
+
+
 def check_key(record: RawRecord, name: str, value: str) -> None:
     """Refuse a record whose key differs from the field that repeats it.
 
@@ -118,7 +133,9 @@ def read_embedding(record: RawRecord) -> EmbeddingChunk:
     ContractViolation
         With the first reason that applies, in the order of ``Refusal``.
     """
-    return _read(record, embedding.SCHEMA, decode_embedding)
+    chunk = _read(record, embedding.SCHEMA, decode_embedding)
+    check_not_after_record(chunk.last_event_ns, record.timestamp_ms)
+    return chunk
 
 
 def read_current(record: RawRecord) -> CurrentChunk:
@@ -129,7 +146,9 @@ def read_current(record: RawRecord) -> CurrentChunk:
     ContractViolation
         With the first reason that applies, in the order of ``Refusal``.
     """
-    return _read(record, current.SCHEMA, decode_current)
+    chunk = _read(record, current.SCHEMA, decode_current)
+    check_not_after_record(chunk.last_event_ns, record.timestamp_ms)
+    return chunk
 
 
 def read_score(record: RawRecord) -> WindowScore:
@@ -156,6 +175,7 @@ def _read(
 
     def check_envelope(furnace_id: str) -> None:
         check_content_type(record, MSGPACK)
+        check_headers(record)
         check_key(record, "furnace_id", furnace_id)
 
     return decode(value, check_envelope)
@@ -188,6 +208,7 @@ def read_json(record: RawRecord, model: type[_Keyed]) -> _Keyed:
             check_content_type(record, JSON)
         raise refusal from error
     check_content_type(record, JSON)
+    check_headers(record)
     if model.key_field is not None:
         check_key(record, model.key_field, getattr(message, model.key_field))
     return message

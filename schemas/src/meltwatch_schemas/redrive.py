@@ -10,7 +10,8 @@ from typing import ClassVar, Final
 
 from pydantic import Field
 
-from meltwatch_schemas.alarm import UtcTime
+from meltwatch_schemas.bounds import MAX_OFFSET, MAX_PARTITION, Name, ToldUser
+from meltwatch_schemas.instants import UtcTime
 from meltwatch_schemas.json_message import KeyedMessage
 from meltwatch_schemas.topics import check_prefix
 
@@ -39,14 +40,16 @@ class RedriveNote(KeyedMessage):
     schema_id: ClassVar[str] = "redrive/1.0"
     key_field: ClassVar[str | None] = "origin"
 
-    origin: str = Field(description="Where the refused record stands, topic/partition/offset.")
-    letter: str = Field(description="Its dead letter, topic/partition/offset.")
+    origin: Name = Field(description="Where the refused record stands, topic/partition/offset.")
+    letter: Name = Field(description="Its dead letter, topic/partition/offset.")
     step: Step = Field(description="claimed, sent or released.")
-    run: str = Field(description="The redrive's own id, new each time.")
-    by: str = Field(description="Who redrives.")
+    run: Name = Field(description="The redrive's own id, new each time.")
+    by: ToldUser = Field(description="Who redrives.")
     at: UtcTime = Field(description="Wall clock; of claims, from when on they hold.")
-    topic: str = Field(description="Where the record is sent.")
-    partition: int = Field(description="Into which partition.")
+    topic: Name = Field(description="Where the record is sent.")
+    partition: int = Field(ge=0, le=MAX_PARTITION, description="Into which partition.")
     offset: int = Field(
-        description="Of the record that was sent; of claims, the partition's end before sending."
+        ge=0,
+        le=MAX_OFFSET,
+        description="Of the record that was sent; of claims, the partition's end before sending.",
     )

@@ -1,6 +1,5 @@
 """``WindowScore``: the verdict on one window (``score/1.x``)."""
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -10,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meltwatch_schemas.chunk import accept_any_envelope
-from meltwatch_schemas.codec import Fields, array_from, bytes_of, check_time, pack, unpack
+from meltwatch_schemas.codec import Fields, array_from, bytes_of, pack, unpack
 from meltwatch_schemas.encoder import SIDE
-from meltwatch_schemas.errors import ContractViolation, Refusal, malformed, violation
+from meltwatch_schemas.errors import malformed, violation
 from meltwatch_schemas.identifiers import check_furnace_id
+from meltwatch_schemas.score_bounds import check_score
 
 SCHEMA: Final = "score/1.0"
 
@@ -286,7 +286,7 @@ def decode_score(
         anomaly_map=_picture(anomaly_map),
     )
     check_envelope(check_furnace_id(score.furnace_id))
-    _check_values(score)
+    check_score(score)
     return score
 
 
@@ -301,21 +301,6 @@ def _word(words: type[_Word], name: str, text: str) -> _Word:
 
 def _picture(data: bytes | None) -> NDArray[np.uint8] | None:
     return None if data is None else array_from("anomaly_map", data, np.uint8, (SIDE, SIDE))
-
-
-def _check_values(score: WindowScore) -> None:
-    check_time("window_end_ns", score.window_end_ns)
-    verdict = (score.logit, score.probability, score.member_logits, score.disagreement)
-    unscored = score.status is ScoreStatus.UNSCORED
-    if any((part is None) != unscored for part in verdict):
-        raise violation(
-            f"verdict: expected all of it unless unscored, got {verdict} {score.status}"
-        )
-    numbers = [score.logit, score.probability, score.disagreement, *(score.member_logits or ())]
-    if not all(number is None or math.isfinite(number) for number in numbers):
-        raise ContractViolation(
-            Refusal.NON_FINITE, f"verdict: expected finite numbers, got {numbers}"[:300]
-        )
 
 
 def _read_features(fields: Fields) -> Features:

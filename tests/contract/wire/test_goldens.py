@@ -7,19 +7,12 @@ from typing import Any
 
 import msgpack
 import pytest
-from meltwatch_schemas.alarm import (
-    AlarmCommand,
-    AlarmPoint,
-    AlarmReceipt,
-    AlarmRecord,
-    CommandResult,
-    FurnaceState,
-    Heartbeat,
-)
+from meltwatch_schemas.alarm import AlarmCommand, AlarmPoint, AlarmRecord, CommandResult, Heartbeat
 from meltwatch_schemas.current import decode_current, encode_current
 from meltwatch_schemas.embedding import decode_embedding, encode_embedding
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.json_message import Message
+from meltwatch_schemas.outside import AlarmReceipt, FurnaceState
 from meltwatch_schemas.record import read_current, read_embedding
 from meltwatch_schemas.score import decode_score, encode_score
 from meltwatch_schemas.topics import Topic

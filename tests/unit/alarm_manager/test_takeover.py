@@ -123,7 +123,7 @@ def test_windows_before_a_silence_are_not_known_again_whether_or_not_somebody_di
 
 
 def test_windows_that_led_to_a_clear_do_not_vote_again_for_a_raise():
-    votes, waiting = point(setpoint=setpoint(k=3, n=30)), setpoint(on_delay_s=1e6)
+    votes, waiting = point(setpoint=setpoint(k=3, n=30)), setpoint(on_delay_s=86_400)
     log = TopicLog(points={FURNACE: (votes,), "a/b/F1": (point("a/b/F1", setpoint=waiting),)})
     highs, lows = [score(n, 3.0) for n in range(3)], [score(n, -3.0) for n in range(3, 10)]
     scores = [score(0, 3.0, "a/b/F1"), *highs, *lows]

@@ -5,11 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from meltwatch_schemas.bounds import MAX_CURRENT_A
 from meltwatch_schemas.chunk import ChunkIdentity, Sync
 from meltwatch_schemas.current import CurrentChunk, decode_current, encode_current
 from meltwatch_schemas.embedding import EmbeddingChunk, decode_embedding, encode_embedding
 from meltwatch_schemas.encoder import Encoder, dct_basis
 from meltwatch_schemas.errors import ContractViolation, Refusal
+from meltwatch_schemas.text import is_printable
 from meltwatch_schemas.window import INT64_MAX
 
 from tests.support.builders import current_chunk, embedding_chunk
@@ -19,20 +21,21 @@ LEVEL = st.from_regex(r"[A-Za-z0-9._-]{1,20}", fullmatch=True).filter(
     lambda text: text not in {".", ".."}
 )
 FURNACES = st.lists(LEVEL, min_size=1, max_size=5).map("/".join)
+NAMES = st.text(min_size=1, max_size=256).filter(is_printable)
 TIMES = st.integers(0, INT64_MAX - 4 * S)
 
 
 @st.composite
 def identities(draw: st.DrawFn, last_event_ns: int) -> ChunkIdentity:
-    sync = st.builds(Sync, st.sampled_from(["ptp", "ntp", "free"]), st.integers(0, 2**63))
+    sync = st.builds(Sync, st.sampled_from(["ptp", "ntp", "free"]), st.integers(0, 2**63 - 1))
     return ChunkIdentity(
         furnace_id=draw(FURNACES),
-        source_id=draw(st.text(max_size=256)),
+        source_id=draw(NAMES),
         boot_id=draw(st.from_regex(r"[0-9a-f]{16}", fullmatch=True)),
-        seq=draw(st.integers(0, 2**63)),
+        seq=draw(st.integers(0, 2**63 - 1)),
         ingest_time_ns=draw(st.integers(max(0, last_event_ns - 2 * S), INT64_MAX)),
         sync=draw(st.none() | sync),
-        run_id=draw(st.none() | st.text(max_size=50)),
+        run_id=draw(st.none() | NAMES),
     )
 
 
@@ -55,7 +58,7 @@ def current_chunks(draw: st.DrawFn) -> CurrentChunk:
     count = draw(st.sampled_from([1, 2, 3, 64]))
     period_ns = draw(st.integers(1, 2 * S // max(1, count - 1)))
     start_ns = draw(TIMES)
-    amperes = st.floats(allow_infinity=False, width=32)
+    amperes = st.floats(-MAX_CURRENT_A, MAX_CURRENT_A, width=32) | st.just(np.nan)
     data = draw(arrays(np.float32, (count, 3), elements=amperes, fill=amperes))
     identity = draw(identities(start_ns + (count - 1) * period_ns))
     return CurrentChunk(identity, start_ns, period_ns, data)

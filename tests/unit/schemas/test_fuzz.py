@@ -8,10 +8,11 @@ import msgpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meltwatch_schemas.alarm import AlarmCommand, AlarmPoint, AlarmRecord, FurnaceState
+from meltwatch_schemas.alarm import AlarmCommand, AlarmPoint, AlarmRecord
 from meltwatch_schemas.current import encode_current
 from meltwatch_schemas.embedding import encode_embedding
 from meltwatch_schemas.errors import ContractViolation
+from meltwatch_schemas.outside import FurnaceState
 from meltwatch_schemas.record import (
     JSON,
     MSGPACK,

@@ -9,12 +9,10 @@ from meltwatch_schemas.alarm import (
     SEVERITY,
     AlarmCommand,
     AlarmPoint,
-    AlarmReceipt,
     AlarmRecord,
     AlarmState,
     Command,
     CommandResult,
-    FurnaceState,
     Heartbeat,
     Priority,
     ResultCode,
@@ -26,6 +24,7 @@ from meltwatch_schemas.alarm import (
 from meltwatch_schemas.errors import ContractViolation, Refusal
 from meltwatch_schemas.json_message import KeyedMessage
 from meltwatch_schemas.json_object import parse_object
+from meltwatch_schemas.outside import AlarmReceipt, FurnaceState
 from meltwatch_schemas.record import JSON, headers_for, read_json
 from pydantic import ValidationError
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from meltwatch_schemas.bounds import MAX_LOGIT
 from meltwatch_schemas.errors import ContractViolation, Refusal
 from meltwatch_schemas.record import read_score
 from meltwatch_schemas.score import (
@@ -21,24 +22,26 @@ from meltwatch_schemas.score import (
     decode_score,
     encode_score,
 )
+from meltwatch_schemas.text import is_printable
 
 from tests.support.builders import NOON_NS, raw_record, window_score
 
-NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
+NUMBERS = st.floats(-MAX_LOGIT, MAX_LOGIT)
 TRIPLES = st.none() | st.tuples(NUMBERS, NUMBERS, NUMBERS)
 TIMES = st.integers(0, 2**63 - 1)
 OFFSETS = st.none() | st.integers(0, 2**62)
 STATES = st.builds(
     SourceState,
     proven=st.booleans(),
-    boot_id=st.text(max_size=16),
+    boot_id=st.from_regex(r"[0-9a-f]{16}", fullmatch=True),
     seq=TIMES,
     event_ns=TIMES,
     ingest_ns=TIMES,
     standing_since_ns=TIMES,
     stepped_from_ns=st.none() | TIMES,
 )
-SOURCES = st.none() | st.text(max_size=30)
+NAMES = st.text(min_size=1, max_size=30).filter(is_printable)
+SOURCES = st.none() | NAMES
 
 
 @st.composite
@@ -46,7 +49,7 @@ def scores(draw: st.DrawFn) -> WindowScore:
     unscored = draw(st.booleans())
     score = window_score(logit=None if unscored else draw(NUMBERS.map(lambda x: x % 700)))
     if not unscored:
-        members = tuple(draw(st.lists(NUMBERS, max_size=5)))
+        members = tuple(draw(st.lists(NUMBERS, min_size=1, max_size=5)))
         picture = draw(st.none() | arrays(np.uint8, (64, 64), fill=st.integers(0, 255)))
         status = draw(st.sampled_from([ScoreStatus.SCORED, ScoreStatus.DEGRADED]))
         score = replace(score, member_logits=members, anomaly_map=picture, status=status)
@@ -57,11 +60,9 @@ def scores(draw: st.DrawFn) -> WindowScore:
         times=ScoreTimes(*draw(st.tuples(TIMES, TIMES, TIMES, st.none() | TIMES, TIMES))),
         sources=Sources(*draw(st.tuples(SOURCES, SOURCES))),
         encoder_id=draw(SOURCES),
-        reasons=tuple(draw(st.lists(st.text(max_size=20), max_size=3))),
+        reasons=tuple(draw(st.lists(NAMES, max_size=3))),
         inputs=draw(
-            st.dictionaries(
-                st.text(max_size=30), st.builds(Cut, st.integers(0, 99), OFFSETS, OFFSETS)
-            )
+            st.dictionaries(NAMES, st.builds(Cut, st.integers(0, 99), OFFSETS, OFFSETS), max_size=8)
         ),
         source_states=draw(st.dictionaries(st.sampled_from(Modality), STATES)),
         unregistered=draw(st.booleans()),

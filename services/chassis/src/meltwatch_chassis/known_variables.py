@@ -52,5 +52,6 @@ KNOWN_VARIABLES: Final = frozenset(
         "MELTWATCH_TRITON",
         "MELTWATCH_TRITON_CA_FILE",
         "MELTWATCH_TRITON_TLS",
+        "MELTWATCH_UNREGISTERED",
     }
 )

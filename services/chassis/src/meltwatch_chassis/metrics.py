@@ -58,6 +58,9 @@ class Metrics:
     def _of_records(self) -> None:
         counter = partial(Counter, registry=self.registry)
         self.records = counter("meltwatch_records", "Records.", ["service", "topic", "outcome"])
+        self.furnaces_refused = counter(
+            "meltwatch_furnaces_refused", "Records of furnaces that may not begin.", ["reason"]
+        )
         self.records_missed = counter("meltwatch_records_missed", "Passed over.", ["topic"])
         self.late = counter("meltwatch_late", "Late records.", ["modality"])
         self.duplicates = counter("meltwatch_duplicates", "Events known already.", ["modality"])

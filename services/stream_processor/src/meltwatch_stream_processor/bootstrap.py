@@ -37,6 +37,7 @@ from meltwatch_stream_processor.pipeline.delivery import Delivery
 from meltwatch_stream_processor.pipeline.end_offsets import EndOffsets
 from meltwatch_stream_processor.pipeline.engine import Engine
 from meltwatch_stream_processor.pipeline.failover import Failover, FailoverTiming
+from meltwatch_stream_processor.pipeline.furnace_gate import FurnaceGate
 from meltwatch_stream_processor.pipeline.in_flight import InFlightWindows
 from meltwatch_stream_processor.pipeline.judge import Judge, Patience
 from meltwatch_stream_processor.pipeline.partition import Surroundings
@@ -140,6 +141,12 @@ async def _assemble(
             metrics=metrics,
             dependencies=dependencies,
             retry=retry,
+            gate=FurnaceGate(
+                {furnace.id for furnace in plant.furnaces},
+                settings.max_furnaces,
+                settings.unregistered == "refuse",
+                metrics,
+            ),
             sync_offsets_s={furnace.id: furnace.sync_offset_s for furnace in plant.furnaces},
         )
     )

@@ -1,5 +1,7 @@
 """What the stream processor can be told by environment."""
 
+from typing import Literal
+
 from meltwatch_chassis.settings import KafkaSettings, PlantSettings, TritonSettings
 from pydantic import Field
 
@@ -42,6 +44,12 @@ class Settings(KafkaSettings, TritonSettings, PlantSettings):
         default=512, ge=2, description="Waiting records of a partition that pause its reading."
     )
     read_ahead_bytes: int = Field(default=4 * 1024 * 1024, ge=1, description="The same in bytes.")
+    max_furnaces: int = Field(
+        default=2_000, ge=1, description="Most furnaces a process holds; further ones are refused."
+    )
+    unregistered: Literal["score", "refuse"] = Field(
+        default="score", description="What becomes of furnaces that are in no plant file."
+    )
     drain_timeout_s: float = Field(
         default=2.0,
         ge=0,

@@ -21,6 +21,7 @@ from meltwatch_stream_processor.pipeline.counts import Counts
 from meltwatch_stream_processor.pipeline.delivery import Delivery
 from meltwatch_stream_processor.pipeline.end_offsets import EndOffsets
 from meltwatch_stream_processor.pipeline.engine import Engine
+from meltwatch_stream_processor.pipeline.furnace_gate import FurnaceGate
 from meltwatch_stream_processor.pipeline.in_flight import InFlightWindows
 from meltwatch_stream_processor.pipeline.judge import Judge, Patience
 from meltwatch_stream_processor.pipeline.partition import Surroundings
@@ -185,6 +186,8 @@ def surroundings(
     patience: Patience = IMPATIENT,
     inflight: int = 16,
     limits: QueueLimits | None = None,
+    max_furnaces: int = 2_000,
+    refuses_unregistered: bool = False,
 ) -> Surroundings:
     """What an engine needs, on fakes."""
     metrics, clock = Metrics(), SystemClock()
@@ -214,6 +217,7 @@ def surroundings(
         metrics=metrics,
         dependencies=dependencies,
         retry=retry,
+        gate=FurnaceGate({"known/furnace"}, max_furnaces, refuses_unregistered, metrics),
     )
 
 

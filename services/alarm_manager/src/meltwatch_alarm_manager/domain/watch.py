@@ -9,8 +9,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from meltwatch_schemas.alarm import AlarmRecord, FurnaceStateWord, ns_from_utc
+from meltwatch_schemas.alarm import AlarmRecord, ns_from_utc
 from meltwatch_schemas.identifiers import split_alarm_id
+from meltwatch_schemas.outside import FurnaceStateWord
 from meltwatch_schemas.score import ScoreStatus, WindowScore
 from meltwatch_schemas.window import NS_PER_S
 

@@ -9,8 +9,9 @@ from typing import Final
 
 import structlog
 from meltwatch_chassis.metrics import Metrics
-from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord, FurnaceState, FurnaceStateWord
+from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord
 from meltwatch_schemas.errors import ContractViolation
+from meltwatch_schemas.outside import FurnaceState, FurnaceStateWord
 from meltwatch_schemas.point_rules import check_point
 from meltwatch_schemas.record import RawRecord, read_json
 from meltwatch_schemas.topics import Topic

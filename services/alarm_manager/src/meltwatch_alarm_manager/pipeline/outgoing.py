@@ -2,7 +2,11 @@
 
 from typing import Final
 
-from meltwatch_schemas.dead_letter import dead_letter_headers, dead_letter_value
+from meltwatch_schemas.dead_letter import (
+    dead_letter_headers,
+    dead_letter_key,
+    dead_letter_value,
+)
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.json_message import KeyedMessage
 from meltwatch_schemas.record import JSON, RawRecord, headers_for
@@ -22,4 +26,5 @@ def outgoing(topic: Topic, key: str, message: KeyedMessage) -> Outgoing:
 def dead_letter(record: RawRecord, refusal: ContractViolation) -> Outgoing:
     """Return the dead letter of a refused record."""
     headers = tuple(dead_letter_headers(record, SERVICE, refusal))
-    return Outgoing(Topic.DEAD_LETTERS, record.key, dead_letter_value(record), headers)
+    key, value = dead_letter_key(record), dead_letter_value(record)
+    return Outgoing(Topic.DEAD_LETTERS, key, value, headers)

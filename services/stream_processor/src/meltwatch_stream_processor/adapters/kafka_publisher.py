@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Self
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import InvalidTimestampError, KafkaError
 from meltwatch_chassis.errors import DependencyUnreachable, FatalError, TransientError
 
 from meltwatch_stream_processor.ports import Delivered, OutgoingRecord
@@ -58,21 +58,31 @@ class KafkaPublisher:
             If it never will: no such topic, not authorised, too large.
         """
         try:
-            sent = await self._producer.send_and_wait(
-                record.topic,
-                key=record.key,
-                # The client refuses a record without both; Kafka itself does not tell them apart.
-                value=b"" if record.key is None and record.value is None else record.value,
-                headers=list(record.headers),
-                timestamp_ms=record.timestamp_ms,
-                partition=record.partition,
-            )
+            sent = await self._sent(record)
         except KafkaError as error:
             text = f"publishing to {record.topic}: {type(error).__name__}: {error}"
             # A timeout says that the broker was away for long: not "retriable" to the client.
             lasting = not error.retriable and not _is_timeout(error)
             raise (FatalError(text) if lasting else TransientError(text)) from error
         return Delivered(sent.partition, sent.offset, sent.timestamp)
+
+    async def _sent(self, record: OutgoingRecord) -> Any:
+        try:
+            return await self._send(record, record.timestamp_ms)
+        except InvalidTimestampError:
+            # The broker's clock lets nobody write so far ahead: better under its time than never.
+            return await self._send(record, None)
+
+    async def _send(self, record: OutgoingRecord, timestamp_ms: int | None) -> Any:
+        return await self._producer.send_and_wait(
+            record.topic,
+            key=record.key,
+            # The client refuses a record without both; Kafka itself does not tell them apart.
+            value=b"" if record.key is None and record.value is None else record.value,
+            headers=list(record.headers),
+            timestamp_ms=timestamp_ms,
+            partition=record.partition,
+        )
 
     async def flush(self) -> None:
         """Wait until no record is on its way any more."""

@@ -8,9 +8,10 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 from meltwatch_chassis.errors import TransientError
 from meltwatch_chassis.raw_record import raw_record
-from meltwatch_schemas.errors import ContractViolation
+from meltwatch_schemas.errors import ContractViolation, Refusal
 from meltwatch_schemas.record import read_score
 from meltwatch_schemas.score import WindowScore
+from meltwatch_schemas.text import escaped
 from meltwatch_schemas.topics import timestamp_ms
 
 from meltwatch_stream_processor.adapters.kafka_span import read_span, reader
@@ -65,9 +66,12 @@ def _read(record: ConsumerRecord) -> WindowScore | None:
     try:
         return read_score(raw_record(record))
     except ContractViolation as refusal:
-        _log.warning(
-            "score_of_history_passed_over",
-            topic=record.topic, partition=record.partition, offset=record.offset,
-            error=refusal.reason.value, detail=refusal.detail,
-        )  # fmt: skip
-        return None
+        reason, detail = refusal.reason, refusal.detail
+    except Exception as error:  # noqa: BLE001 - whatever a record does to a decoder
+        reason, detail = Refusal.MALFORMED, repr(error)[:300]
+    _log.warning(
+        "score_of_history_passed_over",
+        topic=record.topic, partition=record.partition, offset=record.offset,
+        error=reason.value, detail=escaped(detail),
+    )  # fmt: skip
+    return None

@@ -6,10 +6,12 @@ from typing import Any
 
 from meltwatch_chassis.errors import FatalError
 from meltwatch_schemas import tensors
+from meltwatch_schemas.bounds import MAX_ID, MAX_MEMBERS
 from meltwatch_schemas.encoder import dims_of
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.score import ModelIdentity
 from meltwatch_schemas.tensors import TensorSpec
+from meltwatch_schemas.text import escaped, is_printable
 from meltwatch_schemas.window import WindowSpec
 from tritonclient.grpc import model_config_pb2
 
@@ -53,6 +55,10 @@ def read_form(config: Any, spec: WindowSpec) -> EnsembleForm:
     _check_parameters(parameters, spec)
     encoder_id = parameters["encoder_id"]
     members = [name for name in parameters["members"].split(",") if name]
+    if not 1 <= len(members) <= MAX_MEMBERS:
+        raise _mismatch(f"1..{MAX_MEMBERS} members", str(len(members)))
+    if config.max_batch_size < 1:
+        raise _mismatch("max_batch_size of at least 1", str(config.max_batch_size))
     inputs, outputs = tensors.inputs(spec, _dims(encoder_id)), tensors.outputs(len(members))
     _check_tensors("inputs", inputs, config.input)
     _check_tensors("outputs", outputs, config.output)
@@ -65,6 +71,12 @@ def _check_parameters(parameters: Mapping[str, str], spec: WindowSpec) -> None:
     missing = [name for name in tensors.PARAMETERS if not parameters.get(name)]
     if missing:
         raise _mismatch(f"parameters {', '.join(missing)}", "none of them")
+    for name in tensors.PARAMETERS:
+        if len(parameters[name]) > MAX_ID or not is_printable(parameters[name]):
+            raise _mismatch(
+                f"a parameter {name} of at most {MAX_ID} printable characters",
+                repr(escaped(parameters[name][:80])),
+            )
     if parameters["spec_id"] != spec.spec_id:
         raise _mismatch(f"spec_id {spec.spec_id}", parameters["spec_id"])
 

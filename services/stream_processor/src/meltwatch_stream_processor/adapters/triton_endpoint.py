@@ -2,15 +2,18 @@
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any, Final, Self
 
 import numpy as np
 from meltwatch_chassis.errors import FatalError
 from meltwatch_chassis.settings import TritonSettings
 from meltwatch_schemas import tensors
+from meltwatch_schemas.bounds import MAX_LOGIT
 from meltwatch_schemas.errors import ContractViolation, Refusal
 from meltwatch_schemas.score import Modality
 from meltwatch_schemas.tensors import TensorSpec
+from meltwatch_schemas.text import escaped
 from meltwatch_schemas.window import WindowSpec
 from numpy.typing import NDArray
 from tritonclient.grpc import InferInput, InferRequestedOutput, InferResult
@@ -39,7 +42,16 @@ _CHANNEL_OPTIONS: Final = [
 _QUESTION_DEADLINE_S: Final = 10.0
 _RELOAD_DEADLINE_S: Final = 120.0
 _LONGEST_LINE: Final = 300
+_ROUNDING: Final = 1e-3
 _RELOADS: Final = "reloads"
+_NONSENSE: Final = "NONSENSE"
+"""Code of an endpoint that answers, and not what it was asked."""
+_BOUNDS: Final = {
+    tensors.LOGIT: (-MAX_LOGIT, MAX_LOGIT),
+    tensors.MEMBER_LOGITS: (-MAX_LOGIT, MAX_LOGIT),
+    tensors.DISAGREEMENT: (0.0, MAX_LOGIT),
+    tensors.ANOMALY_MAP: (-_ROUNDING, 1.0 + _ROUNDING),
+}
 _NEVER: Final = ("UNAUTHENTICATED", "PERMISSION_DENIED", "UNIMPLEMENTED")
 # The instance's name is the model's with two numbers.
 _DEAD_STUB: Final = re.compile(r"Stub process '(?P<model>[^']+)_\d+_\d+' is not healthy")
@@ -117,6 +129,8 @@ class TritonEndpoint:
             self._form = read_form(answer.config, self._spec)
         except FatalError as error:
             raise FatalError(self._line(f"ensemble {self._ensemble}: {error}")) from error
+        except Exception as error:
+            raise EndpointError(_NONSENSE, self._line(f"its configuration: {error!r}")) from error
         return self._form.identity
 
     async def score(self, window: AlignedWindow) -> Verdict:
@@ -127,9 +141,10 @@ class TritonEndpoint:
         DeadStubError
             If the process behind one of the models is dead.
         EndpointError
-            If the ensemble does not answer in time or fails.
+            If the ensemble does not answer in time or fails, or with other tensors than it said.
         ContractViolation
-            ``scoring_rejected`` if it refuses this window, or answers without sense.
+            ``scoring_rejected`` if it refuses this window, or answers with numbers that no verdict
+            can hold: they may come from what the window holds.
         FatalError
             If this client may not ask at all.
         """
@@ -145,7 +160,13 @@ class TritonEndpoint:
             )
         except InferenceServerException as error:
             raise self._translated(error) from error
-        return _verdict(result, form)
+        try:
+            outputs = {spec.name: _output(result, spec) for spec in form.outputs}
+        except Exception as error:
+            # Never the window's doing: others may answer as they should.
+            said = escaped(f"its answer: {error}"[:_LONGEST_LINE])
+            raise EndpointError(_NONSENSE, self._line(said)) from error
+        return _verdict(outputs)
 
     async def reload(self, model: str) -> None:
         """Replace a model by a new instance of itself.
@@ -166,6 +187,8 @@ class TritonEndpoint:
             answer = await self._client.get_model_config(model, as_json=True, **deadline)
             config = _counted_up(answer["config"])
             await self._client.load_model(model, config=json.dumps(config), **deadline)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise EndpointError(_NONSENSE, self._line(f"its configuration: {error!r}")) from error
         except InferenceServerException as error:
             code, text = _code_of(error), self._said(error)
             if code in _NEVER or _CONTROL_CLOSED.search(text):
@@ -182,8 +205,8 @@ class TritonEndpoint:
         return DeadStubError(code, text, dead["model"]) if dead else EndpointError(code, text)
 
     def _said(self, error: InferenceServerException) -> str:
-        said = " ".join(error.message().split())
-        return self._line(f"{_code_of(error)}: {said}"[:_LONGEST_LINE])
+        said = " ".join(str(error.message() or "").split())
+        return self._line(f"{_code_of(error)}: {escaped(said)}"[:_LONGEST_LINE])
 
     def _line(self, text: str) -> str:
         return f"Triton at {self.name}: {text}"
@@ -216,8 +239,14 @@ def _input(spec: TensorSpec, array: NDArray[Any] | None) -> InferInput:
     return tensor
 
 
-def _verdict(result: InferResult, form: EnsembleForm) -> Verdict:
-    values = {spec.name: _output(result, spec) for spec in form.outputs}
+def _verdict(values: Mapping[str, NDArray[np.float32]]) -> Verdict:
+    for name, (least, most) in _BOUNDS.items():
+        array = values[name]
+        # Said so that NaN, which is neither, does not pass.
+        if not ((array >= least) & (array <= most)).all():
+            raise _rejected(
+                f"output {name}: expected numbers within {least:g}..{most:g}, got others"
+            )
     return Verdict(
         logit=float(values[tensors.LOGIT][0]),
         member_logits=tuple(float(logit) for logit in values[tensors.MEMBER_LOGITS]),
@@ -228,13 +257,10 @@ def _verdict(result: InferResult, form: EnsembleForm) -> Verdict:
 
 def _output(result: InferResult, spec: TensorSpec) -> NDArray[np.float32]:
     array: NDArray[np.float32] | None = result.as_numpy(spec.name)
-    if array is None or array.shape != (1, *spec.shape):
-        raise _rejected(
-            f"output {spec.name}: expected shape {[1, *spec.shape]}, "
-            f"got {None if array is None else list(array.shape)}"
-        )
-    if not np.isfinite(array).all():
-        raise _rejected(f"output {spec.name}: expected finite values")
+    expected = f"{spec.dtype} {[1, *spec.shape]}"
+    got = None if array is None else f"{array.dtype} {list(array.shape)}"
+    if array is None or got != expected:
+        raise ValueError(f"output {spec.name}: expected {expected}, got {got}")
     values: NDArray[np.float32] = array[0]
     return values
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from meltwatch_schemas.bounds import MAX_FEATURE
 from meltwatch_schemas.encoder import PATCH_VALUES
 from meltwatch_schemas.score import Features
 from numpy.typing import NDArray
@@ -66,4 +67,5 @@ class FeatureExtractor:
 
 def _imbalance(means_a: Sequence[float]) -> float:
     mean_a = sum(means_a) / len(means_a)
-    return max(abs(phase_a - mean_a) for phase_a in means_a) / abs(mean_a) if mean_a else 0.0
+    share = max(abs(phase_a - mean_a) for phase_a in means_a) / abs(mean_a) if mean_a else 0.0
+    return min(share, MAX_FEATURE)  # of phases that cancel out all but the last bit

@@ -142,7 +142,11 @@ class Furnace:
         for modality in still:
             self.sources.pop(modality, None)
         self.sources.update({m: footing.sources[m] for m in still if m in footing.sources})
-        self._watch.take_up({modality: footing.source_states.get(modality) for modality in still})
+        # A score need not tell the states: then what the records themselves say stays.
+        told = {m: footing.source_states.get(m) for m in still}
+        self._watch.take_up(
+            {m: state for m, state in told.items() if state or m not in footing.sources}
+        )
         since_ns = self._last_ingest_ns if self._moved_on else 0
         self._last_ingest_ns = max(since_ns, footing.last_ingest_ns)
 

@@ -4,6 +4,7 @@ Pure: the windows are a function of the sequence of records handed on.
 """
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from meltwatch_schemas.encoder import Encoder
 from meltwatch_schemas.errors import ContractViolation
@@ -18,6 +19,9 @@ from meltwatch_stream_processor.domain.furnace import Closing, Furnace, JoinCont
 from meltwatch_stream_processor.domain.restore import Footing, Resumption
 from meltwatch_stream_processor.domain.rules import PUBLISHED_RULES, JoinRules
 from meltwatch_stream_processor.errors import OutOfSequence
+
+_REMEMBERED: Final = 10_000
+"""Furnaces whose last closed window is known after their retirement, the last retired ones."""
 
 
 @dataclass(slots=True)
@@ -93,6 +97,15 @@ class PartitionJoiner:
         # Furnaces whose windows wait until all is read again that was read before the last one.
         self._deferred: dict[str, None] = {}
         self._frontier: _Frontier | None = None
+
+    @property
+    def furnaces(self) -> int:
+        """How many furnaces are held."""
+        return len(self._lives)
+
+    def knows(self, furnace_id: str) -> bool:
+        """Tell whether a furnace is held, or goes on from an earlier life."""
+        return furnace_id in self._lives or furnace_id in self._past
 
     def is_history(self, modality: Modality, offset: int) -> bool:
         """Tell whether some published window closed after an offset had been dealt with."""
@@ -295,7 +308,10 @@ class PartitionJoiner:
         for window in closing.windows:
             life.ledger.closed(window.window_end_ns, closing.needed, None)
         if life.furnace.closed_ns is not None:
+            self._closed_ns.pop(name, None)
             self._closed_ns[name] = life.furnace.closed_ns
+            if len(self._closed_ns) > _REMEMBERED:
+                del self._closed_ns[next(iter(self._closed_ns))]
         if not life.ledger.settled:
             self._unsettled.setdefault(name, []).append(life.ledger)
         return closing

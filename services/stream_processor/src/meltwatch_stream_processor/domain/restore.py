@@ -130,17 +130,35 @@ class ScoresTail:
     ----------
     topics
         Per modality, the name of its input topic as in the scores' ``inputs``.
+    ends
+        Per modality, where the input partition ends; a modality without one has any end.
+
+    Attributes
+    ----------
+    void
+        Number of scores that rest on records which the input does not have: of topics that were
+        there before these, or of somebody else. They say nothing of what is read now.
     """
 
-    def __init__(self, topics: Mapping[Modality, str]) -> None:
+    def __init__(self, topics: Mapping[Modality, str], ends: Offsets | None = None) -> None:
         self._topics = topics
+        self._ends = ends or {}
         self._furnaces: dict[str, Past] = {}
+        self.void = 0
 
     def add(self, score: WindowScore) -> None:
         """Take the next score of the partition, in offset order; the first publication stands."""
+        if any(self._is_beyond(modality, score) for modality in self._ends):
+            self.void += 1
+            return
         known = self._furnaces.get(score.furnace_id)
         if known is None or score.window_end_ns > known.closed_ns:
             self._furnaces[score.furnace_id] = _past(known, score, self._topics)
+
+    def _is_beyond(self, modality: Modality, score: WindowScore) -> bool:
+        cut = score.inputs.get(self._topics[modality])
+        last = None if cut is None else cut.last_handed_on
+        return last is not None and last >= self._ends[modality]
 
     def resumption(self, positions: Offsets) -> Resumption:
         """Return where to go on.

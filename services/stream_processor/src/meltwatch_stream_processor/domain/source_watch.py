@@ -98,7 +98,9 @@ class SourceWatch:
         self, modality: Modality, findings: list[Finding], is_live: Callable[[], bool]
     ) -> bool:
         """Tell whether a modality may be used; only a source that was live can have stopped."""
-        state = self._states[modality]
+        state = self._states.get(modality)
+        if state is None:  # a published score told of no state: nothing is proven
+            return True
         if not state.proven and not findings and is_live():
             self._states[modality] = replace(state, proven=True)
         return not (state.proven and any(finding.unusable for finding in findings))

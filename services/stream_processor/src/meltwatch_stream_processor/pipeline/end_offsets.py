@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
+from meltwatch_stream_processor.pipeline.kafka_answers import offsets_of
 from meltwatch_stream_processor.pipeline.retry import Retry
 from meltwatch_stream_processor.ports import InputRange, TopicPartition
 
@@ -38,7 +39,7 @@ class EndOffsets:
             await self._asked.wait()
             self._asked.clear()
             waiting, self._waiting = self._waiting, {}
-            ask = partial(self._range.end_offsets, list(waiting))
+            ask = partial(offsets_of, self._range.end_offsets, list(waiting))
             ends = await self._retry.until_done(ask, "end offsets")
             for partition, answer in waiting.items():
                 answer(ends[partition])

@@ -12,7 +12,8 @@ from meltwatch_chassis.furnace_gauge import FurnaceGauge
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.window import NS_PER_S
 
-from meltwatch_stream_processor.errors import OutOfSequence
+from meltwatch_stream_processor.errors import OutOfSequence, RecordFailedError
+from meltwatch_stream_processor.pipeline.kafka_answers import offsets_of
 from meltwatch_stream_processor.pipeline.partition import PartitionPipeline, Surroundings
 from meltwatch_stream_processor.pipeline.progress import Mark, Progress
 from meltwatch_stream_processor.pipeline.records import SERVICE
@@ -105,12 +106,9 @@ class Engine:
         self._pipelines, self._tasks, self._assigned = {}, {}, None
         if tasks:
             await _end(tasks)
-            # What was handed to the client is found by the next reader of the scores' tail.
-            with suppress(TimeoutError):
-                # Not wait_for: before Python 3.12 it may swallow a cancellation.
-                async with asyncio.timeout(_FLUSH_LIMIT_S):
-                    await self._around.delivery.flush()
+            await self._flush()
             await self._commit(pipelines)
+        self._around.gate.clear()
         self._committed, self._starts, self._lag = {}, {}, {}
         self._commit_age.is_done()
 
@@ -146,7 +144,36 @@ class Engine:
             raise OutOfSequence("expected an assignment after the engine ran, got one before")
         if number not in self._pipelines:
             pipeline = self._pipelines[number] = PartitionPipeline(number, self._around)
-            self._tasks[number] = self._group.create_task(pipeline.run())
+            self._tasks[number] = self._group.create_task(self._work(number, pipeline))
+
+    async def _work(self, number: int, pipeline: PartitionPipeline) -> None:
+        """Run a partition; after a record that could not be handled it begins anew.
+
+        All that it holds is a function of what Kafka holds, so nothing is lost by that.
+        """
+        while True:
+            try:
+                await pipeline.run()
+            except ExceptionGroup as group:
+                failures, others = group.split(RecordFailedError)
+                if failures is None or others is not None:
+                    raise
+                for failure in failures.exceptions:
+                    if isinstance(failure, RecordFailedError):
+                        self._around.suspects.failed(failure)
+            else:
+                return
+            await self._flush()
+            for part in pipeline.parts:
+                self._around.inputs.resume(part)
+            pipeline = self._pipelines[number] = PartitionPipeline(number, self._around)
+
+    async def _flush(self) -> None:
+        """Wait for what was handed to the client: the next reader of the scores' tail finds it."""
+        with suppress(TimeoutError):
+            # Not wait_for: before Python 3.12 it may swallow a cancellation.
+            async with asyncio.timeout(_FLUSH_LIMIT_S):
+                await self._around.delivery.flush()
 
     async def _commit(self, pipelines: Mapping[int, PartitionPipeline]) -> None:
         # One at a time: a commit that outlived its assignment would move the next one's start.
@@ -187,7 +214,7 @@ class Engine:
                 starts = await start_offsets(around.inputs, around.input_range, parts, around.retry)
                 self._starts = {part: start.offset for part, start in starts.items()}
             try:
-                ends = await around.input_range.end_offsets(parts)
+                ends = await offsets_of(around.input_range.end_offsets, parts)
             except TransientError:
                 self._lag = {}
             else:

@@ -18,6 +18,7 @@ from meltwatch_schemas.score import Modality
 from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_stream_processor.domain.aligned_window import AlignedWindow, Outcome
+from meltwatch_stream_processor.domain.buffers import Chunk
 from meltwatch_stream_processor.domain.partition import PartitionJoiner
 from meltwatch_stream_processor.domain.reading_order import (
     EndQuestion,
@@ -28,9 +29,11 @@ from meltwatch_stream_processor.domain.reading_order import (
 )
 from meltwatch_stream_processor.domain.restore import ScoresTail
 from meltwatch_stream_processor.domain.rules import JoinRules
+from meltwatch_stream_processor.errors import RecordFailedError
 from meltwatch_stream_processor.pipeline.counts import Counts
 from meltwatch_stream_processor.pipeline.delivery import Delivery
 from meltwatch_stream_processor.pipeline.end_offsets import EndOffsets
+from meltwatch_stream_processor.pipeline.furnace_gate import FurnaceGate
 from meltwatch_stream_processor.pipeline.furnace_log import FurnaceLog
 from meltwatch_stream_processor.pipeline.in_flight import InFlightWindows
 from meltwatch_stream_processor.pipeline.judge import Judge, Judgement
@@ -40,6 +43,7 @@ from meltwatch_stream_processor.pipeline.retry import Retry
 from meltwatch_stream_processor.pipeline.scores import ScoreContext, make_score
 from meltwatch_stream_processor.pipeline.skew_watch import SkewWatch
 from meltwatch_stream_processor.pipeline.start_offsets import start_offsets
+from meltwatch_stream_processor.pipeline.suspects import Suspects
 from meltwatch_stream_processor.ports import Group, InputRange, Inputs, ScoreHistory, TopicPartition
 
 _log = structlog.get_logger()
@@ -63,6 +67,10 @@ class Surroundings:
         Counters of records and irregularities, all metrics.
     dependencies, retry
         What is known to be away; repeats what Kafka did not answer.
+    gate
+        Which furnaces may begin.
+    suspects
+        Records whose handling has failed.
     sync_offsets_s
         Per furnace, by how much brightness follows the current while both clocks are right.
     """
@@ -84,6 +92,8 @@ class Surroundings:
     metrics: Metrics
     dependencies: Dependencies
     retry: Retry
+    gate: FurnaceGate
+    suspects: Suspects = field(default_factory=Suspects)
     sync_offsets_s: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -112,6 +122,7 @@ class PartitionPipeline:
         self._log = FurnaceLog()
         self._skew = SkewWatch(surroundings.encoder, surroundings.sync_offsets_s)
         self._starts: dict[Modality, int] = {}
+        self._ends: dict[Modality, int] = {}
         self._handed_on: dict[Modality, int] = {}
         self._first_event_ns: dict[Modality, int] = {}
         self._reading = True
@@ -200,8 +211,13 @@ class PartitionPipeline:
         )
         for modality, part in self._parts.items():
             start = starts[part]
-            self._starts[modality] = start.offset
+            self._starts[modality], self._ends[modality] = start.offset, start.end
             self._order.starts_at(modality, start.offset)
+            if start.void is not None:
+                _log.error(
+                    "committed_offset_void", **part._asdict(), committed=start.void, end=start.end,
+                    start=start.offset,
+                )  # fmt: skip
             if start.lost:
                 _log.error("history_gap_found", **part._asdict(), lost=start.lost)
 
@@ -216,6 +232,8 @@ class PartitionPipeline:
         tail = await self._around.retry.until_done(
             partial(self._scores_since, since_ns), "restoring from scores"
         )
+        if tail.void:
+            _log.warning("scores_of_other_input", partition=self.number, scores=tail.void)
         resumption = tail.resumption(self._starts)
         _log.info(
             "partition_restored", partition=self.number, furnaces=len(resumption.furnaces),
@@ -226,7 +244,7 @@ class PartitionPipeline:
 
     async def _scores_since(self, since_ns: int) -> ScoresTail:
         """Return what every score of the tail says: earlier lives had other sources."""
-        tail = ScoresTail(self._around.context.topics.inputs)
+        tail = ScoresTail(self._around.context.topics.inputs, self._ends)
         async for score in self._around.history.since(self.number, since_ns):
             tail.add(score)
         return tail
@@ -270,15 +288,15 @@ class PartitionPipeline:
     async def _hand_on(
         self, entry: Entry[ReadRecord], joiner: PartitionJoiner, publication: Publication
     ) -> None:
-        raw, content = entry.payload.raw, entry.payload.content
+        raw, content = entry.payload.raw, self._admitted(entry, joiner)
         self._undelivered = (entry.modality, entry.offset)
         if isinstance(content, ContractViolation):
             history = joiner.is_history(entry.modality, entry.offset)
             joiner.pass_over(entry.modality, entry.offset)
             outcome = Outcome(history=history, refusal=None if history else content)
         else:
-            outcome = joiner.hand_on(content, entry.offset)
-            self._skew.take(content, outcome)
+            outcome = self._joined(content, raw, joiner)
+            self._around.gate.holds(self.number, joiner.furnaces)
         if outcome.refusal is not None:
             await self._around.delivery.dead_letter(raw, outcome.refusal)
         elif outcome.late:
@@ -288,6 +306,35 @@ class PartitionPipeline:
         self._log.handed_on(outcome)
         for window in outcome.windows:
             await publication.submit(window, continue_trace(header(raw.headers, TRACEPARENT)))
+
+    def _admitted(
+        self, entry: Entry[ReadRecord], joiner: PartitionJoiner
+    ) -> Chunk | ContractViolation:
+        """Return a record's chunk, or why it does not reach the join."""
+        content = entry.payload.content
+        if isinstance(content, ContractViolation):
+            return content
+        furnace_id = content.identity.furnace_id
+        refusal = self._around.suspects.refusal_of(entry.payload.raw)
+        if refusal is None and not joiner.knows(furnace_id):
+            refusal = self._around.gate.refusal_of(furnace_id)
+        return refusal or content
+
+    def _joined(self, chunk: Chunk, raw: RawRecord, joiner: PartitionJoiner) -> Outcome:
+        """Hand a record on to the join.
+
+        Raises
+        ------
+        RecordFailedError
+            Whatever went wrong: what the join holds now is not to be trusted.
+        """
+        try:
+            outcome = joiner.hand_on(chunk, raw.offset)
+            self._skew.take(chunk, outcome)
+        except Exception as error:
+            place = (raw.topic, raw.partition, raw.offset)
+            raise RecordFailedError(place, f"{type(error).__name__}: {error}"[:300]) from error
+        return outcome
 
     async def _publish(self, window: AlignedWindow, judgement: Judgement, closing: Closing) -> None:
         around = self._around

@@ -5,8 +5,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from meltwatch_chassis.tracing import TRACEPARENT
-from meltwatch_schemas.dead_letter import dead_letter_headers
-from meltwatch_schemas.errors import ContractViolation
+from meltwatch_schemas.dead_letter import (
+    dead_letter_headers,
+    dead_letter_key,
+    dead_letter_value,
+)
+from meltwatch_schemas.errors import ContractViolation, malformed
 from meltwatch_schemas.record import RawRecord, headers_for, read_current, read_embedding
 from meltwatch_schemas.score import SCHEMA, Modality, WindowScore, encode_score
 from meltwatch_schemas.topics import timestamp_ms
@@ -48,6 +52,9 @@ def read(raw: RawRecord, modality: Modality) -> Entry[ReadRecord]:
         chunk = _READERS[modality](raw)
     except ContractViolation as refusal:
         return Entry(modality, raw.offset, None, size_bytes, ReadRecord(raw, refusal))
+    except Exception as error:  # noqa: BLE001 - whatever a record does to a decoder, it is kept
+        unforeseen = malformed(f"expected a record that can be decoded, got {error!r}"[:300])
+        return Entry(modality, raw.offset, None, size_bytes, ReadRecord(raw, unforeseen))
     return Entry(modality, raw.offset, chunk.last_event_ns, size_bytes, ReadRecord(raw, chunk))
 
 
@@ -59,7 +66,8 @@ def late_copy(raw: RawRecord, topics: TopicNames) -> OutgoingRecord:
 def dead_letter(raw: RawRecord, refusal: ContractViolation, topics: TopicNames) -> OutgoingRecord:
     """Return a refused record as a dead letter: key and bytes as they were, and why."""
     headers = tuple(dead_letter_headers(raw, SERVICE, refusal))
-    return OutgoingRecord(topics.dead_letters, raw.key, raw.value, headers)
+    key, value = dead_letter_key(raw), dead_letter_value(raw)
+    return OutgoingRecord(topics.dead_letters, key, value, headers)
 
 
 def score_record(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from meltwatch_stream_processor.pipeline.kafka_answers import offsets_of
 from meltwatch_stream_processor.pipeline.retry import Retry
 from meltwatch_stream_processor.ports import InputRange, Inputs, TopicPartition
 
@@ -18,10 +19,17 @@ class Start:
         The committed offset, or the oldest one where retention has overtaken it.
     lost
         Number of offsets that retention took before they were read.
+    end
+        Where the partition ends now.
+    void
+        The committed offset where it lies behind the end: of a topic that was there before this
+        one, or of records that the broker has lost. Then reading starts at the oldest.
     """
 
     offset: int
     lost: int
+    end: int
+    void: int | None = None
 
 
 async def start_offsets(
@@ -31,13 +39,20 @@ async def start_offsets(
     retry: Retry,
 ) -> dict[TopicPartition, Start]:
     """Ask Kafka, until it answers, where reading starts."""
-    committed = await retry.until_done(partial(inputs.committed, partitions), "committed offsets")
-    oldest = await retry.until_done(
-        partial(input_range.beginning_offsets, partitions), "beginning offsets"
-    )
-    return {part: _start(committed[part], oldest[part]) for part in partitions}
+    asked = [
+        (inputs.committed, "committed offsets"),
+        (input_range.beginning_offsets, "beginning offsets"),
+        # Asked last, so that whatever is committed lies before it.
+        (input_range.end_offsets, "end offsets"),
+    ]
+    committed, oldest, ends = [
+        await retry.until_done(partial(offsets_of, ask, partitions), what) for ask, what in asked
+    ]
+    return {part: _start(committed[part], oldest[part], ends[part]) for part in partitions}
 
 
-def _start(committed: int, oldest: int) -> Start:
+def _start(committed: int, oldest: int, end: int) -> Start:
+    if committed > end:
+        return Start(oldest, 0, end, void=committed)
     lost = max(oldest - committed, 0) if committed else 0
-    return Start(max(committed, oldest), lost)
+    return Start(max(committed, oldest), lost, end)
