@@ -167,7 +167,7 @@ class Broker:
         """Return the alarms topic."""
         return [AlarmRecord.from_json(record.value) for record in self.read(Topic.ALARMS)]
 
-    def wait_alarms(self, count: int, timeout_s: float = 30.0) -> list[AlarmRecord]:
+    def wait_alarms(self, count: int, timeout_s: float = 120.0) -> list[AlarmRecord]:
         """Wait until the alarms topic has so many records."""
 
         def enough() -> list[AlarmRecord] | None:
@@ -183,7 +183,7 @@ class Broker:
             consumer.close()
 
 
-def until(probe: Callable[[], T | None], what: str, timeout_s: float = 30.0) -> T:
+def until(probe: Callable[[], T | None], what: str, timeout_s: float = 120.0) -> T:
     """Probe every 50 ms until there is something true."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:

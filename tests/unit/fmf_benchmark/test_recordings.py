@@ -125,10 +125,14 @@ def rewrite(file: h5py.File, name: str, value: Any) -> None:
     ("name", "value", "said"),
     [
         ("data", None, "expected a variable data or video, got label"),
-        ("data", np.zeros((250, 64, 64, 3), np.uint8), r"\(any, 3, 64, 64\), got \(250, 64, 64, 3"),
+        (
+            "data",
+            np.zeros((250, 64, 64, 3), np.uint8),
+            r"\(1..4320000, 3, 64, 64\), got \(250, 64, 64, 3",
+        ),
         ("data", np.zeros((250, 3, 64, 64), np.float32), "expected data as uint8, got float32"),
         ("label", np.zeros((249, 64, 64), np.uint8), r"expected label .*\(250, 64, 64\), got"),
-        ("data", np.zeros((0, 3, 64, 64), np.uint8), r"\(any, 3, 64, 64\), got \(0, 3"),
+        ("data", np.zeros((0, 3, 64, 64), np.uint8), r"\(1..4320000, 3, 64, 64\), got \(0, 3"),
     ],
 )
 def test_a_malformed_video_is_refused_in_one_line(
@@ -199,7 +203,7 @@ def test_times_must_be_as_many_as_frames(second: Path) -> None:
 def test_a_missing_table_is_refused(second: Path) -> None:
     (second / "currents" / f"{NAME}.csv").unlink()
 
-    assert "expected this table, got No such file" in refusal(second)
+    assert "expected this file, got No such file" in refusal(second)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meltwatch_fmf_benchmark.errors import FormatError
-from meltwatch_fmf_benchmark.hdf5 import dataset_in, pictures_in
+from meltwatch_fmf_benchmark.hdf5 import dataset_in, pictures_in, whole
 from meltwatch_fmf_benchmark.recording import (
     FRAME_PERIOD_NS,
     FRAMES_PER_SECOND,
@@ -29,7 +29,7 @@ def read_recording(file: h5py.File) -> Recording:
     """
     pictures = pictures_in(file)
     frames = np.arange(len(pictures.video), dtype=np.int64)
-    columns = dataset_in(file, ("current",), (len(frames), 3))[:]
+    columns = whole(dataset_in(file, ("current",), (len(frames), 3)))
     path = Path(file.filename)
     return Recording(
         name=path.stem,
@@ -53,9 +53,9 @@ def _currents(columns: NDArray[np.float64], path: Path) -> Currents:
 
 
 def _splits(file: h5py.File, frames: int) -> dict[str, IntArray]:
-    if "train_test_index" not in file:
+    if "train_test_index" not in list(file):
         return {}
-    index = dataset_in(file, ("train_test_index",), (frames, 1))[:, 0]
+    index = whole(dataset_in(file, ("train_test_index",), (frames, 1)))[:, 0]
     if not np.isin(index, list(_SPLIT_NUMBERS.values())).all():
         raise FormatError(
             f"{file.filename}: expected train_test_index of 0 (train) and 1 (test), "

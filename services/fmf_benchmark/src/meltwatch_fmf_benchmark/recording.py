@@ -130,7 +130,7 @@ def _rows(dataset: Any, index: IntArray) -> Any:
     distinct, back = np.unique(index, return_inverse=True)
     try:
         return np.stack([dataset[row] for row in distinct])[back]
-    except OSError as error:
+    except (OSError, RuntimeError, ValueError, MemoryError) as error:
         raise FormatError(
             f"{dataset.file.filename}: expected readable {dataset.name[1:]}, got {error}"
         ) from error

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 
 from meltwatch_fmf_benchmark.errors import FormatError
-from meltwatch_fmf_benchmark.hdf5 import pictures_in
+from meltwatch_fmf_benchmark.hdf5 import MAX_FRAMES, pictures_in
 from meltwatch_fmf_benchmark.recording import (
     FRAMES_PER_SECOND,
     SECOND_NS,
@@ -17,7 +17,7 @@ from meltwatch_fmf_benchmark.recording import (
     IntArray,
     Recording,
 )
-from meltwatch_fmf_benchmark.tables import read_currents, read_times
+from meltwatch_fmf_benchmark.tables import read_currents, read_times, text_of
 
 SPLITS: Final = ("train", "test")
 Splits = Mapping[str, Mapping[str, IntArray]]
@@ -116,12 +116,14 @@ def _own_splits(splits: Splits, path: Path, frames: int) -> dict[str, IntArray]:
 def _read_split(path: Path) -> dict[str, IntArray]:
     expected = 'expected an object like {"NAME.mat": [0, 1, 2]}'
     try:
-        given: Any = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        given: Any = json.loads(text_of(path))
+    except (ValueError, RecursionError) as error:
         raise FormatError(f"{path}: {expected}, got no JSON: {error}") from error
     if not isinstance(given, dict):
         raise FormatError(f"{path}: {expected}, got a {type(given).__name__}")
     for name, frames in given.items():
         if not isinstance(frames, list) or not all(type(frame) is int for frame in frames):
             raise FormatError(f"{path}: {expected}, got something else for {name}")
+        if any(not 0 <= frame <= MAX_FRAMES for frame in frames):
+            raise FormatError(f"{path}: expected frames 0..{MAX_FRAMES}, got others for {name}")
     return {name: np.array(frames, dtype=np.int64) for name, frames in given.items()}

@@ -12,6 +12,8 @@ import numpy as np
 from meltwatch_fmf_benchmark.errors import FormatError
 from meltwatch_fmf_benchmark.recording import SAMPLE_PERIOD_NS, SECOND_NS, Currents
 
+MAX_BYTES: Final = 128 << 20
+"""Two days of frames have a table of 90 MB."""
 _TIME_FORMAT: Final = "%Y-%m-%d %H:%M:%S"
 
 
@@ -44,21 +46,40 @@ def read_currents(path: Path) -> tuple[dict[str, int], Currents]:
     return seconds, Currents(times_ns.astype(np.int64), np.array(samples, dtype=np.float32))
 
 
+def text_of(path: Path) -> str:
+    """Return what a file of text holds, within bounds.
+
+    Raises
+    ------
+    FormatError
+        If it is no file, cannot be read, or is too large.
+    UnicodeDecodeError
+        If it is not UTF-8.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            raise FormatError(f"{path}: expected a file, got something else")
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise FormatError(f"{path}: expected this file, got {error.strerror}") from error
+    if len(content) > MAX_BYTES:
+        raise FormatError(f"{path}: expected at most {MAX_BYTES} bytes, got more")
+    return content.decode("utf-8-sig")
+
+
 def _rows(path: Path, columns: int) -> Iterator[tuple[int, list[str]]]:
     """Yield line number and cells below the header; empty lines are passed over."""
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
-            next(reader, None)
-            for row in reader:
-                if row and len(row) < columns:
-                    raise FormatError(
-                        f"{path}:{reader.line_num}: expected {columns} columns, got {len(row)}"
-                    )
-                if row:
-                    yield reader.line_num, row
-    except OSError as error:
-        raise FormatError(f"{path}: expected this table, got {error.strerror}") from error
+        reader = csv.reader(text_of(path).splitlines(keepends=True))
+        next(reader, None)
+        for row in reader:
+            if row and len(row) < columns:
+                raise FormatError(
+                    f"{path}:{reader.line_num}: expected {columns} columns, got {len(row)}"
+                )
+            if row:
+                yield reader.line_num, row
     except (UnicodeDecodeError, csv.Error) as error:
         raise FormatError(f"{path}: expected comma-separated text, got {error}") from error
 

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
-from zipfile import BadZipFile
+from typing import Final
+from zipfile import BadZipFile, ZipFile
 from zlib import error as ZlibError  # noqa: N812  # the library's own name is the bare word
 
 import numpy as np
@@ -11,6 +12,13 @@ from numpy.typing import NDArray
 
 from meltwatch_trainer.domain.parity_case import OUTPUT_SHAPES, Output, ParityCase
 from meltwatch_trainer.errors import ParityFileError
+
+_MAX_BYTES: Final = 256 << 20
+_DAMAGE: Final = (
+    *(ValueError, TypeError, EOFError, BadZipFile, ZlibError, UnpicklingError),
+    *(LookupError, RuntimeError, MemoryError),
+)
+"""What NumPy and its archives raise over another file."""
 
 
 def read_cases(path: Path) -> list[ParityCase]:
@@ -37,13 +45,22 @@ def read_cases(path: Path) -> list[ParityCase]:
 
 def _arrays(path: Path) -> Mapping[str, NDArray[np.generic]]:
     try:
+        _check_size(path)
         with np.load(path, allow_pickle=False) as archive:
             return dict(archive)
     except OSError as error:
         raise ParityFileError(f"{path}: expected a file: {error.strerror or error}") from error
     # A lone .npy file is an array, which is no context and has no items.
-    except (ValueError, TypeError, EOFError, BadZipFile, ZlibError, UnpicklingError) as error:
+    except _DAMAGE as error:
         raise ParityFileError(f"{path}: expected an .npz archive, got another file") from error
+
+
+def _check_size(path: Path) -> None:
+    """Refuse an archive that would unpack to more than golden outputs are."""
+    with ZipFile(path) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+    if size > _MAX_BYTES:
+        raise ParityFileError(f"{path}: expected at most {_MAX_BYTES} bytes unpacked, got {size}")
 
 
 def _case(path: Path, arrays: Mapping[str, NDArray[np.generic]], output: Output) -> ParityCase:

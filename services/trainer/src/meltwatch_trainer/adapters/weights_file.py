@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import Final
 from zipfile import BadZipFile
 
 import safetensors.torch
@@ -11,6 +12,12 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from meltwatch_trainer.errors import WeightsError
+
+_DAMAGE: Final = (
+    *(UnpicklingError, SafetensorError, BadZipFile, RuntimeError, EOFError),
+    *(LookupError, ValueError, TypeError, AttributeError, OverflowError, MemoryError),
+)
+"""What the two libraries raise over another file."""
 
 
 def read_weights(path: Path) -> Mapping[str, Tensor]:
@@ -27,7 +34,7 @@ def read_weights(path: Path) -> Mapping[str, Tensor]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise WeightsError(f"{path}: expected a file of weights: {error.strerror}") from error
-    except (UnpicklingError, SafetensorError, BadZipFile, RuntimeError, EOFError) as error:
+    except _DAMAGE as error:
         raise WeightsError(
             f"{path}: expected named tensors (safetensors, or a state dict saved by PyTorch), "
             f"got a file that is not such"
