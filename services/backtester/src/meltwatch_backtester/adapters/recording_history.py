@@ -1,5 +1,6 @@
 """What a live system left behind, read from a recording."""
 
+import errno
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,9 +48,9 @@ class RecordingHistory:
         time_ms = timestamp_ms(time_ns)
         for segment in self._segments(part):
             if segment.max_timestamp_ms >= time_ms:
-                return next(
-                    r.offset for r in self._load(part, segment) if r.timestamp_ms >= time_ms
-                )
+                for record in self._load(part, segment):
+                    if record.timestamp_ms >= time_ms:
+                        return record.offset
         return self.bounds(part).end
 
     def read(self, part: TopicPart, start: int, end: int) -> Iterator[RawRecord]:
@@ -64,7 +65,7 @@ class RecordingHistory:
         return () if found is None else found.segments
 
     def _load(self, part: TopicPart, segment: Segment) -> Iterator[RawRecord]:
-        data = _checked(self._folder / segment.file, segment)
+        data = _checked(self._folder, segment)
         try:
             yield from unpack_records(data, part.topic.under(self.prefix), part.partition)
         except BrokenRecording as error:
@@ -94,7 +95,10 @@ def open_recording(folder: Path) -> RecordingHistory:
         raise BrokenRecording(f"{path}: {where}: {first['msg']}") from error
 
 
-def _checked(path: Path, segment: Segment) -> bytes:
+def _checked(folder: Path, segment: Segment) -> bytes:
+    path = folder / segment.file
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise BrokenRecording(f"{path}: expected a segment in the folder, got a link out of it")
     try:
         data = _read(path, segment.bytes)
     except OSError as error:
@@ -108,5 +112,7 @@ def _checked(path: Path, segment: Segment) -> bytes:
 
 def _read(path: Path, at_most: int) -> bytes:
     """Return a file's bytes, one more than allowed at most."""
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "it is no file")
     with path.open("rb") as file:
         return file.read(at_most + 1)

@@ -4,13 +4,13 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
-from jinja2 import Environment, StrictUndefined
 from meltwatch_schemas.alarm import AlarmRecord, ns_from_utc, utc_from_ns
 
+from meltwatch_backtester.adapters.pages import page_of, write_whole
+from meltwatch_backtester.adapters.result_folder import REPORT, output_errors
 from meltwatch_backtester.domain.activity import Activity, activities
 from meltwatch_backtester.domain.chart import HEIGHT, WIDTH, Bar, Chart, TimeAxis, chart_of
 from meltwatch_backtester.domain.span import Span
@@ -64,28 +64,19 @@ def write_report(folder: Path) -> None:
     run = json.loads((folder / "run.json").read_bytes())
     span = Span(_ns(run["from"]), _ns(run["to"]))
     alarms = _alarm_rows(folder, run, span)
-    page = _environment().from_string(
-        files("meltwatch_backtester").joinpath("adapters", _TEMPLATE).read_text(encoding="utf-8")
-    )
-    text = page.render(
-        run=run,
-        span=span,
-        statuses=_STATUSES,
-        totals={s: sum(counts[s] for counts in run["windows"].values()) for s in _STATUSES},
-        alarms=sorted(alarms, key=lambda row: (row.difference is None, row.alarm_id)),
-        furnaces=_furnace_pages(folder, run, span, alarms),
-        width=WIDTH,
-        height=HEIGHT,
-    )
-    (folder / "report.html").write_text(text, encoding="utf-8")
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {"utc": _utc, "number": _number}
-    return environment
+    values = {
+        "run": run,
+        "span": span,
+        "statuses": _STATUSES,
+        "totals": {s: sum(counts[s] for counts in run["windows"].values()) for s in _STATUSES},
+        "alarms": sorted(alarms, key=lambda row: (row.difference is None, row.alarm_id)),
+        "furnaces": _furnace_pages(folder, run, span, alarms),
+        "width": WIDTH,
+        "height": HEIGHT,
+    }
+    text = page_of(_TEMPLATE, values, {"utc": _utc, "number": _number})
+    with output_errors(folder):
+        write_whole(folder / REPORT, text)
 
 
 def _alarm_rows(folder: Path, run: Mapping[str, Any], span: Span) -> list[AlarmRow]:

@@ -1,13 +1,15 @@
 """The folder of a backtest: findings as JSON, windows and alarms one a line."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Final, Self
 
 from meltwatch_schemas.alarm import AlarmRecord, rfc3339, utc_from_ns
 from meltwatch_schemas.score import WindowScore
 
+from meltwatch_backtester.adapters.pages import DRAFT, write_whole
 from meltwatch_backtester.domain.window_comparison import Kind
 from meltwatch_backtester.errors import BadUsage
 
@@ -17,7 +19,8 @@ WINDOWS: Final = "windows.jsonl"
 ALARMS: Final = "alarms.jsonl"
 LIVE_ALARMS: Final = "live-alarms.jsonl"
 REPORT: Final = "report.html"
-_FILES: Final = frozenset({RUN, TIMING, WINDOWS, ALARMS, LIVE_ALARMS, REPORT})
+_WHOLE: Final = frozenset({RUN, TIMING, ALARMS, LIVE_ALARMS, REPORT})
+_FILES: Final = _WHOLE | {WINDOWS} | {f"{name}{DRAFT}" for name in _WHOLE}
 
 
 class ResultFolder:
@@ -41,19 +44,18 @@ class ResultFolder:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder
-        try:
+        with output_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             for file in _earlier(folder):
                 file.unlink()
             self._windows: IO[str] = (folder / WINDOWS).open("w", encoding="utf-8")
-        except OSError as error:
-            raise BadUsage(f"--output: {folder}: {error.strerror}") from error
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._windows.close()
+        with suppress(OSError):  # what it could not write has been told
+            self._windows.close()
 
     def window(
         self,
@@ -80,20 +82,40 @@ class ResultFolder:
             "live": {"status": live.status.value, "logit": live.logit} if live else None,
             "difference": kind.value if kind else None,
         }
-        self._windows.write(_compact(line) + "\n")
+        with output_errors(self.path):
+            self._windows.write(_compact(line) + "\n")
 
     def alarms(self, name: str, records: Iterable[AlarmRecord]) -> None:
         """Write alarm records, in the order of the clock that they bear."""
         ordered = sorted(records, key=lambda each: (each.times.published, each.alarm_id, each.seq))
         lines = (record.to_json().decode() + "\n" for record in ordered)
-        (self.path / name).write_text("".join(lines), encoding="utf-8")
+        with output_errors(self.path):
+            write_whole(self.path / name, "".join(lines))
 
     def finish(self, run: Mapping[str, Any], timing: Mapping[str, Any]) -> None:
         """Write what was found, and apart from it what no two runs have in common."""
-        self._windows.close()
-        for name, content in {TIMING: timing, RUN: run}.items():
-            text = json.dumps(content, indent=2, allow_nan=False) + "\n"
-            (self.path / name).write_text(text, encoding="utf-8")
+        with output_errors(self.path):
+            self._windows.close()
+            for name, content in {TIMING: timing, RUN: run}.items():
+                text = json.dumps(content, indent=2, allow_nan=False) + "\n"
+                write_whole(self.path / name, text)
+
+
+@contextmanager
+def output_errors(folder: Path) -> Iterator[None]:
+    """Turn what a disk refuses into one line.
+
+    Raises
+    ------
+    BadUsage
+        If something in the folder cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise BadUsage(
+            f"--output: expected a folder that can be written, {folder}: {error.strerror}"
+        ) from error
 
 
 def _earlier(folder: Path) -> list[Path]:

@@ -1,10 +1,11 @@
 """What a backtest said of its windows, read from its folder."""
 
 import json
+import math
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from meltwatch_schemas.alarm import ns_from_utc
 
@@ -12,6 +13,9 @@ from meltwatch_backtester.adapters.result_folder import RUN, WINDOWS
 from meltwatch_backtester.domain.span import Span
 from meltwatch_backtester.domain.watch import Said
 from meltwatch_backtester.errors import BadUsage
+
+_DAMAGE: Final = (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError)
+"""What reading raises where somebody else wrote."""
 
 
 def span_of_backtest(folder: Path) -> Span:
@@ -25,7 +29,7 @@ def span_of_backtest(folder: Path) -> Span:
     try:
         run = _run(folder)
         return Span(_time_ns(run["from"]), _time_ns(run["to"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except _DAMAGE as error:
         raise _no_backtest(folder, error) from error
 
 
@@ -44,15 +48,19 @@ def backtest_said(folder: Path) -> Iterator[Said]:
                 window = json.loads(line)
                 end_ns = _time_ns(window["window_end"])
                 yield Said(str(window["furnace_id"]), end_ns, _logit(window["logit"]), digest)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except _DAMAGE as error:
         raise _no_backtest(folder, error) from error
 
 
 def _run(folder: Path) -> Any:
+    if not (folder / RUN).is_file():
+        raise ValueError(f"expected a file {RUN}")
     return json.loads((folder / RUN).read_text(encoding="utf-8"))
 
 
 def _logit(value: Any) -> float | None:
+    if value is not None and not math.isfinite(value):
+        raise ValueError(f"expected a finite logit, got {value}")
     return None if value is None else float(value)
 
 
