@@ -75,6 +75,12 @@ class Dependencies:
             elif not problems:
                 self._well_again(dependency)
 
+    def forget(self, dependency: str) -> None:
+        """Take a dependency for none any more."""
+        with self._lock:
+            if self._problems.pop(dependency, None) is not None:
+                self._up.remove(dependency)
+
     def _well_again(self, dependency: str) -> None:
         now_ns = self._clock.monotonic_ns()
         lost_ns = self._lost_ns.pop(dependency, None)

@@ -117,6 +117,7 @@ async def _assemble(
     identity = await Retry(dependencies, TRITON).until_done(
         scorer.identify, "asking for the ensemble"
     )
+    dependencies.forget(TRITON)  # from now on each endpoint is told of by itself
     group = f"{settings.topic_prefix}.stream-processor"
     app = build_app(connection, group, settings.session_timeout_s, settings.group_instance_id)
     clock, retry = SystemClock(), Retry(dependencies)

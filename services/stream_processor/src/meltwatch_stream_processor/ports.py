@@ -206,6 +206,18 @@ class ScoringEndpoint(Protocol):
         """
         ...
 
+    async def beat(self) -> None:
+        """Ask for a sign of life, within seconds.
+
+        Raises
+        ------
+        EndpointError
+            If it does not answer or the ensemble is not loaded.
+        FatalError
+            If we may not ask at all.
+        """
+        ...
+
     async def score(self, window: AlignedWindow) -> Verdict:
         """Return the verdict on a window that has at least one modality.
 

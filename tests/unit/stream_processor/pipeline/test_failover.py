@@ -25,10 +25,11 @@ from tests.unit.stream_processor.pipeline.fakes import IDENTITY, FakeScorer, unt
 OTHER = replace(IDENTITY, model=ModelIdentity("fmformer", "2", "e" * 64))
 TIMING = FailoverTiming(
     check_s=0.05,
+    beat_s=0.01,
     patience_s=0.3,
     circuit=CircuitLimits(first_pause_ns=5 * NS_PER_MS, longest_pause_ns=20 * NS_PER_MS),
 )
-UNHURRIED = replace(TIMING, check_s=60.0)
+UNHURRIED = replace(TIMING, check_s=60.0, beat_s=60.0)
 WINDOW: Any = type("AnyWindow", (), {"window_end_ns": 3})()
 Behaviour = Callable[[AlignedWindow], object]
 
@@ -54,6 +55,9 @@ class FakeEndpoint(FakeScorer):
         self.is_up = True
         self.form_error = ""
         self.questions = 0
+        self.beats = 0
+        self.is_frozen = False
+        self.silences = 0
         self.reloads: list[str] = []
         self.on_reload: Callable[[], None] = lambda: None
 
@@ -77,6 +81,14 @@ class FakeEndpoint(FakeScorer):
         if self.form_error:
             raise FatalError(self.form_error)
         return self.identity
+
+    async def beat(self) -> None:
+        self.beats += 1
+        if not self.is_up:
+            raise EndpointError("UNAVAILABLE", f"{self.name}: connection refused")
+        if self.is_frozen or self.silences:
+            self.silences = max(self.silences - 1, 0)
+            raise EndpointError("DEADLINE_EXCEEDED", f"{self.name}: no answer")
 
     async def reload(self, model: str) -> None:
         self.reloads.append(model)
@@ -133,7 +145,7 @@ async def test_a_busy_endpoint_is_spared(a: FakeEndpoint, b: FakeEndpoint) -> No
     a.attempt = lambda _: release.wait()
     async with on(a, b) as (failover, _):
         waiting = [asyncio.create_task(failover.score(WINDOW)) for _ in range(2)]
-        await asyncio.sleep(0)
+        await until(waiting[1].done)
         for _ in range(5):
             await failover.score(WINDOW)
         assert (len(a.calls), len(b.calls)) == (1, 6)
@@ -449,3 +461,58 @@ async def test_a_refused_endpoint_that_goes_away_is_no_reason_to_end(
         for _ in range(3):
             with pytest.raises(TransientError):
                 await failover.score(WINDOW)
+
+
+async def test_one_that_hangs_leaves_without_any_window_and_is_back_without_one(
+    a: FakeEndpoint,
+) -> None:
+    metrics = Metrics()
+
+    def is_up() -> float | None:
+        labels = {"dependency": "triton a:1"}
+        return metrics.registry.get_sample_value("meltwatch_dependency_up", labels)
+
+    async with on(a, timing=replace(TIMING, check_s=60.0), metrics=metrics) as (failover, log):
+        assert (failover.outage, is_up()) == (None, 1)
+        a.is_frozen = True
+        await until(lambda: failover.outage is not None)
+        assert failover.outage == "no scoring endpoint answers: a:1: no answer"
+        assert is_up() == 0
+        a.is_frozen = False
+        await until(lambda: failover.outage is None)
+        assert is_up() == 1
+    assert log.said() == [("triton_endpoint_lost", "a:1"), ("triton_endpoint_back", "a:1")]
+
+
+async def test_windows_of_one_that_hangs_are_scored_elsewhere_at_once(
+    a: FakeEndpoint, b: FakeEndpoint
+) -> None:
+    a.attempt = lambda _: asyncio.Event().wait()
+    async with on(a, b, timing=replace(TIMING, check_s=60.0)) as (failover, _):
+        hanging = asyncio.create_task(failover.score(WINDOW))
+        await until(lambda: len(a.calls) == 1)
+        a.is_frozen = True
+        assert isinstance(await asyncio.wait_for(hanging, 20), Verdict)
+    assert len(b.calls) == 1
+
+
+async def test_a_missing_sign_of_life_is_no_loss(a: FakeEndpoint) -> None:
+    async with on(a, timing=replace(TIMING, check_s=60.0)) as (failover, log):
+        for _ in range(5):
+            a.silences, beats = 1, a.beats
+            await until(lambda: a.beats >= beats + 3)  # noqa: B023 - awaited in the same turn
+            assert failover.outage is None
+    assert log.said() == []
+
+
+async def test_signs_of_life_do_not_excuse_one_that_fails_every_window(
+    a: FakeEndpoint, b: FakeEndpoint
+) -> None:
+    a.attempt = failing
+    async with on(a, b, timing=replace(TIMING, check_s=60.0)) as (failover, log):
+        for _ in range(6):
+            await failover.score(WINDOW)
+            beats = a.beats
+            await until(lambda: a.beats > beats or log.lines)  # noqa: B023 - awaited in the same turn
+        assert log.has("triton_endpoint_lost")
+    assert len(a.calls) >= 3

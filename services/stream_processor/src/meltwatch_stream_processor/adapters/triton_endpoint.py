@@ -25,21 +25,22 @@ from meltwatch_stream_processor.domain.aligned_window import AlignedWindow
 from meltwatch_stream_processor.errors import DeadStubError, EndpointError, ReloadRefusedError
 from meltwatch_stream_processor.ports import EnsembleIdentity, Verdict
 
-# Giving options replaces the client's own, its unlimited message size included. Without the
-# ping timeout a server that hangs is noticed only after 70 s; the deadline is the real guard.
+# Giving options replaces the client's own, its unlimited message size included. Pings are rarer
+# than any server forbids (every 300 s without data, never without calls: "too_many_pings"); a
+# server that hangs is found by its missing beats. The timeout also bounds unacknowledged bytes,
+# so that a connection that leads nowhere any more is given up.
 _CHANNEL_OPTIONS: Final = [
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
-    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_time_ms", 360_000),
     ("grpc.keepalive_timeout_ms", 5_000),
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.max_pings_without_data", 0),
-    ("grpc.http2.ping_timeout_ms", 5_000),
+    ("grpc.keepalive_permit_without_calls", 0),
     ("grpc.min_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 2_000),
 ]
 # Questions about a model are answered at once or not at all; loading one takes its time.
 _QUESTION_DEADLINE_S: Final = 10.0
+_BEAT_DEADLINE_S: Final = 4.0
 _RELOAD_DEADLINE_S: Final = 120.0
 _LONGEST_LINE: Final = 300
 _ROUNDING: Final = 1e-3
@@ -117,12 +118,11 @@ class TritonEndpoint:
         FatalError
             If its tensors or parameters are not those of the contract.
         """
-        deadline = {"client_timeout": _QUESTION_DEADLINE_S}
+        await self.beat()
         try:
-            ready = await self._client.is_model_ready(self._ensemble, **deadline)
-            if not ready:
-                raise EndpointError("NOT_FOUND", self._line(f"{self._ensemble} is not ready"))
-            answer = await self._client.get_model_config(self._ensemble, **deadline)
+            answer = await self._client.get_model_config(
+                self._ensemble, client_timeout=_QUESTION_DEADLINE_S
+            )
         except InferenceServerException as error:
             raise self._translated(error) from error
         try:
@@ -132,6 +132,25 @@ class TritonEndpoint:
         except Exception as error:
             raise EndpointError(_NONSENSE, self._line(f"its configuration: {error!r}")) from error
         return self._form.identity
+
+    async def beat(self) -> None:
+        """Ask for a sign of life: whether the ensemble is loaded.
+
+        Raises
+        ------
+        EndpointError
+            If it does not answer or is not loaded.
+        FatalError
+            If this client may not ask at all.
+        """
+        try:
+            ready = await self._client.is_model_ready(
+                self._ensemble, client_timeout=_BEAT_DEADLINE_S
+            )
+        except InferenceServerException as error:
+            raise self._translated(error) from error
+        if not ready:
+            raise EndpointError("NOT_FOUND", self._line(f"{self._ensemble} is not ready"))
 
     async def score(self, window: AlignedWindow) -> Verdict:
         """Return the verdict on a window that has at least one modality.

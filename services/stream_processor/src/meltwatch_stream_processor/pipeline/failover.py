@@ -19,6 +19,7 @@ from meltwatch_stream_processor.pipeline.member import Common, Member
 from meltwatch_stream_processor.ports import EnsembleIdentity, ScoringEndpoint, Verdict
 
 _CHECK_INTERVAL_S: Final = 30.0
+_BEAT_INTERVAL_S: Final = 3.0
 _log = structlog.get_logger()
 
 
@@ -30,6 +31,8 @@ class FailoverTiming:
     ----------
     check_s
         Interval in which endpoints in the rotation are asked who they are.
+    beat_s
+        Interval in which they are asked for a sign of life.
     patience_s
         So long nobody may serve the ensemble while others serve another one.
     circuit
@@ -37,6 +40,7 @@ class FailoverTiming:
     """
 
     check_s: float = _CHECK_INTERVAL_S
+    beat_s: float = _BEAT_INTERVAL_S
     patience_s: float = 60.0
     circuit: CircuitLimits = field(default_factory=CircuitLimits)
 
@@ -133,7 +137,7 @@ class Failover:
         """Look after all endpoints; runs until cancelled."""
         async with asyncio.TaskGroup() as group:
             for member in self._members:
-                group.create_task(member.tend(self._timing.check_s))
+                group.create_task(member.tend(self._timing.check_s, self._timing.beat_s))
 
     def _next(self, asked: Collection[Member]) -> Member | None:
         """Return the least busy endpoint of the rotation; of equals the one longest not asked."""

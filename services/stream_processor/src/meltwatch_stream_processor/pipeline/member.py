@@ -4,13 +4,14 @@ Every change that a person would act on is one line of the log.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import astuple, dataclass
-from typing import Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import structlog
 from meltwatch_chassis.clock import Clock
+from meltwatch_chassis.dependencies import TRITON
 from meltwatch_chassis.errors import FatalError
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_schemas.errors import ContractViolation
@@ -23,6 +24,9 @@ from meltwatch_stream_processor.ports import EnsembleIdentity, ScoringEndpoint, 
 
 # Nobody listens, or the ensemble is not loaded: the next call would fare no better.
 _DECISIVE: Final = frozenset({"UNAVAILABLE", "NOT_FOUND"})
+# A call that waits for nothing by now: the next endpoint may be quicker.
+_SILENT: Final = "DEADLINE_EXCEEDED"
+_MISSED_BEATS: Final = 2
 _log = structlog.get_logger()
 _Result = TypeVar("_Result")
 
@@ -98,7 +102,8 @@ class Member:
         self._dead_model: str | None = None
         self._remedy = Remedy()
         self._is_curable = True
-        common.metrics.scoring_endpoint_up.labels(self.name).set(0)
+        self._calls: set[asyncio.Task[Verdict]] = set()
+        self._show(is_up=False)
 
     async def identify(self) -> EnsembleIdentity:
         """Ask the endpoint who it is.
@@ -122,7 +127,7 @@ class Member:
         """
         self.under_way += 1
         try:
-            return await self._attempt(lambda: self._endpoint.score(window))
+            return await self._attempt(lambda: self._carried(self._endpoint.score(window)))
         except ContractViolation:
             # Another ensemble, loaded a moment ago, would refuse what the right one scores.
             await self.confirm()
@@ -151,21 +156,57 @@ class Member:
         if self.objection is None:
             self._say_lost(failure)
 
-    async def tend(self, check_s: float) -> None:
-        """Confirm the identity while in the rotation, probe while not; runs until cancelled.
+    async def tend(self, check_s: float, beat_s: float) -> None:
+        """Look after it while in the rotation, probe while not; runs until cancelled.
 
         Parameters
         ----------
         check_s
             Interval of the confirmations: a model that is reloaded in place shows in no error.
+        beat_s
+            Interval of the signs of life: one that hangs shows in nothing else for long.
         """
         while True:
-            if not self.circuit.is_closed:
+            if self.circuit.is_closed:
+                await self._accompany(check_s, beat_s)
+            else:
                 await asyncio.sleep(self.circuit.pause_ns / NS_PER_S)
                 await self._probe()
-            elif not await self._leaves_within(check_s):
+
+    async def _accompany(self, check_s: float, beat_s: float) -> None:
+        """Ask for signs of life, now and then who it is, until it leaves the rotation."""
+        confirmed_ns, missed = self._now_ns(), 0
+        while not await self._leaves_within(0.0 if missed else min(beat_s, check_s)):
+            missed = missed + 1 if await self._is_silent(missed) else 0
+            if not missed and self._now_ns() - confirmed_ns >= check_s * NS_PER_S:
+                confirmed_ns = self._now_ns()
                 with suppress(EndpointError):
                     await self.confirm()
+
+    async def _is_silent(self, missed: int) -> bool:
+        """Ask for a sign of life; one that is missing is no failure of a call, several are."""
+        started_ns = self._now_ns()
+        try:
+            await self._endpoint.beat()
+        except EndpointError as failure:
+            if failure.code in _DECISIVE or missed + 1 >= _MISSED_BEATS:
+                self._failed(failure, started_ns, is_decisive=True)
+            return True
+        except FatalError as error:
+            self._object(Objection(str(error), is_other=False))
+        return False
+
+    async def _carried(self, call: Coroutine[Any, Any, Verdict]) -> Verdict:
+        """Return a call's verdict, unless the endpoint falls silent meanwhile."""
+        task = asyncio.ensure_future(call)
+        self._calls.add(task)
+        task.add_done_callback(self._calls.discard)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if (this := asyncio.current_task()) is None or this.cancelling():
+                raise
+            raise EndpointError("CANCELLED", f"{self.name} fell silent meanwhile") from None
 
     async def _leaves_within(self, limit_s: float) -> bool:
         # Not wait_for: before Python 3.12 it may swallow a cancellation.
@@ -219,7 +260,9 @@ class Member:
         self.circuit.answered(started_ns)
         return result
 
-    def _failed(self, failure: EndpointError, started_ns: int) -> None:
+    def _failed(
+        self, failure: EndpointError, started_ns: int, *, is_decisive: bool = False
+    ) -> None:
         self._common.metrics.scoring_failures.labels(self.name, failure.code).inc()
         if self.circuit.is_outdated(started_ns):
             return
@@ -227,10 +270,13 @@ class Member:
         dead_model = failure.model if isinstance(failure, DeadStubError) else None
         is_gone = failure.code in _DECISIVE
         has_left = self.circuit.failed(
-            started_ns, self._now_ns(), decisive=is_gone or dead_model is not None
+            started_ns, self._now_ns(), decisive=is_decisive or is_gone or dead_model is not None
         )
         if has_left:
             self._leave()
+            if failure.code == _SILENT:
+                for task in self._calls:
+                    task.cancel()
         if dead_model is not None:
             self._found_dead(dead_model)
         elif has_left or self.objection is not None or (is_gone and self._dead_model is not None):
@@ -270,7 +316,7 @@ class Member:
 
     def _leave(self) -> None:
         self._left.set()
-        self._common.metrics.scoring_endpoint_up.labels(self.name).set(0)
+        self._show(is_up=False)
 
     def _came_back(self) -> None:
         after_s = round((self._now_ns() - self.circuit.since_ns) / NS_PER_S, 3)
@@ -285,7 +331,11 @@ class Member:
     def _close(self) -> None:
         self.circuit.close(self._now_ns())
         self._left.clear()
-        self._common.metrics.scoring_endpoint_up.labels(self.name).set(1)
+        self._show(is_up=True)
+
+    def _show(self, *, is_up: bool) -> None:
+        self._common.metrics.scoring_endpoint_up.labels(self.name).set(is_up)
+        self._common.metrics.dependency_up.labels(f"{TRITON} {self.name}").set(is_up)
 
     def _now_ns(self) -> int:
         return self._common.clock.monotonic_ns()
