@@ -23,6 +23,12 @@ def test_a_moment_is_so_long_ago_or_a_time_with_its_zone(text, expected_ms):
     assert moment_ns(text, NOW_NS) == expected_ms * 1_000_000
 
 
+def test_a_moment_that_nanoseconds_cannot_count_is_bad_usage():
+    for text in ("2262-04-12T00:00:00Z", "9999-12-31T23:59:59-12:00"):
+        with pytest.raises(ConfigurationError, match="before the year 2262"):
+            moment_ns(text, NOW_NS)
+
+
 @pytest.mark.parametrize(
     "text", ["", "yesterday", "10", "10 m", "--5m", "10m ago", "2027-01-15T08:00:00"]
 )

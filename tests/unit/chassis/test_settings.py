@@ -3,6 +3,7 @@ from meltwatch_chassis.errors import ConfigurationError, FatalError
 from meltwatch_chassis.kafka_config import connection_arguments
 from meltwatch_chassis.settings import (
     KafkaSettings,
+    PlantSettings,
     ProducerSettings,
     RedisSettings,
     TritonSettings,
@@ -76,6 +77,24 @@ def test_one_triton_or_several_may_be_named() -> None:
 def test_wrong_addresses_of_triton_are_refused(value: str) -> None:
     with pytest.raises(ConfigurationError, match="MELTWATCH_TRITON: expected host:port"):
         load(TritonSettings, {"MELTWATCH_TRITON": value})
+
+
+@pytest.mark.parametrize("value", ["", "a", "a b:1", "a:1,", "a:x", "a:65536", "[::1:9092", "a:٣"])
+def test_wrong_addresses_of_brokers_are_refused(value: str) -> None:
+    with pytest.raises(ConfigurationError, match="MELTWATCH_KAFKA: expected host:port"):
+        load(KafkaSettings, {"MELTWATCH_KAFKA": value})
+
+
+def test_blanks_around_addresses_of_brokers_mean_nothing() -> None:
+    assert load(KafkaSettings, {"MELTWATCH_KAFKA": " a:1, [::1]:2 "}).kafka == "a:1,[::1]:2"
+
+
+@pytest.mark.parametrize("value", ["a\n", "\x1b[31m", "\udcff", "\u202e"])
+def test_a_value_that_cannot_be_shown_is_refused(value: str) -> None:
+    for name in ("MELTWATCH_KAFKA", "MELTWATCH_PLANT_FILE", "MELTWATCH_KAFKA_PASSWORD"):
+        with pytest.raises(ConfigurationError, match=f"{name}: expected printable text") as caught:
+            load(PlantSettings, {name: value})
+        assert value not in str(caught.value)
 
 
 def test_a_password_is_never_shown() -> None:

@@ -1,6 +1,7 @@
 """Where commands find the servers: in the environment, else in the run of this folder."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from meltwatch_chassis.errors import DependencyUnreachable
 from meltwatch_chassis.run_state import RunState, read_state, state_dir
@@ -23,10 +24,17 @@ def current_run(environ: Mapping[str, str]) -> RunState:
     run = read_state(folder)
     if run is None:
         raise NothingRuns(
-            f"expected a run with its state in {folder.resolve()}, found none; "
+            f"expected a run with its state in {_shown(folder)}, found none; "
             "start one with 'meltwatch run'"
         )
     return run
+
+
+def _shown(folder: Path) -> Path:
+    try:
+        return folder.absolute()
+    except OSError:
+        return folder  # relative to a working folder that is gone
 
 
 def located(

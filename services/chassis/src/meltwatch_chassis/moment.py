@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from meltwatch_schemas.alarm import ns_from_utc
-from meltwatch_schemas.window import NS_PER_S
+from meltwatch_schemas.window import INT64_MAX, NS_PER_S
 
 from meltwatch_chassis.errors import ConfigurationError
 
@@ -41,4 +41,7 @@ def moment_ns(text: str, now_ns: int) -> int:
         raise ConfigurationError(
             f"expected 90s, 10m, 2h, 1d, now or an RFC 3339 time with zone, got {text!r}"
         )
-    return max(ns_from_utc(instant), 0)
+    moment = max(ns_from_utc(instant), 0)
+    if moment > INT64_MAX:
+        raise ConfigurationError(f"expected a time before the year 2262, got {text!r}")
+    return moment

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 FILE_NAME = "run.json"
 DEFAULT_DIR = ".meltwatch"
@@ -40,8 +40,8 @@ class RunState(BaseModel):
         """Tell whether the launcher still runs; a recycled pid is told by its start time."""
         try:
             started = psutil.Process(self.launcher_pid).create_time()
-        except psutil.Error:
-            return False
+        except (psutil.Error, ValueError, OverflowError):
+            return False  # gone, or no process id at all
         return abs(started - self.launcher_started) < 1.0
 
 
@@ -61,7 +61,7 @@ def write_state(folder: Path, state: RunState) -> None:
 def read_state(folder: Path) -> RunState | None:
     """Return the state of the run in a folder, or None if nothing runs there."""
     try:
-        state = RunState.model_validate_json((folder / FILE_NAME).read_text())
-    except (OSError, ValidationError):
-        return None
+        state = RunState.model_validate_json((folder / FILE_NAME).read_bytes())
+    except (OSError, ValueError):
+        return None  # none, or none that could be read
     return state if state.is_alive() else None

@@ -1,9 +1,11 @@
 """Settings from ``MELTWATCH_*`` variables: read once, frozen, passed down as values."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from meltwatch_schemas.text import is_printable
 from meltwatch_schemas.topics import DEFAULT_PREFIX, check_prefix
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
@@ -51,6 +53,11 @@ class KafkaSettings(ServiceSettings):
     kafka_username: str | None = Field(default=None, description="SASL user.")
     kafka_password: SecretStr | None = Field(default=None, description="SASL password.")
 
+    @field_validator("kafka")
+    @classmethod
+    def _check_brokers(cls, kafka: str) -> str:
+        return _checked_addresses(kafka)
+
 
 class RedisSettings(ServiceSettings):
     """Where Redis is: one primary, no Redis Cluster."""
@@ -86,10 +93,7 @@ class TritonSettings(ServiceSettings):
     @field_validator("triton")
     @classmethod
     def _check_endpoints(cls, triton: str) -> str:
-        addresses = _split(triton)
-        if len(set(addresses)) < len(addresses) or not all(map(_is_address, addresses)):
-            raise ValueError("expected host:port, or several different ones joined by commas")
-        return triton
+        return _checked_addresses(triton)
 
     @property
     def triton_endpoints(self) -> tuple[str, ...]:
@@ -145,9 +149,17 @@ def _split(addresses: str) -> tuple[str, ...]:
     return tuple(address.strip() for address in addresses.split(","))
 
 
+def _checked_addresses(text: str) -> str:
+    addresses = _split(text)
+    if len(set(addresses)) < len(addresses) or not all(map(_is_address, addresses)):
+        raise ValueError("expected host:port, or several different ones joined by commas")
+    return ",".join(addresses)
+
+
 def _is_address(text: str) -> bool:
     host, _, port = text.rpartition(":")
-    return bool(host) and port.isdecimal()
+    is_port = port.isascii() and port.isdecimal() and len(port) <= 5 and int(port) <= 65_535
+    return is_port and re.fullmatch(r"\[[^\s@\[\]]+\]|[^\s@\[\]]+", host) is not None
 
 
 def load(settings_class: type[AnySettings], environ: Mapping[str, str]) -> AnySettings:
@@ -166,6 +178,10 @@ def load(settings_class: type[AnySettings], environ: Mapping[str, str]) -> AnySe
             f"environment: expected variables that Meltwatch knows, got {', '.join(unknown)}; "
             "see docs/operations.md for the list"
         )
+    for variable, value in given.items():
+        if not is_printable(value):
+            shown = "a hidden value" if "PASSWORD" in variable else repr(value[:200])
+            raise ConfigurationError(f"{variable}: expected printable text, got {shown}")
     own = {
         name: given[variable]
         for name in settings_class.model_fields
