@@ -1,10 +1,14 @@
+import io
 import json
 import logging as stdlib
 from collections.abc import Iterator
 
 import pytest
 import structlog
+from hypothesis import given
+from hypothesis import strategies as st
 from meltwatch_chassis import logging
+from meltwatch_schemas.text import is_printable
 
 
 @pytest.fixture(autouse=True)
@@ -39,3 +43,27 @@ def test_text_for_people_is_no_json(capsys: pytest.CaptureFixture[str]) -> None:
     structlog.get_logger().info("window_closed", furnace="a/b")
 
     assert "window_closed" in capsys.readouterr().err
+
+
+HOSTILE = "\x1b]0;owned\x07\x1b[2J\r\n2026-11-22T00:00:00Z [error] forged \u202e\x9b\u2028end"
+
+
+@given(st.one_of(st.text(), st.just(HOSTILE)))
+def test_nothing_that_is_logged_steers_a_terminal_or_forges_a_line(text: str) -> None:
+    logging.configure("cli", form="console")
+    said = io.StringIO()
+    stdlib.getLogger().handlers[0].setStream(said)  # type: ignore[attr-defined] - a StreamHandler
+
+    log = structlog.get_logger()
+    log.warning(text, furnace=text, detail=[text], **{text.replace("=", "") or "key": text})
+    stdlib.getLogger("faust").warning("refused: %s", text)
+    try:
+        raise ValueError(text)  # noqa: TRY301 - as any library does
+    except ValueError:
+        log.exception("broken")
+
+    *lines, end = said.getvalue().split("\n")
+    assert end == ""
+    assert all(map(is_printable, lines))
+    headed = [line for line in lines if line.startswith("20")]
+    assert len(headed) == 3

@@ -2,13 +2,15 @@ import json
 import os
 import subprocess
 import sys
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, version
 
 import psutil
 import pytest
 from meltwatch_chassis.run_state import ServiceState, write_state
 from meltwatch_cli import command_tree
 from meltwatch_cli.__main__ import main
+from meltwatch_cli.commands import status
+from meltwatch_cli.domain.watch import Furnaces, Watch
 
 from tests.support.run_states import run_state
 
@@ -28,7 +30,8 @@ def command(monkeypatch, capsys, tmp_path):
 
 
 @pytest.fixture
-def run_here(tmp_path):
+def run_here(tmp_path, monkeypatch):
+    monkeypatch.setattr(status, "_watch", lambda _: Watch(Furnaces(12, 1), 2.0))
     services = {
         "stream_processor": ServiceState(pid=11, state="degraded", detail="Triton does not answer"),
         "alarm_manager": ServiceState(pid=12, state="ready"),
@@ -89,9 +92,9 @@ def test_help_lists_the_commands_that_exist(command):
 def test_status_json_has_the_fields_of_the_contract(command):
     code, out, _ = command("status", "--json")
 
-    status = json.loads(out)
+    shown = json.loads(out)
     assert code == 0
-    assert set(status) == {
+    assert set(shown) == {
         "kafka",
         "redis",
         "triton",
@@ -99,10 +102,14 @@ def test_status_json_has_the_fields_of_the_contract(command):
         "topic_prefix",
         "ready",
         "services",
+        "furnaces",
     }
-    assert status["console"] is None
-    assert status["services"]["alarm_manager"]["pid"] == 12
-    assert status["services"]["alarm_manager"]["state"] == "ready"
+    assert shown["furnaces"]["watched"] == 12
+    assert shown["furnaces"]["blind"] == 1
+    assert shown["furnaces"]["stale"] is False
+    assert shown["console"] is None
+    assert shown["services"]["alarm_manager"]["pid"] == 12
+    assert shown["services"]["alarm_manager"]["state"] == "ready"
 
 
 @pytest.mark.usefixtures("run_here")
@@ -111,6 +118,7 @@ def test_status_tells_people_what_is_wrong_and_no_password(command):
 
     assert code == 0
     assert "not ready" in out
+    assert "Furnaces: 12 furnaces watched, 1 BLIND; as of 2.0 s ago" in out
     assert "Triton does not answer" in out
     assert "secret" not in out
 
@@ -148,3 +156,33 @@ def test_clients_are_not_imported_for_help():
     )
 
     subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
+
+
+def test_the_version_is_that_of_the_package(command):
+    assert command("--version") == (0, f"meltwatch {version('meltwatch-cli')}\n", "")
+
+
+SERVICES = ("alarm_manager", "stream_processor", "video_producer", "current_producer")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_each_service_says_its_version(service):
+    argv = [sys.executable, "-m", f"meltwatch_{service}", "--version"]
+
+    said = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+
+    assert said == f"{service} {version(f'meltwatch-{service}')}\n"
+
+
+def test_what_nobody_expected_is_one_line_and_no_trace(command, monkeypatch):
+    def broken(_environ):
+        raise RuntimeError("two\nlines\x1b")
+
+    monkeypatch.setattr(status, "current_run", broken)
+
+    code, out, err = command("status")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert "this is a fault of Meltwatch: RuntimeError: two lines\\x1b" in err
+
+    monkeypatch.setenv("MELTWATCH_LOG_LEVEL", "debug")
+    assert "in broken" in command("status")[2]

@@ -1,12 +1,5 @@
 import pytest
-from meltwatch_cli.domain.wording import (
-    COLUMNS,
-    row,
-    service_text,
-    transition_line,
-    without_password,
-)
-from meltwatch_schemas.alarm import AlarmState
+from meltwatch_cli.domain.wording import service_text, transition_line, without_password
 
 from tests.support.timed_records import alarm_record
 
@@ -28,14 +21,6 @@ def test_a_transition_says_when_what_why_and_who():
         "2026-11-22 12:00:01Z  △ ACKED  high      f/OVERHEAT  "
         "ACK from UNACK by li (on my way): The shell may be glowing."
     )
-
-
-@pytest.mark.parametrize("state", list(AlarmState))
-def test_every_state_has_a_row_that_names_it(state):
-    cells = row(alarm_record(state=state, raise_time=None))
-
-    assert len(cells) == len(COLUMNS)
-    assert cells[0].endswith(f" {state}")
 
 
 def test_an_unknown_service_state_is_shown_as_it_is():

@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Awaitable, Callable
+from importlib.metadata import version
 from typing import TypeVar
 
 import structlog
@@ -14,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from meltwatch_chassis import logging
 from meltwatch_chassis.errors import FatalError
 from meltwatch_chassis.settings import ServiceSettings, describe, load
+from meltwatch_chassis.terminal import print_failure
 
 AnySettings = TypeVar("AnySettings", bound=ServiceSettings)
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -95,6 +97,9 @@ def _run(
     if {"-h", "--help"} & set(sys.argv[1:]):
         sys.stdout.write(f"{service}: settings by environment\n{describe(settings_class)}\n")
         return 0
+    if "--version" in sys.argv[1:]:
+        sys.stdout.write(f"{service} {version(f'meltwatch-{service}')}\n")
+        return 0
     try:
         settings = load(settings_class, os.environ)
         logging.configure(service, settings.log_level, settings.log_format)
@@ -103,7 +108,7 @@ def _run(
         structlog.get_logger().info("service_started", pid=os.getpid())
         main(settings)
     except FatalError as error:
-        sys.stderr.write(f"{service}: {' '.join(str(error).split())}\n")
+        print_failure(service, str(error))
         return error.exit_code
     structlog.get_logger().info("service_stopped")
     return 0

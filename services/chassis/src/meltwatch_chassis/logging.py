@@ -2,9 +2,13 @@
 
 import logging as stdlib
 import sys
-from typing import Any, Literal
+from collections.abc import MutableMapping
+from typing import Any, Final, Literal
 
 import structlog
+from meltwatch_schemas.text import escaped
+
+_OF_SEVERAL_LINES: Final = frozenset({"exception", "stack"})
 
 _LIBRARY_LEVELS = {
     # Its failures reach us as exceptions; by itself it writes thousands of lines an outage.
@@ -35,10 +39,10 @@ def configure(service: str, level: str = "info", form: Literal["json", "console"
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
-    renderer = (
-        structlog.processors.JSONRenderer()
+    renderers: list[Any] = (
+        [structlog.processors.JSONRenderer()]
         if form == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else [_fit_for_people, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -50,7 +54,7 @@ def configure(service: str, level: str = "info", form: Literal["json", "console"
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
         )
     )
     root = stdlib.getLogger()
@@ -59,3 +63,18 @@ def configure(service: str, level: str = "info", form: Literal["json", "console"
     for name, library_level in _LIBRARY_LEVELS.items():
         stdlib.getLogger(name).setLevel(library_level)
     structlog.contextvars.bind_contextvars(service=service)
+
+
+def _fit_for_people(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> dict[str, Any]:
+    """Escape whatever a line holds: nothing of it steers a terminal or looks like another line."""
+    return {escaped(str(name)): _escaped_value(name, value) for name, value in line.items()}
+
+
+def _escaped_value(name: str, value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    text = value if isinstance(value, str) else repr(value)
+    if name not in _OF_SEVERAL_LINES:
+        return escaped(text)
+    # Never at the left edge, where log lines begin.
+    return "\n".join(f"  {escaped(part)}" for part in text.split("\n"))

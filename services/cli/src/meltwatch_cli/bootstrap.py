@@ -30,11 +30,13 @@ if TYPE_CHECKING:
     from meltwatch_cli.pipeline.verdicts import RedriveOptions
 
 
-def alarm_topics(settings: Settings) -> "AbstractContextManager[AlarmTopics]":
+def alarm_topics(
+    settings: Settings, patience_s: int = PATIENCE_S
+) -> "AbstractContextManager[AlarmTopics]":
     """Give access to the alarm topics; see ``adapters.kafka_alarms``."""
     from meltwatch_cli.adapters.kafka_alarms import open_alarm_topics
 
-    return open_alarm_topics(_connection(settings), settings.topic_prefix)
+    return open_alarm_topics(_connection(settings, patience_s), settings.topic_prefix)
 
 
 def redis_view(settings: Settings) -> "AbstractContextManager[RedisView]":

@@ -7,12 +7,15 @@ code (None is 0).
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Final
+from importlib.metadata import EntryPoint, entry_points, version
+from typing import Annotated, Any, Final
 
 import typer
+from meltwatch_chassis.terminal import print_line
 from typer.core import TyperGroup
-from typer.main import get_command
+from typer.main import get_command, get_group
+
+from meltwatch_cli.adapters.interrupt import raising_interrupts
 
 ENTRY_POINTS: Final = "meltwatch.commands"
 
@@ -21,6 +24,7 @@ _OWN: Final = {
     for name, function in {
         "status": "status:status",
         "alarms.list": "alarms:list_alarms",
+        "alarms.show": "alarms:show",
         "alarms.tail": "alarms:tail",
         "alarms.ack": "alarms:ack",
         "dead-letters.list": "dead_letters:list_letters",
@@ -32,7 +36,7 @@ _OWN: Final = {
     }.items()
 }
 _GROUP_HELP: Final = {
-    "alarms": "List, follow and acknowledge alarms; find their set-points.",
+    "alarms": "List, show, follow and acknowledge alarms; find their set-points.",
     "dead-letters": "List and read refused records, and send them again.",
     "topics": "Create, check and wait for the Kafka topics.",
 }
@@ -75,18 +79,49 @@ class Branch(Mapping[str, Any]):
         return sum(1 for _ in self)
 
 
+def _show_version(is_wanted: bool) -> None:
+    if is_wanted:
+        print_line(f"meltwatch {version('meltwatch-cli')}")
+        raise typer.Exit
+
+
 def root() -> TyperGroup:
     """Return the ``meltwatch`` command."""
-    return _group("meltwatch", Branch(), "Streaming anomaly detection for industrial furnaces.")
+    app = typer.Typer(add_completion=False)
+    app.callback()(_options)
+    group = get_group(app)
+    group.name, group.commands = "meltwatch", _lazy(Branch())
+    return group
+
+
+def _options(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version."),
+    ] = False,
+) -> None:
+    """Streaming anomaly detection for industrial furnaces."""
 
 
 def _command(name: str, function: Callable[..., int | None]) -> Any:
     app = typer.Typer(add_completion=False)
     app.command(name)(function)
-    return get_command(app)
+    command = get_command(app)
+    callback: Any = command.callback
+
+    def begun(**parameters: Any) -> int | None:
+        with raising_interrupts():
+            result: int | None = callback(**parameters)
+        return result
+
+    command.callback = begun
+    return command
 
 
 def _group(name: str, commands: Branch, text: str | None) -> TyperGroup:
-    # The group only looks names up and lists them, so a lazy mapping serves for the dict it types.
-    lazy: Any = commands
-    return TyperGroup(name=name, commands=lazy, help=text)
+    return TyperGroup(name=name, commands=_lazy(commands), help=text)
+
+
+def _lazy(commands: Branch) -> Any:
+    """Return a mapping for the dict that a group types: it only looks names up and lists them."""
+    return commands

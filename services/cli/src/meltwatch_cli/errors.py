@@ -1,6 +1,6 @@
 """What ends a command early, each with its exit code; the text is one line for people."""
 
-from meltwatch_chassis.errors import ConfigurationError, DependencyUnreachable, FatalError
+from meltwatch_chassis.errors import ConfigurationError, DependencyUnreachable
 
 
 class BadUsage(ConfigurationError):  # noqa: N818 - the name says what is the matter
@@ -9,7 +9,3 @@ class BadUsage(ConfigurationError):  # noqa: N818 - the name says what is the ma
 
 class NoAnswer(DependencyUnreachable):
     """A service took too long to answer: exit code 3."""
-
-
-class BrokenView(FatalError):  # noqa: N818 - the name says what is the matter
-    """Redis holds something that the contract does not know: exit code 1."""

@@ -3,15 +3,14 @@
 ``meltwatch --help`` imports this module, so what takes long to import waits until a test begins.
 """
 
-import json
 import os
-import sys
 from collections.abc import Callable
 from typing import Annotated
 
 import typer
 from meltwatch_chassis.clock import Clock, SystemClock
 from meltwatch_chassis.located import located
+from meltwatch_chassis.terminal import print_json, print_lines, print_notice
 from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_selftest.domain.verdict import Verdict
@@ -51,15 +50,14 @@ def _progress(clock: Clock) -> Callable[[str], None]:
 
     def tell(line: str) -> None:
         elapsed_s = (clock.monotonic_ns() - began_ns) / NS_PER_S
-        sys.stderr.write(f"selftest: {elapsed_s:5.1f} s  {line}\n")
-        sys.stderr.flush()
+        print_notice(f"selftest: {elapsed_s:5.1f} s  {line}")
 
     return tell
 
 
 def _show(verdict: Verdict, *, as_json: bool) -> None:
     if as_json:
-        sys.stdout.write(json.dumps(verdict.to_object(), indent=2) + "\n")
+        print_json(verdict.to_object())
         return
     windows = ", ".join(f"{count} {status}" for status, count in verdict.windows.items())
     lines = [
@@ -71,7 +69,7 @@ def _show(verdict: Verdict, *, as_json: bool) -> None:
         *(f"FAILED            {failure}" for failure in verdict.failures),
         *(["passed"] if verdict.passed else []),
     ]
-    sys.stdout.write("\n".join(lines) + "\n")
+    print_lines(*lines)
 
 
 def _percentiles(verdict: Verdict) -> str:

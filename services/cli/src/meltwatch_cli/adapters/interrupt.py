@@ -1,10 +1,45 @@
-"""Ctrl-C as a question that an endless command asks between two steps."""
+"""Ctrl-C while a command starts, while it works, and while it follows something without end."""
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
+from typing import Any, Final
+
+_INTERRUPTED: Final = 130
+
+
+@contextmanager
+def leaving_interrupts() -> Iterator[None]:
+    """Let Ctrl-C end the process on the spot: while modules are imported there is nothing to lose.
+
+    An exception there may come up where libraries complain of it and go on.
+    """
+
+    def leave(_number: int, _frame: FrameType | None) -> None:
+        os._exit(_INTERRUPTED)
+
+    with _handled(leave):
+        yield
+
+
+def raising_interrupts() -> AbstractContextManager[None]:
+    """Let Ctrl-C raise ``KeyboardInterrupt``, so that a command that works can clean up."""
+    return _handled(signal.default_int_handler)
+
+
+@contextmanager
+def _handled(handler: Callable[[int, FrameType | None], Any]) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are not ours here
+        return
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

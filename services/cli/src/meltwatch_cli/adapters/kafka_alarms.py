@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, Final, TypeVar
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
@@ -11,6 +11,7 @@ from kafka.errors import KafkaError
 from meltwatch_chassis.clock import Clock
 from meltwatch_chassis.errors import DependencyUnreachable
 from meltwatch_chassis.kafka_span import SpanReader
+from meltwatch_chassis.raw_record import raw_record
 from meltwatch_schemas.alarm import (
     COMMAND_SCHEMA,
     AlarmCommand,
@@ -18,15 +19,19 @@ from meltwatch_schemas.alarm import (
     CommandResult,
     Heartbeat,
 )
-from meltwatch_schemas.json_message import Message
-from meltwatch_schemas.record import JSON, headers_for
+from meltwatch_schemas.errors import ContractViolation
+from meltwatch_schemas.json_message import KeyedMessage
+from meltwatch_schemas.record import JSON, RawRecord, headers_for, read_json
 from meltwatch_schemas.topics import Topic
-from pydantic import ValidationError
+
+from meltwatch_cli.domain.unreadable import Unreadable
+from meltwatch_cli.domain.watch import MANAGER
 
 _POLL_MS: Final = 200
 _SEND_TIMEOUT_S: Final = 10.0
-_MANAGER: Final = "alarm_manager"
-_AnyMessage = TypeVar("_AnyMessage", bound=Message)
+_REACHES: Final = (64, 20_000)
+"""How far back a heartbeat is looked for: others, and strangers, may write there too."""
+_AnyMessage = TypeVar("_AnyMessage", bound=KeyedMessage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +42,12 @@ class News:
     ----------
     alarms
         New records of the alarms topic, replays left out.
-    is_manager_heard
-        Whether there was a heartbeat of the alarm manager.
+    beats
+        New heartbeats of the alarm manager.
     """
 
     alarms: list[AlarmRecord]
-    is_manager_heard: bool
+    beats: list[Heartbeat]
 
 
 class AlarmTopics:
@@ -54,19 +59,57 @@ class AlarmTopics:
         Arguments of the Kafka clients.
     prefix
         First part of the topic names.
+
+    Attributes
+    ----------
+    unreadable
+        Records that were left out.
     """
 
     def __init__(self, connection: Mapping[str, Any], prefix: str) -> None:
         self._connection = connection
         self._prefix = prefix
+        self.unreadable = Unreadable()
 
-    def alarms(self) -> Iterator[AlarmRecord]:
-        """Yield every record of the alarms topic up to its present end, replays left out."""
+    def alarms(self, since_ms: int | None = None) -> Iterator[AlarmRecord]:
+        """Yield the records of the alarms topic up to its present end, replays left out.
+
+        Parameters
+        ----------
+        since_ms
+            Wall-clock ms UTC to read from; None for all.
+        """
         name = Topic.ALARMS.under(self._prefix)
         with SpanReader.connected(self._connection) as reader:
             for number in _existing(name, reader.partitions(name)):
                 start, stop = reader.begin(name, number), reader.end(name, number)
-                yield from _live(_messages(reader.read(name, number, start, stop), AlarmRecord))
+                if since_ms is not None:
+                    found = reader.offset_of(name, number, since_ms)
+                    start = stop if found is None else max(start, found)
+                records = reader.read(name, number, start, stop)
+                yield from _live(self._messages(records, AlarmRecord))
+
+    def written_since(self, offset: int) -> int:
+        """Return how many alarm records stand at or after an offset, counting to a hundred."""
+        name = Topic.ALARMS.under(self._prefix)
+        with SpanReader.connected(self._connection) as reader:
+            stop = reader.end(name, 0)
+            if offset >= stop:
+                return 0
+            return sum(1 for _ in islice(reader.read(name, 0, offset, stop), 100))
+
+    def heartbeat(self) -> Heartbeat | None:
+        """Return the newest heartbeat of the alarm manager, None if the topic has none."""
+        name = Topic.HEARTBEATS.under(self._prefix)
+        with SpanReader.connected(self._connection) as reader:
+            _existing(name, reader.partitions(name))
+            begin, stop = reader.begin(name, 0), reader.end(name, 0)
+            for reach in _REACHES:
+                start = max(begin, stop - reach)
+                beats = self._beats(reader.read(name, 0, start, stop))
+                if beats or start == begin:
+                    return beats[-1] if beats else None
+        return None
 
     def follow(self, since_ms: int | None, is_over: Callable[[], bool]) -> Iterator[News]:
         """Yield what comes, a few times a second, also where nothing does, until it is over.
@@ -85,11 +128,9 @@ class AlarmTopics:
             _seek(consumer, [part for part in partitions if part.topic == heartbeats], None)
             while not is_over():
                 records = list(_polled(consumer))
-                beats = _messages((r for r in records if r.topic == heartbeats), Heartbeat)
-                yield News(
-                    [*_live(_messages((r for r in records if r.topic == alarms), AlarmRecord))],
-                    any(beat.service == _MANAGER for beat in beats),
-                )
+                told = self._messages((r for r in records if r.topic == alarms), AlarmRecord)
+                beats = self._beats(r for r in records if r.topic == heartbeats)
+                yield News([*_live(told)], beats)
 
     def ask(self, command: AlarmCommand, timeout_s: float, clock: Clock) -> CommandResult | None:
         """Send a command and return its result, or None if none came in time."""
@@ -98,10 +139,27 @@ class AlarmTopics:
             self._send(command)
             deadline_ns = clock.monotonic_ns() + int(timeout_s * 1e9)
             while clock.monotonic_ns() < deadline_ns:
-                for result in _messages(_polled(consumer), CommandResult):
+                for result in self._messages(_polled(consumer), CommandResult):
                     if result.command_id == command.command_id:
                         return result
         return None
+
+    def _beats(self, records: Iterable[RawRecord]) -> list[Heartbeat]:
+        return [each for each in self._messages(records, Heartbeat) if each.service == MANAGER]
+
+    def _messages(
+        self, records: Iterable[RawRecord], kind: type[_AnyMessage]
+    ) -> Iterator[_AnyMessage]:
+        """Yield the messages of records; tombstones and what is no such message are left out."""
+        for record in records:
+            if record.value is None and record.key is not None:
+                continue
+            try:
+                yield read_json(record, kind)
+            except ContractViolation as error:
+                self.unreadable.note(
+                    f"{record.topic}/{record.partition}/{record.offset}", str(error)
+                )
 
     def _send(self, command: AlarmCommand) -> None:
         with closing(KafkaProducer(**self._connection)) as producer:
@@ -173,17 +231,9 @@ def _existing(topic: str, partitions: Collection[int] | None) -> Collection[int]
     return partitions
 
 
-def _polled(consumer: KafkaConsumer) -> Iterator[Any]:
-    return chain.from_iterable(consumer.poll(timeout_ms=_POLL_MS).values())
-
-
-def _messages(records: Iterable[Any], kind: type[_AnyMessage]) -> Iterator[_AnyMessage]:
-    """Yield the messages of records; tombstones and what is no such message are left out."""
-    for record in records:
-        try:
-            yield kind.from_json(record.value or b"")
-        except ValidationError:
-            continue
+def _polled(consumer: KafkaConsumer) -> Iterator[RawRecord]:
+    found = consumer.poll(timeout_ms=_POLL_MS).values()
+    return (raw_record(record) for record in chain.from_iterable(found))
 
 
 def _live(records: Iterable[AlarmRecord]) -> Iterator[AlarmRecord]:

@@ -10,10 +10,10 @@ from meltwatch_schemas.alarm import AlarmRecord
 from meltwatch_schemas.redis_keys import RedisKeys
 from pydantic import ValidationError
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
+from meltwatch_cli.domain.unreadable import Unreadable
 from meltwatch_cli.domain.wording import without_password
-from meltwatch_cli.errors import BrokenView
 
 _TIMEOUT_S: Final = 5.0
 _SCAN_COUNT: Final = 1000
@@ -28,21 +28,25 @@ class RedisView:
         A client that answers text.
     keys
         Key names under the topic prefix.
+
+    Attributes
+    ----------
+    unreadable
+        Entries that were left out.
     """
 
     def __init__(self, client: Redis, keys: RedisKeys) -> None:
         self._client = client
         self._keys = keys
+        self.unreadable = Unreadable()
 
-    def alarms(self) -> Iterator[AlarmRecord]:
-        """Yield the newest record of each alarm, in no order.
+    def alarms(self) -> list[AlarmRecord]:
+        """Return the newest record of each alarm, in no order.
 
         Raises
         ------
         DependencyUnreachable
             If the view has not been built.
-        BrokenView
-            If a key holds no alarm record.
         """
         if not self._client.exists(self._keys.meta):
             raise DependencyUnreachable(
@@ -50,22 +54,42 @@ class RedisView:
                 "wait for the alarm manager, or read the topic with --from-kafka"
             )
         seen = set(self._client.scan_iter(self._keys.alarm("*"), count=_SCAN_COUNT))
-        for key in seen:
-            value = self._client.hget(key, "record")
-            if value is not None:
-                yield _record(key, value)
+        found = (self._record(key) for key in sorted(seen))
+        return [record for record in found if record is not None]
 
     def alarm(self, alarm_id: str) -> AlarmRecord | None:
-        """Return the newest record of an alarm, or None if Redis has none.
+        """Return the newest record of an alarm, or None if Redis has none that can be read."""
+        return self._record(self._keys.alarm(alarm_id))
 
-        Raises
-        ------
-        BrokenView
-            If the key holds no alarm record.
-        """
-        key = self._keys.alarm(alarm_id)
-        value = self._client.hget(key, "record")
-        return None if value is None else _record(key, value)
+    def offset(self) -> int | None:
+        """Return the offset of the alarms topic that the view has reached, None if unknown."""
+        try:
+            text = self._client.hget(self._keys.meta, "offset")
+            return None if text is None else int(text)
+        except (ResponseError, ValueError) as error:
+            self.unreadable.note(self._keys.meta, str(error))
+            return None
+
+    def _record(self, key: str) -> AlarmRecord | None:
+        """Return what a key holds; whatever else it holds is counted and left out."""
+        try:
+            value = self._client.hget(key, "record")
+            if value is None:
+                return None
+            record = AlarmRecord.model_validate_json(value, strict=True)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            self.unreadable.note(
+                key, f"expected an alarm record, got one with {where}: {first['msg']}"
+            )
+        except ResponseError as error:
+            self.unreadable.note(key, f"expected a hash, got {error}")
+        else:
+            if key == self._keys.alarm(record.alarm_id):
+                return record
+            self.unreadable.note(key, f"expected its own record, got that of {record.alarm_id}")
+        return None
 
 
 @contextmanager
@@ -81,6 +105,7 @@ def open_redis_view(settings: RedisSettings) -> Iterator[RedisView]:
         with Redis.from_url(
             settings.redis,
             decode_responses=True,
+            encoding_errors="backslashreplace",
             socket_timeout=_TIMEOUT_S,
             socket_connect_timeout=_TIMEOUT_S,
             **settings.redis_login,
@@ -89,15 +114,4 @@ def open_redis_view(settings: RedisSettings) -> Iterator[RedisView]:
     except (RedisError, ValueError) as error:
         raise DependencyUnreachable(
             f"Redis: expected an answer from {without_password(settings.redis)}, got: {error}"
-        ) from error
-
-
-def _record(key: str, value: bytes | str) -> AlarmRecord:
-    try:
-        return AlarmRecord.model_validate_json(value)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise BrokenView(
-            f"Redis: expected an alarm record under {key!r}, got one with {where}: {first['msg']}"
         ) from error

@@ -1,62 +1,135 @@
-"""``meltwatch alarms``: list, follow and acknowledge."""
+"""``meltwatch alarms``: list, show, follow and acknowledge."""
 
-import getpass
 import json
 import os
 import uuid
-from collections.abc import Iterable
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Final
 
 import typer
-from meltwatch_chassis.clock import SystemClock
+from meltwatch_chassis.clock import Clock, SystemClock
+from meltwatch_chassis.errors import DependencyUnreachable
 from meltwatch_chassis.moment import moment_ns
-from meltwatch_schemas.alarm import AlarmCommand, AlarmRecord, Command, Role, utc_from_ns
+from meltwatch_chassis.terminal import json_text
+from meltwatch_schemas.alarm import (
+    AlarmCommand,
+    AlarmRecord,
+    Command,
+    Role,
+    ns_from_utc,
+    utc_from_ns,
+)
+from meltwatch_schemas.errors import ContractViolation
+from meltwatch_schemas.identifiers import check_alarm_id
+from meltwatch_schemas.text import is_printable
 from meltwatch_schemas.topics import timestamp_ms
 
 from meltwatch_cli import bootstrap
 from meltwatch_cli.adapters.interrupt import interruption
+from meltwatch_cli.commands.looking import Look, found, look, watch_now
+from meltwatch_cli.commands.options import user_of
 from meltwatch_cli.commands.output import (
     BAD_VERDICT,
     DONE,
+    STALE,
     AsJson,
     print_json,
     print_line,
     print_notice,
-    print_table,
+    screen_width,
 )
-from meltwatch_cli.domain.alarm_list import listed, newest
-from meltwatch_cli.domain.liveness import Liveness
-from meltwatch_cli.domain.wording import COLUMNS, clock_text, row, transition_line
+from meltwatch_cli.domain.alarm_list import listed
+from meltwatch_cli.domain.alarm_wording import list_lines, page
+from meltwatch_cli.domain.watch import Vigil
+from meltwatch_cli.domain.wording import clock_text, transition_line
 from meltwatch_cli.errors import BadUsage, NoAnswer
 from meltwatch_cli.settings import Settings, located
+
+_MAX_COMMENT: Final = 1000
+_HISTORY_MARGIN_MS: Final = 60_000
+"""Clocks of the furnace and of the manager may differ."""
+
+FromKafka = Annotated[
+    bool, typer.Option("--from-kafka", help="Read the alarms topic instead of Redis.")
+]
+AlarmName = Annotated[
+    str,
+    typer.Argument(metavar="ALARM_ID", help="From 'alarms list'; its end will do, if unique."),
+]
 
 
 def list_alarms(
     everything: Annotated[bool, typer.Option("--all", help="Normal ones too.")] = False,
-    from_kafka: Annotated[
-        bool, typer.Option("--from-kafka", help="Read the alarms topic instead of Redis.")
-    ] = False,
+    from_kafka: FromKafka = False,
     as_json: AsJson = False,
 ) -> int:
-    """List alarms: unacknowledged first, then by priority, then newest."""
-    alarms = listed(_from_kafka() if from_kafka else _from_redis(), everything=everything)
+    """List alarms, and how many furnaces are watched; exit code 1 if any is blind, 3 if stale.
+
+    Unacknowledged ones come first, then by priority, then newest. With --json the watch is told
+    in one JSON object on standard error.
+    """
+    clock = SystemClock()
+    seen = look(clock, from_kafka=from_kafka)
+    alarms = listed(seen.alarms, everything=everything)
     if as_json:
         print_json([json.loads(alarm.to_json()) for alarm in alarms])
-    elif alarms:
-        print_table(COLUMNS, map(row, alarms))
+        print_notice(json_text(seen.watch.as_object()))
     else:
-        print_line("no alarms")
-    return DONE
+        _show_list(alarms, seen.sentence(alarms), clock)
+    _tell_unreadable(seen)
+    return _verdict(seen)
 
 
-def _from_redis() -> Iterable[AlarmRecord]:
-    with bootstrap.redis_view(located(os.environ, "redis")) as view:
-        return list(view.alarms())
+def _show_list(alarms: Sequence[AlarmRecord], sentence: str, clock: Clock) -> None:
+    if alarms:
+        for line in list_lines(alarms, utc_from_ns(clock.now_ns()), screen_width()):
+            print_line(line)
+        print_line("")
+    print_line(sentence)
 
 
-def _from_kafka() -> Iterable[AlarmRecord]:
+def _tell_unreadable(seen: Look) -> None:
+    for source, unreadable in seen.unreadable.items():
+        if line := unreadable.line():
+            print_notice(f"{source}: {line}")
+
+
+def _verdict(seen: Look) -> int:
+    if seen.watch.is_stale:
+        return STALE
+    lost = seen.unreadable.get("Redis")
+    return BAD_VERDICT if seen.watch.is_blind or (lost and lost.count) else DONE
+
+
+def show(alarm_id: AlarmName, from_kafka: FromKafka = False, as_json: AsJson = False) -> int:
+    """Show all about an alarm: what it is, what to do, what it rests on, what happened so far."""
+    clock = SystemClock()
+    seen = look(clock, from_kafka=from_kafka)
+    alarm = found(seen.alarms, alarm_id)
+    try:
+        history = _history(alarm)
+    except DependencyUnreachable as error:
+        history = []
+        print_notice(f"what happened so far cannot be told: {error}")
+    if as_json:
+        records = [json.loads(each.to_json()) for each in history]
+        print_json({"alarm": json.loads(alarm.to_json()), "history": records})
+    else:
+        for line in page(alarm, history, utc_from_ns(clock.now_ns())):
+            print_line(line)
+    print_notice(seen.sentence(listed(seen.alarms, everything=False)))
+    return STALE if seen.watch.is_stale else DONE
+
+
+def _history(alarm: AlarmRecord) -> list[AlarmRecord]:
+    """Return the records of the alarm's occurrence that the topic still has, oldest first."""
+    since_ms = max(timestamp_ms(ns_from_utc(alarm.condition_time)) - _HISTORY_MARGIN_MS, 0)
     with bootstrap.alarm_topics(located(os.environ, "kafka")) as topics:
-        return newest(topics.alarms()).values()
+        return [
+            record
+            for record in topics.alarms(since_ms)
+            if record.alarm_id == alarm.alarm_id and record.occurrence_id == alarm.occurrence_id
+        ]
 
 
 def tail(
@@ -66,23 +139,33 @@ def tail(
     ] = None,
     as_json: AsJson = False,
 ) -> int:
-    """Follow the alarms topic until Ctrl-C, one line per transition; says when nobody is there."""
+    """Follow the alarms topic until Ctrl-C, one line per transition; says who is watched."""
     clock = SystemClock()
     since_ms = None if since is None else timestamp_ms(moment_ns(since, clock.now_ns()))
     settings = located(os.environ, "kafka")
     with interruption() as is_over, bootstrap.alarm_topics(settings) as topics:
-        liveness = Liveness(clock.monotonic_ns() / 1e9)
+        first = watch_now(topics, clock, listen=False)
+        _say(clock, str(first))
+        vigil = Vigil(clock.monotonic_ns() / 1e9, first)
         for news in topics.follow(since_ms, is_over):
             for record in news.alarms:
-                print_line(record.to_json().decode() if as_json else transition_line(record))
-            now_s = clock.monotonic_ns() / 1e9
-            if turn := liveness.turn(now_s, is_heard=news.is_manager_heard):
-                print_notice(f"{clock_text(utc_from_ns(clock.now_ns()))} {turn}")
+                if as_json:
+                    print_json(json.loads(record.to_json()), indent=None)
+                else:
+                    print_line(transition_line(record))
+            for turn in vigil.turns(clock.monotonic_ns() / 1e9, news.beats):
+                _say(clock, turn)
+        if line := topics.unreadable.line():
+            print_notice(line)
     return DONE
 
 
+def _say(clock: Clock, text: str) -> None:
+    print_notice(f"{clock_text(utc_from_ns(clock.now_ns()))} {text}")
+
+
 def ack(
-    alarm_id: Annotated[str, typer.Argument(metavar="ALARM_ID", help="From 'alarms list'.")],
+    alarm_id: AlarmName,
     event_id: Annotated[
         str | None,
         typer.Option(help="The event to acknowledge; by default the newest one that Redis shows."),
@@ -93,14 +176,16 @@ def ack(
     as_json: AsJson = False,
 ) -> int:
     """Acknowledge an alarm and wait for the answer; exit code 1 if it is refused."""
+    name, comment = user_of(user), _checked_comment(comment)
     settings = located(os.environ, *(["kafka"] if event_id else ["kafka", "redis"]))
     clock = SystemClock()
+    meant, event = (_full_id(alarm_id), event_id) if event_id else _newest(settings, alarm_id)
     command = AlarmCommand(
         command_id=str(uuid.uuid4()),
-        alarm_id=alarm_id,
+        alarm_id=meant,
         command=Command.ACK,
-        expected_event_id=event_id or _newest_event_id(settings, alarm_id),
-        user=user or getpass.getuser(),
+        expected_event_id=event,
+        user=name,
         role=Role.OPERATOR,
         comment=comment,
         issued_at=utc_from_ns(clock.now_ns()),
@@ -115,13 +200,25 @@ def ack(
     if as_json:
         print_json(json.loads(result.to_json()))
     else:
-        print_line(f"{alarm_id}: {result.result} ({result.code}) {result.detail}".rstrip())
+        print_line(f"{meant}: {result.result} ({result.code}) {result.detail}".rstrip())
     return DONE if result.result == "done" else BAD_VERDICT
 
 
-def _newest_event_id(settings: Settings, alarm_id: str) -> str:
+def _checked_comment(comment: str | None) -> str | None:
+    if comment is not None and not (len(comment) <= _MAX_COMMENT and is_printable(comment)):
+        shown = f"{comment[:80]!r}, {len(comment)} characters"
+        raise BadUsage(f"--comment: expected at most {_MAX_COMMENT} printable ones, got {shown}")
+    return comment
+
+
+def _full_id(alarm_id: str) -> str:
+    try:
+        return check_alarm_id(alarm_id)
+    except ContractViolation as error:
+        raise BadUsage(error.detail) from None
+
+
+def _newest(settings: Settings, name: str) -> tuple[str, str]:
     with bootstrap.redis_view(settings) as view:
-        record = view.alarm(alarm_id)
-    if record is None:
-        raise BadUsage(f"expected an alarm id of 'meltwatch alarms list --all', got {alarm_id!r}")
-    return record.event_id
+        record = found(view.alarms(), name)
+    return record.alarm_id, record.event_id

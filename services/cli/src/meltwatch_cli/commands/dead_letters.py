@@ -13,8 +13,16 @@ from meltwatch_schemas.record import RawRecord
 
 from meltwatch_cli import bootstrap
 from meltwatch_cli.commands.options import Chosen
-from meltwatch_cli.commands.output import DONE, AsJson, print_json, print_line, print_table
-from meltwatch_cli.domain.letter_page import page
+from meltwatch_cli.commands.output import (
+    DONE,
+    AsJson,
+    print_json,
+    print_line,
+    print_notice,
+    print_table,
+)
+from meltwatch_cli.domain.letter_content import fields_of
+from meltwatch_cli.domain.letter_page import headers_of, page
 from meltwatch_cli.domain.letter_wording import COLUMNS, as_json_object, row, totals_line
 from meltwatch_cli.domain.letters import letter_of, select
 from meltwatch_cli.domain.redrive_rules import refusal_now
@@ -59,6 +67,7 @@ def show(
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the record's bytes to this file.")
     ] = None,
+    as_json: AsJson = False,
 ) -> int:
     """Show all about a dead letter: why, whence, its headers and what it holds."""
     settings, now_ms = located(os.environ, "kafka"), SystemClock().now_ns() // 1_000_000
@@ -70,8 +79,16 @@ def show(
         journal = bootstrap.redrive_journal(settings, reader, [letter])
     again = refusal_now(record, settings.topic_prefix)
     sent = journal.sent(letter.origin or "")
-    for line in page(letter, record, again, sent, now_ms):
-        print_line(line)
+    if as_json:
+        content = {
+            "refused_again": again,
+            "headers": headers_of(record),
+            "value": fields_of(record),
+        }
+        print_json(as_json_object(letter, sent) | content)
+    else:
+        for line in page(letter, record, again, sent, now_ms):
+            print_line(line)
     if output is not None:
         _write(output, record.value or b"")
     return DONE
@@ -89,4 +106,4 @@ def _write(path: Path, value: bytes) -> None:
         path.write_bytes(value)
     except OSError as error:
         raise BadUsage(f"expected a file that can be written, got {error}") from error
-    print_line(f"{len(value)} bytes written to {path}")
+    print_notice(f"{len(value)} bytes written to {path}")

@@ -1,15 +1,19 @@
 """Options that belong together, as one parameter of a command."""
 
+import getpass
 from dataclasses import dataclass
 from typing import Annotated, Final
 
 import typer
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.moment import moment_ns
+from meltwatch_schemas.text import is_printable
 from meltwatch_schemas.topics import timestamp_ms
 
 from meltwatch_cli.domain.letters import Filter
+from meltwatch_cli.errors import BadUsage
 
+_MAX_USER: Final = 64
 _WHEN: Final = "90s, 10m, 2h, 1d ago or an RFC 3339 time."
 
 
@@ -62,3 +66,23 @@ class Manner:
         bool, typer.Option("--force", help="Send also what would be refused again.")
     ] = False
     user: Annotated[str | None, typer.Option(help="By default the login name.")] = None
+
+
+def user_of(given: str | None) -> str:
+    """Return the name that a person acts under: the one given, else the login name.
+
+    Raises
+    ------
+    BadUsage
+        If there is none, or it is none by the contract.
+    """
+    if given is None:
+        try:
+            given = getpass.getuser()
+        except (KeyError, OSError):  # a container's user stands in no list of users
+            raise BadUsage("expected --user, for this machine tells no login name") from None
+    if not (0 < len(given) <= _MAX_USER and is_printable(given)):
+        raise BadUsage(
+            f"--user: expected 1 to {_MAX_USER} printable characters, got {given[:80]!r}"
+        )
+    return given

@@ -1,6 +1,5 @@
 """``meltwatch dead-letters redrive``: send refused records to their topics again, each once."""
 
-import getpass
 import os
 import sys
 import uuid
@@ -14,11 +13,17 @@ from meltwatch_chassis.grouped_options import grouped
 
 from meltwatch_cli import bootstrap
 from meltwatch_cli.commands.dead_letters import Scan
-from meltwatch_cli.commands.options import Chosen, Manner
-from meltwatch_cli.commands.output import BAD_VERDICT, DONE, AsJson, print_json, print_line
+from meltwatch_cli.commands.options import Chosen, Manner, user_of
+from meltwatch_cli.commands.output import (
+    BAD_VERDICT,
+    DONE,
+    AsJson,
+    print_json,
+    print_line,
+    print_notice,
+)
 from meltwatch_cli.domain.letter_wording import errors_text
 from meltwatch_cli.domain.letters import Filter, Letter, letter_of, select
-from meltwatch_cli.domain.wording import printable
 from meltwatch_cli.errors import BadUsage, NoAnswer
 from meltwatch_cli.pipeline.verdicts import Outcome, RedriveOptions, Verdict
 from meltwatch_cli.settings import located
@@ -47,7 +52,7 @@ def redrive(
     options = RedriveOptions(
         prefix=settings.topic_prefix,
         run=str(uuid.uuid4()),
-        by=manner.user or getpass.getuser(),
+        by=user_of(manner.user),
         force=manner.force,
     )
     with bootstrap.dead_letters(settings) as access:
@@ -85,7 +90,7 @@ def _found(topic: "DeadLetterTopic", span: "Span", wanted: Filter, limit: int) -
             "narrow it with --from and --to, or raise --limit"
         )
     if span.is_cut:
-        typer.echo(f"letters before {span.start} were not looked at; see --scan", err=True)
+        print_notice(f"letters before {span.start} were not looked at; see --scan")
     return list(found.letters)
 
 
@@ -102,8 +107,7 @@ def _report(verdicts: Iterable[Verdict], *, as_json: bool) -> int:
         if as_json:
             told.append({"id": verdict.letter, **_json_of(verdict)})
         else:
-            detail = printable(verdict.detail)
-            print_line(f"letter {verdict.letter:<8} {verdict.outcome:<12} {detail}")
+            print_line(f"letter {verdict.letter:<8} {verdict.outcome:<12} {verdict.detail}")
     if as_json:
         print_json(told)
     else:

@@ -3,27 +3,48 @@
 import os
 from typing import Final
 
+from meltwatch_chassis.clock import Clock, SystemClock
+from meltwatch_chassis.errors import FatalError
 from meltwatch_chassis.run_state import RunState
 
+from meltwatch_cli import bootstrap
+from meltwatch_cli.commands.looking import watch_now
 from meltwatch_cli.commands.output import DONE, AsJson, print_json, print_line, print_table
+from meltwatch_cli.domain.watch import Watch
 from meltwatch_cli.domain.wording import service_text, without_password
-from meltwatch_cli.settings import current_run
+from meltwatch_cli.settings import current_run, located
 
 _PRIVATE: Final = {"launcher_pid", "launcher_started"}
+_PATIENCE_S: Final = 2
+"""A run that starts has no broker yet, and is asked for its status often."""
 
 
 def status(as_json: AsJson = False) -> int:
-    """Show the addresses and services of the run in this folder."""
+    """Show the run in this folder: addresses, services, how many furnaces are watched."""
     run = current_run(os.environ)
+    watch = _watch(SystemClock())
     if as_json:
-        print_json(run.model_dump(mode="json", exclude=_PRIVATE))
+        shown = run.model_dump(mode="json", exclude=_PRIVATE)
+        print_json(shown | {"furnaces": watch.as_object()})
     else:
-        _show(run)
+        _show(run, watch)
     return DONE
 
 
-def _show(run: RunState) -> None:
-    print_line(f"Meltwatch is {'ready' if run.ready else 'not ready'}.\n")
+def _watch(clock: Clock) -> Watch:
+    try:
+        settings = located(os.environ, "kafka")
+        with bootstrap.alarm_topics(settings, _PATIENCE_S) as topics:
+            return watch_now(topics, clock, listen=False)
+    except FatalError as error:
+        return Watch(problem=str(error))
+
+
+def _show(run: RunState, watch: Watch) -> None:
+    print_line(f"Meltwatch is {'ready' if run.ready else 'not ready'}.")
+    print_line("")
+    print_line(f"Furnaces: {watch}")
+    print_line("")
     addresses = {
         "Kafka": f"{run.kafka}  (topics {run.topic_prefix}.*)",
         "Redis": without_password(run.redis),
@@ -40,4 +61,5 @@ def _show(run: RunState) -> None:
             for name, service in sorted(run.services.items())
         ),
     )
-    print_line("\nSee also: meltwatch alarms list, meltwatch alarms tail, meltwatch topics check")
+    print_line("")
+    print_line("See also: meltwatch alarms list, meltwatch alarms tail, meltwatch topics check")

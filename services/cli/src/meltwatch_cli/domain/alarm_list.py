@@ -9,6 +9,11 @@ _UNACKNOWLEDGED: Final = frozenset({AlarmState.UNACK, AlarmState.LATUN, AlarmSta
 _RANK: Final = {priority: rank for rank, priority in enumerate(Priority)}
 
 
+def is_unacknowledged(state: AlarmState) -> bool:
+    """Tell whether an alarm waits for an acknowledgement; one that has gone unseen does, too."""
+    return state in _UNACKNOWLEDGED
+
+
 def is_newer(record: AlarmRecord, than: AlarmRecord | None) -> bool:
     """Tell whether a record supersedes another of the same alarm, by ``(epoch, seq)``."""
     return than is None or (record.epoch, record.seq) > (than.epoch, than.seq)
@@ -35,6 +40,21 @@ def listed(records: Iterable[AlarmRecord], *, everything: bool) -> list[AlarmRec
     """
     shown = [record for record in records if everything or record.state is not AlarmState.NORM]
     return sorted(shown, key=_reading_order)
+
+
+def named(records: Iterable[AlarmRecord], name: str) -> list[AlarmRecord]:
+    """Return the alarms that a name means: that id itself, else those whose id ends in it.
+
+    Parameters
+    ----------
+    records
+        At most one per alarm id.
+    name
+        An alarm id or its last levels, e.g. ``FMF-03/OVERHEAT``.
+    """
+    found = [each for each in records if f"/{each.alarm_id}".endswith(f"/{name}")]
+    exact = [each for each in found if each.alarm_id == name]
+    return exact or sorted(found, key=lambda each: each.alarm_id)
 
 
 def _reading_order(record: AlarmRecord) -> tuple[bool, bool, int, float, str]:

@@ -13,10 +13,11 @@ from meltwatch_schemas.codec import unpack
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.json_object import parse_object
 from meltwatch_schemas.record import JSON, RawRecord, header
+from meltwatch_schemas.text import escaped
 from meltwatch_schemas.window import INT64_MAX
 from numpy.typing import NDArray
 
-from meltwatch_cli.domain.wording import printable, shortened
+from meltwatch_cli.domain.wording import shortened
 
 DUMPED_BYTES: Final = 256
 _MAX_FIELDS: Final = 64
@@ -110,7 +111,7 @@ def _range_text(array: NDArray[Any]) -> str:
 
 def _texts(values: Mapping[str, Any], within: str) -> Iterator[tuple[str, str]]:
     for name, value in list(values.items())[:_MAX_FIELDS]:
-        path = printable(f"{within}{name}")
+        path = escaped(f"{within}{name}")
         if isinstance(value, dict) and value and len(within) < _MAX_TEXT:
             yield from _texts({str(key): item for key, item in value.items()}, f"{within}{name}.")
         else:
@@ -122,7 +123,7 @@ def _text(name: str, value: Any) -> str:
         return f"{len(value)} bytes"
     if isinstance(value, dict | list) and not _is_short_list(value):
         return f"{type(value).__name__} of {len(value)}"
-    text = shortened(printable(value if isinstance(value, str) else repr(value)), _MAX_TEXT)
+    text = shortened(escaped(value if isinstance(value, str) else repr(value)), _MAX_TEXT)
     if name.endswith("_ns") and type(value) is int and 10**17 < value <= INT64_MAX:
         return f"{text}  ({rfc3339(utc_from_ns(value))})"
     return text

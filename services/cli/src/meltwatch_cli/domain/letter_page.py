@@ -6,11 +6,12 @@ from typing import Final
 from meltwatch_schemas.alarm import rfc3339
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.redrive import RedriveNote
+from meltwatch_schemas.text import escaped
 
 from meltwatch_cli.domain.letter_content import fields_of, hex_dump
 from meltwatch_cli.domain.letter_wording import time_text
 from meltwatch_cli.domain.letters import Letter
-from meltwatch_cli.domain.wording import age_text, printable, shortened
+from meltwatch_cli.domain.wording import age_text, shortened
 
 _MAX_HEADER: Final = 200
 
@@ -45,18 +46,25 @@ def page(
         "size": f"{letter.size_bytes} bytes",
         "redriven": "no" if sent is None else f"{_place(sent)}, {rfc3339(sent.at)} by {sent.by}",
     }
-    lines = [f"{name:<10} {printable(text)}" for name, text in facts.items()]
+    lines = [f"{name:<10} {escaped(text)}" for name, text in facts.items()]
     return [*lines, "", *_header_lines(record), "", *_content_lines(record)]
 
 
-def _header_lines(record: RawRecord) -> Sequence[str]:
-    texts = {
-        printable(name): "-" if value is None else value.decode(errors="backslashreplace")
+def headers_of(record: RawRecord) -> dict[str, str]:
+    """Return a record's headers as text; of repeated ones the last counts, null ones are ``-``."""
+    return {
+        name: "-" if value is None else value.decode(errors="backslashreplace")
         for name, value in record.headers
     }
+
+
+def _header_lines(record: RawRecord) -> Sequence[str]:
     return [
         "headers",
-        *(f"  {name} = {shortened(printable(text), _MAX_HEADER)}" for name, text in texts.items()),
+        *(
+            f"  {escaped(name)} = {shortened(escaped(text), _MAX_HEADER)}"
+            for name, text in headers_of(record).items()
+        ),
     ]
 
 

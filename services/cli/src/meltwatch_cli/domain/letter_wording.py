@@ -6,9 +6,10 @@ from typing import Any, Final
 
 from meltwatch_schemas.alarm import rfc3339, utc_from_ns
 from meltwatch_schemas.redrive import RedriveNote
+from meltwatch_schemas.text import escaped
 
 from meltwatch_cli.domain.letters import Letter, Selection
-from meltwatch_cli.domain.wording import day_and_clock, printable, shortened
+from meltwatch_cli.domain.wording import day_and_clock, shortened
 
 COLUMNS: Final = ("TIME", "ID", "ERROR", "FROM", "KEY", "SIZE", "REDRIVEN", "DETAIL")
 """Headings of the list."""
@@ -28,14 +29,14 @@ def row(letter: Letter, sent: RedriveNote | None) -> tuple[str, ...]:
         The note of its redrive, None without one.
     """
     return (
-        day_and_clock(_instant(letter.time_ms)),
+        _moment_text(letter.time_ms),
         str(letter.id),
-        printable(letter.error),
-        printable(_short_origin(letter)),
-        printable(letter.key or "-"),
+        escaped(letter.error),
+        escaped(_short_origin(letter)),
+        escaped(letter.key or "-"),
         _size_text(letter.size_bytes),
-        "-" if sent is None else f"{sent.at:%H:%M:%SZ} {printable(sent.by)}",
-        shortened(printable(letter.detail), _DETAIL_WIDTH),
+        "-" if sent is None else f"{sent.at:%H:%M:%SZ} {escaped(sent.by)}",
+        shortened(escaped(letter.detail), _DETAIL_WIDTH),
     )
 
 
@@ -68,7 +69,7 @@ def totals_line(selection: Selection, *, is_cut: bool) -> str:
 
 def errors_text(by_error: Counter[str]) -> str:
     """Return how many there are of each error, the commonest first."""
-    return ", ".join(f"{count} {printable(error)}" for error, count in by_error.most_common())
+    return ", ".join(f"{count} {escaped(error)}" for error, count in by_error.most_common())
 
 
 def _short_origin(letter: Letter) -> str:
@@ -81,6 +82,10 @@ def _short_origin(letter: Letter) -> str:
 
 def _size_text(size_bytes: int) -> str:
     return f"{size_bytes} B" if size_bytes < 10_000 else f"{size_bytes / 1000:.0f} kB"
+
+
+def _moment_text(time_ms: int) -> str:
+    return day_and_clock(_instant(time_ms)) if time_ms <= _YEAR_9999_MS else "far future"
 
 
 def _instant(time_ms: int) -> datetime:

@@ -1,6 +1,6 @@
 """How things are worded for a terminal: a symbol and a word, never colour alone."""
 
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
@@ -28,9 +28,6 @@ SERVICE_SYMBOLS: Final = {
 }
 """One symbol a state of a process; others get ``?``."""
 
-COLUMNS: Final = ("STATE", "PRIORITY", "ALARM", "RAISED", "24 h", "ACKED BY", "MESSAGE")
-"""Headings of the alarm list."""
-
 
 def state_text(state: AlarmState) -> str:
     """Return an alarm state as symbol and mnemonic, e.g. ``▲ UNACK``."""
@@ -52,6 +49,23 @@ def day_and_clock(instant: datetime) -> str:
     return f"{instant:%Y-%m-%d} {clock_text(instant)}"
 
 
+def plant_time(instant: datetime, zone: tzinfo | None = None) -> str:
+    """Return day and time with zone, e.g. ``2026-11-22 20:34:05+08:00``.
+
+    Parameters
+    ----------
+    instant
+        When.
+    zone
+        The plant's; None for that of this machine.
+    """
+    try:
+        local = instant.astimezone(zone)
+    except (OverflowError, ValueError, OSError):
+        local = instant.astimezone(UTC)  # a zone would lead out of the calendar
+    return local.isoformat(" ", "seconds")
+
+
 def age_text(seconds: float) -> str:
     """Return a time span in at most six characters, e.g. ``1.2 s``, ``42 s``, ``7 min``, ``3 h``.
 
@@ -68,19 +82,6 @@ def age_text(seconds: float) -> str:
     return f"{seconds / 86_400:.0f} d"
 
 
-def row(record: AlarmRecord) -> tuple[str, ...]:
-    """Return the cells of an alarm under ``COLUMNS``."""
-    return (
-        state_text(record.state),
-        record.priority,
-        record.alarm_id,
-        day_and_clock(record.raise_time) if record.raise_time else "-",
-        str(record.count_24h),
-        record.ack_by or "-",
-        record.message,
-    )
-
-
 def transition_line(record: AlarmRecord) -> str:
     """Return one line that says what happened to an alarm, when, and why."""
     change = record.transition
@@ -91,11 +92,6 @@ def transition_line(record: AlarmRecord) -> str:
         f"{record.priority:<8}  {record.alarm_id}  "
         f"{change.cause} from {change.from_}{by}{comment}: {record.message}"
     )
-
-
-def printable(text: str) -> str:
-    """Return text of unknown origin fit for a terminal: what would steer it is escaped."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def shortened(text: str, width: int) -> str:

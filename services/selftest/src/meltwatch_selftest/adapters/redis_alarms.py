@@ -9,8 +9,9 @@ from meltwatch_chassis.errors import DependencyUnreachable
 from meltwatch_chassis.settings import RedisSettings
 from meltwatch_schemas.alarm import AlarmRecord
 from meltwatch_schemas.redis_keys import RedisKeys
+from pydantic import ValidationError
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 _TIMEOUT_S: Final = 5.0
 
@@ -31,9 +32,12 @@ class RedisAlarms:
         self._keys = keys
 
     def alarm(self, alarm_id: str) -> AlarmRecord | None:
-        """Return the newest record of an alarm, or None if Redis has none."""
-        value = self._client.hget(self._keys.alarm(alarm_id), "record")
-        return None if value is None else AlarmRecord.model_validate_json(value)
+        """Return the newest record of an alarm, or None if Redis has none that can be read."""
+        try:
+            value = self._client.hget(self._keys.alarm(alarm_id), "record")
+            return None if value is None else AlarmRecord.model_validate_json(value, strict=True)
+        except (ResponseError, ValidationError):
+            return None  # whatever else stands there is not the alarm that is waited for
 
 
 @contextmanager
@@ -49,6 +53,7 @@ def open_redis_alarms(settings: RedisSettings) -> Iterator[RedisAlarms]:
         with Redis.from_url(
             settings.redis,
             decode_responses=True,
+            encoding_errors="backslashreplace",
             socket_timeout=_TIMEOUT_S,
             socket_connect_timeout=_TIMEOUT_S,
             **settings.redis_login,

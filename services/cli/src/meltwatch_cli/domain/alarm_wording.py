@@ -1,0 +1,213 @@
+"""How an alarm is shown to an operator: what it is, since when, what to do, how long one has."""
+
+import math
+from collections.abc import Iterable, Sequence
+from datetime import datetime, tzinfo
+from typing import Final
+
+from meltwatch_schemas.alarm import AlarmRecord, AlarmState, Quality
+from meltwatch_schemas.text import escaped
+
+from meltwatch_cli.domain.alarm_list import is_unacknowledged
+from meltwatch_cli.domain.columns import columns, width_of, wrapped
+from meltwatch_cli.domain.wording import age_text, plant_time, state_text
+
+_HEADINGS: Final = ("STATE", "PRIORITY", "SINCE", "TO RESPOND", "PROBABILITY (LOGIT)")
+_ANSWERED: Final = frozenset({AlarmState.UNACK, AlarmState.ACKED})
+_INDENT: Final = "    "
+
+
+def list_lines(
+    alarms: Sequence[AlarmRecord], now: datetime, width: int | None, zone: tzinfo | None = None
+) -> list[str]:
+    """Return the alarm list: a row of facts each, its id, and what it asks of the operator.
+
+    An id is never folded: it stands last in its row, or on a line of its own where that is wider
+    than the screen.
+
+    Parameters
+    ----------
+    alarms
+        In the order of the list.
+    now
+        Wall clock.
+    width
+        Columns of the screen; None where a program reads, which gets no line folded.
+    zone
+        The plant's; None for that of this machine.
+    """
+    rows = [_facts(alarm, now, zone) for alarm in alarms]
+    ids = [alarm.alarm_id for alarm in alarms]
+    together = columns(
+        [*_HEADINGS, "ALARM"], [[*row, id_] for row, id_ in zip(rows, ids, strict=True)]
+    )
+    fits = width is None or max(map(width_of, together)) <= width
+    heading, *lines = together if fits else columns(_HEADINGS, rows)
+    shown = [heading]
+    for line, alarm in zip(lines, alarms, strict=True):
+        shown.append(line)
+        if not fits:
+            shown.append(f"  {alarm.alarm_id}")
+        for text in _asks(alarm, zone):
+            shown += wrapped(escaped(text), _INDENT, width)
+    return shown
+
+
+def _facts(alarm: AlarmRecord, now: datetime, zone: tzinfo | None) -> list[str]:
+    since = alarm.raise_time or alarm.condition_time
+    return [
+        state_text(alarm.state),
+        alarm.priority,
+        plant_time(since, zone),
+        time_left(alarm, now),
+        probability_text(alarm),
+    ]
+
+
+def _asks(alarm: AlarmRecord, zone: tzinfo | None) -> Iterable[str]:
+    yield alarm.message
+    if alarm.quality is not Quality.GOOD:
+        yield f"{alarm.quality}: {', '.join(alarm.quality_reasons) or 'no reason given'}"
+    if alarm.state in _ANSWERED:
+        yield f"do: {alarm.guidance.action}"
+    if alarm.acked and alarm.ack_by:
+        when = f" at {plant_time(alarm.ack_time, zone)}" if alarm.ack_time else ""
+        yield f"acknowledged by {alarm.ack_by}{when}"
+
+
+def time_left(alarm: AlarmRecord, now: datetime) -> str:
+    """Return how long an operator has, e.g. ``7 min left`` or ``overdue 3 min``.
+
+    A condition that has gone, or is suppressed, waits for nobody: ``-``.
+    """
+    if alarm.state not in _ANSWERED or alarm.raise_time is None:
+        return "-"
+    left_s = alarm.guidance.time_to_respond_s - (now - alarm.raise_time).total_seconds()
+    return f"{age_text(left_s)} left" if left_s >= 0 else f"overdue {age_text(-left_s)}"
+
+
+def probability_text(alarm: AlarmRecord) -> str:
+    """Return probability and logit, e.g. ``99.96 % (7.80)``; system alarms have none: ``-``."""
+    logit = alarm.evidence.score
+    if logit is None or alarm.class_ == "system":
+        return "-"
+    return f"{100 / (1 + math.exp(-max(min(logit, 500.0), -500.0))):.4g} % ({logit:.2f})"
+
+
+def page(
+    alarm: AlarmRecord, history: Sequence[AlarmRecord], now: datetime, zone: tzinfo | None = None
+) -> list[str]:
+    """Return everything about one alarm, line by line.
+
+    Parameters
+    ----------
+    alarm
+        Its newest record.
+    history
+        Records of the same occurrence, oldest first.
+    now
+        Wall clock.
+    zone
+        The plant's; None for that of this machine.
+    """
+    sections = (
+        _head(alarm, now, zone),
+        _guidance(alarm, now),
+        _evidence(alarm, zone),
+        _course(history, zone),
+        _next_step(alarm),
+    )
+    return [escaped(line) for section in sections for line in ("", *section)][1:]
+
+
+def _head(alarm: AlarmRecord, now: datetime, zone: tzinfo | None) -> list[str]:
+    times = {
+        "condition since": alarm.condition_time,
+        "raised": alarm.raise_time,
+        "cleared": alarm.clear_time,
+        "acknowledged": alarm.ack_time,
+        "published": alarm.times.published,
+    }
+    shelved = alarm.shelve
+    facts = {
+        "alarm": alarm.alarm_id,
+        "title": alarm.title,
+        "message": alarm.message,
+        "state": f"{state_text(alarm.state)}: {_state_in_words(alarm)}",
+        "priority": f"{alarm.priority} (severity {alarm.severity}), {alarm.class_}, {alarm.mode}",
+        "quality": ", ".join([alarm.quality, *alarm.quality_reasons]),
+        **{name: _when(instant, now, zone) for name, instant in times.items() if instant},
+        "acknowledged by": alarm.ack_by or "",
+        "shelved": f"until {plant_time(shelved.until, zone)} by {shelved.by}: {shelved.reason}"
+        if shelved
+        else "",
+        "suppressed": ", ".join(alarm.suppressed),
+        "raised in 24 h": f"{alarm.count_24h} times",
+        "furnace": "stands in no plant file" if alarm.unregistered else "",
+    }
+    return _pairs(facts)
+
+
+def _state_in_words(alarm: AlarmRecord) -> str:
+    holds = "the condition holds" if alarm.active else "the condition has gone"
+    acked = "not acknowledged" if is_unacknowledged(alarm.state) else "acknowledged"
+    return f"{holds}, {acked}" + (", waits for a reset" if alarm.latched else "")
+
+
+def _guidance(alarm: AlarmRecord, now: datetime) -> list[str]:
+    guidance = alarm.guidance
+    return _pairs(
+        {
+            "do": guidance.action,
+            "otherwise": guidance.consequence,
+            "time to respond": f"{age_text(guidance.time_to_respond_s)}, {time_left(alarm, now)}",
+            "procedure": guidance.url or "",
+        }
+    )
+
+
+def _evidence(alarm: AlarmRecord, zone: tzinfo | None) -> list[str]:
+    evidence, model = alarm.evidence, alarm.model
+    window = f"{plant_time(evidence.window_start, zone)} to {plant_time(evidence.window_end, zone)}"
+    if alarm.class_ == "system":
+        return _pairs({"window": window, "set-point": f"revision {alarm.config_rev}"})
+    members = ", ".join(f"{member:.2f}" for member in evidence.members or ())
+    spread = "" if evidence.disagreement is None else f", disagreement {evidence.disagreement:.2f}"
+    return _pairs(
+        {
+            "probability": probability_text(alarm),
+            "set-point": f"raises at logit {evidence.threshold:.2f}, clears below "
+            f"{evidence.threshold_off:.2f}; revision {alarm.config_rev}",
+            "members": f"{members}{spread}" if members else "",
+            "window": window,
+            "model": f"{model.name} {model.version} ({model.digest[:12]}), "
+            f"encoder {model.preproc or 'none'}",
+            "picture": evidence.snapshot_uri or "",
+        }
+    )
+
+
+def _course(history: Sequence[AlarmRecord], zone: tzinfo | None) -> list[str]:
+    lines = [
+        f"  {plant_time(each.times.published, zone)}  {each.transition.cause} to {each.state}"
+        + (f" by {each.transition.by}" if each.transition.by else "")
+        + (f": {each.transition.comment}" if each.transition.comment else "")
+        for each in history
+    ]
+    return ["so far", *lines] if lines else []
+
+
+def _next_step(alarm: AlarmRecord) -> list[str]:
+    if not is_unacknowledged(alarm.state):
+        return []
+    return [f"to acknowledge: meltwatch alarms ack {alarm.alarm_id} --comment '…'"]
+
+
+def _when(instant: datetime, now: datetime, zone: tzinfo | None) -> str:
+    ago_s = (now - instant).total_seconds()
+    ago = f"{age_text(ago_s)} ago" if ago_s >= 0 else f"in {age_text(-ago_s)}"
+    return f"{plant_time(instant, zone)}, {ago}"
+
+
+def _pairs(facts: dict[str, str]) -> list[str]:
+    return [f"{name:<16} {text}" for name, text in facts.items() if text]

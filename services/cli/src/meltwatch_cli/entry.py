@@ -1,0 +1,125 @@
+"""From a command line to an exit code: whatever happens, one line on standard error at most.
+
+0 done, 1 the command's own verdict is bad, 2 bad usage or configuration, 3 a dependency is
+unreachable, 130 interrupted, 141 nobody reads the output any more.
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final, TextIO
+
+import typer
+from meltwatch_chassis.errors import FatalError
+from meltwatch_chassis.terminal import print_failure, print_notice
+
+from meltwatch_cli.adapters.interrupt import leaving_interrupts
+from meltwatch_cli.command_tree import root
+from meltwatch_cli.errors import BadUsage
+
+_NAME: Final = "meltwatch"
+_DONE, _FAULT, _BAD_USAGE, _INTERRUPTED, _PIPE_CLOSED = 0, 1, 2, 130, 141
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command and return its exit code.
+
+    Parameters
+    ----------
+    arguments
+        Those of the command line, without the program's name.
+    """
+    _make_streams_safe()
+    try:
+        code = _carry_out(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _silence(sys.stdout)
+        return _PIPE_CLOSED
+    except SystemExit as end:
+        # Rich's answer to a closed pipe, which it has made silent already.
+        if isinstance(end.__context__, BrokenPipeError):
+            return _PIPE_CLOSED
+        raise
+    except (KeyboardInterrupt, EOFError, typer.Abort):
+        return _INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the last place that can say it in one line
+        code = _code_of(error)
+        print_failure(_NAME, _words_for(error))
+        _show_trace(error)
+        _silence_unless_writable(sys.stdout)
+    return code
+
+
+def _carry_out(arguments: Sequence[str]) -> int:
+    for argument in arguments:
+        _check_utf8(argument)
+    command = root()
+    try:
+        # Not Click's own main(): it makes a verdict of a closed pipe.
+        with (
+            leaving_interrupts(),
+            command.make_context(_NAME, list(arguments)) as context,
+        ):
+            return command.invoke(context) or _DONE
+    except typer.Exit as end:
+        return end.exit_code
+
+
+def _check_utf8(argument: str) -> None:
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        raise BadUsage(f"expected arguments in UTF-8, got {argument[:200]!r}") from None
+
+
+def _code_of(error: Exception) -> int:
+    if isinstance(error, typer.TyperException | FatalError):
+        return error.exit_code
+    return _BAD_USAGE if isinstance(error, OSError) else _FAULT
+
+
+def _words_for(error: Exception) -> str:
+    if isinstance(error, typer.TyperException):
+        return f"{error.format_message()} (see 'meltwatch --help')"
+    if isinstance(error, FatalError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"expected files and output that can be read and written, got {error}"
+    kind = type(error).__name__
+    return (
+        f"this is a fault of Meltwatch: {kind}: {str(error)[:500]} "
+        "(MELTWATCH_LOG_LEVEL=debug shows where)"
+    )
+
+
+def _show_trace(error: Exception) -> None:
+    if os.environ.get("MELTWATCH_LOG_LEVEL") != "debug":
+        return
+    for line in "".join(traceback.format_exception(error)).splitlines():
+        print_notice(f"  {line}")
+
+
+def _make_streams_safe() -> None:
+    """Let no encoding, and no stream that is missing, end a command."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace" if stream is sys.stdout else "backslashreplace")
+
+
+def _silence_unless_writable(stream: TextIO) -> None:
+    try:
+        stream.flush()
+    except OSError:
+        _silence(stream)
+
+
+def _silence(stream: TextIO) -> None:
+    """Let the interpreter's last flush go nowhere: it would complain of its own accord."""
+    with suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:  # noqa: PTH123
+        os.dup2(nowhere.fileno(), stream.fileno())
