@@ -32,8 +32,9 @@ def raising_interrupts() -> AbstractContextManager[None]:
 
 @contextmanager
 def _handled(handler: Callable[[int, FrameType | None], Any]) -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals are not ours here
+    is_ours = threading.current_thread() is threading.main_thread()
+    if not is_ours or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        yield  # whoever started us in the background keeps Ctrl-C for himself
         return
     before = signal.signal(signal.SIGINT, handler)
     try:

@@ -4,6 +4,7 @@ import json
 import os
 import uuid
 from collections.abc import Sequence
+from itertools import chain, islice
 from typing import Annotated, Final
 
 import typer
@@ -144,10 +145,12 @@ def tail(
     since_ms = None if since is None else timestamp_ms(moment_ns(since, clock.now_ns()))
     settings = located(os.environ, "kafka")
     with interruption() as is_over, bootstrap.alarm_topics(settings) as topics:
+        looks = topics.follow(since_ms, is_over)
+        begun = list(islice(looks, 1))  # from here on nothing is missed
         first = watch_now(topics, clock, listen=False)
         _say(clock, str(first))
         vigil = Vigil(clock.monotonic_ns() / 1e9, first)
-        for news in topics.follow(since_ms, is_over):
+        for news in chain(begun, looks):
             for record in news.alarms:
                 if as_json:
                     print_json(json.loads(record.to_json()), indent=None)
