@@ -10,7 +10,14 @@ from meltwatch_alarm_manager import app
 from meltwatch_alarm_manager.domain.points import MasterAlarmList
 from meltwatch_alarm_manager.pipeline.alarms import AlarmPipeline
 from meltwatch_alarm_manager.pipeline.projection import Projection
-from meltwatch_alarm_manager.ports import AlarmChange, Commit, FurnaceChange, Outgoing, Place
+from meltwatch_alarm_manager.ports import (
+    AlarmChange,
+    Commit,
+    FurnaceChange,
+    Outgoing,
+    Place,
+    Settlement,
+)
 from meltwatch_alarm_manager.vitals import Vitals
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.dependencies import Dependencies
@@ -45,11 +52,10 @@ class Plant:
         await asyncio.sleep(PAUSE_S)
         return True
 
-    async def write(self, records: Sequence[Outgoing], commits: Mapping[Place, Commit]) -> None:
+    async def write(self, records: Sequence[Outgoing], settle: Settlement) -> None:
         if self.write_faults:
             raise self.write_faults.pop()
-        self.log.written += records
-        self.log.commits = dict(commits)
+        self.log.commits = dict(settle(self.log.append(records)))
 
     async def committed(self) -> Mapping[Place, Commit | None]:
         return self.log.commits
@@ -58,9 +64,10 @@ class Plant:
         for offset, record in enumerate(self.log.of(topic)):
             yield as_read(record, offset)
 
-    async def seek(self, offsets: Mapping[Place, int]) -> Mapping[Place, int]:
-        self.position = offsets[SCORES]
-        return offsets
+    async def seek(self, offsets: Mapping[Place, int | None]) -> Mapping[Place, int]:
+        self.position = offsets[SCORES] or 0
+        ends = {place: len(self.log.of(place.topic)) for place in offsets}
+        return {place: ends[place] if o is None else o for place, o in offsets.items()}
 
     async def take(self, _timeout_s: float) -> Sequence[RawRecord]:
         await asyncio.sleep(PAUSE_S)

@@ -22,6 +22,9 @@ SCORES = Place(Topic.SCORES, 0)
 COMMANDS = Place(Topic.ALARM_COMMANDS, 0)
 POINTS = Place(Topic.ALARM_POINTS, 0)
 STATES = Place(Topic.FURNACE_STATES, 0)
+ALARMS = Place(Topic.ALARMS, 0)
+RESULTS = Place(Topic.ALARM_RESULTS, 0)
+HEARTBEATS = Place(Topic.HEARTBEATS, 0)
 NOW_NS = 1_800_000_000_000_000_000
 
 
@@ -40,17 +43,23 @@ class TopicLog:
     points: dict[str, tuple[AlarmPoint, ...]] = field(default_factory=dict)
     written: list[Outgoing] = field(default_factory=list)
     commits: dict[Place, Commit | None] = field(
-        default_factory=lambda: {SCORES: None, COMMANDS: None, POINTS: None, STATES: None}
+        default_factory=lambda: dict.fromkeys(
+            (SCORES, COMMANDS, POINTS, STATES, ALARMS, RESULTS, HEARTBEATS)
+        )
     )
 
     def take_over(self) -> AlarmPipeline:
         """Return the pipeline of a new manager, filled from what was written."""
         pipeline = AlarmPipeline(MasterAlarmList(self.points, PREFIX), Metrics(), PREFIX)
+        wanted = pipeline.trust(self.commits)
         for offset, record in enumerate(self.of(Topic.ALARMS)):
             pipeline.restore_alarm(as_read(record, offset))
         for offset, record in enumerate(self.of(Topic.ALARM_RESULTS)):
             pipeline.restore_result(as_read(record, offset))
-        starts = {place: commit.offset if commit else 0 for place, commit in self.commits.items()}
+        starts = {
+            place: len(self.of(place.topic)) if offset is None else offset
+            for place, offset in wanted.items()
+        }
         pipeline.begin(self.commits, starts)
         return pipeline
 
@@ -62,16 +71,25 @@ class TopicLog:
 
     def write(self, records: Sequence[Outgoing], pipeline: AlarmPipeline) -> None:
         """Write a transaction."""
-        self.written += records
-        self.commits = dict(pipeline.commits())
+        self.commits = dict(pipeline.commits(self.append(records)))
+        pipeline.has_begun()
+
+    def append(self, records: Sequence[Outgoing]) -> list[tuple[Place, int]]:
+        """Write records; return where each stands."""
+        placed = []
+        for record in records:
+            placed.append((Place(record.topic, 0), len(self.of(record.topic))))
+            self.written.append(record)
+        return placed
 
     def of(self, topic: Topic) -> list[Outgoing]:
         """Return what was written to a topic."""
         return [record for record in self.written if record.topic is topic]
 
     def alarms(self) -> list[AlarmRecord]:
-        """Return the alarms topic."""
-        return [AlarmRecord.from_json(record.value or b"") for record in self.of(Topic.ALARMS)]
+        """Return the alarms topic without its tombstones."""
+        values = (record.value for record in self.of(Topic.ALARMS))
+        return [AlarmRecord.from_json(value) for value in values if value is not None]
 
     def judge(self, scores: Sequence[WindowScore], begin: int = 0) -> AlarmPipeline:
         """Let a new manager judge scores and write everything at once."""

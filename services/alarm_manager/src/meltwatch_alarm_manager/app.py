@@ -12,18 +12,22 @@ from typing import Any, Final
 
 import structlog
 from meltwatch_chassis.clock import Clock
-from meltwatch_chassis.errors import TransientError
+from meltwatch_chassis.errors import FatalError, TransientError
+from meltwatch_schemas.text import escaped
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_alarm_manager.pipeline.alarms import AlarmPipeline
+from meltwatch_alarm_manager.pipeline.outgoing import said
 from meltwatch_alarm_manager.pipeline.projection import Projection
 from meltwatch_alarm_manager.pipeline.reading_proof import ReadingProof
-from meltwatch_alarm_manager.ports import Election, Feed, Intake, Ledger, View
+from meltwatch_alarm_manager.ports import Election, Feed, Intake, Ledger, Outgoing, View
 from meltwatch_alarm_manager.vitals import MANAGER, PROJECTOR, Vitals
 
 HEARTBEAT_NS: Final = 5 * NS_PER_S
 _POLL_S: Final = 0.2
+_MAX_UNCOMMITTED: Final = 500
+"""So many records at most are judged again by a successor, and by a careful one, one by one."""
 _SHORTEST_PAUSE_S: Final = 0.25
 _LONGEST_PAUSE_S: Final = 5.0
 _BEAT_S: Final = 1.0
@@ -62,11 +66,14 @@ class Manager:
         async with self.ledger() as ledger, self.intake() as intake:
             pipeline = self.pipeline()
             await self._take_over(pipeline, ledger, intake)
+            pipeline.has_begun()
             with self.vitals.leading():
                 await self._judge(pipeline, ledger, intake)
 
     async def _take_over(self, pipeline: AlarmPipeline, ledger: Ledger, intake: Intake) -> None:
         """Rebuild everything from the topics; the ledger has shut out any predecessor before."""
+        commits = await intake.committed()
+        starts = pipeline.trust(commits)
         steps = {
             Topic.ALARM_POINTS: pipeline.restore_point,
             Topic.FURNACE_STATES: pipeline.restore_state,
@@ -77,29 +84,35 @@ class Manager:
             async for record in intake.whole(topic):
                 restore(record)
                 self.vitals.got_on(MANAGER)
-        commits = await intake.committed()
-        wanted = {place: commit.offset if commit else 0 for place, commit in commits.items()}
-        epoch = pipeline.begin(commits, await intake.begin(wanted))
-        await ledger.write([pipeline.heartbeat(self.clock.now_ns())], pipeline.commits())
+        epoch = pipeline.begin(commits, await intake.begin(starts))
+        await ledger.write([pipeline.heartbeat(self.clock.now_ns())], pipeline.commits)
         _log.info("reign_began", epoch=epoch)
 
     async def _judge(self, pipeline: AlarmPipeline, ledger: Ledger, intake: Intake) -> None:
         next_heartbeat_ns = self.clock.monotonic_ns() + HEARTBEAT_NS
         proof = ReadingProof(intake, self.clock)
+        written: list[Outgoing] = []
+        uncommitted = 0
         while True:
             records = await intake.poll(_POLL_S)
-            now_ns = self.clock.now_ns()
-            written = [out for record in records for out in pipeline.handle(record, now_ns)]
+            uncommitted += len(records)
+            for record in records:
+                if pipeline.name(record):
+                    await ledger.write(written, pipeline.commits)
+                    written, uncommitted = [], _MAX_UNCOMMITTED
+                    self.vitals.got_on(MANAGER)
+                written += pipeline.handle(record, self.clock.now_ns())
             if proof.is_due():
                 read_until_ns = await proof.read_until()
                 written += pipeline.tick(self.clock.now_ns(), read_until_ns)
             if self.clock.monotonic_ns() >= next_heartbeat_ns:
-                written.append(pipeline.heartbeat(now_ns))
+                written.append(pipeline.heartbeat(self.clock.now_ns()))
                 next_heartbeat_ns = self.clock.monotonic_ns() + HEARTBEAT_NS
             if records or written:
                 self.vitals.commits.waits()
-            if written:
-                await ledger.write(written, pipeline.commits())
+            if written or uncommitted >= _MAX_UNCOMMITTED:
+                await ledger.write(written, pipeline.commits)
+                written, uncommitted = [], 0
                 self.vitals.commits.is_done()
             self.vitals.is_well(MANAGER)
 
@@ -160,7 +173,7 @@ async def run(manager: Manager, projector: Projector, stop: asyncio.Event) -> No
     Raises
     ------
     FatalError
-        If trying again is of no use.
+        If trying again is of no use, and it was never well.
     """
     await _first_of(
         stop.wait(),
@@ -177,21 +190,33 @@ async def _beat_regularly(vitals: Vitals) -> None:
 
 
 async def _persist(who: str, attempt: Callable[[], Awaitable[None]], vitals: Vitals) -> None:
-    """Try again whenever it ends, after failures ever more slowly; log the first of a row."""
+    """Try again whenever it ends, after failures ever more slowly; log the first of a row.
+
+    What was well once becomes well again: then even a ``FatalError`` ends nothing.
+    """
     loop = asyncio.get_running_loop()
     pause_s = _SHORTEST_PAUSE_S
     while True:
         began_s = loop.time()
         try:
             await attempt()
-        except TransientError as error:
-            vitals.is_unwell(who, str(error))
+        except Exception as error:
+            if isinstance(error, FatalError) and not vitals.was_well(who):
+                raise
+            problem = _one_line(error)
+            vitals.is_unwell(who, problem)
             if loop.time() - began_s > _LONGEST_PAUSE_S:
                 pause_s = _SHORTEST_PAUSE_S
             if pause_s == _SHORTEST_PAUSE_S:
-                _log.warning("attempt_failed", who=who, error=str(error))
+                _log.warning("attempt_failed", who=who, error=problem)
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+
+def _one_line(error: Exception) -> str:
+    """Return what went wrong; of what nobody foresaw also its kind."""
+    is_ours = isinstance(error, TransientError | FatalError)
+    return escaped(str(error)) if is_ours else f"unexpected: {said(error)}"
 
 
 async def _first_of(*awaitables: Coroutine[Any, Any, object]) -> None:

@@ -1,6 +1,6 @@
 """What the alarm manager needs from the outside, and the values that cross the border."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -8,6 +8,9 @@ from meltwatch_schemas.alarm import AlarmRecord
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.topics import Topic
+
+from meltwatch_alarm_manager.domain.authorship import Range
+from meltwatch_alarm_manager.domain.caution import Suspect
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +53,26 @@ class Commit:
         Everything below it has been judged; at least ``offset``.
     epoch
         Generation of the manager that says so.
+    lives
+        Reigns in a row, the writer's included, that have begun and not yet judged anything.
+    suspect
+        The record that was to be judged next, where records are judged one by one.
+    own
+        For a topic that the manager alone writes: its records from ``position`` on.
     """
 
     offset: int
     position: int
     epoch: int
+    lives: int = 0
+    suspect: Suspect | None = None
+    own: tuple[Range, ...] = ()
+
+
+Written = Iterable[tuple[Place, int]]
+"""Where each record of a transaction stands, in order: partition and offset."""
+Settlement = Callable[[Written], Mapping[Place, Commit]]
+"""Returns what to commit, once it is known where the transaction's records stand."""
 
 
 class Election(Protocol):
@@ -68,7 +86,7 @@ class Election(Protocol):
 class Ledger(Protocol):
     """Writes records and commits in one transaction, as the only one who can."""
 
-    async def write(self, records: Sequence[Outgoing], commits: Mapping[Place, Commit]) -> None:
+    async def write(self, records: Sequence[Outgoing], settle: Settlement) -> None:
         """Write all of it or nothing.
 
         Raises
@@ -89,8 +107,8 @@ class Intake(Protocol):
         """Read a topic from its beginning to its present end, committed records only."""
         ...
 
-    async def begin(self, offsets: Mapping[Place, int]) -> Mapping[Place, int]:
-        """Start reading at the given offsets.
+    async def begin(self, offsets: Mapping[Place, int | None]) -> Mapping[Place, int]:
+        """Start reading at the given offsets, or with None at the present end.
 
         Returns
         -------

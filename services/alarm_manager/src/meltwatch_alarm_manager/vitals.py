@@ -47,6 +47,7 @@ class Vitals:
         self.commits = CommitAge(metrics.commit_age, SERVICE, clock)
         self._turn_ns = now_ns = clock.monotonic_ns()
         self._beats = {MANAGER: now_ns, PROJECTOR: now_ns}
+        self._were_well: set[str] = set()
         self._problems: dict[str, str | None] = {
             MANAGER: "not yet connected to Kafka",
             PROJECTOR: "not yet connected to Redis",
@@ -62,8 +63,13 @@ class Vitals:
 
     def is_well(self, loop: str) -> None:
         """Note that a loop does what it is for."""
+        self._were_well.add(loop)
         self._problems[loop] = None
         self.got_on(loop)
+
+    def was_well(self, loop: str) -> bool:
+        """Tell whether a loop has ever done what it is for."""
+        return loop in self._were_well
 
     def is_unwell(self, loop: str, problem: str) -> None:
         """Note why a loop cannot do what it is for."""

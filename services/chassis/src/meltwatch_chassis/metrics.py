@@ -65,6 +65,11 @@ class Metrics:
         self.late = counter("meltwatch_late", "Late records.", ["modality"])
         self.duplicates = counter("meltwatch_duplicates", "Events known already.", ["modality"])
         self.dead_letters = counter("meltwatch_dead_letters", "Records set aside.", ["error"])
+        self.foreign_records = counter(
+            "meltwatch_foreign_records",
+            "Written by somebody else where the alarm manager alone may.",
+            ["topic"],
+        )
         self.irregularities = counter(
             "meltwatch_furnace_irregularities",
             "Late, duplicate or refused input, and windows of bad quality.",

@@ -9,7 +9,7 @@ from meltwatch_chassis.raw_record import raw_record
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic
 
-from meltwatch_alarm_manager.adapters.kafka_ledger import read_commit
+from meltwatch_alarm_manager.adapters.kafka_commit import read_commit
 from meltwatch_alarm_manager.adapters.kafka_records import (
     administration,
     kafka_failures,
@@ -81,8 +81,11 @@ class KafkaIntake:
                 for topic in self._topics
                 for tp in await partitions_of(admin, topic.under(self._prefix))
             }
+        with kafka_failures("asking for the ends of what is committed"):
+            ends = await self._consumer.end_offsets(list(places))
         return {
-            place: read_commit(found[tp]) if tp in found else None for tp, place in places.items()
+            place: _possible(read_commit(found[tp]), ends[tp]) if tp in found else None
+            for tp, place in places.items()
         }
 
     async def whole(self, topic: Topic) -> AsyncIterator[RawRecord]:
@@ -99,8 +102,8 @@ class KafkaIntake:
                 for record in await self._poll(_WHOLE_POLL_S):
                     yield record
 
-    async def begin(self, offsets: Mapping[Place, int]) -> dict[Place, int]:
-        """Start reading at the given offsets.
+    async def begin(self, offsets: Mapping[Place, int | None]) -> dict[Place, int]:
+        """Start reading at the given offsets, or with None at the present end.
 
         Returns
         -------
@@ -115,7 +118,7 @@ class KafkaIntake:
             starts = {}
             for place, offset in offsets.items():
                 tp = self._partition(place)
-                starts[place] = offset if first[tp] <= offset <= last[tp] else first[tp]
+                starts[place] = _start(offset, first[tp], last[tp])
                 self._consumer.seek(tp, starts[place])
         return starts
 
@@ -148,3 +151,16 @@ class KafkaIntake:
 
     def _partition(self, place: Place) -> TopicPartition:
         return TopicPartition(place.topic.under(self._prefix), place.partition)
+
+
+def _start(wanted: int | None, first: int, last: int) -> int:
+    if wanted is None:
+        return last
+    return wanted if first <= wanted <= last else first
+
+
+def _possible(commit: Commit | None, end: int) -> Commit | None:
+    """Return a commit without what it says of records that are not there."""
+    if commit is None or commit.position <= end or commit.offset > end:
+        return commit
+    return Commit(commit.offset, commit.offset, 0)

@@ -1,16 +1,17 @@
 """Alarm records, results, heartbeats and offsets in one transaction; only one manager can write."""
 
 import asyncio
-import json
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, Self
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
+from meltwatch_chassis.errors import TransientError
 
+from meltwatch_alarm_manager.adapters.kafka_commit import as_committed
 from meltwatch_alarm_manager.adapters.kafka_records import kafka_failures
-from meltwatch_alarm_manager.ports import Commit, Outgoing, Place
+from meltwatch_alarm_manager.ports import Commit, Outgoing, Place, Settlement
 
 _TRANSACTION_MS: Final = 30_000
 _WRITE_S: Final = 20.0
@@ -63,7 +64,7 @@ class KafkaLedger:
             async with asyncio.timeout(_WRITE_S):
                 await self._producer.stop()
 
-    async def write(self, records: Sequence[Outgoing], commits: Mapping[Place, Commit]) -> None:
+    async def write(self, records: Sequence[Outgoing], settle: Settlement) -> None:
         """Write all of it or nothing.
 
         Raises
@@ -72,15 +73,19 @@ class KafkaLedger:
             If nothing was written, or nobody knows whether it was; also when another manager
             has taken over.
         """
-        offsets = {
-            TopicPartition(place.topic.under(self._prefix), place.partition): _as_offset(commit)
-            for place, commit in commits.items()
-        }
         with kafka_failures("writing alarms"):
             async with asyncio.timeout(_WRITE_S), self._producer.transaction():
                 sent = [await self._send(record) for record in records]
-                await asyncio.gather(*sent)
+                places = await asyncio.gather(*sent)
+                written = map(_place, records, places)
+                offsets = self._offsets(settle(list(written)))
                 await self._producer.send_offsets_to_transaction(offsets, self._group_id)
+
+    def _offsets(self, commits: Mapping[Place, Commit]) -> dict[TopicPartition, OffsetAndMetadata]:
+        return {
+            TopicPartition(place.topic.under(self._prefix), place.partition): as_committed(commit)
+            for place, commit in commits.items()
+        }
 
     async def _send(self, record: Outgoing) -> "asyncio.Future[Any]":
         topic = record.topic.under(self._prefix)
@@ -90,21 +95,16 @@ class KafkaLedger:
         return future
 
 
-def _as_offset(commit: Commit) -> OffsetAndMetadata:
-    rest = {"position": commit.position, "epoch": commit.epoch}
-    return OffsetAndMetadata(commit.offset, json.dumps(rest))
+def _place(record: Outgoing, written: Any) -> tuple[Place, int]:
+    """Return where a record stands.
 
-
-def read_commit(committed: OffsetAndMetadata) -> Commit | None:
-    """Return what was committed; None if nothing was, or not by a manager.
-
-    Parameters
-    ----------
-    committed
-        As the broker gives it back: offset -1 where there is none.
+    Raises
+    ------
+    TransientError
+        If the broker has not said so: nothing of the transaction may stand then.
     """
-    try:
-        rest = json.loads(committed.metadata or "{}")
-        return Commit(committed.offset, int(rest["position"]), int(rest["epoch"]))
-    except (ValueError, KeyError, TypeError):
-        return None if committed.offset < 0 else Commit(committed.offset, committed.offset, 0)
+    if not isinstance(written.offset, int) or written.offset < 0:
+        raise TransientError(
+            f"Kafka, writing {record.topic}: expected an offset, got {written.offset!r}"
+        )
+    return Place(record.topic, written.partition), written.offset

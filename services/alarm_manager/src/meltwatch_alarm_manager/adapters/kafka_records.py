@@ -49,6 +49,23 @@ async def require_topics(connection: Mapping[str, Any], topics: Collection[str])
 
 
 async def partitions_of(admin: AIOKafkaAdminClient, topic: str) -> list[TopicPartition]:
-    """Return the partitions of a topic, ascending."""
-    (found,) = await admin.describe_topics([topic])
-    return sorted(TopicPartition(topic, part["partition"]) for part in found["partitions"])
+    """Return the partitions of a topic, ascending.
+
+    Raises
+    ------
+    TransientError
+        If the broker names none: the topic has just been made, or is gone.
+    """
+    numbers = [
+        number for found in await admin.describe_topics([topic]) for number in _numbers(found)
+    ]
+    if not numbers or len(set(numbers)) != len(numbers):
+        raise TransientError(f"Kafka: expected the partitions of {topic}, got {numbers}")
+    return [TopicPartition(topic, number) for number in sorted(numbers)]
+
+
+def _numbers(found: Mapping[str, Any]) -> list[int]:
+    """Return the numbers of the partitions that an answer names, whatever else it says."""
+    parts = found.get("partitions") if isinstance(found, Mapping) else None
+    numbers = [part.get("partition") for part in parts or () if isinstance(part, Mapping)]
+    return [number for number in numbers if isinstance(number, int) and number >= 0]

@@ -21,9 +21,11 @@ from meltwatch_schemas.errors import violation
 from meltwatch_schemas.identifiers import check_alarm_id, check_furnace_id
 from meltwatch_schemas.json_object import parse_object
 from meltwatch_schemas.record import RawRecord, check_schema
+from meltwatch_schemas.text import escaped
 from pydantic import ValidationError
 
 from meltwatch_alarm_manager.domain.alarm import Alarm
+from meltwatch_alarm_manager.domain.command_bounds import bounds_fault, shown
 
 _NEEDS_EVENT: Final = frozenset({Command.ACK, Command.RESET})
 _ENGINEERS_ONLY: Final = frozenset({Command.OUT_OF_SERVICE, Command.IN_SERVICE})
@@ -123,11 +125,11 @@ def parse(addressed: Addressed) -> AlarmCommand | Refused:
     if command.alarm_id != addressed.alarm_id:
         return _malformed(f"alarm_id: expected the key {addressed.alarm_id}, got another")
     if addressed.command_id is None:
-        return _malformed(f"command_id: expected a UUID, got {command.command_id[:80]!r}")
+        return _malformed(f"command_id: expected a UUID, got {shown(command.command_id)}")
     if command.command not in set(Command):
         expected = ", ".join(Command)
         return Refused(
-            ResultCode.UNKNOWN_COMMAND, f"expected one of {expected}, got {command.command[:80]!r}"
+            ResultCode.UNKNOWN_COMMAND, f"expected one of {expected}, got {shown(command.command)}"
         )
     return command
 
@@ -154,12 +156,14 @@ def examine(command: AlarmCommand, alarm: Alarm, is_duplicate: bool) -> Refused 
     expected = command.expected_event_id
     if expected is not None and expected != current:
         return Refused(
-            ResultCode.STALE, f"expected the event {current}, got {expected[:80]!r}: look again"
+            ResultCode.STALE, f"expected the event {current}, got {shown(expected)}: look again"
         )
     return None
 
 
 def _argument_fault(command: AlarmCommand, alarm: Alarm) -> str | None:
+    if (fault := bounds_fault(command)) is not None:
+        return fault
     word = Command(command.command)
     if word in _NEEDS_EVENT and command.expected_event_id is None:
         return f"{word}: expected expected_event_id, got none"
@@ -172,7 +176,7 @@ def _shelve_fault(command: AlarmCommand, alarm: Alarm) -> str | None:
     longest_s = alarm.point.max_shelve_s
     is_number = isinstance(duration_s, int | float) and not isinstance(duration_s, bool)
     if not is_number or not 0 < duration_s <= longest_s:
-        return f"duration_s: expected seconds within 0..{longest_s:g}, got {duration_s!r}"[:200]
+        return f"duration_s: expected seconds within 0..{longest_s:g}, got {shown(duration_s)}"
     if not isinstance(command.arguments.get("one_shot", False), bool):
         return "one_shot: expected a boolean"
     return None
@@ -182,7 +186,7 @@ def _judge_fault(command: AlarmCommand, _alarm: Alarm) -> str | None:
     verdict = command.arguments.get("verdict")
     if isinstance(verdict, str) and verdict in _VERDICTS:
         return None
-    return f"verdict: expected one of {', '.join(sorted(_VERDICTS))}, got {verdict!r}"[:200]
+    return f"verdict: expected one of {', '.join(sorted(_VERDICTS))}, got {shown(verdict)}"
 
 
 def _comment_fault(command: AlarmCommand, _alarm: Alarm) -> str | None:
@@ -205,4 +209,4 @@ def _permission_fault(command: AlarmCommand) -> str | None:
 
 
 def _malformed(detail: str) -> Refused:
-    return Refused(ResultCode.MALFORMED, detail[:300])
+    return Refused(ResultCode.MALFORMED, escaped(detail)[:300])

@@ -1,6 +1,7 @@
 """All alarms of a manager, each with the alarm point that is in force for it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord
@@ -23,6 +24,21 @@ class AlarmRegistry:
         self._master_list = master_list
         self._alarms: dict[str, Alarm] = {}
         self._active: dict[str, None] = {}
+        self._before: dict[str, Alarm | None] = {}
+
+    @contextmanager
+    def all_or_nothing(self) -> Iterator[None]:
+        """Put every alarm back as it was before, should what is done meanwhile fail."""
+        self._before.clear()
+        try:
+            yield
+        except BaseException:
+            for alarm_id, alarm in list(self._before.items()):
+                if alarm is None:
+                    self.forget(alarm_id)
+                else:
+                    self.put(alarm)
+            raise
 
     def of(self, furnace_id: str) -> list[Alarm]:
         """Return the alarms of a furnace, one for each of its alarm points."""
@@ -63,6 +79,7 @@ class AlarmRegistry:
     def put(self, alarm: Alarm) -> None:
         """Keep an alarm in place of its former self."""
         alarm_id = alarm.point.alarm_id
+        self._before.setdefault(alarm_id, self._alarms.get(alarm_id))
         self._alarms[alarm_id] = alarm
         if alarm.facts.active:
             self._active.setdefault(alarm_id)
@@ -76,6 +93,15 @@ class AlarmRegistry:
             points = self._master_list.of(record.equipment_path)
             known = Alarm(points.get(record.alarm_id) or point_of(record), record.unregistered)
         self.put(restore(known, record))
+
+    def last_known(self, alarm_id: str) -> Alarm | None:
+        """Return an alarm as it was last put, whatever the master alarm list says of it now."""
+        return self._alarms.get(alarm_id)
+
+    def forget(self, alarm_id: str) -> None:
+        """Take over a tombstone: of this alarm there is no record any more."""
+        self._alarms.pop(alarm_id, None)
+        self._active.pop(alarm_id, None)
 
     def override(self, alarm_id: str, point: AlarmPoint | None) -> None:
         """Change the master alarm list; None takes an override back."""

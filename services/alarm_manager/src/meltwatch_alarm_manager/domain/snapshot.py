@@ -190,6 +190,11 @@ def acknowledged(alarm: Alarm, facts: Facts, remark: Remark, stamp: Stamp) -> Al
     return remarked(alarm, facts, remark, stamp, acknowledgement)
 
 
+def restated(alarm: Alarm, stamp: Stamp) -> AlarmRecord:
+    """Return what is true of an alarm once more, because somebody else has written about it."""
+    return remarked(alarm, alarm.facts, Remark("RESTATE"), stamp)
+
+
 def remarked(
     alarm: Alarm,
     facts: Facts,

@@ -16,7 +16,7 @@ from meltwatch_alarm_manager.domain.command import (
 from meltwatch_alarm_manager.domain.judged_commands import JudgedCommands
 from meltwatch_alarm_manager.domain.judgement import obey
 from meltwatch_alarm_manager.errors import WrongState
-from meltwatch_alarm_manager.pipeline.outgoing import outgoing
+from meltwatch_alarm_manager.pipeline.outgoing import outgoing, said
 from meltwatch_alarm_manager.pipeline.scribe import Scribe
 from meltwatch_alarm_manager.ports import Outgoing
 
@@ -40,8 +40,8 @@ class CommandDesk:
         """Take over the id of a command that was answered in an earlier life."""
         try:
             result = read_json(record, CommandResult)
-        except ContractViolation as refusal:
-            _log.error("command_result_refused", offset=record.offset, detail=refusal.detail)
+        except Exception as error:  # noqa: BLE001 - whatever it holds, it ends nothing
+            _log.error("command_result_refused", offset=record.offset, detail=said(error))
             return
         self._judged.note(result.command_id, result.code)
 
@@ -52,7 +52,12 @@ class CommandDesk:
         except ContractViolation as refusal:
             return [self._scribe.set_aside(record, Topic.ALARM_COMMANDS, refusal)]
         self._scribe.count(Topic.ALARM_COMMANDS, "answered")
-        outcome = self._obey(addressed, now_ns)
+        try:
+            with self._scribe.registry.all_or_nothing():
+                outcome = self._obey(addressed, now_ns)
+        except Exception as error:  # noqa: BLE001 - whatever it holds, it is answered
+            _log.error("command_failed", offset=record.offset, error=said(error))
+            outcome = Refused(ResultCode.BAD_ARGUMENTS, f"cannot be obeyed: {said(error)}")
         if isinstance(outcome, Refused):
             return [self._answer(addressed, outcome.code, outcome.detail, now_ns)]
         return outcome
@@ -84,7 +89,6 @@ class CommandDesk:
         now_ns: int,
         event_id: str | None = None,
     ) -> Outgoing:
-        self._judged.note(addressed.command_id, code)
         result = CommandResult(
             command_id=addressed.command_id,
             alarm_id=addressed.alarm_id,
@@ -94,4 +98,6 @@ class CommandDesk:
             event_id=event_id,
             at=utc_from_ns(now_ns),
         )
-        return outgoing(Topic.ALARM_RESULTS, addressed.alarm_id, result)
+        answer = outgoing(Topic.ALARM_RESULTS, addressed.alarm_id, result)
+        self._judged.note(addressed.command_id, code)
+        return answer

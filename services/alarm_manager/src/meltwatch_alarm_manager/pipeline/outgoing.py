@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from meltwatch_schemas.codec import check_size
 from meltwatch_schemas.dead_letter import (
     dead_letter_headers,
     dead_letter_key,
@@ -10,6 +11,7 @@ from meltwatch_schemas.dead_letter import (
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.json_message import KeyedMessage
 from meltwatch_schemas.record import JSON, RawRecord, headers_for
+from meltwatch_schemas.text import escaped
 from meltwatch_schemas.topics import Topic
 
 from meltwatch_alarm_manager.ports import Outgoing
@@ -18,9 +20,27 @@ SERVICE: Final = "alarm_manager"
 
 
 def outgoing(topic: Topic, key: str, message: KeyedMessage) -> Outgoing:
-    """Return the record of a JSON message."""
+    """Return the record of a JSON message.
+
+    Raises
+    ------
+    ContractViolation
+        ``too_large`` if no reader would take it.
+    """
     headers = tuple(headers_for(message.schema_id, JSON))
-    return Outgoing(topic, key.encode(), message.to_json(), headers)
+    value = message.to_json()
+    check_size(value)
+    return Outgoing(topic, key.encode(), value, headers)
+
+
+def tombstone(topic: Topic, key: str) -> Outgoing:
+    """Return the record by which readers forget a key."""
+    return Outgoing(topic, key.encode(), None, ())
+
+
+def said(error: BaseException) -> str:
+    """Return what an error says in one bounded line."""
+    return escaped(f"{type(error).__name__}: {error}")[:300]
 
 
 def dead_letter(record: RawRecord, refusal: ContractViolation) -> Outgoing:

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable
 
 import structlog
 from meltwatch_schemas.alarm import AlarmRecord
-from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.record import RawRecord, read_json, read_score
 from meltwatch_schemas.topics import Topic
 
 from meltwatch_alarm_manager.domain.command import alarm_id_of
+from meltwatch_alarm_manager.pipeline.outgoing import said
 from meltwatch_alarm_manager.ports import AlarmChange, FurnaceChange
 
 _log = structlog.get_logger()
@@ -39,8 +39,8 @@ class Projection:
                     alarms.append(_alarm_change(record))
                 else:
                     self._note(record, furnaces)
-            except ContractViolation as refusal:
-                self._report(record, refusal)
+            except Exception as error:  # noqa: BLE001 - whatever it holds, it ends nothing
+                self._report(record, error)
         return [*alarms, *furnaces.values()]
 
     def _note(self, record: RawRecord, furnaces: dict[str, FurnaceChange]) -> None:
@@ -50,10 +50,10 @@ class Projection:
             unregistered = score.unregistered or not self._is_registered(score.furnace_id)
             furnaces[score.furnace_id] = FurnaceChange(score, unregistered)
 
-    def _report(self, record: RawRecord, refusal: ContractViolation) -> None:
+    def _report(self, record: RawRecord, error: Exception) -> None:
         """Log a refused alarm record; a refused score is in the dead letters by the manager."""
         if record.topic == self._alarms:
-            _log.error("alarm_record_refused", offset=record.offset, detail=refusal.detail)
+            _log.error("alarm_record_refused", offset=record.offset, detail=said(error))
 
 
 def _alarm_change(record: RawRecord) -> AlarmChange:

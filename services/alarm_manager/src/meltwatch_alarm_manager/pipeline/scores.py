@@ -1,11 +1,14 @@
 """From scores to alarm records."""
 
+from typing import Final
+
 import structlog
-from meltwatch_schemas.errors import ContractViolation
+from meltwatch_schemas.errors import ContractViolation, Refusal
 from meltwatch_schemas.record import RawRecord, header, read_score
+from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.topics import Topic
 
-from meltwatch_alarm_manager.domain.alarm import Alarm, Sighting
+from meltwatch_alarm_manager.domain.alarm import DAY_NS, Alarm, Sighting
 from meltwatch_alarm_manager.domain.judgement import judge, recall
 from meltwatch_alarm_manager.domain.progress import PartitionProgress
 from meltwatch_alarm_manager.domain.system_alarms import is_by_scores
@@ -15,6 +18,11 @@ from meltwatch_alarm_manager.pipeline.system import SystemDesk
 from meltwatch_alarm_manager.ports import Commit, Outgoing, Place
 
 _log = structlog.get_logger()
+MAX_AHEAD_NS: Final = DAY_NS
+"""So far the clocks of two machines, or their time zones, may be apart.
+
+A window that ends later would make every true one of its furnace an old one, for so long.
+"""
 
 
 class ScoreDesk:
@@ -41,13 +49,21 @@ class ScoreDesk:
         """Begin a partition at an offset; what lies below ``judged`` is only recalled."""
         self._partitions[partition] = PartitionProgress(start, judged)
 
+    def is_history(self, record: RawRecord) -> bool:
+        """Tell whether a record was judged in an earlier life."""
+        return self._partitions[record.partition].is_history(record.offset)
+
+    def pass_over(self, record: RawRecord) -> None:
+        """Go on behind a record without looking at it."""
+        self._partitions[record.partition].position = record.offset + 1
+
     def handle(self, record: RawRecord, now_ns: int) -> list[Outgoing]:
         """Judge or recall a score; return what must be written because of it."""
+        self.pass_over(record)
         progress = self._partitions[record.partition]
-        progress.position = record.offset + 1
-        is_history = progress.is_history(record.offset)
+        is_history = self.is_history(record)
         try:
-            score = read_score(record)
+            score = _not_ahead(read_score(record), now_ns)
         except ContractViolation as refusal:
             if is_history:
                 return []
@@ -105,3 +121,12 @@ class ScoreDesk:
         )
         position = max(progress.position, progress.judged)
         return Commit(progress.oldest_needed(delays), position, self._scribe.epoch)
+
+
+def _not_ahead(score: WindowScore, now_ns: int) -> WindowScore:
+    if score.window_end_ns > now_ns + MAX_AHEAD_NS:
+        raise ContractViolation(
+            Refusal.FUTURE_EVENT_TIME,
+            f"window_end_ns: expected at most a day after {now_ns}, got {score.window_end_ns}",
+        )
+    return score

@@ -1,6 +1,7 @@
 """Numbers and counts alarm records: the one place where ``(epoch, seq)`` comes from."""
 
 from collections import Counter
+from dataclasses import replace
 
 import structlog
 from meltwatch_chassis.live import is_live
@@ -20,8 +21,9 @@ from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_alarm_manager.domain.alarm import Alarm
+from meltwatch_alarm_manager.domain.authorship import MAX_EPOCH
 from meltwatch_alarm_manager.domain.registry import AlarmRegistry
-from meltwatch_alarm_manager.domain.snapshot import Stamp
+from meltwatch_alarm_manager.domain.snapshot import Stamp, restated
 from meltwatch_alarm_manager.domain.watch import Sighted
 from meltwatch_alarm_manager.pipeline.outgoing import SERVICE, dead_letter, outgoing
 from meltwatch_alarm_manager.ports import Outgoing
@@ -44,7 +46,7 @@ class Scribe:
     registry
         The alarms.
     epoch
-        Generation of the manager; set once, before the first record.
+        Generation of the manager; set before the first record, then by ``outdo`` alone.
     """
 
     def __init__(self, registry: AlarmRegistry, metrics: Metrics) -> None:
@@ -57,6 +59,17 @@ class Scribe:
     def stamp(self, now_ns: int) -> Stamp:
         """Return number and time of the next record."""
         return Stamp(self.epoch, self._seq + 1, now_ns)
+
+    def outdo(self, epoch: int) -> None:
+        """Begin a reign above an epoch that somebody has claimed, and above the present one."""
+        claimed = epoch if epoch <= MAX_EPOCH else 0
+        self.epoch, self._seq = max(self.epoch, claimed) + 1, 0
+        _log.info("reign_began", epoch=self.epoch)
+
+    def restate(self, alarm: Alarm, now_ns: int) -> list[Outgoing]:
+        """Return what is true of an alarm that was raised once, as a new record."""
+        after = replace(alarm, record=restated(alarm, self.stamp(now_ns)))
+        return self.keep(alarm, after)
 
     def keep(self, before: Alarm, after: Alarm) -> list[Outgoing]:
         """Keep an alarm; return its new record, if it has one, to be written."""
@@ -85,6 +98,10 @@ class Scribe:
     def count(self, topic: Topic, outcome: str) -> None:
         """Count a record that was read."""
         self._metrics.records.labels(SERVICE, topic.value, outcome).inc()
+
+    def count_foreign(self, topic: Topic) -> None:
+        """Count a record that somebody else wrote where only the manager may."""
+        self._metrics.foreign_records.labels(topic.value).inc()
 
     def heartbeat(self, now_ns: int, sighted: Sighted | None) -> Outgoing:
         """Return a sign of life, with what is watched where that is known.

@@ -17,6 +17,8 @@ from meltwatch_backtester.domain.thresholds import TriedAlarmList
 from meltwatch_backtester.pipeline.alarm_inputs import AlarmInputs, addressed_again
 
 _EVERYTHING: Final = 2**62
+_LONG_AFTER_NS: Final = 2**62
+"""What lies in the past was no window of the future when it was judged."""
 
 
 class ReplayedAlarms:
@@ -57,7 +59,7 @@ class ReplayedAlarms:
 
     def recall(self, raw: RawRecord) -> None:
         """Take a score before the span: it raises nothing, delays run on from it."""
-        self._pipeline.handle(raw, 0)
+        self._pipeline.handle(raw, _LONG_AFTER_NS)
         self._offset = raw.offset
 
     def begin(self) -> None:

@@ -1,0 +1,63 @@
+"""What a manager commits beside an offset, as text; read with care, for anybody may write it."""
+
+from typing import Annotated, Final
+
+from aiokafka.structs import OffsetAndMetadata
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from meltwatch_alarm_manager.domain.authorship import MAX_OWN_EPOCH, MAX_RANGES
+from meltwatch_alarm_manager.domain.caution import Suspect
+from meltwatch_alarm_manager.ports import Commit
+
+_MAX_OFFSET: Final = 2**63 - 1
+_Offset = Annotated[int, Field(ge=0, le=_MAX_OFFSET)]
+_Few = Annotated[int, Field(ge=0, le=1_000_000)]
+
+
+class _Note(BaseModel):
+    """The metadata of a committed offset; 0.1 wrote position and epoch alone."""
+
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+    position: _Offset
+    epoch: int = Field(ge=0, le=MAX_OWN_EPOCH)
+    lives: _Few = 0
+    suspect: tuple[_Offset, _Few] | None = None
+    own: list[tuple[_Offset, _Offset]] = Field(default_factory=list, max_length=MAX_RANGES)
+
+
+def as_committed(commit: Commit) -> OffsetAndMetadata:
+    """Return what is to be committed."""
+    suspect = None if commit.suspect is None else (commit.suspect.offset, commit.suspect.times)
+    note = _Note(
+        position=commit.position,
+        epoch=commit.epoch,
+        lives=commit.lives,
+        suspect=suspect,
+        own=list(commit.own),
+    )
+    return OffsetAndMetadata(commit.offset, note.model_dump_json(exclude_defaults=True))
+
+
+def read_commit(committed: OffsetAndMetadata) -> Commit | None:
+    """Return what was committed; None if nothing was.
+
+    Where somebody else has committed (an operator who moved the group's offsets) there is an
+    offset without a note, or with one that is not ours: all that is known is the offset then.
+
+    Parameters
+    ----------
+    committed
+        As the broker gives it back: offset -1 where there is none.
+    """
+    offset, text = committed.offset, committed.metadata
+    if not isinstance(offset, int) or not 0 <= offset <= _MAX_OFFSET:
+        return None
+    try:
+        note = _Note.model_validate_json(text or "{}")
+    except (ValidationError, TypeError):
+        return Commit(offset, offset, 0)
+    suspect = None if note.suspect is None else Suspect(*note.suspect)
+    return Commit(
+        offset, max(offset, note.position), note.epoch, note.lives, suspect, tuple(note.own)
+    )

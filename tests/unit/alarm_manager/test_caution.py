@@ -1,0 +1,175 @@
+"""What ends the manager again and again is set aside; what was only near by is judged."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from meltwatch_alarm_manager import app
+from meltwatch_alarm_manager.domain.caution import CAREFUL_RECORDS, Caution, Suspect
+from meltwatch_alarm_manager.pipeline import scores
+from meltwatch_schemas.record import RawRecord, read_score
+from meltwatch_schemas.topics import Topic
+
+from tests.unit.alarm_manager.samples import score, score_record
+from tests.unit.alarm_manager.test_app import Plant
+from tests.unit.alarm_manager.topic_log import SCORES, TopicLog
+
+FURNACES = ("a/b/F1", "a/b/F2", "a/b/F3")
+POISON = 5
+MOST_DEATHS = 5
+
+
+class Death(BaseException):
+    """What no handler catches: the process is gone."""
+
+
+def stream(windows: int = 4) -> list[RawRecord]:
+    made = [score(number, 6.0, name) for number in range(windows) for name in FURNACES]
+    return [score_record(each, offset) for offset, each in enumerate(made)]
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "_SHORTEST_PAUSE_S", 0.0)
+    monkeypatch.setattr(app, "_LONGEST_PAUSE_S", 0.01)
+
+
+async def lives_of(plant: Plant, holds: Callable[[], bool]) -> int:
+    """Start the process again until something holds; return how often it died before."""
+    for deaths in range(20):
+        try:
+            await plant.run_until(holds)
+        except BaseExceptionGroup as group:
+            if group.subgroup(Death) is None:
+                raise
+        else:
+            return deaths
+    raise AssertionError("it still dies")
+
+
+def letters(log: TopicLog) -> list[str]:
+    """Return offset and reason of each dead letter."""
+    headers = [dict(letter.headers) for letter in log.of(Topic.DEAD_LETTERS)]
+    return [f"{h['dlq.offset'].decode()}: {h['dlq.error'].decode()}" for h in headers]
+
+
+def furnaces_raised(log: TopicLog) -> set[str]:
+    return {record.equipment_path for record in log.alarms()}
+
+
+async def test_a_record_that_kills_the_process_is_set_aside(monkeypatch) -> None:
+    def deadly(record: RawRecord) -> Any:
+        if record.offset == POISON:
+            raise Death
+        return read_score(record)
+
+    monkeypatch.setattr(scores, "read_score", deadly)
+    plant = Plant()
+    plant.scores = stream(5)
+    deaths = await lives_of(plant, lambda: furnaces_raised(plant.log) == set(FURNACES))
+    assert letters(plant.log) == [f"{POISON}: contract_violation"]
+    assert deaths <= MOST_DEATHS
+
+
+async def test_a_record_whose_writing_fails_for_good_is_set_aside_though_nothing_dies() -> None:
+    plant = Plant()
+    plant.scores = stream()
+    write = plant.write
+
+    async def refuse(records, settle):
+        if any(out.topic is Topic.ALARMS and b"F2" in (out.key or b"") for out in records):
+            raise AssertionError("the client asserts")
+        await write(records, settle)
+
+    plant.write = refuse
+    await plant.run_until(lambda: furnaces_raised(plant.log) == {"a/b/F1", "a/b/F3"})
+    assert letters(plant.log) == ["10: contract_violation"]
+
+
+async def test_a_record_whose_dead_letter_cannot_be_written_either_leaves_one_without_bytes() -> (
+    None
+):
+    plant = Plant()
+    plant.scores = stream()
+    plant.scores[POISON] = RawRecord(
+        plant.scores[0].topic, 0, POISON, 0, b"k" * 9, b"v" * 9, (("h", b"h" * 9),)
+    )
+    write = plant.write
+
+    async def refuse(records, settle):
+        if any(out.value == b"v" * 9 for out in records):
+            raise AssertionError("the broker refuses it")
+        await write(records, settle)
+
+    plant.write = refuse
+    await plant.run_until(lambda: furnaces_raised(plant.log) == set(FURNACES))
+    (letter,) = plant.log.of(Topic.DEAD_LETTERS)
+    assert (letter.key, letter.value) == (None, b"")
+    assert dict(letter.headers)["dlq.offset"] == str(POISON).encode()
+
+
+def judged_one_by_one(log: TopicLog, records: list[RawRecord], dies: Iterator[bool]) -> None:
+    """Do as the manager's loop does; it dies between any two steps that outlive it."""
+
+    def step() -> None:
+        if next(dies):
+            raise Death
+
+    pipeline = log.take_over()
+    step()
+    log.write([pipeline.heartbeat(0)], pipeline)
+    pipeline.has_begun()
+    step()
+    written = []
+    commit = log.commit(SCORES)
+    for record in records[commit.offset :]:
+        if pipeline.name(record):
+            log.write(written, pipeline)
+            written = []
+            step()
+        written += pipeline.handle(record, 2**62)
+        step()
+    log.write(written, pipeline)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.integers(0, 40), max_size=2))
+def test_two_deaths_wherever_they_come_cost_no_record(fates: list[int]) -> None:
+    log, records = TopicLog(), stream()
+    for fate in [*fates, 10_000]:
+        try:
+            judged_one_by_one(log, records, iter(number == fate for number in range(100)))
+        except Death:
+            continue
+    assert letters(log) == []
+    assert furnaces_raised(log) == set(FURNACES)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers(0, 40), min_size=3, max_size=12))
+def test_deaths_without_end_cost_a_record_only_if_two_of_them_came_at_it(fates: list[int]) -> None:
+    log, records = TopicLog(), stream()
+    named: list[int] = []
+    for fate in [*fates, 10_000]:
+        try:
+            judged_one_by_one(log, records, iter(number == fate for number in range(100)))
+        except Death:
+            commit = log.commits[SCORES]
+            if commit is not None and commit.suspect is not None:
+                named.append(commit.suspect.offset)
+    assert all(named.count(int(letter.partition(":")[0])) >= 2 for letter in letters(log))
+
+
+def test_a_careful_reign_becomes_an_ordinary_one() -> None:
+    caution: Caution[str] = Caution(1)
+    for offset in range(CAREFUL_RECORDS):
+        assert caution.is_careful
+        caution.name("scores", offset)
+    assert not caution.is_careful
+
+
+def test_the_first_reign_after_a_good_one_is_an_ordinary_one() -> None:
+    assert not Caution().is_careful
+    assert Caution(suspects={"scores": Suspect(3, 1)}).is_careful
