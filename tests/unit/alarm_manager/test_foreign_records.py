@@ -152,8 +152,9 @@ def test_the_new_reign_is_above_the_forged_one_and_goes_on_from_the_truth() -> N
 
 def test_a_claim_of_the_greatest_epoch_locks_nobody_out() -> None:
     log, pipeline = raised()
+    forge = dict(zip(NAMES, forged(log), strict=True))
     for name in ("alarms-forged_at_the_top", "alarms-forged_beyond_int64") * 3:
-        log.written.append(forged(log)[NAMES.index(name)])
+        log.written.append(forge[name])
         pipeline = log.take_over()
         see(log, pipeline)
     (mine,) = Readers(log.written).alarms.values()
