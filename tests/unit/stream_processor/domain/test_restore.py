@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_schemas.score import Modality
-from meltwatch_stream_processor.domain.restore import resume
+from meltwatch_stream_processor.domain.restore import ScoresTail, resume
 
 from tests.support.oracle import Record
 from tests.unit.stream_processor.domain.lives import (
@@ -154,6 +154,22 @@ def test_the_first_publication_of_a_window_stands():
     scores = [score_of(window) for window in windows]
     again = [replace(scores[0], inputs={}), replace(scores[-1], inputs={})]
     assert resume({}, [*scores, *again], TOPICS) == resume({}, scores, TOPICS)
+
+
+def test_a_score_that_cannot_be_ours_says_nothing():
+    records = described("video 0 a one 200\ncurrent 0 a one 230\nvideo 1 a one 260")
+    windows = [window for outcome in join(records, SMALL) for window in outcome.windows]
+    scores = [score_of(window) for window in windows]
+    newest = scores[-1]
+    forged = [
+        replace(newest, window_end_ns=newest.window_end_ns + 10, inputs={}),
+        replace(newest, window_end_ns=2**62),
+    ]
+    tail = ScoresTail(TOPICS, dict.fromkeys(Modality, 10), latest_ns=2**61)
+    for score in [*scores, *forged]:
+        tail.add(score)
+    assert tail.void == len(forged)
+    assert tail.resumption({}) == resume({}, scores, TOPICS)
 
 
 @examples(50)

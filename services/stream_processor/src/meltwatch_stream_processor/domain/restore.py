@@ -132,6 +132,8 @@ class ScoresTail:
         Per modality, the name of its input topic as in the scores' ``inputs``.
     ends
         Per modality, where the input partition ends; a modality without one has any end.
+    latest_ns
+        No window that ends later can have closed; None where that is not known.
 
     Attributes
     ----------
@@ -140,15 +142,22 @@ class ScoresTail:
         there before these, or of somebody else. They say nothing of what is read now.
     """
 
-    def __init__(self, topics: Mapping[Modality, str], ends: Offsets | None = None) -> None:
+    def __init__(
+        self,
+        topics: Mapping[Modality, str],
+        ends: Offsets | None = None,
+        latest_ns: int | None = None,
+    ) -> None:
         self._topics = topics
         self._ends = ends or {}
+        self._latest_ns = latest_ns
         self._furnaces: dict[str, Past] = {}
         self.void = 0
 
     def add(self, score: WindowScore) -> None:
         """Take the next score of the partition, in offset order; the first publication stands."""
-        if any(self._is_beyond(modality, score) for modality in self._ends):
+        is_ahead = self._latest_ns is not None and score.window_end_ns > self._latest_ns
+        if is_ahead or any(self._is_beyond(modality, score) for modality in self._ends):
             self.void += 1
             return
         known = self._furnaces.get(score.furnace_id)
@@ -156,9 +165,11 @@ class ScoresTail:
             self._furnaces[score.furnace_id] = _past(known, score, self._topics)
 
     def _is_beyond(self, modality: Modality, score: WindowScore) -> bool:
+        """Tell whether a score names no cut of a topic, or one that lies beyond its end."""
         cut = score.inputs.get(self._topics[modality])
-        last = None if cut is None else cut.last_handed_on
-        return last is not None and last >= self._ends[modality]
+        if cut is None:
+            return True
+        return cut.last_handed_on is not None and cut.last_handed_on >= self._ends[modality]
 
     def resumption(self, positions: Offsets) -> Resumption:
         """Return where to go on.

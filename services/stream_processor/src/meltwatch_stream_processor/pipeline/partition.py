@@ -47,6 +47,8 @@ from meltwatch_stream_processor.pipeline.suspects import Suspects
 from meltwatch_stream_processor.ports import Group, InputRange, Inputs, ScoreHistory, TopicPartition
 
 _log = structlog.get_logger()
+_FARTHEST_AHEAD_NS = 300 * NS_PER_S
+"""Event times may be 10 s ahead of Kafka's clock, and Kafka's ahead of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +246,8 @@ class PartitionPipeline:
 
     async def _scores_since(self, since_ns: int) -> ScoresTail:
         """Return what every score of the tail says: earlier lives had other sources."""
-        tail = ScoresTail(self._around.context.topics.inputs, self._ends)
+        latest_ns = self._around.clock.now_ns() + _FARTHEST_AHEAD_NS
+        tail = ScoresTail(self._around.context.topics.inputs, self._ends, latest_ns)
         async for score in self._around.history.since(self.number, since_ns):
             tail.add(score)
         return tail
