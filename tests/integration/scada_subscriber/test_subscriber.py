@@ -1,8 +1,11 @@
 """``examples/scada_subscriber.py`` beside the real broker, Redis and alarm manager."""
 
 import json
+import subprocess
+import sys
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,12 +17,13 @@ from meltwatch_local_cluster.servers import KafkaServer, RedisServer
 from meltwatch_schemas.alarm import AlarmRecord, Heartbeat
 from meltwatch_schemas.json_message import KeyedMessage
 from meltwatch_schemas.record import JSON, headers_for
+from meltwatch_schemas.text import is_printable
 from meltwatch_schemas.topics import Topic, catalogue
 from redis import Redis
 
 from tests.integration.alarm_manager.bench import Broker, ManagerProcess, until
 from tests.support.servers import Topics
-from tests.support.subscriber import Subscriber
+from tests.support.subscriber import PROGRAM, Subscriber
 from tests.support.timed_records import NOON, alarm_record
 from tests.unit.alarm_manager.samples import score
 
@@ -55,7 +59,7 @@ class Plant:
     def in_command(self) -> Alarms:
         """Return what ``meltwatch alarms list --json`` prints."""
         code, listed, said = self.command("alarms", "list", "--json")
-        assert code == 0, said
+        assert code in (0, 1), said  # the scores are of fixed dates: their furnaces may be blind
         alarms: Alarms = json.loads(listed)
         return alarms
 
@@ -119,7 +123,7 @@ def test_its_list_survives_the_broker_and_itself_and_shows_its_acknowledgement(p
 
         plant.kafka.kill()
         again.until(lambda it: it.alarms is None, "it to say that it hears nothing")
-        assert again.lists[-1] == {"live": False, "alarms": after}
+        assert (again.lists[-1]["live"], again.lists[-1]["alarms"]) == (False, after)
 
 
 @dataclass(frozen=True)
@@ -142,7 +146,9 @@ class Writer:
             self.send(Topic.ALARMS, record.alarm_id, record)
 
     def heartbeat(self, service: str) -> None:
-        message = Heartbeat(service=service, epoch=1, seq=1, active_alarms=1, at=NOON)
+        message = Heartbeat(
+            service=service, epoch=1, seq=1, active_alarms=1, at=NOON, watched=3, blind=1
+        )
         self.send(Topic.HEARTBEATS, service, message)
 
 
@@ -150,6 +156,63 @@ class Writer:
 def writer(kafka: KafkaServer, topics: Topics) -> Iterator[Writer]:
     with closing(KafkaProducer(bootstrap_servers=kafka.address)) as producer:
         yield Writer(producer, topics.prefix)
+
+
+@contextmanager
+def beating(writer: Writer) -> Iterator[None]:
+    over = threading.Event()
+
+    def beat() -> None:
+        while not over.wait(1.0):
+            writer.heartbeat("alarm_manager")
+
+    thread = threading.Thread(target=beat)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+EVIL = "\x1b]0;owned\x07\x1b[2J\r\n  UNACK  critical  forged\u202e"
+
+
+def test_it_says_who_is_watched_and_shows_nothing_raw(kafka, topics, writer):
+    alarm = alarm_record("f/evil")
+    writer.alarms(alarm.model_copy(update={"message": EVIL, "title": EVIL}))
+    for key, value in (
+        (b"x", b"["),
+        (b"y", b"[" * 50_000),
+        (b"z", b'{"epoch": "x"}'),
+        (b"\xff", b"5"),
+    ):
+        for topic in (Topic.ALARMS, Topic.HEARTBEATS):
+            writer.producer.send(topics.name(topic), key=key, value=value).get(20)
+    argv = [sys.executable, PROGRAM, kafka.address, "--prefix", topics.prefix]
+    with (
+        beating(writer),
+        subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process,
+    ):
+        try:
+            said = iter(process.stdout.readline, "")
+            live = next(line for line in said if line.startswith("live: ") and "alarms 1" in line)
+            lines = [live, next(said)]
+        finally:
+            process.kill()
+    assert lines[0] == "live: furnaces 3 watched, 1 blind; alarms 1\n"
+    assert lines[1].startswith("  UNACK  high ")
+    assert "\\x1b]0;owned\\x07" in lines[1]
+    assert is_printable(lines[1].removesuffix("\n"))
+
+
+def test_without_a_broker_it_ends_with_one_line():
+    argv = [sys.executable, PROGRAM, "127.0.0.1:1"]
+
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120)
+
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert done.stderr.startswith("expected Kafka at 127.0.0.1:1 ")
 
 
 def names(alarms: Alarms | None) -> list[str]:

