@@ -37,7 +37,7 @@ def take(kind, key, value):
         return
     elif kind == "heartbeats" and key == b"alarm_manager":  # one comes every 5 s
         beats["newest"] = time.monotonic()
-        watch.update({name: value.get(name, "unknown") for name in ("watched", "blind")})
+        watch.update({name: value.get(name) for name in ("watched", "blind")})
     elif kind == "alarm-results" and value.get("command_id") == command_id:
         print(json.dumps(value), flush=True)
     elif kind == "alarms" and all(isinstance(value.get(n), t) for n, t in FIELDS.items()):
@@ -46,8 +46,9 @@ def take(kind, key, value):
 
 
 def follow():
-    kafka, shown = {"bootstrap_servers": options.kafka}, None
-    consumer = KafkaConsumer(**kafka, isolation_level="read_committed", bootstrap_timeout_ms=9_000)
+    kafka, shown = {"bootstrap_servers": options.kafka, "bootstrap_timeout_ms": 9_000}, None
+    reading = {"isolation_level": "read_committed", "auto_offset_reset": "earliest"}
+    consumer = KafkaConsumer(**kafka, **reading)
     kinds = {f"{options.prefix}.{k}.v1": k for k in ("alarms", "alarm-results", "heartbeats")}
     alarms, *others = [TopicPartition(name, 0) for name in kinds]
     consumer.assign([alarms, *others])
@@ -61,14 +62,15 @@ def follow():
         is_heard = time.monotonic() < beats.get("newest", -15) + 15
         is_live = is_heard and consumer.position(alarms) >= end
         latest = sorted(newest.values(), key=lambda a: str(a.get("raise_time")), reverse=True)
-        listed = [
-            a for a in sorted(latest, key=lambda a: (a["acked"], -a["severity"])) if a["retain"]
-        ]
+        latest.sort(key=lambda alarm: (alarm["acked"], -alarm["severity"]))
+        listed = [alarm for alarm in latest if alarm["retain"]]
         if shown != (shown := (is_live, dict(watch), listed)):
             if options.json:
                 print(json.dumps({"live": is_live, **watch, "alarms": listed}), flush=True)
             else:
-                furnaces = ", ".join(f"{number} {word}" for word, number in watch.items())
+                furnaces = ", ".join(
+                    f"{'unknown' if n is None else n} {word}" for word, n in watch.items()
+                )
                 show(f"live: furnaces {furnaces}; alarms {len(listed)}" if is_live else STALE)
                 for alarm in listed:
                     show(ROW.format_map({"raise_time": "-"} | alarm))

@@ -92,7 +92,7 @@ def states(alarms: Alarms | None) -> dict[str, str] | None:
 def agreed(plant: Plant, subscriber: Subscriber, expected: dict[str, str]) -> Alarms:
     """Wait for a list, hold it against Redis and the command, and return it."""
     alarms = subscriber.until(
-        lambda it: it.alarms if states(it.alarms) == expected else None, f"{expected}", 60.0
+        lambda it: it.alarms if states(it.alarms) == expected else None, f"{expected}", 180.0
     )
     until(lambda: plant.in_redis() == {each["alarm_id"]: each for each in alarms}, "Redis alike")
     assert plant.in_command() == alarms

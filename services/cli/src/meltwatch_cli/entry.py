@@ -87,7 +87,7 @@ def _words_for(error: Exception) -> str:
     if isinstance(error, FatalError):
         return str(error)
     if isinstance(error, OSError):
-        return f"expected files and output that can be read and written, got {error}"
+        return f"cannot read or write: {error}"
     kind = type(error).__name__
     return (
         f"this is a fault of Meltwatch: {kind}: {str(error)[:500]} "

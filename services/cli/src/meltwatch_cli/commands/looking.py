@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _LISTEN_S: Final = 7.0
 """A little longer than from one heartbeat to the next."""
+_AHEAD_S: Final = 5.0
+"""How far ahead of ours the alarm manager's clock may be without a doubt."""
 _SETTLE_S: Final = 1.0
 _MAX_CANDIDATES: Final = 10
 
@@ -97,7 +99,7 @@ def watch_now(topics: "AlarmTopics", clock: Clock, *, listen: bool = True) -> Wa
     """
     beat = topics.heartbeat()
     age_s = None if beat is None else (clock.now_ns() - ns_from_utc(beat.at)) / NS_PER_S
-    is_fresh = age_s is not None and -1.0 <= age_s < STALE_AFTER_S
+    is_fresh = age_s is not None and -_AHEAD_S <= age_s < STALE_AFTER_S
     if not is_fresh and listen:
         for news in topics.follow(None, _is_over(clock, _LISTEN_S)):
             if news.beats:
@@ -105,7 +107,7 @@ def watch_now(topics: "AlarmTopics", clock: Clock, *, listen: bool = True) -> Wa
     if beat is None or age_s is None:
         return Watch()
     # One from the future that nothing follows is no sign of life.
-    return Watch(Furnaces.of(beat), max(age_s, 0.0) if age_s >= -1.0 else STALE_AFTER_S)
+    return Watch(Furnaces.of(beat), max(age_s, 0.0) if age_s >= -_AHEAD_S else STALE_AFTER_S)
 
 
 def _is_over(clock: Clock, limit_s: float) -> Callable[[], bool]:
