@@ -181,6 +181,7 @@ _SOURCE_STATE: Final = _object(
         "standing_since_ns": _whole("Ingest time of the first record with this event time."),
         "stepped_from_ns": _or_nil(_whole("Newest event time before its clock stepped; or nil.")),
     },
+    {"begun_ns": _whole("First event time after it began or was silent for long.")},
 )
 _INPUTS: Final = {
     "type": "object",

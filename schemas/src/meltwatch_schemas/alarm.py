@@ -250,6 +250,10 @@ class AlarmPoint(KeyedMessage):
     time_to_respond_s: Duration = Field(description="Seconds left for it.")
     setpoint: Setpoint = Field(description="Thresholds and delays.")
     setpoint_basis: Text | None = Field(default=None, description="Backtest run or calibration.")
+    setpoint_digest: Name | None = Field(
+        default=None,
+        description="Digest of the ensemble that the set-point was made for, if known.",
+    )
     ack_required: bool = Field(default=True, description="Stays on the list until acknowledged.")
     reset_required: bool = Field(default=False, description="Latches until reset.")
     re_alarm_s: Duration | None = Field(default=None, description="Annunciates again after.")

@@ -87,6 +87,9 @@ class SourceState:
         Ingest time of the first record whose last event time was ``event_ns``.
     stepped_from_ns
         Newest event time before its clock stepped; None if it never did.
+    begun_ns
+        First event time after the source began, or was silent for longer than a window reaches
+        back; None where that is not known (scores of 0.1).
     """
 
     proven: bool
@@ -96,6 +99,7 @@ class SourceState:
     ingest_ns: int
     standing_since_ns: int
     stepped_from_ns: int | None
+    begun_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,12 +231,19 @@ def encode_score(score: WindowScore) -> bytes:
     }
     if score.source_states:
         states = score.source_states.items()
-        message["source_states"] = {modality.value: _named(state) for modality, state in states}
+        message["source_states"] = {modality.value: _state(state) for modality, state in states}
     if score.unregistered:
         message["unregistered"] = True
     if score.run_id is not None:
         message["run_id"] = score.run_id
     return pack(message)
+
+
+def _state(state: SourceState) -> dict[str, Any]:
+    message = _named(state)
+    if state.begun_ns is None:
+        del message["begun_ns"]
+    return message
 
 
 def _named(value: Any) -> dict[str, Any]:
@@ -346,6 +357,7 @@ def _read_state(fields: Fields) -> SourceState:
         ingest_ns=fields.integer("ingest_ns"),
         standing_since_ns=fields.integer("standing_since_ns"),
         stepped_from_ns=fields.optional_integer("stepped_from_ns"),
+        begun_ns=fields.optional_integer("begun_ns"),
     )
 
 

@@ -18,7 +18,7 @@ from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.topics import Topic
 
-from tests.unit.alarm_manager.samples import score_record, setpoint
+from tests.unit.alarm_manager.samples import DIGEST, score_record, setpoint
 
 T = TypeVar("T")
 # A new calibration of the default set-point must not turn the tests red.
@@ -27,8 +27,9 @@ from runpy import run_module
 from meltwatch_alarm_manager.domain import points
 from meltwatch_schemas.alarm import Setpoint
 points.DEFAULT_SETPOINT = Setpoint.model_validate_json('@POINT@')
+points.MODEL_DIGEST = '@DIGEST@'
 run_module("meltwatch_alarm_manager", run_name="__main__")
-""".replace("@POINT@", setpoint().model_dump_json())
+""".replace("@POINT@", setpoint().model_dump_json()).replace("@DIGEST@", DIGEST)
 
 
 class ManagerProcess:

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 import pytest
 from meltwatch_alarm_manager.domain import points
 
-from tests.unit.alarm_manager.samples import setpoint
+from tests.unit.alarm_manager.samples import DIGEST, setpoint
 
 
 @pytest.fixture(autouse=True, scope="module")
 def plain_thresholds() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(points, "DEFAULT_SETPOINT", setpoint())
+        patch.setattr(points, "MODEL_DIGEST", DIGEST)
         yield

@@ -28,6 +28,7 @@ ALARM_ID = f"{FURNACE}/OVERHEAT"
 PREFIX = "test"
 HOP_NS = PUBLISHED_SPEC.hop_ns
 FIRST_NUMBER = 1_215_000_000  # in 2025
+DIGEST = "0" * 64
 BOTH = (Modality.VIDEO, Modality.CURRENT)
 
 
@@ -64,7 +65,7 @@ def score(
         disagreement=0.0 if scored else None,
         anomaly_map=None,
         features=Features(),
-        model=ModelIdentity(model, "1", "0" * 64),
+        model=ModelIdentity(model, "1", DIGEST),
         encoder_id="dct-192-a375f01fafb8",
         sources=Sources("camera", "meter"),
         reasons=(),

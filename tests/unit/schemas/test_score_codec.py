@@ -39,6 +39,7 @@ STATES = st.builds(
     ingest_ns=TIMES,
     standing_since_ns=TIMES,
     stepped_from_ns=st.none() | TIMES,
+    begun_ns=st.none() | TIMES,
 )
 NAMES = st.text(min_size=1, max_size=30).filter(is_printable)
 SOURCES = st.none() | NAMES

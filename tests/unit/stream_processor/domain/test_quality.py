@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 ENCODER = default_encoder()
 FEATURES = FeatureExtractor(ENCODER.basis)
 LIMITS = QualityLimits()
+REACH_NS = PUBLISHED_RULES.reach_ns(Modality.CURRENT)
 CHECK = QualityCheck(LIMITS, FEATURES)
 S = 10**9
 END_NS = 1_760_000_000 * S
@@ -180,7 +181,7 @@ def words_after(records: Iterable[Sent], end_s: float) -> tuple[str, ...]:
     """What the clock shows after some records in a window that ends at ``end_s``."""
     state: SourceState | None = None
     for identity, span_ns in records:
-        state = followed(state, identity, span_ns, LIMITS)
+        state = followed(state, identity, span_ns, LIMITS, REACH_NS)
     assert state is not None
     return clock_words(state, Modality.CURRENT, round((3600 + end_s) * S), PUBLISHED_RULES)
 
@@ -252,7 +253,7 @@ Watching = Callable[[NDArray[np.float16] | None, Amperes | None], Usable]
 def watching() -> Watching:
     """A watch of a furnace whose sources have spoken."""
     watch = SourceWatch(PUBLISHED_RULES, FEATURES)
-    state = followed(None, *sent(0, 0, 0), LIMITS)
+    state = followed(None, *sent(0, 0, 0), LIMITS, REACH_NS)
     watch.take_up(dict.fromkeys(Modality, state))
 
     def inspect(clip: NDArray[np.float16] | None, currents_a: Amperes | None) -> Usable:
@@ -325,3 +326,20 @@ def test_nothing_is_wrong_with_simulated_furnaces_on_any_day() -> None:
             assert current_words(currents_a) == {}
             assert CHECK.is_live_video(clip)
             assert CHECK.is_live_current(currents_a)
+
+
+def begun_s(*pauses: tuple[int, int]) -> float | None:
+    """Where a source began, of which seconds ``[from, until)`` came one after the other."""
+    state: SourceState | None = None
+    for from_s, until_s in pauses:
+        for identity, span_ns in steady(from_s, until_s):
+            state = followed(state, identity, span_ns, LIMITS, REACH_NS)
+    assert state is not None and state.begun_ns is not None
+    return (state.begun_ns - steady(0, 1)[0][1][0]) / S
+
+
+def test_a_source_begins_with_its_first_record_and_again_after_a_silence_beyond_a_window() -> None:
+    reach_s = REACH_NS // S + 1
+    assert begun_s((0, 300)) == 0
+    assert begun_s((0, 10), (10 + reach_s - 2, 300)) == 0
+    assert begun_s((0, 10), (10 + reach_s, 300)) == 10 + reach_s

@@ -21,6 +21,7 @@ from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_alarm_manager.domain.alarm_state import MASKED, Facts
 from meltwatch_alarm_manager.domain.condition import Condition, Sample
+from meltwatch_alarm_manager.domain.lost_source import telling
 from meltwatch_alarm_manager.domain.system_alarms import SETPOINT_FOREIGN, words_of
 
 CLOCK: Final = "CLOCK"
@@ -103,7 +104,7 @@ class Alarm:
     def _level(self, sighting: Sighting) -> float | None:
         score, words = sighting.score, words_of(self.point)
         if words is not None:
-            return -math.inf if words.isdisjoint(score.reasons) else math.inf
+            return math.inf if telling(score, words) else -math.inf
         if self.point.condition == SETPOINT_FOREIGN and score.logit is not None:
             return math.inf if sighting.is_foreign else -math.inf
         return score.logit

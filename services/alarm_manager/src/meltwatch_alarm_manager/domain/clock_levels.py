@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from meltwatch_alarm_manager.domain.system_alarms import FURNACE_ALARMS, SCORING_LOST
 from meltwatch_alarm_manager.domain.watch import Sight, Watch, blind_among, is_silent
 
-_SCORING = frozenset({"model_unavailable", "scoring_rejected", "overload", "scoring_lag"})
+_SCORING = FURNACE_ALARMS[SCORING_LOST].words
 
 
 @dataclass(frozen=True, slots=True)

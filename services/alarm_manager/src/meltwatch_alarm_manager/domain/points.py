@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord, Priority, Setpoint
-from meltwatch_schemas.default_setpoint import BASIS, DEFAULT_SETPOINT
+from meltwatch_schemas.default_setpoint import BASIS, DEFAULT_SETPOINT, MODEL_DIGEST
 from meltwatch_schemas.identifiers import alarm_id, split_alarm_id
 from meltwatch_schemas.topics import DEFAULT_PREFIX
 
@@ -38,6 +38,7 @@ def default_point(furnace_id: str) -> AlarmPoint:
             "time_to_respond_s": 600,
             "setpoint": DEFAULT_SETPOINT,
             "setpoint_basis": BASIS,
+            "setpoint_digest": MODEL_DIGEST,
         }
     )
 

@@ -18,14 +18,18 @@ from meltwatch_schemas.alarm import (
     Transition,
     utc_from_ns,
 )
-from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.window import PUBLISHED_SPEC
 
 from meltwatch_alarm_manager.domain.alarm import CLOCK, Alarm, Sighting
 from meltwatch_alarm_manager.domain.alarm_state import Facts, derive
 from meltwatch_alarm_manager.domain.condition import Due
 from meltwatch_alarm_manager.domain.identity import event_id, occurrence_id
-from meltwatch_alarm_manager.domain.system_alarms import words_of
+from meltwatch_alarm_manager.domain.lost_source import telling
+from meltwatch_alarm_manager.domain.system_alarms import (
+    SETPOINT_FOREIGN,
+    SYSTEM_ALARMS,
+    words_of,
+)
 from meltwatch_alarm_manager.domain.trust import quality_of, quality_reasons
 from meltwatch_alarm_manager.errors import WrongState
 
@@ -74,7 +78,7 @@ def raised(
             "alarm_id": alarm.point.alarm_id,
             "equipment_path": alarm.point.equipment_path,
             "occurrence_id": occurrence_id(alarm.point.alarm_id, condition_time, score.run_id),
-            "message": f"{alarm.point.title}: {_level(alarm.point, score)} since "
+            "message": f"{alarm.point.title}: {_level(alarm.point, sighting)} since "
             f"{condition_time:%H:%M:%S} UTC",
             "condition_time": condition_time,
             "raise_time": utc_from_ns(change.at_ns),
@@ -96,8 +100,7 @@ def cleared(
         | _judged(sighting, alarm.point)
         | _seen(sighting, stamp)
         | {
-            "message": f"{alarm.point.title}: returned to normal, "
-            f"{_level(alarm.point, sighting.score)}",
+            "message": f"{alarm.point.title}: returned to normal, {_level(alarm.point, sighting)}",
             "clear_time": utc_from_ns(change.at_ns),
             "count_24h": len(alarm.raises_before(change.at_ns)),
         },
@@ -259,7 +262,7 @@ def _of_point(point: AlarmPoint) -> dict[str, Any]:
 def _judged(sighting: Sighting, point: AlarmPoint) -> dict[str, Any]:
     """Return what the decision rests on; it stays until the next raise or clear."""
     score, setpoint = sighting.score, point.setpoint
-    by_logit = words_of(point) is None
+    by_logit = point.condition not in SYSTEM_ALARMS
     members = score.member_logits if by_logit else None
     start_ns = score.window_end_ns - PUBLISHED_SPEC.lookback_ns
     return {
@@ -297,9 +300,12 @@ def _seen(sighting: Sighting, stamp: Stamp) -> dict[str, Any]:
     }
 
 
-def _level(point: AlarmPoint, score: WindowScore) -> str:
-    words, setpoint = words_of(point), point.setpoint
+def _level(point: AlarmPoint, sighting: Sighting) -> str:
+    score, words, setpoint = sighting.score, words_of(point), point.setpoint
     if words is not None:
-        named = sorted(words.intersection(score.reasons))
+        named = sorted(telling(score, words))
         return f"{' and '.join(named)} reported" if named else "no longer reported"
+    if point.condition == SETPOINT_FOREIGN:
+        whose = "another ensemble" if sighting.is_foreign else "the ensemble of the set-point"
+        return f"verdicts are of {whose}, {score.model.digest[:12]}"
     return f"logit {score.logit:.2f} (on {setpoint.logit_on:.2f}, off {setpoint.logit_off:.2f})"

@@ -7,6 +7,7 @@ from typing import Final
 
 from meltwatch_schemas.alarm import AlarmPoint, Priority, Setpoint
 from meltwatch_schemas.identifiers import alarm_id
+from meltwatch_schemas.reasons import UNTIMELY, Reason
 
 SYSTEM: Final = "system"
 VIDEO_LOST: Final = "VIDEO_LOST"
@@ -62,7 +63,7 @@ class SystemAlarm:
     """
 
     judge: Judge
-    words: frozenset[str] = frozenset()
+    words: frozenset[Reason] = frozenset()
     masked_by: tuple[str, ...] = ()
     title: str
     causes: tuple[str, ...]
@@ -75,9 +76,102 @@ class SystemAlarm:
 
 
 FURNACE_ALARMS: Final[Mapping[str, SystemAlarm]] = {
+    VIDEO_LOST: SystemAlarm(
+        judge=Judge.SCORES,
+        words=frozenset(
+            {
+                Reason.NO_VIDEO,
+                Reason.LOW_VIDEO_COVERAGE,
+                Reason.FROZEN_VIDEO,
+                Reason.BLACK_VIDEO,
+                Reason.SATURATED_VIDEO,
+                Reason.BEHIND_VIDEO,
+            }
+        ),
+        masked_by=(FURNACE_SILENT, PLANT_BLIND),
+        title="Picture missing or not to be trusted",
+        causes=(
+            "camera, its power or its network is away",
+            "the gateway repeats its last picture",
+            "lens covered, shutter closed, or glare",
+        ),
+        consequence_if_no_action="The furnace is judged by its currents alone.",
+        operator_action="Look at the furnace in person; have camera and gateway checked.",
+        time_to_respond_s=1800,
+        priority=Priority.LOW,
+    ),
+    CURRENT_LOST: SystemAlarm(
+        judge=Judge.SCORES,
+        words=frozenset(
+            {
+                Reason.NO_CURRENT,
+                Reason.LOW_CURRENT_COVERAGE,
+                Reason.STUCK_CURRENT,
+                Reason.CLIPPED_CURRENT,
+                Reason.LOST_PHASE,
+                Reason.BEHIND_CURRENT,
+            }
+        ),
+        masked_by=(FURNACE_SILENT, PLANT_BLIND),
+        title="Electrode currents missing or not to be trusted",
+        causes=(
+            "meter, its cable or its network is away",
+            "the gateway repeats its last value",
+            "range of a current transformer is too small",
+        ),
+        consequence_if_no_action="The furnace is judged by its picture alone.",
+        operator_action="Read the currents at the panel; have meter and gateway checked.",
+        time_to_respond_s=1800,
+        priority=Priority.LOW,
+    ),
+    CLOCK_FAULT: SystemAlarm(
+        judge=Judge.SCORES,
+        words=frozenset(
+            {
+                Reason.CLOCK_STEP_VIDEO,
+                Reason.CLOCK_STEP_CURRENT,
+                Reason.FROZEN_CLOCK_VIDEO,
+                Reason.FROZEN_CLOCK_CURRENT,
+                *UNTIMELY,
+            }
+        ),
+        masked_by=(PLANT_BLIND,),
+        title="Clock of camera or meter is wrong",
+        causes=(
+            "camera, meter or gateway has lost its time server",
+            "a clock was set by hand",
+            "records are delivered too late",
+        ),
+        consequence_if_no_action="Records fall into the wrong windows or into none.",
+        operator_action="Have the clocks of camera, meter and gateways checked (NTP, PTP).",
+        time_to_respond_s=1800,
+        priority=Priority.LOW,
+    ),
+    SCORING_LOST: SystemAlarm(
+        judge=Judge.SCORES,
+        words=frozenset(
+            {
+                Reason.MODEL_UNAVAILABLE,
+                Reason.SCORING_REJECTED,
+                Reason.OVERLOAD,
+                Reason.SCORING_LAG,
+            }
+        ),
+        masked_by=(TRITON_DOWN, PLANT_BLIND),
+        title="Furnace gets no verdict, or gets it late",
+        causes=(
+            "no Triton server answers",
+            "Triton has too little power for all furnaces",
+            "the model refuses the windows of this furnace",
+        ),
+        consequence_if_no_action="Overheating is not told, or told late.",
+        operator_action="Watch the furnace in person; have the Triton servers checked.",
+        time_to_respond_s=600,
+        priority=Priority.MEDIUM,
+    ),
     SYNC_SKEW: SystemAlarm(
         judge=Judge.SCORES,
-        words=frozenset({"sync_skew"}),
+        words=frozenset({Reason.SYNC_SKEW}),
         title="Clocks of camera and meter disagree",
         causes=(
             "camera, meter or gateway has lost its time server",
@@ -92,6 +186,16 @@ FURNACE_ALARMS: Final[Mapping[str, SystemAlarm]] = {
         on_delay_s=15.0,
         # Longer than a stream processor that was restarted needs for its next estimate.
         off_delay_s=720.0,
+    ),
+    SETPOINT_FOREIGN: SystemAlarm(
+        judge=Judge.SCORES,
+        title="Set-point was made for another model",
+        causes=("another ensemble is served", "the alarm point names an old ensemble"),
+        consequence_if_no_action="The threshold may be too high or too low for these verdicts.",
+        operator_action="Have the set-point made anew (meltwatch alarms setpoint), or serve the "
+        "ensemble that it names.",
+        time_to_respond_s=1800,
+        priority=Priority.LOW,
     ),
     FURNACE_SILENT: SystemAlarm(
         judge=Judge.CLOCK,
@@ -169,10 +273,6 @@ PLANT_ALARMS: Final[Mapping[str, SystemAlarm]] = {
 
 SYSTEM_ALARMS: Final[Mapping[str, SystemAlarm]] = {**FURNACE_ALARMS, **PLANT_ALARMS}
 """All of them."""
-CLOCK_CONDITIONS: Final = frozenset(
-    name for name, alarm in SYSTEM_ALARMS.items() if alarm.judge is not Judge.SCORES
-)
-"""What a replay knows nothing of."""
 MASKS: Final = frozenset(name for alarm in SYSTEM_ALARMS.values() for name in alarm.masked_by)
 """Conditions that mask others."""
 
@@ -182,7 +282,7 @@ def system_alarm_of(point: AlarmPoint) -> SystemAlarm | None:
     return SYSTEM_ALARMS.get(point.condition)
 
 
-def words_of(point: AlarmPoint) -> frozenset[str] | None:
+def words_of(point: AlarmPoint) -> frozenset[Reason] | None:
     """Return the words that speak for an alarm point; None if it is not judged by words."""
     alarm = system_alarm_of(point)
     return None if alarm is None or not alarm.words else alarm.words

@@ -15,7 +15,7 @@ from meltwatch_schemas.outside import FurnaceStateWord
 from meltwatch_schemas.score import ScoreStatus, WindowScore
 from meltwatch_schemas.window import NS_PER_S
 
-from meltwatch_alarm_manager.domain.system_alarms import PLANT_ALARMS
+from meltwatch_alarm_manager.domain.system_alarms import FURNACE_ALARMS, PLANT_ALARMS, SCORING_LOST
 
 REMEMBERED_NS: Final = 24 * 3600 * NS_PER_S
 """A furnace of no plant file is watched for so long after its last window."""
@@ -27,7 +27,7 @@ INTERRUPTED_NS: Final = 10 * NS_PER_S
 """The clock of silence starts anew when scores could not be read for so long."""
 MAX_FURNACES: Final = 2000
 _AT_REST: Final = frozenset({FurnaceStateWord.OFF, FurnaceStateWord.MAINTENANCE})
-_SCORING: Final = frozenset({"model_unavailable", "scoring_rejected", "overload", "scoring_lag"})
+_SCORING: Final = FURNACE_ALARMS[SCORING_LOST].words
 
 
 @dataclass(slots=True)

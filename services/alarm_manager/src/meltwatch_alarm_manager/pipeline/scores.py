@@ -76,7 +76,8 @@ class ScoreDesk:
             self._scribe.count(Topic.SCORES, "stale")
             return []
         self._scribe.count(Topic.SCORES, "recalled" if is_history else "judged")
-        sighting = Sighting(score, record.offset, header(record.headers, "traceparent"))
+        traceparent = header(record.headers, "traceparent")
+        sighting = Sighting(score, record.offset, traceparent, self._is_foreign(score))
         return self._recall(sighting) if is_history else self._judge(sighting, now_ns)
 
     def _refuse(self, furnace_id: str) -> None:
@@ -99,6 +100,12 @@ class ScoreDesk:
             after = judge(alarm, sighting, stamp, is_masked=is_masked)
             written += self._scribe.keep(alarm, after)
         return written
+
+    def _is_foreign(self, score: WindowScore) -> bool:
+        """Tell whether a set-point of the furnace was made for another ensemble."""
+        points = (alarm.point for alarm in self._scribe.registry.of(score.furnace_id))
+        digests = {point.setpoint_digest for point in points}
+        return not digests <= {None, score.model.digest}
 
     def _concerned(self, sighting: Sighting) -> list[Alarm]:
         """Return the alarms that scores raise: by their logit, or by words that we know."""

@@ -5,14 +5,16 @@ from typing import Final
 
 from meltwatch_chassis.errors import FatalError
 from meltwatch_schemas.errors import ContractViolation
+from meltwatch_schemas.reasons import UNTIMELY, Reason
 from meltwatch_stream_processor.domain.restore import Past
-from meltwatch_stream_processor.domain.synchrony import SYNC_SKEW
 
 from meltwatch_backtester.domain.recorded import Closed, RecordedJoiner
 from meltwatch_backtester.pipeline.inputs import InputReader
 from meltwatch_backtester.pipeline.live_scores import live_scores
 from meltwatch_backtester.pipeline.replayed import Replayed, Source
 
+_BESIDE: Final = UNTIMELY | {Reason.SYNC_SKEW}
+"""Words that no window's content tells: they are live's."""
 _MAX_WAITING: Final = 20_000
 """Records that wait for a window: 14 minutes of ten furnaces, 0.3 GB."""
 
@@ -43,7 +45,7 @@ def recorded_windows(source: Source, pasts: Mapping[str, Past]) -> Iterator[Repl
         if closed is None:
             continue
         _count(closed, source)
-        clocks = tuple(word for word in score.reasons if word == SYNC_SKEW)
+        clocks = tuple(Reason(word) for word in score.reasons if word in _BESIDE)
         yield Replayed(
             window=closed.window,
             live=score,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from meltwatch_schemas.encoder import Encoder
+from meltwatch_schemas.reasons import Reason
 from meltwatch_schemas.score import Modality, WindowScore
 from meltwatch_schemas.topics import Topic
 from meltwatch_stream_processor.domain.aligned_window import AlignedWindow
@@ -43,7 +44,7 @@ class Replayed:
     late: int = 0
     is_preceded: bool = False
     is_beyond: bool = False
-    clocks: tuple[str, ...] = ()
+    clocks: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,13 +6,14 @@ from typing import Final
 
 import numpy as np
 from meltwatch_schemas.errors import ContractViolation
+from meltwatch_schemas.reasons import Reason
 from meltwatch_schemas.score import Cut, Features, Modality, ScoreStatus, Sources, SourceState
 from numpy.typing import NDArray
 
-NO_VIDEO: Final = "no_video"
-NO_CURRENT: Final = "no_current"
-LOW_VIDEO_COVERAGE: Final = "low_video_coverage"
-LOW_CURRENT_COVERAGE: Final = "low_current_coverage"
+NO_VIDEO: Final = Reason.NO_VIDEO
+NO_CURRENT: Final = Reason.NO_CURRENT
+LOW_VIDEO_COVERAGE: Final = Reason.LOW_VIDEO_COVERAGE
+LOW_CURRENT_COVERAGE: Final = Reason.LOW_CURRENT_COVERAGE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -62,9 +63,9 @@ class AlignedWindow:
     last_event_ns: int
     last_ingest_ns: int
     features: Features
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
     cuts: Mapping[Modality, Cut]
-    irregularities: Mapping[Modality, tuple[str, ...]] = field(default_factory=dict)
+    irregularities: Mapping[Modality, tuple[Reason, ...]] = field(default_factory=dict)
     source_states: Mapping[Modality, SourceState] = field(default_factory=dict)
 
     @property

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from meltwatch_schemas.reasons import Reason
 from meltwatch_schemas.score import Features
 from numpy.typing import NDArray
 
@@ -15,12 +16,12 @@ from meltwatch_stream_processor.domain.features import FeatureExtractor
 from meltwatch_stream_processor.domain.rules import QualityLimits
 from meltwatch_stream_processor.domain.samples import CurrentGrid
 
-FROZEN_VIDEO: Final = "frozen_video"
-BLACK_VIDEO: Final = "black_video"
-SATURATED_VIDEO: Final = "saturated_video"
-STUCK_CURRENT: Final = "stuck_current"
-CLIPPED_CURRENT: Final = "clipped_current"
-LOST_PHASE: Final = "lost_phase"
+FROZEN_VIDEO: Final = Reason.FROZEN_VIDEO
+BLACK_VIDEO: Final = Reason.BLACK_VIDEO
+SATURATED_VIDEO: Final = Reason.SATURATED_VIDEO
+STUCK_CURRENT: Final = Reason.STUCK_CURRENT
+CLIPPED_CURRENT: Final = Reason.CLIPPED_CURRENT
+LOST_PHASE: Final = Reason.LOST_PHASE
 
 # Mean greys of pictures lie within 0..255 but for the rounding of float16 coefficients, which grows
 # with them. Numbers that are no picture go below, and are not called black.
@@ -43,7 +44,7 @@ class Finding:
         data before.
     """
 
-    word: str
+    word: Reason
     unusable: bool
 
 

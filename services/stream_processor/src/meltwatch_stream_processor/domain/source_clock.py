@@ -9,12 +9,19 @@ stamps event and ingest time alike can be seen to step back, not to step forward
 from typing import Final
 
 from meltwatch_schemas.chunk import ChunkIdentity
+from meltwatch_schemas.reasons import Reason
 from meltwatch_schemas.score import Modality, SourceState
 
 from meltwatch_stream_processor.domain.rules import JoinRules, QualityLimits
 
-CLOCK_STEP: Final = {m: f"clock_step_{m.value}" for m in Modality}
-FROZEN_CLOCK: Final = {m: f"frozen_clock_{m.value}" for m in Modality}
+CLOCK_STEP: Final = {
+    Modality.VIDEO: Reason.CLOCK_STEP_VIDEO,
+    Modality.CURRENT: Reason.CLOCK_STEP_CURRENT,
+}
+FROZEN_CLOCK: Final = {
+    Modality.VIDEO: Reason.FROZEN_CLOCK_VIDEO,
+    Modality.CURRENT: Reason.FROZEN_CLOCK_CURRENT,
+}
 
 
 def followed(
@@ -22,6 +29,7 @@ def followed(
     identity: ChunkIdentity,
     span_ns: tuple[int, int],
     limits: QualityLimits,
+    reach_ns: int,
 ) -> SourceState:
     """Return the state of a source after its next record, as handed on.
 
@@ -35,11 +43,16 @@ def followed(
         The record's first and last event time.
     limits
         How far a clock may jump.
+    reach_ns
+        How far back a window can use its events: a source that was silent for longer begins anew.
     """
     first_ns, event_ns = span_ns
     proven, standing_since_ns, stepped_from_ns = False, identity.ingest_time_ns, None
+    begun_ns: int | None = first_ns
     if state is not None:
         proven = state.proven
+        if first_ns - state.event_ns <= reach_ns:
+            begun_ns = state.begun_ns
         if identity.boot_id == state.boot_id:
             if identity.seq <= state.seq:
                 return state
@@ -55,12 +68,13 @@ def followed(
         ingest_ns=identity.ingest_time_ns,
         standing_since_ns=standing_since_ns,
         stepped_from_ns=stepped_from_ns,
+        begun_ns=begun_ns,
     )
 
 
 def clock_words(
     state: SourceState, modality: Modality, end_ns: int, rules: JoinRules
-) -> tuple[str, ...]:
+) -> tuple[Reason, ...]:
     """Return what is wrong with a source's clock as of a window, for the score's ``reasons``.
 
     ``clock_step_…``: the window reaches back to before a step, or the clock went back and has not

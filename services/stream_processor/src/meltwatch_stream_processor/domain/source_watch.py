@@ -11,6 +11,7 @@ from functools import partial
 
 import numpy as np
 from meltwatch_schemas.chunk import ChunkIdentity
+from meltwatch_schemas.reasons import Reason
 from meltwatch_schemas.score import Features, Modality, SourceState
 from numpy.typing import NDArray
 
@@ -39,7 +40,7 @@ class Usable:
     clip: NDArray[np.float16] | None
     currents_a: NDArray[np.float32] | None
     features: Features
-    irregularities: Mapping[Modality, tuple[str, ...]]
+    irregularities: Mapping[Modality, tuple[Reason, ...]]
 
 
 class SourceWatch:
@@ -72,7 +73,9 @@ class SourceWatch:
     def follow(self, modality: Modality, identity: ChunkIdentity, span_ns: tuple[int, int]) -> None:
         """Take the next record: who sent it, and its first and last event time."""
         state = self._states.get(modality)
-        self._states[modality] = followed(state, identity, span_ns, self._rules.quality)
+        self._states[modality] = followed(
+            state, identity, span_ns, self._rules.quality, self._rules.reach_ns(modality)
+        )
 
     def inspect(self, end_ns: int, clip: Clip, grid: CurrentGrid) -> Usable:
         """Return what a window may use of its clip and grid; windows come in order."""
@@ -107,7 +110,7 @@ class SourceWatch:
 
     def _words(
         self, found: Mapping[Modality, list[Finding]], end_ns: int
-    ) -> dict[Modality, tuple[str, ...]]:
+    ) -> dict[Modality, tuple[Reason, ...]]:
         words = {}
         for modality, state in self._states.items():
             content, clock = found[modality], clock_words(state, modality, end_ns, self._rules)

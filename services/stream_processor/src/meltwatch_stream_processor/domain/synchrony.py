@@ -3,12 +3,13 @@
 from enum import IntEnum
 from typing import Final
 
+from meltwatch_schemas.reasons import Reason
 from meltwatch_schemas.score import Modality
 from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_stream_processor.domain.skew import SPAN_NS, Trace, estimate_skew
 
-SYNC_SKEW: Final = "sync_skew"
+SYNC_SKEW: Final = Reason.SYNC_SKEW
 _INTERVAL_NS: Final = 60 * NS_PER_S
 
 

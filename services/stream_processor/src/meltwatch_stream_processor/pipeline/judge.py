@@ -10,6 +10,7 @@ from meltwatch_chassis.clock import Clock
 from meltwatch_chassis.errors import TransientError
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_schemas.errors import ContractViolation
+from meltwatch_schemas.reasons import Reason
 from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_stream_processor.domain.aligned_window import AlignedWindow
@@ -17,9 +18,9 @@ from meltwatch_stream_processor.pipeline.lag import ScoringLag
 from meltwatch_stream_processor.pipeline.retry import back_off
 from meltwatch_stream_processor.ports import Scorer, Verdict
 
-MODEL_UNAVAILABLE: Final = "model_unavailable"
-SCORING_REJECTED: Final = "scoring_rejected"
-OVERLOAD: Final = "overload"
+MODEL_UNAVAILABLE: Final = Reason.MODEL_UNAVAILABLE
+SCORING_REJECTED: Final = Reason.SCORING_REJECTED
+OVERLOAD: Final = Reason.OVERLOAD
 # What a window may still wait when the scorer is back; asking costs nothing while it is away.
 _LONGEST_PAUSE_S: Final = 2.0
 _log = structlog.get_logger()
@@ -43,7 +44,7 @@ class Judgement:
 
     verdict: Verdict | None = None
     scored_ns: int | None = None
-    reason: str | None = None
+    reason: Reason | None = None
     refusal: ContractViolation | None = None
 
 

@@ -7,9 +7,10 @@ from typing import Final, NamedTuple
 
 import structlog
 from meltwatch_chassis.clock import Clock
+from meltwatch_schemas.reasons import Reason
 from meltwatch_schemas.window import NS_PER_S
 
-SCORING_LAG: Final = "scoring_lag"
+SCORING_LAG: Final = Reason.SCORING_LAG
 _LONGEST_INTERVAL_S: Final = 1.0
 _log = structlog.get_logger()
 

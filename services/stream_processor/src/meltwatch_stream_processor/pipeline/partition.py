@@ -44,6 +44,7 @@ from meltwatch_stream_processor.pipeline.scores import ScoreContext, make_score
 from meltwatch_stream_processor.pipeline.skew_watch import SkewWatch
 from meltwatch_stream_processor.pipeline.start_offsets import start_offsets
 from meltwatch_stream_processor.pipeline.suspects import Suspects
+from meltwatch_stream_processor.pipeline.untimely import UntimelyRecords
 from meltwatch_stream_processor.ports import Group, InputRange, Inputs, ScoreHistory, TopicPartition
 
 _log = structlog.get_logger()
@@ -123,6 +124,7 @@ class PartitionPipeline:
         self._joiner: PartitionJoiner | None = None
         self._log = FurnaceLog()
         self._skew = SkewWatch(surroundings.encoder, surroundings.sync_offsets_s)
+        self._untimely = UntimelyRecords()
         self._starts: dict[Modality, int] = {}
         self._ends: dict[Modality, int] = {}
         self._handed_on: dict[Modality, int] = {}
@@ -305,6 +307,7 @@ class PartitionPipeline:
         elif outcome.late:
             await self._around.delivery.late(raw)
         self._undelivered = None
+        self._untimely.take(raw, entry.modality, outcome, joiner.watermarks)
         self._around.counts.record(raw, entry.modality, outcome)
         self._log.handed_on(outcome)
         for window in outcome.windows:
@@ -342,7 +345,10 @@ class PartitionPipeline:
     async def _publish(self, window: AlignedWindow, judgement: Judgement, closing: Closing) -> None:
         around = self._around
         now_ns = around.clock.now_ns()
-        clocks = self._skew.reasons(window.furnace_id)
+        clocks = (
+            *self._skew.reasons(window.furnace_id),
+            *self._untimely.reasons(window.furnace_id),
+        )
         score = make_score(window, judgement, around.context, closing.joined_ns, now_ns, clocks)
         record, delivered = await around.delivery.score(score, closing.traceparent)
         if judgement.refusal is not None:

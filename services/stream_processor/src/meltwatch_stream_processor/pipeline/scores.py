@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from meltwatch_schemas.reasons import Reason
 from meltwatch_schemas.score import ModelIdentity, ScoreStatus, ScoreTimes, WindowScore
 from meltwatch_schemas.window import NS_PER_S
 from numpy.typing import NDArray
@@ -60,7 +61,7 @@ def make_score(
     context: ScoreContext,
     joined_ns: int,
     published_ns: int,
-    clocks: tuple[str, ...] = (),
+    clocks: tuple[Reason, ...] = (),
 ) -> WindowScore:
     """Return the score of a window.
 
@@ -78,7 +79,7 @@ def make_score(
     verdict = judgement.verdict
     status = window.attainable_status if verdict else ScoreStatus.UNSCORED
     probability = logistic(verdict.logit) if verdict else None
-    scoring = () if judgement.reason is None else (judgement.reason,)
+    scoring: tuple[Reason, ...] = () if judgement.reason is None else (judgement.reason,)
     if published_ns - joined_ns > context.lag_s * NS_PER_S:
         scoring = (*scoring, SCORING_LAG)
     return WindowScore(

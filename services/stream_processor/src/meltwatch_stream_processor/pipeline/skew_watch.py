@@ -10,6 +10,7 @@ import numpy as np
 import structlog
 from meltwatch_schemas.embedding import EmbeddingChunk
 from meltwatch_schemas.encoder import Encoder
+from meltwatch_schemas.reasons import Reason
 from numpy.typing import NDArray
 
 from meltwatch_stream_processor.domain.aligned_window import Outcome
@@ -43,7 +44,7 @@ class SkewWatch:
         for furnace_id in outcome.retired:
             self._furnaces.pop(furnace_id, None)
 
-    def reasons(self, furnace_id: str) -> tuple[str, ...]:
+    def reasons(self, furnace_id: str) -> tuple[Reason, ...]:
         """Return the word for a furnace's scores while its clocks disagree too much."""
         furnace = self._furnaces.get(furnace_id)
         disagree = furnace is not None and furnace.level is SkewLevel.ALARM

@@ -1,0 +1,67 @@
+"""Records that came too late or were refused as future ones: words for the scores of a furnace.
+
+Telemetry beside the join: it changes no window and may be lost at a restart.
+"""
+
+from collections.abc import Callable, Collection
+from typing import Final
+
+from meltwatch_schemas.errors import Refusal
+from meltwatch_schemas.reasons import FUTURE, LATE, Reason
+from meltwatch_schemas.record import RawRecord
+from meltwatch_schemas.score import Modality
+
+from meltwatch_stream_processor.domain.aligned_window import Outcome
+
+_WINDOWS: Final = 4
+"""A word stands for so many windows: not each hop has a record of either modality."""
+
+
+class UntimelyRecords:
+    """Follows the furnaces of one partition."""
+
+    def __init__(self) -> None:
+        self._left: dict[str, dict[Reason, int]] = {}
+
+    def take(
+        self,
+        raw: RawRecord,
+        modality: Modality,
+        outcome: Outcome,
+        furnaces: Callable[[], Collection[str]],
+    ) -> None:
+        """Take a record and what handing it on led to.
+
+        Parameters
+        ----------
+        raw
+            The record: a refused one names its furnace by its key alone.
+        modality
+            Of its topic.
+        outcome
+            What it led to.
+        furnaces
+            Gives those that have windows: nobody else's words would ever be asked for.
+        """
+        word = _word(modality, outcome)
+        if word is not None:
+            furnace_id = (raw.key or b"").decode(errors="replace")
+            if furnace_id in furnaces():
+                self._left.setdefault(furnace_id, {})[word] = _WINDOWS
+        for furnace_id in outcome.retired:
+            self._left.pop(furnace_id, None)
+
+    def reasons(self, furnace_id: str) -> tuple[Reason, ...]:
+        """Return the words for the next score of a furnace."""
+        left = self._left.pop(furnace_id, {})
+        if remaining := {word: count - 1 for word, count in left.items() if count > 1}:
+            self._left[furnace_id] = remaining
+        return tuple(word for word in Reason if word in left)
+
+
+def _word(modality: Modality, outcome: Outcome) -> Reason | None:
+    if outcome.late:
+        return LATE[modality]
+    refusal = outcome.refusal
+    is_future = refusal is not None and refusal.reason is Refusal.FUTURE_EVENT_TIME
+    return FUTURE[modality] if is_future else None
