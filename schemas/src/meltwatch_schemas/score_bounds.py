@@ -88,8 +88,8 @@ def _check_cut(topic: str, cut: "Cut") -> None:
 def _check_state(modality: str, state: "SourceState") -> None:
     check_boot_id(state.boot_id)
     check_whole(f"source_states.{modality}.seq", state.seq, MAX_WHOLE)
-    times = (state.event_ns, state.ingest_ns, state.standing_since_ns, state.stepped_from_ns)
-    for time_ns in times:
+    times = (state.event_ns, state.ingest_ns, state.standing_since_ns)
+    for time_ns in (*times, state.stepped_from_ns, state.begun_ns):
         if time_ns is not None:
             check_time(f"source_states.{modality}", time_ns)
 

@@ -1,7 +1,8 @@
 """Blind is never silent: what each lasting fault says, and that a good day says nothing."""
 
 import pytest
-from meltwatch_schemas.alarm import AlarmRecord, FurnaceStateWord, Heartbeat
+from meltwatch_schemas.alarm import AlarmRecord, Heartbeat
+from meltwatch_schemas.outside import FurnaceStateWord
 from meltwatch_schemas.score import Modality
 
 from tests.unit.alarm_manager.samples import PREFIX
@@ -202,7 +203,7 @@ def test_a_take_over_raises_nothing_and_clears_nothing() -> None:
 
 def test_a_worker_that_takes_31_s_to_come_back_is_told_once_and_clears() -> None:
     plant = VirtualPlant()
-    records = plant.run(200, lambda furnace_id, s: None if 60 <= s < 91 else {})
+    records = plant.run(200, lambda _furnace, s: None if 60 <= s < 91 else {})
     assert announced(records) == ["PLANT_BLIND"]
     plant = VirtualPlant()
     one = plant.run(200, lambda f, s: None if f == FIRST and 60 <= s < 91 else {})

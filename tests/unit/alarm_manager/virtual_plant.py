@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from meltwatch_alarm_manager.pipeline.alarms import AlarmPipeline
-from meltwatch_schemas.alarm import AlarmRecord, FurnaceState, FurnaceStateWord, utc_from_ns
+from meltwatch_schemas.alarm import AlarmRecord
+from meltwatch_schemas.instants import utc_from_ns
+from meltwatch_schemas.outside import FurnaceState, FurnaceStateWord
 from meltwatch_schemas.score import Modality, SourceState, WindowScore
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_S

@@ -14,4 +14,5 @@ SETPOINT: Final = Setpoint(logit_on=3.0, logit_off=1.0, on_delay_s=5.5, off_dela
 def plain_thresholds() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(points, "DEFAULT_SETPOINT", SETPOINT)
+        patch.setattr(points, "MODEL_DIGEST", None)
         yield

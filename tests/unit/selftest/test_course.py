@@ -3,6 +3,7 @@ import json
 import pytest
 from meltwatch_chassis.testing import ManualClock
 from meltwatch_schemas.alarm import AlarmPoint
+from meltwatch_schemas.outside import FurnaceState
 from meltwatch_schemas.topics import Topic
 from meltwatch_selftest.domain.verdict import Verdict
 from meltwatch_selftest.pipeline import Limits, SelfTest
@@ -58,6 +59,8 @@ def test_each_fault_of_a_system_fails_its_expectation(fault, expectation):
 def test_the_alarm_point_says_that_nobody_is_in_danger_and_is_taken_back(fault):
     _, system = visit(*fault)
 
+    (off,) = [record for record in system.sent if record.topic is Topic.FURNACE_STATES]
+    assert (off.key, FurnaceState.from_json(off.value or b"").state) == (FURNACE, "off")
     first, *_, last = [record for record in system.sent if record.topic is Topic.ALARM_POINTS]
     assert AlarmPoint.from_json(first.value).title == "Self-test: no furnace is in danger"
     assert (last.key, last.value) == (f"{FURNACE}/OVERHEAT", None)

@@ -19,6 +19,7 @@ from meltwatch_selftest.domain.messages import (
     acknowledgement,
     alarm_point,
     chunk_record,
+    furnace_off,
     no_alarm_point,
 )
 from meltwatch_selftest.domain.verdict import Verdict
@@ -94,7 +95,8 @@ class SelfTest:
         try:
             self._watch(limits)
         finally:
-            self.topics.send([no_alarm_point(self.alarm_id)])
+            off = furnace_off(self.furnace.furnace_id, self.clock.now_ns())
+            self.topics.send([no_alarm_point(self.alarm_id), off])
         return self._verdict()
 
     def _watch(self, limits: Limits) -> None:
@@ -172,7 +174,9 @@ class SelfTest:
         if record.topic == Topic.SCORES.under(self.prefix):
             self.windows.add(read_score(record))
         elif record.topic == Topic.ALARMS.under(self.prefix):
-            self._alarms.append(read_json(record, AlarmRecord))
+            alarm = read_json(record, AlarmRecord)
+            if alarm.alarm_id == self.alarm_id:
+                self._alarms.append(alarm)
         else:
             result = read_json(record, CommandResult)
             self._results[result.command_id] = result

@@ -334,7 +334,8 @@ def begun_s(*pauses: tuple[int, int]) -> float | None:
     for from_s, until_s in pauses:
         for identity, span_ns in steady(from_s, until_s):
             state = followed(state, identity, span_ns, LIMITS, REACH_NS)
-    assert state is not None and state.begun_ns is not None
+    assert state is not None
+    assert state.begun_ns is not None
     return (state.begun_ns - steady(0, 1)[0][1][0]) / S
 
 

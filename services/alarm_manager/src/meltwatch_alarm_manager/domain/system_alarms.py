@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
+from meltwatch_schemas import identifiers
 from meltwatch_schemas.alarm import AlarmPoint, Priority, Setpoint
-from meltwatch_schemas.identifiers import alarm_id
 from meltwatch_schemas.reasons import UNTIMELY, Reason
 
 SYSTEM: Final = "system"
@@ -288,6 +288,12 @@ def words_of(point: AlarmPoint) -> frozenset[Reason] | None:
     return None if alarm is None or not alarm.words else alarm.words
 
 
+def is_by_clock(alarm_id: str) -> bool:
+    """Tell whether the manager's clock or a report raises an alarm: a replay knows none of it."""
+    alarm = SYSTEM_ALARMS.get(alarm_id.rpartition("/")[2])
+    return alarm is not None and alarm.judge is not Judge.SCORES
+
+
 def is_by_scores(point: AlarmPoint) -> bool:
     """Tell whether scores raise and clear an alarm point: by their logit or as a system alarm."""
     alarm = system_alarm_of(point)
@@ -311,7 +317,9 @@ def parents(equipment: str, condition: str, plant: str) -> tuple[str, ...]:
     """
     alarm = SYSTEM_ALARMS.get(condition)
     names = alarm.masked_by if alarm else ()
-    return tuple(alarm_id(plant if name in PLANT_ALARMS else equipment, name) for name in names)
+    return tuple(
+        identifiers.alarm_id(plant if name in PLANT_ALARMS else equipment, name) for name in names
+    )
 
 
 def system_points(equipment: str, alarms: Mapping[str, SystemAlarm]) -> tuple[AlarmPoint, ...]:
@@ -322,7 +330,7 @@ def system_points(equipment: str, alarms: Mapping[str, SystemAlarm]) -> tuple[Al
 def _point(equipment: str, condition: str, alarm: SystemAlarm) -> AlarmPoint:
     return AlarmPoint.model_validate(
         {
-            "alarm_id": alarm_id(equipment, condition),
+            "alarm_id": identifiers.alarm_id(equipment, condition),
             "equipment_path": equipment,
             "title": alarm.title,
             "condition": condition,

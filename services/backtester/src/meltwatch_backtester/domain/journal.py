@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from meltwatch_alarm_manager.domain.system_alarms import SYSTEM
 from meltwatch_schemas.alarm import AlarmCommand, AlarmRecord, ns_from_utc, utc_from_ns
 from meltwatch_schemas.record import RawRecord
 
@@ -29,7 +30,7 @@ class Happening:
     window_end
         Of the newest window that the alarm rests on.
     state
-        Afterwards, on the wire.
+        Afterwards, on the wire; of a system alarm, which live may mask, whether it is active.
     by
         The user, where a person caused it.
     """
@@ -56,9 +57,11 @@ class Entry(NamedTuple):
 
 def happening_of(record: AlarmRecord) -> Happening:
     """Return the transition of a record."""
-    return Happening(
-        record.transition.cause, record.times.watermark, record.state.value, record.transition.by
-    )
+    state = record.state.value
+    if record.class_ == SYSTEM:
+        state = "active" if record.active else "over"
+    told = record.transition
+    return Happening(told.cause, record.times.watermark, state, told.by)
 
 
 def is_by_score(record: AlarmRecord) -> bool:

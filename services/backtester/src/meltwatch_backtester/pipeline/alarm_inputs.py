@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from meltwatch_alarm_manager.domain.command import alarm_id_of
+from meltwatch_alarm_manager.domain.system_alarms import is_by_clock
 from meltwatch_schemas.alarm import AlarmCommand, AlarmRecord
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.identifiers import split_alarm_id
@@ -110,7 +111,7 @@ def _concerns(raw: RawRecord, wanted: Callable[[str], bool]) -> bool:
 def _entries(records: Iterator[RawRecord]) -> Iterator[Entry]:
     for raw in records:
         try:
-            if raw.value is not None:
+            if raw.value is not None and not is_by_clock(alarm_id_of(raw.key)):
                 yield Entry(raw, read_json(raw, AlarmRecord))
         except ContractViolation:
             continue  # Live passes over it, too.

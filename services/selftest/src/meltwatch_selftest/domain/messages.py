@@ -15,6 +15,7 @@ from meltwatch_schemas.alarm import (
     utc_from_ns,
 )
 from meltwatch_schemas.identifiers import split_alarm_id
+from meltwatch_schemas.outside import FURNACE_STATE_SCHEMA, FurnaceState, FurnaceStateWord
 from meltwatch_schemas.record import JSON, headers_for
 from meltwatch_schemas.topics import Topic, timestamp_ms
 
@@ -79,12 +80,18 @@ def alarm_point(alarm_id: str) -> Outgoing:
             "revision": "selftest",
         }
     )
-    return _about_alarm(Topic.ALARM_POINTS, alarm_id, POINT_SCHEMA, point.to_json())
+    return _json_record(Topic.ALARM_POINTS, alarm_id, POINT_SCHEMA, point.to_json())
 
 
 def no_alarm_point(alarm_id: str) -> Outgoing:
     """Return the record that takes the alarm point back."""
-    return _about_alarm(Topic.ALARM_POINTS, alarm_id, POINT_SCHEMA, None)
+    return _json_record(Topic.ALARM_POINTS, alarm_id, POINT_SCHEMA, None)
+
+
+def furnace_off(furnace_id: str, now_ns: int) -> Outgoing:
+    """Return the record that says that the furnace is off: nobody is to miss it."""
+    state = FurnaceState(state=FurnaceStateWord.OFF, since=utc_from_ns(now_ns), by=_USER)
+    return _json_record(Topic.FURNACE_STATES, furnace_id, FURNACE_STATE_SCHEMA, state.to_json())
 
 
 def acknowledgement(command_id: str, record: AlarmRecord, now_ns: int) -> Outgoing:
@@ -99,9 +106,9 @@ def acknowledgement(command_id: str, record: AlarmRecord, now_ns: int) -> Outgoi
         comment="Self-test",
         issued_at=utc_from_ns(now_ns),
     )
-    return _about_alarm(Topic.ALARM_COMMANDS, record.alarm_id, COMMAND_SCHEMA, command.to_json())
+    return _json_record(Topic.ALARM_COMMANDS, record.alarm_id, COMMAND_SCHEMA, command.to_json())
 
 
-def _about_alarm(topic: Topic, alarm_id: str, schema: str, value: bytes | None) -> Outgoing:
+def _json_record(topic: Topic, key: str, schema: str, value: bytes | None) -> Outgoing:
     headers = headers_for(schema, JSON)
-    return Outgoing(topic=topic, key=alarm_id, value=value, headers=headers)
+    return Outgoing(topic=topic, key=key, value=value, headers=headers)
