@@ -254,3 +254,21 @@ def test_process_alarms_hold_while_a_furnace_is_blind() -> None:
     assert plant.standing()[f"{FIRST}/OVERHEAT"] == "UNACK"
     plant.run(60, clean)
     assert plant.standing()[f"{FIRST}/OVERHEAT"] == "RTNUN"
+
+
+def test_a_furnace_whose_name_leaves_no_room_for_an_alarm_ends_nothing() -> None:
+    long = "/".join(["a" * 60] * 3) + "/a"  # 184 bytes: OVERHEAT fits behind it, others do not
+    plant = VirtualPlant((long, "a/F1"))
+    plant.run(60)
+    told_of = {record.alarm_id for record in plant.run(60, lambda *_: None)}
+    assert "a/F1/FURNACE_SILENT" in told_of
+    assert PLANT_BLIND in told_of
+
+
+def test_furnaces_beyond_the_bound_are_refused_and_those_of_the_plant_file_are_not() -> None:
+    plant = VirtualPlant(("a/F1", "a/F2", "a/F3"))
+    plant.log.points["a/F3"] = ()
+    plant.log.max_furnaces = 2
+    plant.manager = plant.log.take_over()
+    assert plant.run(60) == []
+    assert sight(plant)[0] == 2

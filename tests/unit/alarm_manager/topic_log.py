@@ -42,6 +42,7 @@ class TopicLog:
 
     points: dict[str, tuple[AlarmPoint, ...]] = field(default_factory=dict)
     written: list[Outgoing] = field(default_factory=list)
+    max_furnaces: int = 2000
     commits: dict[Place, Commit | None] = field(
         default_factory=lambda: dict.fromkeys(
             (SCORES, COMMANDS, POINTS, STATES, ALARMS, RESULTS, HEARTBEATS)
@@ -50,7 +51,9 @@ class TopicLog:
 
     def take_over(self) -> AlarmPipeline:
         """Return the pipeline of a new manager, filled from what was written."""
-        pipeline = AlarmPipeline(MasterAlarmList(self.points, PREFIX), Metrics(), PREFIX)
+        pipeline = AlarmPipeline(
+            MasterAlarmList(self.points, PREFIX), Metrics(), PREFIX, self.max_furnaces
+        )
         wanted = pipeline.trust(self.commits)
         for offset, record in enumerate(self.of(Topic.ALARMS)):
             pipeline.restore_alarm(as_read(record, offset))

@@ -54,9 +54,11 @@ class AlarmRegistry:
             return alarm
         return replace(alarm, point=point, unregistered=unregistered)
 
-    def alarm(self, furnace_id: str, alarm_id: str) -> Alarm:
-        """Return an alarm of a furnace by its id; the master alarm list has a point for it."""
-        point = self._master_list.of(furnace_id)[alarm_id]
+    def alarm(self, furnace_id: str, alarm_id: str) -> Alarm | None:
+        """Return an alarm of a furnace by its id, if the master alarm list has a point for it."""
+        point = self._master_list.of(furnace_id).get(alarm_id)
+        if point is None:
+            return None
         return self._under(point, not self._master_list.is_registered(furnace_id))
 
     def active(self) -> list[Alarm]:

@@ -317,14 +317,16 @@ def parents(equipment: str, condition: str, plant: str) -> tuple[str, ...]:
     """
     alarm = SYSTEM_ALARMS.get(condition)
     names = alarm.masked_by if alarm else ()
-    return tuple(
-        identifiers.alarm_id(plant if name in PLANT_ALARMS else equipment, name) for name in names
-    )
+    return tuple(f"{plant if name in PLANT_ALARMS else equipment}/{name}" for name in names)
 
 
 def system_points(equipment: str, alarms: Mapping[str, SystemAlarm]) -> tuple[AlarmPoint, ...]:
-    """Return the alarm points of a furnace's or the plant's system alarms."""
-    return tuple(_point(equipment, condition, alarm) for condition, alarm in alarms.items())
+    """Return the alarm points of a furnace's or the plant's system alarms.
+
+    A furnace id may be so long that the name of an alarm does not fit behind it.
+    """
+    fitting = (name for name in alarms if identifiers.is_path(f"{equipment}/{name}"))
+    return tuple(_point(equipment, name, alarms[name]) for name in fitting)
 
 
 def _point(equipment: str, condition: str, alarm: SystemAlarm) -> AlarmPoint:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Final
 
 from meltwatch_schemas.alarm import AlarmPoint, utc_from_ns
-from meltwatch_schemas.identifiers import alarm_id
 from meltwatch_schemas.text import escaped
 from meltwatch_schemas.window import NS_PER_S
 
@@ -112,8 +111,10 @@ class SystemDesk:
                 yield from self._tell_report(condition, reports.get(condition), now_ns)
 
     def _tell_report(self, condition: str, detail: str | None, now_ns: int) -> Iterator[Outgoing]:
-        name = alarm_id(self._plant, condition)
+        name = f"{self._plant}/{condition}"
         alarm = self._scribe.registry.alarm(self._plant, name)
+        if alarm is None:
+            return
         if detail is not None:
             self._reported_ns[name] = now_ns
             if not alarm.facts.active:
@@ -141,11 +142,13 @@ class SystemDesk:
         self, equipment: str, condition: str, level: Level, now_ns: int
     ) -> Iterator[Outgoing]:
         """Decide one clock alarm, and whether it masks its children."""
-        name, at_ns = alarm_id(equipment, condition), self._watch.read_until_ns or 0
+        name, at_ns = f"{equipment}/{condition}", self._watch.read_until_ns or 0
         if not level.holds and not self._scribe.registry.is_active(name):
             self._settle(name, at_ns)
             return
         alarm = self._scribe.registry.alarm(equipment, name)
+        if alarm is None:
+            return
         setpoint, is_active = alarm.point.setpoint, alarm.facts.active
         if level.holds:
             self._gone_ns.pop(name, None)
