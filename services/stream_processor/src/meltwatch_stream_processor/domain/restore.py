@@ -199,7 +199,8 @@ def _past(known: Past | None, score: WindowScore, topics: Mapping[Modality, str]
         tenures = tenures[:-1]
     return Past(
         closed_ns=score.window_end_ns,
-        last_event_ns=score.times.last_event_ns,
+        # It speaks against silence until then, and no longer, whatever a stranger's score says.
+        last_event_ns=min(score.times.last_event_ns, score.window_end_ns),
         last_ingest_ns=score.times.last_ingest_ns,
         source_states=score.source_states,
         tenures=(*tenures, tenure),
