@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from aiokafka.structs import OffsetAndMetadata
-from meltwatch_alarm_manager.adapters.kafka_ledger import read_commit
+from meltwatch_alarm_manager.adapters.kafka_commit import read_commit
 from meltwatch_alarm_manager.domain.points import MasterAlarmList
 from meltwatch_alarm_manager.pipeline.alarms import AlarmPipeline
 from meltwatch_alarm_manager.ports import Commit, Place

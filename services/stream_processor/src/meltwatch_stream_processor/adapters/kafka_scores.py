@@ -8,7 +8,6 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 from meltwatch_chassis.errors import TransientError
 from meltwatch_chassis.raw_record import raw_record
-from meltwatch_schemas.chunk import check_not_after_record
 from meltwatch_schemas.errors import ContractViolation, Refusal
 from meltwatch_schemas.record import read_score
 from meltwatch_schemas.score import WindowScore
@@ -65,14 +64,11 @@ async def _offsets_since(consumer: AIOKafkaConsumer, part: TopicPartition, since
 
 def _read(record: ConsumerRecord) -> WindowScore | None:
     try:
-        score = read_score(raw_record(record))
-        check_not_after_record(score.window_end_ns, record.timestamp)
+        return read_score(raw_record(record))
     except ContractViolation as refusal:
         reason, detail = refusal.reason, refusal.detail
     except Exception as error:  # noqa: BLE001 - whatever a record does to a decoder
         reason, detail = Refusal.MALFORMED, repr(error)[:300]
-    else:
-        return score
     _log.warning(
         "score_of_history_passed_over",
         topic=record.topic, partition=record.partition, offset=record.offset,
