@@ -1,7 +1,7 @@
 """``python -m tests.chaos``: the campaigns in full length, and a table; exit code 1 if any fails.
 
-``--mutants`` runs the shortest campaign with one delivery rule broken at a time instead, and
-fails if any mutant gets through.
+``--mutants`` runs the shortest campaigns with one delivery rule broken at a time instead, and
+fails if any mutant gets through; ``--mutant`` names some of them.
 """
 
 import argparse
@@ -12,13 +12,16 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.chaos import forged, manager_kill, worker_kill
 from tests.chaos.campaigns import CAMPAIGNS
-from tests.chaos.mutant import MUTANTS
+from tests.chaos.mutant import FORGERS, MANAGERS, WORKERS
 from tests.chaos.report import Report, table
+from tests.chaos.site import MANAGER
 from tests.chaos.stage import Stage
-from tests.chaos.worker_kill import NAME as SHORTEST
+from tests.integration.stream_processor.worker import SERVICE
 
 _CONTROL = "none: as it is"
+_MUTANTS = (*WORKERS, *MANAGERS, *FORGERS)
 _MUTANT_ROUNDS = 3
 _MUTANT_SESSION_S = 2.0
 
@@ -29,10 +32,11 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--rounds", type=int, help="instead of the full length")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--mutants", action="store_true")
+    parser.add_argument("--mutant", action="append", choices=_MUTANTS)
     asked = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="meltwatch-chaos-") as folder:
         if asked.mutants:
-            return _run_mutants(Path(folder), asked.seed)
+            return _run_mutants(Path(folder), asked)
         return _run(Path(folder), asked)
 
 
@@ -49,20 +53,35 @@ def _run(folder: Path, asked: argparse.Namespace) -> int:
     return 1 if any(report.faults for report in reports) else 0
 
 
-def _run_mutants(folder: Path, seed: int) -> int:
+def _run_mutants(folder: Path, asked: argparse.Namespace) -> int:
+    names = asked.mutant or [_CONTROL, *_MUTANTS]
+    reports, unfinished = [], []
     with Stage(folder, session_s=_MUTANT_SESSION_S) as stage:
-        control, *mutants = [_run_mutant(stage, name, seed) for name in (_CONTROL, *MUTANTS)]
-    print(table([control, *mutants]))
-    escaped = [report.name for report in mutants if not report.faults]
-    print(f"not caught: {', '.join(escaped)}" if escaped else "every mutant is caught")
-    return 1 if escaped or control.faults else 0
+        for name in names:
+            print(f"{name}:", flush=True)
+            try:
+                reports.append(_run_mutant(stage, name, asked.seed))
+            except AssertionError as error:
+                unfinished.append(name)
+                print(f"{name}: the campaign came to no end: {str(error)[:500]}", flush=True)
+    print(table(reports))
+    escaped = [each.name for each in reports if not each.faults and each.name != _CONTROL]
+    is_sound = not any(each.faults for each in reports if each.name == _CONTROL)
+    print(f"came to no end: {', '.join(unfinished) or 'none'}")
+    print(f"not caught: {', '.join(escaped) or 'none'}")
+    return 1 if escaped or _CONTROL in unfinished or not is_sound else 0
 
 
 def _run_mutant(stage: Stage, name: str, seed: int) -> Report:
-    print(f"{name}:", flush=True)
-    if name != _CONTROL:
-        stage.program = ("tests.chaos.mutant", name)
-    report = CAMPAIGNS[SHORTEST].run(stage, _MUTANT_ROUNDS, seed)
+    program = ("tests.chaos.mutant", name)
+    stage.program = program if name in WORKERS else (SERVICE,)
+    stage.manager = program if name in MANAGERS | FORGERS else (MANAGER,)
+    if name in FORGERS:
+        report = forged.run(stage, _MUTANT_ROUNDS, seed)
+    elif name in MANAGERS:
+        report = manager_kill.run(stage, len(manager_kill.TURNS), seed)
+    else:
+        report = worker_kill.run(stage, _MUTANT_ROUNDS, seed)
     report.name = name
     return report
 

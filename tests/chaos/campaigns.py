@@ -6,7 +6,9 @@ from typing import Final
 
 from tests.chaos import (
     broker,
+    forged,
     leader,
+    manager_kill,
     overload,
     producers,
     rebalance,
@@ -37,18 +39,20 @@ class Campaign:
 
     run: Running
     rounds: int
-    tested: int = 10
+    tested: int
 
 
 CAMPAIGNS: Final[Mapping[str, Campaign]] = {
-    worker_kill.NAME: Campaign(worker_kill.run, 100),
-    rebalance.NAME: Campaign(rebalance.run, 30),
-    triton.NAME: Campaign(triton.run, 30),
+    worker_kill.NAME: Campaign(worker_kill.run, 100, tested=8),
+    rebalance.NAME: Campaign(rebalance.run, 30, tested=6),
+    triton.NAME: Campaign(triton.run, 30, tested=8),
     triton.LONG: Campaign(triton.run_long, 3, tested=1),
-    broker.NAME: Campaign(broker.run, 30),
-    leader.NAME: Campaign(leader.run, 20),
-    producers.NAME: Campaign(producers.run, 50),
-    redis_view.NAME: Campaign(redis_view.run, 30),
-    overload.NAME: Campaign(overload.run, 30, tested=1),
+    broker.NAME: Campaign(broker.run, 30, tested=8),
+    leader.NAME: Campaign(leader.run, 20, tested=8),
+    producers.NAME: Campaign(producers.run, 50, tested=8),
+    manager_kill.NAME: Campaign(manager_kill.run, 50, tested=5),
+    forged.NAME: Campaign(forged.run, 30, tested=4),
+    redis_view.NAME: Campaign(redis_view.run, 30, tested=4),
+    overload.NAME: Campaign(overload.run, 30, tested=0),
     takeover.NAME: Campaign(takeover.run, 5, tested=0),
 }

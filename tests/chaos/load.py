@@ -86,7 +86,8 @@ def _crowd() -> tuple[Member, ...]:
     return (*(Member(name, habit) for name in crowd), Member(_named("lonely", 1), (CURRENT,)))
 
 
-LOADS: Final = {"mixed": MEMBERS, "crowd": _crowd()}
+LOADS: Final = {"mixed": MEMBERS, "crowd": _crowd(), "nobody": ()}
+"""By name; with ``nobody`` others send the furnaces' part, and strangers and operators mix in."""
 
 
 def cycle_records(load: str, seed: int, cycle: int) -> list[tuple[int, InputRecord]]:

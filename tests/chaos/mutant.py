@@ -1,7 +1,7 @@
-"""A worker with one rule of delivery broken, to see that the campaigns would notice.
+"""A service with one rule of delivery broken, to see that the campaigns would notice.
 
-``python -m tests.chaos.mutant NAME`` is ``python -m meltwatch_stream_processor`` but for one
-method, replaced from outside: the product has no switch for it.
+``python -m tests.chaos.mutant NAME`` is ``python -m meltwatch_stream_processor``, or the alarm
+manager, but for one method, replaced from outside: the product has no switch for it.
 """
 
 import asyncio
@@ -9,14 +9,30 @@ import sys
 from collections.abc import Callable, Mapping
 from runpy import run_module
 from typing import Any, Final
+from uuid import uuid4
 
-from meltwatch_schemas.score import Modality
+from aiokafka import codec
+from meltwatch_alarm_manager.adapters.kafka_election import KafkaElection
+from meltwatch_alarm_manager.adapters.kafka_ledger import KafkaLedger
+from meltwatch_alarm_manager.domain.authorship import Authorship
+from meltwatch_alarm_manager.domain.progress import PartitionProgress
+from meltwatch_alarm_manager.pipeline import scores
+from meltwatch_alarm_manager.pipeline.alarms import AlarmPipeline
+from meltwatch_alarm_manager.pipeline.commands import CommandDesk
+from meltwatch_alarm_manager.ports import Outgoing
+from meltwatch_schemas.errors import ContractViolation
+from meltwatch_schemas.record import RawRecord, read_score
+from meltwatch_schemas.score import Modality, WindowScore
 from meltwatch_stream_processor.domain.aligned_window import AlignedWindow, Outcome
 from meltwatch_stream_processor.domain.partition import PartitionJoiner
 from meltwatch_stream_processor.domain.restore import Resumption, ScoresTail
+from meltwatch_stream_processor.pipeline.delivery import Delivery
 from meltwatch_stream_processor.pipeline.publication import Closing, Publication
 
+from tests.chaos.site import MANAGER
 from tests.integration.stream_processor.worker import SERVICE
+
+_LED: Final[dict[KafkaElection, bool]] = {}
 
 
 def acknowledge_early() -> None:
@@ -64,11 +80,107 @@ def reread_is_late() -> None:
     PartitionJoiner._hand_on_history = late  # type: ignore[method-assign]
 
 
-MUTANTS: Final[Mapping[str, Callable[[], None]]] = {
-    mutate.__name__: mutate
-    for mutate in (acknowledge_early, forget_the_cut, publish_out_of_order, reread_is_late)
-}
+def no_codec() -> None:
+    """Be installed without the libraries that compressed batches need."""
+    codec.cramjam = None
+
+
+def drop_refused() -> None:
+    """Pass over refused records without a dead letter."""
+
+    async def dead_letter(self: Delivery, raw: RawRecord, refusal: ContractViolation) -> None:
+        pass
+
+    Delivery.dead_letter = dead_letter  # type: ignore[method-assign]
+
+
+def drop_nothing_at_all() -> None:
+    """Pass over a refused record that has neither key nor value."""
+    handle = AlarmPipeline.handle
+
+    def without(self: AlarmPipeline, record: RawRecord, now_ns: int) -> list[Outgoing]:
+        written = handle(self, record, now_ns)
+        return [] if record.key is None and record.value is None else written
+
+    AlarmPipeline.handle = without  # type: ignore[method-assign]
+
+
+def catch_nothing() -> None:
+    """Let what a score does to its reader end the reign, whichever record it was."""
+
+    def read(record: RawRecord) -> WindowScore:
+        try:
+            return read_score(record)
+        except ContractViolation as refusal:
+            raise ValueError(refusal.detail) from refusal
+
+    def handle(self: AlarmPipeline, record: RawRecord, now_ns: int) -> list[Outgoing]:
+        return self._judge(self._place(record).topic, record, now_ns)
+
+    scores.read_score = read  # type: ignore[attr-defined]
+    AlarmPipeline.handle = handle  # type: ignore[method-assign]
+
+
+def believe_forgeries() -> None:
+    """Take every record of the alarm topics for one of a manager."""
+
+    def look_at(self: Authorship, offset: int) -> bool:
+        self.checked = max(self.checked, offset + 1)
+        return True
+
+    Authorship.is_own = lambda *_: True  # type: ignore[method-assign]
+    Authorship.look_at = look_at  # type: ignore[method-assign]
+
+
+def commit_ahead() -> None:
+    """Commit what was read, whatever running delays need of it."""
+    PartitionProgress.oldest_needed = lambda self, _: self.position  # type: ignore[method-assign]
+
+
+def forget_commands() -> None:
+    """Take over no id of a command that was answered."""
+    CommandDesk.restore = lambda *_: None  # type: ignore[method-assign]
+
+
+def nobody_is_fenced() -> None:
+    """Have each manager write under a name of its own, so that a frozen one goes on writing."""
+    begin = KafkaLedger.__init__
+
+    def init(self: KafkaLedger, connection: Any, prefix: str, _: str, group_id: str) -> None:
+        begin(self, connection, prefix, f"{prefix}.{uuid4()}", group_id)
+
+    KafkaLedger.__init__ = init  # type: ignore[method-assign]
+    seated = KafkaElection.leads
+
+    async def leads(self: KafkaElection) -> bool:
+        _LED[self] = await seated(self) or _LED.get(self, False)
+        return _LED[self]
+
+    KafkaElection.leads = leads  # type: ignore[method-assign]
+
+
+def _named(*mutations: Callable[[], None]) -> Mapping[str, Callable[[], None]]:
+    return {mutate.__name__: mutate for mutate in mutations}
+
+
+WORKERS: Final = _named(
+    acknowledge_early,
+    forget_the_cut,
+    publish_out_of_order,
+    reread_is_late,
+    no_codec,
+    drop_refused,
+)
+MANAGERS: Final = _named(
+    drop_nothing_at_all,
+    catch_nothing,
+    commit_ahead,
+    forget_commands,
+    nobody_is_fenced,
+)
+FORGERS: Final = _named(believe_forgeries)
 
 if __name__ == "__main__":
-    MUTANTS[sys.argv.pop(1)]()
-    run_module(SERVICE, run_name="__main__")
+    name = sys.argv.pop(1)
+    (WORKERS | MANAGERS | FORGERS)[name]()
+    run_module(SERVICE if name in WORKERS else MANAGER, run_name="__main__")

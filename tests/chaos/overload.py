@@ -84,9 +84,9 @@ class Watch:
 
 def run(stage: Stage, rounds: int, seed: int = 1) -> Report:
     """Send too fast for ten seconds a round, then see everything scored."""
-    del seed
     seconds = _ROUND_S * rounds
     with stage.site() as site:
+        site.send_load(seed, "nobody")
         worker = site.worker()
         worker.until_ready()
         site.fault("the flood begins")

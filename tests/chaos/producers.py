@@ -27,6 +27,7 @@ def run(stage: Stage, rounds: int, seed: int = 1) -> Report:
         producers = [
             running.enter_context(Producer(service, site, time.time_ns())) for service in SERVICES
         ]
+        site.send_load(seed, "nobody")
         site.worker()
         site.wait_more()
         for number in range(rounds):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from statistics import median
 
 from tests.chaos.verdict import Verdict
@@ -15,11 +16,13 @@ _COLUMNS = (
     "out of order",
     "duplicates",
     "late",
+    "refused",
     "first window p50/max s",
     "alarms changed",
+    "deaths",
     "verdict",
 )
-_SHOWN = 10
+_SHOWN = 6
 
 
 @dataclass
@@ -35,7 +38,9 @@ class Report:
     recoveries
         Seconds from each fault to the first window after it.
     alarms
-        One line for each alarm that is not as it should be; None where there are no alarms.
+        One line for each alarm that is not as it should be.
+    deaths
+        One line for each service that ended by itself.
     notes
         What else is worth knowing.
     """
@@ -44,13 +49,18 @@ class Report:
     rounds: int
     verdict: Verdict
     recoveries: Sequence[float] = ()
-    alarms: list[str] | None = None
+    alarms: list[str] = field(default_factory=list)
+    deaths: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
     def faults(self) -> list[str]:
         """All that must not be."""
-        return [*self.verdict.faults, *(f"alarm: {line}" for line in self.alarms or ())]
+        return [
+            *(f"died: {line}" for line in self.deaths),
+            *self.verdict.faults,
+            *(f"alarm: {line}" for line in self.alarms),
+        ]
 
     def cells(self) -> list[str]:
         """Its line of the table."""
@@ -65,14 +75,16 @@ class Report:
             str(len(verdict.out_of_order)),
             f"{verdict.identical} alike, {len(verdict.other)} other",
             str(verdict.late),
+            str(verdict.strangers),
             f"{median(times):.1f} / {max(times):.1f}" if times else "–",
-            "–" if self.alarms is None else str(len(self.alarms)),
+            str(len(self.alarms)),
+            str(len(self.deaths)),
             "FAULTS" if self.faults else "good",
         ]
 
 
 def table(reports: Sequence[Report]) -> str:
-    """All reports as a table, and the first faults of each."""
+    """All reports as a table, and the first faults of each kind."""
     rows = [list(_COLUMNS), *(report.cells() for report in reports)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
     lines = [
@@ -82,7 +94,9 @@ def table(reports: Sequence[Report]) -> str:
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     for report in reports:
         lines += [f"{report.name}: {note}" for note in report.notes]
-        lines += [f"{report.name}: {fault}" for fault in report.faults[:_SHOWN]]
-        if len(report.faults) > _SHOWN:
-            lines.append(f"{report.name}: … and {len(report.faults) - _SHOWN} more")
+        for kind, faults in groupby(report.faults, lambda fault: fault.partition(":")[0]):
+            found = list(faults)
+            lines += [f"{report.name}: {fault}" for fault in found[:_SHOWN]]
+            if len(found) > _SHOWN:
+                lines.append(f"{report.name}: {kind}: … and {len(found) - _SHOWN} more")
     return "\n".join(lines)

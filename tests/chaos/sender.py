@@ -5,25 +5,34 @@ the next: so one topic is never ahead by what the rule takes for silence (5 s), 
 time runs and however long the broker is away. When the scores are far behind it waits for them,
 so that a slow machine takes longer and has no more to catch up with than a fast one. SIGTERM ends
 it at the end of a cycle.
+
+Among the records are those of strangers, who mean harm, and of operators, who send commands. Each
+piece is compressed by another codec, as producers of all kinds do.
 """
 
 import argparse
+import random
 import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
+from itertools import islice
 
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaConsumer, TopicPartition
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_MS, NS_PER_S
 
 from tests.chaos.load import LOADS, PARTITIONS, WARM_UP_CYCLES, cycle_end_ns, cycle_records
+from tests.chaos.operators import Operators
+from tests.chaos.outlet import Outlet
+from tests.chaos.strangers import A_PIECE, strangers
+from tests.chaos.tape import MARK
 from tests.integration.stream_processor.worker import PROMPT
 from tests.support.input_records import ORIGIN_NS, InputRecord
 
 _PIECE_S = 2
-_PATIENCE_MS = 300_000
 _FURTHEST_AHEAD_S = 40.0
 _WARM_UP_SPEED = 10.0
 
@@ -39,13 +48,11 @@ def main(arguments: Sequence[str]) -> int:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     client = {"bootstrap_servers": asked.kafka.split(","), **PROMPT}
-    producer = KafkaProducer(**client, delivery_timeout_ms=_PATIENCE_MS)
     scores = KafkaConsumer(**client, enable_auto_commit=False)
-    try:
-        _send_cycles(producer, _Followers(scores, asked.prefix), asked, stop)
-    finally:
-        scores.close()
-        producer.close()
+    alarms = KafkaConsumer(**client, enable_auto_commit=False, isolation_level="read_committed")
+    with closing(scores), closing(alarms), Outlet(asked.kafka, asked.prefix) as outlet:
+        crowd = _Crowd(asked.seed, Operators(alarms, asked.prefix, asked.seed))
+        _send_cycles(outlet, crowd, _Followers(scores, asked.prefix), asked, stop)
     return 0
 
 
@@ -62,21 +69,41 @@ class _Followers:
     def are_near(self, event_ns: int) -> bool:
         """Tell whether no partition is further behind an event time than is wanted."""
         for part, records in self._consumer.poll(timeout_ms=0).items():
-            newest_ms = max(record.timestamp for record in records)
-            self._newest_ms[part] = max(self._newest_ms[part], newest_ms)
+            ends_ms = [r.timestamp for r in records if MARK not in dict(r.headers)]
+            self._newest_ms[part] = max([self._newest_ms[part], *ends_ms])
         slowest_ns = max(ORIGIN_NS, min(self._newest_ms.values()) * NS_PER_MS)
         return event_ns - slowest_ns <= _FURTHEST_AHEAD_S * NS_PER_S
 
 
+class _Crowd:
+    """Those who send among the furnaces' records: strangers, and operators."""
+
+    def __init__(self, seed: int, operators: Operators) -> None:
+        self._rng = random.Random(f"crowd {seed}")
+        self._strangers = strangers(seed)
+        self._operators = operators
+
+    def mixed_into(self, records: Sequence[InputRecord]) -> list[InputRecord]:
+        """The records in their order, and theirs at random places among them."""
+        mixed = list(records)
+        for other in (*islice(self._strangers, A_PIECE), *self._operators.commands()):
+            mixed.insert(self._rng.randint(0, len(mixed)), other)
+        return mixed
+
+
 def _send_cycles(
-    producer: KafkaProducer, followers: _Followers, asked: argparse.Namespace, stop: threading.Event
+    outlet: Outlet,
+    crowd: _Crowd,
+    followers: _Followers,
+    asked: argparse.Namespace,
+    stop: threading.Event,
 ) -> None:
     cycle, event_ns, wall_s = 0, ORIGIN_NS, time.monotonic()
     while not stop.is_set():
         is_warm = asked.load == "mixed" or cycle >= WARM_UP_CYCLES
         speed = asked.speed if is_warm else _WARM_UP_SPEED
         for end_ns, piece in _pieces(cycle, cycle_records(asked.load, asked.seed, cycle)):
-            _send(producer, asked.prefix, piece)
+            outlet.send(crowd.mixed_into(piece))
             wall_s = max(wall_s + (end_ns - event_ns) / NS_PER_S / speed, time.monotonic())
             event_ns = end_ns
             stop.wait(wall_s - time.monotonic())
@@ -96,21 +123,6 @@ def _pieces(
     ):
         start_ns = end_ns - _PIECE_S * NS_PER_S
         yield end_ns, [record for at_ns, record in records if start_ns <= at_ns < end_ns]
-
-
-def _send(producer: KafkaProducer, prefix: str, records: Sequence[InputRecord]) -> None:
-    futures = [
-        producer.send(
-            record.topic.under(prefix),
-            key=record.key,
-            value=record.value,
-            headers=list(record.headers),
-            timestamp_ms=record.timestamp_ms,
-        )
-        for record in records
-    ]
-    for future in futures:
-        future.get(_PATIENCE_MS / 1000)
 
 
 if __name__ == "__main__":

@@ -1,31 +1,39 @@
 """Where a campaign takes place: topics of its own, the load on them, workers, and the verdict."""
 
+import json
 import os
 import secrets
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
+from kafka.consumer.fetcher import ConsumerRecord
 from meltwatch_chassis.topics_admin import create_topics
 from meltwatch_schemas.topics import Topic, catalogue
 
+from tests.chaos.alarm_points import POINTS
+from tests.chaos.alarm_verdict import judge_alarms, judge_forgeries, unsettled
 from tests.chaos.load import PARTITIONS
 from tests.chaos.oracle import Oracle
+from tests.chaos.outlet import Outlet
 from tests.chaos.referee import Referee
 from tests.chaos.report import Report
-from tests.chaos.tape import Reader, Score
-from tests.chaos.verdict import judge, missing
+from tests.chaos.tape import INPUTS, MARK, Reader, Score, Tape
+from tests.chaos.verdict import judge, missing, unrefused
+from tests.chaos.view import wrong_view
 from tests.integration.stream_processor.worker import Tail, Worker, wait_until
+from tests.support.input_records import InputRecord
 from tests.support.source import ROOT
 
-_STALL_S = 30.0
-# Only what never comes is a fault: a machine may be busy with seven other things.
-_PATIENCE_S = 300.0
+MANAGER = "meltwatch_alarm_manager"
+# How soon things go on is measured, not demanded: a machine may be busy with other work.
+PATIENCE_S = 300.0
+_STALL_S = 60.0
 _SENDER_STOP_S = 120.0
 # Small matrices on several threads would take the cores from those who are measured.
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
@@ -36,56 +44,66 @@ class Site:
 
     Parameters
     ----------
-    kafka, triton
-        Bootstrap servers and gRPC address.
+    kafka, triton, redis
+        Bootstrap servers, gRPC address, URL.
     folder
         For logs.
     replicas
         Of each partition.
     referee
         A Triton that nobody disturbs, for the verdict.
-    program
-        What a worker is; a mutant in the mutants' campaign.
+    programs
+        What a worker and an alarm manager are; mutants in the mutants' campaign.
     speed
         Event seconds per second of the load.
+
+    Attributes
+    ----------
+    managers
+        All that were started; the first one with the site.
     """
 
     def __init__(
         self,
         kafka: str,
         triton: str,
+        redis: str,
         folder: Path,
         *,
         replicas: int,
         referee: str,
-        program: Sequence[str],
+        programs: tuple[Sequence[str], Sequence[str]],
         speed: float,
     ) -> None:
         self.kafka = kafka
         self.triton = triton
+        self.redis = redis
         self.prefix = f"chaos{secrets.token_hex(4)}"
         self.folder = folder / self.prefix
         self.folder.mkdir(parents=True)
         self.faults: list[int] = []
         self._referee = referee
-        self._program = program
+        self._programs = programs
         self._speed = speed
         self._workers: list[Worker] = []
+        self.managers: list[Worker] = []
         self._sender: subprocess.Popen[bytes] | None = None
         make_topics(kafka, self.prefix, replicas)
-        self.scores = Tail(kafka, Topic.SCORES.under(self.prefix), PARTITIONS)
+        send_points(kafka, self.prefix)
+        self._scores = Tail(kafka, Topic.SCORES.under(self.prefix), PARTITIONS)
 
     def __enter__(self) -> Self:
+        self.manager(alarm_manager_instance="one")
         return self
 
     def __exit__(self, *_: object) -> None:
-        for worker in self._workers:
-            worker.process.send_signal(signal.SIGCONT)
-            worker.kill()
+        for service in (*self._workers, *self.managers):
+            service.process.send_signal(signal.SIGCONT)
+            service.kill()
         if self._sender is not None:
             self._sender.kill()
             self._sender.wait()
-        self.scores.__exit__(None, None, None)
+        self._scores.__exit__(None, None, None)
 
     def send_load(self, seed: int = 1, load: str = "mixed") -> None:
         """Start the sender."""
@@ -120,59 +138,114 @@ class Site:
             "triton": self.triton,
             "topic_prefix": self.prefix,
         }
-        worker = Worker(self.folder, self._program, **own | settings)
+        worker = Worker(self.folder, self._programs[0], **own | settings)
         self._workers.append(worker)
         return worker
+
+    def manager(self, **settings: object) -> Worker:
+        """Start an alarm manager."""
+        own = {"kafka": self.kafka, "redis": self.redis, "topic_prefix": self.prefix}
+        manager = Worker(self.folder, self._programs[1], **own | settings)
+        self.managers.append(manager)
+        return manager
 
     def fault(self, what: str) -> None:
         """Take note that something was broken, or came back, at this moment."""
         self.faults.append(time.time_ns())
-        print(f"{len(self.faults):4} {what}, {len(self.scores.records)} windows", flush=True)
+        print(f"{len(self.faults):4} {what}, {self.count()} windows", flush=True)
 
     def count(self) -> int:
         """How many scores there are."""
-        return len(self.scores.read())
+        return len(self.published())
 
-    def wait_more(self, count: int = 1, limit_s: float = _PATIENCE_S) -> None:
+    def published(self) -> list[ConsumerRecord]:
+        """The scores so far, without those of strangers."""
+        return [record for record in self._scores.read() if MARK not in dict(record.headers)]
+
+    def wait_more(self, count: int = 1, limit_s: float = PATIENCE_S) -> None:
         """Wait for so many scores more than there are."""
         wanted = self.count() + count
         wait_until(lambda: self.count() >= wanted, limit_s, self.last_lines)
 
     def last_lines(self) -> str:
-        """What the newest worker said last."""
-        return self._workers[-1].log.read_text()[-1500:] if self._workers else "no worker"
+        """What the sender and the newest worker said last."""
+        logs = [self.folder / "sender.log", *(worker.log for worker in self._workers[-1:])]
+        return "\n".join(log.read_text()[-1500:] for log in logs if log.exists())
 
-    def finish(self, name: str, rounds: int, **judging: Any) -> Report:
+    def finish(self, name: str, rounds: int, *, forged: bool = False, **judging: Any) -> Report:
         """Let the work end, then judge it.
 
         The last worker goes on until every window is there that must be, or nothing has come
-        for a while.
+        for a while; so does the last alarm manager with what is to be written of alarms.
+
+        Parameters
+        ----------
+        name, rounds
+            For the report.
+        forged
+            Whether alarms were forged: readers may have passed over true records then, for a
+            while, but must show the truth in the end.
+        judging
+            See ``judge``.
         """
         self.stop_load()
         with Reader(self.kafka, self.prefix) as reader:
-            self._wait_for_all(reader)
-            self._end_workers()
+            self._wait_for_all(
+                reader, lambda tape, oracle: missing(tape, oracle) or unrefused(tape, INPUTS)
+            )
+            _end(self._workers)
+            self._wait_for_all(reader, lambda tape, _: unsettled(tape) or unrefused(tape))
+            alarms = wrong_view(self.redis, self.prefix, reader, forged=forged)
+            _end(self.managers)
             tape = reader.tape()
         verdict = judge(tape, Referee(self._referee), **judging)
-        return Report(name, rounds, verdict, recoveries(self.faults, tape.scores))
+        alarms += judge_alarms(tape)
+        alarms += judge_forgeries(tape, self.prefix) if forged else []
+        notes = [f"{len(tape.alarms)} alarm records, {len(tape.results)} commands answered"]
+        return Report(
+            name,
+            rounds,
+            verdict,
+            recoveries(self.faults, tape.scores),
+            alarms,
+            self._deaths(),
+            notes,
+        )
 
-    def _wait_for_all(self, reader: Reader) -> None:
+    def _deaths(self) -> list[str]:
+        """What the services said last that ended by themselves."""
+        told = (0, -signal.SIGKILL)
+        return [
+            f"exit code {service.process.returncode}: {service.log.read_text()[-300:]}"
+            for service in (*self._workers, *self.managers)
+            if service.process.poll() is not None and service.process.returncode not in told
+        ]
+
+    def _wait_for_all(self, reader: Reader, due: Callable[[Tape, Oracle], object]) -> None:
+        """Wait until nothing is due any more, or nothing has come for a while."""
         tape = reader.tape()
         oracle, moved_s, count = Oracle(tape), time.monotonic(), 0
-        while missing(tape, oracle) and time.monotonic() - moved_s < _STALL_S:
+        while due(tape, oracle) and time.monotonic() - moved_s < _STALL_S:
             time.sleep(0.5)
-            if len(reader.tape().scores) > count:
-                moved_s, count = time.monotonic(), len(tape.scores)
-
-    def _end_workers(self) -> None:
-        for worker in self._workers:
-            if worker.process.poll() is None:
-                assert worker.stop() == 0, worker.log.read_text()[-2000:]
+            if reader.tape().size > count:
+                moved_s, count = time.monotonic(), tape.size
 
 
-def wait_for_event(worker: Worker, event: str, limit_s: float = _PATIENCE_S) -> None:
-    """Wait until a worker's log names an event."""
-    wait_until(lambda: event in worker.log.read_text(), limit_s, worker.log.read_text)
+def _end(services: Sequence[Worker]) -> None:
+    for service in services:
+        if service.process.poll() is None:
+            service.stop()
+
+
+def wait_for_event(service: Worker, event: str) -> None:
+    """Wait until a service's log names an event."""
+    ended = f"{service.log} ended before {event}"
+
+    def is_told() -> bool:
+        assert service.process.poll() is None, f"{ended}: {service.log.read_text()[-1000:]}"
+        return event in service.log.read_text()
+
+    wait_until(is_told, PATIENCE_S, service.log.read_text)
 
 
 def make_topics(kafka: str, prefix: str, replicas: int = 1) -> None:
@@ -182,6 +255,16 @@ def make_topics(kafka: str, prefix: str, replicas: int = 1) -> None:
         for spec in catalogue(prefix, PARTITIONS)
     ]
     create_topics({"bootstrap_servers": kafka.split(",")}, specs, replicas)
+
+
+def send_points(kafka: str, prefix: str) -> None:
+    """Send the alarm points of the load's furnaces."""
+    headers = (("schema", b"alarm-point/1.0"), ("content-type", b"application/json"))
+    now_ms = time.time_ns() // 1_000_000
+    with Outlet(kafka, prefix) as outlet:
+        for point in POINTS:
+            key, value = point.alarm_id.encode(), json.dumps(point.fields).encode()
+            outlet.send([InputRecord(Topic.ALARM_POINTS, key, value, headers, now_ms)])
 
 
 def recoveries(faults: Sequence[int], scores: Sequence[Score]) -> list[float]:

@@ -14,7 +14,7 @@ from meltwatch_local_cluster.servers import (
     TritonServer,
 )
 
-from tests.chaos.site import Site
+from tests.chaos.site import MANAGER, Site
 from tests.integration.stream_processor.worker import SERVICE
 
 _Server = TypeVar("_Server", bound=Server | KafkaCluster)
@@ -37,8 +37,8 @@ class Stage:
         After this silence of a worker another one takes over.
     speed
         Event seconds per second of the load.
-    program
-        What a worker is; may be set anew between sites.
+    program, manager
+        What a worker and an alarm manager are; may be set anew between sites.
     """
 
     def __init__(
@@ -48,11 +48,13 @@ class Stage:
         session_s: float = 6.0,
         speed: float = 6.0,
         program: Sequence[str] = (SERVICE,),
+        manager: Sequence[str] = (MANAGER,),
     ) -> None:
         self._speed = speed
         self._folder = folder
         self._given = referee
         self.program = program
+        self.manager = manager
         self._servers = ExitStack()
         self.session_s = session_s
 
@@ -104,9 +106,10 @@ class Stage:
         return Site(
             broker.address,
             (triton or self.referee).address,
+            self.redis.address,
             self._folder,
             replicas=3 if isinstance(broker, KafkaCluster) else 1,
             referee=self.referee.address,
-            program=self.program,
+            programs=(self.program, self.manager),
             speed=speed or self._speed,
         )

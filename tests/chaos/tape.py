@@ -3,8 +3,9 @@
 Imports nothing of the product: messages are taken apart with msgpack and NumPy alone.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
 import msgpack
@@ -17,6 +18,16 @@ VIDEO: Final = "video"
 CURRENT: Final = "current"
 MODALITIES: Final = (VIDEO, CURRENT)
 TOPICS: Final = {VIDEO: "embeddings", CURRENT: "currents"}
+INPUTS: Final = tuple(TOPICS.values())
+MARK: Final = "chaos-expected"
+"""A header of strangers: why each must be refused."""
+CODES: Final = "chaos-codes"
+"""A header of commands: the answers that are right, with ``|`` between."""
+Raw = tuple[bytes | None, bytes | None]
+Place = tuple[str, int, int]
+"""Short name of a topic, partition, offset."""
+_SAID: Final = ("topic", "partition", "offset", "error", "service")
+_MESSAGES: Final = {"alarms": "alarms", "alarm-commands": "commands", "alarm-results": "results"}
 _POLL_MS: Final = 500
 
 
@@ -48,11 +59,72 @@ class Chunk:
     times: tuple[int, ...]
     values: NDArray[Any]
     ingest: int
-    raw: tuple[bytes, bytes]
+    raw: Raw
 
     @property
     def last(self) -> int:
         return self.times[-1]
+
+    @property
+    def place(self) -> Place:
+        return TOPICS[self.modality], self.partition, self.offset
+
+
+@dataclass(frozen=True)
+class Stranger:
+    """A record that nobody may take for a message: it was sent to do harm.
+
+    Attributes
+    ----------
+    place
+        Where it stands.
+    raw
+        Key and value.
+    expected
+        Why it must be refused, in the words of ``dlq.error``.
+    """
+
+    place: Place
+    raw: Raw
+    expected: str
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A dead letter.
+
+    Attributes
+    ----------
+    place
+        Where the refused record stands.
+    raw
+        Key and value.
+    error, service
+        Why, and who refused it.
+    """
+
+    place: Place
+    raw: Raw
+    error: str
+    service: str
+
+
+@dataclass(frozen=True)
+class Message:
+    """One JSON message of the alarms: an alarm record, a command or an answer.
+
+    Attributes
+    ----------
+    place, key, headers
+        Where it stands, and what stands beside it.
+    fields
+        The message as it is on the wire.
+    """
+
+    place: Place
+    key: str
+    headers: Mapping[str, str]
+    fields: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -109,18 +181,36 @@ class Tape:
         Per partition and modality, the records in offset order.
     scores
         In offset order per partition.
-    late, dead
-        Key and value of each copy, and of each dead letter with its error.
+    late
+        Key and value of each copy.
+    dead
+        The dead letters.
+    strangers
+        Records on any topic that was read which must end there.
+    alarms, commands, results
+        What was said of the alarms, to them, and in answer.
+    alarms_as_read
+        Alarm ids and records as any reader sees them, forgeries among them; None for a tombstone.
     """
 
-    chunks: dict[tuple[int, str], list[Chunk]]
-    scores: list[Score]
-    late: list[tuple[bytes, bytes]]
-    dead: list[tuple[bytes, bytes, str]]
+    chunks: dict[tuple[int, str], list[Chunk]] = field(default_factory=dict)
+    scores: list[Score] = field(default_factory=list)
+    late: list[Raw] = field(default_factory=list)
+    dead: list[Letter] = field(default_factory=list)
+    strangers: list[Stranger] = field(default_factory=list)
+    alarms: list[Message] = field(default_factory=list)
+    commands: list[Message] = field(default_factory=list)
+    results: list[Message] = field(default_factory=list)
+    alarms_as_read: list[tuple[str, Mapping[str, Any] | None]] = field(default_factory=list)
 
     @property
     def partitions(self) -> list[int]:
         return sorted({partition for partition, _ in self.chunks})
+
+    @property
+    def size(self) -> int:
+        """How much was written by services."""
+        return len(self.scores) + len(self.alarms) + len(self.results) + len(self.dead)
 
 
 class Reader:
@@ -140,8 +230,17 @@ class Reader:
             bootstrap_servers=kafka.split(","),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
+            isolation_level="read_committed",
         )
-        names = [*TOPICS.values(), "scores", "late", "dead-letters"]
+        names = [
+            *INPUTS,
+            "scores",
+            "late",
+            "dead-letters",
+            "alarm-points",
+            "heartbeats",
+            *_MESSAGES,
+        ]
         self._names = {f"{prefix}.{name}.v1": name for name in names}
         self._parts = [
             TopicPartition(topic, number)
@@ -150,7 +249,7 @@ class Reader:
         ]
         self._consumer.assign(self._parts)
         self._consumer.seek_to_beginning(*self._parts)
-        self._tape = Tape({}, [], [], [])
+        self._tape = Tape()
 
     def __enter__(self) -> Self:
         return self
@@ -168,16 +267,42 @@ class Reader:
         return self._tape
 
     def _take(self, name: str, record: ConsumerRecord) -> None:
-        tape = self._tape
-        if name == "scores":
+        tape, raw, headers = self._tape, (record.key, record.value), dict(record.headers)
+        place = (name, record.partition, record.offset)
+        if name == "alarms":
+            tape.alarms_as_read.extend(_as_read(record))
+        if name == "dead-letters":
+            tape.dead.append(self._letter(raw, headers))
+        elif MARK in headers:
+            tape.strangers.append(Stranger(place, raw, headers[MARK].decode()))
+        elif name == "scores":
             tape.scores.append(_score(record))
         elif name == "late":
-            tape.late.append((record.key, record.value))
-        elif name == "dead-letters":
-            tape.dead.append((record.key, record.value, _header(record, "dlq.error")))
-        else:
+            tape.late.append(raw)
+        elif name in _MESSAGES and record.value is not None:
+            said = {key: value.decode(errors="replace") for key, value in headers.items()}
+            message = Message(place, record.key.decode(), said, json.loads(record.value))
+            getattr(tape, _MESSAGES[name]).append(message)
+        elif name in TOPICS.values():
             chunk = _chunk(record, next(m for m in MODALITIES if TOPICS[m] == name))
             tape.chunks.setdefault((record.partition, chunk.modality), []).append(chunk)
+
+    def _letter(self, raw: Raw, headers: Mapping[str, bytes]) -> Letter:
+        said = {name: headers[f"dlq.{name}"].decode() for name in _SAID}
+        name = said["topic"].removeprefix(f"{self._prefix}.").removesuffix(".v1")
+        place = (name, int(said["partition"]), int(said["offset"]))
+        return Letter(place, raw, said["error"], said["service"])
+
+
+def _as_read(record: ConsumerRecord) -> Iterator[tuple[str, Mapping[str, Any] | None]]:
+    """An alarm record as a reader takes it; one that is none he passes over."""
+    try:
+        key = (record.key or b"").decode()
+        fields = None if record.value is None else json.loads(record.value)
+    except ValueError:
+        return
+    if fields is None or {"alarm_id", "epoch", "seq", "state"} <= fields.keys():
+        yield key, fields
 
 
 def _chunk(record: ConsumerRecord, modality: str) -> Chunk:
@@ -204,7 +329,3 @@ def _chunk(record: ConsumerRecord, modality: str) -> Chunk:
 
 def _score(record: ConsumerRecord) -> Score:
     return Score(record.partition, record.offset, msgpack.unpackb(record.value))
-
-
-def _header(record: ConsumerRecord, name: str) -> str:
-    return dict(record.headers)[name].decode()

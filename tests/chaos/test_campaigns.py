@@ -1,4 +1,4 @@
-"""Ten rounds of each campaign: nothing lost, changed or out of order, whatever dies."""
+"""Some rounds of each campaign: nothing lost, changed or out of order, whatever dies."""
 
 import gc
 from collections.abc import Iterator
@@ -13,12 +13,14 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.timeout(900),
+    # How soon things go on is no promise: a machine may be busy with other work.
+    pytest.mark.timeout(1800),
     # kafka-python forgets to close the sockets of connections that a dead broker refuses.
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-_SESSION_S = 2.0
+# Shorter ones end while a busy machine still starts a process, again and again.
+_SESSION_S = 4.0
 _SPEED = 4.0
 
 
@@ -48,6 +50,7 @@ def _forgotten_sockets() -> Iterator[None]:
         "broker",
         "leader",
         "producer-kill",
+        "manager-kill",
         "redis",
     ],
 )

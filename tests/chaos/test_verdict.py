@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.chaos.oracle import NUMBERS, SPEC_ID, Oracle, window_at, window_id
-from tests.chaos.tape import CURRENT, MODALITIES, TOPICS, VIDEO, Chunk, Score, Tape
+from tests.chaos.tape import CURRENT, MODALITIES, TOPICS, VIDEO, Chunk, Letter, Score, Tape
 from tests.chaos.verdict import Verdict, judge
 from tests.support import oracle as brute
 
@@ -69,7 +69,7 @@ def _chunk(rng: random.Random, what: tuple[int, str, str], source: str, offset: 
 def by_brute_force(records: Sequence[Chunk]) -> tuple[list[brute.Window], Tape]:
     """What brute force makes of them, and the tape that a faultless product would leave."""
     slow, windows = brute.Oracle(brute.Numbers()), []
-    tape = Tape({}, [], [], [])
+    tape = Tape()
     for chunk in records:
         tape.chunks.setdefault((0, chunk.modality), []).append(chunk)
         rows = chunk.values.tolist()
@@ -84,7 +84,7 @@ def by_brute_force(records: Sequence[Chunk]) -> tuple[list[brute.Window], Tape]:
         if told.late:
             tape.late.append(chunk.raw)
         if told.refusal:
-            tape.dead.append((*chunk.raw, told.refusal))
+            tape.dead.append(Letter(chunk.place, chunk.raw, told.refusal, "stream_processor"))
     tape.scores.extend(_scores(windows))
     return windows, tape
 

@@ -9,7 +9,7 @@ from typing import Final
 from meltwatch_local_cluster.servers import TritonServer
 
 from tests.chaos.report import Report
-from tests.chaos.site import Site
+from tests.chaos.site import PATIENCE_S, Site
 from tests.chaos.stage import Stage
 from tests.chaos.verdict import UNAVAILABLE
 from tests.integration.stream_processor.worker import scores_of, wait_until
@@ -65,12 +65,12 @@ def _wait_for_reason(site: Site, *, present: bool) -> None:
     """Wait until the newest score is one of an outage, or a verdict."""
 
     def is_so() -> bool:
-        newest = scores_of(site.scores.read()[-5:])
+        newest = scores_of(site.published()[-5:])
         return any(
             UNAVAILABLE in score.reasons if present else score.logit is not None for score in newest
         )
 
-    wait_until(is_so, 60.0, site.last_lines)
+    wait_until(is_so, PATIENCE_S, site.last_lines)
 
 
 def _freeze(triton: TritonServer, away_s: float) -> None:

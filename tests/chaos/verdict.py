@@ -8,7 +8,7 @@ what was handed on in order may not be among the late copies, and what is there 
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -25,7 +25,7 @@ from tests.chaos.oracle import (
     window_at,
     window_id,
 )
-from tests.chaos.tape import MODALITIES, Chunk, Score, Tape
+from tests.chaos.tape import MODALITIES, Chunk, Place, Raw, Score, Tape
 
 Tensors = tuple[Any, Any, list[float]]
 Asking = Callable[[Sequence[Tensors]], Sequence[float]]
@@ -45,9 +45,9 @@ class Verdict:
 
     Attributes
     ----------
-    windows, identical, late, unscored_for_outage
-        How many windows were published, published twice alike, records came late, and windows
-        went out unscored because the scorer was away.
+    windows, identical, late, strangers, unscored_for_outage
+        How many windows were published, published twice alike, records came late, records were
+        refused as they must be, and windows went out unscored because the scorer was away.
     lost, changed, out_of_order, other
         One line each for what must not be.
     """
@@ -55,6 +55,7 @@ class Verdict:
     windows: int = 0
     identical: int = 0
     late: int = 0
+    strangers: int = 0
     unscored_for_outage: int = 0
     lost: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
@@ -113,6 +114,12 @@ def judge(
 def missing(tape: Tape, oracle: Oracle) -> list[str]:
     """Which windows are not there yet."""
     return _missing(_in_order(tape.scores, Verdict()), oracle)
+
+
+def unrefused(tape: Tape, topics: Collection[str] = ()) -> set[Place]:
+    """Which strangers have no dead letter yet, on some topics or on all."""
+    due = {each.place for each in tape.strangers if not topics or each.place[0] in topics}
+    return due - {letter.place for letter in tape.dead}
 
 
 def _name(score: Score) -> str:
@@ -260,15 +267,31 @@ def _judge_copies(tape: Tape, oracle: Oracle, accepted: Sequence[Score], verdict
     """Late copies and dead letters: those that must be there, and no other."""
     late = _late_by_cuts(oracle, accepted)
     verdict.late = len(late)
-    _compare_copies("late copy", {c.raw for c in late}, set(tape.late), verdict)
-    intruders = {(*chunk.raw, "unexpected_source") for chunk in oracle.refused}
-    _compare_copies("dead letter", intruders, set(tape.dead), verdict)
+    verdict.changed += _compared("late copy", {chunk.raw for chunk in late}, set(tape.late))
+    intruders = {(chunk.place, chunk.raw, "unexpected_source") for chunk in oracle.refused}
+    strangers = {(each.place, _as_letter(each.raw), each.expected) for each in tape.strangers}
+    letters = {(letter.place, letter.raw, letter.error) for letter in tape.dead}
+    verdict.changed += _compared("dead letter", intruders | strangers, letters)
+    verdict.strangers = len(strangers)
 
 
-def _compare_copies(what: str, expected: set[Any], found: set[Any], verdict: Verdict) -> None:
+def _as_letter(raw: Raw) -> Raw:
+    """Key and value of a dead letter; Kafka's clients write none without either."""
+    return (None, b"") if raw == (None, None) else raw
+
+
+def _compared(what: str, expected: set[Any], found: set[Any]) -> Iterator[str]:
     names = {True: f"{what} missing", False: f"{what} of what is none"}
     for entry in expected ^ found:
-        verdict.changed.append(f"{names[entry in expected]}: {entry[0].decode()}")
+        yield f"{names[entry in expected]}: {_shown(entry)}"
+
+
+def _shown(entry: Any) -> str:
+    """A copy in one line: where it stands and why, then the beginning of its bytes."""
+    if not isinstance(entry[0], tuple):
+        return str(entry)[:200]
+    place, (key, value), reason = entry
+    return f"{place} {reason} {key!r} {(value or b'')[:400]!r}"
 
 
 def _late_by_cuts(oracle: Oracle, accepted: Sequence[Score]) -> list[Chunk]:
