@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from meltwatch_chassis.clock import Clock
 from meltwatch_schemas.alarm import AlarmRecord, Heartbeat
-from meltwatch_schemas.errors import ContractViolation
+from meltwatch_schemas.errors import ContractViolation, Refusal
 from meltwatch_schemas.record import RawRecord, header, read_score
 from meltwatch_schemas.topics import Topic
 from pydantic import ValidationError
@@ -25,6 +25,7 @@ _FOLLOWED: Final = (
 )
 # Scores carry event time: those of the back-fill lie before the origin.
 _BEFORE_ORIGIN_MS: Final = 150_000
+_REASONS: Final = frozenset(Refusal)
 _COUNTERS_EVERY_NS: Final = 1_000_000_000
 _CATCH_UP_NS: Final = 10_000_000_000
 
@@ -169,4 +170,5 @@ def _fold_refused(run: ObservedRun, kind: str, record: RawRecord) -> None:
     if kind == Topic.LATE:
         run.late += 1
     else:
-        run.dead_letters[header(record.headers, "dlq.error") or "unknown"] += 1
+        reason = header(record.headers, "dlq.error")
+        run.dead_letters[reason if reason in _REASONS else "unknown"] += 1
