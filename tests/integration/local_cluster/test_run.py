@@ -67,6 +67,7 @@ def test_after_a_launcher_is_killed_the_next_run_clears_up_and_goes_on(own):
     processes = own.processes()
     own.end(signal.SIGKILL)
     wait_for(lambda: all(is_gone(process.pid) for process in processes), "the children died too")
+    wait_for(lambda: own.still_there() == [], "what they had started, too")
     assert (own.state_folder / "data").exists()
 
     own.start("none")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meltwatch_backtester.adapters.pages import rendered, write_whole
+from meltwatch_backtester.adapters.pages import rendered
 from meltwatch_backtester.adapters.recording_history import open_recording
 from meltwatch_backtester.adapters.recording_writer import RecordingWriter
 from meltwatch_backtester.adapters.result_folder import ALARMS, ResultFolder
@@ -18,6 +18,7 @@ from meltwatch_backtester.adapters.segment_codec import unpack_records
 from meltwatch_backtester.domain.manifest import Manifest
 from meltwatch_backtester.errors import BadUsage, BrokenRecording
 from meltwatch_backtester.ports import OffsetRange, TopicPart
+from meltwatch_chassis.whole_file import write_whole
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.text import is_printable
 from meltwatch_schemas.topics import Topic
@@ -95,6 +96,7 @@ def test_a_recording_that_does_not_fit_is_none_and_its_segments_are_whole(tmp_pa
 def test_a_device_that_is_full_is_one_line() -> None:
     with pytest.raises(OSError, match="No space left"):
         write_whole(Path("/dev/full"), "text")
+    assert Path("/dev/full").is_char_device(), "a device is no file to be replaced"
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])

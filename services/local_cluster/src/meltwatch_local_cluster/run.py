@@ -1,6 +1,5 @@
 """One run from start to verdict: servers, topics, services, view, and back down again."""
 
-import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +13,7 @@ from meltwatch_chassis.errors import ConfigurationError
 from meltwatch_chassis.kafka_config import connection_arguments
 from meltwatch_chassis.settings import KafkaSettings, load
 from meltwatch_chassis.topics_admin import create_topics
+from meltwatch_chassis.whole_file import write_whole
 from meltwatch_fmf_benchmark import FormatError, open_recordings, play
 from meltwatch_schemas.topics import Topic, catalogue
 from meltwatch_simulator import furnace_ids
@@ -258,7 +258,7 @@ class _Run:
         if summary is None:
             return died
         if self._options.summary is not None:
-            _write_whole(self._options.summary, summary.to_json())
+            _write_summary(self._options.summary, summary.to_json())
         return [*summary.problems(), *died]
 
 
@@ -277,12 +277,8 @@ def _check_summary_file(file: Path | None) -> None:
         )
 
 
-def _write_whole(file: Path, text: str) -> None:
-    draft = file.with_name(f".{file.name}.{os.getpid()}")
+def _write_summary(file: Path, text: str) -> None:
     try:
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(file)
+        write_whole(file, text)
     except OSError as error:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
         raise ConfigurationError(f"--summary: expected to write {file}, got {error}") from error

@@ -1,16 +1,11 @@
-"""Pages for people: made from templates, written whole."""
+"""Pages for people, made from templates."""
 
-import os
 from collections.abc import Callable, Mapping
 from importlib.resources import files
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 from meltwatch_schemas.text import escaped
-
-DRAFT: Final = ".draft"
-"""What a file is called before it is whole, behind its name."""
 
 
 def page_of(
@@ -42,29 +37,6 @@ def rendered(
     )
     environment.filters |= filters
     return environment.from_string(template).render(values)
-
-
-def write_whole(file: Path, text: str) -> None:
-    """Write a file as a whole or not at all: what stood there before stays if the disk is full.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written.
-    """
-    if file.exists() and not file.is_file():
-        file.write_text(text, encoding="utf-8")  # a pipe or a device is written to as it is
-        return
-    draft = file.with_name(f"{file.name}{DRAFT}")
-    try:
-        with draft.open("w", encoding="utf-8") as out:
-            out.write(text)
-            out.flush()
-            os.fsync(out.fileno())
-        draft.replace(file)
-    except OSError:
-        draft.unlink(missing_ok=True)
-        raise
 
 
 def _visible(value: object) -> object:

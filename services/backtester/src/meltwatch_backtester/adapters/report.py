@@ -7,9 +7,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from meltwatch_chassis.whole_file import write_whole
 from meltwatch_schemas.alarm import AlarmRecord, ns_from_utc, utc_from_ns
 
-from meltwatch_backtester.adapters.pages import page_of, write_whole
+from meltwatch_backtester.adapters.pages import page_of
 from meltwatch_backtester.adapters.result_folder import REPORT, output_errors
 from meltwatch_backtester.domain.activity import Activity, activities
 from meltwatch_backtester.domain.chart import HEIGHT, WIDTH, Bar, Chart, TimeAxis, chart_of
