@@ -1,9 +1,7 @@
 """``meltwatch backtest``: replay a stretch of time through the code that judges live."""
 
 import asyncio
-import json
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +10,7 @@ import typer
 from meltwatch_chassis import logging
 from meltwatch_chassis.grouped_options import grouped
 from meltwatch_chassis.located import located
+from meltwatch_chassis.terminal import print_json, print_lines
 from meltwatch_schemas.tensors import ENSEMBLE
 
 from meltwatch_backtester.commands.options import (
@@ -90,11 +89,14 @@ def backtest(
     job = Job(settings, question, trial.model, places.output, places.recording, partial)
     run, folder = asyncio.run(replay(job))
     summary = run | {"folder": str(folder)}
-    sys.stdout.write(f"{json.dumps(summary, indent=2) if as_json else _text(summary)}\n")
+    if as_json:
+        print_json(summary)
+    else:
+        print_lines(*_lines(summary))
     return 1 if run["comparison"]["verdict"] == Verdict.DIFFERENT else 0
 
 
-def _text(summary: dict[str, Any]) -> str:
+def _lines(summary: dict[str, Any]) -> list[str]:
     windows, alarms = summary["comparison"]["windows"], summary["comparison"]["alarms"]
     lines = [
         f"{summary['from']} to {summary['to']}: {summary['comparison']['statement']}",
@@ -107,4 +109,4 @@ def _text(summary: dict[str, Any]) -> str:
     for each in alarms["differences"]:
         word = "explained" if each["explained"] else "NOT explained"
         lines.append(f"  {each['alarm_id']} took another course ({word}): {each['why']}")
-    return "\n".join([*lines, f"report: {summary['folder']}/report.html"])
+    return [*lines, f"report: {summary['folder']}/report.html"]

@@ -1,11 +1,11 @@
 """How far long work is: a bar on a terminal, else a line now and then; on standard error."""
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
 from meltwatch_chassis.clock import Clock, SystemClock
+from meltwatch_chassis.terminal import print_notice
 from meltwatch_schemas.window import NS_PER_S
 from rich.console import Console
 from rich.progress import (
@@ -74,8 +74,7 @@ class Lines:
         elapsed_s = (self._clock.monotonic_ns() - self._began_ns) / NS_PER_S
         if elapsed_s - self._said_s >= _LINE_EVERY_S:
             self._said_s = elapsed_s
-            sys.stderr.write(f"{self._what}: {self._text(elapsed_s)}\n")
-            sys.stderr.flush()
+            print_notice(f"{self._what}: {self._text(elapsed_s)}")
 
     def _text(self, elapsed_s: float) -> str:
         rate = self._done / elapsed_s

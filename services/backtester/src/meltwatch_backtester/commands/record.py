@@ -1,13 +1,12 @@
 """``meltwatch record``: save what it takes to replay a stretch of time."""
 
-import json
 import os
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from meltwatch_chassis.located import located
+from meltwatch_chassis.terminal import print_json, print_line
 from meltwatch_schemas.topics import Topic
 
 from meltwatch_backtester import bootstrap
@@ -48,7 +47,10 @@ def record(
         with progress("recording", "records", total) as advance:
             manifest = save(history, span, scope, sink, advance, partial=partial)
     summary = _summary(manifest, output)
-    sys.stdout.write(f"{json.dumps(summary, indent=2) if as_json else _text(summary)}\n")
+    if as_json:
+        print_json(summary)
+    else:
+        print_line(_text(summary))
     return 0
 
 

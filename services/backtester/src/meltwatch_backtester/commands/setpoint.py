@@ -1,8 +1,6 @@
 """``meltwatch alarms setpoint``: the threshold for a budget of false alarms."""
 
-import json
 import os
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Annotated
 import typer
 from meltwatch_chassis.grouped_options import grouped
 from meltwatch_chassis.located import located
+from meltwatch_chassis.terminal import print_json, print_lines
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.identifiers import check_furnace_id
 
@@ -90,8 +89,10 @@ def setpoint(
     found = find_setpoint(watch, span, abnormal, budget)
     if picture is not None:
         write_picture(found, picture)
-    text = json.dumps(found.document(), indent=2) if as_json else "\n".join(found.lines())
-    sys.stdout.write(f"{text}\n")
+    if as_json:
+        print_json(found.document())
+    else:
+        print_lines(*found.lines())
     return 0 if found.basis.refusal is None else 1
 
 
