@@ -164,3 +164,28 @@ async def test_a_redis_cluster_is_refused(tmp_path: Path):
 async def test_a_redis_that_is_away_is_a_passing_failure():
     with pytest.raises(TransientError, match="Redis"):
         await apply("redis://127.0.0.1:1/0", [])
+
+
+@pytest.mark.parametrize("spoil", ["meta", "offset", "alarm", "active", "unacked", "journal"])
+async def test_a_view_that_somebody_has_spoilt_is_made_anew(redis_server, view, spoil):
+    changes = alarm_changes("a/F1")
+    await apply(redis_server.address, changes[:1])
+    key = {"offset": f"{PREFIX}:meta", "alarm": f"{PREFIX}:alarm:a/F1/OVERHEAT"}.get(
+        spoil, f"{PREFIX}:{spoil}"
+    )
+    if spoil == "offset":
+        view.hset(key, "offset", "nonsense")
+    else:
+        view.delete(key)
+        view.set(key, "nonsense")
+
+    async def begin_and_follow(made: RedisView) -> bool:
+        await made.open(1_000)
+        if await made.apply(changes):
+            return True
+        assert await made.open(1_000) == 0
+        return await made.apply(changes)
+
+    assert await with_view(redis_server.address, begin_and_follow)
+    shown = view_of(view, PREFIX)
+    assert (shown["unacked"], len(shown["journal"])) == ({"a/F1/OVERHEAT"}, len(changes))

@@ -12,6 +12,7 @@ from meltwatch_schemas.topics import Topic
 from meltwatch_alarm_manager.adapters.kafka_records import (
     administration,
     kafka_failures,
+    offset_of,
     partitions_of,
 )
 
@@ -66,7 +67,7 @@ class KafkaFeed:
     async def end(self) -> int:
         """Return the present end of the alarms topic."""
         with kafka_failures("asking for the end of the alarms"):
-            return int((await self._consumer.end_offsets([self._alarms]))[self._alarms])
+            return offset_of(await self._consumer.end_offsets([self._alarms]), self._alarms)
 
     async def begin(self, alarms_offset: int) -> None:
         """Start reading alarms at an offset, and scores a little before their ends."""
@@ -76,10 +77,12 @@ class KafkaFeed:
             self._consumer.assign([self._alarms, *scores])
             first = await self._consumer.beginning_offsets([self._alarms, *scores])
             last = await self._consumer.end_offsets([self._alarms, *scores])
-            self._end = last[self._alarms]
-            self._consumer.seek(self._alarms, max(alarms_offset, first[self._alarms]))
+            self._end = offset_of(last, self._alarms)
+            begin = max(alarms_offset, offset_of(first, self._alarms))
+            self._consumer.seek(self._alarms, begin)
             for tp in scores:
-                self._consumer.seek(tp, max(first[tp], last[tp] - _TAIL_RECORDS))
+                tail = offset_of(last, tp) - _TAIL_RECORDS
+                self._consumer.seek(tp, max(offset_of(first, tp), tail))
 
     async def poll(self, timeout_s: float) -> Sequence[RawRecord]:
         """Return the next records; none after the timeout."""

@@ -13,6 +13,7 @@ from meltwatch_alarm_manager.adapters.kafka_commit import read_commit
 from meltwatch_alarm_manager.adapters.kafka_records import (
     administration,
     kafka_failures,
+    offset_of,
     partitions_of,
 )
 from meltwatch_alarm_manager.ports import Commit, Place
@@ -83,10 +84,12 @@ class KafkaIntake:
             }
         with kafka_failures("asking for the ends of what is committed"):
             ends = await self._consumer.end_offsets(list(places))
-        return {
-            place: _possible(read_commit(found[tp]), ends[tp]) if tp in found else None
-            for tp, place in places.items()
-        }
+            return {
+                place: _possible(read_commit(found[tp]), offset_of(ends, tp))
+                if tp in found
+                else None
+                for tp, place in places.items()
+            }
 
     async def whole(self, topic: Topic) -> AsyncIterator[RawRecord]:
         """Read a topic of one partition from its beginning to its present end.
@@ -97,7 +100,7 @@ class KafkaIntake:
         with kafka_failures(f"reading all of {topic.value}"):
             self._consumer.assign([partition])
             await self._consumer.seek_to_beginning(partition)
-            end = (await self._consumer.end_offsets([partition]))[partition]
+            end = offset_of(await self._consumer.end_offsets([partition]), partition)
             while await self._consumer.position(partition) < end:
                 for record in await self._poll(_WHOLE_POLL_S):
                     yield record
@@ -118,7 +121,7 @@ class KafkaIntake:
             starts = {}
             for place, offset in offsets.items():
                 tp = self._partition(place)
-                starts[place] = _start(offset, first[tp], last[tp])
+                starts[place] = _start(offset, offset_of(first, tp), offset_of(last, tp))
                 self._consumer.seek(tp, starts[place])
         return starts
 
@@ -133,7 +136,7 @@ class KafkaIntake:
         partitions = [tp for tp in self._consumer.assignment() if tp.topic == name]
         with kafka_failures("asking for the ends of the scores"):
             ends = await self._consumer.end_offsets(partitions)
-        return {Place(Topic.SCORES, tp.partition): end for tp, end in ends.items()}
+        return {Place(Topic.SCORES, tp.partition): offset_of(ends, tp) for tp in partitions}
 
     async def has_read(self, ends: Mapping[Place, int]) -> bool:
         """Tell whether reading has passed these ends; markers count as read."""

@@ -2,21 +2,28 @@
 
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from typing import Any, Final
 
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
-from meltwatch_chassis.errors import DependencyUnreachable, TransientError
+from meltwatch_chassis.errors import DependencyUnreachable, FatalError, TransientError
+from meltwatch_schemas.text import escaped
+
+_LONGEST: Final = 500
 
 
 @contextmanager
 def kafka_failures(what: str) -> Iterator[None]:
-    """Turn what the client raises into a ``TransientError`` that says what was being done."""
+    """Turn what the client raises into a ``TransientError`` that says what was being done.
+
+    An answer that the client itself stumbles over is a failure like any other.
+    """
     try:
         yield
-    except (KafkaError, OSError) as error:
-        raise TransientError(f"Kafka, {what}: {error!r}") from error
+    except (TransientError, FatalError):
+        raise
+    except Exception as error:
+        raise TransientError(escaped(f"Kafka, {what}: {error!r}")[:_LONGEST]) from error
 
 
 @asynccontextmanager
@@ -56,16 +63,33 @@ async def partitions_of(admin: AIOKafkaAdminClient, topic: str) -> list[TopicPar
     TransientError
         If the broker names none: the topic has just been made, or is gone.
     """
-    numbers = [
-        number for found in await admin.describe_topics([topic]) for number in _numbers(found)
-    ]
+    answer = await admin.describe_topics([topic])
+    numbers = [number for found in answer or () for number in _numbers(found)]
     if not numbers or len(set(numbers)) != len(numbers):
         raise TransientError(f"Kafka: expected the partitions of {topic}, got {numbers}")
     return [TopicPartition(topic, number) for number in sorted(numbers)]
+
+
+def offset_of(answer: Any, partition: TopicPartition) -> int:
+    """Return the offset that an answer of the broker names for a partition.
+
+    Raises
+    ------
+    TransientError
+        If it names none.
+    """
+    found = answer.get(partition) if isinstance(answer, Mapping) else None
+    if not isinstance(found, int) or isinstance(found, bool) or found < 0:
+        raise TransientError(
+            f"Kafka: expected an offset of {partition.topic} partition {partition.partition}, "
+            f"got {escaped(repr(found))[:80]}"
+        )
+    return found
 
 
 def _numbers(found: Mapping[str, Any]) -> list[int]:
     """Return the numbers of the partitions that an answer names, whatever else it says."""
     parts = found.get("partitions") if isinstance(found, Mapping) else None
     numbers = [part.get("partition") for part in parts or () if isinstance(part, Mapping)]
-    return [number for number in numbers if isinstance(number, int) and number >= 0]
+    whole = [n for n in numbers if isinstance(n, int) and not isinstance(n, bool)]
+    return [number for number in whole if number >= 0]

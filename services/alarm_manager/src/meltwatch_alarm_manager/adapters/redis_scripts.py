@@ -57,7 +57,7 @@ FURNACE: Final = """
 local meta, furnace, furnaces = unpack(KEYS)
 if redis.call('EXISTS', meta) == 0 then return -1 end
 local known = redis.call('HGET', furnace, 'window_end')
-if known and known >= ARGV[2] then return 0 end
+if known and string.find(known, '^%d%d%d%d%-') and known >= ARGV[2] then return 0 end
 redis.call('HSET', furnace, 'window_end', unpack(ARGV, 2))
 redis.call('SADD', furnaces, ARGV[1])
 return 1

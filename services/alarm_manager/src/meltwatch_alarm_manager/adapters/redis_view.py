@@ -1,24 +1,29 @@
 """The read model in Redis."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Final, Self
 
 from meltwatch_chassis.clock import Clock
-from meltwatch_chassis.errors import ConfigurationError, TransientError
+from meltwatch_chassis.errors import ConfigurationError, FatalError, TransientError
 from meltwatch_schemas.alarm import AlarmRecord, AlarmState, Mode, ns_from_utc, rfc3339, utc_from_ns
 from meltwatch_schemas.redis_keys import RedisKeys
 from meltwatch_schemas.score import WindowScore
+from meltwatch_schemas.text import escaped
 from meltwatch_schemas.window import NS_PER_MS
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import ResponseError
 
 from meltwatch_alarm_manager.adapters import redis_scripts
 from meltwatch_alarm_manager.ports import AlarmChange, FurnaceChange
 
 JOURNAL_LENGTH: Final = 100_000
 _GONE: Final = -1
+_ANSWERS: Final = frozenset({_GONE, 0, 1})
+_ODD: Final = -1
+_OFFSET: Final = re.compile(rb"[0-9]{1,18}")
 _SCAN_COUNT: Final = 500
 _UNACKED: Final = frozenset({AlarmState.UNACK, AlarmState.RTNUN, AlarmState.LATUN})
 
@@ -73,16 +78,30 @@ class RedisView:
         """
         with redis_failures():
             await self._refuse_cluster()
-            reached = await self._client.hget(self._keys.meta, "offset")
-            if reached is not None and int(reached) > end:
+            reached = await self._reached()
+            if not 0 <= reached <= end:
                 await self._clear()
-                reached = None
-            if reached is None:
+                reached = 0
+            if reached == 0:
                 await self._client.hset(self._keys.meta, "offset", 0)
-        return int(reached or 0)
+        return reached
+
+    async def _reached(self) -> int:
+        """Return the offset that stands in Redis; 0 without one, -1 for what is none."""
+        try:
+            found = await self._client.hget(self._keys.meta, "offset")
+        except ResponseError as error:
+            if not _is_of_wrong_type(error):
+                raise
+            return _ODD
+        if found is None:
+            return 0
+        return int(found) if isinstance(found, bytes) and _OFFSET.fullmatch(found) else _ODD
 
     async def _refuse_cluster(self) -> None:
         info = await self._client.info("cluster")
+        if not isinstance(info, Mapping):
+            raise TransientError(f"Redis: expected the section cluster, got {_shown(info)}")
         if info.get("cluster_enabled"):
             raise ConfigurationError(
                 "MELTWATCH_REDIS: expected one primary, got a Redis Cluster, whose scripts "
@@ -116,7 +135,14 @@ class RedisView:
             async with self._client.pipeline(transaction=False) as pipeline:
                 for change in changes:
                     await self._queue(change, pipeline)
-                return _GONE not in await pipeline.execute()
+                try:
+                    answers = await pipeline.execute()
+                except ResponseError as error:
+                    if not _is_of_wrong_type(error):
+                        raise
+                    await self._clear()
+                    return False
+            return _is_done(answers, len(changes))
 
     async def _queue(self, change: AlarmChange | FurnaceChange, pipeline: Any) -> None:
         if isinstance(change, FurnaceChange):
@@ -198,10 +224,35 @@ def _text(number: float | None) -> str:
     return "" if number is None else repr(float(number))
 
 
+def _is_done(answers: object, expected: int) -> bool:
+    """Tell whether every script found the view; raise if that is not what was answered."""
+    if (
+        not isinstance(answers, list)
+        or len(answers) != expected
+        or not _ANSWERS.issuperset(answers)
+    ):
+        raise TransientError(f"Redis: expected {expected} times -1, 0 or 1, got {_shown(answers)}")
+    return _GONE not in answers
+
+
+def _is_of_wrong_type(error: ResponseError) -> bool:
+    """Tell whether somebody has put something else under a key of the view."""
+    return "WRONGTYPE" in str(error)
+
+
+def _shown(value: object) -> str:
+    return escaped(repr(value))[:200]
+
+
 @contextmanager
 def redis_failures() -> Iterator[None]:
-    """Turn what the client raises into a ``TransientError``."""
+    """Turn what the client raises into a ``TransientError``.
+
+    An answer that the client itself stumbles over is a failure like any other.
+    """
     try:
         yield
-    except (RedisError, OSError) as error:
-        raise TransientError(f"Redis: {error!r}") from error
+    except (TransientError, FatalError):
+        raise
+    except Exception as error:
+        raise TransientError(f"Redis: {_shown(error)}") from error
