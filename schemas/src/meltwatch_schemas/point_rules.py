@@ -8,6 +8,15 @@ from meltwatch_schemas.identifiers import split_alarm_id
 
 MAX_VOTES: Final = 1000
 """Longest memory of k of n, in windows: 24 minutes."""
+PROCESS: Final = "process"
+SYSTEM_CONDITIONS: Final = frozenset(
+    (
+        *("VIDEO_LOST", "CURRENT_LOST", "CLOCK_FAULT", "SCORING_LOST", "SYNC_SKEW"),
+        *("FURNACE_SILENT", "PLANT_BLIND", "TRITON_DOWN", "HISTORY_GAP", "FOREIGN_WRITER"),
+        *("SETPOINT_FOREIGN", "ALARM_PIPELINE_DOWN"),
+    )
+)
+"""Conditions that are about the system itself; every other one is judged by the logit."""
 NOT_SUPPORTED: Final = "not supported by this version"
 UNSUPPORTED: Final = (
     "re_alarm_s",
@@ -40,13 +49,18 @@ def check_point(point: AlarmPoint) -> AlarmPoint:
     Raises
     ------
     ContractViolation
-        If its id is not its furnace and condition, it asks for too long a memory, or for
-        something that this version does not do. The detail begins with the setting's name.
+        If its id is not its furnace and condition, nothing would judge it, it asks for too long
+        a memory, or for something that this version does not do. The detail begins with the
+        setting's name.
     """
     furnace_id, condition = split_alarm_id(point.alarm_id)
     if (point.equipment_path, point.condition) != (furnace_id, condition):
         raise violation(
             f"alarm_id: expected {point.equipment_path}/{point.condition}, got {point.alarm_id}"
+        )
+    if point.class_ != PROCESS and condition not in SYSTEM_CONDITIONS:
+        raise violation(
+            f"class: expected {PROCESS}, or nothing would judge {condition}, got {point.class_}"
         )
     if (point.setpoint.n or 0) > MAX_VOTES:
         raise violation(f"setpoint.n: expected at most {MAX_VOTES}, got {point.setpoint.n}")

@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 import pytest
+from meltwatch_alarm_manager.domain.system_alarms import SYSTEM_ALARMS
 from meltwatch_schemas.alarm import AlarmPoint
-from meltwatch_schemas.point_rules import MAX_VOTES
+from meltwatch_schemas.point_rules import MAX_VOTES, SYSTEM_CONDITIONS
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic
 
@@ -91,6 +92,7 @@ GOOD = point_record(point())
         (point_record(point(equipment_path="a/b")), b"contract_violation"),
         (point_record(point(setpoint=setpoint(k=1, n=MAX_VOTES + 1))), b"contract_violation"),
         (point_record(point(masked_by="a/b/PARENT")), b"contract_violation"),
+        (point_record(point(class_="system")), b"contract_violation"),
     ],
 )
 def test_an_invalid_point_is_set_aside_and_the_rest_goes_on(record, reason):
@@ -109,3 +111,7 @@ def test_an_alarm_whose_point_is_gone_still_answers_to_an_operator():
     order = command_fields("ack", raised.event_id, alarm_id=raised.alarm_id)
     log.write(successor.handle(command_record(order, key=raised.alarm_id), NOW_NS), successor)
     assert [record.state for record in log.alarms()] == ["UNACK", "ACKED"]
+
+
+def test_every_system_alarm_is_known_as_one():
+    assert SYSTEM_ALARMS.keys() <= SYSTEM_CONDITIONS

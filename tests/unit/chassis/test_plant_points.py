@@ -97,6 +97,7 @@ def test_what_stands_at_its_default_and_what_people_read_is_taken(file: Path) ->
         ({"condition": "COLD"}, "alarm_id: expected site/area/F-1/COLD"),
         ({"setpoint": POINT["setpoint"] | {"k": 1, "n": MAX_VOTES + 1}}, "setpoint.n: expected"),
         ({"setpoint": POINT["setpoint"] | {"logit_onn": 1}}, "setpoint.logit_onn"),
+        ({"class": "system"}, "class: expected process, or nothing would judge OVERHEAT"),
         ({"shelveable": False}, "shelveable: Extra inputs are not permitted"),
         ({"equipment_path": "s/b", "alarm_id": "s/b/OVERHEAT"}, f"alarm points of {FURNACE}"),
     ],
