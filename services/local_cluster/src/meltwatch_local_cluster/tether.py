@@ -29,11 +29,20 @@ def main(arguments: list[str]) -> None:
     """
     launcher, *program = arguments
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    watched = os.pidfd_open(int(launcher))
+    watched = _handle(int(launcher))
     if os.getppid() != int(launcher):
         sys.exit("tether: the launcher died before its program started")
-    _leave_guard(watched)
+    if watched is not None:
+        _leave_guard(watched)
     os.execvp(program[0], program)  # noqa: S606 - becoming the program is the purpose; no shell
+
+
+def _handle(process: int) -> int | None:
+    """Return a handle of a process that tells its death; None where the sandbox has none."""
+    try:
+        return os.pidfd_open(process)
+    except OSError:
+        return None
 
 
 def _leave_guard(launcher: int) -> None:
