@@ -1,10 +1,11 @@
 """Whether a replayed window is the live one, and if not, in what they differ and why."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import Final
 
 import numpy as np
+from meltwatch_schemas.reasons import UNTIMELY
 from meltwatch_schemas.score import WindowScore
 
 LOGIT_TOLERANCE: Final = 1e-3
@@ -87,6 +88,8 @@ def compare(replayed: WindowScore, live: WindowScore, *, with_cuts: bool) -> Com
     """
     lacked = next((word for word in _LACKED if word in live.reasons), None)
     skipped = _NEVER | (frozenset() if with_cuts else _CUTS)
+    if not with_cuts:
+        replayed, live = _without_untimely(replayed), _without_untimely(live)
     if lacked is not None:
         skipped |= _VERDICT | {"status", "reasons"}
     others = _differing(replayed, live, skipped | _VERDICT)
@@ -127,6 +130,11 @@ def _is_same_map(replayed: WindowScore, live: WindowScore) -> bool:
         # Each may have been told another probability from which it is published.
         return True
     return bool(np.array_equal(replayed.anomaly_map, live.anomaly_map))
+
+
+def _without_untimely(score: WindowScore) -> WindowScore:
+    """Return a score without the words that tell how records came, not what they hold."""
+    return replace(score, reasons=tuple(word for word in score.reasons if word not in UNTIMELY))
 
 
 def _differing(one: WindowScore, other: WindowScore, skipped: frozenset[str]) -> list[str]:
