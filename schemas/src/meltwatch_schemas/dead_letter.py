@@ -31,15 +31,12 @@ class DeadLetter:
         The value of ``dlq.error``: one of ``Refusal``, or a word of a newer version.
     detail
         One line: what was expected and what came.
-    is_cut
-        The record was larger than a letter, which holds its beginning alone.
     """
 
     record: RawRecord
     service: str
     error: str
     detail: str
-    is_cut: bool = False
 
 
 def dead_letter_headers(
@@ -105,7 +102,6 @@ def read_dead_letter(letter: RawRecord) -> DeadLetter:
         _text(letter, "dlq.service"),
         _text(letter, "dlq.error"),
         header(letter.headers, "dlq.detail") or "",
-        is_cut=header(letter.headers, "dlq.cut") is not None,
     )
 
 

@@ -67,3 +67,24 @@ def test_furnaces_beyond_the_bound_share_a_label(metrics: Metrics) -> None:
         (OTHER, "both", "scoring_rejected"): 2,
         (UNKNOWN, "both", "scoring_rejected"): 1,
     }
+
+
+def test_a_retired_furnace_leaves_the_metrics_and_makes_room(metrics: Metrics) -> None:
+    counts = Counts(metrics, max_furnaces=1)
+    counts.record(RAW, Modality.CURRENT, Outcome(late=True, duplicates=3))
+    counts.record(RAW, Modality.CURRENT, Outcome(retired=("plant/FMF-03", "never/counted")))
+    assert irregularities(metrics) == {}
+
+    counts.irregular("another", None, "late")
+    assert irregularities(metrics) == {("another", "both", "late"): 1}
+
+
+def test_furnaces_that_are_turned_away_share_a_label(metrics: Metrics) -> None:
+    refusal = ContractViolation(Refusal.CONTRACT_VIOLATION, "one more")
+    counts = Counts(metrics)
+    for n in range(3000):
+        turned_away = replace(RAW, key=f"flood/{n}".encode())
+        outcome = Outcome(refusal=refusal)
+        counts.record(turned_away, Modality.VIDEO, outcome, turned_away=True)
+
+    assert irregularities(metrics) == {(OTHER, "video", "contract_violation"): 3000}

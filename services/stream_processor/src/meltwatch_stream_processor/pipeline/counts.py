@@ -32,10 +32,18 @@ class Counts:
     def __init__(self, metrics: Metrics, max_furnaces: int = MAX_FURNACES) -> None:
         self._metrics = metrics
         self._max_furnaces = max_furnaces
-        self._furnaces: set[str] = set()
+        self._furnaces: dict[str, set[tuple[str, str]]] = {}
 
-    def record(self, raw: RawRecord, modality: Modality, outcome: Outcome) -> None:
-        """Count a record that was handed on, and the bad quality of the windows that it closed."""
+    def record(
+        self, raw: RawRecord, modality: Modality, outcome: Outcome, *, turned_away: bool = False
+    ) -> None:
+        """Count a record that was handed on, and the bad quality of the windows that it closed.
+
+        Parameters
+        ----------
+        turned_away
+            Its furnace was not let in: it shares a label, for it will never be retired.
+        """
         metrics = self._metrics
         metrics.records.labels(SERVICE, raw.topic, _fate(outcome)).inc()
         metrics.windows.labels("skipped").inc(outcome.skipped)
@@ -43,11 +51,14 @@ class Counts:
         if outcome.late:
             metrics.late.labels(modality.value).inc()
         if outcome.late or outcome.duplicates or outcome.refusal is not None:
-            self._count_irregular(_furnace_of(raw), modality, outcome)
+            furnace_id = OTHER if turned_away else _furnace_of(raw)
+            self._count_irregular(furnace_id, modality, outcome)
         for window in outcome.windows:
             for whose, words in window.irregularities.items():
                 for word in words:
                     self.irregular(window.furnace_id, whose, word)
+        for furnace_id in outcome.retired:
+            self._forget(furnace_id)
 
     def irregular(
         self, furnace_id: str, modality: Modality | None, kind: str, amount: int = 1
@@ -68,6 +79,8 @@ class Counts:
         label = self._label(furnace_id)
         which = "both" if modality is None else modality.value
         self._metrics.irregularities.labels(label, which, kind).inc(amount)
+        if label in self._furnaces:
+            self._furnaces[label].add((which, kind))
 
     def _count_irregular(self, furnace_id: str, modality: Modality, outcome: Outcome) -> None:
         if outcome.late:
@@ -78,12 +91,17 @@ class Counts:
             self.irregular(furnace_id, modality, outcome.refusal.reason.value)
 
     def _label(self, furnace_id: str) -> str:
-        if furnace_id == UNKNOWN or furnace_id in self._furnaces:
+        if furnace_id in (UNKNOWN, OTHER) or furnace_id in self._furnaces:
             return furnace_id
         if len(self._furnaces) >= self._max_furnaces:
             return OTHER
-        self._furnaces.add(furnace_id)
+        self._furnaces[furnace_id] = set()
         return furnace_id
+
+    def _forget(self, furnace_id: str) -> None:
+        """Take a retired furnace out of the metrics: its name makes room for another."""
+        for which, kind in self._furnaces.pop(furnace_id, ()):
+            self._metrics.irregularities.remove(furnace_id, which, kind)
 
 
 def _furnace_of(raw: RawRecord) -> str:

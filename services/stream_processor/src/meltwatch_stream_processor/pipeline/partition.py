@@ -308,7 +308,8 @@ class PartitionPipeline:
             await self._around.delivery.late(raw)
         self._undelivered = None
         self._untimely.take(raw, entry.modality, outcome, joiner.watermarks)
-        self._around.counts.record(raw, entry.modality, outcome)
+        turned_away = content is not entry.payload.content
+        self._around.counts.record(raw, entry.modality, outcome, turned_away=turned_away)
         self._log.handed_on(outcome)
         for window in outcome.windows:
             await publication.submit(window, continue_trace(header(raw.headers, TRACEPARENT)))
