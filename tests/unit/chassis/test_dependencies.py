@@ -48,6 +48,8 @@ def test_what_was_not_asked_yet_is_missing_and_no_news() -> None:
         bench.board.expect("redis")
         assert bench.board.problem() == "Redis: no answer yet"
         assert not bench.is_up("redis")
+        bench.board.tell("redis", "delivery", None)
+        assert not bench.is_up("redis")
         bench.board.tell("redis", "probe", None)
     assert (bench.board.problem(), logs) == (None, [])
     assert bench.is_up("redis")

@@ -68,10 +68,9 @@ class Dependencies:
             else:
                 problems[source] = escaped(" ".join(problem.split()))[:_LONGEST_LINE]
             self._up.labels(dependency).set(not problems)
-            if problems and dependency not in self._lost_ns:
+            if problem is not None and dependency not in self._lost_ns:
                 self._lost_ns[dependency] = self._clock.monotonic_ns()
-                error = next(iter(problems.values()))
-                _log.warning("dependency_lost", dependency=dependency, error=error)
+                _log.warning("dependency_lost", dependency=dependency, error=problems[source])
             elif not problems:
                 self._well_again(dependency)
 
