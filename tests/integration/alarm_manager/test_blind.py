@@ -124,7 +124,8 @@ def test_what_nobody_sees_is_said_and_said_once(broker, make_manager, view):
         furnaces.sending = {}
         masked = {f"{ONE}/FURNACE_SILENT": "DSUPR", f"{TWO}/FURNACE_SILENT": "DSUPR"}
         wait_states(broker, {blind: "UNACK", **masked}, LIMIT_S + 5)
-        assert view.zscore(f"{prefix}:active", f"{TWO}/FURNACE_SILENT") is None
+        until(lambda: view.hget(f"{prefix}:alarm:{TWO}/FURNACE_SILENT", "state"), "Redis", 10)
+        assert f"{TWO}/FURNACE_SILENT" not in view.smembers(f"{prefix}:unacked")
 
         furnaces.sending = {ONE: {}, TWO: {}}
         over = {f"{ONE}/FURNACE_SILENT": "NORM", f"{TWO}/FURNACE_SILENT": "NORM"}

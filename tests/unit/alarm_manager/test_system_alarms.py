@@ -13,6 +13,7 @@ from meltwatch_alarm_manager.domain.system_alarms import (
     words_of,
 )
 from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord, Mode, Priority, utc_from_ns
+from meltwatch_schemas.point_rules import SYSTEM_CONDITIONS
 from meltwatch_schemas.score import Modality, WindowScore
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_S
@@ -121,6 +122,10 @@ def test_every_furnace_has_it_whatever_the_plant_file_lists() -> None:
     assert set(master_list.of(FURNACE)) == {own.alarm_id, *names}
     assert {"a/b/OVERHEAT", "a/b/SYNC_SKEW"} <= set(master_list.of("a/b"))
     assert master_list.names(ALARM_ID)
+
+
+def test_what_points_may_be_written_of_is_what_is_judged() -> None:
+    assert SYSTEM_CONDITIONS - {"ALARM_PIPELINE_DOWN"} == SYSTEM_ALARMS.keys()
 
 
 def test_the_plant_has_alarms_of_its_own_under_the_topic_prefix() -> None:

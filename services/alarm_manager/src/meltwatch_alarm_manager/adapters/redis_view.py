@@ -193,7 +193,7 @@ class RedisView:
 
 def _list_places(record: AlarmRecord) -> tuple[str, str, str]:
     """Return an alarm's scores in active and shelved, and whether it is in unacked; empty: out."""
-    is_shown = record.mode is not Mode.SHADOW and not record.suppressed
+    is_shown = record.mode is not Mode.SHADOW
     raised = record.raise_time if record.active and is_shown else None
     needs_ack = "1" if record.state in _UNACKED and is_shown else "0"
     shelved_until = record.shelve.until if record.shelve else None
