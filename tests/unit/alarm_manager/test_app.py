@@ -40,7 +40,7 @@ class Plant:
         self.scores: list[RawRecord] = []
         self.position = 0
         self.shown: dict[str, AlarmChange | FurnaceChange] = {}
-        self.write_faults: list[Exception] = []
+        self.write_faults: list[BaseException] = []
         self.view_faults: list[Exception] = []
         self.is_flushed = False
         self.views_made = 0
@@ -194,6 +194,12 @@ async def test_after_a_failed_write_a_new_reign_writes_the_same_once(plant):
     await plant.run_until(lambda: len(plant.log.alarms()) == 1)
     assert plant.write_faults == []
     assert plant.log.commits[SCORES].position == 4
+
+
+async def test_a_cancellation_that_a_client_lets_out_is_a_failure_like_any_other(plant):
+    plant.write_faults = [asyncio.CancelledError() for _ in range(2)]
+    await plant.run_until(lambda: len(plant.log.alarms()) == 1)
+    assert plant.write_faults == []
 
 
 async def test_a_view_that_cannot_be_opened_is_tried_again_while_alarms_go_on(plant):

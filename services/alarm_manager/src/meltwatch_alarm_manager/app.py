@@ -199,7 +199,7 @@ async def _persist(who: str, attempt: Callable[[], Awaitable[None]], vitals: Vit
     while True:
         began_s = loop.time()
         try:
-            await attempt()
+            await _uncancelled(attempt)
         except Exception as error:
             if isinstance(error, FatalError) and not vitals.was_well(who):
                 raise
@@ -211,6 +211,21 @@ async def _persist(who: str, attempt: Callable[[], Awaitable[None]], vitals: Vit
                 _log.warning("attempt_failed", who=who, error=problem)
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+
+async def _uncancelled(attempt: Callable[[], Awaitable[None]]) -> None:
+    """Make a failure of a cancellation that nobody asked for.
+
+    aiokafka's consumer lets out that of its own fetching while it stops beside a broker that is
+    away: it would end the process.
+    """
+    try:
+        await attempt()
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise TransientError("a client was cancelled while it stopped") from error
 
 
 def _one_line(error: Exception) -> str:
