@@ -23,10 +23,15 @@ def test_a_moment_is_so_long_ago_or_a_time_with_its_zone(text, expected_ms):
     assert moment_ns(text, NOW_NS) == expected_ms * 1_000_000
 
 
-def test_a_moment_that_nanoseconds_cannot_count_is_bad_usage():
-    for text in ("2262-04-12T00:00:00Z", "9999-12-31T23:59:59-12:00"):
-        with pytest.raises(ConfigurationError, match="before the year 2262"):
+def test_a_moment_that_utc_does_not_know_is_bad_usage():
+    for text in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"):
+        with pytest.raises(ConfigurationError, match="year 1 to 9999 UTC"):
             moment_ns(text, NOW_NS)
+
+
+def test_a_moment_that_nanoseconds_cannot_count_is_the_last_one():
+    for text in ("2262-04-12T00:00:00Z", "9999-12-31T23:59:59Z"):
+        assert moment_ns(text, NOW_NS) == 2**63 - 1
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """How people say "since when"."""
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from meltwatch_schemas.alarm import ns_from_utc
@@ -14,7 +14,7 @@ _UNIT_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def moment_ns(text: str, now_ns: int) -> int:
-    """Return the instant that a text means, ns UTC, not before the Unix epoch.
+    """Return the instant that a text means, ns UTC, from the Unix epoch to what 64 bits hold.
 
     Parameters
     ----------
@@ -41,7 +41,8 @@ def moment_ns(text: str, now_ns: int) -> int:
         raise ConfigurationError(
             f"expected 90s, 10m, 2h, 1d, now or an RFC 3339 time with zone, got {text!r}"
         )
-    moment = max(ns_from_utc(instant), 0)
-    if moment > INT64_MAX:
-        raise ConfigurationError(f"expected a time before the year 2262, got {text!r}")
-    return moment
+    try:
+        instant = instant.astimezone(UTC)
+    except OverflowError:
+        raise ConfigurationError(f"expected a time from year 1 to 9999 UTC, got {text!r}") from None
+    return min(max(ns_from_utc(instant), 0), INT64_MAX)
