@@ -1,5 +1,6 @@
 """aiokafka's records and failures in our own terms."""
 
+import asyncio
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
@@ -16,10 +17,16 @@ _LONGEST: Final = 500
 def kafka_failures(what: str) -> Iterator[None]:
     """Turn what the client raises into a ``TransientError`` that says what was being done.
 
-    An answer that the client itself stumbles over is a failure like any other.
+    An answer that the client itself stumbles over is a failure like any other, and so is a
+    cancellation that nobody asked for: a consumer that stops while its broker is away lets out
+    that of its own fetches.
     """
     try:
         yield
+    except asyncio.CancelledError as error:
+        if (this := asyncio.current_task()) is None or this.cancelling():
+            raise
+        raise TransientError(f"Kafka, {what}: the client gave up") from error
     except (TransientError, FatalError):
         raise
     except Exception as error:

@@ -23,8 +23,11 @@ async def reader(
         consumer.assign([part])
         yield consumer
     finally:
-        # It swallows a cancellation that comes while it stops; so it stops in a task of its own.
-        await asyncio.shield(consumer.stop())
+        # In a task of its own: it swallows a cancellation that comes while it stops, and lets out
+        # that of its own fetches. What becomes of it matters to nobody.
+        stopping = asyncio.ensure_future(consumer.stop())
+        stopping.add_done_callback(lambda done: done.cancelled() or done.exception())
+        await asyncio.wait([stopping])
 
 
 async def read_span(
