@@ -68,7 +68,8 @@ class Manager:
             await self._take_over(pipeline, ledger, intake)
             pipeline.has_begun()
             with self.vitals.leading():
-                await self._judge(pipeline, ledger, intake)
+                async with ReadingProof(intake, self.clock) as proof:
+                    await self._judge(pipeline, ledger, intake, proof)
 
     async def _take_over(self, pipeline: AlarmPipeline, ledger: Ledger, intake: Intake) -> None:
         """Rebuild everything from the topics; the ledger has shut out any predecessor before."""
@@ -88,9 +89,10 @@ class Manager:
         await ledger.write([pipeline.heartbeat(self.clock.now_ns())], pipeline.commits)
         _log.info("reign_began", epoch=epoch)
 
-    async def _judge(self, pipeline: AlarmPipeline, ledger: Ledger, intake: Intake) -> None:
+    async def _judge(
+        self, pipeline: AlarmPipeline, ledger: Ledger, intake: Intake, proof: ReadingProof
+    ) -> None:
         next_heartbeat_ns = self.clock.monotonic_ns() + HEARTBEAT_NS
-        proof = ReadingProof(intake, self.clock)
         written: list[Outgoing] = []
         uncommitted = 0
         while True:

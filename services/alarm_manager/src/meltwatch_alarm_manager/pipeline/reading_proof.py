@@ -1,9 +1,12 @@
 """Up to which instant the manager has read everything: silence can be told only up to there."""
 
+import asyncio
 from collections.abc import Mapping
-from typing import Final
+from types import TracebackType
+from typing import Final, Self
 
 from meltwatch_chassis.clock import Clock
+from meltwatch_chassis.errors import TransientError
 from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_alarm_manager.ports import Intake, Place
@@ -15,7 +18,8 @@ class ReadingProof:
     """Asks the broker how far the scores go, and waits until reading has passed that.
 
     A poll that returns nothing proves nothing: a frozen broker gives the same answer as a silent
-    plant.
+    plant. The question goes on beside the reading, because a partition without a leader answers
+    late or never, and the others are to be judged meanwhile.
 
     Parameters
     ----------
@@ -28,8 +32,23 @@ class ReadingProof:
     def __init__(self, intake: Intake, clock: Clock) -> None:
         self._intake = intake
         self._clock = clock
-        self._asked: tuple[int, Mapping[Place, int]] | None = None
+        self._asking: asyncio.Task[Mapping[Place, int]] | None = None
+        self._asked_ns = 0
+        self._ends: Mapping[Place, int] | None = None
         self._next_ns = clock.monotonic_ns()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.gather(self._asking, return_exceptions=True)
 
     def is_due(self) -> bool:
         """Tell whether a second has passed since the last time."""
@@ -44,10 +63,20 @@ class ReadingProof:
 
         To be asked once everything that was read has been handled.
         """
-        known = self._asked
-        if known is not None and not await self._intake.has_read(known[1]):
-            return None
-        # Before asking: what is written meanwhile belongs to the next time.
-        at_ns = self._clock.now_ns()
-        self._asked = (at_ns, await self._intake.ends())
-        return None if known is None else known[0]
+        if self._asking is not None and self._asking.done():
+            self._ends, self._asking = _answer(self._asking), None
+        proven = None
+        if self._ends is not None and await self._intake.has_read(self._ends):
+            proven, self._ends = self._asked_ns, None
+        if self._ends is None and self._asking is None:
+            # Before asking: what is written meanwhile belongs to the next time.
+            self._asked_ns = self._clock.now_ns()
+            self._asking = asyncio.create_task(self._intake.ends())
+        return proven
+
+
+def _answer(asking: "asyncio.Task[Mapping[Place, int]]") -> Mapping[Place, int] | None:
+    try:
+        return asking.result()
+    except TransientError:
+        return None
