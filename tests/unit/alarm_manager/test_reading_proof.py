@@ -40,7 +40,7 @@ async def look(proof: ReadingProof, clock: ManualClock) -> int | None:
 
 async def test_an_answer_proves_the_instant_before_the_question_once_it_is_read() -> None:
     broker, clock = Broker(), ManualClock(1_000)
-    async with ReadingProof(cast(Any, broker), clock) as proof:
+    async with ReadingProof(cast("Any", broker), clock) as proof:
         assert await proof.read_until() is None
         assert await look(proof, clock) == 1_000
         broker.end = 5
@@ -51,7 +51,7 @@ async def test_an_answer_proves_the_instant_before_the_question_once_it_is_read(
 
 async def test_without_an_answer_nothing_is_proven_and_nobody_waits() -> None:
     broker, clock = Broker(), ManualClock(1_000)
-    async with ReadingProof(cast(Any, broker), clock) as proof:
+    async with ReadingProof(cast("Any", broker), clock) as proof:
         broker.is_away = True
         assert [await look(proof, clock) for _ in range(3)] == [None] * 3
         broker.is_away, broker.is_frozen = False, True
