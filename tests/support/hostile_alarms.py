@@ -39,6 +39,7 @@ def hostile_alarm_inputs(furnace_id: str, time_ns: int) -> Iterator[HostileRecor
     yield from hostile_scores(furnace_id, time_ns)
     yield from hostile_commands(furnace_id, time_ns)
     yield from hostile_points(furnace_id, time_ns)
+    yield from hostile_states(furnace_id, time_ns)
 
 
 def score_fields(furnace_id: str, window_end_ns: int, logit: float = -3.0) -> Fields:
@@ -285,6 +286,21 @@ def hostile_points(furnace_id: str, time_ns: int) -> Iterator[HostileRecord]:
     yield base.spoilt("of_another_furnace", "contract_violation", equipment_path="a/b")
     yield base.spoilt("no_time_to_respond", "contract_violation", time_to_respond_s=0)
     yield base.spoilt("for_ever_to_respond", "contract_violation", time_to_respond_s=1e308)
+
+
+def hostile_states(furnace_id: str, time_ns: int) -> Iterator[HostileRecord]:
+    """Give the records of ``furnace-states``; none of them is taken."""
+    fields = {"state": "melting", "since": "2026-03-01T03:00:00.000000Z", "by": "mes"}
+    base = _JsonBase(Topic.FURNACE_STATES, b"furnace-state/1.0", furnace_id, fields, time_ns)
+    for hostile in _json_envelopes(base):
+        if hostile.name != "key_of_one_level":  # a furnace's id may have one
+            yield replace(hostile, expected=_of_tombstone(hostile))
+    for name in fields:
+        yield base.spoilt(f"{name}_missing", "malformed", **{name: NO})
+    for time in _FAR_TIMES[:2]:
+        yield base.spoilt(f"since_{time}", "contract_violation", since=time)
+    yield base.spoilt("by_with_escape", "contract_violation", by="\x1b[2J")
+    yield base.spoilt("by_of_240000", "contract_violation", by="b" * 240_000)
 
 
 def _of_tombstone(hostile: HostileRecord) -> str | None:
