@@ -1,10 +1,14 @@
-"""A reader that stops badly harms nobody who read."""
+"""A client that stops or gives up by itself harms nobody who asked it."""
 
 import asyncio
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
+from meltwatch_chassis.errors import TransientError
 from meltwatch_stream_processor.adapters import kafka_span
+from meltwatch_stream_processor.adapters.faust_inputs import FaustInputs
 
 
 class StopsBadly:
@@ -36,3 +40,15 @@ async def test_how_a_reader_stops_is_not_how_the_reading_went(
     async with kafka_span.reader({}, TopicPartition("scores", 0)) as consumer:
         pass
     assert consumer.is_stopped
+
+
+async def test_a_consumer_that_gives_up_by_itself_is_asked_again() -> None:
+    async def commit(_: object) -> None:
+        raise asyncio.CancelledError
+
+    thread = SimpleNamespace(
+        _consumer=SimpleNamespace(commit=commit), thread_loop=asyncio.get_running_loop()
+    )
+    app: Any = SimpleNamespace(consumer=SimpleNamespace(_thread=thread))
+    with pytest.raises(TransientError, match="it gave up"):
+        await FaustInputs(app).commit({})

@@ -99,6 +99,11 @@ class FaustInputs:
             return await asyncio.wrap_future(
                 asyncio.run_coroutine_threadsafe(coroutine, self._thread().thread_loop)
             )
+        except asyncio.CancelledError as error:
+            if (this := asyncio.current_task()) is None or this.cancelling():
+                raise
+            # The client's own: whoever asks again and again must not end with it.
+            raise TransientError("Kafka consumer: it gave up") from error
         except (KafkaError, IllegalStateError) as error:
             raise TransientError(f"Kafka consumer: {type(error).__name__}: {error}") from error
 
