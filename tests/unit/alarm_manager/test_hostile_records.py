@@ -5,10 +5,12 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from meltwatch_alarm_manager.pipeline import scribe
 from meltwatch_alarm_manager.pipeline.projection import Projection
 from meltwatch_alarm_manager.ports import Outgoing
 from meltwatch_schemas.alarm import CommandResult, ResultCode
 from meltwatch_schemas.codec import MAX_RECORD_BYTES
+from meltwatch_schemas.json_message import KeyedMessage
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import PUBLISHED_SPEC
@@ -149,3 +151,25 @@ def test_an_acknowledged_alarm_is_acknowledged_after_a_take_over_whatever_was_co
     again = command_fields("ack", log.alarms()[-1].event_id)
     (answer,) = successor.handle(command_record(again, 2), NOW_NS)
     assert CommandResult.from_json(answer.value or b"").detail.endswith("got ACKED")
+
+
+def test_a_record_is_judged_whole_or_not_at_all(monkeypatch) -> None:
+    """The second of two alarms fails: the first is not raised in memory alone, but next time."""
+    high = point(OTHER, alarm_id=f"{OTHER}/HIGH", condition="HIGH")
+    log = TopicLog(points={OTHER: (point(OTHER), high)})
+    pipeline = log.take_over()
+    write = scribe.outgoing
+
+    def fails_at_first(topic: Topic, key: str, message: KeyedMessage) -> Outgoing:
+        if key == high.alarm_id:
+            monkeypatch.setattr(scribe, "outgoing", write)
+            raise MemoryError
+        return write(topic, key, message)
+
+    monkeypatch.setattr(scribe, "outgoing", fails_at_first)
+    for number in range(5):
+        record = score_record(score(number, 6.0, OTHER), number)
+        log.write(pipeline.handle(record, NOW_NS), pipeline)
+    (letter,) = log.of(Topic.DEAD_LETTERS)
+    assert header(letter, "dlq.detail") == "MemoryError: "
+    assert {record.alarm_id for record in log.alarms()} == {f"{OTHER}/OVERHEAT", high.alarm_id}
