@@ -19,6 +19,7 @@ from tests.support.hostile_wire import HostileRecord, hostile_records
 from tests.support.input_records import ORIGIN_NS, InputRecord
 
 A_PIECE: Final = 6
+_COMPACTED: Final = (Topic.ALARM_POINTS, Topic.FURNACE_STATES)
 
 
 def strangers(seed: int) -> Iterator[InputRecord]:
@@ -34,7 +35,7 @@ def strangers(seed: int) -> Iterator[InputRecord]:
 
 def _is_told(hostile: HostileRecord) -> bool:
     """Tell whether its end is known, and Kafka takes it: a compacted topic wants a key."""
-    is_kept = hostile.topic is not Topic.ALARM_POINTS or hostile.key is not None
+    is_kept = hostile.topic not in _COMPACTED or hostile.key is not None
     return is_kept and bool(hostile.expected or hostile.answer)
 
 

@@ -238,6 +238,7 @@ class Reader:
             "late",
             "dead-letters",
             "alarm-points",
+            "furnace-states",
             "heartbeats",
             *_MESSAGES,
         ]

@@ -51,6 +51,7 @@ def _forgotten_sockets() -> Iterator[None]:
         "leader",
         "producer-kill",
         "manager-kill",
+        "forged",
         "redis",
     ],
 )
