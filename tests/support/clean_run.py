@@ -12,6 +12,7 @@ from itertools import takewhile
 from typing import Final
 
 import numpy as np
+from meltwatch_alarm_manager.domain import points
 from meltwatch_schemas.alarm import AlarmRecord
 from meltwatch_schemas.encoder import default_encoder
 from meltwatch_schemas.score import ModelIdentity, WindowScore
@@ -26,7 +27,7 @@ from meltwatch_stream_processor.pipeline.topics import TopicNames
 from meltwatch_stream_processor.ports import Verdict
 
 from tests.support.builders import current_chunk, embedding_chunk
-from tests.unit.alarm_manager.samples import DIGEST, score_record
+from tests.unit.alarm_manager.samples import score_record
 from tests.unit.alarm_manager.topic_log import TopicLog
 
 SEED: Final = 1
@@ -34,9 +35,7 @@ ORIGIN_NS: Final = 1_790_000_000 * NS_PER_S
 BACKFILL_NS: Final = 120 * NS_PER_S
 _VIDEO_DELAY_NS, _CURRENT_DELAY_NS = 60 * NS_PER_MS, 20 * NS_PER_MS
 _SCORED_AFTER_NS: Final = 300 * NS_PER_MS
-_MODEL: Final = ModelIdentity("fmformer", "1", DIGEST)
 _TOPICS: Final = TopicNames("test")
-_CONTEXT: Final = ScoreContext(_TOPICS, _MODEL, PUBLISHED_SPEC.spec_id, 0.2, frozenset())
 _CALM: Final = Judgement(Verdict(-3.0, (-3.0, -3.0), 0.0, np.zeros((64, 64), np.float32)), 1)
 
 
@@ -92,11 +91,14 @@ def _samples(furnace_id: str, seconds: float) -> Iterator[tuple[int, Chunk]]:
 def scores(furnace_id: str, seconds: float) -> Iterator[tuple[int, WindowScore]]:
     """Yield a furnace's scores with the instants at which they are published."""
     joiner = PartitionJoiner(0, default_encoder())
+    # The ensemble that the default set-point names, whichever that is at present.
+    model = ModelIdentity("fmformer", "1", points.MODEL_DIGEST)
+    context = ScoreContext(_TOPICS, model, PUBLISHED_SPEC.spec_id, 0.2, frozenset())
     for offset, (at_ns, chunk) in enumerate(chunks(furnace_id, seconds)):
         for window in joiner.hand_on(chunk, offset).windows:
             judgement = _CALM if window.modalities else Judgement()
             published_ns = at_ns + _SCORED_AFTER_NS
-            yield published_ns, make_score(window, judgement, _CONTEXT, at_ns, published_ns)
+            yield published_ns, make_score(window, judgement, context, at_ns, published_ns)
             joiner.published(window)
 
 
