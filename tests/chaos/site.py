@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from kafka.consumer.fetcher import ConsumerRecord
-from meltwatch_chassis.topics_admin import create_topics
+from meltwatch_chassis.topics_admin import Replication, create_topics
 from meltwatch_schemas.topics import Topic, catalogue
 
 from tests.chaos.alarm_points import POINTS
@@ -254,7 +254,7 @@ def make_topics(kafka: str, prefix: str, replicas: int = 1) -> None:
         replace(spec, config=spec.config | {"retention.ms": "-1"})
         for spec in catalogue(prefix, PARTITIONS)
     ]
-    create_topics({"bootstrap_servers": kafka.split(",")}, specs, replicas)
+    create_topics({"bootstrap_servers": kafka.split(",")}, specs, Replication(replicas))
 
 
 def send_points(kafka: str, prefix: str) -> None:

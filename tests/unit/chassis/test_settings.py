@@ -5,7 +5,6 @@ from meltwatch_chassis.settings import (
     KafkaSettings,
     PlantSettings,
     ProducerSettings,
-    RedisSettings,
     TritonSettings,
     describe,
     load,
@@ -103,24 +102,6 @@ def test_a_password_is_never_shown() -> None:
     assert "geheim" not in f"{settings!r}{settings}"
 
 
-def test_the_login_of_redis_holds_what_was_given_and_nothing_else() -> None:
-    whole = load(
-        RedisSettings,
-        {
-            "MELTWATCH_REDIS_USERNAME": "selftest",
-            "MELTWATCH_REDIS_PASSWORD": "secret",
-            "MELTWATCH_REDIS_CA_FILE": "/ca.pem",
-        },
-    )
-
-    assert load(RedisSettings, {}).redis_login == {}
-    assert whole.redis_login == {
-        "username": "selftest",
-        "password": "secret",
-        "ssl_ca_certs": "/ca.pem",
-    }
-
-
 def test_the_help_lists_every_variable_with_default_and_meaning() -> None:
     lines = describe(ProducerSettings).splitlines()
 
@@ -164,5 +145,5 @@ def test_an_unreadable_certificate_is_refused_in_one_line() -> None:
         {"kafka_security_protocol": "SSL", "kafka_ca_file": "/nowhere/ca.pem"}
     )
 
-    with pytest.raises(FatalError, match="Kafka TLS: expected readable PEM files"):
+    with pytest.raises(FatalError, match="KAFKA_CA_FILE: expected readable PEM certificates"):
         connection_arguments(settings)

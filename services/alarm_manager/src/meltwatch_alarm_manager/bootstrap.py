@@ -12,8 +12,9 @@ from meltwatch_chassis.kafka_config import connection_arguments
 from meltwatch_chassis.kafka_probe import kafka_probe
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_chassis.plant import read_plant
+from meltwatch_chassis.redis_access import redis_login, redis_problem
+from meltwatch_schemas.access import ACCESS, Principal
 from meltwatch_schemas.alarm import AlarmPoint
-from meltwatch_schemas.topics import Topic
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
@@ -64,13 +65,13 @@ def _manager(
     settings: Settings, points: dict[str, tuple[AlarmPoint, ...]], metrics: Metrics, vitals: Vitals
 ) -> app.Manager:
     connection, prefix = _connection(settings), settings.topic_prefix
-    name = f"{prefix}.alarm-manager"
-    offsets_group = f"{name}.offsets"
+    access = ACCESS[Principal.ALARM_MANAGER]
+    group, offsets_group = (f"{prefix}.{name}" for name in access.groups)
+    (name,) = (f"{prefix}.{name}" for name in access.transactional_ids)
     instance = settings.alarm_manager_instance
-    seat = Topic.ALARM_COMMANDS.under(prefix)
     required = [topic.under(prefix) for topic in (*INPUTS, *OUTPUTS)]
     return app.Manager(
-        election=lambda: KafkaElection(connection, name, seat, required, instance),
+        election=lambda: KafkaElection(connection, prefix, group, required, instance),
         ledger=lambda: KafkaLedger(connection, prefix, name, offsets_group),
         intake=lambda: KafkaIntake(connection, prefix, offsets_group, INPUTS),
         pipeline=lambda: AlarmPipeline(
@@ -87,7 +88,9 @@ def _projector(
     connection, prefix = _connection(settings), settings.topic_prefix
     return app.Projector(
         feed=lambda: KafkaFeed(connection, prefix),
-        view=lambda: RedisView(_redis_client(settings), prefix, SystemClock()),
+        view=lambda: RedisView(
+            _redis_client(settings), prefix, SystemClock(), partial(redis_problem, settings)
+        ),
         projection=Projection(prefix, points.__contains__),
         vitals=vitals,
     )
@@ -104,5 +107,5 @@ def _redis_client(settings: Settings, retries: int = _REDIS_RETRIES) -> Redis:
         socket_timeout=_REDIS_TIMEOUT_S,
         socket_connect_timeout=_REDIS_TIMEOUT_S,
         retry=Retry(ExponentialBackoff(), retries),
-        **settings.redis_login,
+        **redis_login(settings),
     )

@@ -3,7 +3,9 @@
 import ssl
 from typing import Any
 
+from meltwatch_chassis.connecting import tls_context
 from meltwatch_chassis.errors import ConfigurationError
+from meltwatch_chassis.secret import password
 from meltwatch_chassis.settings import KafkaSettings
 
 
@@ -36,26 +38,28 @@ def ssl_context(settings: KafkaSettings) -> ssl.SSLContext | None:
     """
     if not settings.kafka_security_protocol.endswith("SSL"):
         return None
+    context = tls_context(settings.kafka_ca_file, "MELTWATCH_KAFKA_CA_FILE")
     try:
-        context = ssl.create_default_context(cafile=settings.kafka_ca_file)
         if settings.kafka_certificate_file is not None:
             context.load_cert_chain(
                 settings.kafka_certificate_file, settings.kafka_private_key_file
             )
     except (OSError, ssl.SSLError) as error:
-        raise ConfigurationError(f"Kafka TLS: expected readable PEM files, got {error}") from error
+        raise ConfigurationError(
+            f"MELTWATCH_KAFKA_CERTIFICATE_FILE: expected PEM of certificate and key, got {error}"
+        ) from error
     return context
 
 
 def _login(settings: KafkaSettings) -> dict[str, Any]:
-    secret = settings.kafka_password
+    secret = password("kafka_password", settings.kafka_password, settings.kafka_password_file)
     if settings.kafka_sasl_mechanism is None or settings.kafka_username is None or secret is None:
         raise ConfigurationError(
             f"MELTWATCH_KAFKA_SECURITY_PROTOCOL={settings.kafka_security_protocol}: expected "
-            "MELTWATCH_KAFKA_SASL_MECHANISM, _USERNAME and _PASSWORD beside it"
+            "MELTWATCH_KAFKA_SASL_MECHANISM, _USERNAME and _PASSWORD (or _PASSWORD_FILE) beside it"
         )
     return {
         "sasl_mechanism": settings.kafka_sasl_mechanism,
         "sasl_plain_username": settings.kafka_username,
-        "sasl_plain_password": secret.get_secret_value(),
+        "sasl_plain_password": secret,
     }

@@ -8,12 +8,14 @@ from typing import Any, Final, Self
 
 import structlog
 from kafka import KafkaProducer
-from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka.errors import AuthorizationError, KafkaError, KafkaTimeoutError
+from meltwatch_schemas.access import Operation, Resource, Right
 from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_chassis.clock import Clock
 from meltwatch_chassis.dependencies import KAFKA, Dependencies
 from meltwatch_chassis.errors import DependencyUnreachable
+from meltwatch_chassis.kafka_access import TopicMissing, explained, require_access
 from meltwatch_chassis.publishing import Outgoing
 from meltwatch_chassis.topics_admin import missing_topics
 
@@ -99,6 +101,8 @@ class KafkaPublisher:
     ------
     DependencyUnreachable
         If no broker answers within 15 s or the topic is missing.
+    ConfigurationError
+        If the login, TLS or the right to write is wrong.
     """
 
     def __init__(
@@ -169,7 +173,10 @@ class KafkaPublisher:
 
     def _settle(self, size: int, error: Exception | None, *_: object) -> None:
         failed = isinstance(error, Exception)
-        self._watch.settled(size, repr(error) if failed else None)
+        said = repr(error) if failed else None
+        if isinstance(error, AuthorizationError):
+            said = f"a refusal: WRITE on topic {self._topic} is not ours"
+        self._watch.settled(size, said)
         self._count("failed" if failed else "delivered", 1)
 
     def _report(self) -> None:
@@ -177,13 +184,11 @@ class KafkaPublisher:
 
 
 def _connect(connection: Mapping[str, Any], topic: str) -> KafkaProducer:
-    servers = ",".join(connection["bootstrap_servers"])
+    right = Right(Operation.WRITE, Resource.TOPIC, topic)
+    require_access(connection, [right], patience_ms=_START_MS)
     if missing_topics(connection, [topic]):
-        raise DependencyUnreachable(
-            f"Kafka at {servers}: expected the topic {topic}, it is missing; "
-            "run 'meltwatch topics create'"
-        )
-    try:
+        raise TopicMissing(topic)
+    with explained(connection, [right]):
         return KafkaProducer(
             **connection,
             acks="all",
@@ -197,7 +202,3 @@ def _connect(connection: Mapping[str, Any], topic: str) -> KafkaProducer:
             allow_auto_create_topics=False,
             metrics_enabled=False,
         )
-    except KafkaError as error:
-        raise DependencyUnreachable(
-            f"Kafka: expected a broker at {servers}, got {error!r}"
-        ) from error

@@ -5,10 +5,9 @@ from contextlib import closing, contextmanager
 from typing import Any, Final, Self
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka.errors import KafkaTimeoutError
 from meltwatch_schemas.record import RawRecord
 
-from meltwatch_chassis.errors import DependencyUnreachable
 from meltwatch_chassis.raw_record import raw_record
 
 _POLL_MS: Final = 200
@@ -92,21 +91,3 @@ class SpanReader:
             )
         ) as consumer:
             yield cls(consumer)
-
-
-@contextmanager
-def kafka_failures(connection: Mapping[str, Any]) -> Iterator[None]:
-    """Turn the client's errors into one line.
-
-    Raises
-    ------
-    DependencyUnreachable
-        If the broker does not answer, or refuses.
-    """
-    try:
-        yield
-    except KafkaError as error:
-        servers = ",".join(connection["bootstrap_servers"])
-        raise DependencyUnreachable(
-            f"Kafka: expected an answer from {servers}, got: {error!r}"
-        ) from error

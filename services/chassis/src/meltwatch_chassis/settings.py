@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Final, Literal, TypeVar
 
 from meltwatch_schemas.text import is_printable
 from meltwatch_schemas.topics import DEFAULT_PREFIX, check_prefix
@@ -52,6 +52,9 @@ class KafkaSettings(ServiceSettings):
     )
     kafka_username: str | None = Field(default=None, description="SASL user.")
     kafka_password: SecretStr | None = Field(default=None, description="SASL password.")
+    kafka_password_file: Path | None = Field(
+        default=None, description="File that holds the SASL password, instead of it."
+    )
 
     @field_validator("kafka")
     @classmethod
@@ -67,18 +70,17 @@ class RedisSettings(ServiceSettings):
     )
     redis_username: str | None = Field(default=None, description="ACL user.")
     redis_password: SecretStr | None = Field(default=None, description="Its password.")
+    redis_password_file: Path | None = Field(
+        default=None, description="File that holds its password, instead of it."
+    )
     redis_ca_file: Path | None = Field(default=None, description="CA certificates, PEM.")
 
-    @property
-    def redis_login(self) -> dict[str, Any]:
-        """Arguments of a Redis client beside the address: user, password, CA file, where given."""
-        secret = self.redis_password
-        login = {
-            "username": self.redis_username,
-            "password": secret.get_secret_value() if secret else None,
-            "ssl_ca_certs": str(self.redis_ca_file) if self.redis_ca_file else None,
-        }
-        return {name: value for name, value in login.items() if value is not None}
+    @field_validator("redis")
+    @classmethod
+    def _check_redis(cls, redis: str) -> str:
+        if not _REDIS_URL.fullmatch(redis):
+            raise ValueError("expected redis://host:port/0, or rediss:// for TLS")
+        return redis
 
 
 class TritonSettings(ServiceSettings):
@@ -142,6 +144,8 @@ class ProducerSettings(KafkaSettings, SimulatorSettings):
     )
 
 
+_REDIS_URL: Final = re.compile(r"rediss?://([^@\s]*@)?[^@/\s]+(:\d+)?(/\d*)?(\?\S*)?")
+_USER_INFO: Final = re.compile(r"(?<=//)[^@/]*(?=@)")
 AnySettings = TypeVar("AnySettings", bound=ServiceSettings)
 
 
@@ -193,6 +197,7 @@ def load(settings_class: type[AnySettings], environ: Mapping[str, str]) -> AnySe
         first = error.errors()[0]
         variable = PREFIX + ".".join(str(part) for part in first["loc"]).upper()
         shown = "a hidden value" if "PASSWORD" in variable else repr(first["input"])
+        shown = _USER_INFO.sub("***", shown)
         raise ConfigurationError(
             f"{variable}: {first['msg'].removeprefix('Value error, ')}, got {shown}"
         ) from None

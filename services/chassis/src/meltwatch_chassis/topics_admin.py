@@ -2,46 +2,96 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Final
 
+import structlog
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
-from kafka.errors import KafkaError
+from kafka.errors import (
+    AuthorizationError,
+    NoError,
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
+from meltwatch_schemas.access import CLUSTER_NAME, Operation, Resource, Right
 from meltwatch_schemas.topics import TopicSpec
 
-from meltwatch_chassis.errors import DependencyUnreachable
+from meltwatch_chassis.errors import ConfigurationError
+from meltwatch_chassis.kafka_access import explained
 
 _TIMEOUT_MS: Final = 30_000
+_BROKERS_DEFAULT: Final = -1
+_AUTO_CREATION: Final = "auto.create.topics.enable"
+_MIN_ISR: Final = "min.insync.replicas"
+_BROKER_RIGHT: Final = Right(Operation.DESCRIBE_CONFIGS, Resource.CLUSTER, CLUSTER_NAME)
+
+
+@dataclass(frozen=True, slots=True)
+class Replication:
+    """How many copies each partition should have; None and -1 leave it to the broker.
+
+    Attributes
+    ----------
+    factor
+        Copies.
+    min_isr
+        Copies that must have a record before it is acknowledged.
+    """
+
+    factor: int = _BROKERS_DEFAULT
+    min_isr: int | None = None
+
+
+ANY_REPLICATION: Final = Replication()
 
 
 def create_topics(
-    connection: Mapping[str, Any], topics: Sequence[TopicSpec], replication_factor: int = 1
+    connection: Mapping[str, Any],
+    topics: Sequence[TopicSpec],
+    replication: Replication = ANY_REPLICATION,
 ) -> list[str]:
     """Create those topics that are missing and return their names; others stay as they are.
 
     Raises
     ------
+    ConfigurationError
+        If the broker refuses a topic; the others are made all the same, and each one is named.
     DependencyUnreachable
-        If the broker does not answer or refuses.
+        If the broker does not answer.
     """
     with _admin(connection) as admin:
         present = set(admin.list_topics())
-        missing = {
-            spec.name: {
-                "num_partitions": spec.partitions,
-                "replication_factor": replication_factor,
-                "configs": spec.config,
-            }
-            for spec in topics
-            if spec.name not in present
+        missing = {spec.name: spec for spec in topics if spec.name not in present}
+        if not missing:
+            return []
+        answer = admin.create_topics(
+            {name: _options(spec, replication) for name, spec in missing.items()},
+            timeout_ms=_TIMEOUT_MS,
+            raise_errors=False,
+        )
+        errors = {each["name"]: for_code(each["error_code"]) for each in answer["topics"]}
+        created = [name for name, error in errors.items() if error is NoError]
+        said = {each["name"]: each["error_message"] for each in answer["topics"]}
+        failed = {
+            name: f"{error.__name__}: {said[name]}" if said[name] else error.__name__
+            for name, error in errors.items()
+            if error not in (NoError, TopicAlreadyExistsError)
         }
-        if missing:
-            admin.create_topics(missing, timeout_ms=_TIMEOUT_MS, wait_for_metadata=True)
-        return list(missing)
+        if failed:
+            refused = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
+            raise ConfigurationError(
+                f"Kafka: expected to create {len(missing)} topics, created {len(created)}, "
+                f"the broker refused {refused}"
+            )
+        admin.wait_for_topics(list(missing), timeout_ms=_TIMEOUT_MS)
+        return created
 
 
 def missing_topics(connection: Mapping[str, Any], names: Sequence[str]) -> list[str]:
-    """Return those topics, by full name, that do not exist.
+    """Return those topics, by full name, that do not exist or that we may not see.
 
     Raises
     ------
@@ -49,16 +99,21 @@ def missing_topics(connection: Mapping[str, Any], names: Sequence[str]) -> list[
         If the broker does not answer.
     """
     with _admin(connection) as admin:
-        present = set(admin.list_topics())
+        present = {topic["name"] for topic in _described(admin, names) if not topic["error_code"]}
     return [name for name in names if name not in present]
 
 
-def check_topics(connection: Mapping[str, Any], topics: Sequence[TopicSpec]) -> list[str]:
+def check_topics(
+    connection: Mapping[str, Any],
+    topics: Sequence[TopicSpec],
+    replication: Replication = ANY_REPLICATION,
+) -> list[str]:
     """Return one line for each way in which a broker differs from the catalogue.
 
-    Missing topics, other partition counts, other topic settings and a broker that creates
-    topics by itself are differences. More partitions than the catalogue's default are fine as
-    long as all partitioned topics agree, so pass a catalogue made for the count that is meant.
+    Missing topics, other partition counts, other topic settings, fewer or more copies and a
+    broker that creates topics by itself are differences; so is a topic whose settings we may not
+    read. More partitions than the catalogue's default are fine as long as all partitioned topics
+    agree, so pass a catalogue made for the count that is meant.
 
     Raises
     ------
@@ -66,66 +121,129 @@ def check_topics(connection: Mapping[str, Any], topics: Sequence[TopicSpec]) -> 
         If the broker does not answer.
     """
     with _admin(connection) as admin:
-        present = {
-            topic["name"]: len(topic["partitions"])
-            for topic in admin.describe_topics()
-            if topic.get("error_code", 0) == 0
-        }
-        problems = [_difference(spec, present.get(spec.name)) for spec in topics]
-        known = [spec for spec in topics if spec.name in present]
-        problems += _setting_differences(admin, known)
-        problems += _auto_creation(admin)
+        found = {topic["name"]: topic for topic in _described(admin, [s.name for s in topics])}
+        problems = [_difference(spec, found.get(spec.name), replication) for spec in topics]
+        known = [s for s in topics if s.name in found and not found[s.name]["error_code"]]
+        problems += _setting_differences(admin, known, replication)
+        creation = _broker_setting(admin)
+    if creation is None:
+        problems.append(f"broker: not permitted to read {_AUTO_CREATION}: expected {_BROKER_RIGHT}")
+    problems.append(_auto_creation(creation))
     return [problem for problem in problems if problem]
+
+
+def require_topics(connection: Mapping[str, Any], topics: Sequence[TopicSpec]) -> None:
+    """Check what a service cannot do without: topics with these partitions, made by hand alone.
+
+    Their settings are the plant's own business. A log line says if we may not ask the broker
+    whether it creates topics by use.
+
+    Raises
+    ------
+    ConfigurationError
+        If something differs.
+    DependencyUnreachable
+        If the broker does not answer.
+    """
+    with _admin(connection) as admin:
+        found = {topic["name"]: topic for topic in _described(admin, [s.name for s in topics])}
+        problems = [_difference(spec, found.get(spec.name), ANY_REPLICATION) for spec in topics]
+        creation = _broker_setting(admin)
+    if creation is None:
+        detail = f"not permitted: {_BROKER_RIGHT}"
+        structlog.get_logger().info("not_checked", setting=_AUTO_CREATION, detail=detail)
+    problems.append(_auto_creation(creation))
+    if told := [problem for problem in problems if problem]:
+        raise ConfigurationError("; ".join(told))
 
 
 @contextmanager
 def _admin(connection: Mapping[str, Any]) -> Iterator[KafkaAdminClient]:
-    servers = ",".join(connection["bootstrap_servers"])
-    try:
+    with explained(connection, ()):
         admin = KafkaAdminClient(**connection, request_timeout_ms=_TIMEOUT_MS)
-    except KafkaError as error:
-        raise DependencyUnreachable(
-            f"Kafka: expected a broker at {servers}, got {error!r}"
-        ) from error
-    try:
-        yield admin
-    except KafkaError as error:
-        raise DependencyUnreachable(f"Kafka at {servers}: {error!r}") from error
-    finally:
-        admin.close()
+        try:
+            yield admin
+        finally:
+            admin.close()
 
 
-def _difference(spec: TopicSpec, partitions: int | None) -> str | None:
-    if partitions is None:
+def _options(spec: TopicSpec, replication: Replication) -> dict[str, Any]:
+    return {
+        "num_partitions": spec.partitions,
+        "replication_factor": replication.factor,
+        "configs": _wanted(spec, replication),
+    }
+
+
+def _wanted(spec: TopicSpec, replication: Replication) -> dict[str, str]:
+    min_isr = {} if replication.min_isr is None else {_MIN_ISR: str(replication.min_isr)}
+    return spec.config | min_isr
+
+
+def _described(admin: KafkaAdminClient, names: Sequence[str]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = admin.describe_topics(list(names)) if names else []
+    return found
+
+
+def _difference(
+    spec: TopicSpec, topic: Mapping[str, Any] | None, replication: Replication
+) -> str | None:
+    error = UnknownTopicOrPartitionError if topic is None else for_code(topic["error_code"])
+    if error is UnknownTopicOrPartitionError:
         return f"{spec.name}: expected the topic, it is missing; run 'meltwatch topics create'"
-    if partitions != spec.partitions:
-        return f"{spec.name}: expected {spec.partitions} partitions, got {partitions}"
+    if error is TopicAuthorizationFailedError:
+        return f"{spec.name}: expected DESCRIBE on it, the broker refuses it"
+    if topic is None or error is not NoError:
+        return f"{spec.name}: expected the topic, the broker answers {error.__name__}"
+    count = len(topic["partitions"])
+    if count != spec.partitions:
+        return f"{spec.name}: expected {spec.partitions} partitions, got {count}"
+    copies = sorted({len(part["replica_nodes"]) for part in topic["partitions"]})
+    if replication.factor != _BROKERS_DEFAULT and copies != [replication.factor]:
+        got = ", ".join(map(str, copies))
+        return f"{spec.name}: expected replication factor {replication.factor}, got {got}"
     return None
 
 
-def _setting_differences(admin: KafkaAdminClient, topics: Sequence[TopicSpec]) -> list[str]:
+def _setting_differences(
+    admin: KafkaAdminClient, topics: Sequence[TopicSpec], replication: Replication
+) -> Iterator[str]:
+    wanted = {spec.name: _wanted(spec, replication) for spec in topics}
     resources = [
-        ConfigResource(ConfigResourceType.TOPIC, spec.name, dict.fromkeys(spec.config))
-        for spec in topics
+        ConfigResource(ConfigResourceType.TOPIC, name, dict.fromkeys(settings))
+        for name, settings in wanted.items()
+        if settings
     ]
-    if not resources:
-        return []
-    found = admin.describe_configs(resources, config_filter="all")["topic"]
-    return [
-        f"{spec.name}: expected {name}={value}, got {found[spec.name][name]['value']}"
-        for spec in topics
-        for name, value in spec.config.items()
-        if found[spec.name][name]["value"] != value
-    ]
+    found = admin.describe_configs(resources, config_filter="all") if resources else {}
+    for name, settings in wanted.items():
+        got = found.get("topic", {}).get(name, {})
+        if settings and not got:
+            right = Right(Operation.DESCRIBE_CONFIGS, Resource.TOPIC, name)
+            yield f"{name}: not permitted to read {', '.join(settings)}: expected {right}"
+            continue
+        for setting, value in settings.items():
+            if setting not in got:
+                yield f"{name}: expected {setting}={value}, the broker knows no such setting"
+            elif got[setting]["value"] != value:
+                yield f"{name}: expected {setting}={value}, got {got[setting]['value']}"
 
 
-def _auto_creation(admin: KafkaAdminClient) -> list[str]:
-    name = "auto.create.topics.enable"
+def _auto_creation(value: str | None) -> str | None:
+    if value != "true":
+        return None
+    return f"broker: expected {_AUTO_CREATION}=false, got true: a misspelt topic would be created"
+
+
+def _broker_setting(admin: KafkaAdminClient) -> str | None:
+    """Return the setting of the first broker, None if we may not read it."""
     brokers = admin.describe_cluster()["brokers"]
     resource = ConfigResource(
-        ConfigResourceType.BROKER, str(brokers[0]["broker_id"]), dict.fromkeys([name])
+        ConfigResourceType.BROKER, str(brokers[0]["broker_id"]), dict.fromkeys([_AUTO_CREATION])
     )
-    (settings,) = admin.describe_configs([resource], config_filter="all")["broker"].values()
-    if settings[name]["value"] == "true":
-        return [f"broker: expected {name}=false, got true: a misspelt topic would be created"]
-    return []
+    try:
+        answer = admin.describe_configs([resource], config_filter="all")
+    except AuthorizationError:
+        return None
+    found: dict[str, Any] = next(iter(answer.get("broker", {}).values()), {})
+    value: str | None = found.get(_AUTO_CREATION, {}).get("value")
+    return value

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from meltwatch_schemas.topics import TopicSpec, catalogue
+from meltwatch_schemas.access import ACCESS, Principal, rights_of
+from meltwatch_schemas.topics import Topic, TopicSpec, catalogue
 
 from meltwatch_cli.settings import Settings
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from meltwatch_chassis.clock import Clock
     from meltwatch_chassis.kafka_span import SpanReader
+    from meltwatch_chassis.topics_admin import Replication
 
     from meltwatch_cli.adapters.kafka_alarms import AlarmTopics
     from meltwatch_cli.adapters.kafka_dead_letters import DeadLetterTopic
@@ -89,39 +91,52 @@ def redrive(
 
 def create_redrive_journal(settings: Settings) -> None:
     """Create the journal's topic unless it is there."""
-    from meltwatch_chassis.kafka_span import kafka_failures
+    from meltwatch_chassis.kafka_access import explained
 
     from meltwatch_cli.adapters.kafka_redrive import create_journal
 
-    connection = _connection(settings)
-    with kafka_failures(connection):
-        create_journal(connection, settings.topic_prefix)
+    connection, prefix = _connection(settings), settings.topic_prefix
+    with explained(connection, rights_of(Principal.REDRIVER, prefix)):
+        create_journal(connection, prefix)
 
 
 def create_topics(
-    settings: Settings, partitions: int, replication_factor: int, patience_s: int
+    settings: Settings, partitions: int, replication: "Replication", patience_s: int
 ) -> tuple[list[str], tuple[TopicSpec, ...]]:
     """Create what is missing of the catalogue; return the names created and the catalogue."""
     from meltwatch_chassis.topics_admin import create_topics as create
 
     topics = catalogue(settings.topic_prefix, partitions)
-    return create(_connection(settings, patience_s), topics, replication_factor), topics
+    return create(_connection(settings, patience_s), topics, replication), topics
 
 
-def check_topics(settings: Settings, partitions: int) -> tuple[list[str], tuple[TopicSpec, ...]]:
+def check_topics(
+    settings: Settings, partitions: int, replication: "Replication"
+) -> tuple[list[str], tuple[TopicSpec, ...]]:
     """Compare the broker with the catalogue; return one line a difference, and the catalogue."""
     from meltwatch_chassis.topics_admin import check_topics as check
 
     topics = catalogue(settings.topic_prefix, partitions)
-    return check(_connection(settings), topics), topics
+    return check(_connection(settings), topics, replication), topics
 
 
-def topics_lacking(settings: Settings) -> str | None:
-    """Return one line if the broker does not answer or lacks topics of the catalogue."""
+def replication(factor: int, min_isr: int | None) -> "Replication":
+    """Return how many copies each partition should have."""
+    from meltwatch_chassis.topics_admin import Replication
+
+    return Replication(factor, min_isr)
+
+
+def topics_lacking(settings: Settings, principal: Principal | None) -> str | None:
+    """Return one line if the broker does not answer or lacks topics of the catalogue.
+
+    Of a principal's topics, if one is given: it sees no others.
+    """
     from meltwatch_chassis.errors import DependencyUnreachable
     from meltwatch_chassis.topics_admin import missing_topics
 
-    names = [spec.name for spec in catalogue(settings.topic_prefix)]
+    topics = Topic if principal is None else ACCESS[principal].topics
+    names = [topic.under(settings.topic_prefix) for topic in topics]
     try:
         missing = missing_topics(_connection(settings), names)
     except DependencyUnreachable as error:

@@ -31,6 +31,7 @@ _OWN: Final = {
         "dead-letters.show": "dead_letters:show",
         "dead-letters.redrive": "redrive:redrive",
         "topics.create": "topics:create",
+        "topics.acls": "topics:acls",
         "topics.check": "topics:check",
         "topics.wait": "topics:wait",
     }.items()
@@ -38,7 +39,7 @@ _OWN: Final = {
 _GROUP_HELP: Final = {
     "alarms": "List, show, follow and acknowledge alarms; find their set-points.",
     "dead-letters": "List and read refused records, and send them again.",
-    "topics": "Create, check and wait for the Kafka topics.",
+    "topics": "Create, check and wait for the Kafka topics; list the rights on them.",
 }
 
 

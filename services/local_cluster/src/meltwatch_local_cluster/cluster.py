@@ -5,6 +5,7 @@ from pathlib import Path
 
 from meltwatch_chassis.errors import DependencyUnreachable
 from meltwatch_chassis.kafka_config import connection_arguments
+from meltwatch_chassis.redis_access import redis_login
 from meltwatch_chassis.run_state import ServiceState
 from meltwatch_chassis.settings import KafkaSettings, RedisSettings, TritonSettings, load
 
@@ -125,7 +126,7 @@ def _kafka_answers(environ: Mapping[str, str]) -> bool:
 
 def _redis_answers(environ: Mapping[str, str]) -> bool:
     settings = load(RedisSettings, environ)
-    return redis_answers(settings.redis, **settings.redis_login)
+    return redis_answers(settings.redis, **redis_login(settings))
 
 
 def _triton_answers(environ: Mapping[str, str]) -> bool:

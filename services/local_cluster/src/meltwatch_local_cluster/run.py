@@ -44,7 +44,6 @@ _PLANT_FILE = "MELTWATCH_PLANT_FILE"
 _SECOND_NS = 1_000_000_000
 # The scenario begins when everything is up: what happens before is back-fill.
 _START_ALLOWANCE_NS = 8 * _SECOND_NS
-_BROKER_DEFAULT = -1
 _WRITTEN_BY_THE_PIPELINE = (Topic.SCORES, Topic.ALARMS, Topic.DEAD_LETTERS)
 
 
@@ -172,7 +171,7 @@ class _Run:
             self._state.write()
             self._cluster.start(self._record, self._interrupts)
             with step("creating topics"):
-                create_topics(self._kafka(), catalogue(self._prefix), _BROKER_DEFAULT)
+                create_topics(self._kafka(), catalogue(self._prefix))
             scenario = self._scenario()
             producing = () if scenario.sources is Sources.NONE else PRODUCERS
             # First, so that the back-fill of both topics is there when reading starts: the merge

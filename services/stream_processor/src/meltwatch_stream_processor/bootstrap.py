@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Coroutine, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 import faust
@@ -12,13 +11,15 @@ from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.dependencies import KAFKA, TRITON, Dependencies, DependencyWatch
 from meltwatch_chassis.errors import ConfigurationError, FatalError
 from meltwatch_chassis.health import Health, HealthServer
+from meltwatch_chassis.kafka_access import require_access
 from meltwatch_chassis.kafka_config import connection_arguments
 from meltwatch_chassis.kafka_probe import kafka_probe
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_chassis.plant import Plant, read_plant
-from meltwatch_chassis.topics_admin import check_topics, missing_topics
+from meltwatch_chassis.topics_admin import missing_topics, require_topics
+from meltwatch_schemas.access import ACCESS, Principal, rights_of
 from meltwatch_schemas.score import Modality
-from meltwatch_schemas.topics import Topic, catalogue
+from meltwatch_schemas.topics import catalogue
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 
 from meltwatch_stream_processor.adapters.faust_inputs import FaustInputs
@@ -50,9 +51,7 @@ from meltwatch_stream_processor.settings import Settings
 
 _log = structlog.get_logger()
 _Result = TypeVar("_Result")
-_TOPICS: Final = (
-    Topic.EMBEDDINGS, Topic.CURRENTS, Topic.SCORES, Topic.LATE, Topic.DEAD_LETTERS,
-)  # fmt: skip
+_TOPICS: Final = ACCESS[Principal.STREAM_PROCESSOR].topics
 
 
 class Vitals:
@@ -110,6 +109,8 @@ async def _assemble(
     """Connect everything once Kafka has the topics and Triton has said who it is."""
     connection, topics = connection_arguments(settings), TopicNames(settings.topic_prefix)
     plant = read_plant(settings.plant_file)
+    rights = rights_of(Principal.STREAM_PROCESSOR, topics.prefix)
+    await asyncio.to_thread(require_access, connection, rights)
     publisher = await clients.enter_async_context(KafkaPublisher(connection))
     await _check_topics(connection, topics, publisher)
     input_range = await clients.enter_async_context(KafkaInputRange(connection))
@@ -118,7 +119,7 @@ async def _assemble(
         scorer.identify, "asking for the ensemble"
     )
     dependencies.forget(TRITON)  # from now on each endpoint is told of by itself
-    group = f"{settings.topic_prefix}.stream-processor"
+    (group,) = (f"{topics.prefix}.{name}" for name in ACCESS[Principal.STREAM_PROCESSOR].groups)
     app = build_app(connection, group, settings.session_timeout_s, settings.group_instance_id)
     clock, retry = SystemClock(), Retry(dependencies)
     engine = Engine(
@@ -221,15 +222,8 @@ async def _check_topics(
             f"expected the topics {', '.join(missing)}; run 'meltwatch topics create'"
         )
     partitions = await publisher.partition_count(topics.inputs[Modality.VIDEO])
-    specs = [
-        # Retention and the like are the plant's own business as far as this service goes.
-        replace(spec, config={})
-        for spec in catalogue(topics.prefix, partitions)
-        if spec.topic in _TOPICS
-    ]
-    problems = await asyncio.to_thread(check_topics, connection, specs)
-    if problems:
-        raise ConfigurationError("; ".join(problems))
+    specs = [spec for spec in catalogue(topics.prefix, partitions) if spec.topic in _TOPICS]
+    await asyncio.to_thread(require_topics, connection, specs)
 
 
 async def _scorer(settings: Settings, clients: AsyncExitStack, metrics: Metrics) -> Failover:

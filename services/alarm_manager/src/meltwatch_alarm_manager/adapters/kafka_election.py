@@ -10,8 +10,9 @@ from typing import Any, Final, Self
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from meltwatch_schemas.topics import Topic
 
-from meltwatch_alarm_manager.adapters.kafka_records import kafka_failures, require_topics
+from meltwatch_alarm_manager.adapters.kafka_records import enter, kafka_failures, require_topics
 
 _SESSION_MS: Final = 6_000
 _HEARTBEAT_MS: Final = 1_500
@@ -25,10 +26,10 @@ class KafkaElection:
     ----------
     connection
         Arguments of the Kafka client.
+    prefix
+        Topic prefix; the seat is partition 0 of its commands topic.
     group_id
         The electorate.
-    seat
-        Full name of the commands topic.
     required
         Topics that a manager cannot work without.
     instance
@@ -39,14 +40,15 @@ class KafkaElection:
     def __init__(
         self,
         connection: Mapping[str, Any],
+        prefix: str,
         group_id: str,
-        seat: str,
         required: Collection[str],
         instance: str | None,
     ) -> None:
         self._connection = connection
         self._required = required
-        self._seat = TopicPartition(seat, 0)
+        self._prefix = prefix
+        self._seat = TopicPartition(Topic.ALARM_COMMANDS.under(prefix), 0)
         self._owned = _Owned()
         self._consumer = AIOKafkaConsumer(
             **connection,
@@ -59,6 +61,7 @@ class KafkaElection:
         )
 
     async def __aenter__(self) -> Self:
+        await enter(self._connection, self._prefix)
         self._consumer.subscribe([self._seat.topic], listener=self._owned)
         with kafka_failures("joining the managers' group"):
             try:

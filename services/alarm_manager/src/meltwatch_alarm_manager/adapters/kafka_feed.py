@@ -11,6 +11,7 @@ from meltwatch_schemas.topics import Topic
 from meltwatch_alarm_manager.adapters.kafka_reading import read
 from meltwatch_alarm_manager.adapters.kafka_records import (
     administration,
+    enter,
     kafka_failures,
     offset_of,
     partitions_of,
@@ -34,6 +35,7 @@ class KafkaFeed:
 
     def __init__(self, connection: Mapping[str, Any], prefix: str) -> None:
         self._connection = connection
+        self._prefix = prefix
         self._alarms = TopicPartition(Topic.ALARMS.under(prefix), 0)
         self._scores = Topic.SCORES.under(prefix)
         self._end = 0
@@ -46,6 +48,7 @@ class KafkaFeed:
         )
 
     async def __aenter__(self) -> Self:
+        await enter(self._connection, self._prefix)
         with kafka_failures("connecting the projection"):
             try:
                 await self._consumer.start()

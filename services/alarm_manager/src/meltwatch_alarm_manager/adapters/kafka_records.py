@@ -8,6 +8,8 @@ from typing import Any, Final
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from meltwatch_chassis.errors import DependencyUnreachable, FatalError, TransientError
+from meltwatch_chassis.kafka_access import require_access
+from meltwatch_schemas.access import Principal, rights_of
 from meltwatch_schemas.text import escaped
 
 _LONGEST: Final = 500
@@ -43,6 +45,21 @@ async def administration(connection: Mapping[str, Any]) -> AsyncIterator[AIOKafk
             yield admin
         finally:
             await admin.close()
+
+
+async def enter(connection: Mapping[str, Any], prefix: str) -> None:
+    """Check that the broker lets us in and gives us our rights.
+
+    Raises
+    ------
+    TransientError
+        If not, with the first cause: who gives a right or mends a login need not start us anew.
+    """
+    try:
+        rights = rights_of(Principal.ALARM_MANAGER, prefix)
+        await asyncio.to_thread(require_access, connection, rights)
+    except FatalError as error:
+        raise TransientError(str(error)) from error
 
 
 async def require_topics(connection: Mapping[str, Any], topics: Collection[str]) -> None:

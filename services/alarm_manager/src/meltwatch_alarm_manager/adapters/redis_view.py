@@ -1,8 +1,9 @@
 """The read model in Redis."""
 
+import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -28,6 +29,10 @@ _SCAN_COUNT: Final = 500
 _UNACKED: Final = frozenset({AlarmState.UNACK, AlarmState.RTNUN, AlarmState.LATUN})
 
 
+def _as_said(error: Exception) -> Exception:
+    return TransientError(f"Redis: {_shown(error)}")
+
+
 class RedisView:
     """Writes the view; one Lua script a change.
 
@@ -39,10 +44,19 @@ class RedisView:
         First part of every key.
     clock
         For ``updated_at_ns``.
+    explain
+        Finds the cause of a client's error; it may ask the server and wait for it.
     """
 
-    def __init__(self, client: Redis, prefix: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        client: Redis,
+        prefix: str,
+        clock: Clock,
+        explain: Callable[[Exception], Exception] = _as_said,
+    ) -> None:
         self._client = client
+        self._explain = explain
         self._keys = RedisKeys(prefix)
         self._clock = clock
         self._alarm_script = client.register_script(redis_scripts.ALARM)
@@ -76,7 +90,7 @@ class RedisView:
         ConfigurationError
             If it is a Redis Cluster: a script touches several keys.
         """
-        with redis_failures():
+        async with self._failures():
             await self._refuse_cluster()
             reached = await self._reached()
             if not 0 <= reached <= end:
@@ -99,14 +113,24 @@ class RedisView:
         return int(found) if isinstance(found, bytes) and _OFFSET.fullmatch(found) else _ODD
 
     async def _refuse_cluster(self) -> None:
-        info = await self._client.info("cluster")
-        if not isinstance(info, Mapping):
-            raise TransientError(f"Redis: expected the section cluster, got {_shown(info)}")
-        if info.get("cluster_enabled"):
+        if await self._mode() == "cluster":
             raise ConfigurationError(
                 "MELTWATCH_REDIS: expected one primary, got a Redis Cluster, whose scripts "
                 "cannot change several keys"
             )
+
+    async def _mode(self) -> str:
+        """Return what kind of server it is; HELLO says so to everybody, INFO takes a right."""
+        client: Any = self._client  # its commands by name have no types
+        answer = await client.execute_command("HELLO")
+        if not isinstance(answer, dict | list):
+            raise TransientError(f"Redis: expected who it is, got {_shown(answer)}")
+        pairs = (
+            answer.items()
+            if isinstance(answer, dict)
+            else zip(answer[::2], answer[1::2], strict=False)
+        )
+        return next((_word(value) for name, value in pairs if _word(name) == "mode"), "unknown")
 
     async def _clear(self) -> None:
         """Remove every key of the view, the progress last, so that a half-cleared view is found."""
@@ -121,9 +145,23 @@ class RedisView:
             async for name in self._client.scan_iter(match=pattern, count=_SCAN_COUNT):
                 yield name
 
+    @asynccontextmanager
+    async def _failures(self) -> AsyncIterator[None]:
+        """Turn what the client raises into a ``TransientError``.
+
+        An answer that the client itself stumbles over is a failure like any other.
+        """
+        try:
+            yield
+        except (TransientError, FatalError):
+            raise
+        except Exception as error:
+            cause = await asyncio.to_thread(self._explain, error)
+            raise TransientError(str(cause)) from error
+
     async def is_present(self) -> bool:
         """Tell whether the view is still there, or was flushed away."""
-        with redis_failures():
+        async with self._failures():
             return bool(await self._client.exists(self._keys.meta))
 
     async def apply(self, changes: Sequence[AlarmChange | FurnaceChange]) -> bool:
@@ -131,17 +169,16 @@ class RedisView:
 
         What the view knows already, or knows newer, changes nothing.
         """
-        with redis_failures():
-            async with self._client.pipeline(transaction=False) as pipeline:
-                for change in changes:
-                    await self._queue(change, pipeline)
-                try:
-                    answers = await pipeline.execute()
-                except ResponseError as error:
-                    if not _is_of_wrong_type(error):
-                        raise
-                    await self._clear()
-                    return False
+        async with self._failures(), self._client.pipeline(transaction=False) as pipeline:
+            for change in changes:
+                await self._queue(change, pipeline)
+            try:
+                answers = await pipeline.execute()
+            except ResponseError as error:
+                if not _is_of_wrong_type(error):
+                    raise
+                await self._clear()
+                return False
             return _is_done(answers, len(changes))
 
     async def _queue(self, change: AlarmChange | FurnaceChange, pipeline: Any) -> None:
@@ -244,15 +281,5 @@ def _shown(value: object) -> str:
     return escaped(repr(value))[:200]
 
 
-@contextmanager
-def redis_failures() -> Iterator[None]:
-    """Turn what the client raises into a ``TransientError``.
-
-    An answer that the client itself stumbles over is a failure like any other.
-    """
-    try:
-        yield
-    except (TransientError, FatalError):
-        raise
-    except Exception as error:
-        raise TransientError(f"Redis: {_shown(error)}") from error
+def _word(value: object) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

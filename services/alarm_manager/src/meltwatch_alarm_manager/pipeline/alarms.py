@@ -10,6 +10,7 @@ from typing import Final
 
 import structlog
 from meltwatch_chassis.metrics import Metrics
+from meltwatch_schemas.access import ACCESS, Principal
 from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord
 from meltwatch_schemas.errors import ContractViolation, violation
 from meltwatch_schemas.outside import FurnaceState, FurnaceStateWord
@@ -34,14 +35,9 @@ from meltwatch_alarm_manager.pipeline.system import SystemDesk
 from meltwatch_alarm_manager.ports import Commit, Outgoing, Place, Written
 
 _log = structlog.get_logger()
-JUDGED: Final = (
-    Topic.SCORES,
-    Topic.ALARM_COMMANDS,
-    Topic.ALARM_POINTS,
-    Topic.FURNACE_STATES,
-)
+JUDGED: Final = ACCESS[Principal.ALARM_MANAGER].inputs
 INPUTS: Final = (*JUDGED, *OWN)
-OUTPUTS: Final = (*OWN, Topic.DEAD_LETTERS)
+OUTPUTS: Final = ACCESS[Principal.ALARM_MANAGER].outputs
 
 
 class AlarmPipeline:

@@ -6,7 +6,9 @@ from typing import Any, Final
 
 from kafka.errors import OffsetOutOfRangeError
 from meltwatch_chassis.errors import ConfigurationError
-from meltwatch_chassis.kafka_span import SpanReader, kafka_failures
+from meltwatch_chassis.kafka_access import explained
+from meltwatch_chassis.kafka_span import SpanReader
+from meltwatch_schemas.access import Principal, rights_of
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic, timestamp_ms
 
@@ -70,7 +72,7 @@ class KafkaHistory:
 
     @contextmanager
     def _reader(self) -> Iterator[SpanReader]:
-        with kafka_failures(self._connection):
+        with explained(self._connection, rights_of(Principal.BACKTESTER, self.prefix)):
             reader = self._idle.pop() if self._idle else self._connect()
             try:
                 yield reader

@@ -7,11 +7,11 @@ from itertools import chain, islice
 from typing import Any, Final, TypeVar
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import KafkaError
 from meltwatch_chassis.clock import Clock
-from meltwatch_chassis.errors import DependencyUnreachable
+from meltwatch_chassis.kafka_access import TopicMissing, explained
 from meltwatch_chassis.kafka_span import SpanReader
 from meltwatch_chassis.raw_record import raw_record
+from meltwatch_schemas.access import Principal, rights_of
 from meltwatch_schemas.alarm import (
     COMMAND_SCHEMA,
     AlarmCommand,
@@ -207,13 +207,8 @@ def open_alarm_topics(connection: Mapping[str, Any], prefix: str) -> Iterator[Al
     DependencyUnreachable
         If the broker does not answer or a topic is missing.
     """
-    try:
+    with explained(connection, rights_of(Principal.OPERATOR, prefix)):
         yield AlarmTopics(connection, prefix)
-    except KafkaError as error:
-        servers = ",".join(connection["bootstrap_servers"])
-        raise DependencyUnreachable(
-            f"Kafka: expected an answer from {servers}, got: {error!r}"
-        ) from error
 
 
 def _seek(consumer: KafkaConsumer, partitions: list[TopicPartition], since_ms: int | None) -> None:
@@ -226,9 +221,7 @@ def _seek(consumer: KafkaConsumer, partitions: list[TopicPartition], since_ms: i
 
 def _existing(topic: str, partitions: Collection[int] | None) -> Collection[int]:
     if not partitions:
-        raise DependencyUnreachable(
-            f"Kafka: expected the topic {topic}, it is missing; run 'meltwatch topics create'"
-        )
+        raise TopicMissing(topic)
     return partitions
 
 

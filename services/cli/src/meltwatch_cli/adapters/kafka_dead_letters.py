@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from meltwatch_chassis.errors import DependencyUnreachable
-from meltwatch_chassis.kafka_span import SpanReader, kafka_failures
+from meltwatch_chassis.kafka_access import TopicMissing, explained
+from meltwatch_chassis.kafka_span import SpanReader
+from meltwatch_schemas.access import Operation, Resource, Right
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.redrive import RedriveNote, journal_topic
 from meltwatch_schemas.topics import Topic
@@ -53,7 +55,10 @@ class DeadLetterTopic:
     def __init__(self, reader: SpanReader, prefix: str) -> None:
         self._reader = reader
         self.name = Topic.DEAD_LETTERS.under(prefix)
-        if reader.partitions(self.name) != [0]:
+        partitions = reader.partitions(self.name)
+        if not partitions:
+            raise TopicMissing(self.name)
+        if partitions != [0]:
             raise DependencyUnreachable(
                 f"Kafka: expected the topic {self.name} with one partition; "
                 "run 'meltwatch topics check'"
@@ -141,7 +146,9 @@ def open_dead_letters(
     DependencyUnreachable
         If the broker does not answer or the topic is missing.
     """
-    with kafka_failures(connection), SpanReader.connected(connection) as reader:
+    names = (Topic.DEAD_LETTERS.under(prefix), journal_topic(prefix))
+    rights = [Right(Operation.READ, Resource.TOPIC, name) for name in names]
+    with explained(connection, rights), SpanReader.connected(connection) as reader:
         yield DeadLetterTopic(reader, prefix), reader
 
 

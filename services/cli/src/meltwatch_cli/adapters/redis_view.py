@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from meltwatch_chassis.errors import DependencyUnreachable
+from meltwatch_chassis.redis_access import redis_login, redis_problem
 from meltwatch_chassis.settings import RedisSettings
 from meltwatch_schemas.alarm import AlarmRecord
 from meltwatch_schemas.redis_keys import RedisKeys
@@ -13,7 +14,6 @@ from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from meltwatch_cli.domain.unreadable import Unreadable
-from meltwatch_cli.domain.wording import without_password
 
 _TIMEOUT_S: Final = 5.0
 _SCAN_COUNT: Final = 1000
@@ -98,6 +98,8 @@ def open_redis_view(settings: RedisSettings) -> Iterator[RedisView]:
 
     Raises
     ------
+    ConfigurationError
+        If the login, TLS or a right is wrong.
     DependencyUnreachable
         If it does not answer.
     """
@@ -108,10 +110,9 @@ def open_redis_view(settings: RedisSettings) -> Iterator[RedisView]:
             encoding_errors="backslashreplace",
             socket_timeout=_TIMEOUT_S,
             socket_connect_timeout=_TIMEOUT_S,
-            **settings.redis_login,
+            **redis_login(settings),
         ) as client:
             yield RedisView(client, RedisKeys(settings.topic_prefix))
-    except (RedisError, ValueError) as error:
-        raise DependencyUnreachable(
-            f"Redis: expected an answer from {without_password(settings.redis)}, got: {error}"
+    except (RedisError, OSError) as error:
+        raise redis_problem(settings, error) from error
         ) from error

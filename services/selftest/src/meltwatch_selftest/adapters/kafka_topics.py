@@ -5,10 +5,10 @@ from contextlib import closing, contextmanager
 from typing import Any, Final
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from meltwatch_chassis.errors import DependencyUnreachable
-from meltwatch_chassis.kafka_span import kafka_failures
+from meltwatch_chassis.kafka_access import TopicMissing, explained
 from meltwatch_chassis.partitioner import partition_of
 from meltwatch_chassis.raw_record import raw_record
+from meltwatch_schemas.access import Principal, rights_of
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic
 
@@ -83,7 +83,7 @@ def open_topics(
     """
     start = {"bootstrap_timeout_ms": _START_MS}
     with (
-        kafka_failures(connection),
+        explained(connection, rights_of(Principal.SELFTEST, prefix)),
         closing(
             KafkaConsumer(
                 **connection,
@@ -110,7 +110,5 @@ def open_topics(
 def _partition(consumer: KafkaConsumer, topic: str, key: str) -> TopicPartition:
     numbers = consumer.partitions_for_topic(topic)
     if not numbers:
-        raise DependencyUnreachable(
-            f"Kafka: expected the topic {topic}, it is missing; run 'meltwatch topics create'"
-        )
+        raise TopicMissing(topic)
     return TopicPartition(topic, partition_of(key.encode(), len(numbers)))

@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
-from urllib.parse import urlsplit
 
-from meltwatch_chassis.errors import DependencyUnreachable
+from meltwatch_chassis.redis_access import redis_login, redis_problem
 from meltwatch_chassis.settings import RedisSettings
 from meltwatch_schemas.alarm import AlarmRecord
 from meltwatch_schemas.redis_keys import RedisKeys
@@ -56,12 +55,9 @@ def open_redis_alarms(settings: RedisSettings) -> Iterator[RedisAlarms]:
             encoding_errors="backslashreplace",
             socket_timeout=_TIMEOUT_S,
             socket_connect_timeout=_TIMEOUT_S,
-            **settings.redis_login,
+            **redis_login(settings),
         ) as client:
             client.ping()
             yield RedisAlarms(client, RedisKeys(settings.topic_prefix))
-    except (RedisError, ValueError) as error:
-        where = urlsplit(settings.redis)
-        raise DependencyUnreachable(
-            f"Redis: expected an answer from {where.hostname}:{where.port}, got: {error}"
-        ) from error
+    except (RedisError, OSError) as error:
+        raise redis_problem(settings, error) from error
