@@ -149,7 +149,7 @@ ACCESS: Final = {
     ),
     Principal.SELFTEST: Access(
         inputs=(Topic.SCORES, Topic.ALARMS, Topic.ALARM_RESULTS),
-        outputs=(Topic.EMBEDDINGS, Topic.CURRENTS, Topic.ALARM_COMMANDS),
+        outputs=(Topic.EMBEDDINGS, Topic.CURRENTS, Topic.ALARM_POINTS, Topic.ALARM_COMMANDS),
         redis=RedisUse.LOOKER,
     ),
     Principal.BACKTESTER: Access(

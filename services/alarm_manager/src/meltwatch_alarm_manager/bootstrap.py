@@ -49,7 +49,11 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
     health = Health(progress=vitals.progress, readiness=vitals.readiness)
     probes = {
         KAFKA: kafka_probe(_connection(settings)),
-        REDIS: redis_probe(partial(_redis_client, settings, retries=0), settings.topic_prefix),
+        REDIS: redis_probe(
+            partial(_redis_client, settings, retries=0),
+            settings.topic_prefix,
+            partial(redis_problem, settings),
+        ),
     }
     with (
         DependencyWatch(dependencies, probes),

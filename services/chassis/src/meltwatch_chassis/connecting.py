@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn
 
+from meltwatch_schemas.text import escaped
+
 from meltwatch_chassis.errors import ConfigurationError, DependencyUnreachable, FatalError
 
 STEP_S: Final = 5.0
 """How long to wait for each answer."""
+_PLAINTEXT: Final = "an answer without it: is this a plaintext port?"
 TLS_ALERT: Final = b"\x15\x03"
 """How an answer begins that a server of TLS gives to one who does not speak it."""
 _NO_SUCH_HOST_IN_CERTIFICATE: Final = (62, 64)
@@ -45,11 +48,11 @@ class Peer:
 
     def wrong(self, expected: str, got: str) -> ConfigurationError:
         """Return the error of a setting that does not fit the server."""
-        return ConfigurationError(f"{self}: expected {expected}, got {got}")
+        return ConfigurationError(f"{self}: expected {expected}, got {escaped(got)}")
 
     def away(self, got: str) -> DependencyUnreachable:
         """Return the error of a server that does not answer."""
-        return DependencyUnreachable(f"{self}: expected an answer, got {got}")
+        return DependencyUnreachable(f"{self}: expected an answer, got {escaped(got)}")
 
 
 @contextmanager
@@ -75,6 +78,8 @@ def opened(peer: Peer, context: ssl.SSLContext | None = None) -> Iterator[socket
             return
         try:
             secured = context.wrap_socket(plain, server_hostname=host)
+        except TimeoutError as error:
+            raise _silent_at_tls(peer) from error
         except (OSError, ValueError) as error:
             _refuse_handshake(peer, error)
         with secured:
@@ -109,19 +114,23 @@ def tls_problem(peer: Peer, context: ssl.SSLContext | None) -> FatalError | None
     """Return why TCP or TLS fails, or that the server wants TLS; None if nothing is wrong."""
     try:
         with opened(peer, context) as channel:
-            if context is None and _answers_in_tls(channel):
-                return peer.wrong("a server without TLS, as our settings say", "one that wants it")
+            answer = None if context else _first_answer(channel)
+        if answer is not None and (not answer or answer.startswith(TLS_ALERT)):
+            return peer.wrong("a server without TLS, as our settings say", "one that wants it")
     except FatalError as error:
         return error
     return None
 
 
-def _answers_in_tls(channel: socket.socket) -> bool:
+def _first_answer(channel: socket.socket) -> bytes | None:
+    """Return what a plain line brings: nothing if the server hangs up, None if it is silent."""
     try:
         channel.sendall(b"PING\r\n\r\n")
-        return channel.recv(16).startswith(TLS_ALERT)
+        return channel.recv(16)
+    except TimeoutError:
+        return None
     except OSError:
-        return False
+        return b""
 
 
 def _refuse_handshake(peer: Peer, error: Exception) -> NoReturn:
@@ -134,15 +143,24 @@ def _refuse_handshake(peer: Peer, error: Exception) -> NoReturn:
         else:
             expected = f"a certificate signed by a CA of {peer.ca_variable}"
         raise peer.wrong(expected, f"another: {said}") from error
-    if isinstance(error, TimeoutError):
-        raise peer.away(f"no TLS handshake in {STEP_S:.0f} s") from error
     if isinstance(error, ssl.SSLError) and "ALERT" in (error.reason or ""):
         raise peer.wrong("a TLS handshake", f"the alert {error.reason}") from error
-    raise peer.wrong("TLS", "an answer without it: is this a plaintext port?") from error
+    raise peer.wrong("TLS", _PLAINTEXT) from error
+
+
+def _silent_at_tls(peer: Peer) -> FatalError:
+    """Return what it means that nothing comes back: some plain servers wait for a line's end."""
+    try:
+        with opened(peer) as channel:
+            if _first_answer(channel):
+                return peer.wrong("TLS", _PLAINTEXT)
+    except FatalError as error:
+        return error
+    return peer.away(f"no TLS handshake in {STEP_S:.0f} s")
 
 
 def _words(error: Exception) -> str:
     if isinstance(error, TimeoutError):
-        return f"none in {STEP_S:.0f} s"
+        return f"no answer in {STEP_S:.0f} s"
     said = error.strerror if isinstance(error, OSError) else None
     return f"'{said or error}'"

@@ -14,6 +14,7 @@ from kafka.protocol.metadata import ApiVersionsRequest, MetadataRequest
 from kafka.protocol.parser import KafkaProtocol
 from kafka.protocol.sasl import SaslAuthenticateRequest, SaslHandshakeRequest
 from meltwatch_schemas.access import Resource, Right
+from meltwatch_schemas.text import escaped
 
 from meltwatch_chassis.connecting import STEP_S, TLS_ALERT, Peer, opened
 from meltwatch_chassis.errors import ConfigurationError, DependencyUnreachable, FatalError
@@ -128,7 +129,7 @@ def explanation(
     if isinstance(error, FatalError):
         return error
     servers = ",".join(connection["bootstrap_servers"])
-    said = " ".join(str(error).split()) or type(error).__name__
+    said = escaped(" ".join(str(error).split())) or type(error).__name__
     kind = ConfigurationError if isinstance(error, AuthorizationError) else DependencyUnreachable
     return kind(f"Kafka: expected an answer from {servers}, got: {said}")
 
@@ -236,7 +237,7 @@ class _Talk:
             self._channel.sendall(self._protocol.send_bytes())
             return self._answer(then)
         except TimeoutError as error:
-            raise self._peer.away(f"none in {STEP_S:.0f} s") from error
+            raise self._peer.away(f"no answer in {STEP_S:.0f} s") from error
         except ssl.SSLError as error:
             raise self._refused_certificate(error) from error
         except OSError as error:

@@ -4,6 +4,8 @@ import ssl
 from typing import Any
 from urllib.parse import urlsplit
 
+from meltwatch_schemas.text import escaped
+
 from meltwatch_chassis.connecting import Peer, tls_context, tls_problem
 from meltwatch_chassis.errors import ConfigurationError, DependencyUnreachable, FatalError
 from meltwatch_chassis.secret import password
@@ -42,11 +44,11 @@ def redis_problem(settings: RedisSettings, error: Exception) -> FatalError:
     """
     peer = _peer(settings)
     kinds = {kind.__name__ for kind in type(error).__mro__}
-    said = " ".join(str(error).split()).rstrip(".")
+    said = escaped(" ".join(str(error).split()).rstrip("."))
     who = f"user {settings.redis_username or 'default'!r}"
     if kinds & {"AuthenticationError", "AuthenticationWrongNumberOfArgsError"}:
         return peer.wrong(f"it to let {who} in", said)
-    if "NoPermissionError" in kinds:
+    if "NoPermissionError" in kinds or "ACL failure in script" in said:
         return ConfigurationError(
             f"{peer}: expected the rights that 'meltwatch topics acls' prints for {who}, "
             f"got a refusal: {said}"

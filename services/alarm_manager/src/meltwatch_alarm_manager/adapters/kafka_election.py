@@ -61,10 +61,10 @@ class KafkaElection:
         )
 
     async def __aenter__(self) -> Self:
-        await enter(self._connection, self._prefix)
         self._consumer.subscribe([self._seat.topic], listener=self._owned)
         with kafka_failures("joining the managers' group"):
             try:
+                await enter(self._connection, self._prefix)
                 await require_topics(self._connection, self._required)
                 await self._consumer.start()
             except BaseException:

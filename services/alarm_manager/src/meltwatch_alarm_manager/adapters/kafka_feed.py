@@ -48,9 +48,9 @@ class KafkaFeed:
         )
 
     async def __aenter__(self) -> Self:
-        await enter(self._connection, self._prefix)
         with kafka_failures("connecting the projection"):
             try:
+                await enter(self._connection, self._prefix)
                 await self._consumer.start()
             except BaseException:
                 await self._consumer.stop()

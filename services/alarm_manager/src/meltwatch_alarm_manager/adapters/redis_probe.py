@@ -1,15 +1,18 @@
 """Asks Redis whether it would let us in now: address, TLS, login, an answer."""
 
+import asyncio
 from collections.abc import Callable
 
 from meltwatch_chassis.dependencies import Probe
+from meltwatch_chassis.errors import TransientError
 from meltwatch_schemas.redis_keys import RedisKeys
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
-from meltwatch_alarm_manager.adapters.redis_view import redis_failures
 
-
-def redis_probe(connect: Callable[[], Redis], prefix: str) -> Probe:
+def redis_probe(
+    connect: Callable[[], Redis], prefix: str, explain: Callable[[Exception], Exception]
+) -> Probe:
     """Return a probe that asks what the view asks, with the same rights.
 
     Each time over a new connection: one that stands would not show that the next is refused.
@@ -20,12 +23,17 @@ def redis_probe(connect: Callable[[], Redis], prefix: str) -> Probe:
         Makes a client; it connects when first used.
     prefix
         First part of every key.
+    explain
+        Finds the cause of a client's error; it may ask the server and wait for it.
     """
     key = RedisKeys(prefix).meta
 
     async def ask() -> None:
-        with redis_failures():
+        try:
             async with connect() as client:
                 await client.exists(key)
+        except (RedisError, OSError) as error:
+            cause = await asyncio.to_thread(explain, error)
+            raise TransientError(str(cause)) from error
 
     return ask

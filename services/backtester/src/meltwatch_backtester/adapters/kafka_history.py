@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from kafka.errors import OffsetOutOfRangeError
 from meltwatch_chassis.errors import ConfigurationError
-from meltwatch_chassis.kafka_access import explained
+from meltwatch_chassis.kafka_access import explained, require_access
 from meltwatch_chassis.kafka_span import SpanReader
 from meltwatch_schemas.access import Principal, rights_of
 from meltwatch_schemas.record import RawRecord
@@ -72,7 +72,7 @@ class KafkaHistory:
 
     @contextmanager
     def _reader(self) -> Iterator[SpanReader]:
-        with explained(self._connection, rights_of(Principal.BACKTESTER, self.prefix)):
+        with explained(self._connection, ()):
             reader = self._idle.pop() if self._idle else self._connect()
             try:
                 yield reader
@@ -96,10 +96,11 @@ def open_kafka_history(connection: Mapping[str, Any], prefix: str) -> Iterator[K
     Raises
     ------
     ConfigurationError
-        If a topic is missing or the partition counts differ.
+        If a right or a topic is missing, or the partition counts differ.
     DependencyUnreachable
         If the broker does not answer.
     """
+    require_access(connection, rights_of(Principal.BACKTESTER, prefix))
     with ExitStack() as stack:
 
         def connect() -> SpanReader:

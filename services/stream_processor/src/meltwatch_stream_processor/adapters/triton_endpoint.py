@@ -1,12 +1,15 @@
 """One Triton server: tensors out, verdicts in, its errors named for the caller."""
 
+import asyncio
 import json
 import re
+import ssl
 from collections.abc import Mapping
 from typing import Any, Final, Self
 
 import numpy as np
-from meltwatch_chassis.errors import FatalError
+from meltwatch_chassis.connecting import Peer, tls_context, tls_problem
+from meltwatch_chassis.errors import ConfigurationError, FatalError
 from meltwatch_chassis.settings import TritonSettings
 from meltwatch_schemas import tensors
 from meltwatch_schemas.bounds import MAX_LOGIT
@@ -43,6 +46,7 @@ _QUESTION_DEADLINE_S: Final = 10.0
 _BEAT_DEADLINE_S: Final = 4.0
 _RELOAD_DEADLINE_S: Final = 120.0
 _LONGEST_LINE: Final = 300
+_CA: Final = "MELTWATCH_TRITON_CA_FILE"
 _ROUNDING: Final = 1e-3
 _RELOADS: Final = "reloads"
 _NONSENSE: Final = "NONSENSE"
@@ -95,6 +99,8 @@ class TritonEndpoint:
         self._spec = spec
         self._deadline_s = deadline_s
         self._form: EnsembleForm | None = None
+        self._peer = Peer("Triton", address.removeprefix("dns:///"), _CA)
+        self._tls = _context(settings)
         self._client = InferenceServerClient(
             address,
             ssl=settings.triton_tls,
@@ -124,7 +130,7 @@ class TritonEndpoint:
                 self._ensemble, client_timeout=_QUESTION_DEADLINE_S
             )
         except InferenceServerException as error:
-            raise self._translated(error) from error
+            raise await self._explained(self._translated(error)) from error
         try:
             self._form = read_form(answer.config, self._spec)
         except FatalError as error:
@@ -223,12 +229,27 @@ class TritonEndpoint:
         dead = _DEAD_STUB.search(text)
         return DeadStubError(code, text, dead["model"]) if dead else EndpointError(code, text)
 
+    async def _explained(self, error: Exception) -> Exception:
+        """Return why nothing can be said to the server, where that is what an error means."""
+        if not isinstance(error, EndpointError) or error.code != "UNAVAILABLE":
+            return error
+        cause = await asyncio.to_thread(tls_problem, self._peer, self._tls)
+        return error if cause is None else EndpointError(error.code, str(cause))
+
     def _said(self, error: InferenceServerException) -> str:
         said = " ".join(str(error.message() or "").split())
         return self._line(f"{_code_of(error)}: {escaped(said)}"[:_LONGEST_LINE])
 
     def _line(self, text: str) -> str:
         return f"Triton at {self.name}: {text}"
+
+
+def _context(settings: TritonSettings) -> ssl.SSLContext | None:
+    if settings.triton_tls:
+        return tls_context(settings.triton_ca_file, _CA)
+    if settings.triton_ca_file is not None:
+        raise ConfigurationError(f"MELTWATCH_TRITON_TLS: expected true beside {_CA}, got false")
+    return None
 
 
 def _code_of(error: InferenceServerException) -> str:
