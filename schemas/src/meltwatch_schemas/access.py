@@ -78,10 +78,11 @@ class Right:
 
 
 class RedisUse(StrEnum):
-    """Who writes the view in Redis, and who looks at it."""
+    """Who writes the view in Redis, who lists it, asks for single alarms, or reads all of it."""
 
     WRITER = "writer"
-    LOOKER = "looker"
+    LISTER = "lister"
+    ASKER = "asker"
     READER = "reader"
 
 
@@ -89,10 +90,10 @@ _WRITER_COMMANDS: Final = (
     "evalsha", "script|exists", "script|load", "exists", "scan", "del",
     "hget", "hset", "hmget", "zadd", "zrem", "sadd", "srem", "xadd", "publish",
 )  # fmt: skip
-_LOOKER_COMMANDS: Final = ("ping", "exists", "scan", "hget")
 _COMMANDS: Final = {
     RedisUse.WRITER: _WRITER_COMMANDS,
-    RedisUse.LOOKER: _LOOKER_COMMANDS,
+    RedisUse.LISTER: ("exists", "scan", "hget"),
+    RedisUse.ASKER: ("hget",),
     RedisUse.READER: ("ping", "@read", "subscribe"),
 }
 
@@ -150,7 +151,7 @@ ACCESS: Final = {
     Principal.SELFTEST: Access(
         inputs=(Topic.SCORES, Topic.ALARMS, Topic.ALARM_RESULTS),
         outputs=(Topic.EMBEDDINGS, Topic.CURRENTS, Topic.ALARM_POINTS, Topic.ALARM_COMMANDS),
-        redis=RedisUse.LOOKER,
+        redis=RedisUse.ASKER,
     ),
     Principal.BACKTESTER: Access(
         inputs=(
@@ -161,19 +162,14 @@ ACCESS: Final = {
     Principal.OPERATOR: Access(
         inputs=(Topic.ALARMS, Topic.HEARTBEATS, Topic.ALARM_RESULTS),
         outputs=(Topic.ALARM_COMMANDS,),
-        redis=RedisUse.LOOKER,
+        redis=RedisUse.LISTER,
     ),
     Principal.REDRIVER: Access(
         inputs=(Topic.DEAD_LETTERS,),
-        # What the stream processor and the alarm manager set aside, and look whether it is there.
-        outputs=(
-            Topic.EMBEDDINGS, Topic.CURRENTS,
-            Topic.SCORES, Topic.ALARM_COMMANDS, Topic.ALARM_POINTS,
-        ),
-        own=(
-            Topic.EMBEDDINGS, Topic.CURRENTS,
-            Topic.SCORES, Topic.ALARM_COMMANDS, Topic.ALARM_POINTS,
-        ),
+        # What services write it does not send again; a redrive that was cut short looks into the
+        # target for what arrived.
+        outputs=(Topic.EMBEDDINGS, Topic.CURRENTS, Topic.ALARM_COMMANDS),
+        own=(Topic.EMBEDDINGS, Topic.CURRENTS, Topic.ALARM_COMMANDS),
     ),
     Principal.TOPICS: Access(),
     Principal.SCADA: Access(
@@ -212,7 +208,8 @@ def rights_of(principal: Principal, prefix: str) -> tuple[Right, ...]:
 def redis_rules(use: RedisUse, prefix: str) -> tuple[str, ...]:
     """Return the rules of ``ACL SETUSER`` that a use of the view needs, beside the password."""
     keys = "~" if use is RedisUse.WRITER else "%R~"
-    channels = () if use is RedisUse.LOOKER else (f"&{RedisKeys(prefix).changes}",)
+    hears = use in (RedisUse.WRITER, RedisUse.READER)
+    channels = (f"&{RedisKeys(prefix).changes}",) if hears else ()
     commands = (f"+{command}" for command in _COMMANDS[use])
     return (f"{keys}{check_prefix(prefix)}:*", *channels, *commands)
 

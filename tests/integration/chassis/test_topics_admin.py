@@ -6,7 +6,15 @@ from dataclasses import replace
 
 import pytest
 from kafka import KafkaAdminClient
-from meltwatch_chassis.topics_admin import check_topics, create_topics, missing_topics
+from meltwatch_chassis.errors import ConfigurationError
+from meltwatch_chassis.topics_admin import (
+    Replication,
+    check_topics,
+    create_topics,
+    missing_topics,
+    require_topics,
+    unseen_topics,
+)
 from meltwatch_local_cluster.servers import KafkaServer
 from meltwatch_schemas.topics import Topic, TopicSpec, catalogue
 
@@ -45,3 +53,49 @@ def test_each_difference_is_one_line(kafka: KafkaServer, specs: tuple[TopicSpec,
         f"{scores.name}: expected retention.ms={scores.config['retention.ms']}, got 1000",
     ]
     assert missing_topics(connection, [spec.name for spec in specs]) == [late.name]
+
+
+def test_copies_that_a_plant_wants_are_made_and_checked(
+    kafka: KafkaServer, specs: tuple[TopicSpec, ...]
+) -> None:
+    connection = {"bootstrap_servers": [kafka.address]}
+    create_topics(connection, specs, Replication(1, 1))
+
+    assert check_topics(connection, specs, Replication(1, 1)) == []
+    told = check_topics(connection, specs, Replication(3, 2))
+    for spec in specs:
+        assert f"{spec.name}: expected replication factor 3, got 1" in told
+        assert f"{spec.name}: expected min.insync.replicas=2, got 1" in told
+    assert len(told) == 2 * len(specs)
+
+
+def test_a_topic_that_the_broker_refuses_is_named_and_the_others_are_made(
+    kafka: KafkaServer, specs: tuple[TopicSpec, ...]
+) -> None:
+    connection = {"bootstrap_servers": [kafka.address]}
+    good, *others = specs
+    bad = [replace(spec, config={"retention.ms": "much"}) for spec in others[:2]]
+
+    with pytest.raises(ConfigurationError) as refused:
+        create_topics(connection, [good, *bad])
+
+    said = str(refused.value)
+    assert "expected to create 3 topics, created 1, the broker refused" in said
+    assert all(f"{spec.name}: InvalidConfigurationError" in said for spec in bad)
+    assert unseen_topics(connection, [good.name, bad[0].name]) == ([bad[0].name], [])
+
+
+def test_partitions_added_in_mid_run_are_told_topic_by_topic(
+    kafka: KafkaServer, specs: tuple[TopicSpec, ...]
+) -> None:
+    connection = {"bootstrap_servers": [kafka.address]}
+    create_topics(connection, specs)
+    shared = [spec for spec in specs if spec.partitions == 3]
+    with KafkaAdminClient(bootstrap_servers=kafka.address) as admin:
+        admin.create_partitions({spec.name: 6 for spec in shared})
+
+    assert check_topics(connection, specs) == [
+        f"{spec.name}: expected 3 partitions, got 6" for spec in shared
+    ]
+    with pytest.raises(ConfigurationError, match="expected 3 partitions, got 6"):
+        require_topics(connection, specs)

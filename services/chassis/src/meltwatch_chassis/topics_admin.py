@@ -98,9 +98,27 @@ def missing_topics(connection: Mapping[str, Any], names: Sequence[str]) -> list[
     DependencyUnreachable
         If the broker does not answer.
     """
+    missing, hidden = unseen_topics(connection, names)
+    return [name for name in names if name in {*missing, *hidden}]
+
+
+def unseen_topics(
+    connection: Mapping[str, Any], names: Sequence[str]
+) -> tuple[list[str], list[str]]:
+    """Return those topics, by full name, that do not exist, and those that we may not see.
+
+    Raises
+    ------
+    DependencyUnreachable
+        If the broker does not answer.
+    """
     with _admin(connection) as admin:
-        present = {topic["name"] for topic in _described(admin, names) if not topic["error_code"]}
-    return [name for name in names if name not in present]
+        errors = {
+            topic["name"]: for_code(topic["error_code"]) for topic in _described(admin, names)
+        }
+    hidden = [name for name in names if errors.get(name) is TopicAuthorizationFailedError]
+    there = {name for name, error in errors.items() if error is NoError}
+    return [name for name in names if name not in {*there, *hidden}], hidden
 
 
 def check_topics(

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from meltwatch_schemas.access import ACCESS, Principal, rights_of
-from meltwatch_schemas.topics import Topic, TopicSpec, catalogue
+from meltwatch_schemas.access import Principal, rights_of
+from meltwatch_schemas.topics import TopicSpec, catalogue
 
 from meltwatch_cli.settings import Settings
 
@@ -127,20 +127,21 @@ def replication(factor: int, min_isr: int | None) -> "Replication":
     return Replication(factor, min_isr)
 
 
-def topics_lacking(settings: Settings, principal: Principal | None) -> str | None:
+def topics_lacking(settings: Settings) -> str | None:
     """Return one line if the broker does not answer or lacks topics of the catalogue.
 
-    Of a principal's topics, if one is given: it sees no others.
+    Topics that the user may not see are none of its business.
     """
     from meltwatch_chassis.errors import DependencyUnreachable
-    from meltwatch_chassis.topics_admin import missing_topics
+    from meltwatch_chassis.topics_admin import unseen_topics
 
-    topics = Topic if principal is None else ACCESS[principal].topics
-    names = [topic.under(settings.topic_prefix) for topic in topics]
+    names = [spec.name for spec in catalogue(settings.topic_prefix)]
     try:
-        missing = missing_topics(_connection(settings), names)
+        missing, hidden = unseen_topics(_connection(settings), names)
     except DependencyUnreachable as error:
         return str(error)
+    if len(hidden) == len(names):
+        return f"{settings.kafka} shows us no topic of {len(names)}; see 'meltwatch topics acls'"
     if not missing:
         return None
     return f"{settings.kafka} lacks {len(missing)} of {len(names)} topics, first {missing[0]}"

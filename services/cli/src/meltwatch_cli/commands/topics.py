@@ -35,9 +35,6 @@ MinIsr = Annotated[
         "--min-isr", min=1, max=32_767, help="min.insync.replicas of each topic; else not asked."
     ),
 ]
-Service = Annotated[
-    Principal | None, typer.Option(help="Only the topics of one service or user, which it may see.")
-]
 OneUser = Annotated[
     str | None, typer.Option("--user", help="One user with the rights of all that are named.")
 ]
@@ -88,16 +85,16 @@ def check(
     return BAD_VERDICT if problems else DONE
 
 
-def wait(longest_s: LongestS = 300, service: Service = None) -> int:
+def wait(longest_s: LongestS = 300) -> int:
     """Wait until the broker has every topic of the catalogue; exit code 3 if that takes too long.
 
-    A service that may see its own topics alone waits for these with --service. What else a
-    service wants of its topics it checks itself.
+    Topics that the user may not see are not waited for. What else a service wants of its topics
+    it checks itself.
     """
     settings, clock = located(os.environ, "kafka"), SystemClock()
     end_ns = clock.monotonic_ns() + longest_s * NS_PER_S
     said = None
-    while (lack := bootstrap.topics_lacking(settings, service)) is not None:
+    while (lack := bootstrap.topics_lacking(settings)) is not None:
         if clock.monotonic_ns() > end_ns:
             raise DependencyUnreachable(f"{lack}; gave up after {longest_s} s")
         if lack != said:

@@ -25,7 +25,6 @@ _OPTIONS: Final = {
     Resource.TRANSACTIONAL_ID: "--transactional-id",
 }
 _USER: Final = re.compile(r"[!-~]{1,200}")
-_USES: Final = (RedisUse.WRITER, RedisUse.READER, RedisUse.LOOKER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +103,7 @@ def granted(grant: Grant) -> dict[str, Any]:
 
 def _grant(user: str, principals: Sequence[Principal], prefix: str) -> Grant:
     rights = dict.fromkeys(right for each in principals for right in rights_of(each, prefix))
-    uses = [use for use in _USES if use in {ACCESS[each].redis for each in principals}]
+    uses = [use for use in RedisUse if use in {ACCESS[each].redis for each in principals}]
     rules = dict.fromkeys(rule for use in uses for rule in redis_rules(use, prefix))
     return Grant(user, tuple(rights), tuple(rules))
 

@@ -57,7 +57,8 @@ def open_redis_alarms(settings: RedisSettings) -> Iterator[RedisAlarms]:
             socket_connect_timeout=_TIMEOUT_S,
             **redis_login(settings),
         ) as client:
-            client.ping()
-            yield RedisAlarms(client, RedisKeys(settings.topic_prefix))
+            keys = RedisKeys(settings.topic_prefix)
+            client.hget(keys.meta, "offset")  # what it will ask later it may ask
+            yield RedisAlarms(client, keys)
     except (RedisError, OSError) as error:
         raise redis_problem(settings, error) from error
