@@ -143,7 +143,7 @@ ACCESS: Final = {
             Topic.SCORES, Topic.ALARM_COMMANDS, Topic.ALARM_POINTS, Topic.FURNACE_STATES,
         ),
         outputs=(Topic.ALARMS, Topic.ALARM_RESULTS, Topic.HEARTBEATS, Topic.DEAD_LETTERS),
-        own=(Topic.ALARMS, Topic.ALARM_RESULTS),
+        own=(Topic.ALARMS, Topic.ALARM_RESULTS, Topic.HEARTBEATS),
         groups=("alarm-manager", "alarm-manager.offsets"),
         transactional_ids=("alarm-manager",),
         redis=RedisUse.WRITER,

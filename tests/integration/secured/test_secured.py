@@ -33,7 +33,7 @@ from meltwatch_chassis.testing import ManualClock
 from meltwatch_chassis.topics_admin import missing_topics
 from meltwatch_local_cluster.addresses import LOOPBACK, free_ports
 from meltwatch_local_cluster.servers import TritonServer
-from meltwatch_schemas.access import Operation, Resource, Right
+from meltwatch_schemas.access import ACCESS, Operation, Principal, Resource, Right
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 from meltwatch_selftest.adapters.redis_alarms import open_redis_alarms
@@ -388,12 +388,10 @@ def _by_kafka_python(_: Mapping[str, str], connection: dict[str, Any]) -> str:
 
 
 def _by_producer(_: Mapping[str, str], connection: dict[str, Any]) -> str:
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        pytest.raises(FatalError) as refused,
-    ):
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kafka_publisher, "_START_MS", 500)
-        kafka_publisher._connect(connection, f"{PREFIX}.scores.v1")
+        with pytest.raises(FatalError) as refused:
+            kafka_publisher._connect(connection, f"{PREFIX}.scores.v1")
     return str(refused.value)
 
 

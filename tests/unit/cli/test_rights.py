@@ -76,10 +76,9 @@ def test_the_prefix_is_that_of_the_plant(acls: Said, monkeypatch: pytest.MonkeyP
 
 
 def test_who_works_by_a_list_of_topics_works_by_this_one():
-    backtester = (*kafka_history._PARTITIONED, *kafka_history._SINGLE)
+    manager, backtester = ACCESS[Principal.ALARM_MANAGER], ACCESS[Principal.BACKTESTER]
 
-    assert (
-        ACCESS[Principal.ALARM_MANAGER].inputs,
-        ACCESS[Principal.ALARM_MANAGER].outputs,
-    ) == (INPUTS, OUTPUTS)
-    assert set(backtester) == set(ACCESS[Principal.BACKTESTER].inputs)
+    assert set(INPUTS) == {*manager.inputs, *manager.own}
+    assert set(OUTPUTS) == set(manager.outputs)
+    read = (*kafka_history._PARTITIONED, *kafka_history._SINGLE)
+    assert set(read) == set(backtester.inputs)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 import structlog
+from meltwatch_schemas.access import ACCESS, Principal
 from meltwatch_schemas.errors import ContractViolation, violation
 from meltwatch_schemas.json_object import parse_object
 from meltwatch_schemas.record import RawRecord
@@ -22,7 +23,7 @@ from meltwatch_alarm_manager.pipeline.scribe import Scribe
 from meltwatch_alarm_manager.pipeline.system import SystemDesk
 from meltwatch_alarm_manager.ports import Commit, Outgoing, Place, Written
 
-OWN: Final = (Topic.ALARMS, Topic.ALARM_RESULTS, Topic.HEARTBEATS)
+OWN: Final = ACCESS[Principal.ALARM_MANAGER].own
 _log = structlog.get_logger()
 
 

@@ -11,7 +11,7 @@ from meltwatch_schemas.alarm import AlarmRecord
 from meltwatch_schemas.redis_keys import RedisKeys
 from pydantic import ValidationError
 from redis import Redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from meltwatch_cli.domain.unreadable import Unreadable
 
@@ -66,6 +66,8 @@ class RedisView:
         try:
             text = self._client.hget(self._keys.meta, "offset")
             return None if text is None else int(text)
+        except NoPermissionError:
+            raise
         except (ResponseError, ValueError) as error:
             self.unreadable.note(self._keys.meta, str(error))
             return None
@@ -83,6 +85,8 @@ class RedisView:
             self.unreadable.note(
                 key, f"expected an alarm record, got one with {where}: {first['msg']}"
             )
+        except NoPermissionError:
+            raise
         except ResponseError as error:
             self.unreadable.note(key, f"expected a hash, got {error}")
         else:
@@ -115,4 +119,3 @@ def open_redis_view(settings: RedisSettings) -> Iterator[RedisView]:
             yield RedisView(client, RedisKeys(settings.topic_prefix))
     except (RedisError, OSError) as error:
         raise redis_problem(settings, error) from error
-        ) from error
