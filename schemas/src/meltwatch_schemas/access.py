@@ -150,7 +150,10 @@ ACCESS: Final = {
     ),
     Principal.SELFTEST: Access(
         inputs=(Topic.SCORES, Topic.ALARMS, Topic.ALARM_RESULTS),
-        outputs=(Topic.EMBEDDINGS, Topic.CURRENTS, Topic.ALARM_POINTS, Topic.ALARM_COMMANDS),
+        outputs=(
+            Topic.EMBEDDINGS, Topic.CURRENTS,
+            Topic.ALARM_POINTS, Topic.ALARM_COMMANDS, Topic.FURNACE_STATES,
+        ),
         redis=RedisUse.ASKER,
     ),
     Principal.BACKTESTER: Access(
