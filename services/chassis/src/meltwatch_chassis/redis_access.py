@@ -1,7 +1,7 @@
 """From settings to the arguments of a Redis client, and from its errors to one line each."""
 
 import ssl
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from meltwatch_schemas.text import escaped
@@ -11,7 +11,8 @@ from meltwatch_chassis.errors import ConfigurationError, DependencyUnreachable, 
 from meltwatch_chassis.secret import password
 from meltwatch_chassis.settings import RedisSettings
 
-_CA: str = "MELTWATCH_REDIS_CA_FILE"
+_LONGEST: Final = 300
+_CA: Final = "MELTWATCH_REDIS_CA_FILE"
 
 
 def redis_login(settings: RedisSettings) -> dict[str, Any]:
@@ -44,7 +45,7 @@ def redis_problem(settings: RedisSettings, error: Exception) -> FatalError:
     """
     peer = _peer(settings)
     kinds = {kind.__name__ for kind in type(error).__mro__}
-    said = escaped(" ".join(str(error).split()).rstrip("."))
+    said = escaped(" ".join(str(error).split()).rstrip("."))[:_LONGEST] or type(error).__name__
     who = f"user {settings.redis_username or 'default'!r}"
     if kinds & {"AuthenticationError", "AuthenticationWrongNumberOfArgsError"}:
         return peer.wrong(f"it to let {who} in", said)
