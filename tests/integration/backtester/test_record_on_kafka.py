@@ -265,7 +265,7 @@ def test_a_broker_killed_while_it_is_read_is_one_line(tmp_path):
             _, said = reader.communicate("go on\n", timeout=60)
 
     assert (reader.returncode, said.count("\n")) == (3, 1), said
-    assert f"Kafka: expected an answer from {own.address}" in said
+    assert f"Kafka at {own.address}: expected an answer" in said
 
 
 READER = """
@@ -300,4 +300,4 @@ def test_a_broker_that_is_not_there_is_one_line(tmp_path):
     )  # fmt: skip
 
     assert (done.returncode, done.stderr.count("\n")) == (3, 1)
-    assert "meltwatch: Kafka: expected an answer from 127.0.0.1:1" in done.stderr
+    assert "meltwatch: Kafka at 127.0.0.1:1: expected an answer" in done.stderr
