@@ -101,6 +101,14 @@ class GuardedTriton(TritonServer):
         """Serve everybody."""
         self._again(guarded=False)
 
+    def thaw(self) -> None:
+        """Let it run on, in a new life.
+
+        A laptop's Triton dies of a pause: its stubs meet locks of theirs that are out of time.
+        """
+        super().thaw()
+        self._again(guarded=False)
+
     def _again(self, *, guarded: bool) -> None:
         self.kill()
         self.is_guarded = guarded
