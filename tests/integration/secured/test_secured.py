@@ -174,7 +174,7 @@ def _maintain(plant: Plant) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     done = plant.command("redriver", "dead-letters", "redrive", "--yes", "--force", "--from=-10m")
     assert done.returncode in (0, 1), done.stdout + done.stderr
-    assert done.stdout.count("  sent  ") == len(UNUSED), done.stdout + done.stderr
+    assert done.stdout.count("  sent  ") >= len(UNUSED), done.stdout + done.stderr
     recording = str(plant.folder / "recording")
     done = plant.command(
         "backtester", "record", "--from=-5m", "--to=now", "--output", recording, timeout_s=120
