@@ -154,7 +154,7 @@ class TritonEndpoint:
                 self._ensemble, client_timeout=_BEAT_DEADLINE_S
             )
         except InferenceServerException as error:
-            raise self._translated(error) from error
+            raise await self._explained(self._translated(error)) from error
         if not ready:
             raise EndpointError("NOT_FOUND", self._line(f"{self._ensemble} is not ready"))
 
