@@ -6,6 +6,7 @@ from contextlib import ExitStack, closing
 from typing import Final, Self
 
 from kafka import KafkaProducer
+from kafka.serializer import Serializer
 
 from tests.integration.stream_processor.worker import PROMPT
 from tests.support.input_records import InputRecord
@@ -35,7 +36,7 @@ class Outlet:
                 bootstrap_servers=kafka.split(","),
                 compression_type=codec,
                 delivery_timeout_ms=PATIENCE_MS,
-                key_serializer=_or_null,
+                key_serializer=_OrNull(),
                 **PROMPT,
             )
             for codec in (None, *CODECS)
@@ -67,5 +68,6 @@ class Outlet:
             future.get(PATIENCE_MS / 1000)
 
 
-def _or_null(key: bytes) -> bytes | None:
-    return None if key == _NULL else key
+class _OrNull(Serializer):
+    def serialize(self, topic: str, headers: list[tuple[str, bytes]], data: bytes) -> bytes | None:
+        return None if data == _NULL else data

@@ -1,5 +1,6 @@
 """Each kind of bad input, once, on a real broker: set aside as it came while work goes on."""
 
+import asyncio
 import secrets
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,6 +13,7 @@ from meltwatch_schemas.topics import Topic, catalogue
 
 from tests.integration.stream_processor.worker import Tail, Worker, scores_of, send
 from tests.support.bad_records import BAD_KINDS, BadKind
+from tests.support.header_names import send_named
 from tests.support.input_records import ORIGIN_NS, STRIDE_NS, frame_record, live, sample_record
 
 pytestmark = pytest.mark.integration
@@ -82,3 +84,26 @@ def test_a_bad_record_is_set_aside_as_it_came_and_healthy_windows_go_on(
         return any(score.logit is not None for score in mine)
 
     plant.scores.until(scored, 30)
+
+
+def test_header_names_in_any_bytes_end_nothing(plant: Plant) -> None:
+    names = [Topic.EMBEDDINGS.under(plant.prefix), Topic.CURRENTS.under(plant.prefix)]
+    asyncio.run(send_named(plant.address, names, [b"a", b"\xff\xfe", b"b"]))
+    send(plant.address, plant.prefix, live(["named/one"], 12.0))
+
+    def found(records: list[ConsumerRecord]) -> list[ConsumerRecord]:
+        return [record for record in records if record.value == b"v" * 100]
+
+    letters = found(plant.letters.until(lambda records: len(found(records)) >= 6, 60))
+    assert {headers_of(letter)["dlq.topic"] for letter in letters} == set(names)
+    assert sorted(letter.headers[0][0] for letter in letters) == [r"\xff\xfe"] * 2 + [
+        "a",
+        "a",
+        "b",
+        "b",
+    ]
+
+    def scored(records: list[ConsumerRecord]) -> bool:
+        return any(score.furnace_id == "named/one" for score in scores_of(records))
+
+    plant.scores.until(scored, 60)

@@ -5,10 +5,10 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from meltwatch_chassis.raw_record import raw_record
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic
 
-from meltwatch_alarm_manager.adapters.kafka_reading import read
 from meltwatch_alarm_manager.adapters.kafka_records import (
     administration,
     enter,
@@ -17,6 +17,7 @@ from meltwatch_alarm_manager.adapters.kafka_records import (
     partitions_of,
 )
 
+_MAX_RECORDS: Final = 500
 _FETCH_BYTES: Final = 8 * 1024 * 1024
 _TAIL_RECORDS: Final = 1_000
 """Scores per partition that are read again for the furnaces' newest verdicts."""
@@ -89,7 +90,10 @@ class KafkaFeed:
     async def poll(self, timeout_s: float) -> Sequence[RawRecord]:
         """Return the next records; none after the timeout."""
         with kafka_failures("reading for the projection"):
-            return await read(self._consumer, timeout_s)
+            batches = await self._consumer.getmany(
+                timeout_ms=int(timeout_s * 1000), max_records=_MAX_RECORDS
+            )
+        return [raw_record(record) for records in batches.values() for record in records]
 
     async def has_caught_up(self) -> bool:
         """Tell whether reading has reached the end that the alarms topic had at the beginning."""

@@ -5,11 +5,11 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from meltwatch_chassis.raw_record import raw_record
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic
 
 from meltwatch_alarm_manager.adapters.kafka_commit import read_commit
-from meltwatch_alarm_manager.adapters.kafka_reading import read
 from meltwatch_alarm_manager.adapters.kafka_records import (
     administration,
     kafka_failures,
@@ -18,6 +18,7 @@ from meltwatch_alarm_manager.adapters.kafka_records import (
 )
 from meltwatch_alarm_manager.ports import Commit, Place
 
+_MAX_RECORDS: Final = 500
 _WHOLE_POLL_S: Final = 0.1  # the last thing in a topic may be a marker, which no poll returns
 _FETCH_WAIT_MS: Final = 100  # each change of topic waits for the fetch that is under way
 _FETCH_BYTES: Final = 8 * 1024 * 1024
@@ -101,7 +102,7 @@ class KafkaIntake:
             await self._consumer.seek_to_beginning(partition)
             end = offset_of(await self._consumer.end_offsets([partition]), partition)
             while await self._consumer.position(partition) < end:
-                for record in await read(self._consumer, _WHOLE_POLL_S):
+                for record in await self._poll(_WHOLE_POLL_S):
                     yield record
 
     async def begin(self, offsets: Mapping[Place, int | None]) -> dict[Place, int]:
@@ -127,7 +128,7 @@ class KafkaIntake:
     async def poll(self, timeout_s: float) -> Sequence[RawRecord]:
         """Return the next records of any partition; none after the timeout."""
         with kafka_failures("reading"):
-            return await read(self._consumer, timeout_s)
+            return await self._poll(timeout_s)
 
     async def ends(self) -> dict[Place, int]:
         """Ask the broker how far the scores go at present."""
@@ -144,6 +145,12 @@ class KafkaIntake:
                 if await self._consumer.position(self._partition(place)) < end:
                     return False
         return True
+
+    async def _poll(self, timeout_s: float) -> list[RawRecord]:
+        batches = await self._consumer.getmany(
+            timeout_ms=int(timeout_s * 1000), max_records=_MAX_RECORDS
+        )
+        return [raw_record(record) for records in batches.values() for record in records]
 
     def _partition(self, place: Place) -> TopicPartition:
         return TopicPartition(place.topic.under(self._prefix), place.partition)

@@ -1,0 +1,30 @@
+"""A header whose name is no UTF-8 stops neither the manager nor the projection."""
+
+import asyncio
+
+import pytest
+from meltwatch_schemas.topics import Topic
+
+from tests.integration.alarm_manager.bench import until
+from tests.support.header_names import send_named
+from tests.unit.alarm_manager.samples import ALARM_ID, score
+
+pytestmark = pytest.mark.integration
+
+
+def test_header_names_in_any_bytes_end_nothing(kafka, broker, topics, view, make_manager):
+    names = [topics.name(topic) for topic in (Topic.SCORES, Topic.ALARM_COMMANDS, Topic.ALARMS)]
+    with make_manager() as manager:
+        manager.wait_ready()
+        asyncio.run(send_named(kafka.address, names, [b"a", b"\xff\xfe", b"b"]))
+        broker.send_scores(score(number, 6.0) for number in range(4))
+        key = f"{broker.prefix}:alarm:{ALARM_ID}"
+        until(lambda: view.hget(key, "state") == "UNACK", "the alarm in Redis", 90.0)
+        wanted = {(name, offset) for name in names for offset in range(3)}
+        until(lambda: letters(broker) >= wanted, "dead letters", 60.0)
+
+
+def letters(broker) -> set[tuple[str, int]]:
+    found = [(record, dict(record.headers)) for record in broker.read(Topic.DEAD_LETTERS)]
+    assert all(record.value == b"v" * 100 for record, _ in found)
+    return {(h["dlq.topic"].decode(), int(h["dlq.offset"])) for _, h in found}
