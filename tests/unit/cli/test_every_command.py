@@ -77,6 +77,12 @@ def everywhere(**circumstances: Any) -> list[Call]:
     return [Call(arguments=line, **circumstances) for line in LINES.values()]
 
 
+def asking(**circumstances: Any) -> list[Call]:
+    """Those that ask a server, or the state of a run for one."""
+    lines = (line for words, line in LINES.items() if words not in SERVERLESS)
+    return [Call(arguments=line, **circumstances) for line in lines]
+
+
 def helps(**circumstances: Any) -> list[Call]:
     return [Call(arguments=[*words.split(), "--help"], **circumstances) for words in LINES]
 
@@ -166,7 +172,7 @@ def test_arguments_that_are_no_text_are_bad_usage(shell):
 @pytest.mark.parametrize("state", STATES)
 def test_a_broken_state_of_a_run_is_no_run(shell, tmp_path, state):
     (tmp_path / FILE_NAME).write_bytes(STATES[state])
-    check(*shell.run(*everywhere(environ={"MELTWATCH_STATE_DIR": str(tmp_path)})), codes={2, 3})
+    check(*shell.run(*asking(environ={"MELTWATCH_STATE_DIR": str(tmp_path)})), codes={2, 3})
 
 
 @pytest.mark.parametrize(
@@ -175,7 +181,7 @@ def test_a_broken_state_of_a_run_is_no_run(shell, tmp_path, state):
 def test_a_state_that_cannot_be_is_no_run(shell, tmp_path, change):
     fields = json.loads(run_state().model_dump_json()) | change
     (tmp_path / FILE_NAME).write_text(json.dumps(fields))
-    check(*shell.run(*everywhere(environ={"MELTWATCH_STATE_DIR": str(tmp_path)})), codes={2, 3})
+    check(*shell.run(*asking(environ={"MELTWATCH_STATE_DIR": str(tmp_path)})), codes={2, 3})
 
 
 def test_a_state_folder_may_be_anything(shell, tmp_path):
@@ -183,7 +189,7 @@ def test_a_state_folder_may_be_anything(shell, tmp_path):
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     for folder in (tmp_path / "file", tmp_path / "loop", Path("/proc/1/root"), Path("x" * 5000)):
         environ = {"MELTWATCH_STATE_DIR": str(folder)}
-        check(*shell.run(*everywhere(environ=environ)), codes={2, 3})
+        check(*shell.run(*asking(environ=environ)), codes={2, 3})
 
 
 @pytest.fixture
@@ -222,5 +228,5 @@ def test_a_run_with_hostile_texts_is_shown_escaped(shell, hostile_run):
 
 @pytest.mark.parametrize("after_s", [0.0, 0.1, 1.0])
 def test_an_interrupt_ends_it_at_once(shell, after_s):
-    calls = everywhere(environ=NO_SERVERS, interrupt_after_s=after_s)
+    calls = asking(environ=NO_SERVERS, interrupt_after_s=after_s)
     check(*shell.run(*calls, at_once=1 if after_s < 0.3 else 8), codes={1, 2, 3, 130})

@@ -78,7 +78,8 @@ class RedisSettings(ServiceSettings):
     @field_validator("redis")
     @classmethod
     def _check_redis(cls, redis: str) -> str:
-        if not _REDIS_URL.fullmatch(redis):
+        found = _REDIS_URL.fullmatch(redis)
+        if found is None or int(found["port"] or 0) > _LAST_PORT:
             raise ValueError("expected redis://host:port/0, or rediss:// for TLS")
         return redis
 
@@ -144,7 +145,10 @@ class ProducerSettings(KafkaSettings, SimulatorSettings):
     )
 
 
-_REDIS_URL: Final = re.compile(r"rediss?://([^@\s]*@)?[^@/\s]+(:\d+)?(/\d*)?(\?\S*)?")
+_REDIS_URL: Final = re.compile(
+    r"rediss?://([^@\s]*@)?(\[[0-9A-Fa-f:.]+\]|[^@/:\[\]\s]+)(:(?P<port>[0-9]{1,5}))?(/[0-9]*)?(\?\S*)?"
+)
+_LAST_PORT: Final = 65_535
 _USER_INFO: Final = re.compile(r"(?<=//)[^@/]*(?=@)")
 AnySettings = TypeVar("AnySettings", bound=ServiceSettings)
 
