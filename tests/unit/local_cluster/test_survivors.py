@@ -49,9 +49,11 @@ def test_nothing_outlives_tests_that_are_interrupted(
     mark = secrets.token_hex(8)
     file = tmp_path / "test_started.py"
     file.write_text(STARTS_ALL_SORTS.format(mark=mark))
+    # Whoever runs these tests in the background has them ignore SIGINT, and so their children.
+    python = ["env", "--default-signal=INT", sys.executable]
     options = ["-p", "tests.support.survivors", "-p", "no:cacheprovider", "-c", os.devnull]
     with subprocess.Popen(
-        [sys.executable, "-m", "pytest", *options, "--rootdir", tmp_path, *workers, file],
+        [*python, "-m", "pytest", *options, "--rootdir", tmp_path, *workers, file],
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -32,12 +32,21 @@ class TopicMissing(DependencyUnreachable):
     ----------
     topic
         Full name.
+    servers
+        Where it was looked for, if that is known where it was missed.
+
+    Attributes
+    ----------
+    topic
+        Full name.
     """
 
-    def __init__(self, topic: str) -> None:
+    def __init__(self, topic: str, servers: str | None = None) -> None:
+        place = f"Kafka at {servers}" if servers else "Kafka"
         super().__init__(
-            f"Kafka: expected the topic {topic}, it is missing; run 'meltwatch topics create'"
+            f"{place}: expected the topic {topic}, it is missing; run 'meltwatch topics create'"
         )
+        self.topic = topic
 
 
 def refusal(connection: Mapping[str, Any]) -> FatalError | None:
@@ -126,9 +135,11 @@ def explanation(
             require_access(connection, rights)
     except FatalError as cause:
         return cause
+    servers = ",".join(connection["bootstrap_servers"])
+    if isinstance(error, TopicMissing):
+        return TopicMissing(error.topic, servers)
     if isinstance(error, FatalError):
         return error
-    servers = ",".join(connection["bootstrap_servers"])
     said = escaped(" ".join(str(error).split())) or type(error).__name__
     kind = ConfigurationError if isinstance(error, AuthorizationError) else DependencyUnreachable
     return kind(f"Kafka: expected an answer from {servers}, got: {said}")

@@ -187,7 +187,7 @@ def _connect(connection: Mapping[str, Any], topic: str) -> KafkaProducer:
     right = Right(Operation.WRITE, Resource.TOPIC, topic)
     require_access(connection, [right], patience_ms=_START_MS)
     if missing_topics(connection, [topic]):
-        raise TopicMissing(topic)
+        raise TopicMissing(topic, ",".join(connection["bootstrap_servers"]))
     with explained(connection, [right]):
         return KafkaProducer(
             **connection,
