@@ -46,7 +46,7 @@ def _differences(client: Any, prefix: str, tape: Tape) -> Iterator[str]:
         if json.loads(stored.get("record", "null")) != fields:
             yield f"{alarm_id}: expected {fields['transition']}, got {stored.get('record')}"
     lists = {
-        "active": {a for a, f in newest.items() if f["active"] and not f["suppressed"]},
+        "active": {a for a, f in newest.items() if f["active"]},
         "unacked": {a for a, f in newest.items() if f["state"] in ("UNACK", "RTNUN", "LATUN")},
     }
     found_lists = {

@@ -134,9 +134,15 @@ class Plant:
         finally:
             self.kafka.allow(user, [right])
 
-    def audit(self) -> Audit:
-        """Return what the broker's authorizer has decided: user, verdict, and on what."""
-        found = _AUDIT.findall(self.kafka.server.log.read_text(errors="replace"))
+    def decided(self) -> int:
+        """Return how far the broker's authorizer has written down what it decides."""
+        return self.kafka.server.log.stat().st_size
+
+    def audit(self, since: int = 0) -> Audit:
+        """Return what it has decided since then: user, verdict, and on what."""
+        with self.kafka.server.log.open("rb") as log:
+            log.seek(since)
+            found = _AUDIT.findall(log.read().decode(errors="replace"))
         return {
             (user, verdict, Operation[operation], Resource[_KINDS[kind]], name)
             for user, verdict, operation, kind, name, _ in found
