@@ -14,7 +14,7 @@ _HIDDEN: Final = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 
 def is_printable(text: str) -> bool:
     """Tell whether a text may stand in a record, a log or on a screen as it is."""
-    return not any(map(_is_hidden, text))
+    return text.isprintable() or not any(map(_is_hidden, text))
 
 
 def escaped(text: str) -> str:

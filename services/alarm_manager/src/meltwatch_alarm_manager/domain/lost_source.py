@@ -22,6 +22,8 @@ _REACH_NS: Final = {
 
 def telling(score: WindowScore, words: AbstractSet[Reason]) -> list[Reason]:
     """Return the words that a score has and that tell of a fault, in a fixed order."""
+    if words.isdisjoint(score.reasons):
+        return []
     found = [word for word in Reason if word in words and word in score.reasons]
     return [word for word in found if word not in _MISSING or not _begins(score, _MISSING[word])]
 
