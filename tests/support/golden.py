@@ -27,6 +27,7 @@ from meltwatch_schemas.score import (
     SourceState,
     encode_score,
 )
+from meltwatch_schemas.score_topics import Gap, GapCause
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_MS, NS_PER_S
 
@@ -44,6 +45,10 @@ from tests.support.builders import (
 )
 from tests.support.hostile_wire import hostile_records
 
+TOPIC_IDS = {
+    "meltwatch.embeddings.v1": "ZeADVuNKTF-2PhVLKf-UeQ",
+    "meltwatch.currents.v1": "YxZQ1kfpRVyWqF5Ao-Qadg",
+}
 GOLDEN = Path(__file__).parents[2] / "schemas" / "golden"
 MALFORMED = GOLDEN / "malformed"
 REASONS = MALFORMED / "reasons.json"
@@ -116,6 +121,13 @@ def _of_scores() -> Iterator[tuple[str, bytes]]:
         reasons=("low_video_coverage", "late_current"), source_states={Modality.VIDEO: begun}
     )
     yield _packed(Topic.SCORES, "with-a-source-that-began", encode_score(young))
+    gaps = {
+        "meltwatch.embeddings.v1": Gap(GapCause.MOVED, 1234),
+        "meltwatch.currents.v1": Gap(GapCause.REPLACED, None),
+    }
+    yield _packed(
+        Topic.SCORES, "behind-gaps", encode_score(window_score(topic_ids=TOPIC_IDS, gaps=gaps))
+    )
 
 
 def _of_alarms() -> Iterator[tuple[str, bytes]]:

@@ -22,6 +22,7 @@ from meltwatch_schemas.chunk import MAX_COUNT, SyncSource
 from meltwatch_schemas.encoder import PATCH_VALUES, PATCHES
 from meltwatch_schemas.json_message import FURNACE_ID_SCHEMA
 from meltwatch_schemas.score import Modality, ScoreStatus
+from meltwatch_schemas.score_topics import MAX_TOPIC_ID, GapCause
 
 Schema = dict[str, Any]
 INT64: Final = 2**63 - 1
@@ -195,6 +196,31 @@ _INPUTS: Final = {
     },
 }
 
+_TOPIC_IDS: Final = {
+    "type": "object",
+    "description": "Per input topic, the id that Kafka gave the topic of the cut.",
+    "maxProperties": MAX_INPUTS,
+    "additionalProperties": {"type": "string", "minLength": 1, "maxLength": MAX_TOPIC_ID},
+}
+_GAPS: Final = {
+    "type": "object",
+    "description": "Per input topic, what was passed over unread before this window: why "
+    f"({', '.join(GapCause)}) and how many offsets, or nil.",
+    "maxProperties": MAX_INPUTS,
+    "additionalProperties": {
+        "type": "array",
+        "items": {
+            "type": ["string", "integer", "null"],
+            "minLength": 1,
+            "maxLength": MAX_WORD,
+            "minimum": 0,
+            "maximum": MAX_OFFSET,
+        },
+        "minItems": 2,
+        "maxItems": 2,
+    },
+}
+
 SCORE: Final = _object(
     "The verdict on one window.",
     {
@@ -248,6 +274,8 @@ SCORE: Final = _object(
         },
         "unregistered": {"type": "boolean", "description": "The furnace is in no plant file."},
         "run_id": _RUN_ID,
+        "topic_ids": _TOPIC_IDS,
+        "gaps": _GAPS,
     },
 )
 

@@ -14,6 +14,7 @@ from meltwatch_schemas.encoder import SIDE
 from meltwatch_schemas.errors import malformed, violation
 from meltwatch_schemas.identifiers import check_furnace_id
 from meltwatch_schemas.score_bounds import check_score
+from meltwatch_schemas.score_topics import Gap, gaps_message, read_gaps, read_topic_ids
 
 SCHEMA: Final = "score/1.0"
 
@@ -165,6 +166,10 @@ class WindowScore:
         Shape ``(64, 64)``, uint8, or None below the probability ``map_from``.
     inputs
         Per input topic name, the cut.
+    topic_ids
+        Per input topic name, the id that Kafka gave the topic of that cut.
+    gaps
+        Per input topic name, what was passed over unread before this window.
     reasons
         Words that say why a verdict is less than whole.
     source_states
@@ -194,6 +199,8 @@ class WindowScore:
     source_states: Mapping[Modality, SourceState] = field(default_factory=dict)
     unregistered: bool = False
     run_id: str | None = None
+    topic_ids: Mapping[str, str] = field(default_factory=dict)
+    gaps: Mapping[str, Gap] = field(default_factory=dict)
 
 
 def encode_score(score: WindowScore) -> bytes:
@@ -236,6 +243,10 @@ def encode_score(score: WindowScore) -> bytes:
         message["unregistered"] = True
     if score.run_id is not None:
         message["run_id"] = score.run_id
+    if score.topic_ids:
+        message["topic_ids"] = dict(score.topic_ids)
+    if score.gaps:
+        message["gaps"] = gaps_message(score.gaps)
     return pack(message)
 
 
@@ -291,6 +302,8 @@ def decode_score(
         source_states=_read_states(fields.optional_map("source_states")),
         unregistered=fields.boolean("unregistered"),
         run_id=fields.optional_text("run_id"),
+        topic_ids=read_topic_ids(fields.optional_map("topic_ids")),
+        gaps=read_gaps(fields.optional_map("gaps")),
         # Values are judged last: a wrong type anywhere precedes a wrong value.
         status=_word(ScoreStatus, "status", status),
         modalities=tuple(_word(Modality, "modalities", word) for word in modalities),

@@ -22,6 +22,7 @@ from meltwatch_schemas.codec import check_time
 from meltwatch_schemas.current import PHASES
 from meltwatch_schemas.errors import violation
 from meltwatch_schemas.identifiers import check_boot_id
+from meltwatch_schemas.score_topics import check_score_topics
 
 if TYPE_CHECKING:
     from meltwatch_schemas.score import Cut, Features, SourceState, WindowScore
@@ -51,6 +52,7 @@ def check_score(score: "WindowScore") -> None:
         _check_cut(topic, cut)
     for modality, state in score.source_states.items():
         _check_state(modality, state)
+    check_score_topics(score.topic_ids, score.gaps)
     _check_verdict(score)
     _check_features(score.features)
 

@@ -1,18 +1,32 @@
 """Alarms of the plant that somebody in the manager reports: raised at once, gone after a while."""
 
+from collections.abc import Mapping
+
 import pytest
 from meltwatch_alarm_manager.domain.system_alarms import (
     FOREIGN_WRITER,
     HISTORY_GAP,
     PLANT_ALARMS,
 )
+from meltwatch_alarm_manager.pipeline.alarms import AlarmPipeline
 from meltwatch_schemas.alarm import Priority
+from meltwatch_schemas.score import Cut
+from meltwatch_schemas.score_topics import Gap, GapCause
 from meltwatch_schemas.window import NS_PER_S
 
-from tests.unit.alarm_manager.samples import PREFIX, command_fields, command_record
+from tests.unit.alarm_manager.samples import (
+    PREFIX,
+    command_fields,
+    command_record,
+    score,
+    score_record,
+)
 from tests.unit.alarm_manager.topic_log import NOW_NS, SCORES, TopicLog
 
 NAME = f"{PREFIX}/{FOREIGN_WRITER}"
+FRAMES = "meltwatch.embeddings.v1"
+SAMPLES = "meltwatch.currents.v1"
+CUTS = {FRAMES: Cut(3, 100, 110), SAMPLES: Cut(3, 200, 320)}
 
 
 def after(seconds: float) -> int:
@@ -72,3 +86,35 @@ def test_scores_that_retention_deleted_before_they_were_read_are_told() -> None:
     (record,) = log.alarms()
     assert record.alarm_id == f"{PREFIX}/{HISTORY_GAP}"
     assert "scores partition 0: expected offset 0, got 40" in record.message
+
+
+def gaps_told(log: TopicLog, pipeline: AlarmPipeline, *gaps: Mapping[str, Gap]) -> list[str]:
+    """What the manager says of scores behind gaps."""
+    for number, gap in enumerate(gaps):
+        behind = score(number, -3.0, inputs=CUTS, gaps=gap)
+        log.write(pipeline.handle(score_record(behind, number), NOW_NS), pipeline)
+    log.write(pipeline.tick(NOW_NS, None), pipeline)
+    return [r.message for r in log.alarms() if r.alarm_id == f"{PREFIX}/{HISTORY_GAP}"]
+
+
+def test_what_a_stream_processor_never_read_is_told_with_how_much() -> None:
+    log = TopicLog()
+    gaps = {FRAMES: Gap(GapCause.MOVED, 1234), SAMPLES: Gap(GapCause.REPLACED, None)}
+    (message,) = gaps_told(log, log.take_over(), gaps)
+    assert f"{FRAMES} partition 3: 1234 records were passed over unread" in message
+    assert f"{SAMPLES} partition 3: the topic was made again" in message
+
+
+def test_of_many_gaps_the_alarm_names_the_first_and_how_many_more() -> None:
+    log = TopicLog()
+    (message,) = gaps_told(
+        log, log.take_over(), *({SAMPLES: Gap(GapCause.RETENTION, 7)} for _ in range(9))
+    )
+    assert "7 records were deleted before they were read" in message
+    assert message.count("partition 3") + int(message.split("and ")[1].split(" more")[0]) == 9
+
+
+def test_a_cause_of_a_later_version_is_told_as_it_is() -> None:
+    log = TopicLog()
+    (message,) = gaps_told(log, log.take_over(), {SAMPLES: Gap("moon", 5)})
+    assert "5 records were never read (moon)" in message

@@ -22,6 +22,7 @@ from meltwatch_schemas.score import (
     decode_score,
     encode_score,
 )
+from meltwatch_schemas.score_topics import Gap, GapCause
 from meltwatch_schemas.text import is_printable
 
 from tests.support.builders import NOON_NS, raw_record, window_score
@@ -43,6 +44,7 @@ STATES = st.builds(
 )
 NAMES = st.text(min_size=1, max_size=30).filter(is_printable)
 SOURCES = st.none() | NAMES
+GAPS = st.builds(Gap, st.sampled_from(GapCause) | NAMES, st.none() | st.integers(0, 2**62))
 
 
 @st.composite
@@ -68,6 +70,8 @@ def scores(draw: st.DrawFn) -> WindowScore:
         source_states=draw(st.dictionaries(st.sampled_from(Modality), STATES)),
         unregistered=draw(st.booleans()),
         run_id=draw(SOURCES),
+        topic_ids=draw(st.dictionaries(NAMES, NAMES, max_size=8)),
+        gaps=draw(st.dictionaries(NAMES, GAPS, max_size=8)),
     )
 
 
@@ -180,6 +184,13 @@ def test_a_value_against_the_contract_is_refused(name: str, value: object) -> No
         ("inputs", {"t": [0, 1.0, 2]}),
         ("inputs", {"t": [0, 1, False]}),
         ("inputs", {"t": {}}),
+        ("topic_ids", {"t": 5}),
+        ("gaps", {"t": []}),
+        ("gaps", {"t": ["moved"]}),
+        ("gaps", {"t": [5, None]}),
+        ("gaps", {"t": ["moved", True]}),
+        ("gaps", {"t": ["moved", 1.0]}),
+        ("gaps", {"t": ["moved", 1, 2]}),
     ],
 )
 def test_a_wrong_type_is_malformed(name: str, value: object) -> None:

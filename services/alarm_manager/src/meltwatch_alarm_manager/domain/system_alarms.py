@@ -8,6 +8,7 @@ from typing import Final
 from meltwatch_schemas import identifiers
 from meltwatch_schemas.alarm import AlarmPoint, Priority, Setpoint
 from meltwatch_schemas.reasons import UNTIMELY, Reason
+from meltwatch_schemas.score_topics import Gap, GapCause
 
 SYSTEM: Final = "system"
 VIDEO_LOST: Final = "VIDEO_LOST"
@@ -244,10 +245,14 @@ PLANT_ALARMS: Final[Mapping[str, SystemAlarm]] = {
     HISTORY_GAP: SystemAlarm(
         judge=Judge.REPORT,
         title="Records were lost before they were read",
-        causes=("the alarm manager was away for longer than a topic keeps its records",),
-        consequence_if_no_action="Alarms of that time are missing in the journal.",
+        causes=(
+            "a service was away for longer than a topic keeps its records",
+            "somebody moved the committed offsets of the stream processor",
+            "a topic was deleted and made again",
+        ),
+        consequence_if_no_action="Windows or alarms of that time are missing.",
         operator_action="Look into the furnaces' past by hand; have the retention of the topics "
-        "made longer.",
+        "made longer; find out who changed topics or offsets.",
         time_to_respond_s=1800,
         priority=Priority.LOW,
         on_delay_s=0.0,
@@ -298,6 +303,20 @@ def is_by_scores(point: AlarmPoint) -> bool:
     """Tell whether scores raise and clear an alarm point: by their logit or as a system alarm."""
     alarm = system_alarm_of(point)
     return alarm.judge is Judge.SCORES if alarm else point.class_ != SYSTEM
+
+
+def gap_text(gap: Gap) -> str:
+    """Return what a stream processor never read, for a person."""
+    many = "records" if gap.records is None else f"{gap.records} records"
+    match gap.cause:
+        case GapCause.MOVED:
+            return f"{many} were passed over unread, somebody moved the committed offset"
+        case GapCause.RETENTION:
+            return f"{many} were deleted before they were read"
+        case GapCause.REPLACED:
+            return "the topic was made again, what it held unread is lost"
+        case _:
+            return f"{many} were never read ({gap.cause})"
 
 
 def plant_equipment(prefix: str) -> str:

@@ -11,7 +11,7 @@ from meltwatch_schemas.topics import Topic
 from meltwatch_alarm_manager.domain.alarm import DAY_NS, Alarm, Sighting
 from meltwatch_alarm_manager.domain.judgement import judge, recall
 from meltwatch_alarm_manager.domain.progress import PartitionProgress
-from meltwatch_alarm_manager.domain.system_alarms import is_by_scores
+from meltwatch_alarm_manager.domain.system_alarms import HISTORY_GAP, gap_text, is_by_scores
 from meltwatch_alarm_manager.domain.watch import Watch
 from meltwatch_alarm_manager.pipeline.scribe import Scribe
 from meltwatch_alarm_manager.pipeline.system import SystemDesk
@@ -94,12 +94,20 @@ class ScoreDesk:
         return []
 
     def _judge(self, sighting: Sighting, now_ns: int) -> list[Outgoing]:
+        self._tell_gaps(sighting.score)
         written: list[Outgoing] = []
         for alarm in self._concerned(sighting):
             stamp, is_masked = self._scribe.stamp(now_ns), self._system.is_masked(alarm.point)
             after = judge(alarm, sighting, stamp, is_masked=is_masked)
             written += self._scribe.keep(alarm, after)
         return written
+
+    def _tell_gaps(self, score: WindowScore) -> None:
+        """Report what the stream processor never read; it has said so in its log, too."""
+        for topic, gap in score.gaps.items():
+            cut = score.inputs.get(topic)
+            where = f"{topic} partition {cut.partition}" if cut else topic
+            self._system.report(HISTORY_GAP, f"{where}: {gap_text(gap)}")
 
     def _is_foreign(self, score: WindowScore) -> bool:
         """Tell whether a set-point of the furnace was made for another ensemble."""

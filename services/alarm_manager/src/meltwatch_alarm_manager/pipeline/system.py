@@ -1,6 +1,6 @@
 """System alarms that no score tells of: raised and cleared by the clock, or by a report."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from meltwatch_schemas.alarm import AlarmPoint, utc_from_ns
@@ -34,6 +34,7 @@ _EARLY_NS: Final = 5 * NS_PER_S
 _SETTLING_NS: Final = 5 * NS_PER_S
 """A parent masks for so long after its end: its children are about to end, too."""
 _LONGEST_DETAIL: Final = 300
+_MOST_REPORTS: Final = 100
 
 
 class SystemDesk:
@@ -54,7 +55,7 @@ class SystemDesk:
         self._watch = watch
         self._plant = plant
         self._masks: set[str] = set()
-        self._reports: dict[str, str] = {}
+        self._reports: dict[str, list[str]] = {}
         self._reported_ns: dict[str, int] = {}
         # Since when the condition of an active alarm is gone, and when one was cleared.
         self._gone_ns: dict[str, int] = {}
@@ -78,7 +79,9 @@ class SystemDesk:
         detail
             What was seen, for a person; may hold text from outside.
         """
-        self._reports[condition] = escaped(detail)[:_LONGEST_DETAIL]
+        reports = self._reports.setdefault(condition, [])
+        if len(reports) < _MOST_REPORTS:
+            reports.append(escaped(detail))
 
     def is_masked(self, point: AlarmPoint) -> bool:
         """Tell whether a parent of an alarm stands."""
@@ -108,7 +111,8 @@ class SystemDesk:
         reports, self._reports = self._reports, {}
         for condition, alarm in PLANT_ALARMS.items():
             if alarm.judge is Judge.REPORT:
-                yield from self._tell_report(condition, reports.get(condition), now_ns)
+                detail = _listed(reports.get(condition, ()))
+                yield from self._tell_report(condition, detail, now_ns)
 
     def _tell_report(self, condition: str, detail: str | None, now_ns: int) -> Iterator[Outgoing]:
         name = f"{self._plant}/{condition}"
@@ -190,6 +194,17 @@ class SystemDesk:
     def _clear(self, alarm: Alarm, level: Level, now_ns: int) -> Iterator[Outgoing]:
         occasion = Occasion(level.since_ns, level.since_ns, level.text)
         yield from self._scribe.keep(alarm, withdraw(alarm, occasion, self._scribe.stamp(now_ns)))
+
+
+def _listed(details: Sequence[str]) -> str | None:
+    """Return what was reported in one text, or None if nothing was."""
+    text = ""
+    for told, detail in enumerate(details):
+        longer = f"{text}; {detail}" if text else detail[:_LONGEST_DETAIL]
+        if len(longer) > _LONGEST_DETAIL:
+            return f"{text}; and {len(details) - told} more"
+        text = longer
+    return text or None
 
 
 def _delay_ns(delay_s: float) -> int:
