@@ -1,0 +1,17 @@
+"""Two servers that do as they are told."""
+
+import pytest
+
+from tests.unit.stream_processor.pipeline.failover.bench import (
+    FakeEndpoint,
+)
+
+
+@pytest.fixture
+def a() -> FakeEndpoint:
+    return FakeEndpoint("a:1")
+
+
+@pytest.fixture
+def b() -> FakeEndpoint:
+    return FakeEndpoint("b:1")
