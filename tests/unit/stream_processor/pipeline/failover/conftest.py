@@ -2,9 +2,7 @@
 
 import pytest
 
-from tests.unit.stream_processor.pipeline.failover.bench import (
-    FakeEndpoint,
-)
+from tests.unit.stream_processor.pipeline.failover.bench import FakeEndpoint
 
 
 @pytest.fixture

@@ -7,11 +7,7 @@ from meltwatch_chassis.errors import TransientError
 from meltwatch_stream_processor.errors import EndpointError, ReloadRefusedError
 from meltwatch_stream_processor.ports import Verdict
 
-from tests.unit.stream_processor.pipeline.failover.bench import (
-    WINDOW,
-    FakeEndpoint,
-    on,
-)
+from tests.unit.stream_processor.pipeline.failover.bench import WINDOW, FakeEndpoint, on
 from tests.unit.stream_processor.pipeline.fakes import until
 
 

@@ -1,0 +1,112 @@
+"""``meltwatch alarms ack`` sends a command and prints what the alarm manager answers."""
+
+import json
+import threading
+from contextlib import closing
+from datetime import UTC, datetime
+
+import pytest
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from meltwatch_schemas.alarm import RESULT_SCHEMA, AlarmCommand, CommandResult
+from meltwatch_schemas.record import JSON, headers_for
+from meltwatch_schemas.topics import Topic
+
+from tests.integration.cli.alarm_samples import RAISED
+from tests.support.timed_records import alarm_record
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def manager(kafka, topics):
+    """Answers one command with a result code, as the alarm manager would; keeps the command."""
+    commands: list[AlarmCommand] = []
+    threads = []
+
+    def answer(code: str) -> None:
+        consumer = KafkaConsumer(bootstrap_servers=kafka.address, enable_auto_commit=False)
+        partition = TopicPartition(topics.name(Topic.ALARM_COMMANDS), 0)
+        consumer.assign([partition])
+        consumer.seek_to_end(partition)
+        consumer.position(partition)
+        thread = threading.Thread(
+            target=_answer_next, args=(kafka, topics, consumer, commands, code)
+        )
+        threads.append(thread)
+        thread.start()
+
+    yield answer, commands
+    for thread in threads:
+        thread.join(30)
+
+
+def _answer_next(kafka, topics, consumer, commands, code):
+    with closing(consumer), closing(KafkaProducer(bootstrap_servers=kafka.address)) as producer:
+        record = next(iter(consumer))
+        commands.append(AlarmCommand.from_json(record.value))
+        for command_id in ("of-somebody-else", commands[-1].command_id):
+            result = CommandResult(
+                command_id=command_id,
+                alarm_id=record.key.decode(),
+                result="done" if code == "ok" else "refused",
+                code=code,
+                detail="as told",
+                at=datetime(2026, 11, 22, tzinfo=UTC),
+            )
+            producer.send(
+                topics.name(Topic.ALARM_RESULTS),
+                key=record.key,
+                value=result.to_json(),
+                headers=headers_for(RESULT_SCHEMA, JSON),
+            )
+
+
+@pytest.mark.usefixtures("addressed")
+@pytest.mark.parametrize(("result", "exit_code"), [("ok", 0), ("stale", 1)])
+def test_ack_names_the_event_that_redis_shows_and_prints_the_result(
+    command, show, manager, result, exit_code
+):
+    answer, commands = manager
+    show(RAISED)
+    answer(result)
+
+    show(alarm_record("plant/area/f/OVERHEAT"))
+    code, out, err = command("alarms", "ack", "f/OVERHEAT", "--comment", "seen", "--user", "li")
+
+    assert (code, err) == (exit_code, "")
+    assert f"({result}) as told" in out
+    (sent,) = commands
+    assert sent.expected_event_id == RAISED.event_id
+    assert (sent.command, sent.user, sent.role, sent.comment) == ("ack", "li", "operator", "seen")
+
+
+@pytest.mark.usefixtures("addressed")
+def test_ack_with_an_event_needs_no_redis(command, manager, monkeypatch):
+    answer, commands = manager
+    monkeypatch.setenv("MELTWATCH_REDIS", "redis://127.0.0.1:9")
+    answer("ok")
+
+    code, out, _ = command("alarms", "ack", "f/OVERHEAT", "--event-id", "e" * 32, "--json")
+
+    assert (code, json.loads(out)["code"]) == (0, "ok")
+    assert commands[0].expected_event_id == "e" * 32
+
+
+@pytest.mark.usefixtures("addressed")
+def test_without_an_answer_ack_says_that_it_may_still_happen(command, show):
+    show(RAISED)
+
+    code, out, err = command("alarms", "ack", "f/OVERHEAT", "--timeout-s", "0.5")
+
+    assert (code, out) == (3, "")
+    assert "may still be carried out" in err
+
+
+@pytest.mark.usefixtures("addressed")
+def test_an_alarm_that_nobody_knows_is_bad_usage(command, show):
+    show()
+
+    code, _, err = command("alarms", "ack", "f/UNDERHEAT")
+
+    assert code == 2
+    assert "f/UNDERHEAT" in err
