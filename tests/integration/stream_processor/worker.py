@@ -20,7 +20,7 @@ from meltwatch_schemas.score import ScoreStatus, WindowScore, decode_score
 
 from tests.support.input_records import InputRecord
 
-START_S = 40.0
+START_S = 120.0
 # By default a client of a broker that was away tries again after up to 30 s.
 PROMPT = {"reconnect_backoff_max_ms": 500}
 SERVICE = "meltwatch_stream_processor"

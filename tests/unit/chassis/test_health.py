@@ -163,3 +163,15 @@ def test_an_address_that_cannot_be_bound_is_a_configuration_error(address: str) 
     ) as refused:
         HealthServer(address, GOOD, Metrics().registry)
     assert str(refused.value).isprintable()
+
+
+def test_a_warning_stands_beside_ok_and_beside_nothing_else() -> None:
+    spare = "Triton at b:1: UNAVAILABLE:\nconnection refused"
+    warned = Health(lambda: None, lambda: None, lambda: spare)
+    with HealthServer("127.0.0.1:0", warned, Metrics().registry) as server:
+        said = "ok\nwarning: Triton at b:1: UNAVAILABLE: connection refused\n"
+        assert get(server, "/readyz") == (200, said)
+        assert get(server, "/healthz") == (200, "ok\n")
+    worse = Health(lambda: None, lambda: "Kafka: no answer", lambda: spare)
+    with HealthServer("127.0.0.1:0", worse, Metrics().registry) as server:
+        assert get(server, "/readyz") == (503, "Kafka: no answer\n")

@@ -30,6 +30,10 @@ _ADDRESS: Final = re.compile(
 )
 
 
+def _nothing() -> None:
+    """Warn of nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Health:
     """What a supervisor may ask a process.
@@ -40,10 +44,13 @@ class Health:
         Does it get on with its work? (A dependency that is down is no lack of progress.)
     readiness
         Do its dependencies answer?
+    warning
+        Is something away that it can do without? It is ready all the same, and says so beside.
     """
 
     progress: Check
     readiness: Check
+    warning: Check = _nothing
 
 
 class _Answer(NamedTuple):
@@ -79,7 +86,10 @@ class HealthServer:
     """
 
     def __init__(self, address: str, health: Health, registry: CollectorRegistry) -> None:
-        self._checks = {"/healthz": health.progress, "/readyz": health.readiness}
+        self._checks = {
+            "/healthz": (health.progress, _nothing),
+            "/readyz": (health.readiness, health.warning),
+        }
         self._registry = registry
         self._socket, self.address = _listening(address)
         self._exchanges: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
@@ -138,19 +148,22 @@ class HealthServer:
     def _answer(self, path: str) -> _Answer:
         if path == "/metrics":
             return _Answer(HTTPStatus.OK, generate_latest(self._registry), CONTENT_TYPE_LATEST)
-        check = self._checks.get(path)
-        if check is None:
+        checks = self._checks.get(path)
+        if checks is None:
             return _refusal(HTTPStatus.NOT_FOUND, "expected /healthz, /readyz or /metrics")
-        problem = _outcome(check)
-        return _refusal(HTTPStatus.SERVICE_UNAVAILABLE, problem) if problem else _OK
-
-
-_OK: Final = _Answer(HTTPStatus.OK, b"ok\n")
+        problem, warning = map(_outcome, checks)
+        if problem:
+            return _refusal(HTTPStatus.SERVICE_UNAVAILABLE, problem)
+        beside = _line(f"warning: {warning}") if warning else b""
+        return _Answer(HTTPStatus.OK, b"ok\n" + beside)
 
 
 def _refusal(status: HTTPStatus, problem: str) -> _Answer:
-    line = escaped(" ".join(problem.split()))[:_MAX_LINE]
-    return _Answer(status, f"{line}\n".encode())
+    return _Answer(status, _line(problem))
+
+
+def _line(text: str) -> bytes:
+    return f"{escaped(' '.join(text.split()))[:_MAX_LINE]}\n".encode()
 
 
 def _outcome(check: Check) -> str | None:

@@ -62,11 +62,19 @@ class Vitals:
     ----------
     dependencies
         What is known to be away.
+
+    Attributes
+    ----------
+    dependencies
+        The same.
+    engine, scorer
+        None until they exist.
     """
 
     def __init__(self, dependencies: Dependencies) -> None:
-        self._dependencies = dependencies
+        self.dependencies = dependencies
         self.engine: Engine | None = None
+        self.scorer: Failover | None = None
 
     def progress(self) -> str | None:
         """Return one line if work stands still that should not."""
@@ -75,7 +83,11 @@ class Vitals:
     def readiness(self) -> str | None:
         """Return one line if a dependency is missing."""
         own = self.engine.readiness() if self.engine else "expected to have started by now"
-        return "; ".join(filter(None, (self._dependencies.problem(), own))) or None
+        return "; ".join(filter(None, (self.dependencies.problem(), own))) or None
+
+    def warning(self) -> str | None:
+        """Return one line if an endpoint is away that others stand in for."""
+        return self.scorer.warning if self.scorer else None
 
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
@@ -90,14 +102,14 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     connection, metrics = connection_arguments(settings), Metrics()
     dependencies = Dependencies(metrics, SystemClock())
     vitals = Vitals(dependencies)
-    health = Health(vitals.progress, vitals.readiness)
+    health = Health(vitals.progress, vitals.readiness, vitals.warning)
     with (
         DependencyWatch(dependencies, {KAFKA: kafka_probe(connection)}),
         HealthServer(settings.health_address, health, metrics.registry) as server,
     ):
         _log.info("health_server_started", address=server.address)
         async with AsyncExitStack() as clients:
-            assembling = _assemble(settings, clients, metrics, dependencies)
+            assembling = _assemble(settings, clients, metrics, vitals)
             assembled = await _unless_stopped(assembling, stop)
             if assembled is not None:
                 app, vitals.engine = assembled
@@ -106,7 +118,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
 
 
 async def _assemble(
-    settings: Settings, clients: AsyncExitStack, metrics: Metrics, dependencies: Dependencies
+    settings: Settings, clients: AsyncExitStack, metrics: Metrics, vitals: Vitals
 ) -> tuple[faust.App, Engine]:
     """Connect everything once Kafka has the topics and Triton has said who it is."""
     connection, topics = connection_arguments(settings), TopicNames(settings.topic_prefix)
@@ -116,11 +128,9 @@ async def _assemble(
     publisher = await clients.enter_async_context(KafkaPublisher(connection))
     await _check_topics(connection, topics, publisher)
     input_range = await clients.enter_async_context(KafkaInputRange(connection))
-    scorer = await _scorer(settings, clients, metrics)
-    identity = await Retry(dependencies, TRITON).until_done(
-        scorer.identify, "asking for the ensemble"
-    )
-    dependencies.forget(TRITON)  # from now on each endpoint is told of by itself
+    vitals.scorer = scorer = await _scorer(settings, clients, metrics)
+    dependencies = vitals.dependencies
+    identity = await _identified(scorer, dependencies)
     (group,) = (f"{topics.prefix}.{name}" for name in ACCESS[Principal.STREAM_PROCESSOR].groups)
     app = build_app(connection, group, settings.session_timeout_s, settings.group_instance_id)
     clock, retry = SystemClock(), Retry(dependencies)
@@ -236,11 +246,23 @@ async def _scorer(settings: Settings, clients: AsyncExitStack, metrics: Metrics)
         )
         for address in settings.triton_endpoints
     ]
-    timing = FailoverTiming(
+    return Failover(endpoints, _timing(settings), SystemClock(), metrics)
+
+
+async def _identified(scorer: Failover, dependencies: Dependencies) -> EnsembleIdentity:
+    """Wait until an endpoint says which ensemble it is; from then on each is told of by itself."""
+    identity = await Retry(dependencies, TRITON).until_done(
+        scorer.identify, "asking for the ensemble"
+    )
+    dependencies.forget(TRITON)
+    return identity
+
+
+def _timing(settings: Settings) -> FailoverTiming:
+    return FailoverTiming(
         patience_s=settings.outage_patience_s,
         circuit=CircuitLimits(longest_pause_ns=int(settings.probe_interval_s * NS_PER_S)),
     )
-    return Failover(endpoints, timing, SystemClock(), metrics)
 
 
 def _patience(settings: Settings) -> Patience:

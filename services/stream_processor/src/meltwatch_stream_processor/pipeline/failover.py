@@ -81,6 +81,16 @@ class Failover:
             return None
         return f"no scoring endpoint answers: {self._troubles()}"
 
+    @property
+    def warning(self) -> str | None:
+        """One line that names who is out of the rotation while others are in it, else None."""
+        absent = [member for member in self._members if not member.circuit.is_closed]
+        if not absent or len(absent) == len(self._members):
+            return None
+        left = len(self._members) - len(absent)
+        troubles = "; ".join(member.trouble for member in absent)
+        return f"{left} of {len(self._members)} scoring endpoints left: {troubles}"
+
     async def identify(self) -> EnsembleIdentity:
         """Ask all endpoints who they are; the first in order that answers is who all must be.
 

@@ -77,6 +77,8 @@ class FakeEndpoint(FakeScorer):
         self.questions += 1
         if not self.is_up:
             raise EndpointError("UNAVAILABLE", f"{self.name}: connection refused")
+        if self.is_frozen:
+            raise self._silence()
         if self.form_error:
             raise FatalError(self.form_error)
         return self.identity
@@ -87,11 +89,14 @@ class FakeEndpoint(FakeScorer):
             raise EndpointError("UNAVAILABLE", f"{self.name}: connection refused")
         if self.is_frozen or self.silences:
             self.silences = max(self.silences - 1, 0)
-            raise EndpointError("DEADLINE_EXCEEDED", f"{self.name}: no answer")
+            raise self._silence()
 
     async def reload(self, model: str) -> None:
         self.reloads.append(model)
         self.on_reload()
+
+    def _silence(self) -> EndpointError:
+        return EndpointError("DEADLINE_EXCEEDED", f"{self.name}: no answer")
 
 
 class Log:

@@ -1,8 +1,10 @@
 """An endpoint that hangs is missed whether or not windows come."""
 
 import asyncio
+from collections import Counter
 from dataclasses import replace
 
+import pytest
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_stream_processor.ports import Verdict
 
@@ -69,3 +71,42 @@ async def test_signs_of_life_do_not_excuse_one_that_fails_every_window(
             await until(lambda: a.beats > beats or log.lines)  # noqa: B023 - awaited in the same turn
         assert log.has("triton_endpoint_lost")
     assert len(a.calls) >= 3
+
+
+@pytest.mark.parametrize("place", [0, 1], ids=["first", "second"])
+@pytest.mark.parametrize("fault", ["killed", "frozen"])
+async def test_one_of_two_that_is_away_is_a_warning_and_no_outage(
+    a: FakeEndpoint, b: FakeEndpoint, place: int, fault: str
+) -> None:
+    lost, metrics = (a, b)[place], Metrics()
+
+    def up() -> list[float | None]:
+        return [
+            metrics.registry.get_sample_value(
+                "meltwatch_dependency_up", {"dependency": f"triton {each.name}"}
+            )
+            for each in (a, b)
+        ]
+
+    async with on(a, b, timing=replace(TIMING, check_s=60.0), metrics=metrics) as (failover, log):
+        assert (failover.warning, up()) == (None, [1, 1])
+        if fault == "killed":
+            lost.stop()
+        else:
+            lost.is_frozen = True
+        await until(lambda: failover.warning is not None)
+        said = {"killed": "connection refused", "frozen": "no answer"}[fault]
+        assert failover.warning == f"1 of 2 scoring endpoints left: {lost.name}: {said}"
+        assert (failover.outage, up()) == (None, [float(each is not lost) for each in (a, b)])
+        assert isinstance(await failover.score(WINDOW), Verdict)
+        (b if lost is a else a).stop()
+        await until(lambda: failover.outage is not None)
+        assert (failover.warning, up()) == (None, [0, 0])
+        for each in (a, b):
+            each.start()
+            each.is_frozen = False
+        await until(lambda: failover.outage is None and failover.warning is None)
+        assert up() == [1, 1]
+    assert Counter(log.said()) == {
+        (f"triton_endpoint_{word}", each.name): 1 for word in ("lost", "back") for each in (a, b)
+    }
