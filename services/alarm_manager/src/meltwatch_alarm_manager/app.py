@@ -29,7 +29,7 @@ _POLL_S: Final = 0.2
 _MAX_UNCOMMITTED: Final = 500
 """So many records at most are judged again by a successor, and by a careful one, one by one."""
 _SHORTEST_PAUSE_S: Final = 0.25
-_LONGEST_PAUSE_S: Final = 5.0
+_LONGEST_PAUSE_S: Final = 2.0
 _BEAT_S: Final = 1.0
 _log = structlog.get_logger()
 
@@ -206,8 +206,9 @@ async def _persist(who: str, attempt: Callable[[], Awaitable[None]], vitals: Vit
             if isinstance(error, FatalError) and not vitals.was_well(who):
                 raise
             problem = _one_line(error)
+            had_success = vitals.is_in_order(who)
             vitals.is_unwell(who, problem)
-            if loop.time() - began_s > _LONGEST_PAUSE_S:
+            if had_success and loop.time() - began_s > _LONGEST_PAUSE_S:
                 pause_s = _SHORTEST_PAUSE_S
             if pause_s == _SHORTEST_PAUSE_S:
                 _log.warning("attempt_failed", who=who, error=problem)

@@ -71,6 +71,10 @@ class Vitals:
         """Tell whether a loop has ever done what it is for."""
         return loop in self._were_well
 
+    def is_in_order(self, loop: str) -> bool:
+        """Tell whether a loop did what it is for when it was last heard of."""
+        return self._problems[loop] is None
+
     def is_unwell(self, loop: str, problem: str) -> None:
         """Note why a loop cannot do what it is for."""
         self._problems[loop] = problem
