@@ -134,12 +134,14 @@ class DependencyWatch:
     async def _ask_all(self) -> None:
         async with asyncio.TaskGroup() as group:
             for dependency, probe in self._probes.items():
-                group.create_task(self._ask(dependency, probe))
+                group.create_task(keep_asking(self._dependencies, dependency, probe))
 
-    async def _ask(self, dependency: str, probe: Probe) -> None:
-        while True:
-            self._dependencies.tell(dependency, _PROBE, await found_by(probe))
-            await asyncio.sleep(_PAUSE_S)
+
+async def keep_asking(dependencies: Dependencies, dependency: str, probe: Probe) -> None:
+    """Ask one dependency until cancelled, and tell what is found."""
+    while True:
+        dependencies.tell(dependency, _PROBE, await found_by(probe))
+        await asyncio.sleep(_PAUSE_S)
 
 
 async def found_by(probe: Probe) -> str | None:

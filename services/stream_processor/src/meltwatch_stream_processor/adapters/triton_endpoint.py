@@ -5,6 +5,7 @@ import json
 import re
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final, Self
 
 import numpy as np
@@ -42,8 +43,10 @@ _CHANNEL_OPTIONS: Final = [
     ("grpc.max_reconnect_backoff_ms", 2_000),
 ]
 # Questions about a model are answered at once or not at all; loading one takes its time.
-_QUESTION_DEADLINE_S: Final = 10.0
+_QUESTION_DEADLINE_S: Final = 5.0
 _BEAT_DEADLINE_S: Final = 4.0
+# Why nobody answers is asked step by step; whoever waits for the answer is told within 15 s.
+_EXPLANATION_S: Final = 3.0
 _RELOAD_DEADLINE_S: Final = 120.0
 _LONGEST_LINE: Final = 300
 _CA: Final = "MELTWATCH_TRITON_CA_FILE"
@@ -233,7 +236,10 @@ class TritonEndpoint:
         """Return why nothing can be said to the server, where that is what an error means."""
         if not isinstance(error, EndpointError) or error.code != "UNAVAILABLE":
             return error
-        cause = await asyncio.to_thread(tls_problem, self._peer, self._tls)
+        cause = None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_EXPLANATION_S):
+                cause = await asyncio.to_thread(tls_problem, self._peer, self._tls)
         return error if cause is None else EndpointError(error.code, str(cause))
 
     def _said(self, error: InferenceServerException) -> str:

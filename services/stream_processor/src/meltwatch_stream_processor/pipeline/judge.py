@@ -111,8 +111,13 @@ class Judge:
 
     @property
     def outage(self) -> str | None:
-        """One line while the scorer does not answer, else None."""
-        if not self._failing:
+        """One line while the scorer does not answer, else None.
+
+        A failure counts as long as somebody waits to try again: windows that went to another
+        worker will never say that the scorer is back.
+        """
+        is_tried_again = self._lag.count > 0 or self._given_up.is_set()
+        if not (self._failing and is_tried_again):
             return self._scorer.outage
         silent_s = self._seconds_since(self._turned_ns)
         return f"the scorer has not answered for {silent_s:.0f} s: {self._failure}"

@@ -37,6 +37,11 @@ class ScoringLag:
         self._waiting: dict[object, _Waiting] = {}
         self._since_ns: int | None = None
 
+    @property
+    def count(self) -> int:
+        """How many windows wait."""
+        return len(self._waiting)
+
     @contextmanager
     def waiting(self, furnace_id: str) -> Iterator[None]:
         """Count a window of a furnace as waiting."""

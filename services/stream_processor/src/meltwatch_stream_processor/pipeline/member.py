@@ -180,8 +180,10 @@ class Member:
             missed = missed + 1 if await self._is_silent(missed) else 0
             if not missed and self._now_ns() - confirmed_ns >= check_s * NS_PER_S:
                 confirmed_ns = self._now_ns()
-                with suppress(EndpointError):
+                try:
                     await self.confirm()
+                except EndpointError:
+                    missed = 1  # a question without an answer is a missing sign of life, too
 
     async def _is_silent(self, missed: int) -> bool:
         """Ask for a sign of life; one that is missing is no failure of a call, several are."""
