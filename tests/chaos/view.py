@@ -1,16 +1,23 @@
-"""Redis against the alarms topic: the view must show what stands there, all of it and no more."""
+"""Redis against the topics: the view must show what stands there, all of it and no more.
+
+``active`` holds every alarm whose condition holds, in the words of the contract: suppression lies
+above that fact and changes the state alone, so a masked alarm is active and not unacknowledged.
+Shadow alarms are for the journal alone.
+"""
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from redis import Redis
 from redis.exceptions import RedisError
 
+from tests.chaos.alarm_verdict import us
 from tests.chaos.tape import Reader, Tape
 
 _LIMIT_S: Final = 60.0
+_UNACKED: Final = ("UNACK", "RTNUN", "LATUN")
 
 
 def wrong_view(address: str, prefix: str, reader: Reader, *, forged: bool = False) -> list[str]:
@@ -43,18 +50,45 @@ def _differences(client: Any, prefix: str, tape: Tape) -> Iterator[str]:
         yield f"alarms that differ: {sorted(keys ^ found)}"
     for alarm_id, fields in newest.items():
         stored = client.hgetall(f"{prefix}:alarm:{alarm_id}")
+        shown = {name: stored.get(name) for name in ("epoch", "seq", "state", "priority")}
+        if shown != {name: str(fields[name]) for name in shown}:
+            yield f"{alarm_id}: expected {fields['epoch'], fields['seq']}, got {shown}"
         if json.loads(stored.get("record", "null")) != fields:
             yield f"{alarm_id}: expected {fields['transition']}, got {stored.get('record')}"
-    lists = {
-        "active": {a for a, f in newest.items() if f["active"]},
-        "unacked": {a for a, f in newest.items() if f["state"] in ("UNACK", "RTNUN", "LATUN")},
-    }
     found_lists = {
-        "active": set(client.zrange(f"{prefix}:active", 0, -1)),
+        "active": dict(client.zrange(f"{prefix}:active", 0, -1, withscores=True)),
         "unacked": client.smembers(f"{prefix}:unacked"),
+        "shelved": dict(client.zrange(f"{prefix}:shelved", 0, -1, withscores=True)),
     }
-    if lists != found_lists:
+    if (lists := expected_lists(newest)) != found_lists:
         yield f"expected {lists}, got {found_lists}"
+    ends: dict[str, int] = {}
+    for score in tape.scores:
+        ends[score.furnace] = max(score.end, ends.get(score.furnace, 0))
+    if ends.keys() != (seen := client.smembers(f"{prefix}:furnaces")):
+        yield f"furnaces that differ: {sorted(ends.keys() ^ seen)}"
+    for furnace, end in ends.items():
+        told = client.hget(f"{prefix}:furnace:{furnace}", "window_end")
+        if told is None or us(told) != end // 1000:
+            yield f"{furnace}: expected the window at {end} ns, got {told}"
+
+
+def expected_lists(newest: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the lists of alarms, by what the newest record of each says."""
+    shown = {alarm_id: each for alarm_id, each in newest.items() if each["mode"] != "shadow"}
+    return {
+        "active": {
+            alarm_id: us(each["raise_time"]) // 1000
+            for alarm_id, each in shown.items()
+            if each["active"]
+        },
+        "unacked": {alarm_id for alarm_id, each in shown.items() if each["state"] in _UNACKED},
+        "shelved": {
+            alarm_id: us(each["shelve"]["until"]) // 1000
+            for alarm_id, each in newest.items()
+            if each["shelve"]
+        },
+    }
 
 
 def _wrong_journal(client: Any, prefix: str, tape: Tape) -> Iterator[str]:
