@@ -1,7 +1,6 @@
 """What ends the manager again and again is set aside; what was only near by is judged."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +9,7 @@ from meltwatch_alarm_manager import app
 from meltwatch_alarm_manager.domain.caution import CAREFUL_RECORDS, Caution, Suspect
 from meltwatch_alarm_manager.pipeline import scores
 from meltwatch_schemas.record import RawRecord, read_score
+from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.topics import Topic
 
 from tests.unit.alarm_manager.samples import score, score_record
@@ -59,13 +59,17 @@ def furnaces_raised(log: TopicLog) -> set[str]:
     return {record.equipment_path for record in log.alarms()}
 
 
-async def test_a_record_that_kills_the_process_is_set_aside(monkeypatch) -> None:
-    def deadly(record: RawRecord) -> Any:
-        if record.offset == POISON:
+def ends_life_at(offset: int) -> Callable[[RawRecord], WindowScore]:
+    def read(record: RawRecord) -> WindowScore:
+        if record.offset == offset:
             raise Death
         return read_score(record)
 
-    monkeypatch.setattr(scores, "read_score", deadly)
+    return read
+
+
+async def test_a_record_that_kills_the_process_is_set_aside(monkeypatch) -> None:
+    monkeypatch.setattr(scores, "read_score", ends_life_at(POISON))
     plant = Plant()
     plant.scores = stream(5)
     deaths = await lives_of(plant, lambda: furnaces_raised(plant.log) == set(FURNACES))
@@ -132,6 +136,34 @@ def judged_one_by_one(log: TopicLog, records: list[RawRecord], dies: Iterator[bo
         written += pipeline.handle(record, 2**62)
         step()
     log.write(written, pipeline)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.integers(0, 11),
+    st.lists(st.integers(0, 2), min_size=12, max_size=12),
+    st.lists(st.integers(0, 40), max_size=1),
+)
+def test_a_deadly_record_ends_four_lives_and_never_another_one(
+    deadly: int, whose: list[int], fates: list[int]
+) -> None:
+    """Not even of those who read it again because the silence of a furnace holds offsets back."""
+    made = [score(number, 6.0, FURNACES[which]) for number, which in enumerate(whose)]
+    records = [score_record(each, offset) for offset, each in enumerate(made)]
+    log, deaths = TopicLog(), 0
+    for life in range(12):
+        fate = fates[life] if life < len(fates) else 10_000
+        try:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(scores, "read_score", ends_life_at(deadly))
+                judged_one_by_one(log, records, iter(number == fate for number in range(100)))
+        except Death:
+            deaths += 1
+    assert letters(log) == [f"{deadly}: contract_violation"]
+    assert deaths <= 4 + len(fates)
+    undisturbed = TopicLog()
+    undisturbed.judge([each for number, each in enumerate(made) if number != deadly])
+    assert furnaces_raised(log) == furnaces_raised(undisturbed)
 
 
 @settings(max_examples=200, deadline=None)

@@ -57,6 +57,8 @@ class Commit:
         Reigns in a row, the writer's included, that have begun and not yet judged anything.
     suspect
         The record that was to be judged next, where records are judged one by one.
+    set_aside
+        Records from ``offset`` on over which lives have ended: nobody looks at them again.
     own
         For a topic that the manager alone writes: its records from ``position`` on.
     """
@@ -66,6 +68,7 @@ class Commit:
     epoch: int
     lives: int = 0
     suspect: Suspect | None = None
+    set_aside: tuple[int, ...] = ()
     own: tuple[Range, ...] = ()
 
 

@@ -6,7 +6,7 @@ from aiokafka.structs import OffsetAndMetadata
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from meltwatch_alarm_manager.domain.authorship import MAX_OWN_EPOCH, MAX_RANGES
-from meltwatch_alarm_manager.domain.caution import Suspect
+from meltwatch_alarm_manager.domain.caution import MAX_SET_ASIDE, Suspect
 from meltwatch_alarm_manager.ports import Commit
 
 _MAX_OFFSET: Final = 2**63 - 1
@@ -23,6 +23,7 @@ class _Note(BaseModel):
     epoch: int = Field(ge=0, le=MAX_OWN_EPOCH)
     lives: _Few = 0
     suspect: tuple[_Offset, _Few] | None = None
+    set_aside: list[_Offset] = Field(default_factory=list, max_length=MAX_SET_ASIDE)
     own: list[tuple[_Offset, _Offset]] = Field(default_factory=list, max_length=MAX_RANGES)
 
 
@@ -34,6 +35,7 @@ def as_committed(commit: Commit) -> OffsetAndMetadata:
         epoch=commit.epoch,
         lives=commit.lives,
         suspect=suspect,
+        set_aside=list(commit.set_aside),
         own=list(commit.own),
     )
     return OffsetAndMetadata(commit.offset, note.model_dump_json(exclude_defaults=True))
@@ -59,5 +61,11 @@ def read_commit(committed: OffsetAndMetadata) -> Commit | None:
         return Commit(offset, offset, 0)
     suspect = None if note.suspect is None else Suspect(*note.suspect)
     return Commit(
-        offset, max(offset, note.position), note.epoch, note.lives, suspect, tuple(note.own)
+        offset,
+        max(offset, note.position),
+        note.epoch,
+        note.lives,
+        suspect,
+        tuple(note.set_aside),
+        tuple(note.own),
     )

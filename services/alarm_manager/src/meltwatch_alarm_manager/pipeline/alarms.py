@@ -84,7 +84,9 @@ class AlarmPipeline:
         own = self._own.trust(commits)
         known = {place: commit for place, commit in commits.items() if commit is not None}
         suspects = {place: c.suspect for place, c in known.items() if c.suspect is not None}
-        self._caution = Caution(max((c.lives for c in known.values()), default=0), suspects)
+        lives = max((commit.lives for commit in known.values()), default=0)
+        set_aside = {place: commit.set_aside for place, commit in known.items()}
+        self._caution = Caution(lives, suspects, set_aside)
         return {place: c.offset if c else 0 for place, c in commits.items()} | own
 
     def restore_point(self, record: RawRecord) -> None:
@@ -227,6 +229,9 @@ class AlarmPipeline:
             Wall clock, ns UTC.
         """
         place = self._place(record)
+        if self._caution.is_set_aside(place, record.offset):
+            self._pass_over(place, record)
+            return []
         if (times := self._caution.times_found(place, record.offset)) >= GIVEN_UP:
             return self._give_up(place, record, times)
         try:
@@ -260,6 +265,7 @@ class AlarmPipeline:
     def _give_up(self, place: Place, record: RawRecord, times: int) -> list[Outgoing]:
         """Set a record aside that lives have ended over, at last without its bytes."""
         self._pass_over(place, record)
+        self._caution.set_aside(place, record.offset)
         if times >= WITHOUT_BYTES:
             record = replace(record, key=None, value=None, headers=())
         return self._fail(place, record, f"the alarm manager ended {times} times over this record")
@@ -317,7 +323,12 @@ class AlarmPipeline:
         suspect = self._caution.suspect(place)
         if suspect is not None and suspect.offset < commit.position:
             suspect = None
-        return replace(commit, lives=self._caution.lives, suspect=suspect)
+        return replace(
+            commit,
+            lives=self._caution.lives,
+            suspect=suspect,
+            set_aside=self._caution.given_up(place, commit.offset),
+        )
 
 
 def _read_point(record: RawRecord) -> tuple[str, AlarmPoint | None]:
