@@ -25,6 +25,7 @@ from tests.unit.alarm_manager.topic_log import TopicLog
 
 pytestmark = pytest.mark.integration
 PREFIX = "view"
+NOW_NS = window_end(9)
 Changes = list[AlarmChange | FurnaceChange]
 
 
@@ -46,7 +47,7 @@ def furnace_changes(*numbers: int) -> Changes:
 
 async def with_view(address: str, act: Callable[[RedisView], Awaitable[Any]]) -> Any:
     client = Redis.from_url(address)
-    async with RedisView(client, PREFIX, ManualClock(1)) as made:
+    async with RedisView(client, PREFIX, ManualClock(NOW_NS)) as made:
         await made.open(1_000)
         return await act(made)
 
@@ -143,6 +144,14 @@ async def test_the_newest_window_of_a_furnace_wins_in_any_order(redis_server, vi
         view.flushall()
         await apply(redis_server.address, furnace_changes(*order))
         assert view.hget(f"{PREFIX}:furnace:{FURNACE}", "logit") == "3.0"
+
+
+async def test_a_window_that_nobody_can_have_seen_gives_way(redis_server, view):
+    """Version 0.1 showed whatever stood on the topic."""
+    await apply(redis_server.address, furnace_changes(1))
+    view.hset(f"{PREFIX}:furnace:{FURNACE}", "window_end", "2262-04-11T23:47:16.854775Z")
+    await apply(redis_server.address, furnace_changes(2))
+    assert view.hget(f"{PREFIX}:furnace:{FURNACE}", "logit") == "2.0"
 
 
 class ClusterServer(RedisServer):

@@ -160,6 +160,7 @@ class Plant:
             feed=lambda: opened(feed),
             view=lambda: opened(view),
             projection=Projection(PREFIX, registered.__contains__),
+            clock=SystemClock(),
             vitals=self.vitals,
         )
 

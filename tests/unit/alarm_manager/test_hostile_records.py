@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from meltwatch_alarm_manager.pipeline import scribe
 from meltwatch_alarm_manager.pipeline.projection import Projection
-from meltwatch_alarm_manager.ports import Outgoing
+from meltwatch_alarm_manager.ports import FurnaceChange, Outgoing
 from meltwatch_schemas.alarm import CommandResult, ResultCode
 from meltwatch_schemas.codec import MAX_RECORD_BYTES
 from meltwatch_schemas.json_message import KeyedMessage
@@ -84,9 +84,18 @@ def test_after_all_of_them_a_good_score_raises_and_a_good_command_is_answered() 
 
 @pytest.mark.parametrize("hostile", CORPUS, ids=lambda h: f"{h.topic}-{h.name}")
 def test_the_projection_goes_on_over_hostile_records(hostile: HostileRecord) -> None:
+    """What the manager refuses is not shown either: a window of the future least of all."""
     projection = Projection(PREFIX, lambda _: True)
-    good = score_record(score(1, 1.0), 1)
-    assert len(projection.changes([hostile.raw(PREFIX), good])) >= 1
+    good = score(1, 1.0, OTHER)
+    shown = [
+        change.score
+        for change in projection.changes([hostile.raw(PREFIX), score_record(good, 1)], NOW_NS)
+        if isinstance(change, FurnaceChange)
+    ]
+    assert len(shown) >= 1
+    assert hostile.expected is None or [made.window_end_ns for made in shown] == [
+        good.window_end_ns
+    ]
 
 
 @settings(max_examples=150, deadline=None)

@@ -129,13 +129,14 @@ class Projector:
         How to open each; both anew after a failure.
     projection
         What records mean for the view.
-    vitals
-        What the health page shows.
+    clock, vitals
+        Time, and what the health page shows.
     """
 
     feed: Callable[[], AbstractAsyncContextManager[Feed]]
     view: Callable[[], AbstractAsyncContextManager[View]]
     projection: Projection
+    clock: Clock
     vitals: Vitals
 
     async def run(self) -> None:
@@ -153,7 +154,8 @@ class Projector:
         self.vitals.is_unwell(PROJECTOR, "the view is being made")
         has_caught_up = False
         while True:
-            changes = self.projection.changes(await feed.poll(_POLL_S))
+            records = await feed.poll(_POLL_S)
+            changes = self.projection.changes(records, self.clock.now_ns())
             is_there = await view.apply(changes) if changes else await view.is_present()
             if not is_there:
                 return

@@ -98,6 +98,7 @@ def _projector(
             _redis_client(settings), prefix, SystemClock(), partial(redis_problem, settings)
         ),
         projection=Projection(prefix, points.__contains__),
+        clock=SystemClock(),
         vitals=vitals,
     )
 

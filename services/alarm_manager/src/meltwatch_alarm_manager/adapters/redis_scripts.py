@@ -57,9 +57,15 @@ FURNACE: Final = """
 local meta, furnace, furnaces = unpack(KEYS)
 if redis.call('EXISTS', meta) == 0 then return -1 end
 local known = redis.call('HGET', furnace, 'window_end')
-if known and string.find(known, '^%d%d%d%d%-') and known >= ARGV[2] then return 0 end
-redis.call('HSET', furnace, 'window_end', unpack(ARGV, 2))
+local latest, window_end = ARGV[2], ARGV[3]
+if known and string.find(known, '^%d%d%d%d%-') and known >= window_end and known <= latest then
+  return 0
+end
+redis.call('HSET', furnace, 'window_end', unpack(ARGV, 3))
 redis.call('SADD', furnaces, ARGV[1])
 return 1
 """
-"""A verdict on a furnace, guarded by its window end (RFC 3339 text sorts by time)."""
+"""A verdict on a furnace, guarded by its window end (RFC 3339 text sorts by time).
+
+What is shown of a window later than any can be gives way: nothing true would ever be newer.
+"""

@@ -18,6 +18,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from meltwatch_alarm_manager.adapters import redis_scripts
+from meltwatch_alarm_manager.domain.trust import MAX_AHEAD_NS
 from meltwatch_alarm_manager.ports import AlarmChange, FurnaceChange
 
 JOURNAL_LENGTH: Final = 100_000
@@ -221,9 +222,10 @@ class RedisView:
 
     async def _queue_furnace(self, change: FurnaceChange, pipeline: Any) -> None:
         keys, furnace_id = self._keys, change.score.furnace_id
+        latest = rfc3339(utc_from_ns(self._clock.now_ns() + MAX_AHEAD_NS))
         await self._furnace_script(
             keys=[keys.meta, keys.furnace(furnace_id), keys.furnaces],
-            args=[furnace_id, *_furnace_fields(change.score, change.unregistered)],
+            args=[furnace_id, latest, *_furnace_fields(change.score, change.unregistered)],
             client=pipeline,
         )
 

@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterable
 import structlog
 from meltwatch_schemas.alarm import AlarmRecord
 from meltwatch_schemas.record import RawRecord, read_json, read_score
+from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.topics import Topic
 
 from meltwatch_alarm_manager.domain.command import alarm_id_of
+from meltwatch_alarm_manager.domain.trust import not_ahead
 from meltwatch_alarm_manager.pipeline.outgoing import said
 from meltwatch_alarm_manager.ports import AlarmChange, FurnaceChange
 
@@ -29,8 +31,18 @@ class Projection:
         self._alarms = Topic.ALARMS.under(prefix)
         self._is_registered = is_registered
 
-    def changes(self, records: Iterable[RawRecord]) -> list[AlarmChange | FurnaceChange]:
-        """Return the changes that records bring: every alarm record, the newest of each furnace."""
+    def changes(
+        self, records: Iterable[RawRecord], now_ns: int
+    ) -> list[AlarmChange | FurnaceChange]:
+        """Return the changes that records bring: every alarm record, the newest of each furnace.
+
+        Parameters
+        ----------
+        records
+            Of the alarms topic and the scores.
+        now_ns
+            Wall clock, ns UTC: a window of the future is nobody's newest.
+        """
         alarms: list[AlarmChange | FurnaceChange] = []
         furnaces: dict[str, FurnaceChange] = {}
         for record in records:
@@ -38,13 +50,12 @@ class Projection:
                 if record.topic == self._alarms:
                     alarms.append(_alarm_change(record))
                 else:
-                    self._note(record, furnaces)
+                    self._note(not_ahead(read_score(record), now_ns), furnaces)
             except Exception as error:  # noqa: BLE001 - whatever it holds, it ends nothing
                 self._report(record, error)
         return [*alarms, *furnaces.values()]
 
-    def _note(self, record: RawRecord, furnaces: dict[str, FurnaceChange]) -> None:
-        score = read_score(record)
+    def _note(self, score: WindowScore, furnaces: dict[str, FurnaceChange]) -> None:
         known = furnaces.get(score.furnace_id)
         if known is None or score.window_end_ns > known.score.window_end_ns:
             unregistered = score.unregistered or not self._is_registered(score.furnace_id)

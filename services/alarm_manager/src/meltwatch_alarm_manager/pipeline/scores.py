@@ -1,28 +1,22 @@
 """From scores to alarm records."""
 
-from typing import Final
-
 import structlog
-from meltwatch_schemas.errors import ContractViolation, Refusal
+from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.record import RawRecord, header, read_score
 from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.topics import Topic
 
-from meltwatch_alarm_manager.domain.alarm import DAY_NS, Alarm, Sighting
+from meltwatch_alarm_manager.domain.alarm import Alarm, Sighting
 from meltwatch_alarm_manager.domain.judgement import judge, recall
 from meltwatch_alarm_manager.domain.progress import PartitionProgress
 from meltwatch_alarm_manager.domain.system_alarms import HISTORY_GAP, gap_text, is_by_scores
+from meltwatch_alarm_manager.domain.trust import not_ahead
 from meltwatch_alarm_manager.domain.watch import Watch
 from meltwatch_alarm_manager.pipeline.scribe import Scribe
 from meltwatch_alarm_manager.pipeline.system import SystemDesk
 from meltwatch_alarm_manager.ports import Commit, Outgoing, Place
 
 _log = structlog.get_logger()
-MAX_AHEAD_NS: Final = DAY_NS
-"""So far the clocks of two machines, or their time zones, may be apart.
-
-A window that ends later would make every true one of its furnace an old one, for so long.
-"""
 
 
 class ScoreDesk:
@@ -63,7 +57,7 @@ class ScoreDesk:
         progress = self._partitions[record.partition]
         is_history = self.is_history(record)
         try:
-            score = _not_ahead(read_score(record), now_ns)
+            score = not_ahead(read_score(record), now_ns)
         except ContractViolation as refusal:
             if is_history:
                 return []
@@ -136,12 +130,3 @@ class ScoreDesk:
         )
         position = max(progress.position, progress.judged)
         return Commit(progress.oldest_needed(delays), position, self._scribe.epoch)
-
-
-def _not_ahead(score: WindowScore, now_ns: int) -> WindowScore:
-    if score.window_end_ns > now_ns + MAX_AHEAD_NS:
-        raise ContractViolation(
-            Refusal.FUTURE_EVENT_TIME,
-            f"window_end_ns: expected at most a day after {now_ns}, got {score.window_end_ns}",
-        )
-    return score
