@@ -61,7 +61,7 @@ def test_what_is_committed_about_a_topic_always_fits() -> None:
     authorship = Authorship(2**62)
     for number in range(10_000):
         authorship.wrote(2**62 + 3 * number)
-    commit = Commit(2**62, 2**62, MAX_EPOCH, 9, own=tuple(authorship.own))
+    commit = Commit(2**62, 2**62, MAX_EPOCH, own=tuple(authorship.own))
     assert len(authorship.own) == MAX_RANGES
     assert len(as_committed(commit).metadata) < 4096
 

@@ -75,7 +75,6 @@ class TopicLog:
     def write(self, records: Sequence[Outgoing], pipeline: AlarmPipeline) -> None:
         """Write a transaction."""
         self.commits = dict(pipeline.commits(self.append(records)))
-        pipeline.has_begun()
 
     def append(self, records: Sequence[Outgoing]) -> list[tuple[Place, int]]:
         """Write records; return where each stands."""

@@ -17,6 +17,7 @@ from meltwatch_schemas.text import escaped
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_S
 
+from meltwatch_alarm_manager.domain.caution import BATCH
 from meltwatch_alarm_manager.pipeline.alarms import AlarmPipeline
 from meltwatch_alarm_manager.pipeline.outgoing import said
 from meltwatch_alarm_manager.pipeline.projection import Projection
@@ -26,8 +27,6 @@ from meltwatch_alarm_manager.vitals import MANAGER, PROJECTOR, Vitals
 
 HEARTBEAT_NS: Final = 5 * NS_PER_S
 _POLL_S: Final = 0.2
-_MAX_UNCOMMITTED: Final = 500
-"""So many records at most are judged again by a successor, and by a careful one, one by one."""
 _SHORTEST_PAUSE_S: Final = 0.25
 _LONGEST_PAUSE_S: Final = 2.0
 _BEAT_S: Final = 1.0
@@ -66,7 +65,6 @@ class Manager:
         async with self.ledger() as ledger, self.intake() as intake:
             pipeline = self.pipeline()
             await self._take_over(pipeline, ledger, intake)
-            pipeline.has_begun()
             with self.vitals.leading():
                 async with ReadingProof(intake, self.clock) as proof:
                     await self._judge(pipeline, ledger, intake, proof)
@@ -101,7 +99,7 @@ class Manager:
             for record in records:
                 if pipeline.name(record):
                     await ledger.write(written, pipeline.commits)
-                    written, uncommitted = [], _MAX_UNCOMMITTED
+                    written, uncommitted = [], BATCH
                     self.vitals.got_on(MANAGER)
                 written += pipeline.handle(record, self.clock.now_ns())
             if proof.is_due():
@@ -112,7 +110,7 @@ class Manager:
                 next_heartbeat_ns = self.clock.monotonic_ns() + HEARTBEAT_NS
             if records or written:
                 self.vitals.commits.waits()
-            if written or uncommitted >= _MAX_UNCOMMITTED:
+            if written or uncommitted >= BATCH:
                 await ledger.write(written, pipeline.commits)
                 written, uncommitted = [], 0
                 self.vitals.commits.is_done()

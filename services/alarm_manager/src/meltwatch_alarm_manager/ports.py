@@ -53,8 +53,6 @@ class Commit:
         Everything below it has been judged; at least ``offset``.
     epoch
         Generation of the manager that says so.
-    lives
-        Reigns in a row, the writer's included, that have begun and not yet judged anything.
     suspect
         The record that was to be judged next, where records are judged one by one.
     set_aside
@@ -66,7 +64,6 @@ class Commit:
     offset: int
     position: int
     epoch: int
-    lives: int = 0
     suspect: Suspect | None = None
     set_aside: tuple[int, ...] = ()
     own: tuple[Range, ...] = ()

@@ -21,7 +21,6 @@ class _Note(BaseModel):
 
     position: _Offset
     epoch: int = Field(ge=0, le=MAX_OWN_EPOCH)
-    lives: _Few = 0
     suspect: tuple[_Offset, _Few] | None = None
     set_aside: list[_Offset] = Field(default_factory=list, max_length=MAX_SET_ASIDE)
     own: list[tuple[_Offset, _Offset]] = Field(default_factory=list, max_length=MAX_RANGES)
@@ -33,7 +32,6 @@ def as_committed(commit: Commit) -> OffsetAndMetadata:
     note = _Note(
         position=commit.position,
         epoch=commit.epoch,
-        lives=commit.lives,
         suspect=suspect,
         set_aside=list(commit.set_aside),
         own=list(commit.own),
@@ -64,7 +62,6 @@ def read_commit(committed: OffsetAndMetadata) -> Commit | None:
         offset,
         max(offset, note.position),
         note.epoch,
-        note.lives,
         suspect,
         tuple(note.set_aside),
         tuple(note.own),

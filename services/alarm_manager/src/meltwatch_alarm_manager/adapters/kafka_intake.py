@@ -16,9 +16,9 @@ from meltwatch_alarm_manager.adapters.kafka_records import (
     offset_of,
     partitions_of,
 )
+from meltwatch_alarm_manager.domain.caution import BATCH
 from meltwatch_alarm_manager.ports import Commit, Place
 
-_MAX_RECORDS: Final = 500
 _WHOLE_POLL_S: Final = 0.1  # the last thing in a topic may be a marker, which no poll returns
 _FETCH_WAIT_MS: Final = 100  # each change of topic waits for the fetch that is under way
 _FETCH_BYTES: Final = 8 * 1024 * 1024
@@ -147,9 +147,7 @@ class KafkaIntake:
         return True
 
     async def _poll(self, timeout_s: float) -> list[RawRecord]:
-        batches = await self._consumer.getmany(
-            timeout_ms=int(timeout_s * 1000), max_records=_MAX_RECORDS
-        )
+        batches = await self._consumer.getmany(timeout_ms=int(timeout_s * 1000), max_records=BATCH)
         return [raw_record(record) for records in batches.values() for record in records]
 
     def _partition(self, place: Place) -> TopicPartition:

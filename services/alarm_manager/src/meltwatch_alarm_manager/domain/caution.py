@@ -1,21 +1,25 @@
 """What ends the manager again and again is set aside, without a good record being lost by it.
 
-A reign that began and brought no batch of records to its end is followed by a careful one: it
-judges records one by one, and each commit names the record that comes next. Whoever finds a record
-named twice has seen two lives end over it, and does not judge it again; nor does anybody who comes
-to it later, for as long as it can be read again. A life that ends for another reason would have to
-end twice within the same record's few milliseconds.
+At the beginning of a reign records are judged one by one, and each commit names the record that
+comes next: as many of each partition as the reign before can have left undone. Whoever finds a
+record named three times has seen three lives end over it, and does not judge it again; nor does
+anybody who comes to it later, for as long as it can be read again. Lives that end for another
+reason would have to end three times within the same record's few milliseconds.
 """
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
-CAREFUL_RECORDS: Final = 500
-"""How many records a careful reign judges one by one: the largest batch."""
-GIVEN_UP: Final = 2
+BATCH: Final = 100
+"""So many records are read at a time, and committed when so many or more wait."""
+CAREFUL_RECORDS: Final = 2 * BATCH
+"""How many records of each partition a reign judges one by one: all that the last one may have
+read and not committed."""
+GIVEN_UP: Final = 3
 """Named so often, a record is set aside unjudged."""
-WITHOUT_BYTES: Final = 3
+WITHOUT_BYTES: Final = 4
 """Named so often, its bytes are left out: even its dead letter could not be written."""
 MAX_SET_ASIDE: Final = 64
 """The newest of a partition; they travel with the committed offset."""
@@ -36,46 +40,32 @@ class Caution(Generic[_Place]):
 
     Parameters
     ----------
-    lives
-        Reigns before this one that began and brought nothing to its end, in a row.
     suspects
-        By partition, what they named.
+        By partition, what the reigns before this one named.
     set_aside
         By partition, the offsets that were set aside and may be read again.
-
-    Attributes
-    ----------
-    lives
-        What is committed: this reign included, until it has brought something to its end.
     """
 
     def __init__(
         self,
-        lives: int = 0,
         suspects: Mapping[_Place, Suspect] | None = None,
         set_aside: Mapping[_Place, Iterable[int]] | None = None,
     ) -> None:
-        self.lives = lives + 1
         self._set_aside = {place: list(found) for place, found in (set_aside or {}).items()}
         self._past = dict(suspects or {})
-        self._left = CAREFUL_RECORDS if lives or self._past else 0
+        self._judged: Counter[_Place] = Counter()
         self._named: tuple[_Place, Suspect] | None = None
 
-    @property
-    def is_careful(self) -> bool:
-        """Whether records are to be judged one by one."""
-        return self._left > 0
-
-    def name(self, place: _Place, offset: int) -> None:
-        """Name the record that comes next."""
-        self._left -= 1
-        self._named = (place, Suspect(offset, self._times(place, offset) + 1))
+    def name(self, place: _Place, offset: int) -> bool:
+        """Name the record that comes next, if records of its partition are judged one by one."""
+        self._judged[place] += 1
+        is_careful = self._judged[place] <= CAREFUL_RECORDS
+        suspect = Suspect(offset, self.times_found(place, offset) + 1)
+        self._named = (place, suspect) if is_careful else None
+        return is_careful
 
     def times_found(self, place: _Place, offset: int) -> int:
         """Return how many lives have ended over a record, as far as was named."""
-        return self._times(place, offset)
-
-    def _times(self, place: _Place, offset: int) -> int:
         past = self._past.get(place)
         return past.times if past is not None and past.offset == offset else 0
 
@@ -93,11 +83,6 @@ class Caution(Generic[_Place]):
         if found:
             self._set_aside[place] = found[-MAX_SET_ASIDE:]
         return tuple(self._set_aside.get(place, ()))
-
-    def passed(self) -> None:
-        """Note that everything begun has been brought to its end."""
-        self._named = None
-        self.lives = 0
 
     def suspect(self, place: _Place) -> Suspect | None:
         """Return what is to be committed as named for a partition."""

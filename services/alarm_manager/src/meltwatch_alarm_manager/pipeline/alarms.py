@@ -84,9 +84,8 @@ class AlarmPipeline:
         own = self._own.trust(commits)
         known = {place: commit for place, commit in commits.items() if commit is not None}
         suspects = {place: c.suspect for place, c in known.items() if c.suspect is not None}
-        lives = max((commit.lives for commit in known.values()), default=0)
         set_aside = {place: commit.set_aside for place, commit in known.items()}
-        self._caution = Caution(lives, suspects, set_aside)
+        self._caution = Caution(suspects, set_aside)
         return {place: c.offset if c else 0 for place, c in commits.items()} | own
 
     def restore_point(self, record: RawRecord) -> None:
@@ -198,7 +197,7 @@ class AlarmPipeline:
             return []
 
     def name(self, record: RawRecord) -> bool:
-        """Name the record that comes next, if this reign is careful.
+        """Name the record that comes next, if it is among the first of its partition.
 
         Returns
         -------
@@ -206,14 +205,7 @@ class AlarmPipeline:
         """
         place = self._place(record)
         is_history = place.topic is Topic.SCORES and self._scores.is_history(record)
-        if is_history or not self._caution.is_careful:
-            return False
-        self._caution.name(place, record.offset)
-        return True
-
-    def has_begun(self) -> None:
-        """Note that the first commit of the reign is written."""
-        self._caution.passed()
+        return not is_history and self._caution.name(place, record.offset)
 
     def _place(self, record: RawRecord) -> Place:
         return Place(self._topics[record.topic], record.partition)
@@ -325,7 +317,6 @@ class AlarmPipeline:
             suspect = None
         return replace(
             commit,
-            lives=self._caution.lives,
             suspect=suspect,
             set_aside=self._caution.given_up(place, commit.offset),
         )
