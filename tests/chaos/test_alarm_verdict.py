@@ -14,7 +14,7 @@ from meltwatch_schemas.topics import Topic
 
 from tests.chaos.alarm_oracle import Change, changes
 from tests.chaos.alarm_points import HOP, POINTS, Point
-from tests.chaos.alarm_verdict import expected, judge_alarms
+from tests.chaos.alarm_verdict import expected, judge_alarms, us
 from tests.chaos.tape import CODES, Message, Score, Tape
 from tests.unit.alarm_manager.samples import command_fields, command_record, score, score_record
 from tests.unit.alarm_manager.topic_log import NOW_NS, TopicLog
@@ -114,6 +114,12 @@ def _silence(tape: Tape) -> None:
     tape.alarms.append(replace(_changed(raised, **number, **{"class": "system"}), key=key))
 
 
+def _unfound(tape: Tape) -> None:
+    """Have the window of the first raise not be there."""
+    end = us(tape.alarms[0].fields["evidence"]["window_end"])
+    tape.scores[:] = [each for each in tape.scores if each.end // 1000 != end]
+
+
 TAMPERINGS: dict[str, Callable[[Tape], object]] = {
     "a raise is lost": lambda tape: tape.alarms.pop(0),
     "the last is lost": lambda tape: tape.alarms.pop(),
@@ -122,7 +128,7 @@ TAMPERINGS: dict[str, Callable[[Tape], object]] = {
         _changed(tape.alarms[-1], epoch=7, event_id="new")
     ),
     "the order is another": lambda tape: tape.alarms.insert(3, tape.alarms.pop(8)),
-    "it rests on another window": lambda tape: tape.scores.pop(1),
+    "it rests on another window": _unfound,
     "the command is not answered": lambda tape: tape.results.pop(0),
     "it is answered twice": lambda tape: tape.results.append(tape.results[0]),
     "the answer is wrong": lambda tape: tape.results.__setitem__(
