@@ -12,16 +12,15 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.chaos import forged, manager_kill, worker_kill
+from tests.chaos import forged, manager_kill, poison, worker_kill
 from tests.chaos.campaigns import CAMPAIGNS
-from tests.chaos.mutant import FORGERS, MANAGERS, WORKERS
+from tests.chaos.mutant import FORGERS, MANAGERS, MUTANTS, OF_WORKERS, WORKERS
 from tests.chaos.report import Report, table
 from tests.chaos.site import MANAGER
 from tests.chaos.stage import Stage
 from tests.integration.stream_processor.worker import SERVICE
 
 _CONTROL = "none: as it is"
-_MUTANTS = (*WORKERS, *MANAGERS, *FORGERS)
 _MUTANT_ROUNDS = 3
 _MUTANT_SESSION_S = 2.0
 
@@ -32,7 +31,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--rounds", type=int, help="instead of the full length")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--mutants", action="store_true")
-    parser.add_argument("--mutant", action="append", choices=_MUTANTS)
+    parser.add_argument("--mutant", action="append", choices=MUTANTS)
     asked = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="meltwatch-chaos-") as folder:
         if asked.mutants:
@@ -54,7 +53,7 @@ def _run(folder: Path, asked: argparse.Namespace) -> int:
 
 
 def _run_mutants(folder: Path, asked: argparse.Namespace) -> int:
-    names = asked.mutant or [_CONTROL, *_MUTANTS]
+    names = asked.mutant or [_CONTROL, *MUTANTS]
     reports, unfinished = [], []
     with Stage(folder, session_s=_MUTANT_SESSION_S) as stage:
         for name in names:
@@ -74,14 +73,16 @@ def _run_mutants(folder: Path, asked: argparse.Namespace) -> int:
 
 def _run_mutant(stage: Stage, name: str, seed: int) -> Report:
     program = ("tests.chaos.mutant", name)
-    stage.program = program if name in WORKERS else (SERVICE,)
-    stage.manager = program if name in MANAGERS | FORGERS else (MANAGER,)
-    if name in FORGERS:
-        report = forged.run(stage, _MUTANT_ROUNDS, seed)
+    stage.program = program if name in OF_WORKERS else (SERVICE,)
+    stage.manager = program if name in MUTANTS and name not in OF_WORKERS else (MANAGER,)
+    if name in WORKERS or name == _CONTROL:
+        report = worker_kill.run(stage, _MUTANT_ROUNDS, seed)
     elif name in MANAGERS:
         report = manager_kill.run(stage, len(manager_kill.TURNS), seed)
+    elif name in FORGERS:
+        report = forged.run(stage, _MUTANT_ROUNDS, seed)
     else:
-        report = worker_kill.run(stage, _MUTANT_ROUNDS, seed)
+        report = poison.run(stage, len(poison.TOPICS), seed)
     report.name = name
     return report
 

@@ -10,6 +10,7 @@ from tests.chaos import (
     leader,
     manager_kill,
     overload,
+    poison,
     producers,
     rebalance,
     redis_view,
@@ -53,6 +54,7 @@ CAMPAIGNS: Final[Mapping[str, Campaign]] = {
     manager_kill.NAME: Campaign(manager_kill.run, 50, tested=5),
     forged.NAME: Campaign(forged.run, 30, tested=4),
     redis_view.NAME: Campaign(redis_view.run, 30, tested=4),
+    poison.NAME: Campaign(poison.run, 20, tested=0),
     overload.NAME: Campaign(overload.run, 30, tested=0),
     takeover.NAME: Campaign(takeover.run, 5, tested=0),
 }

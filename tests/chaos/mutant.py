@@ -15,6 +15,7 @@ from aiokafka import codec
 from meltwatch_alarm_manager.adapters.kafka_election import KafkaElection
 from meltwatch_alarm_manager.adapters.kafka_ledger import KafkaLedger
 from meltwatch_alarm_manager.domain.authorship import Authorship
+from meltwatch_alarm_manager.domain.caution import Caution
 from meltwatch_alarm_manager.domain.progress import PartitionProgress
 from meltwatch_alarm_manager.pipeline import scores
 from meltwatch_alarm_manager.pipeline.alarms import AlarmPipeline
@@ -26,6 +27,7 @@ from meltwatch_schemas.score import Modality, WindowScore
 from meltwatch_stream_processor.domain.aligned_window import AlignedWindow, Outcome
 from meltwatch_stream_processor.domain.partition import PartitionJoiner
 from meltwatch_stream_processor.domain.restore import Resumption, ScoresTail
+from meltwatch_stream_processor.pipeline import suspects
 from meltwatch_stream_processor.pipeline.delivery import Delivery
 from meltwatch_stream_processor.pipeline.publication import Closing, Publication
 
@@ -159,6 +161,26 @@ def nobody_is_fenced() -> None:
     KafkaElection.leads = leads  # type: ignore[method-assign]
 
 
+def try_for_ever() -> None:
+    """Give a record to the join again and again, however often that broke it."""
+    suspects.Suspects.refusal_of = lambda *_: None  # type: ignore[method-assign]
+
+
+def try_once() -> None:
+    """Set a record aside that broke the join once."""
+    suspects._ATTEMPTS = 1  # type: ignore[misc]
+
+
+def never_give_up() -> None:
+    """Judge a record over which lives have ended, however many."""
+    Caution.times_found = lambda *_: 0  # type: ignore[method-assign]
+
+
+def forget_poison() -> None:
+    """Set a record aside that ended lives, and meet it again as history."""
+    Caution.is_set_aside = lambda *_: False  # type: ignore[method-assign]
+
+
 def _named(*mutations: Callable[[], None]) -> Mapping[str, Callable[[], None]]:
     return {mutate.__name__: mutate for mutate in mutations}
 
@@ -179,8 +201,12 @@ MANAGERS: Final = _named(
     nobody_is_fenced,
 )
 FORGERS: Final = _named(believe_forgeries)
+ILL_WORKERS: Final = _named(try_for_ever, try_once)
+ILL_MANAGERS: Final = _named(never_give_up, forget_poison)
+OF_WORKERS: Final = WORKERS | ILL_WORKERS
+MUTANTS: Final = OF_WORKERS | MANAGERS | FORGERS | ILL_MANAGERS
 
 if __name__ == "__main__":
     name = sys.argv.pop(1)
-    (WORKERS | MANAGERS | FORGERS)[name]()
-    run_module(SERVICE if name in WORKERS else MANAGER, run_name="__main__")
+    MUTANTS[name]()
+    run_module(SERVICE if name in OF_WORKERS else MANAGER, run_name="__main__")

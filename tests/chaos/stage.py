@@ -100,9 +100,11 @@ class Stage:
         kafka: KafkaServer | KafkaCluster | None = None,
         triton: TritonServer | None = None,
         speed: float | None = None,
+        ailing: bool = False,
     ) -> Site:
         """Topics, a load and workers on these servers; those that nobody breaks by default."""
         broker = kafka or self.kafka
+        illness = ("tests.chaos.ailing",) if ailing else ()
         return Site(
             broker.address,
             (triton or self.referee).address,
@@ -110,6 +112,6 @@ class Stage:
             self._folder,
             replicas=3 if isinstance(broker, KafkaCluster) else 1,
             referee=self.referee.address,
-            programs=(self.program, self.manager),
+            programs=((*illness, *self.program), (*illness, *self.manager)),
             speed=speed or self._speed,
         )

@@ -1,0 +1,59 @@
+"""A service that some records make ill, as a defect of a library would.
+
+``python -m tests.chaos.ailing MODULE …`` is ``python -m MODULE …`` but for that. Over a record of
+scores, commands or furnace states that bears the header ``POISON`` the alarm manager's process is
+gone. Over a record of embeddings or currents with a ``seq`` of ``POISON_SEQ`` or more the stream
+processor's join raises, after it has taken it; and over some good ones, once in a life each.
+"""
+
+import os
+import signal
+import sys
+from runpy import run_module
+from typing import Any, Final
+
+from meltwatch_alarm_manager.pipeline.alarms import AlarmPipeline
+from meltwatch_alarm_manager.ports import Outgoing
+from meltwatch_schemas.record import RawRecord
+from meltwatch_schemas.topics import Topic
+from meltwatch_stream_processor.domain.partition import PartitionJoiner
+
+POISON: Final = "chaos-poison"
+POISON_SEQ: Final = 10**9
+_SHAKEN_EVERY: Final = 300
+
+
+def deadly() -> None:
+    """Have the alarm manager's process end over poison."""
+    judge = AlarmPipeline._judge
+
+    def die(self: AlarmPipeline, topic: Topic, record: RawRecord, now_ns: int) -> list[Outgoing]:
+        if POISON in dict(record.headers):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return judge(self, topic, record, now_ns)
+
+    AlarmPipeline._judge = die  # type: ignore[method-assign]
+
+
+def breaking() -> None:
+    """Have the join break over poison, and now and then for a moment over what is good."""
+    hand_on, survived = PartitionJoiner.hand_on, set[tuple[str, str, int]]()
+
+    def fail(self: PartitionJoiner, chunk: Any, *others: Any, **more: Any) -> Any:
+        outcome = hand_on(self, chunk, *others, **more)
+        who = chunk.identity
+        name = (who.furnace_id, who.source_id, who.seq)
+        is_shaken = who.seq % _SHAKEN_EVERY == 0 and name not in survived
+        survived.add(name)
+        if is_shaken or who.seq >= POISON_SEQ:
+            raise RuntimeError("the join is ill")
+        return outcome
+
+    PartitionJoiner.hand_on = fail  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    deadly()
+    breaking()
+    del sys.argv[0]
+    run_module(sys.argv[0], run_name="__main__", alter_sys=True)
