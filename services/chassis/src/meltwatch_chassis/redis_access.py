@@ -66,7 +66,9 @@ def redis_problem(settings: RedisSettings, error: Exception) -> FatalError:
 
 def _peer(settings: RedisSettings) -> Peer:
     place = urlsplit(settings.redis)
-    return Peer("Redis", f"{place.hostname}:{place.port or 6379}", _CA)
+    host = place.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    return Peer("Redis", f"{host}:{place.port or 6379}", _CA)
 
 
 def _context(settings: RedisSettings) -> ssl.SSLContext | None:
