@@ -11,7 +11,7 @@ import pytest
 from meltwatch_local_cluster.servers import KafkaServer, TritonServer
 
 from tests.integration.stream_processor.worker import Worker
-from tests.support.promise import until_as_promised
+from tests.support.promise import Promise
 from tests.support.relay import Relay
 from tests.support.servers import Topics
 
@@ -54,8 +54,9 @@ def test_each_of_two_endpoints_that_is_away_is_a_warning_within_the_time(
         service.until_ready()
         for door in doors:
             for strikes, ends in FAULTS.values():
+                promise = Promise()
                 strikes(door)
-                until_as_promised(
+                promise.until(
                     lambda: "warning: " in service.ask("readyz"), partial(service.ask, "metrics")
                 )
                 said = service.ask("readyz").splitlines()
@@ -64,7 +65,7 @@ def test_each_of_two_endpoints_that_is_away_is_a_warning_within_the_time(
                 assert door.address in said[1]
                 assert ups(service) == {address: address != door.address for address in addresses}
                 ends(door)
-                until_as_promised(
+                Promise().until(
                     lambda: service.ask("readyz") == "ok\n", partial(service.ask, "readyz")
                 )
                 assert ups(service) == dict.fromkeys(addresses, 1)
