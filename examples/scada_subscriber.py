@@ -9,13 +9,16 @@ import uuid
 from contextlib import suppress
 from itertools import chain
 
+import cramjam  # comes with kafka-python's snappy
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
+from kafka.record import memory_records
 
 ROW = "  {state:5}  {priority:8}  {raise_time!s}  {alarm_id}  {message}"
 STALE = "STALE: still reading, or no heartbeat for 15 s: is the alarm manager there, is Kafka?"
 FIELDS = {"alarm_id": str, "event_id": str, "epoch": int, "seq": int, "state": str, "message": str}
 FIELDS |= {"priority": str, "severity": int, "acked": bool, "retain": bool}
+CODECS = {1: cramjam.gzip, 3: cramjam.lz4, 4: cramjam.zstd}  # snappy packs to a twentieth at best
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("kafka", help="host:port of a broker")
 parser.add_argument("--prefix", default="meltwatch", help="first part of the topic names")
@@ -26,8 +29,19 @@ signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it at once: there is
 newest, watch, beats, command_id = {}, {}, {}, str(uuid.uuid4())
 
 
-def show(line):  # text from outside must neither steer a terminal nor look like another line
-    print("".join(c if c.isprintable() else ascii(c)[1:-1] for c in line), flush=True)
+class Batch(memory_records.DefaultRecordBatch):
+    def __iter__(self):
+        with suppress(Exception):  # a stranger's batch: gigabytes in a few kB, or not even text
+            if codec := CODECS.get(self.compression_type):
+                size = codec.decompress_into(self._buffer[self._pos :], room := bytearray(2**20))
+                self._buffer, self._pos, self._decompressed = room[:size], 0, True
+            self._maybe_uncompress()
+            while len((record := next(self)).headers) < 100:
+                yield record
+
+
+def printable(line):  # text from outside must neither steer a terminal nor look like another line
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
 
 
 def take(kind, key, value):
@@ -48,7 +62,8 @@ def take(kind, key, value):
 def follow():
     kafka, shown = {"bootstrap_servers": options.kafka, "bootstrap_timeout_ms": 9_000}, None
     reading = {"isolation_level": "read_committed", "auto_offset_reset": "earliest"}
-    consumer = KafkaConsumer(**kafka, **reading)
+    memory_records.DefaultRecordBatch = Batch
+    consumer = KafkaConsumer(**kafka, **reading, max_poll_records=100)
     kinds = {f"{options.prefix}.{k}.v1": k for k in ("alarms", "alarm-results", "heartbeats")}
     alarms, *others = [TopicPartition(name, 0) for name in kinds]
     consumer.assign([alarms, *others])
@@ -65,15 +80,12 @@ def follow():
         latest.sort(key=lambda alarm: (alarm["acked"], -alarm["severity"]))
         listed = [alarm for alarm in latest if alarm["retain"]]
         if shown != (shown := (is_live, dict(watch), listed)):
+            number = [f"{'unknown' if n is None else n} {word}" for word, n in watch.items()]
+            head = f"live: furnaces {', '.join(number)}; alarms {len(listed)}" if is_live else STALE
+            rows = [head, *(ROW.format_map({"raise_time": "-"} | alarm) for alarm in listed)]
             if options.json:
-                print(json.dumps({"live": is_live, **watch, "alarms": listed}), flush=True)
-            else:
-                furnaces = ", ".join(
-                    f"{'unknown' if n is None else n} {word}" for word, n in watch.items()
-                )
-                show(f"live: furnaces {furnaces}; alarms {len(listed)}" if is_live else STALE)
-                for alarm in listed:
-                    show(ROW.format_map({"raise_time": "-"} | alarm))
+                rows = [json.dumps({"live": is_live, **watch, "alarms": listed})]
+            print(*map(printable, rows), sep="\n", flush=True)
         alarm = newest.get(options.ack)
         if is_live and alarm and not alarm["acked"]:
             options.ack = None

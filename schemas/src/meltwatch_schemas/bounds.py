@@ -37,6 +37,8 @@ MAX_WHOLE: Final = 2**64 - 1
 """The largest whole number of msgpack, and so of a ``seq`` that a producer counts up."""
 MAX_HEADER_BYTES: Final = 64 * 1024
 """All names and values of a record's headers together."""
+MAX_HEADERS: Final = 1_000
+"""Empty ones weigh nothing on the wire, and much in memory."""
 
 
 def check_text(name: str, text: str, most: int = MAX_ID, least: int = 1) -> None:

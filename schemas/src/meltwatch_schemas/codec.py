@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from meltwatch_schemas.errors import ContractViolation, Refusal, malformed, violation
+from meltwatch_schemas.unread import UnreadBatch
 from meltwatch_schemas.window import INT64_MAX
 
 MAX_RECORD_BYTES: Final = 256 * 1024
@@ -30,13 +31,15 @@ def pack(message: Mapping[str, object]) -> bytes:
 
 
 def check_size(value: bytes) -> None:
-    """Refuse a record value over 256 KiB.
+    """Refuse a record value over 256 KiB, or one that stands for a batch that is not read.
 
     Raises
     ------
     ContractViolation
-        ``too_large``.
+        ``too_large``, or why the batch is not read.
     """
+    if isinstance(value, UnreadBatch):
+        raise value.refuse()
     if len(value) > MAX_RECORD_BYTES:
         raise ContractViolation(
             Refusal.TOO_LARGE, f"expected at most {MAX_RECORD_BYTES} bytes, got {len(value)}"

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 from pydantic import ValidationError
 
 from meltwatch_schemas import current, embedding, score
-from meltwatch_schemas.bounds import MAX_HEADER_BYTES
+from meltwatch_schemas.bounds import MAX_HEADER_BYTES, MAX_HEADERS
 from meltwatch_schemas.chunk import check_not_after_record
 from meltwatch_schemas.codec import check_size
 from meltwatch_schemas.current import CurrentChunk, decode_current
@@ -101,13 +101,15 @@ def check_content_type(record: RawRecord, content_type: str) -> None:
 
 
 def check_headers(record: RawRecord) -> None:
-    """Refuse a record whose headers together are longer than any copy of it may carry.
+    """Refuse a record whose headers are more, or together longer, than any copy of it may carry.
 
     Raises
     ------
     ContractViolation
         ``contract_violation``.
     """
+    if len(record.headers) > MAX_HEADERS:
+        raise violation(f"headers: expected at most {MAX_HEADERS}, got more")
     size = sum(len(name.encode()) + len(value or b"") for name, value in record.headers)
     if size > MAX_HEADER_BYTES:
         raise violation(f"headers: expected at most {MAX_HEADER_BYTES} bytes, got {size}")

@@ -1,12 +1,10 @@
 """A header whose name is no UTF-8 stops neither the manager nor the projection."""
 
-import asyncio
-
 import pytest
 from meltwatch_schemas.topics import Topic
 
 from tests.integration.alarm_manager.bench import until
-from tests.support.header_names import send_named
+from tests.support.foreign_batches import batch_of, send_all
 from tests.unit.alarm_manager.samples import ALARM_ID, score
 
 pytestmark = pytest.mark.integration
@@ -16,7 +14,7 @@ def test_header_names_in_any_bytes_end_nothing(kafka, broker, topics, view, make
     names = [topics.name(topic) for topic in (Topic.SCORES, Topic.ALARM_COMMANDS, Topic.ALARMS)]
     with make_manager() as manager:
         manager.wait_ready()
-        asyncio.run(send_named(kafka.address, names, [b"a", b"\xff\xfe", b"b"]))
+        send_all(kafka.address, names, [batch_of([b"a", b"\xff\xfe", b"b"])])
         broker.send_scores(score(number, 6.0) for number in range(4))
         key = f"{broker.prefix}:alarm:{ALARM_ID}"
         until(lambda: view.hget(key, "state") == "UNACK", "the alarm in Redis", 90.0)

@@ -1,6 +1,5 @@
 """Each kind of bad input, once, on a real broker: set aside as it came while work goes on."""
 
-import asyncio
 import secrets
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,7 +12,7 @@ from meltwatch_schemas.topics import Topic, catalogue
 
 from tests.integration.stream_processor.worker import Tail, Worker, scores_of, send
 from tests.support.bad_records import BAD_KINDS, BadKind
-from tests.support.header_names import send_named
+from tests.support.foreign_batches import batch_of, send_all
 from tests.support.input_records import ORIGIN_NS, STRIDE_NS, frame_record, live, sample_record
 
 pytestmark = pytest.mark.integration
@@ -88,7 +87,7 @@ def test_a_bad_record_is_set_aside_as_it_came_and_healthy_windows_go_on(
 
 def test_header_names_in_any_bytes_end_nothing(plant: Plant) -> None:
     names = [Topic.EMBEDDINGS.under(plant.prefix), Topic.CURRENTS.under(plant.prefix)]
-    asyncio.run(send_named(plant.address, names, [b"a", b"\xff\xfe", b"b"]))
+    send_all(plant.address, names, [batch_of([b"a", b"\xff\xfe", b"b"])])
     send(plant.address, plant.prefix, live(["named/one"], 12.0))
 
     def found(records: list[ConsumerRecord]) -> list[ConsumerRecord]:

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 import structlog
-from meltwatch_chassis import header_names_aio
+from meltwatch_chassis import aiokafka_batches
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.dependencies import KAFKA, REDIS, Dependencies, DependencyWatch
 from meltwatch_chassis.health import Health, HealthServer
@@ -42,7 +42,7 @@ _PATIENCE = {"request_timeout_ms": 15_000, "retry_backoff_ms": 500}
 
 async def main(settings: Settings, stop: asyncio.Event) -> None:
     """Run manager and projector until told to stop."""
-    header_names_aio.accept_any()
+    aiokafka_batches.accept_any()
     plant = read_plant(settings.plant_file)
     points = {furnace.id: furnace.alarm_points for furnace in plant.furnaces}
     metrics, clock = Metrics(), SystemClock()

@@ -8,7 +8,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaTimeoutError
 from meltwatch_schemas.record import RawRecord
 
-from meltwatch_chassis import header_names
+from meltwatch_chassis import kafka_python_batches
 from meltwatch_chassis.raw_record import raw_record
 
 _POLL_MS: Final = 200
@@ -81,7 +81,7 @@ class SpanReader:
             Where records have been deleted, go on at the oldest that is left; else ``read`` raises
             ``OffsetOutOfRangeError``.
         """
-        header_names.accept_any()
+        kafka_python_batches.accept_any()
         with closing(
             KafkaConsumer(
                 **connection,

@@ -2,7 +2,10 @@
 
 from typing import Any
 
+import structlog
 from meltwatch_schemas.record import RawRecord
+from meltwatch_schemas.text import escaped
+from meltwatch_schemas.unread import UnreadBatch
 
 
 def raw_record(record: Any) -> RawRecord:
@@ -16,3 +19,18 @@ def raw_record(record: Any) -> RawRecord:
         value=record.value,
         headers=tuple(record.headers),
     )
+
+
+def told(record: RawRecord) -> RawRecord:
+    """Return a record; the log tells of one that stands for a batch that was not read."""
+    if isinstance(unread := record.value, UnreadBatch):
+        structlog.get_logger().error(
+            "batch_not_read",
+            topic=record.topic,
+            partition=record.partition,
+            first=unread.first,
+            last=unread.last,
+            error=unread.reason.value,
+            detail=escaped(unread.detail),
+        )
+    return record

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
-from meltwatch_chassis import header_names
+from meltwatch_chassis import kafka_python_batches
 from meltwatch_chassis.raw_record import raw_record
 from meltwatch_schemas.record import RawRecord
 
@@ -78,7 +78,7 @@ class TopicFollower:
     def _connected(self) -> KafkaConsumer:
         if self._consumer is None:
             _check_that_something_listens(self._connection["bootstrap_servers"])
-            header_names.accept_any()
+            kafka_python_batches.accept_any()
             self._consumer = KafkaConsumer(
                 **self._connection,
                 group_id=None,

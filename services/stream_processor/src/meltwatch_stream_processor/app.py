@@ -12,6 +12,7 @@ from typing import Any, Final
 import faust
 import mode
 from meltwatch_chassis.errors import FatalError
+from meltwatch_chassis.raw_record import told
 from meltwatch_schemas.record import RawRecord
 
 from meltwatch_stream_processor.ports import TopicPartition
@@ -113,7 +114,7 @@ def connect(
     @app.agent(channel)
     async def hand_on(stream: Any) -> None:
         async for event in stream.noack().events():
-            on_record(_raw(event.message))
+            on_record(told(_raw(event.message)))
 
     @app.on_partitions_assigned.connect(weak=False)
     async def assigned(_: faust.App, assigned: Iterable[Any], **__: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 
 import faust
 import structlog
-from meltwatch_chassis import header_names_aio
+from meltwatch_chassis import aiokafka_batches
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.dependencies import KAFKA, TRITON, Dependencies, DependencyWatch
 from meltwatch_chassis.errors import ConfigurationError, FatalError
@@ -98,7 +98,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     FatalError
         If it cannot start, or going on would break the contract.
     """
-    header_names_aio.accept_any()
+    aiokafka_batches.accept_any()
     connection, metrics = connection_arguments(settings), Metrics()
     dependencies = Dependencies(metrics, SystemClock())
     vitals = Vitals(dependencies)

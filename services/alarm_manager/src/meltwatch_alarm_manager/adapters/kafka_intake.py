@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from meltwatch_chassis.raw_record import raw_record
+from meltwatch_chassis.raw_record import raw_record, told
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic
 
@@ -148,7 +148,7 @@ class KafkaIntake:
 
     async def _poll(self, timeout_s: float) -> list[RawRecord]:
         batches = await self._consumer.getmany(timeout_ms=int(timeout_s * 1000), max_records=BATCH)
-        return [raw_record(record) for records in batches.values() for record in records]
+        return [told(raw_record(record)) for records in batches.values() for record in records]
 
     def _partition(self, place: Place) -> TopicPartition:
         return TopicPartition(place.topic.under(self._prefix), place.partition)

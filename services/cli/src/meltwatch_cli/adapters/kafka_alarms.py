@@ -7,7 +7,7 @@ from itertools import chain, islice
 from typing import Any, Final, TypeVar
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from meltwatch_chassis import header_names
+from meltwatch_chassis import kafka_python_batches
 from meltwatch_chassis.clock import Clock
 from meltwatch_chassis.kafka_access import TopicMissing, explained
 from meltwatch_chassis.kafka_span import SpanReader
@@ -175,7 +175,7 @@ class AlarmTopics:
     @contextmanager
     def _consumer(self, *topics: Topic) -> Iterator[tuple[KafkaConsumer, list[TopicPartition]]]:
         names = [topic.under(self._prefix) for topic in topics]
-        header_names.accept_any()
+        kafka_python_batches.accept_any()
         with closing(
             KafkaConsumer(
                 **self._connection,

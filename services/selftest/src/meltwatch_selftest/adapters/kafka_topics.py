@@ -5,7 +5,7 @@ from contextlib import closing, contextmanager
 from typing import Any, Final
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from meltwatch_chassis import header_names
+from meltwatch_chassis import kafka_python_batches
 from meltwatch_chassis.kafka_access import TopicMissing, explained
 from meltwatch_chassis.partitioner import partition_of
 from meltwatch_chassis.raw_record import raw_record
@@ -83,7 +83,7 @@ def open_topics(
         If the broker does not answer or a topic is missing.
     """
     start = {"bootstrap_timeout_ms": _START_MS}
-    header_names.accept_any()
+    kafka_python_batches.accept_any()
     with (
         explained(connection, rights_of(Principal.SELFTEST, prefix)),
         closing(

@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka import TopicPartition as KafkaTopicPartition
 from aiokafka.errors import KafkaError
 from meltwatch_chassis.errors import DependencyUnreachable, TransientError
-from meltwatch_chassis.raw_record import raw_record
+from meltwatch_chassis.raw_record import raw_record, told
 from meltwatch_schemas.record import RawRecord
 
 from meltwatch_stream_processor.adapters.kafka_span import read_span, reader
@@ -79,9 +79,10 @@ class KafkaInputRange:
         part = KafkaTopicPartition(*partition)
         try:
             async with reader(self._connection, part) as consumer:
-                return [raw_record(found) async for found in read_span(consumer, part, offsets)]
+                found = [raw_record(record) async for record in read_span(consumer, part, offsets)]
         except KafkaError as error:
             raise _transient(error) from error
+        return [told(record) for record in found]
 
 
 async def _asked(ask: _Ask, partitions: Iterable[TopicPartition]) -> Mapping[TopicPartition, int]:
