@@ -11,6 +11,7 @@ MAX_LETTER_VALUE: Final = 6 * 1024 * 1024
 MAX_LETTER_KEY: Final = 64 * 1024
 MAX_LETTER_HEADERS: Final = 1024 * 1024
 """Together well below the 8 MiB that the topic takes."""
+NO_TIMESTAMP: Final = -1
 _OURS: Final = "dlq."
 Headers = tuple[tuple[str, bytes | None], ...]
 _MAX_DIGITS: Final = 18  # fits 64 bits whatever the digits
@@ -94,7 +95,7 @@ def read_dead_letter(letter: RawRecord) -> DeadLetter:
         topic=_text(letter, "dlq.topic"),
         partition=_number(letter, "dlq.partition"),
         offset=_number(letter, "dlq.offset"),
-        timestamp_ms=_number(letter, "dlq.timestamp"),
+        timestamp_ms=_timestamp(letter),
         headers=tuple(item for item in letter.headers if not item[0].startswith(_OURS)),
     )
     return DeadLetter(
@@ -120,6 +121,12 @@ def _text(letter: RawRecord, name: str) -> str:
     if not text:
         raise violation(f"expected the header {name} as UTF-8 text, found none")
     return text
+
+
+def _timestamp(letter: RawRecord) -> int:
+    """Return the record's timestamp; Kafka has -1 for none."""
+    is_none = header(letter.headers, "dlq.timestamp") == str(NO_TIMESTAMP)
+    return NO_TIMESTAMP if is_none else _number(letter, "dlq.timestamp")
 
 
 def _number(letter: RawRecord, name: str) -> int:

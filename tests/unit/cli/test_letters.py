@@ -11,6 +11,7 @@ from meltwatch_cli.domain.letter_content import fields_of, hex_dump
 from meltwatch_cli.domain.letter_page import page
 from meltwatch_cli.domain.letter_wording import as_json_object, row, totals_line
 from meltwatch_cli.domain.letters import UNREADABLE, Filter, Selection, letter_of, select
+from meltwatch_cli.domain.redrive_rules import remarks
 from meltwatch_schemas.dead_letter import MAX_DETAIL, dead_letter_headers, read_dead_letter
 from meltwatch_schemas.errors import ContractViolation, Refusal
 from meltwatch_schemas.record import JSON, RawRecord, headers_for
@@ -63,6 +64,19 @@ def test_a_record_without_a_header_is_no_letter(name, value):
 def test_a_number_that_is_none_is_refused(value):
     with pytest.raises(ContractViolation, match="whole number"):
         read_dead_letter(changed("dlq.offset", value.encode()))
+
+
+def test_a_record_without_a_timestamp_has_a_letter_that_can_be_read():
+    timeless = replace(FRAME, timestamp_ms=-1)
+    letter = letter_record(timeless)
+
+    assert read_dead_letter(letter).record == timeless
+    assert as_json_object(letter_of(letter), None)["timestamp"] is None
+    assert "timestamp  -" in page(letter_of(letter), timeless, None, None, NOON_MS)
+    said = remarks(read_dead_letter(letter), "meltwatch", NOON_MS)
+    assert not any("old: late" in remark for remark in said)
+    with pytest.raises(ContractViolation, match="whole number"):
+        read_dead_letter(changed("dlq.timestamp", b"-2"))
 
 
 def test_what_is_no_letter_is_listed_as_unreadable():

@@ -15,6 +15,7 @@ from kafka.errors import (
 )
 from meltwatch_chassis.kafka_span import SpanReader
 from meltwatch_chassis.partitioner import partition_of
+from meltwatch_schemas.dead_letter import NO_TIMESTAMP
 from meltwatch_schemas.record import JSON, RawRecord, header, headers_for
 from meltwatch_schemas.redrive import JOURNAL_CONFIG, REDRIVE_OF, RedriveNote, journal_topic
 
@@ -126,7 +127,7 @@ class KafkaTargets:
                 value=record.value,
                 headers=list(record.headers),
                 partition=record.partition,
-                timestamp_ms=record.timestamp_ms,
+                timestamp_ms=None if record.timestamp_ms == NO_TIMESTAMP else record.timestamp_ms,
             )
         except KafkaError as error:
             return error

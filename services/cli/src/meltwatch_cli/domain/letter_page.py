@@ -35,7 +35,7 @@ def page(
         Wall clock, ms UTC.
     """
     facts = {
-        "letter": f"{letter.id}, set aside {time_text(letter.time_ms)}, "
+        "letter": f"{letter.id}, set aside {time_text(letter.time_ms) or '-'}, "
         f"{age_text((now_ms - letter.time_ms) / 1000)} ago, by {letter.service or 'nobody known'}",
         "error": letter.error,
         "detail": letter.detail,

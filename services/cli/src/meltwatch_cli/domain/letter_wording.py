@@ -93,7 +93,7 @@ def _instant(time_ms: int) -> datetime:
 
 
 def time_text(time_ms: int | None) -> str | None:
-    """Return a time as RFC 3339 text, None for None and for what no calendar knows."""
-    if time_ms is None or time_ms > _YEAR_9999_MS:
+    """Return a time as RFC 3339 text, None for none and for what no calendar knows."""
+    if time_ms is None or not 0 <= time_ms <= _YEAR_9999_MS:
         return None
     return rfc3339(_instant(time_ms))

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from meltwatch_schemas.alarm import COMMAND_SCHEMA
 from meltwatch_schemas.codec import MAX_RECORD_BYTES
-from meltwatch_schemas.dead_letter import DeadLetter
+from meltwatch_schemas.dead_letter import NO_TIMESTAMP, DeadLetter
 from meltwatch_schemas.errors import ContractViolation, Refusal
 from meltwatch_schemas.identifiers import check_alarm_id
 from meltwatch_schemas.json_object import parse_object
@@ -98,7 +98,8 @@ def remarks(dead: DeadLetter, prefix: str, now_ms: int) -> list[str]:
     found = [text for refusal, text in _CHANGEABLE.items() if dead.error == refusal]
     if (again := refusal_now(dead.record, prefix)) is not None:
         found.append(f"refused again: {again}")
-    age_ms = now_ms - dead.record.timestamp_ms
+    sent_ms = dead.record.timestamp_ms
+    age_ms = 0 if sent_ms == NO_TIMESTAMP else now_ms - sent_ms
     if _topic_of(dead.record, prefix) is not Topic.ALARM_COMMANDS and age_ms > SOON_LATE_MS:
         found.append(f"{age_text(age_ms / 1000)} old: late if its furnace has gone on since")
     return found
