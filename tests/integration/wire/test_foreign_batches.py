@@ -33,7 +33,7 @@ from tests.support.input_records import live
 from tests.support.memory import Peak
 from tests.support.servers import Topics
 from tests.support.subscriber import Subscriber
-from tests.support.timed_records import alarm_record
+from tests.support.timed_records import NOON, alarm_record
 from tests.unit.alarm_manager.samples import ALARM_ID, json_record, score
 
 pytestmark = pytest.mark.integration
@@ -177,7 +177,7 @@ def test_whoever_looks_reads_on_behind_them(
         peak = Peak(subscriber.process.pid)
         subscriber.until(lambda it: alarm.alarm_id in str(it.lists), "the alarm", LONG_S)
         send_all(kafka.address, names, [*taken_by_brokers(), batch_of([b"\xff\xfe"])])
-        beat = Heartbeat(service=MANAGER, epoch=1, seq=1, active_alarms=1, at=alarm.at, watched=3)
+        beat = Heartbeat(service=MANAGER, epoch=1, seq=1, active_alarms=1, at=NOON, watched=3)
         broker.send(json_record(Topic.HEARTBEATS, beat, MANAGER, prefix=topics.prefix))
         subscriber.until(lambda it: it.alarms, "it to be live", LONG_S)
         assert peak.grown_mib() < GENEROUS_MIB
