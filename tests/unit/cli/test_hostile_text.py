@@ -122,7 +122,7 @@ def test_alarms(form, text, monkeypatch, capsys):
         check(capsys)
         assert run(patch, "alarms", "tail", *form) == 0
         check(capsys, lines=len(records))
-        assert run(patch, "alarms", "show", text, *form) in (2, 3)
+        assert run(patch, "alarms", "show", *form, "--", text) in (2, 3)
         check(capsys)
 
 
