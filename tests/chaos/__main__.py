@@ -22,6 +22,7 @@ from tests.integration.stream_processor.worker import SERVICE
 
 _CONTROL = "none: as it is"
 _MUTANT_ROUNDS = 3
+_POISON_ROUNDS = 2  # one of each service
 _MUTANT_SESSION_S = 2.0
 
 
@@ -82,7 +83,7 @@ def _run_mutant(stage: Stage, name: str, seed: int) -> Report:
     elif name in FORGERS:
         report = forged.run(stage, _MUTANT_ROUNDS, seed)
     else:
-        report = poison.run(stage, len(poison.TOPICS), seed)
+        report = poison.run(stage, _POISON_ROUNDS, seed)
     report.name = name
     return report
 

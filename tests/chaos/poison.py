@@ -78,7 +78,9 @@ class _Nurse:
 
     def wait_until(self, condition: Callable[[], object]) -> None:
         """Wait for a condition, and keep the manager going."""
-        wait_until(lambda: self._look() or condition(), PATIENCE_S, self._site.last_lines)
+        wait_until(
+            lambda: self._look() or condition(), MOST_LIVES * PATIENCE_S, self._site.last_lines
+        )
 
     def wait_more(self, count: int = 1) -> None:
         """Wait for so many scores more than there are."""

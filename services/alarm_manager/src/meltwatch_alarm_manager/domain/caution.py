@@ -12,7 +12,7 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
-BATCH: Final = 100
+BATCH: Final = 50
 """So many records are read at a time, and committed when so many or more wait."""
 CAREFUL_RECORDS: Final = 2 * BATCH
 """How many records of each partition a reign judges one by one: all that the last one may have

@@ -197,15 +197,18 @@ class AlarmPipeline:
             return []
 
     def name(self, record: RawRecord) -> bool:
-        """Name the record that comes next, if it is among the first of its partition.
+        """Name the record that comes next, if it is among the first new ones of its partition.
 
         Returns
         -------
         Whether it is named: then that must be committed before it is handled.
         """
         place = self._place(record)
-        is_history = place.topic is Topic.SCORES and self._scores.is_history(record)
-        return not is_history and self._caution.name(place, record.offset)
+        if place.topic in OWN:
+            is_known = self._own.is_own(place.topic, record)
+        else:
+            is_known = place.topic is Topic.SCORES and self._scores.is_history(record)
+        return not is_known and self._caution.name(place, record.offset)
 
     def _place(self, record: RawRecord) -> Place:
         return Place(self._topics[record.topic], record.partition)

@@ -59,7 +59,7 @@ class OwnTopics:
         return {place: commit.position if commit else None for place, commit in known.items()}
 
     def is_own(self, topic: Topic, record: RawRecord) -> bool:
-        """Tell whether a record that is read at the start was written by a manager."""
+        """Tell whether a record was written by a manager, this one or one before it."""
         authorship = self._authorships.get(Place(topic, record.partition))
         return authorship is None or authorship.is_own(record.offset)
 
