@@ -11,7 +11,6 @@ from runpy import run_module
 from typing import Any, Final
 from uuid import uuid4
 
-from aiokafka import codec
 from meltwatch_alarm_manager.adapters.kafka_election import KafkaElection
 from meltwatch_alarm_manager.adapters.kafka_ledger import KafkaLedger
 from meltwatch_alarm_manager.domain.authorship import Authorship
@@ -21,7 +20,8 @@ from meltwatch_alarm_manager.pipeline import scores
 from meltwatch_alarm_manager.pipeline.alarms import AlarmPipeline
 from meltwatch_alarm_manager.pipeline.commands import CommandDesk
 from meltwatch_alarm_manager.ports import Outgoing
-from meltwatch_schemas.errors import ContractViolation
+from meltwatch_chassis import any_batch
+from meltwatch_schemas.errors import ContractViolation, malformed
 from meltwatch_schemas.record import RawRecord, read_score
 from meltwatch_schemas.score import Modality, WindowScore
 from meltwatch_stream_processor.domain.aligned_window import AlignedWindow, Outcome
@@ -83,8 +83,12 @@ def reread_is_late() -> None:
 
 
 def no_codec() -> None:
-    """Be installed without the libraries that compressed batches need."""
-    codec.cramjam = None
+    """Refuse whatever is compressed, as if there were no codec for it."""
+
+    def unpack(codec: int, packed: memoryview) -> bytes:
+        raise malformed(f"{len(packed)} bytes of codec {codec}")
+
+    any_batch.unpack = unpack
 
 
 def drop_refused() -> None:
