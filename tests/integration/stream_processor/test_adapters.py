@@ -22,6 +22,7 @@ from meltwatch_stream_processor.pipeline.scores import ScoreContext, make_score
 from meltwatch_stream_processor.pipeline.topics import TopicNames
 from meltwatch_stream_processor.ports import OutgoingRecord, TopicPartition
 
+from tests.support.foreign_batches import bomb, send_batches
 from tests.support.servers import Topics
 from tests.unit.stream_processor.pipeline.fakes import IDENTITY
 from tests.unit.stream_processor.pipeline.test_scores import WINDOW
@@ -75,6 +76,15 @@ async def test_history_starts_at_an_event_time_and_ends_where_the_topic_ends(
     found = [score.window_end_ns async for score in history.since(partition, ends[2])]
     assert found == ends[2:]
     assert [score async for score in history.since(partition, ends[-1] + NS_PER_S)] == []
+
+
+async def test_history_is_read_though_the_broker_cannot_read_what_stands_first(
+    kafka: KafkaServer, topics: Topics
+) -> None:
+    """It has no memory for a record of 1 GiB, and looks into it to find a time."""
+    scores = topics.name(Topic.SCORES)
+    await send_batches(kafka.address, [scores], [bomb("zstd")])
+    assert [score async for score in KafkaScoreHistory(connection(kafka), scores).since(0, 0)] == []
 
 
 async def test_ends_are_those_of_this_very_moment(

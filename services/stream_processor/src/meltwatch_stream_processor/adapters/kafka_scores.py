@@ -1,11 +1,11 @@
 """The tail of the scores topic behind the ``ScoreHistory`` port, read without a group."""
 
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, UnknownError
 from meltwatch_chassis.errors import TransientError
 from meltwatch_chassis.raw_record import raw_record
 from meltwatch_schemas.errors import ContractViolation, Refusal
@@ -16,6 +16,7 @@ from meltwatch_schemas.topics import timestamp_ms
 
 from meltwatch_stream_processor.adapters.kafka_span import read_span, reader
 
+_EARLIER_MS: Final = (0, 10_000, 1_000_000, 100_000_000)
 _log = structlog.get_logger()
 
 
@@ -58,8 +59,24 @@ class KafkaScoreHistory:
 
 async def _offsets_since(consumer: AIOKafkaConsumer, part: TopicPartition, since_ms: int) -> range:
     end = (await consumer.end_offsets([part]))[part]
-    first = (await consumer.offsets_for_times({part: since_ms}))[part]
-    return range(end if first is None else first.offset, end)
+    return range(await _first_since(consumer, part, since_ms, end), end)
+
+
+async def _first_since(
+    consumer: AIOKafkaConsumer, part: TopicPartition, since_ms: int, end: int
+) -> int:
+    """Return the first offset since a time, or one before it where the broker cannot tell.
+
+    It reads a whole record to tell, and fails where that unpacks to more than it has memory for.
+    """
+    for earlier_ms in _EARLIER_MS:
+        try:
+            found = await consumer.offsets_for_times({part: max(since_ms - earlier_ms, 0)})
+        except UnknownError:
+            _log.warning("broker_finds_no_time", topic=part.topic, partition=part.partition)
+        else:
+            return end if found[part] is None else int(found[part].offset)
+    return int((await consumer.beginning_offsets([part]))[part])
 
 
 def _read(record: ConsumerRecord) -> WindowScore | None:
