@@ -11,10 +11,12 @@ import pytest
 from kafka import KafkaAdminClient
 from meltwatch_chassis.topics_admin import create_topics
 from meltwatch_local_cluster.servers import KafkaServer, TritonServer
+from meltwatch_schemas.alarm import CommandResult
 from meltwatch_schemas.dead_letter import dead_letter_headers
 from meltwatch_schemas.errors import ContractViolation, Refusal
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic, catalogue
+from meltwatch_selftest.adapters.kafka_topics import open_topics
 
 from tests.integration.alarm_manager.bench import Broker, ManagerProcess, until
 from tests.integration.stream_processor.worker import Tail, Worker, scores_of
@@ -129,3 +131,34 @@ def test_command_backtester_and_example_read_topics_of_every_codec(
     assert kept["embeddings"] + kept["currents"] == len(inputs)
     with Subscriber(kafka.address, compressed) as subscriber:
         subscriber.until(lambda it: "f/OVERHEAT" in str(it.lists), "the alarm", 60)
+
+
+def test_the_selftest_reads_topics_of_every_codec(kafka: KafkaServer, compressed: str) -> None:
+    alarm, judged = alarm_record("f/OVERHEAT", "UNACK", seq=1), score(1, 6.0, "f")
+    result = CommandResult(
+        command_id=None,
+        alarm_id="f/OVERHEAT",
+        result="done",
+        code="ok",
+        detail="",
+        at=alarm.raise_time,
+    )
+    written = [
+        score_record(judged, 0, compressed),
+        json_record(Topic.ALARMS, alarm, alarm.alarm_id, prefix=compressed),
+        json_record(Topic.ALARM_RESULTS, result, alarm.alarm_id, prefix=compressed),
+    ]
+    found: list[RawRecord] = []
+
+    def all_of_it() -> bool:
+        found.extend(read.collect())
+        return len(found) == len(written)
+
+    connection = {"bootstrap_servers": [kafka.address]}
+    with (
+        open_topics(connection, compressed, "f", alarm.alarm_id) as read,
+        closing(Broker(kafka.address, compressed)) as broker,
+    ):
+        broker.send(*written)
+        until(all_of_it, "what was written")
+    assert {record.value for record in found} == {record.value for record in written}
