@@ -57,6 +57,34 @@ def test_whoever_looks_and_takes_over_whenever_tells_own_from_foreign_records(st
         assert authorship.look_at(seen) == was_own
 
 
+@given(st.lists(st.lists(st.booleans(), max_size=5), max_size=20))
+def test_transactions_with_foreign_records_in_and_between_them_are_told_apart(transactions) -> None:
+    """Each ends in a marker; what else stands in between is foreign."""
+    authorship, offset = Authorship(), 0
+    written: list[tuple[int, bool]] = []
+    for records in transactions:
+        begins = True
+        for is_own in records:
+            written.append((offset, is_own))
+            if is_own:
+                authorship.wrote(offset, begins=begins)
+                begins = False
+            offset += 1
+        offset += any(records)  # the marker
+    for seen, was_own in written:
+        assert authorship.look_at(seen) == was_own
+
+
+def test_a_reader_that_lags_by_any_number_of_transactions_still_finds_what_is_foreign() -> None:
+    """A transaction a record, as at the beginning of a reign, and none of them looked at yet."""
+    authorship = Authorship()
+    for number in range(10 * MAX_RANGES):
+        authorship.wrote(2 * number + 2 * (number >= 30), begins=True)
+    assert not authorship.is_own(60)
+    assert authorship.is_own(0)
+    assert len(authorship.own) == 2
+
+
 def test_what_is_committed_about_a_topic_always_fits() -> None:
     authorship = Authorship(2**62)
     for number in range(10_000):

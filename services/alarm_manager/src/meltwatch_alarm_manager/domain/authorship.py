@@ -40,9 +40,18 @@ class Authorship:
         self.checked = checked
         self.own: list[Range] = sorted(own)
 
-    def wrote(self, offset: int) -> Self:
-        """Note a record that the manager writes; offsets ascend."""
-        if self.own and self.own[-1][1] + 1 == offset:
+    def wrote(self, offset: int, *, begins: bool = False) -> Self:
+        """Note a record that the manager writes; offsets ascend.
+
+        Parameters
+        ----------
+        offset
+            Where it stands.
+        begins
+            Whether it is the first one here of its transaction: then one offset between it and
+            the last record is that one's commit marker, and nobody else's record.
+        """
+        if self.own and offset - self.own[-1][1] <= 1 + begins:
             self.own[-1] = (self.own[-1][0], offset)
         else:
             self.own.append((offset, offset))

@@ -114,9 +114,11 @@ class OwnTopics:
 
     def commits(self, written: Written) -> dict[Place, Commit]:
         """Return how far each topic has been looked through, a transaction's records included."""
+        begun: set[Place] = set()
         for place, offset in written:
             if place in self._authorships:
-                self._authorships[place].wrote(offset)
+                self._authorships[place].wrote(offset, begins=place not in begun)
+                begun.add(place)
         return {
             place: Commit(known.checked, known.checked, self._scribe.epoch, own=tuple(known.own))
             for place, known in self._authorships.items()
