@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from kafka.admin import ConfigResource, ConfigResourceType
+from meltwatch_chassis.kafka_config import connection_arguments
+from meltwatch_chassis.settings import KafkaSettings, load
 from meltwatch_local_cluster.addresses import LOOPBACK, free_ports
 from meltwatch_local_cluster.servers import RedisServer
 from meltwatch_schemas.access import Operation, Principal, Resource, Right
@@ -107,10 +109,10 @@ class Plant:
         return {name: value for name, value in settings.items() if value is not None}
 
     def command(
-        self, user: str, *arguments: str, timeout_s: float = 60.0
+        self, user: str, *arguments: str, timeout_s: float = 60.0, **changes: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run a ``meltwatch`` command as a user."""
-        return self._run(self.environment(user), *arguments, timeout_s=timeout_s)
+        """Run a ``meltwatch`` command as a user, with settings as of ``environment``."""
+        return self._run(self.environment(user, **changes), *arguments, timeout_s=timeout_s)
 
     def _run(
         self, settings: Mapping[str, str], *arguments: str, timeout_s: float = 60.0
@@ -220,6 +222,11 @@ def until(is_so: Callable[[], bool], context: Callable[[], Any], limit_s: float 
     while not is_so():
         assert time.monotonic() < deadline, str(context())[-3000:]
         time.sleep(0.2)
+
+
+def connection_of(environment: Mapping[str, str]) -> dict[str, Any]:
+    """Return a client's arguments."""
+    return connection_arguments(load(KafkaSettings, environment))
 
 
 def plain() -> dict[str, str]:

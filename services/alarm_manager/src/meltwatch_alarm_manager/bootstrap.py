@@ -14,7 +14,7 @@ from meltwatch_chassis.kafka_probe import kafka_probe
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_chassis.plant import read_plant
 from meltwatch_chassis.redis_access import redis_login, redis_problem
-from meltwatch_schemas.access import ACCESS, Principal
+from meltwatch_schemas.access import ACCESS, Principal, rights_of
 from meltwatch_schemas.alarm import AlarmPoint
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -50,7 +50,9 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
     vitals = Vitals(clock, dependencies, metrics)
     health = Health(progress=vitals.progress, readiness=vitals.readiness)
     probes = {
-        KAFKA: kafka_probe(_connection(settings)),
+        KAFKA: kafka_probe(
+            _connection(settings), rights_of(Principal.ALARM_MANAGER, settings.topic_prefix)
+        ),
         REDIS: redis_probe(
             partial(_redis_client, settings, retries=0),
             settings.topic_prefix,

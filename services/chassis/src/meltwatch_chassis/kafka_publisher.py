@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
+from itertools import count as count_from
 from typing import Any, Final, Self
 
 import structlog
@@ -14,8 +15,14 @@ from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_chassis.clock import Clock
 from meltwatch_chassis.dependencies import KAFKA, Dependencies
-from meltwatch_chassis.errors import DependencyUnreachable
-from meltwatch_chassis.kafka_access import TopicMissing, explained, require_access
+from meltwatch_chassis.errors import DependencyUnreachable, FatalError
+from meltwatch_chassis.kafka_access import (
+    TopicMissing,
+    explained,
+    refusal,
+    refused_rights,
+    require_access,
+)
 from meltwatch_chassis.publishing import Outgoing
 from meltwatch_chassis.topics_admin import missing_topics
 
@@ -29,6 +36,7 @@ _RECONNECT_MS: Final = (
 )
 _FLUSH_S: Final = 10.0
 _SILENCE_NS: Final = 5 * NS_PER_S
+_ASK_AGAIN_NS: Final = NS_PER_S
 
 
 class DeliveryWatch:
@@ -113,10 +121,16 @@ class KafkaPublisher:
         clock: Clock,
         dependencies: Dependencies,
     ) -> None:
+        self._connection = connection
         self._topic = topic
         self._count = count
+        self._clock = clock
         self._watch = DeliveryWatch(clock)
         self._dependencies = dependencies
+        self._numbers = count_from(0)
+        self._refused: dict[int, Outgoing] = {}
+        self._given_up: KafkaProducer | None = None
+        self._asked_ns = 0
         self._producer = _connect(connection, topic)
 
     def __enter__(self) -> Self:
@@ -128,13 +142,21 @@ class KafkaPublisher:
     def send(self, record: Outgoing) -> None:
         """Hand a record over; the client delivers, orders and retries it.
 
+        What the broker refuses to let us write is kept, in order, until it lets us again.
+
         Raises
         ------
         DependencyUnreachable
             If the topic is gone.
         """
-        size = len(record.value)
-        self._watch.sent(size)
+        self._watch.sent(len(record.value))
+        self._hand_over(next(self._numbers), record)
+        self._report()
+
+    def _hand_over(self, number: int, record: Outgoing) -> None:
+        if self._refused:  # it would overtake them, and this client is of no use any more
+            self._refused[number] = record
+            return
         try:
             future = self._producer.send(
                 self._topic,
@@ -143,18 +165,22 @@ class KafkaPublisher:
                 headers=record.headers,
                 timestamp_ms=record.timestamp_ms,
             )
+        except AuthorizationError:
+            self._refused[number] = record
+            return
         except KafkaError as error:
             raise DependencyUnreachable(
                 f"{self._topic}: expected to send, got {error!r}"
             ) from error
-        future.add_callback(partial(self._settle, size, None))
-        future.add_errback(partial(self._settle, size))
-        self._report()
+        future.add_callback(partial(self._delivered, len(record.value)))
+        future.add_errback(partial(self._failed, self._producer, number, record))
 
     def is_full(self) -> bool:
-        """Tell whether 32 MiB wait for delivery."""
+        """Tell whether 32 MiB wait for delivery, or the broker does not let us write."""
+        if self._refused:
+            self._begin_again()
         self._report()
-        return self._watch.waiting_bytes >= BUFFER_BYTES
+        return bool(self._refused) or self._watch.waiting_bytes >= BUFFER_BYTES
 
     def is_idle(self) -> bool:
         """Tell whether nothing waits for delivery."""
@@ -171,20 +197,52 @@ class KafkaPublisher:
                 "records_undelivered", topic=self._topic, records=undelivered
             )
 
-    def _settle(self, size: int, error: Exception | None, *_: object) -> None:
-        failed = isinstance(error, Exception)
-        said = repr(error) if failed else None
-        if isinstance(error, AuthorizationError):
-            said = f"a refusal: WRITE on topic {self._topic} is not ours"
-        self._watch.settled(size, said)
-        self._count("failed" if failed else "delivered", 1)
+    def _begin_again(self) -> None:
+        """Send what was refused by a new client, once we may: the old one never recovers."""
+        rights = [right_to_write(self._topic)]
+        now_ns = self._clock.monotonic_ns()
+        if now_ns - self._asked_ns < _ASK_AGAIN_NS:
+            return
+        self._asked_ns = now_ns
+        if refusal(self._connection, rights) is not None:
+            return
+        self._given_up = self._producer  # what still waits in it comes back by its callbacks
+        self._given_up.close(timeout=0)
+        try:
+            self._producer = _connect(self._connection, self._topic)
+        except FatalError:
+            return  # lost once more
+        refused, self._refused = sorted(self._refused.items()), {}
+        for number, record in refused:
+            self._hand_over(number, record)
+
+    def _delivered(self, size: int, *_: object) -> None:
+        self._watch.settled(size, None)
+        self._count("delivered", 1)
+
+    def _failed(
+        self, client: KafkaProducer, number: int, record: Outgoing, error: Exception
+    ) -> None:
+        if client is self._given_up or isinstance(error, AuthorizationError):
+            self._refused[number] = record
+        else:
+            self._watch.settled(len(record.value), repr(error))
+            self._count("failed", 1)
 
     def _report(self) -> None:
-        self._dependencies.tell(KAFKA, "delivery", self._watch.problem())
+        problem = self._watch.problem()
+        if self._refused:
+            problem = str(refused_rights(self._connection, [right_to_write(self._topic)]))
+        self._dependencies.tell(KAFKA, "delivery", problem)
+
+
+def right_to_write(topic: str) -> Right:
+    """Return the one right that publishing to a topic needs."""
+    return Right(Operation.WRITE, Resource.TOPIC, topic)
 
 
 def _connect(connection: Mapping[str, Any], topic: str) -> KafkaProducer:
-    right = Right(Operation.WRITE, Resource.TOPIC, topic)
+    right = right_to_write(topic)
     require_access(connection, [right], patience_ms=_START_MS)
     if missing_topics(connection, [topic]):
         raise TopicMissing(topic, ",".join(connection["bootstrap_servers"]))

@@ -10,7 +10,7 @@ from meltwatch_chassis.dependencies import KAFKA, Dependencies, DependencyWatch
 from meltwatch_chassis.health import Health, HealthServer
 from meltwatch_chassis.kafka_config import connection_arguments
 from meltwatch_chassis.kafka_probe import kafka_probe
-from meltwatch_chassis.kafka_publisher import KafkaPublisher
+from meltwatch_chassis.kafka_publisher import KafkaPublisher, right_to_write
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_chassis.pacing import SimulatedRun, simulated_run
 from meltwatch_chassis.publishing import AnyChunk, Feed, Publication, Wire
@@ -61,7 +61,7 @@ def produce(
             publication.progress, lambda: dependencies.problem() or publication.readiness()
         )
         with (
-            DependencyWatch(dependencies, {KAFKA: kafka_probe(connection)}),
+            DependencyWatch(dependencies, {KAFKA: kafka_probe(connection, [right_to_write(name)])}),
             HealthServer(settings.health_address, health, metrics.registry) as server,
         ):
             structlog.get_logger().info(

@@ -86,7 +86,7 @@ def create_topics(
                 f"Kafka: expected to create {len(missing)} topics, created {len(created)}, "
                 f"the broker refused {refused}"
             )
-        admin.wait_for_topics(list(missing), timeout_ms=_TIMEOUT_MS)
+        admin.wait_for_topics(created, timeout_ms=_TIMEOUT_MS)
         return created
 
 
@@ -210,7 +210,8 @@ def _difference(
     if error is UnknownTopicOrPartitionError:
         return f"{spec.name}: expected the topic, it is missing; run 'meltwatch topics create'"
     if error is TopicAuthorizationFailedError:
-        return f"{spec.name}: expected DESCRIBE on it, the broker refuses it"
+        right = Right(Operation.DESCRIBE, Resource.TOPIC, spec.name)
+        return f"{spec.name}: expected {right}, the broker refuses it"
     if topic is None or error is not NoError:
         return f"{spec.name}: expected the topic, the broker answers {error.__name__}"
     count = len(topic["partitions"])

@@ -91,23 +91,32 @@ def redrive(
 
 def create_redrive_journal(settings: Settings) -> None:
     """Create the journal's topic unless it is there."""
-    from meltwatch_chassis.kafka_access import explained
+    from meltwatch_chassis.kafka_access import explained, require_access
 
     from meltwatch_cli.adapters.kafka_redrive import create_journal
 
     connection, prefix = _connection(settings), settings.topic_prefix
-    with explained(connection, rights_of(Principal.REDRIVER, prefix)):
+    rights = rights_of(Principal.REDRIVER, prefix)
+    with explained(connection, rights):
         create_journal(connection, prefix)
+    require_access(connection, rights)  # before anything is claimed; of the journal only now
 
 
 def create_topics(
     settings: Settings, partitions: int, replication: "Replication", patience_s: int
 ) -> tuple[list[str], tuple[TopicSpec, ...]]:
     """Create what is missing of the catalogue; return the names created and the catalogue."""
+    from meltwatch_chassis.errors import ConfigurationError
+    from meltwatch_chassis.kafka_access import refusal
     from meltwatch_chassis.topics_admin import create_topics as create
 
     topics = catalogue(settings.topic_prefix, partitions)
-    return create(_connection(settings, patience_s), topics, replication), topics
+    connection = _connection(settings, patience_s)
+    try:
+        return create(connection, topics, replication), topics
+    except ConfigurationError as error:
+        cause = refusal(connection, rights_of(Principal.TOPICS, settings.topic_prefix))
+        raise cause or error from error
 
 
 def check_topics(

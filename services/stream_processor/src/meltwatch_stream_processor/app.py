@@ -135,7 +135,7 @@ async def until_crashed(app: faust.App) -> None:
     """
     while not app.crashed:  # noqa: ASYNC110 - mode keeps its event to itself
         await asyncio.sleep(_CRASH_POLL_S)
-    raise FatalError(f"Faust crashed: {app.crash_reason!r}")
+    raise FatalError(f"Faust crashed: {app.crash_reason!r}") from app.crash_reason
 
 
 def _raw(message: Any) -> RawRecord:

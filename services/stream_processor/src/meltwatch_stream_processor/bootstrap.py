@@ -1,7 +1,7 @@
 """Puts the service together and takes it apart again."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Final, TypeVar
 
@@ -12,13 +12,13 @@ from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.dependencies import KAFKA, TRITON, Dependencies, DependencyWatch
 from meltwatch_chassis.errors import ConfigurationError, FatalError
 from meltwatch_chassis.health import Health, HealthServer
-from meltwatch_chassis.kafka_access import require_access
+from meltwatch_chassis.kafka_access import refusal, require_access
 from meltwatch_chassis.kafka_config import connection_arguments
 from meltwatch_chassis.kafka_probe import kafka_probe
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_chassis.plant import Plant, read_plant
 from meltwatch_chassis.topics_admin import missing_topics, require_topics
-from meltwatch_schemas.access import ACCESS, Principal, rights_of
+from meltwatch_schemas.access import ACCESS, Principal, Right, rights_of
 from meltwatch_schemas.score import Modality
 from meltwatch_schemas.topics import catalogue
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
@@ -27,6 +27,7 @@ from meltwatch_stream_processor.adapters.faust_inputs import FaustInputs
 from meltwatch_stream_processor.adapters.kafka_group import KafkaGroup
 from meltwatch_stream_processor.adapters.kafka_publisher import KafkaPublisher
 from meltwatch_stream_processor.adapters.kafka_range import KafkaInputRange
+from meltwatch_stream_processor.adapters.kafka_refusal import is_refusal
 from meltwatch_stream_processor.adapters.kafka_scores import KafkaScoreHistory
 from meltwatch_stream_processor.adapters.triton_endpoint import TritonEndpoint
 from meltwatch_stream_processor.app import build_app, connect, until_crashed
@@ -49,45 +50,12 @@ from meltwatch_stream_processor.pipeline.served_encoder import served_encoder
 from meltwatch_stream_processor.pipeline.topics import TopicNames
 from meltwatch_stream_processor.ports import EnsembleIdentity
 from meltwatch_stream_processor.settings import Settings
+from meltwatch_stream_processor.vitals import Vitals
 
 _log = structlog.get_logger()
 _Result = TypeVar("_Result")
 _TOPICS: Final = ACCESS[Principal.STREAM_PROCESSOR].topics
-
-
-class Vitals:
-    """What the health server may ask before, while and after the engine exists.
-
-    Parameters
-    ----------
-    dependencies
-        What is known to be away.
-
-    Attributes
-    ----------
-    dependencies
-        The same.
-    engine, scorer
-        None until they exist.
-    """
-
-    def __init__(self, dependencies: Dependencies) -> None:
-        self.dependencies = dependencies
-        self.engine: Engine | None = None
-        self.scorer: Failover | None = None
-
-    def progress(self) -> str | None:
-        """Return one line if work stands still that should not."""
-        return self.engine.progress.problem() if self.engine else None
-
-    def readiness(self) -> str | None:
-        """Return one line if a dependency is missing."""
-        own = self.engine.readiness() if self.engine else "expected to have started by now"
-        return "; ".join(filter(None, (self.dependencies.problem(), own))) or None
-
-    def warning(self) -> str | None:
-        """Return one line if an endpoint is away that others stand in for."""
-        return self.scorer.warning if self.scorer else None
+_ASK_AGAIN_S: Final = 1.0
 
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
@@ -99,22 +67,60 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         If it cannot start, or going on would break the contract.
     """
     aiokafka_batches.accept_any()
-    connection, metrics = connection_arguments(settings), Metrics()
+    metrics = Metrics()
     dependencies = Dependencies(metrics, SystemClock())
     vitals = Vitals(dependencies)
     health = Health(vitals.progress, vitals.readiness, vitals.warning)
+    access = connection_arguments(settings), _rights(settings)
     with (
-        DependencyWatch(dependencies, {KAFKA: kafka_probe(connection)}),
+        DependencyWatch(dependencies, {KAFKA: kafka_probe(*access)}),
         HealthServer(settings.health_address, health, metrics.registry) as server,
     ):
         _log.info("health_server_started", address=server.address)
-        async with AsyncExitStack() as clients:
-            assembling = _assemble(settings, clients, metrics, vitals)
-            assembled = await _unless_stopped(assembling, stop)
-            if assembled is not None:
-                app, vitals.engine = assembled
-                drain_s = min(settings.drain_timeout_s, settings.session_timeout_s / 2)
-                await _run(app, vitals.engine, drain_s, stop)
+        while True:
+            try:
+                await _live(settings, metrics, vitals, stop)
+            except FatalError as error:
+                # Whoever starts us reads why we cannot begin; what has begun begins again.
+                if not vitals.has_begun or (cause := await _lost_right(error, *access)) is None:
+                    raise
+                _log.warning("right_lost", error=cause)
+            else:
+                return
+            await _unless_stopped(_until_let_in(*access), stop)
+            _log.info("beginning_again")
+
+
+async def _live(settings: Settings, metrics: Metrics, vitals: Vitals, stop: asyncio.Event) -> None:
+    """Connect everything, work until told to stop, and take it apart again."""
+    async with AsyncExitStack() as clients:
+        assembling = _assemble(settings, clients, metrics, vitals)
+        assembled = await _unless_stopped(assembling, stop)
+        if assembled is None:
+            return
+        app, engine = assembled
+        drain_s = min(settings.drain_timeout_s, settings.session_timeout_s / 2)
+        with vitals.watching(engine):
+            await _run(app, engine, drain_s, stop)
+
+
+def _rights(settings: Settings) -> tuple[Right, ...]:
+    return rights_of(Principal.STREAM_PROCESSOR, settings.topic_prefix)
+
+
+async def _lost_right(
+    error: FatalError, connection: Mapping[str, Any], rights: Sequence[Right]
+) -> str | None:
+    """Return the right or login that we had and have not any more, if that was the end of us."""
+    cause = await asyncio.to_thread(refusal, connection, rights)
+    if isinstance(cause, ConfigurationError):
+        return str(cause)
+    return str(error) if is_refusal(error.__cause__) else None  # it is ours again by now
+
+
+async def _until_let_in(connection: Mapping[str, Any], rights: Sequence[Right]) -> None:
+    while await asyncio.to_thread(refusal, connection, rights) is not None:  # noqa: ASYNC110 - nobody tells us
+        await asyncio.sleep(_ASK_AGAIN_S)
 
 
 async def _assemble(
@@ -123,8 +129,7 @@ async def _assemble(
     """Connect everything once Kafka has the topics and Triton has said who it is."""
     connection, topics = connection_arguments(settings), TopicNames(settings.topic_prefix)
     plant = read_plant(settings.plant_file)
-    rights = rights_of(Principal.STREAM_PROCESSOR, topics.prefix)
-    await asyncio.to_thread(require_access, connection, rights)
+    await asyncio.to_thread(require_access, connection, _rights(settings))
     publisher = await clients.enter_async_context(KafkaPublisher(connection))
     await _check_topics(connection, topics, publisher)
     input_range = await clients.enter_async_context(KafkaInputRange(connection))

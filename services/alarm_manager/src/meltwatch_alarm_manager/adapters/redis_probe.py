@@ -1,4 +1,4 @@
-"""Asks Redis whether it would let us in now: address, TLS, login, an answer."""
+"""Asks Redis whether it would let us in now: address, TLS, login, an answer, our rights."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,11 +9,13 @@ from meltwatch_schemas.redis_keys import RedisKeys
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from meltwatch_alarm_manager.adapters import redis_scripts
+
 
 def redis_probe(
     connect: Callable[[], Redis], prefix: str, explain: Callable[[Exception], Exception]
 ) -> Probe:
-    """Return a probe that asks what the view asks, with the same rights.
+    """Return a probe that asks for all rights of the view's writer.
 
     Each time over a new connection: one that stands would not show that the next is refused.
 
@@ -26,12 +28,13 @@ def redis_probe(
     explain
         Finds the cause of a client's error; it may ask the server and wait for it.
     """
-    key = RedisKeys(prefix).meta
+    names = RedisKeys(prefix)
+    keys = [names.meta, names.alarm("any"), names.active, names.unacked, names.journal]
 
     async def ask() -> None:
         try:
             async with connect() as client:
-                await client.exists(key)
+                await client.register_script(redis_scripts.RIGHTS)(keys, [names.changes])
         except (RedisError, OSError) as error:
             cause = await asyncio.to_thread(explain, error)
             raise TransientError(str(cause)) from error

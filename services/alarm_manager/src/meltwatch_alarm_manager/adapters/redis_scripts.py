@@ -1,15 +1,33 @@
 """Lua: each change of the view is one script, so it happens whole or not at all.
 
-Both answer -1 when the view is gone (``meta`` is missing), 0 when they had nothing newer, else 1.
+Each answers -1 when the view is gone (``meta`` is missing), 0 when it had nothing newer, else 1.
+A command that is refused would end a script half-way: so all rights are asked for before.
 """
 
 from typing import Final
 
-ALARM: Final = """
+_REFUSE: Final = """
+for _, need in ipairs(needs) do
+  if not redis.acl_check_cmd(unpack(need)) then
+    return redis.error_reply("NOPERM no right to run '" .. need[1] .. "' with '" .. need[2] .. "'")
+  end
+end
+"""
+"""Ends a script with the first command of ``needs`` that this user may not run."""
+
+ALARM: Final = f"""
 local meta, alarm, active, unacked, shelved, journal = unpack(KEYS)
 local id, epoch, seq, record, state, priority = unpack(ARGV, 1, 6)
 local raised_ms, needs_ack, shelved_ms, offset, now_ns, channel, journal_length = unpack(ARGV, 7)
 
+local needs = {{
+  {{'exists', meta}}, {{'hget', meta, 'offset'}}, {{'hset', meta, 'offset', offset}},
+  {{'hmget', alarm, 'epoch'}}, {{'hset', alarm, 'record', record}},
+  {{'zadd', active, '0', id}}, {{'zrem', active, id}}, {{'sadd', unacked, id}},
+  {{'srem', unacked, id}}, {{'zadd', shelved, '0', id}}, {{'zrem', shelved, id}},
+  {{'xadd', journal, '*', 'alarm_id', id}}, {{'publish', channel, id}},
+}}
+{_REFUSE}
 if redis.call('EXISTS', meta) == 0 then return -1 end
 
 local reached = tonumber(redis.call('HGET', meta, 'offset')) or 0
@@ -35,10 +53,16 @@ return 1
 """
 """An alarm record: hash, lists, journal, progress and hint, guarded by ``(epoch, seq)``."""
 
-REMOVAL: Final = """
+REMOVAL: Final = f"""
 local meta, alarm, active, unacked, shelved = unpack(KEYS)
 local id, offset, now_ns, channel = unpack(ARGV)
 
+local needs = {{
+  {{'exists', meta}}, {{'hget', meta, 'offset'}}, {{'hset', meta, 'offset', offset}},
+  {{'del', alarm}}, {{'zrem', active, id}}, {{'srem', unacked, id}}, {{'zrem', shelved, id}},
+  {{'publish', channel, id}},
+}}
+{_REFUSE}
 if redis.call('EXISTS', meta) == 0 then return -1 end
 local reached = tonumber(redis.call('HGET', meta, 'offset')) or 0
 if tonumber(offset) <= reached then return 0 end
@@ -53,8 +77,13 @@ return 1
 """
 """A tombstone: the alarm point was decommissioned; guarded by the topic's offset."""
 
-FURNACE: Final = """
+FURNACE: Final = f"""
 local meta, furnace, furnaces = unpack(KEYS)
+local needs = {{
+  {{'exists', meta}}, {{'hget', furnace, 'window_end'}},
+  {{'hset', furnace, 'window_end', ARGV[3]}}, {{'sadd', furnaces, ARGV[1]}},
+}}
+{_REFUSE}
 if redis.call('EXISTS', meta) == 0 then return -1 end
 local known = redis.call('HGET', furnace, 'window_end')
 local latest, window_end = ARGV[2], ARGV[3]
@@ -69,3 +98,17 @@ return 1
 
 What is shown of a window later than any can be gives way: nothing true would ever be newer.
 """
+
+RIGHTS: Final = f"""
+local meta, alarm, active, unacked, journal = unpack(KEYS)
+local needs = {{
+  {{'exists', meta}}, {{'hget', meta, 'offset'}}, {{'hset', meta, 'offset', '0'}},
+  {{'hmget', alarm, 'epoch'}}, {{'zadd', active, '0', ''}}, {{'zrem', active, ''}},
+  {{'sadd', unacked, ''}}, {{'srem', unacked, ''}}, {{'xadd', journal, '*', 'alarm_id', ''}},
+  {{'publish', ARGV[1], ''}}, {{'del', alarm}}, {{'scan', '0'}},
+  {{'script', 'load', ''}}, {{'script', 'exists', ''}},
+}}
+{_REFUSE}
+return 1
+"""
+"""Asks for all rights of the view's writer and changes nothing."""

@@ -72,7 +72,7 @@ class KafkaHistory:
 
     @contextmanager
     def _reader(self) -> Iterator[SpanReader]:
-        with explained(self._connection, ()):
+        with explained(self._connection, rights_of(Principal.BACKTESTER, self.prefix)):
             reader = self._idle.pop() if self._idle else self._connect()
             try:
                 yield reader

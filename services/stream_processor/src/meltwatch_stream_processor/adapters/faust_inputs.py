@@ -8,6 +8,7 @@ thread it runs in.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import aiokafka
@@ -86,7 +87,8 @@ class FaustInputs:
                 # A rebalance took the partition meanwhile; whoever has it now starts unpaused.
                 return
 
-        self._thread().thread_loop.call_soon_threadsafe(act_unless_revoked)
+        with suppress(RuntimeError):  # the thread has crashed: nothing is read any more
+            self._thread().thread_loop.call_soon_threadsafe(act_unless_revoked)
 
     async def _ask(self, act: Callable[[aiokafka.AIOKafkaConsumer], Awaitable[_Result]]) -> _Result:
         consumer = self._consumer()
@@ -96,9 +98,12 @@ class FaustInputs:
 
         coroutine: Coroutine[Any, Any, _Result] = asked()
         try:
-            return await asyncio.wrap_future(
-                asyncio.run_coroutine_threadsafe(coroutine, self._thread().thread_loop)
-            )
+            asking = asyncio.run_coroutine_threadsafe(coroutine, self._thread().thread_loop)
+        except RuntimeError as error:
+            coroutine.close()
+            raise TransientError("Kafka consumer: its thread has crashed") from error
+        try:
+            return await asyncio.wrap_future(asking)
         except asyncio.CancelledError as error:
             if (this := asyncio.current_task()) is None or this.cancelling():
                 raise

@@ -1,0 +1,136 @@
+"""What is done on a plant with logins to see that every printed right is used, and no other."""
+
+import subprocess
+import time
+from contextlib import closing
+from dataclasses import replace
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from meltwatch_chassis.clock import SystemClock
+from meltwatch_schemas.access import ACCESS, Operation, Principal, Resource, Right
+from meltwatch_schemas.topics import Topic
+from meltwatch_schemas.window import NS_PER_S
+
+from tests.integration.secured.bench import PREFIX, Plant, connection_of, until
+from tests.support.input_records import InputRecord, frame_record, live
+from tests.support.product import MELTWATCH
+
+# A redrive that was cut short is looked for in its target; the ordinary way needs no look.
+UNUSED = {
+    Right(Operation.READ, Resource.TOPIC, topic.under(PREFIX))
+    for topic in ACCESS[Principal.REDRIVER].own
+}
+NOT_CHECKED = ("stream_processor", "DESCRIBE_CONFIGS")
+
+
+def disturb(plant: Plant) -> None:
+    """Send what goes to the dead letters and to the late records."""
+    start_ns = SystemClock().now_ns() - 140 * NS_PER_S
+    good = live(["plain/F-1"], 20, start_ns=start_ns)
+    late = replace(frame_record("plain/F-1", start_ns + NS_PER_S, seq=999))
+    with closing(KafkaProducer(**plant.kafka.plain)) as producer:
+        for record in (*good, late):
+            _send(producer, record)
+        for topic in UNUSED:
+            producer.send(topic.name, key=b"plain/F-1", value=b"{", headers=[("schema", b"?/1.0")])
+        producer.flush(30)
+    with closing(KafkaConsumer(**plant.kafka.plain)) as consumer:
+        for topic, least in ((Topic.DEAD_LETTERS, len(UNUSED)), (Topic.LATE, 1)):
+            until(lambda t=topic, n=least: _size(consumer, t) >= n, lambda t=topic: t)  # type: ignore[misc]
+
+
+def _send(producer: KafkaProducer, record: InputRecord) -> None:
+    producer.send(
+        record.topic.under(PREFIX),
+        key=record.key,
+        value=record.value,
+        headers=list(record.headers),
+        timestamp_ms=record.timestamp_ms,
+    )
+
+
+def _size(consumer: KafkaConsumer, topic: Topic) -> int:
+    name = topic.under(PREFIX)
+    parts = [TopicPartition(name, number) for number in consumer.partitions_for_topic(name)]
+    return sum(consumer.end_offsets(parts).values())
+
+
+def operate(plant: Plant, alarm_id: str) -> None:
+    """Do what operators do, in Redis and on the topics."""
+    for source in ([], ["--from-kafka"]):
+        done = plant.command("operator", "alarms", "list", "--all", "--json", *source)
+        assert alarm_id in done.stdout, done.stderr
+    done = plant.command("operator", "alarms", "ack", alarm_id)
+    assert "refuses" not in done.stderr, done.stderr  # it is acknowledged already
+    with subprocess.Popen(
+        [MELTWATCH, "alarms", "tail"],
+        env=plant.environment("operator") | {"PATH": "/usr/bin:/bin"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as tail:
+        until(
+            lambda: _has_used(plant, "operator", Operation.READ, Topic.HEARTBEATS),
+            plant.audit,
+        )
+        tail.terminate()  # Ctrl-C is ignored by what a background job starts
+        _, said = tail.communicate(timeout=30)
+    assert "refuses" not in said
+
+
+def _has_used(plant: Plant, user: str, operation: Operation, topic: Topic) -> bool:
+    place = (Resource.TOPIC, topic.under(PREFIX))
+    return (user, "Allowed", operation, *place) in plant.audit()
+
+
+def maintain(plant: Plant) -> None:
+    """Check the topics, redrive all letters, record the history."""
+    done = plant.command("topics", "topics", "check", "--partitions=3", "--replication-factor=1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = plant.command("redriver", "dead-letters", "redrive", "--yes", "--force", "--from=-10m")
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+    assert done.stdout.count("  sent  ") >= len(UNUSED), done.stdout + done.stderr
+    recording = str(plant.folder / "recording")
+    done = plant.command(
+        "backtester", "record", "--from=-5m", "--to=now", "--output", recording, timeout_s=120
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def watch_as_scada(plant: Plant) -> None:
+    """Read and write the topics that a SCADA adapter knows, and look into Redis."""
+    connection = connection_of(plant.environment("scada"))
+    names = [Topic.ALARMS, Topic.HEARTBEATS, Topic.ALARM_RESULTS]
+    parts = [TopicPartition(topic.under(PREFIX), 0) for topic in names]
+    with closing(KafkaConsumer(**connection, auto_offset_reset="earliest")) as consumer:
+        consumer.assign(parts)
+        seen: set[str] = set()
+        deadline = time.monotonic() + 60
+        while len(seen) < len(parts) and time.monotonic() < deadline:
+            seen |= {part.topic for part in consumer.poll(timeout_ms=500)}
+    assert len(seen) == len(parts)
+    with closing(KafkaProducer(**connection)) as producer:
+        producer.send(Topic.ALARM_COMMANDS.under(PREFIX), key=b"a/b/c", value=b"{}").get(30)
+
+
+def judge(plant: Plant, begun: int) -> None:
+    """Hold what the authorizer has decided against what was granted."""
+    denied = {
+        (user, operation) for user, how, operation, *_ in plant.audit(begun) if how == "Denied"
+    }
+    assert {one for one in denied if one[1] != "DESCRIBE"} <= {NOT_CHECKED}
+    audit = plant.audit()
+    unused = {
+        (user, str(right))
+        for user, rights in plant.granted.items()
+        for right in rights
+        if not any(_is_use(entry, user, right) for entry in audit)
+    }
+    assert unused <= {("redriver", str(right)) for right in UNUSED}
+
+
+def _is_use(entry: tuple[str, str, Operation, Resource, str], user: str, right: Right) -> bool:
+    who, verdict, operation, resource, name = entry
+    is_there = name.startswith(right.name) if right.prefixed else name == right.name
+    kind = (user, "Allowed", right.operation, right.resource)
+    return (who, verdict, operation, resource) == kind and is_there
