@@ -68,6 +68,7 @@ def test_a_short_watch_gives_reasons_and_no_set_point() -> None:
     found = find_setpoint(watch, SPAN, (), 4.0)
     assert found.setpoint is None
     assert found.document()["setpoint"] is None
+    assert found.document()["setpoint_digest"] is None
     assert list(found.lines())[-1].startswith("no set-point yet: expected 50 separate peaks")
 
 
@@ -76,6 +77,8 @@ def test_people_and_programs_are_told_the_same() -> None:
     found = find_setpoint(watch, SPAN, (), 4.0)
     text, document = "\n".join(found.lines()), found.document()
     assert document["setpoint_basis"] in text
+    assert document["setpoint_digest"] == "m"
+    assert "\nsetpoint_digest: m\n" in f"{text}\n"
     assert f"logit_on: {document['setpoint']['logit_on']}" in text
     asked = [line for line in text.splitlines() if line.endswith("<- asked for")]
     assert len(asked) == 1

@@ -103,6 +103,7 @@ class SetpointFinding:
             "peaks": self.basis.clusters,
             "setpoint": self.setpoint and self.setpoint.model_dump(exclude_none=True),
             "setpoint_basis": self.setpoint_basis,
+            "setpoint_digest": self.setpoint_digest,
             "refusal": self.basis.refusal,
             "caution": self.caution,
             "thresholds": [
@@ -121,6 +122,11 @@ class SetpointFinding:
             },
         }
 
+    @property
+    def setpoint_digest(self) -> str | None:
+        """The ensemble that the set-point is for: with another one it means nothing."""
+        return None if self.setpoint is None else self.model
+
     def lines(self) -> Iterator[str]:
         """Yield the finding for people."""
         yield (
@@ -138,6 +144,7 @@ class SetpointFinding:
             text = ", ".join(f"{name}: {round(value, 2)}" for name, value in values.items())
             yield f"setpoint: {{{text}}}"
             yield f'setpoint_basis: "{self.setpoint_basis}"'
+            yield f"setpoint_digest: {self.setpoint_digest}"
         if self.caution:
             yield self.caution
         if self.basis.refusal:
