@@ -45,7 +45,7 @@ def _run(folder: Path, asked: argparse.Namespace) -> int:
     with Stage(folder) as stage:
         for name in asked.campaign or CAMPAIGNS:
             rounds = asked.rounds or CAMPAIGNS[name].rounds
-            print(f"{name}: {rounds} rounds", flush=True)
+            print(f"{name}: {rounds} rounds, seed {asked.seed}", flush=True)
             start_s = time.monotonic()
             reports.append(CAMPAIGNS[name].run(stage, rounds, asked.seed))
             print(f"{name}: {time.monotonic() - start_s:.0f} s\n{table(reports[-1:])}", flush=True)

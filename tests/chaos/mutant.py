@@ -180,11 +180,6 @@ def never_give_up() -> None:
     Caution.times_found = lambda *_: 0  # type: ignore[method-assign]
 
 
-def forget_poison() -> None:
-    """Set a record aside that ended lives, and meet it again as history."""
-    Caution.is_set_aside = lambda *_: False  # type: ignore[method-assign]
-
-
 def _named(*mutations: Callable[[], None]) -> Mapping[str, Callable[[], None]]:
     return {mutate.__name__: mutate for mutate in mutations}
 
@@ -206,7 +201,7 @@ MANAGERS: Final = _named(
 )
 FORGERS: Final = _named(believe_forgeries)
 ILL_WORKERS: Final = _named(try_for_ever, try_once)
-ILL_MANAGERS: Final = _named(never_give_up, forget_poison)
+ILL_MANAGERS: Final = _named(never_give_up)
 OF_WORKERS: Final = WORKERS | ILL_WORKERS
 MUTANTS: Final = OF_WORKERS | MANAGERS | FORGERS | ILL_MANAGERS
 

@@ -1,7 +1,7 @@
 """Records that end whoever judges them, among the others: each is set aside, and costs no other.
 
 The services are ill in this campaign, see ``ailing``. Poison of the alarm manager ends four of its
-lives and then none, though it is killed again and reads it as history. Poison of the join ends two
+lives and then none, though it is killed again. Poison of the join ends two
 attempts. A good record over which the join once broke is judged all the same.
 """
 
