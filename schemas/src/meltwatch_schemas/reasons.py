@@ -45,5 +45,5 @@ FUTURE: Final = {Modality.VIDEO: Reason.FUTURE_VIDEO, Modality.CURRENT: Reason.F
 """Records of a modality were refused as future ones."""
 UNTIMELY: Final = frozenset({*LATE.values(), *FUTURE.values()})
 """What no window's own content tells, but how its records came."""
-RESERVED: Final = frozenset({Reason.BEHIND_VIDEO, Reason.BEHIND_CURRENT})
-"""Words for a later version; nobody writes them yet."""
+BEHIND: Final = {Modality.VIDEO: Reason.BEHIND_VIDEO, Modality.CURRENT: Reason.BEHIND_CURRENT}
+"""A modality was left out because its event times were too far behind the other's."""

@@ -11,17 +11,18 @@ class FurnaceGauge:
     Parameters
     ----------
     gauge
-        With the furnace as its only label.
+        With the furnace as its first label; a further one makes a key of both.
     """
 
     def __init__(self, gauge: Gauge) -> None:
         self._gauge = gauge
-        self._shown: frozenset[str] = frozenset()
+        self._shown: frozenset[tuple[str, ...]] = frozenset()
 
-    def show(self, values: Mapping[str, float]) -> None:
+    def show(self, values: Mapping[str, float] | Mapping[tuple[str, ...], float]) -> None:
         """Set the value of each furnace and remove all others."""
-        for furnace_id, value in values.items():
-            self._gauge.labels(furnace_id).set(value)
-        for furnace_id in self._shown - values.keys():
-            self._gauge.remove(furnace_id)
-        self._shown = frozenset(values)
+        shown = {(key,) if isinstance(key, str) else key: value for key, value in values.items()}
+        for labels, value in shown.items():
+            self._gauge.labels(*labels).set(value)
+        for labels in self._shown - shown.keys():
+            self._gauge.remove(*labels)
+        self._shown = frozenset(shown)

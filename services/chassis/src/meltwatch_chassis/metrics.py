@@ -79,6 +79,11 @@ class Metrics:
     def _of_windows(self) -> None:
         gauge = partial(Gauge, registry=self.registry)
         self.sync_skew = gauge("meltwatch_sync_skew_seconds", "Video minus current.", ["furnace"])
+        self.modality_behind = gauge(
+            "meltwatch_modality_behind_seconds",
+            "Newest event of the other modality minus newest event, 0 at least.",
+            ["furnace", "modality"],
+        )
         self.windows = Counter(
             "meltwatch_windows", "Windows by status.", ["status"], registry=self.registry
         )

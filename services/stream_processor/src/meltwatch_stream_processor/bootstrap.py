@@ -37,7 +37,6 @@ from meltwatch_stream_processor.errors import OutOfSequence
 from meltwatch_stream_processor.pipeline.circuit import CircuitLimits
 from meltwatch_stream_processor.pipeline.counts import Counts
 from meltwatch_stream_processor.pipeline.delivery import Delivery
-from meltwatch_stream_processor.pipeline.end_offsets import EndOffsets
 from meltwatch_stream_processor.pipeline.engine import Engine
 from meltwatch_stream_processor.pipeline.failover import Failover, FailoverTiming
 from meltwatch_stream_processor.pipeline.furnace_gate import FurnaceGate
@@ -145,7 +144,6 @@ async def _assemble(
             input_range=input_range,
             history=KafkaScoreHistory(connection, topics.scores),
             group=KafkaGroup(connection, group, topics.inputs.values()),
-            ends=EndOffsets(input_range, retry),
             delivery=Delivery(publisher, topics, metrics, retry),
             judge=Judge(scorer, _patience(settings), clock, metrics),
             in_flight=InFlightWindows(
@@ -154,6 +152,7 @@ async def _assemble(
             rules=PUBLISHED_RULES,
             encoder=served_encoder(identity.encoder_id),
             limits=QueueLimits(settings.read_ahead_records, settings.read_ahead_bytes),
+            max_held_bytes=settings.max_held_bytes,
             context=_score_context(settings, topics, identity, plant),
             clock=clock,
             counts=Counts(metrics),

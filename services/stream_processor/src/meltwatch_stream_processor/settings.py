@@ -44,6 +44,11 @@ class Settings(KafkaSettings, TritonSettings, PlantSettings):
         default=512, ge=2, description="Waiting records of a partition that pause its reading."
     )
     read_ahead_bytes: int = Field(default=4 * 1024 * 1024, ge=1, description="The same in bytes.")
+    max_held_bytes: int = Field(
+        default=256 * 1024 * 1024,
+        ge=1,
+        description="Most bytes of one modality that wait for the other; then it is read no further.",
+    )
     max_furnaces: int = Field(
         default=2_000, ge=1, description="Most furnaces a process holds; further ones are refused."
     )

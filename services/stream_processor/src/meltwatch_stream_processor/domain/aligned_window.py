@@ -88,7 +88,7 @@ class AlignedWindow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What handing on one record led to.
+    """What handing on one record, or the passing of time, led to.
 
     Attributes
     ----------
@@ -102,7 +102,7 @@ class Outcome:
     duplicates
         Frames or samples that were dropped because their instant was taken.
     windows
-        Windows closed by it, in order per furnace; other furnaces' ones stem from retirement.
+        Windows closed by it, in order per furnace.
     skipped
         Window numbers closed without an event in their look-back, or between two lives.
     retired

@@ -111,6 +111,11 @@ class EventBuffers:
         offsets = {m: timeline.lowest_offset() for m, timeline in self._timelines.items()}
         return {modality: offset for modality, offset in offsets.items() if offset is not None}
 
+    def size_bytes_after(self, modality: Modality, time_ns: int | None) -> int:
+        """Return what is held of a modality's events after an instant; None means all."""
+        buffer = self.frames if modality is Modality.VIDEO else self.samples
+        return buffer.size_bytes_after(0 if time_ns is None else time_ns)
+
     @property
     def size_bytes(self) -> int:
         """What the buffers hold."""

@@ -112,3 +112,8 @@ class FrameBuffer:
         """What the buffer holds."""
         pixels = sum(embedding.nbytes for _, embedding in self._latest.values())
         return pixels + self.timeline.events.nbytes
+
+    def size_bytes_after(self, time_ns: int) -> int:
+        """Return what is held of the frames after an instant."""
+        held = self._latest.values()
+        return sum(embedding.nbytes for held_ns, embedding in held if held_ns > time_ns)

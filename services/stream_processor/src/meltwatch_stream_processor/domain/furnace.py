@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from meltwatch_schemas.reasons import BEHIND
 from meltwatch_schemas.score import Cut, Modality, Sources
 
 from meltwatch_stream_processor.domain.acknowledgement import Offsets
@@ -15,7 +16,9 @@ from meltwatch_stream_processor.domain.aligned_window import (
 )
 from meltwatch_stream_processor.domain.buffers import Chunk, EventBuffers, modality_of
 from meltwatch_stream_processor.domain.features import FeatureExtractor
-from meltwatch_stream_processor.domain.restore import Footing
+from meltwatch_stream_processor.domain.idleness import Idleness
+from meltwatch_stream_processor.domain.reading import Reading
+from meltwatch_stream_processor.domain.restore import Past
 from meltwatch_stream_processor.domain.rules import JoinRules
 from meltwatch_stream_processor.domain.source_watch import SourceWatch
 from meltwatch_stream_processor.domain.watermark import Watermark
@@ -73,8 +76,8 @@ class Furnace:
         Whose windows.
     closed_ns
         Last window end closed in an earlier life, or None.
-    footing
-        What a life that is read again goes on from, or None.
+    past
+        What a life goes on from that an earlier process began, or None.
     """
 
     def __init__(
@@ -82,41 +85,65 @@ class Furnace:
         context: JoinContext,
         furnace_id: str,
         closed_ns: int | None,
-        footing: Footing | None = None,
+        past: Past | None = None,
     ) -> None:
+        rules = context.rules
         self._context = context
-        self._spec = context.rules.spec
-        self._watermark = Watermark(context.rules)
-        self._watch = SourceWatch(context.rules, context.features)
-        self._buffers = EventBuffers(
-            context.rules,
-            self._spec.phase_ns(furnace_id),
-            footing.last_event_ns if footing else None,
-        )
+        self._spec = rules.spec
+        self._told = past.source_states if past else {}
+        self._watch = SourceWatch(rules, context.features, self._told)
+        self._idleness = Idleness(rules.idle_gap_ns)
+        self._watermark = Watermark(rules, past.behind if past else ())
+        forgotten_ns = past.last_event_ns if past else None
+        self._buffers = EventBuffers(rules, self._spec.phase_ns(furnace_id), forgotten_ns)
         self._earliest_ns: int | None = None
-        self._newest_ns = footing.last_event_ns if footing else 0
-        self._last_ingest_ns = 0
-        self._has_closed = footing is not None
-        # Modalities with a record that is no history.
-        self._moved_on: set[Modality] = set()
+        self._newest_ns = forgotten_ns or 0
+        self._last_ingest_ns = past.last_ingest_ns if past else 0
+        self._has_closed = past is not None
         self.furnace_id = furnace_id
         self.closed_ns = closed_ns
-        self.sources: dict[Modality, str] = {}
+        self.sources: dict[Modality, str] = dict(past.sources) if past else {}
 
     @property
     def watermark_ns(self) -> int | None:
-        """Windows up to this instant are closed; None before the first record."""
+        """Windows up to this instant are closed; None before the first."""
         return self._watermark.time_ns
+
+    @property
+    def heard_ns(self) -> int:
+        """When its last record was handed on, by the reader's clock."""
+        return self._idleness.heard_ns
+
+    @property
+    def highest_ns(self) -> int | None:
+        """Event time that no watermark can exceed by what was handed on; None before any."""
+        return self._watermark.highest_ns
+
+    @property
+    def last_end_ns(self) -> int:
+        """No window that ends later is closed before the furnace speaks again."""
+        return self._newest_ns + self._spec.lookback_ns - 1
 
     @property
     def has_closed_all(self) -> bool:
         """Whether no window is left before newest event + look-back: only retirement does that."""
-        return self.closed_ns is not None and self._end_after(self.closed_ns) > self._last_end_ns
+        return self.closed_ns is not None and self._end_after(self.closed_ns) > self.last_end_ns
 
     @property
     def size_bytes(self) -> int:
         """What the buffers hold."""
         return self._buffers.size_bytes
+
+    def waiting_bytes(self, modality: Modality) -> int:
+        """Return what is held of events that the watermark has not reached."""
+        since_ns = self._watermark.time_ns
+        return self._buffers.size_bytes_after(
+            modality, self.closed_ns if since_ns is None else since_ns
+        )
+
+    def behind_ns(self, modality: Modality) -> int:
+        """Return how far a modality's events are behind those of the other one, ns."""
+        return self._watermark.behind_ns(modality)
 
     def is_late(self, chunk: Chunk) -> bool:
         """Tell whether any event lies at or before the last closed window end."""
@@ -124,44 +151,48 @@ class Furnace:
 
     def admit(self, chunk: Chunk, offset: int) -> int:
         """Take a record and return how many of its events are duplicates."""
-        self._moved_on.add(modality_of(chunk))
+        self._follow(chunk)
         return self._take(chunk, offset)
 
-    def admit_again(self, chunk: Chunk, offset: int, footing: Footing) -> None:
-        """Take a record that is history: it fills the buffers, published windows say the rest."""
+    def admit_again(self, chunk: Chunk, offset: int) -> None:
+        """Take a record that is history: it fills the buffers, the last score says the rest."""
+        if modality_of(chunk) not in self._told:  # a score need not tell the states
+            self._follow(chunk)
         self._take(chunk, offset)
-        self.go_on_from(footing)
 
-    def go_on_from(self, footing: Footing) -> None:
-        """Take what the furnace's published windows know.
-
-        The records that they know it from may be acknowledged, or of an earlier life. A modality
-        that has gone on since knows better: the other topic may be read again later than before.
-        """
-        still = [modality for modality in Modality if modality not in self._moved_on]
-        for modality in still:
-            self.sources.pop(modality, None)
-        self.sources.update({m: footing.sources[m] for m in still if m in footing.sources})
-        # A score need not tell the states: then what the records themselves say stays.
-        told = {m: footing.source_states.get(m) for m in still}
-        self._watch.take_up(
-            {m: state for m, state in told.items() if state or m not in footing.sources}
-        )
-        since_ns = self._last_ingest_ns if self._moved_on else 0
-        self._last_ingest_ns = max(since_ns, footing.last_ingest_ns)
+    def _follow(self, chunk: Chunk) -> None:
+        span_ns = int(chunk.event_times_ns[0]), chunk.last_event_ns
+        self._watch.follow(modality_of(chunk), chunk.identity, span_ns)
 
     def _take(self, chunk: Chunk, offset: int) -> int:
         first_ns, last_ns = int(chunk.event_times_ns[0]), chunk.last_event_ns
         modality = modality_of(chunk)
         self.sources.setdefault(modality, chunk.identity.source_id)
         self._watermark.advance(modality, last_ns)
-        self._watch.follow(modality, chunk.identity, (first_ns, last_ns))
         if self._earliest_ns is None or first_ns < self._earliest_ns:
             self._earliest_ns = first_ns
         self._newest_ns = max(self._newest_ns, last_ns)
         self._last_ingest_ns = max(self._last_ingest_ns, chunk.identity.ingest_time_ns)
         next_end_ns = None if self.closed_ns is None else self._end_after(self.closed_ns)
         return self._buffers.add(chunk, offset, next_end_ns)
+
+    def heard(self, modality: Modality, reading: Reading) -> None:
+        """Take note of when a record was handed on."""
+        self._idleness.heard(modality, reading.now_ns)
+        self._move_on(reading)
+
+    def pass_time(self, reading: Reading) -> None:
+        """Take note that time has passed."""
+        self._idleness.pass_time(reading)
+        self._move_on(reading)
+
+    def _move_on(self, reading: Reading) -> None:
+        left_out = [
+            modality
+            for modality in Modality
+            if self._watch.is_set_back(modality) or self._idleness.is_idle(modality, reading)
+        ]
+        self._watermark.update(reading, left_out)
 
     def close_due(self, handed_on: Offsets) -> Closing:
         """Close the windows that the watermark has reached.
@@ -173,10 +204,6 @@ class Furnace:
         """
         watermark_ns = self._watermark.time_ns
         return Closing() if watermark_ns is None else self.close_until(watermark_ns, handed_on)
-
-    def close_last(self, handed_on: Offsets) -> Closing:
-        """Close the windows before newest event + look-back, as retirement asks."""
-        return self.close_until(self._last_end_ns, handed_on)
 
     def close_until(self, last_ns: int, handed_on: Offsets) -> Closing:
         """Close the windows up to an instant, whatever the watermark says.
@@ -209,11 +236,6 @@ class Furnace:
     def needed(self) -> dict[Modality, int]:
         """Return, per modality, the lowest offset of the events that windows to come may use."""
         return self._buffers.lowest_offsets()
-
-    @property
-    def _last_end_ns(self) -> int:
-        """No window that ends later is closed before the furnace speaks again."""
-        return self._newest_ns + self._spec.lookback_ns - 1
 
     def _end_after(self, time_ns: int) -> int:
         return self._spec.first_end_after(self.furnace_id, time_ns)
@@ -264,6 +286,7 @@ class Furnace:
             reasons.append(LOW_VIDEO_COVERAGE if clip.coverage else NO_VIDEO)
         if grid.values_a is None:
             reasons.append(LOW_CURRENT_COVERAGE if grid.coverage else NO_CURRENT)
+        reasons += [BEHIND[modality] for modality in self._watermark.behind]
         for words in usable.irregularities.values():
             reasons += words
         return AlignedWindow(

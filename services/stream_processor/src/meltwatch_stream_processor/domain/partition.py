@@ -1,13 +1,14 @@
 """All furnaces of one partition pair: admission, windows, retirement, acknowledgement.
 
-Pure: the windows are a function of the sequence of records handed on.
+Pure: the windows are a function of the sequence of records handed on, and of how far reading had
+come by the reader's clock. Nothing in the join of a furnace depends on its neighbours.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from meltwatch_schemas.encoder import Encoder
-from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.score import Modality
 
 from meltwatch_stream_processor.domain.acknowledgement import Ledger, Offsets, lowest
@@ -16,7 +17,8 @@ from meltwatch_stream_processor.domain.aligned_window import AlignedWindow, Outc
 from meltwatch_stream_processor.domain.buffers import Chunk, modality_of
 from meltwatch_stream_processor.domain.features import FeatureExtractor
 from meltwatch_stream_processor.domain.furnace import Closing, Furnace, JoinContext
-from meltwatch_stream_processor.domain.restore import Footing, Resumption
+from meltwatch_stream_processor.domain.reading import Reading
+from meltwatch_stream_processor.domain.restore import Past, Resumption
 from meltwatch_stream_processor.domain.rules import PUBLISHED_RULES, JoinRules
 from meltwatch_stream_processor.errors import OutOfSequence
 
@@ -26,32 +28,10 @@ _REMEMBERED: Final = 10_000
 
 @dataclass(slots=True)
 class _Life:
-    """A furnace that is not retired.
-
-    ``seen_at_ns`` is the partition's newest event time when its last record was handed on.
-    """
+    """A furnace that is not retired."""
 
     furnace: Furnace
     ledger: Ledger
-    seen_at_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Frontier:
-    """The record that holds the newest event time of the partition."""
-
-    event_ns: int
-    modality: Modality
-    offset: int
-
-
-@dataclass(slots=True)
-class _Retirement:
-    """The furnaces retired by one record, and what they closed last."""
-
-    furnaces: list[str] = field(default_factory=list)
-    windows: list[AlignedWindow] = field(default_factory=list)
-    skipped: int = 0
 
 
 class PartitionJoiner:
@@ -79,13 +59,8 @@ class PartitionJoiner:
         resumption = resumption or Resumption()
         features = FeatureExtractor(encoder.basis)
         self._context = JoinContext(partition, encoder.encoder_id, features, rules)
-        self._past = resumption.furnaces
+        self._past = dict(resumption.furnaces)
         self._history_ends = resumption.history_ends()
-        self._cuts = {
-            (modality, offset)
-            for past in self._past.values()
-            for modality, offset in past.tenures[-1].cut.items()
-        }
         self._starts = dict(resumption.positions)
         self._positions = dict(resumption.positions)
         self._handed_on = {m: start - 1 for m, start in self._positions.items() if start > 0}
@@ -94,9 +69,6 @@ class PartitionJoiner:
         # In the order of their last records, hence in the order of retirement.
         self._lives: dict[str, _Life] = {}
         self._unsettled: dict[str, list[Ledger]] = {}
-        # Furnaces whose windows wait until all is read again that was read before the last one.
-        self._deferred: dict[str, None] = {}
-        self._frontier: _Frontier | None = None
 
     @property
     def furnaces(self) -> int:
@@ -128,7 +100,7 @@ class PartitionJoiner:
         self._starts.setdefault(modality, offset)
         self._positions[modality] = offset + 1
 
-    def hand_on(self, chunk: Chunk, offset: int) -> Outcome:
+    def hand_on(self, chunk: Chunk, offset: int, reading: Reading) -> Outcome:
         """Take the next record in reading order.
 
         Parameters
@@ -137,6 +109,8 @@ class PartitionJoiner:
             A valid chunk of either topic.
         offset
             Its offset.
+        reading
+            How far reading has come.
 
         Raises
         ------
@@ -146,11 +120,31 @@ class PartitionJoiner:
         modality = modality_of(chunk)
         self.pass_over(modality, offset)
         self._handed_on[modality] = offset
-        past = self._past.get(chunk.identity.furnace_id)
-        footing = past.footing(modality, offset) if past else None
-        if footing is not None:
-            return self._hand_on_history(chunk, offset, footing)
-        return self._hand_on_new(chunk, offset)
+        name = chunk.identity.furnace_id
+        past = self._past.get(name)
+        if past is not None and past.covers(modality, offset):
+            return self._hand_on_history(chunk, offset, past, reading)
+        return self._hand_on_new(chunk, offset, reading)
+
+    def pass_time(self, reading: Reading) -> Outcome:
+        """Take note that time has passed: modalities become idle, furnaces are retired.
+
+        Parameters
+        ----------
+        reading
+            How far reading has come.
+        """
+        closings = []
+        for life in self._lives.values():
+            life.furnace.pass_time(reading)
+            closings.append(self._close_due(life))
+        retired = self._expired(reading)
+        closings += [self._retire(name) for name in retired]
+        return Outcome(
+            windows=tuple(window for closing in closings for window in closing.windows),
+            skipped=sum(closing.skipped for closing in closings),
+            retired=tuple(retired),
+        )
 
     def published(self, window: AlignedWindow) -> None:
         """Take note that a window's score is in the topic for good.
@@ -183,112 +177,99 @@ class PartitionJoiner:
         marks = {name: life.furnace.watermark_ns for name, life in self._lives.items()}
         return {name: time_ns for name, time_ns in marks.items() if time_ns is not None}
 
+    def behind_ns(self) -> dict[tuple[str, Modality], int]:
+        """Return, per furnace and modality, how far its events are behind the other's, ns."""
+        return {
+            (name, modality): life.furnace.behind_ns(modality)
+            for name, life in self._lives.items()
+            for modality in Modality
+        }
+
     @property
     def size_bytes(self) -> int:
         """What the buffers of all furnaces hold."""
         return sum(life.furnace.size_bytes for life in self._lives.values())
 
-    def _hand_on_history(self, chunk: Chunk, offset: int, footing: Footing) -> Outcome:
-        """Fill the buffers again; what earlier lives counted, copied or refused stays so."""
-        if not was_admitted(chunk, footing.sources, self._context.encoder_id):
-            return Outcome(history=True)
-        life = self._take_up(chunk, offset, footing)
-        life.furnace.admit_again(chunk, offset, footing)
-        # What it skips was skipped in an earlier life.
-        windows = self._close_due(chunk, offset).windows
-        retired = self._retire()
-        return Outcome(
-            history=True,
-            windows=(*windows, *retired.windows),
-            skipped=retired.skipped,
-            retired=tuple(retired.furnaces),
-        )
+    def waiting_bytes(self, modality: Modality) -> int:
+        """Return what is held of a modality's events that no watermark has reached."""
+        return sum(life.furnace.waiting_bytes(modality) for life in self._lives.values())
 
-    def _hand_on_new(self, chunk: Chunk, offset: int) -> Outcome:
-        refusal = self._refusal(chunk)
+    def _hand_on_history(self, chunk: Chunk, offset: int, past: Past, reading: Reading) -> Outcome:
+        """Fill the buffers again; what earlier lives counted, copied or refused stays so."""
+        admitted = was_admitted(chunk, past.sources, self._context.encoder_id)
+        if not admitted or self._is_over(past):
+            return Outcome(history=True)
+        modality = modality_of(chunk)
+        life = self._take_up(chunk.identity.furnace_id, modality, offset)
+        life.furnace.admit_again(chunk, offset)
+        closing = self._close_after(life, modality, reading)
+        return Outcome(history=True, windows=tuple(closing.windows), skipped=closing.skipped)
+
+    def _hand_on_new(self, chunk: Chunk, offset: int, reading: Reading) -> Outcome:
+        name, modality = chunk.identity.furnace_id, modality_of(chunk)
+        refusal = refusal_of(chunk, self._sources(name), self._context.encoder_id)
         if refusal is not None:
             return Outcome(refusal=refusal)
-        life = self._take_up(chunk, offset, None)
+        life = self._take_up(name, modality, offset)
         late = life.furnace.is_late(chunk)
         duplicates = life.furnace.admit(chunk, offset)
-        closing = self._close_due(chunk, offset)
-        retired = self._retire()
+        closing = self._close_after(life, modality, reading)
         return Outcome(
             late=late,
             duplicates=duplicates,
-            windows=(*closing.windows, *retired.windows),
-            skipped=closing.skipped + retired.skipped,
-            retired=tuple(retired.furnaces),
+            windows=tuple(closing.windows),
+            skipped=closing.skipped,
         )
 
-    def _refusal(self, chunk: Chunk) -> ContractViolation | None:
-        life = self._lives.get(chunk.identity.furnace_id)
-        sources = life.furnace.sources if life else {}
-        return refusal_of(chunk, sources, self._context.encoder_id)
+    def _sources(self, furnace_id: str) -> Mapping[Modality, str]:
+        """Return the sources that a furnace has; one that is read again has those of its past."""
+        life = self._lives.get(furnace_id)
+        if life is not None:
+            return life.furnace.sources
+        past = self._open_past(furnace_id)
+        return past.sources if past else {}
 
-    def _take_up(self, chunk: Chunk, offset: int, footing: Footing | None) -> _Life:
+    def _open_past(self, furnace_id: str) -> Past | None:
+        """Return what a life that begins now goes on from, if an earlier process began it."""
+        past = self._past.get(furnace_id)
+        return None if past is None or self._is_over(past) else past
+
+    def _is_over(self, past: Past) -> bool:
+        return past.is_over(self._context.rules.spec)
+
+    def _take_up(self, furnace_id: str, modality: Modality, offset: int) -> _Life:
         """Return the furnace's life, begun if need be, as the one that spoke last."""
-        event_ns, furnace_id = chunk.last_event_ns, chunk.identity.furnace_id
-        if self._frontier is None or event_ns > self._frontier.event_ns:
-            self._frontier = _Frontier(event_ns, modality_of(chunk), offset)
         life = self._lives.pop(furnace_id, None)
         if life is None:
-            closed_ns = self._closed_ns.get(furnace_id)
-            furnace = Furnace(self._context, furnace_id, closed_ns, footing)
-            life = _Life(furnace, Ledger(self._anchor(chunk, offset)), self._frontier.event_ns)
-        life.seen_at_ns = self._frontier.event_ns
+            past = self._open_past(furnace_id)
+            furnace = Furnace(self._context, furnace_id, self._closed_ns.get(furnace_id), past)
+            life = _Life(furnace, Ledger(lowest((self._following(), {modality: offset}))))
         self._lives[furnace_id] = life
         return life
 
-    def _anchor(self, chunk: Chunk, offset: int) -> Offsets:
-        """Return from where reading again restores a furnace as of the record at hand."""
-        following = {m: self._handed_on.get(m, -1) + 1 for m in Modality}
-        frontier = {self._frontier.modality: self._frontier.offset} if self._frontier else {}
-        return lowest((following, {modality_of(chunk): offset}, frontier))
+    def _following(self) -> Offsets:
+        """Return per modality the offset behind the last one handed on."""
+        return {m: self._handed_on.get(m, -1) + 1 for m in Modality}
 
-    def _close_due(self, chunk: Chunk, offset: int) -> Closing:
-        """Close what is due at the furnace of the record at hand, and what was deferred until it.
+    def _close_after(self, life: _Life, modality: Modality, reading: Reading) -> Closing:
+        """Close what is due after a furnace's next record."""
+        life.furnace.heard(modality, reading)
+        return self._close_due(life)
 
-        The order of reading may differ from that of an earlier life (a topic was silent then).
-        A window that follows a published one must not know less than that one did.
-        """
-        own = chunk.identity.furnace_id
-        self._deferred[own] = None
-        # Only a record that stands at some cut can end the waiting of others.
-        is_cut = (modality_of(chunk), offset) in self._cuts
-        concerned = list(self._deferred) if is_cut else [own]
-        closing = Closing()
-        for name in [name for name in concerned if not self._has_history_ahead(name)]:
-            del self._deferred[name]
-            due = self._close_due_of(self._lives[name], chunk, offset)
-            closing.windows += due.windows
-            closing.skipped += due.skipped
-        return closing
-
-    def _close_due_of(self, life: _Life, chunk: Chunk, offset: int) -> Closing:
+    def _close_due(self, life: _Life) -> Closing:
+        if self._has_history_ahead(life.furnace.furnace_id):
+            return Closing()
         closing = life.furnace.close_due(self._handed_on)
-        anchor = self._anchor(chunk, offset) if closing.windows else None
         for window in closing.windows:
-            life.ledger.closed(window.window_end_ns, closing.needed, anchor)
+            life.ledger.closed(window.window_end_ns, closing.needed, self._following())
         return closing
 
-    def _retire(self) -> _Retirement:
-        """Retire the furnaces that the partition's newest event time has left behind."""
-        retirement = _Retirement()
-        for name in self._expired():
-            closing = self._retire_one(name, self._lives.pop(name))
-            retirement.furnaces.append(name)
-            retirement.windows += closing.windows
-            retirement.skipped += closing.skipped
-        return retirement
-
-    def _expired(self) -> list[str]:
-        if self._frontier is None:
-            return []
-        limit_ns = self._frontier.event_ns - self._context.rules.retire_after_ns
-        names = []
+    def _expired(self, reading: Reading) -> list[str]:
+        """Return the furnaces of which nothing came for so long, as far as all is read."""
+        as_of_ns, names = reading.all_as_of_ns, []
         for name, life in self._lives.items():
-            if life.seen_at_ns >= limit_ns:
+            silent_ns = -1 if as_of_ns is None else as_of_ns - life.furnace.heard_ns
+            if silent_ns <= self._context.rules.retire_after_ns:
                 break
             if not self._has_history_ahead(name):
                 names.append(name)
@@ -297,14 +278,17 @@ class PartitionJoiner:
     def _has_history_ahead(self, furnace_id: str) -> bool:
         """Tell whether a furnace is still being read again up to its newest published window.
 
-        Until then nothing of it closes and it is not retired: what preceded that window may be
-        acknowledged and missing, and everything that it led to is published.
+        Until then nothing of it closes and it is not retired: a window that follows a published
+        one must not know less than that one did.
         """
         past = self._past.get(furnace_id)
         return past is not None and not past.is_read_again(self._positions)
 
-    def _retire_one(self, name: str, life: _Life) -> Closing:
-        closing = life.furnace.close_last(self._handed_on)
+    def _retire(self, name: str) -> Closing:
+        """Close a furnace's last windows and forget it, but for the last window end."""
+        life = self._lives.pop(name)
+        self._past.pop(name, None)
+        closing = life.furnace.close_until(life.furnace.last_end_ns, self._handed_on)
         for window in closing.windows:
             life.ledger.closed(window.window_end_ns, closing.needed, None)
         if life.furnace.closed_ns is not None:

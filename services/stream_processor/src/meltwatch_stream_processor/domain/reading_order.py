@@ -1,10 +1,10 @@
-"""Merge of one partition pair by event time, so that catching up reads as live reading does.
+"""Merge of one partition pair by event time, so that no topic runs far ahead in a backlog.
 
-A record waits while the other topic's partition may still hold an earlier one: until that
-partition's next record is known and not earlier, or until it has been read to its end, asked for
-after the record came. Ties: embeddings first. A record earlier than one before it in its own
-partition is handed on right behind that one, and a refused record (without event time) takes
-no part: both wait for nothing. The class asks questions and keeps queues; it reads nothing.
+A record waits while the other topic's partition has earlier ones that are not read: until its next
+record is there, or all of it is read as far as its end is known. Ties: embeddings first. A record
+that is earlier than one before it in its own partition follows right behind that one; so does a
+refused one, which has no event time. The join needs no particular order (``idleness`` waits for
+what is late): this one keeps small what waits there.
 
 Nothing goes ahead of a gap: records that Kafka has and that did not come, be it before the first
 one that came or behind the last (ADR 0018). Offsets between two records that came may be missing,
@@ -17,11 +17,13 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from meltwatch_schemas.score import Modality
+from meltwatch_schemas.window import NS_PER_S
 
+from meltwatch_stream_processor.domain.reading import OTHER, KnownEnds, Reading
 from meltwatch_stream_processor.errors import OutOfSequence
 
-_OTHER: Final = {Modality.VIDEO: Modality.CURRENT, Modality.CURRENT: Modality.VIDEO}
-
+_OVERDUE_NS: Final = 5 * NS_PER_S
+"""Longer than a fetch takes: what has not come for so long was passed over."""
 Payload = TypeVar("Payload")
 
 
@@ -46,22 +48,6 @@ class Entry(Generic[Payload]):
     last_event_ns: int | None
     size_bytes: int
     payload: Payload
-
-
-@dataclass(frozen=True, slots=True)
-class EndQuestion:
-    """Ask the broker for the end offset of a modality's partition, now or later, never from cache.
-
-    Attributes
-    ----------
-    modality
-        Whose partition.
-    asked_after
-        Number of arrivals before the question: the answer holds for these records.
-    """
-
-    modality: Modality
-    asked_after: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,20 +78,20 @@ class _Queue(Generic[Payload]):
     """Unread side of one partition: what waits, how far it was read, what is known of its end."""
 
     def __init__(self, position: int) -> None:
-        self.waiting: deque[tuple[int, Entry[Payload]]] = deque()
+        self.waiting: deque[Entry[Payload]] = deque()
         self.size_bytes = 0
-        self.start: int | None = None
-        self.missing = range(0)
         self.position = position
-        self.newest_offset = -1
-        self.newest_handed_ns = -1
-        self.asked_after = -1
-        self.end_offset = 0
-        self.overdue_end = 0
-        self.filled = range(0)
+        self.ends = KnownEnds()
+        self._start: int | None = None
+        self._missing = range(0)
+        self._newest_offset = -1
+        self._newest_ns = -1
+        self._filled = range(0)
+        self._overdue_end = 0
+        self._moved: tuple[int, int] | None = None
 
-    def push(self, arrival: int, entry: Entry[Payload]) -> None:
-        if entry.offset == self.newest_offset or entry.offset in self.filled:
+    def push(self, entry: Entry[Payload]) -> None:
+        if entry.offset == self._newest_offset or entry.offset in self._filled:
             # Faust repeats the last record after a seek, and may still bring what was filled.
             return
         if entry.offset < self.position:
@@ -114,58 +100,74 @@ class _Queue(Generic[Payload]):
                 f"got {entry.offset}; make a new ReadingOrder after a seek"
             )
         self.position = entry.offset + 1
-        self.newest_offset = entry.offset
+        self._newest_offset = entry.offset
         self.size_bytes += entry.size_bytes
-        self.waiting.append((arrival, entry))
+        self.waiting.append(entry)
         self._began(entry.offset)
 
     def starts_at(self, offset: int) -> None:
-        self.start, self.position = offset, max(self.position, offset)
+        self._start, self.position = offset, max(self.position, offset)
         if self.waiting:
-            self._began(self.waiting[0][1].offset)
+            self._began(self.waiting[0].offset)
 
     def _began(self, offset: int) -> None:
         """See once, by the first record that comes, what is missing before it."""
-        if self.start is not None:
-            self.missing, self.start = range(self.start, offset), None
+        if self._start is not None:
+            self._missing, self._start = range(self._start, offset), None
+
+    def told(self, asked_ns: int, end_offset: int, *, comes: bool) -> None:
+        """Take an end offset; what comes and does not move for long has been passed over."""
+        self.ends.told(asked_ns, end_offset, self.taken)
+        if not comes or self._moved is None or self._moved[0] != self.position:
+            self._moved = (self.position, asked_ns)
+        if asked_ns - self._moved[1] >= _OVERDUE_NS:
+            self._overdue_end = end_offset
 
     def gap(self) -> range:
         """Offsets to be filled before this side can go on."""
         if not self.waiting:
-            return range(self.position, self.overdue_end)
-        return range(0) if self.waiting[0][1].offset < self.missing.start else self.missing
+            return range(self.position, self._overdue_end)
+        return range(0) if self.waiting[0].offset < self._missing.start else self._missing
 
-    def fill(self, arrival: int, offsets: range, entries: Sequence[Entry[Payload]]) -> None:
-        later = (entry.offset for _, entry in self.waiting if entry.offset >= offsets.start)
+    def fill(self, offsets: range, entries: Sequence[Entry[Payload]]) -> None:
+        later = (entry.offset for entry in self.waiting if entry.offset >= offsets.start)
         # What has come meanwhile ends the gap.
         stop = min([offsets.stop, *later])
-        missed = [(arrival, entry) for entry in entries if entry.offset < stop]
-        self.waiting = deque(sorted([*self.waiting, *missed], key=lambda item: item[1].offset))
-        self.size_bytes += sum(entry.size_bytes for _, entry in missed)
-        goes_on = offsets.start == self.filled.stop
-        self.filled = range(self.filled.start if goes_on else offsets.start, stop)
-        self.missing, self.position = range(stop, self.missing.stop), max(self.position, stop)
-        self.start = None if self.start is None else stop
+        missed = [entry for entry in entries if entry.offset < stop]
+        self.waiting = deque(sorted([*self.waiting, *missed], key=lambda entry: entry.offset))
+        self.size_bytes += sum(entry.size_bytes for entry in missed)
+        goes_on = offsets.start == self._filled.stop
+        self._filled = range(self._filled.start if goes_on else offsets.start, stop)
+        self._missing, self.position = range(stop, self._missing.stop), max(self.position, stop)
+        self._start = None if self._start is None else stop
+        self.ends.reached(self.taken)
 
     def pop(self) -> Entry[Payload]:
-        _, entry = self.waiting.popleft()
+        entry = self.waiting.popleft()
         self.size_bytes -= entry.size_bytes
-        if entry.last_event_ns is not None:
-            self.newest_handed_ns = max(self.newest_handed_ns, entry.last_event_ns)
+        self._newest_ns = max(self._newest_ns, entry.last_event_ns or -1)
+        self.ends.reached(self.taken)
         return entry
 
-    def event_ns(self) -> int | None:
-        """Event time by which the head is merged; None if it waits for nothing."""
-        last_event_ns = self.waiting[0][1].last_event_ns
-        behind = last_event_ns is not None and last_event_ns < self.newest_handed_ns
-        return None if behind else last_event_ns
+    @property
+    def taken(self) -> int:
+        """Up to which offset all was handed on."""
+        return self.waiting[0].offset if self.waiting else self.position
 
-    def read_to_end_after(self, arrival: int) -> bool:
-        return self.asked_after >= arrival and self.position >= self.end_offset
+    @property
+    def next_ns(self) -> int:
+        """Event time by which the head is merged: none is earlier than one before it."""
+        return max(self._newest_ns, self.waiting[0].last_event_ns or -1)
+
+    @property
+    def is_read(self) -> bool:
+        """Whether nothing is left to be read, as far as the end is known."""
+        end_offset = self.ends.end_offset
+        return not self.waiting and end_offset is not None and self.position >= end_offset
 
 
 class ReadingOrder(Generic[Payload]):
-    """Hands on the records of a partition pair in one order that event time decides.
+    """Hands on the records of a partition pair in an order that event time decides.
 
     Parameters
     ----------
@@ -182,8 +184,8 @@ class ReadingOrder(Generic[Payload]):
             modality: _Queue(positions.get(modality, 0)) for modality in Modality
         }
         self._limits = limits or QueueLimits()
-        self._arrivals = 0
         self._ahead: frozenset[Modality] = frozenset()
+        self._held_back: Modality | None = None
 
     def push(self, entry: Entry[Payload]) -> None:
         """Take a record as read.
@@ -194,8 +196,7 @@ class ReadingOrder(Generic[Payload]):
             If its offset is below the position of its partition; a repetition of the last record,
             or of what filled a gap, is passed over.
         """
-        self._arrivals += 1
-        self._queues[entry.modality].push(self._arrivals, entry)
+        self._queues[entry.modality].push(entry)
 
     def starts_at(self, modality: Modality, position: int) -> None:
         """Insist on every record from a position on; nothing was handed on yet."""
@@ -205,21 +206,30 @@ class ReadingOrder(Generic[Payload]):
         """Up to which offset a partition was read."""
         return self._queues[modality].position
 
-    def overdue(self, modality: Modality, position: int, end_offset: int) -> None:
-        """Take note that a partition has for long been read up to a position only.
-
-        What the broker has behind it is a gap, if still nothing of it has come.
+    def told(self, asked_ns: int, ends: Mapping[Modality, int]) -> None:
+        """Take where both partitions end.
 
         Parameters
         ----------
-        position
-            How far it was read when the wait began.
-        end_offset
-            How far it goes.
+        asked_ns
+            The reader's clock when this was asked; instants ascend.
+        ends
+            Per modality, the end offset.
         """
-        queue = self._queues[modality]
-        if queue.position == position:
-            queue.overdue_end = end_offset
+        for modality, end_offset in ends.items():
+            queue = self._queues[modality]
+            comes = not queue.waiting and modality is not self._held_back
+            queue.told(asked_ns, end_offset, comes=comes)
+
+    def reading(self, now_ns: int) -> Reading:
+        """Return how far reading has come."""
+        as_of = {m: queue.ends.as_of_ns for m, queue in self._queues.items()}
+        known = {m: as_of_ns for m, as_of_ns in as_of.items() if as_of_ns is not None}
+        return Reading(now_ns, known, self._held_back)
+
+    def hold_back(self, modality: Modality | None) -> None:
+        """Keep back the records of a modality, or of none: too much of it waits in the join."""
+        self._held_back = modality
 
     def gap(self) -> Gap | None:
         """Return what must be filled before anything is handed on, or None.
@@ -233,34 +243,16 @@ class ReadingOrder(Generic[Payload]):
 
     def fill(self, gap: Gap, entries: Sequence[Entry[Payload]]) -> None:
         """Take what the broker has of a gap, in offset order; the rest of it is no records."""
-        self._arrivals += 1
-        self._queues[gap.modality].fill(self._arrivals, gap.offsets, entries)
+        self._queues[gap.modality].fill(gap.offsets, entries)
 
     def pop(self) -> Entry[Payload] | None:
         """Return the next record that may be handed on now, or None."""
         queue = None if self.gap() else self._next()
         return None if queue is None else queue.pop()
 
-    def question(self) -> EndQuestion | None:
-        """Return the end offset that a waiting record depends on, or None.
-
-        The same question is returned until it is answered: ask one at a time.
-        """
-        for modality, queue in self._queues.items():
-            silent = self._queues[_OTHER[modality]]
-            if queue.waiting and not silent.waiting and silent.asked_after < queue.waiting[0][0]:
-                return EndQuestion(_OTHER[modality], self._arrivals)
-        return None
-
-    def answer(self, question: EndQuestion, end_offset: int) -> None:
-        """Take the end offset that the broker gave after the question was asked."""
-        queue = self._queues[question.modality]
-        if question.asked_after > queue.asked_after:
-            queue.asked_after, queue.end_offset = question.asked_after, end_offset
-
     @property
     def ahead(self) -> frozenset[Modality]:
-        """The modalities to be paused: over the limits, until half of them is handed on.
+        """The modalities to be paused: held back, or over the limits until half is handed on.
 
         Both only while the caller takes nothing.
         """
@@ -275,21 +267,17 @@ class ReadingOrder(Generic[Payload]):
     def _is_ahead(self, modality: Modality) -> bool:
         queue, share = self._queues[modality], 2 if modality in self._ahead else 1
         return (
-            len(queue.waiting) * share > self._limits.records
+            modality is self._held_back
+            or len(queue.waiting) * share > self._limits.records
             or queue.size_bytes * share > self._limits.size_bytes
         )
 
     def _next(self) -> "_Queue[Payload] | None":
         """Queue whose head may be handed on now."""
-        heads = [queue for queue in self._queues.values() if queue.waiting]
-        for queue in heads:
-            if queue.event_ns() is None:
-                return queue
-        if len(heads) == len(Modality):
-            return min(heads, key=lambda queue: queue.event_ns() or 0)
-        for modality, queue in self._queues.items():
-            if queue.waiting and self._queues[_OTHER[modality]].read_to_end_after(
-                queue.waiting[0][0]
-            ):
-                return queue
-        return None
+        heads = [m for m in Modality if m is not self._held_back and self._queues[m].waiting]
+        if not heads:
+            return None
+        first = min(heads, key=lambda modality: self._queues[modality].next_ns)
+        other = OTHER[first]
+        may_go = len(heads) == len(Modality) or other is self._held_back
+        return self._queues[first] if may_go or self._queues[other].is_read else None

@@ -1,43 +1,27 @@
 """What an earlier life left behind: committed offsets and the tail of ``scores``, nothing else.
 
-Per furnace the newest published window gives the last closed window end and the cut: records up
-to it are history, handed on again only to fill buffers. They are not late, not duplicate, not
-refused and not copied again; each is judged by the sources of the window that followed it. A
-furnace without a window in the tail starts anew.
+Per furnace the newest published window gives the last closed window end, the cut, and what is not
+in the records that are read again. Records up to the cut are history, handed on again only to fill
+buffers: not late, not duplicate, not refused and not copied again. A furnace without a window in
+the tail starts anew.
 
-Reading again from acknowledged positions gives the windows that the uninterrupted reading would
-have given, as long as the records come in the same order (as the merge gives it wherever nothing
-was late), because ``acknowledgement`` holds back every record on which something unpublished
-rests. Retirement is not recorded anywhere: it happens again while reading again.
+Each window is a function of the records of its furnace up to its cut, whatever the order between
+the two topics, and ``acknowledgement`` holds back every record on which something unpublished
+rests. So reading again gives the windows that reading on would have given. Idleness is recorded
+nowhere: it starts anew, and costs ``idle_gap`` once.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Final
 
+from meltwatch_schemas.reasons import BEHIND
 from meltwatch_schemas.score import Modality, SourceState, WindowScore
+from meltwatch_schemas.window import WindowSpec
 
 from meltwatch_stream_processor.domain.acknowledgement import Offsets
 
-
-@dataclass(frozen=True, slots=True)
-class Tenure:
-    """Sources that a furnace had in published windows that followed each other.
-
-    Attributes
-    ----------
-    sources
-        By modality; one without a source is absent.
-    cut
-        Per modality, the last offset handed on when the last of these windows closed; absent if
-        none was.
-    """
-
-    sources: Mapping[Modality, str]
-    cut: Offsets
-
-    def covers(self, modality: Modality, offset: int) -> bool:
-        """Tell whether a record was handed on before the last of these windows closed."""
-        return offset <= self.cut.get(modality, -1)
+_NOTHING: Final = frozenset[Modality]()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,52 +34,35 @@ class Past:
         That window's end.
     last_event_ns, last_ingest_ns, source_states
         As that window names them.
-    tenures
-        Its sources over time, oldest first; more than one if it was retired and came back.
+    sources
+        By modality; one without a source is absent.
+    cut
+        Per modality, the last offset handed on when the window closed; absent if none was.
+    behind
+        Modalities that were left out as too far behind.
     """
 
     closed_ns: int
     last_event_ns: int
     last_ingest_ns: int
     source_states: Mapping[Modality, SourceState]
-    tenures: tuple[Tenure, ...]
+    sources: Mapping[Modality, str]
+    cut: Offsets
+    behind: frozenset[Modality] = _NOTHING
+
+    def covers(self, modality: Modality, offset: int) -> bool:
+        """Tell whether a record was handed on before the window closed."""
+        return offset <= self.cut.get(modality, -1)
 
     def is_read_again(self, positions: Offsets) -> bool:
-        """Tell whether all that preceded the newest published window lies before the positions."""
-        cut = self.tenures[-1].cut
-        return all(positions.get(modality, 0) > offset for modality, offset in cut.items())
+        """Tell whether all up to the cut lies before the positions."""
+        return all(positions.get(modality, 0) > offset for modality, offset in self.cut.items())
 
-    def footing(self, modality: Modality, offset: int) -> "Footing | None":
-        """Return what a record of the furnace stands on; None if it is no history."""
-        covering = (tenure for tenure in self.tenures if tenure.covers(modality, offset))
-        tenure = next(covering, None)
-        return None if tenure is None else self._footing(tenure)
-
-    @property
-    def last_footing(self) -> "Footing":
-        """What a life goes on from of which no record is read again."""
-        return self._footing(self.tenures[-1])
-
-    def _footing(self, tenure: Tenure) -> "Footing":
-        return Footing(tenure.sources, self.last_event_ns, self.last_ingest_ns, self.source_states)
-
-
-@dataclass(frozen=True, slots=True)
-class Footing:
-    """What a life that is read again goes on from.
-
-    Attributes
-    ----------
-    sources
-        Those that the furnace had when the record at hand was followed by a window.
-    last_event_ns, last_ingest_ns, source_states
-        As its last published window names them.
-    """
-
-    sources: Mapping[Modality, str]
-    last_event_ns: int
-    last_ingest_ns: int
-    source_states: Mapping[Modality, SourceState]
+    def is_over(self, spec: WindowSpec) -> bool:
+        """Tell whether the window was the last one of a life: only retirement closes that one."""
+        events_ns = (state.event_ns for state in self.source_states.values())
+        newest_ns = max(self.last_event_ns, *events_ns, 0)
+        return self.closed_ns + spec.hop_ns >= newest_ns + spec.lookback_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +85,7 @@ class Resumption:
         """Return, per modality, the last offset that precedes some published window."""
         ends: dict[Modality, int] = {}
         for past in self.furnaces.values():
-            for modality, offset in past.tenures[-1].cut.items():
+            for modality, offset in past.cut.items():
                 ends[modality] = max(offset, ends.get(modality, offset))
         return ends
 
@@ -134,12 +101,17 @@ class ScoresTail:
         Per modality, where the input partition ends; a modality without one has any end.
     latest_ns
         No window that ends later can have closed; None where that is not known.
+    replaced
+        Modalities whose topic was deleted and made again: their cuts are void, all they hold is
+        new. What was closed stays closed.
 
     Attributes
     ----------
+    foreign
+        Number of scores that no reader of these topics can have written: a window that has not
+        ended yet, or records that the input does not have. They say nothing.
     void
-        Number of scores that rest on records which the input does not have: of topics that were
-        there before these, or of somebody else. They say nothing of what is read now.
+        Number of cuts that are void.
     """
 
     def __init__(
@@ -147,29 +119,37 @@ class ScoresTail:
         topics: Mapping[Modality, str],
         ends: Offsets | None = None,
         latest_ns: int | None = None,
+        replaced: frozenset[Modality] = _NOTHING,
     ) -> None:
         self._topics = topics
         self._ends = ends or {}
         self._latest_ns = latest_ns
+        self._replaced = replaced
         self._furnaces: dict[str, Past] = {}
+        self.foreign = 0
         self.void = 0
 
     def add(self, score: WindowScore) -> None:
         """Take the next score of the partition, in offset order; the first publication stands."""
         is_ahead = self._latest_ns is not None and score.window_end_ns > self._latest_ns
         if is_ahead or any(self._is_beyond(modality, score) for modality in self._ends):
-            self.void += 1
+            self.foreign += 1
             return
         known = self._furnaces.get(score.furnace_id)
         if known is None or score.window_end_ns > known.closed_ns:
-            self._furnaces[score.furnace_id] = _past(known, score, self._topics)
+            past = _past(score, self._topics)
+            self.void += len(self._replaced & past.cut.keys())
+            cut = {m: offset for m, offset in past.cut.items() if m not in self._replaced}
+            self._furnaces[score.furnace_id] = replace(past, cut=cut)
 
     def _is_beyond(self, modality: Modality, score: WindowScore) -> bool:
         """Tell whether a score names no cut of a topic, or one that lies beyond its end."""
         cut = score.inputs.get(self._topics[modality])
         if cut is None:
             return True
-        return cut.last_handed_on is not None and cut.last_handed_on >= self._ends[modality]
+        if cut.last_handed_on is None or modality in self._replaced:
+            return False
+        return cut.last_handed_on >= self._ends[modality]
 
     def resumption(self, positions: Offsets) -> Resumption:
         """Return where to go on.
@@ -192,29 +172,20 @@ def resume(
     return tail.resumption(positions)
 
 
-def _past(known: Past | None, score: WindowScore, topics: Mapping[Modality, str]) -> Past:
-    tenure = _tenure(score, topics)
-    tenures = known.tenures if known else ()
-    if tenures and tenures[-1].sources == tenure.sources:
-        tenures = tenures[:-1]
+def _past(score: WindowScore, topics: Mapping[Modality, str]) -> Past:
+    sources = {Modality.VIDEO: score.sources.video, Modality.CURRENT: score.sources.current}
+    cuts = {modality: score.inputs.get(topic) for modality, topic in topics.items()}
     return Past(
         closed_ns=score.window_end_ns,
         # It speaks against silence until then, and no longer, whatever a stranger's score says.
         last_event_ns=min(score.times.last_event_ns, score.window_end_ns),
         last_ingest_ns=score.times.last_ingest_ns,
         source_states=score.source_states,
-        tenures=(*tenures, tenure),
-    )
-
-
-def _tenure(score: WindowScore, topics: Mapping[Modality, str]) -> Tenure:
-    sources = {Modality.VIDEO: score.sources.video, Modality.CURRENT: score.sources.current}
-    cuts = {modality: score.inputs.get(topic) for modality, topic in topics.items()}
-    return Tenure(
         sources={modality: source for modality, source in sources.items() if source is not None},
         cut={
             modality: cut.last_handed_on
             for modality, cut in cuts.items()
             if cut is not None and cut.last_handed_on is not None
         },
+        behind=frozenset(m for m, word in BEHIND.items() if word in score.reasons),
     )

@@ -65,7 +65,10 @@ class JoinRules:
     video_bound_ns, current_bound_ns
         How far a modality's watermark stays behind its newest event, ns.
     idle_gap_ns
-        A modality that is silent for longer delays the watermark no further, ns.
+        A modality that is waited for longer by the reader's clock is idle, ns.
+    max_skew_ns
+        A modality that is further behind the other one, in event time, for longer than this, by
+        the reader's clock, is left out, ns.
     sample_reach_ns
         A sample is held for a grid point at most this long, ns.
     min_frames
@@ -80,6 +83,7 @@ class JoinRules:
     video_bound_ns: int = 200 * NS_PER_MS
     current_bound_ns: int = 500 * NS_PER_MS
     idle_gap_ns: int = 5 * NS_PER_S
+    max_skew_ns: int = 60 * NS_PER_S
     sample_reach_ns: int = 750 * NS_PER_MS
     min_frames: int = 9
     min_values: int = 684
@@ -105,7 +109,7 @@ class JoinRules:
 
     @property
     def retire_after_ns(self) -> int:
-        """Furnaces are retired when the partition has moved on by more than this, ns."""
+        """A furnace is retired after more than this without a record, by the reader's clock, ns."""
         return self.spec.lookback_ns + self.idle_gap_ns
 
     def bound_ns(self, modality: Modality) -> int:

@@ -117,6 +117,10 @@ class SampleBuffer:
         """What the buffer holds."""
         return self.timeline.events.nbytes
 
+    def size_bytes_after(self, time_ns: int) -> int:
+        """Return what is held of the samples after an instant."""
+        return self.timeline.size_bytes_after(time_ns)
+
 
 def _last_present(present: NDArray[np.bool_]) -> NDArray[np.intp]:
     """Return, per row and column, the last row up to it that is present; -1 if there is none."""

@@ -72,6 +72,13 @@ def followed(
     )
 
 
+def is_set_back(state: SourceState | None) -> bool:
+    """Tell whether a source's clock went back and has not come again to where it was."""
+    if state is None or state.stepped_from_ns is None:
+        return False
+    return state.event_ns < state.stepped_from_ns
+
+
 def clock_words(
     state: SourceState, modality: Modality, end_ns: int, rules: JoinRules
 ) -> tuple[Reason, ...]:

@@ -20,7 +20,7 @@ from meltwatch_stream_processor.domain.frames import Clip
 from meltwatch_stream_processor.domain.quality import Finding, QualityCheck
 from meltwatch_stream_processor.domain.rules import JoinRules
 from meltwatch_stream_processor.domain.samples import CurrentGrid
-from meltwatch_stream_processor.domain.source_clock import clock_words, followed
+from meltwatch_stream_processor.domain.source_clock import clock_words, followed, is_set_back
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,23 +52,29 @@ class SourceWatch:
         The window rule's numbers.
     features
         Computes a window's features.
+    states
+        Those that an earlier life's last published score tells.
     """
 
-    def __init__(self, rules: JoinRules, features: FeatureExtractor) -> None:
+    def __init__(
+        self,
+        rules: JoinRules,
+        features: FeatureExtractor,
+        states: Mapping[Modality, SourceState] | None = None,
+    ) -> None:
         self._rules = rules
         self._features = features
         self._check = QualityCheck(rules.quality, features)
-        self._states: dict[Modality, SourceState] = {}
+        self._states = dict(states or {})
 
     @property
     def states(self) -> dict[Modality, SourceState]:
         """Per modality with a source, what the windows to come rest on beside their content."""
         return dict(self._states)
 
-    def take_up(self, states: Mapping[Modality, SourceState | None]) -> None:
-        """Go on from the states that a published score tells; None forgets an earlier life's."""
-        known = {**self._states, **states}
-        self._states = {m: state for m, state in known.items() if state is not None}
+    def is_set_back(self, modality: Modality) -> bool:
+        """Tell whether a source's clock went back and has not come again to where it was."""
+        return is_set_back(self._states.get(modality))
 
     def follow(self, modality: Modality, identity: ChunkIdentity, span_ns: tuple[int, int]) -> None:
         """Take the next record: who sent it, and its first and last event time."""

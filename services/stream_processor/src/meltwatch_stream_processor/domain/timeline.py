@@ -75,6 +75,11 @@ class Timeline:
         position = int(np.searchsorted(self.times_ns, time_ns, side="right"))
         return int(self.times_ns[position]) if position < self.events.size else None
 
+    def size_bytes_after(self, time_ns: int) -> int:
+        """Return what the events after an instant take up."""
+        position = int(np.searchsorted(self.times_ns, time_ns, side="right"))
+        return int(self.events[position:].nbytes)
+
     def lowest_offset(self, since_ns: int | None = None, until_ns: int | None = None) -> int | None:
         """Return the lowest offset of the events in ``(since, until]``; None if there are none."""
         first = 0 if since_ns is None else np.searchsorted(self.times_ns, since_ns, side="right")

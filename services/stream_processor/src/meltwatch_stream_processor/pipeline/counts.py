@@ -37,7 +37,7 @@ class Counts:
     def record(
         self, raw: RawRecord, modality: Modality, outcome: Outcome, *, turned_away: bool = False
     ) -> None:
-        """Count a record that was handed on, and the bad quality of the windows that it closed.
+        """Count a record that was handed on, and what it closed.
 
         Parameters
         ----------
@@ -46,13 +46,17 @@ class Counts:
         """
         metrics = self._metrics
         metrics.records.labels(SERVICE, raw.topic, _fate(outcome)).inc()
-        metrics.windows.labels("skipped").inc(outcome.skipped)
         metrics.duplicates.labels(modality.value).inc(outcome.duplicates)
         if outcome.late:
             metrics.late.labels(modality.value).inc()
         if outcome.late or outcome.duplicates or outcome.refusal is not None:
             furnace_id = OTHER if turned_away else _furnace_of(raw)
             self._count_irregular(furnace_id, modality, outcome)
+        self.closed(outcome)
+
+    def closed(self, outcome: Outcome) -> None:
+        """Count the bad quality of the windows that closed, those skipped, and who is retired."""
+        self._metrics.windows.labels("skipped").inc(outcome.skipped)
         for window in outcome.windows:
             for whose, words in window.irregularities.items():
                 for word in words:

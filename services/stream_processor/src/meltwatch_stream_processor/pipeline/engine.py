@@ -13,6 +13,7 @@ from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_stream_processor.errors import OutOfSequence, RecordFailedError
+from meltwatch_stream_processor.pipeline.held import hold_back
 from meltwatch_stream_processor.pipeline.kafka_answers import offsets_of
 from meltwatch_stream_processor.pipeline.partition import PartitionPipeline, Surroundings
 from meltwatch_stream_processor.pipeline.progress import Mark, Progress
@@ -22,8 +23,7 @@ from meltwatch_stream_processor.ports import TopicPartition
 
 _BEAT_INTERVAL_S: Final = 1.0
 _COMMIT_INTERVAL_S: Final = 1.0
-# Longer than a fetch takes: what has not come for so long was passed over.
-_LAG_INTERVAL_S: Final = 5.0
+_ENDS_INTERVAL_S: Final = 1.0
 _OWNERS_INTERVAL_S: Final = 2.0
 # Within a rebalance the group waits for us; a session may time out after 6 s.
 _FLUSH_LIMIT_S: Final = 2.0
@@ -56,6 +56,7 @@ class Engine:
         self._commit_age = CommitAge(surroundings.metrics.commit_age, SERVICE, surroundings.clock)
         self._lags = FurnaceGauge(surroundings.metrics.watermark_lag)
         self._skews = FurnaceGauge(surroundings.metrics.sync_skew)
+        self._behind = FurnaceGauge(surroundings.metrics.modality_behind)
         self.progress = Progress(surroundings.clock)
 
     async def run(self) -> None:
@@ -68,10 +69,9 @@ class Engine:
         """
         async with asyncio.TaskGroup() as group:
             self._group = group
-            group.create_task(self._around.ends.run())
             group.create_task(self._around.judge.watch())
             group.create_task(self._commit_regularly())
-            group.create_task(self._measure_lag_regularly())
+            group.create_task(self._ask_for_ends_regularly())
             group.create_task(self._look_for_owners_regularly())
             group.create_task(self._beat_regularly())
             await self._defect
@@ -205,26 +205,29 @@ class Engine:
             await asyncio.sleep(_COMMIT_INTERVAL_S)
             await self._commit(self._pipelines)
 
-    async def _measure_lag_regularly(self) -> None:
+    async def _ask_for_ends_regularly(self) -> None:
+        """Find out how far the input goes: what is unread, and what is not to be waited for."""
         around = self._around
         while True:
-            await asyncio.sleep(_LAG_INTERVAL_S)
+            await asyncio.sleep(_ENDS_INTERVAL_S)
             parts = sorted(self._assigned or ())
             if not self._starts.keys() >= set(parts):
                 starts = await start_offsets(around.inputs, around.input_range, parts, around.retry)
                 self._starts = {part: start.offset for part, start in starts.items()}
+            asked_ns = around.clock.monotonic_ns()
             try:
                 ends = await offsets_of(around.input_range.end_offsets, parts)
             except TransientError:
                 self._lag = {}
             else:
                 self._lag = self._unread(ends)
-                self._compare(ends)
+                self._tell(asked_ns, ends)
 
-    def _compare(self, ends: Mapping[TopicPartition, int]) -> None:
+    def _tell(self, asked_ns: int, ends: Mapping[TopicPartition, int]) -> None:
         for pipeline in self._pipelines.values():
             if pipeline.parts <= ends.keys():
-                pipeline.compare(ends)
+                pipeline.told(asked_ns, ends)
+        hold_back(self._pipelines.values(), self._around.max_held_bytes)
 
     def _unread(self, ends: Mapping[TopicPartition, int]) -> dict[int, int]:
         """Return per partition number what Kafka has of both topics and nobody handed on."""
@@ -276,12 +279,20 @@ class Engine:
             skews_s |= pipeline.skews_s()
         return skews_s
 
+    def _behind_s(self) -> dict[tuple[str, ...], float]:
+        return {
+            (name, modality.value): behind_ns / NS_PER_S
+            for pipeline in self._pipelines.values()
+            for (name, modality), behind_ns in pipeline.behind_ns().items()
+        }
+
     def _observe(self, marks: Mapping[str, int]) -> None:
         metrics, now_ns = self._around.metrics, self._around.clock.now_ns()
         self._lags.show(
             {name: max(now_ns - mark_ns, 0) / NS_PER_S for name, mark_ns in marks.items()}
         )
         self._skews.show(self._skews_s())
+        self._behind.show(self._behind_s())
         held = sum(pipeline.size_bytes for pipeline in self._pipelines.values())
         metrics.buffer_bytes.labels(SERVICE).set(held + self._around.in_flight.size_bytes)
 

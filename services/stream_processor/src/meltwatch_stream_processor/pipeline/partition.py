@@ -21,7 +21,6 @@ from meltwatch_stream_processor.domain.aligned_window import AlignedWindow, Outc
 from meltwatch_stream_processor.domain.buffers import Chunk
 from meltwatch_stream_processor.domain.partition import PartitionJoiner
 from meltwatch_stream_processor.domain.reading_order import (
-    EndQuestion,
     Entry,
     Gap,
     QueueLimits,
@@ -32,7 +31,6 @@ from meltwatch_stream_processor.domain.rules import JoinRules
 from meltwatch_stream_processor.errors import RecordFailedError
 from meltwatch_stream_processor.pipeline.counts import Counts
 from meltwatch_stream_processor.pipeline.delivery import Delivery
-from meltwatch_stream_processor.pipeline.end_offsets import EndOffsets
 from meltwatch_stream_processor.pipeline.furnace_gate import FurnaceGate
 from meltwatch_stream_processor.pipeline.furnace_log import FurnaceLog
 from meltwatch_stream_processor.pipeline.in_flight import InFlightWindows
@@ -60,10 +58,12 @@ class Surroundings:
     ----------
     inputs, input_range, history, group
         Kafka's reading side.
-    ends, delivery, judge, in_flight
-        Coalesced questions, writing side, scoring, and the bound on windows under way.
+    delivery, judge, in_flight
+        Writing side, scoring, and the bound on windows under way.
     rules, encoder, limits
         The window rule, the ensemble's encoder, how much may wait before reading is paused.
+    max_held_bytes
+        How much of one modality may wait for the other, all partitions together.
     context, clock
         What scores have in common, wall time.
     counts, metrics
@@ -82,13 +82,13 @@ class Surroundings:
     input_range: InputRange
     history: ScoreHistory
     group: Group
-    ends: EndOffsets
     delivery: Delivery
     judge: Judge
     in_flight: InFlightWindows
     rules: JoinRules
     encoder: Encoder
     limits: QueueLimits
+    max_held_bytes: int
     context: ScoreContext
     clock: Clock
     counts: Counts
@@ -127,12 +127,12 @@ class PartitionPipeline:
         self._untimely = UntimelyRecords()
         self._starts: dict[Modality, int] = {}
         self._ends: dict[Modality, int] = {}
+        self._replaced: set[Modality] = set()
         self._handed_on: dict[Modality, int] = {}
         self._first_event_ns: dict[Modality, int] = {}
         self._reading = True
         self._arrived = asyncio.Event()
-        self._seen: dict[Modality, tuple[int, int]] = {}
-        self._asking = False
+        self._looked_ns = 0
         self._paused: frozenset[Modality] = frozenset()
         # A record whose copy or dead letter is not delivered yet is not to be acknowledged.
         self._undelivered: tuple[Modality, int] | None = None
@@ -160,7 +160,7 @@ class PartitionPipeline:
                 await self._arrived.wait()
                 self._arrived.clear()
                 await self._hand_on_ready(publication)
-                self._ask_for_end()
+                await self._pass_time(publication)
 
     def stop_reading(self) -> None:
         """Hand on no more; windows in flight are still published."""
@@ -200,16 +200,29 @@ class PartitionPipeline:
         """Return the watermark, ns, of each furnace that is not retired."""
         return self._joiner.watermarks() if self._joiner else {}
 
-    def compare(self, ends: Mapping[TopicPartition, int]) -> None:
-        """Take how far the input goes: what was there last time and has not come is overdue."""
-        for modality, (position, end_offset) in self._seen.items():
-            self._order.overdue(modality, position, end_offset)
-        self._seen = {m: (self._order.position(m), ends[part]) for m, part in self._parts.items()}
+    def behind_ns(self) -> Mapping[tuple[str, Modality], int]:
+        """Return, per furnace and modality, how far its events are behind the other's, ns."""
+        return self._joiner.behind_ns() if self._joiner else {}
+
+    def told(self, asked_ns: int, ends: Mapping[TopicPartition, int]) -> None:
+        """Take how far the input goes, and when that was asked by the monotonic clock."""
+        self._order.told(asked_ns, {m: ends[part] for m, part in self._parts.items()})
+        self._arrived.set()
+
+    def waiting_bytes(self, modality: Modality) -> int:
+        """Return what waits of a modality for the other one."""
+        return self._joiner.waiting_bytes(modality) if self._joiner else 0
+
+    def hold_back(self, modality: Modality | None) -> None:
+        """Keep back the topic of a modality, or none: too much of it waits."""
+        self._order.hold_back(modality)
+        self._control_flow()
         self._arrived.set()
 
     async def _settle_starts(self) -> None:
         """Find out where reading starts in each topic."""
         parts = list(self._parts.values())
+        asked_ns = self._around.clock.monotonic_ns()
         starts = await start_offsets(
             self._around.inputs, self._around.input_range, parts, self._around.retry
         )
@@ -224,6 +237,7 @@ class PartitionPipeline:
                 )  # fmt: skip
             if start.lost:
                 _log.error("history_gap_found", **part._asdict(), lost=start.lost)
+        self._order.told(asked_ns, self._ends)
 
     async def _restored(self) -> PartitionJoiner:
         """Return a joiner that goes on where the published scores end."""
@@ -236,8 +250,8 @@ class PartitionPipeline:
         tail = await self._around.retry.until_done(
             partial(self._scores_since, since_ns), "restoring from scores"
         )
-        if tail.void:
-            _log.warning("scores_of_other_input", partition=self.number, scores=tail.void)
+        if tail.foreign:
+            _log.warning("scores_of_other_input", partition=self.number, scores=tail.foreign)
         resumption = tail.resumption(self._starts)
         _log.info(
             "partition_restored", partition=self.number, furnaces=len(resumption.furnaces),
@@ -249,7 +263,9 @@ class PartitionPipeline:
     async def _scores_since(self, since_ns: int) -> ScoresTail:
         """Return what every score of the tail says: earlier lives had other sources."""
         latest_ns = self._around.clock.now_ns() + _FARTHEST_AHEAD_NS
-        tail = ScoresTail(self._around.context.topics.inputs, self._ends, latest_ns)
+        tail = ScoresTail(
+            self._around.context.topics.inputs, self._ends, latest_ns, frozenset(self._replaced)
+        )
         async for score in self._around.history.since(self.number, since_ns):
             tail.add(score)
         return tail
@@ -266,6 +282,22 @@ class PartitionPipeline:
             await self._hand_on(entry, self._joiner, publication)
             self._handed_on[entry.modality] = entry.offset + 1
             self._control_flow()
+            if self._around.clock.monotonic_ns() - self._looked_ns >= NS_PER_S:
+                await self._pass_time(publication)
+
+    async def _pass_time(self, publication: Publication) -> None:
+        """Close what no record closes: what waited for a modality that is idle by now."""
+        if self._joiner is None:
+            return
+        self._looked_ns = self._around.clock.monotonic_ns()
+        outcome = self._joiner.pass_time(self._order.reading(self._looked_ns))
+        self._around.gate.holds(self.number, self._joiner.furnaces)
+        self._around.counts.closed(outcome)
+        self._untimely.forget(outcome.retired)
+        self._skew.forget(outcome.retired)
+        self._log.handed_on(outcome)
+        for window in outcome.windows:
+            await publication.submit(window)
 
     async def _fill(self, gap: Gap) -> None:
         """Read what the consumer has passed over: Faust drops what it fetched in a rebalance."""
@@ -336,7 +368,8 @@ class PartitionPipeline:
             Whatever went wrong: what the join holds now is not to be trusted.
         """
         try:
-            outcome = joiner.hand_on(chunk, raw.offset)
+            reading = self._order.reading(self._around.clock.monotonic_ns())
+            outcome = joiner.hand_on(chunk, raw.offset, reading)
             self._skew.take(chunk, outcome)
         except Exception as error:
             place = (raw.topic, raw.partition, raw.offset)
@@ -381,15 +414,3 @@ class PartitionPipeline:
         for modality in self._paused - ahead:
             self._around.inputs.resume(self._parts[modality])
         self._paused = ahead
-
-    def _ask_for_end(self) -> None:
-        question = self._order.question()
-        if question is None or self._asking:
-            return
-        self._asking = True
-        self._around.ends.ask(self._parts[question.modality], partial(self._answer, question))
-
-    def _answer(self, question: EndQuestion, end_offset: int) -> None:
-        self._asking = False
-        self._order.answer(question, end_offset)
-        self._arrived.set()

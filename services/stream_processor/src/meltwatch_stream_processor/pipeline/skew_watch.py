@@ -4,7 +4,7 @@ It changes no window, may be lost at a restart, and knows nothing again until te
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import structlog
@@ -41,7 +41,10 @@ class SkewWatch:
         """Take a record and what handing it on led to; records of an earlier life say nothing."""
         if not outcome.history and outcome.refusal is None:
             self._note(chunk)
-        for furnace_id in outcome.retired:
+
+    def forget(self, furnace_ids: Iterable[str]) -> None:
+        """Forget furnaces that are retired."""
+        for furnace_id in furnace_ids:
             self._furnaces.pop(furnace_id, None)
 
     def reasons(self, furnace_id: str) -> tuple[Reason, ...]:

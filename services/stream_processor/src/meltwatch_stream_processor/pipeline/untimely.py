@@ -3,7 +3,7 @@
 Telemetry beside the join: it changes no window and may be lost at a restart.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 from meltwatch_schemas.errors import Refusal
@@ -48,7 +48,10 @@ class UntimelyRecords:
             furnace_id = (raw.key or b"").decode(errors="replace")
             if furnace_id in furnaces():
                 self._left.setdefault(furnace_id, {})[word] = _WINDOWS
-        for furnace_id in outcome.retired:
+
+    def forget(self, furnace_ids: Iterable[str]) -> None:
+        """Forget furnaces that are retired."""
+        for furnace_id in furnace_ids:
             self._left.pop(furnace_id, None)
 
     def reasons(self, furnace_id: str) -> tuple[Reason, ...]:
