@@ -47,7 +47,7 @@ class Settings(KafkaSettings, TritonSettings, PlantSettings):
     max_held_bytes: int = Field(
         default=256 * 1024 * 1024,
         ge=1,
-        description="Most bytes of one modality that wait for the other; then it is read no further.",
+        description="Most bytes that wait for the other modality before reading is paused.",
     )
     max_furnaces: int = Field(
         default=2_000, ge=1, description="Most furnaces a process holds; further ones are refused."

@@ -17,7 +17,7 @@ from meltwatch_stream_processor.domain.aligned_window import AlignedWindow
 from meltwatch_stream_processor.domain.buffers import Chunk, modality_of
 from meltwatch_stream_processor.domain.features import FeatureExtractor
 from meltwatch_stream_processor.domain.furnace import Furnace, JoinContext
-from meltwatch_stream_processor.domain.restore import Footing, Past
+from meltwatch_stream_processor.domain.restore import Past
 from meltwatch_stream_processor.domain.rules import PUBLISHED_RULES, JoinRules
 
 
@@ -168,16 +168,13 @@ class RecordedJoiner:
         Records that this score knows fill the buffers and do nothing else.
         """
         line.past, new = None, []
-        life = self._life(line.furnace_id, past.closed_ns, past.last_footing)
+        if not past.is_over(self._context.rules.spec):
+            line.life = Furnace(self._context, line.furnace_id, past.closed_ns, past)
         for chunk, offset in records:
-            footing = past.footing(modality_of(chunk), offset)
-            if footing is None:
+            if not past.covers(modality_of(chunk), offset):
                 new.append((chunk, offset))
-            elif was_admitted(chunk, footing.sources, self._context.encoder_id):
-                life.admit_again(chunk, offset, footing)
-        life.go_on_from(past.last_footing)
-        if not _was_retired(past, life):
-            line.life = life
+            elif line.life and was_admitted(chunk, past.sources, self._context.encoder_id):
+                line.life.admit_again(chunk, offset)
         return new
 
     def _admit(self, line: _Line, chunk: Chunk, offset: int, closed: Closed) -> None:
@@ -187,22 +184,13 @@ class RecordedJoiner:
             closed.refusals.append(refusal.reason.value)
             return
         if line.life is None:
-            line.life = self._life(line.furnace_id, line.closed_ns, None)
+            line.life = Furnace(self._context, line.furnace_id, line.closed_ns)
         closed.late += line.life.is_late(chunk)
         closed.duplicates += line.life.admit(chunk, offset)
 
-    def _life(self, furnace_id: str, closed_ns: int | None, footing: Footing | None) -> Furnace:
-        return Furnace(self._context, furnace_id, closed_ns, footing)
-
 
 def _retire_if_due(line: _Line, life: Furnace, end_ns: int) -> None:
-    """Retire a furnace all of whose windows are closed, the last one beyond its watermark."""
-    watermark_ns = life.watermark_ns
-    if life.has_closed_all and (watermark_ns is None or end_ns > watermark_ns):
+    """Retire a furnace all of whose windows are closed, the last one beyond any watermark."""
+    highest_ns = life.highest_ns
+    if life.has_closed_all and (highest_ns is None or end_ns > highest_ns):
         line.life = None
-
-
-def _was_retired(past: Past, life: Furnace) -> bool:
-    """Tell whether the newest window before the span was the last one of a life."""
-    newest_ns = max((state.event_ns for state in past.source_states.values()), default=0)
-    return life.has_closed_all and past.closed_ns > newest_ns

@@ -1,4 +1,4 @@
-"""The windows of a span by event time alone: merged as live merges what it catches up with."""
+"""The windows of a span by event time alone, merged as live merges what it catches up with."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.score import Modality, WindowScore
 from meltwatch_stream_processor.domain.aligned_window import AlignedWindow, Outcome
-from meltwatch_stream_processor.domain.partition import PartitionJoiner
 from meltwatch_stream_processor.domain.reading_order import Entry, ReadingOrder
 from meltwatch_stream_processor.pipeline.records import ReadRecord
 from meltwatch_stream_processor.pipeline.skew_watch import SkewWatch
 
+from meltwatch_backtester.domain.event_time import EventTimeJoiner
 from meltwatch_backtester.pipeline.inputs import InputReader
 from meltwatch_backtester.pipeline.live_scores import LiveScores
 from meltwatch_backtester.pipeline.replayed import Replayed, Source
@@ -26,21 +26,20 @@ def event_time_windows(source: Source, begun: frozenset[str]) -> Iterator[Replay
     begun
         Furnaces that live had begun with before the span.
     """
-    joiner = PartitionJoiner(source.partition, source.encoder)
+    joiner = EventTimeJoiner(source.partition, source.encoder)
     skew = SkewWatch(source.encoder, source.sync_offsets_s)
     lives, late = LiveScores(source, begun), Counter[str]()
     for entry in _merged(source.inputs()):
         content = entry.payload.content
         if isinstance(content, ContractViolation):
-            joiner.pass_over(entry.modality, entry.offset)
             continue
         outcome = joiner.hand_on(content, entry.offset)
         skew.take(content, outcome)
+        skew.forget(outcome.retired)
         if source.wanted(content.identity.furnace_id):
             _count(outcome, source)
             late[content.identity.furnace_id] += outcome.late
         for window in outcome.windows:
-            joiner.published(window)
             if window.window_end_ns in source.span and source.wanted(window.furnace_id):
                 yield _replayed(window, lives, late.pop(window.furnace_id, 0), skew)
                 yield from map(_missing, lives.passed())
@@ -60,10 +59,8 @@ def _merged(readers: dict[Modality, InputReader]) -> Iterator[Entry[ReadRecord]]
             else:
                 order.push(entry)
                 lacking.discard(modality)
-        question = order.question()
-        if question is not None:
-            # What has no record waiting was read to its end.
-            order.answer(question, readers[question.modality].position)
+        # What has no record waiting was read to its end.
+        order.told(0, {modality: readers[modality].position for modality in lacking})
         first = order.pop()
         if first is None:
             return

@@ -5,7 +5,7 @@ from typing import Final
 
 from meltwatch_chassis.errors import FatalError
 from meltwatch_schemas.errors import ContractViolation
-from meltwatch_schemas.reasons import UNTIMELY, Reason
+from meltwatch_schemas.reasons import BEHIND, UNTIMELY, Reason
 from meltwatch_stream_processor.domain.restore import Past
 
 from meltwatch_backtester.domain.recorded import Closed, RecordedJoiner
@@ -13,7 +13,7 @@ from meltwatch_backtester.pipeline.inputs import InputReader
 from meltwatch_backtester.pipeline.live_scores import live_scores
 from meltwatch_backtester.pipeline.replayed import Replayed, Source
 
-_BESIDE: Final = UNTIMELY | {Reason.SYNC_SKEW}
+_BESIDE: Final = UNTIMELY | {Reason.SYNC_SKEW, *BEHIND.values()}
 """Words that no window's content tells: they are live's."""
 _MAX_WAITING: Final = 20_000
 """Records that wait for a window: 14 minutes of ten furnaces, 0.3 GB."""

@@ -78,6 +78,17 @@ class Furnace:
         Last window end closed in an earlier life, or None.
     past
         What a life goes on from that an earlier process began, or None.
+
+    Attributes
+    ----------
+    closed_ns
+        Last window end closed, or None.
+    newest_ns
+        Newest event time.
+    sources
+        By modality; one without a source is absent.
+    is_resumed
+        Whether all of its records so far are history.
     """
 
     def __init__(
@@ -92,16 +103,17 @@ class Furnace:
         self._spec = rules.spec
         self._told = past.source_states if past else {}
         self._watch = SourceWatch(rules, context.features, self._told)
-        self._idleness = Idleness(rules.idle_gap_ns)
+        self._idleness = Idleness(rules)
         self._watermark = Watermark(rules, past.behind if past else ())
         forgotten_ns = past.last_event_ns if past else None
         self._buffers = EventBuffers(rules, self._spec.phase_ns(furnace_id), forgotten_ns)
         self._earliest_ns: int | None = None
-        self._newest_ns = forgotten_ns or 0
+        self.newest_ns = forgotten_ns or 0
         self._last_ingest_ns = past.last_ingest_ns if past else 0
         self._has_closed = past is not None
         self.furnace_id = furnace_id
         self.closed_ns = closed_ns
+        self.is_resumed = past is not None
         self.sources: dict[Modality, str] = dict(past.sources) if past else {}
 
     @property
@@ -122,7 +134,7 @@ class Furnace:
     @property
     def last_end_ns(self) -> int:
         """No window that ends later is closed before the furnace speaks again."""
-        return self._newest_ns + self._spec.lookback_ns - 1
+        return self.newest_ns + self._spec.lookback_ns - 1
 
     @property
     def has_closed_all(self) -> bool:
@@ -151,6 +163,7 @@ class Furnace:
 
     def admit(self, chunk: Chunk, offset: int) -> int:
         """Take a record and return how many of its events are duplicates."""
+        self.is_resumed = False
         self._follow(chunk)
         return self._take(chunk, offset)
 
@@ -171,7 +184,7 @@ class Furnace:
         self._watermark.advance(modality, last_ns)
         if self._earliest_ns is None or first_ns < self._earliest_ns:
             self._earliest_ns = first_ns
-        self._newest_ns = max(self._newest_ns, last_ns)
+        self.newest_ns = max(self.newest_ns, last_ns)
         self._last_ingest_ns = max(self._last_ingest_ns, chunk.identity.ingest_time_ns)
         next_end_ns = None if self.closed_ns is None else self._end_after(self.closed_ns)
         return self._buffers.add(chunk, offset, next_end_ns)

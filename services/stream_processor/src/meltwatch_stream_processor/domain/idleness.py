@@ -1,19 +1,16 @@
 """Which modality of one furnace is idle, by the reader's own clock; see rule 6 of the join.
 
 In a backlog event time runs at any speed, so the clock of the reader decides. A modality is waited
-for from the first record of the other one that follows its own last. Each step from record to
-record counts one second at most: a reader that was frozen makes nobody idle.
+for from the first record of the other one that follows its own last. Each pause between two
+records counts one second at most: a reader that was frozen makes nobody idle.
 """
 
 from dataclasses import dataclass
-from typing import Final
 
 from meltwatch_schemas.score import Modality
-from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_stream_processor.domain.reading import OTHER, Reading
-
-_LONGEST_STEP_NS: Final = NS_PER_S
+from meltwatch_stream_processor.domain.rules import JoinRules
 
 
 @dataclass(slots=True)
@@ -29,8 +26,8 @@ class Idleness:
 
     Parameters
     ----------
-    idle_gap_ns
-        A modality that is waited for longer is idle, ns.
+    rules
+        The window rule's numbers.
 
     Attributes
     ----------
@@ -38,8 +35,8 @@ class Idleness:
         When the last record of the furnace was handed on, by the reader's clock.
     """
 
-    def __init__(self, idle_gap_ns: int) -> None:
-        self._idle_gap_ns = idle_gap_ns
+    def __init__(self, rules: JoinRules) -> None:
+        self._rules = rules
         self._waits: dict[Modality, _Wait] = {}
         self._counted_ns: int | None = None
         self.heard_ns = 0
@@ -64,7 +61,7 @@ class Idleness:
         wait = self._waits.get(modality)
         return (
             wait is not None
-            and wait.waited_ns > self._idle_gap_ns
+            and wait.waited_ns > self._rules.idle_gap_ns
             and reading.is_read_since(modality, wait.since_ns)
         )
 
@@ -76,4 +73,4 @@ class Idleness:
 
     def _step_ns(self, now_ns: int) -> int:
         counted_ns, self._counted_ns = self._counted_ns, now_ns
-        return 0 if counted_ns is None else min(now_ns - counted_ns, _LONGEST_STEP_NS)
+        return 0 if counted_ns is None else min(now_ns - counted_ns, self._rules.pause_cap_ns)

@@ -207,9 +207,10 @@ class PartitionJoiner:
 
     def _hand_on_new(self, chunk: Chunk, offset: int, reading: Reading) -> Outcome:
         name, modality = chunk.identity.furnace_id, modality_of(chunk)
+        last = self._end_while_away(name, chunk)
         refusal = refusal_of(chunk, self._sources(name), self._context.encoder_id)
         if refusal is not None:
-            return Outcome(refusal=refusal)
+            return Outcome(refusal=refusal, windows=tuple(last.windows), skipped=last.skipped)
         life = self._take_up(name, modality, offset)
         late = life.furnace.is_late(chunk)
         duplicates = life.furnace.admit(chunk, offset)
@@ -217,9 +218,27 @@ class PartitionJoiner:
         return Outcome(
             late=late,
             duplicates=duplicates,
-            windows=tuple(closing.windows),
-            skipped=closing.skipped,
+            windows=(*last.windows, *closing.windows),
+            skipped=last.skipped + closing.skipped,
         )
+
+    def _end_while_away(self, name: str, chunk: Chunk) -> Closing:
+        """Retire a furnace that fell silent while nobody read, before its first new record.
+
+        Then event time tells, as it does in a replay.
+        """
+        past = self._open_past(name)
+        if past is None or self._has_history_ahead(name):
+            return Closing()
+        life = self._lives.get(name)
+        newest_ns = life.furnace.newest_ns if life else past.last_event_ns
+        is_away = chunk.last_event_ns - newest_ns > self._context.rules.retire_after_ns
+        if not is_away or (life is not None and not life.furnace.is_resumed):
+            return Closing()
+        if life is not None:
+            return self._retire(name)
+        del self._past[name]
+        return Closing()
 
     def _sources(self, furnace_id: str) -> Mapping[Modality, str]:
         """Return the sources that a furnace has; one that is read again has those of its past."""

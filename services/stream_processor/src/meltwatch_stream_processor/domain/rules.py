@@ -69,6 +69,8 @@ class JoinRules:
     max_skew_ns
         A modality that is further behind the other one, in event time, for longer than this, by
         the reader's clock, is left out, ns.
+    pause_cap_ns
+        Of a pause between two records so much counts as waiting at most, ns.
     sample_reach_ns
         A sample is held for a grid point at most this long, ns.
     min_frames
@@ -84,6 +86,7 @@ class JoinRules:
     current_bound_ns: int = 500 * NS_PER_MS
     idle_gap_ns: int = 5 * NS_PER_S
     max_skew_ns: int = 60 * NS_PER_S
+    pause_cap_ns: int = NS_PER_S
     sample_reach_ns: int = 750 * NS_PER_MS
     min_frames: int = 9
     min_values: int = 684

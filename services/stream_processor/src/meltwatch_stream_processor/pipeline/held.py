@@ -1,4 +1,4 @@
-"""What waits in the joins of a process for the other modality is bounded: the rest stays in Kafka."""
+"""What waits in the joins for the other modality is bounded: the rest stays in Kafka."""
 
 from collections.abc import Collection
 from typing import Protocol
