@@ -19,7 +19,6 @@ from meltwatch_stream_processor.domain.reading_order import QueueLimits
 from meltwatch_stream_processor.domain.rules import PUBLISHED_RULES
 from meltwatch_stream_processor.pipeline.counts import Counts
 from meltwatch_stream_processor.pipeline.delivery import Delivery
-from meltwatch_stream_processor.pipeline.end_offsets import EndOffsets
 from meltwatch_stream_processor.pipeline.engine import Engine
 from meltwatch_stream_processor.pipeline.furnace_gate import FurnaceGate
 from meltwatch_stream_processor.pipeline.in_flight import InFlightWindows
@@ -43,6 +42,22 @@ ENCODER = Encoder("dct", dct_basis(3))
 IDENTITY = EnsembleIdentity(ModelIdentity("fmformer", "1", "d" * 64), ENCODER.encoder_id)
 TOPICS = TopicNames("meltwatch")
 IMPATIENT = Patience(outage_s=0.3, probe_interval_s=0.05)
+
+
+class FastClock(SystemClock):
+    """The machine's clocks, the monotonic one so many times as fast.
+
+    Parameters
+    ----------
+    speed
+        How many times.
+    """
+
+    def __init__(self, speed: float) -> None:
+        self._speed = speed
+
+    def monotonic_ns(self) -> int:
+        return int(super().monotonic_ns() * self._speed)
 
 
 class MemoryBroker:
@@ -186,11 +201,13 @@ def surroundings(
     patience: Patience = IMPATIENT,
     inflight: int = 16,
     limits: QueueLimits | None = None,
+    speed: float = 1.0,
+    max_held_bytes: int = 256 * 1024 * 1024,
     max_furnaces: int = 2_000,
     refuses_unregistered: bool = False,
 ) -> Surroundings:
     """What an engine needs, on fakes."""
-    metrics, clock = Metrics(), SystemClock()
+    metrics, clock = Metrics(), FastClock(speed)
     dependencies = Dependencies(metrics, clock)
     retry = Retry(dependencies)
     return Surroundings(
@@ -198,13 +215,13 @@ def surroundings(
         input_range=broker,
         history=broker,
         group=broker,
-        ends=EndOffsets(broker, retry),
         delivery=Delivery(broker, TOPICS, metrics, retry),
         judge=Judge(scorer, patience, clock, metrics),
         in_flight=InFlightWindows(inflight, 64 * 1024 * 1024, metrics.inflight_windows.set),
         rules=PUBLISHED_RULES,
         encoder=ENCODER,
         limits=limits or QueueLimits(512, 4 * 1024 * 1024),
+        max_held_bytes=max_held_bytes,
         context=ScoreContext(
             topics=TOPICS,
             model=IDENTITY.model,

@@ -7,6 +7,7 @@ from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.score import Modality, WindowScore
 from meltwatch_stream_processor.domain.aligned_window import AlignedWindow, Outcome
 from meltwatch_stream_processor.domain.partition import PartitionJoiner
+from meltwatch_stream_processor.domain.reading import Reading
 from meltwatch_stream_processor.pipeline.furnace_log import FurnaceLog
 from meltwatch_stream_processor.pipeline.records import read
 from structlog.testing import capture_logs
@@ -88,7 +89,7 @@ def test_a_furnace_is_retired_once_its_last_window_is_out() -> None:
         raw = record.at(offset)
         chunk = read(raw, TOPICS.modality_of(raw.topic)).payload.content
         assert not isinstance(chunk, ContractViolation)
-        windows += joiner.hand_on(chunk, offset).windows
+        windows += joiner.hand_on(chunk, offset, Reading(offset)).windows
     scores = [
         replace(window_score(), furnace_id=w.furnace_id, window_end_ns=w.window_end_ns)
         for w in windows

@@ -5,6 +5,8 @@ from functools import partial
 
 import pytest
 from meltwatch_schemas.score import Modality
+from meltwatch_schemas.window import NS_PER_MS
+from meltwatch_stream_processor.domain import reading_order
 from meltwatch_stream_processor.pipeline import engine
 from structlog.testing import capture_logs
 
@@ -32,7 +34,8 @@ def records() -> list[InputRecord]:
 
 @pytest.fixture(autouse=True)
 def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "_LAG_INTERVAL_S", 0.05)
+    monkeypatch.setattr(engine, "_ENDS_INTERVAL_S", 0.05)
+    monkeypatch.setattr(reading_order, "_OVERDUE_NS", 50 * NS_PER_MS)
 
 
 async def published(

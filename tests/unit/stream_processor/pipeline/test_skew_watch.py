@@ -12,6 +12,7 @@ from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_S
 from meltwatch_stream_processor.domain.aligned_window import Outcome
 from meltwatch_stream_processor.domain.buffers import Chunk
+from meltwatch_stream_processor.pipeline import engine
 from meltwatch_stream_processor.pipeline.records import read
 from meltwatch_stream_processor.pipeline.skew_watch import SkewWatch
 from structlog.testing import capture_logs
@@ -53,12 +54,13 @@ def gauge(life: Life) -> float | None:
 
 
 async def test_a_skew_is_named_in_the_scores_and_shown_until_the_furnace_is_retired(
-    apart: list[InputRecord],
+    apart: list[InputRecord], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(engine, "_ENDS_INTERVAL_S", 0.1)
     broker = MemoryBroker()
     broker.produce(*apart)
     with capture_logs() as log:
-        async with Life(broker, FakeScorer()) as life:
+        async with Life(broker, FakeScorer(), speed=20.0) as life:
             await life.read_all()
             named = words(broker.scores())
             # Silent for 8 to 11 minutes, then named to the end.
@@ -66,11 +68,6 @@ async def test_a_skew_is_named_in_the_scores_and_shown_until_the_furnace_is_reti
             assert 480 <= first * 1.44 <= 660
             assert all(named[first:])
             await until(lambda: gauge(life) == pytest.approx(0.5, abs=0.05))
-            elsewhere = LATER_NS + 200 * NS_PER_S
-            broker.produce(
-                frame_record("melt/b", elsewhere, encoder=ENCODER),
-                sample_record("melt/b", elsewhere),
-            )
             await until(lambda: gauge(life) is None)
     (told,) = [entry for entry in log if entry["event"] == "sync_skew_changed"]
     assert (told["log_level"], told["furnace"], told["skew_level"]) == (
@@ -149,7 +146,8 @@ def test_it_holds_a_bounded_amount_a_furnace_and_nothing_of_retired_ones(
     watch = watched(apart, Outcome())
     assert 0 < watch.size_bytes < 80_000
     watch.take(chunk_of(frame_record("melt/b", ORIGIN_NS, encoder=ENCODER)), Outcome())
-    watch.take(chunk_of(sample_record("melt/b", ORIGIN_NS)), Outcome(retired=(FURNACE, "melt/b")))
+    watch.take(chunk_of(sample_record("melt/b", ORIGIN_NS)), Outcome())
+    watch.forget([FURNACE, "melt/b", "never/seen"])
     assert (watch.size_bytes, watch.skews_s(), watch.reasons(FURNACE)) == (0, {}, ())
 
 

@@ -10,6 +10,8 @@ from meltwatch_schemas.score import Modality
 from meltwatch_schemas.window import NS_PER_S
 from meltwatch_stream_processor.domain.buffers import Chunk
 from meltwatch_stream_processor.domain.partition import PartitionJoiner
+from meltwatch_stream_processor.domain.reading import Reading
+from meltwatch_stream_processor.pipeline import engine
 from meltwatch_stream_processor.pipeline import records as records_module
 from meltwatch_stream_processor.ports import TopicPartition
 from structlog.testing import capture_logs
@@ -68,9 +70,9 @@ async def test_a_record_that_breaks_the_join_twice_is_set_aside_and_its_furnace_
     expected = await scores_of(undisturbed)
     hand_on, tries = PartitionJoiner.hand_on, []
 
-    def break_down(joiner: PartitionJoiner, chunk: Chunk, offset: int) -> Any:
+    def break_down(joiner: PartitionJoiner, chunk: Chunk, offset: int, reading: Reading) -> Any:
         if chunk.identity.seq != BAD_SEQ:
-            return hand_on(joiner, chunk, offset)
+            return hand_on(joiner, chunk, offset, reading)
         tries.append(offset)
         raise fault("beyond everything")
 
@@ -104,11 +106,11 @@ async def test_a_record_that_breaks_the_join_once_is_joined(
     expected = await scores_of(undisturbed)
     hand_on, tries = PartitionJoiner.hand_on, []
 
-    def stumble(joiner: PartitionJoiner, chunk: Chunk, offset: int) -> Any:
+    def stumble(joiner: PartitionJoiner, chunk: Chunk, offset: int, reading: Reading) -> Any:
         if chunk.identity.seq == BAD_SEQ and not tries:
             tries.append(offset)
             raise MemoryError
-        return hand_on(joiner, chunk, offset)
+        return hand_on(joiner, chunk, offset, reading)
 
     monkeypatch.setattr(PartitionJoiner, "hand_on", stumble)
 
@@ -253,13 +255,16 @@ async def test_unregistered_furnaces_are_refused_where_that_is_wanted(broker: Me
     assert refused == len(broker.letters()) > 0
 
 
-async def test_room_is_given_back_by_furnaces_that_are_retired(broker: MemoryBroker) -> None:
-    late_ns = ORIGIN_NS + 200 * NS_PER_S
+async def test_room_is_given_back_by_furnaces_that_are_retired(
+    broker: MemoryBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_ENDS_INTERVAL_S", 0.02)
     broker.produce(*live(("melt/a",), 4.0, encoder=ENCODER))
-    broker.produce(*live(("known/furnace",), 8.0, start_ns=late_ns, encoder=ENCODER))
-    broker.produce(*live(("melt/b",), 8.0, start_ns=late_ns + 8 * NS_PER_S, encoder=ENCODER))
-    async with Life(broker, FakeScorer(), max_furnaces=2) as life:
-        await until(lambda: any(s.furnace_id == "melt/b" for s in broker.scores()))
+    async with Life(broker, FakeScorer(), max_furnaces=1, speed=200.0) as life:
         await life.read_all()
+        with capture_logs() as said:
+            await until(lambda: any(line["event"] == "furnace_retired" for line in said))
+        broker.produce(*live(("melt/b",), 8.0, start_ns=ORIGIN_NS, encoder=ENCODER))
+        await until(lambda: any(s.furnace_id == "melt/b" for s in broker.scores()))
 
     assert broker.letters() == []

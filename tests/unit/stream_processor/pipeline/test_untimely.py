@@ -34,6 +34,5 @@ def test_names_that_no_window_has_are_not_kept() -> None:
 def test_a_retired_furnace_is_forgotten() -> None:
     records = UntimelyRecords()
     records.take(raw_record(b"", key=b"a/b"), Modality.VIDEO, LATE, lambda: ["a/b"])
-    gone = Outcome(retired=("a/b",))
-    records.take(raw_record(b"", key=b"a/c"), Modality.VIDEO, gone, lambda: ["a/c"])
+    records.forget(["a/b", "a/c"])
     assert records.reasons("a/b") == ()

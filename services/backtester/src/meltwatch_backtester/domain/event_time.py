@@ -1,0 +1,79 @@
+"""Closes windows by event time alone, as live does wherever nothing was late.
+
+Nothing of the reader's clock is recorded, and in a replay it would mean nothing. Records come
+merged by event time, so what is not there by then does not come: no modality is waited for.
+"""
+
+from collections.abc import Mapping
+
+from meltwatch_schemas.encoder import Encoder
+from meltwatch_schemas.score import Modality
+from meltwatch_stream_processor.domain.admission import refusal_of
+from meltwatch_stream_processor.domain.aligned_window import Outcome
+from meltwatch_stream_processor.domain.buffers import Chunk, modality_of
+from meltwatch_stream_processor.domain.features import FeatureExtractor
+from meltwatch_stream_processor.domain.furnace import Closing, Furnace, JoinContext
+from meltwatch_stream_processor.domain.rules import PUBLISHED_RULES, JoinRules
+
+
+class EventTimeJoiner:
+    """Joins one partition pair by event time.
+
+    Parameters
+    ----------
+    partition
+        Number of the partition.
+    encoder
+        The encoder that the ensemble serves.
+    rules
+        The window rule's numbers.
+    """
+
+    def __init__(
+        self, partition: int, encoder: Encoder, rules: JoinRules = PUBLISHED_RULES
+    ) -> None:
+        features = FeatureExtractor(encoder.basis)
+        self._context = JoinContext(partition, encoder.encoder_id, features, rules)
+        self._bound_ns = max(rules.bound_ns(modality) for modality in Modality)
+        self._furnaces: dict[str, Furnace] = {}
+        self._closed_ns: dict[str, int | None] = {}
+        self._handed_on: dict[Modality, int] = {}
+
+    def hand_on(self, chunk: Chunk, offset: int) -> Outcome:
+        """Take the next record, in the order of event time over both topics."""
+        name = chunk.identity.furnace_id
+        self._handed_on[modality_of(chunk)] = offset
+        last = self._retire_if_away(name, chunk)
+        retired = () if last is None else (name,)
+        last = last or Closing()
+        furnace = self._furnaces.get(name)
+        sources: Mapping[Modality, str] = furnace.sources if furnace else {}
+        refusal = refusal_of(chunk, sources, self._context.encoder_id)
+        if refusal is not None:
+            return Outcome(
+                refusal=refusal, windows=tuple(last.windows), skipped=last.skipped, retired=retired
+            )
+        if furnace is None:
+            furnace = Furnace(self._context, name, self._closed_ns.get(name))
+            self._furnaces[name] = furnace
+        late = furnace.is_late(chunk)
+        duplicates = furnace.admit(chunk, offset)
+        closing = furnace.close_until(furnace.newest_ns - self._bound_ns, self._handed_on)
+        return Outcome(
+            late=late,
+            duplicates=duplicates,
+            windows=(*last.windows, *closing.windows),
+            skipped=last.skipped + closing.skipped,
+            retired=retired,
+        )
+
+    def _retire_if_away(self, name: str, chunk: Chunk) -> Closing | None:
+        """Retire a furnace whose next record is too far away; close its last windows."""
+        furnace = self._furnaces.get(name)
+        limit_ns = self._context.rules.retire_after_ns
+        if furnace is None or chunk.last_event_ns - furnace.newest_ns <= limit_ns:
+            return None
+        closing = furnace.close_until(furnace.last_end_ns, self._handed_on)
+        self._closed_ns[name] = furnace.closed_ns
+        del self._furnaces[name]
+        return closing
