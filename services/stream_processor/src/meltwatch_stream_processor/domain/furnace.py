@@ -17,7 +17,7 @@ from meltwatch_stream_processor.domain.aligned_window import (
 from meltwatch_stream_processor.domain.buffers import Chunk, EventBuffers, modality_of
 from meltwatch_stream_processor.domain.features import FeatureExtractor
 from meltwatch_stream_processor.domain.idleness import Idleness
-from meltwatch_stream_processor.domain.reading import Reading
+from meltwatch_stream_processor.domain.reading import MODALITIES, Reading
 from meltwatch_stream_processor.domain.restore import Past
 from meltwatch_stream_processor.domain.rules import JoinRules
 from meltwatch_stream_processor.domain.source_watch import SourceWatch
@@ -87,8 +87,6 @@ class Furnace:
         Newest event time.
     sources
         By modality; one without a source is absent.
-    is_resumed
-        Whether all of its records so far are history.
     """
 
     def __init__(
@@ -111,9 +109,10 @@ class Furnace:
         self.newest_ns = forgotten_ns or 0
         self._last_ingest_ns = past.last_ingest_ns if past else 0
         self._has_closed = past is not None
+        # Newest event time of what is read again, for modalities of which nothing new came yet.
+        self._history_ns: dict[Modality, int | None] = dict.fromkeys(Modality, forgotten_ns)
         self.furnace_id = furnace_id
         self.closed_ns = closed_ns
-        self.is_resumed = past is not None
         self.sources: dict[Modality, str] = dict(past.sources) if past else {}
 
     @property
@@ -163,7 +162,7 @@ class Furnace:
 
     def admit(self, chunk: Chunk, offset: int) -> int:
         """Take a record and return how many of its events are duplicates."""
-        self.is_resumed = False
+        self._history_ns[modality_of(chunk)] = None
         self._follow(chunk)
         return self._take(chunk, offset)
 
@@ -172,6 +171,17 @@ class Furnace:
         if modality_of(chunk) not in self._told:  # a score need not tell the states
             self._follow(chunk)
         self._take(chunk, offset)
+        for modality, history_ns in self._history_ns.items():
+            if history_ns is not None:
+                self._history_ns[modality] = max(history_ns, chunk.last_event_ns)
+
+    def release_source(self, chunk: Chunk) -> None:
+        """Forget a modality's source if its first new record is as far away as after retirement."""
+        modality = modality_of(chunk)
+        history_ns = self._history_ns[modality]
+        limit_ns = self._context.rules.retire_after_ns
+        if history_ns is not None and chunk.last_event_ns - history_ns > limit_ns:
+            self.sources.pop(modality, None)
 
     def _follow(self, chunk: Chunk) -> None:
         span_ns = int(chunk.event_times_ns[0]), chunk.last_event_ns
@@ -202,7 +212,7 @@ class Furnace:
     def _move_on(self, reading: Reading) -> None:
         left_out = [
             modality
-            for modality in Modality
+            for modality in MODALITIES
             if self._watch.is_set_back(modality) or self._idleness.is_idle(modality, reading)
         ]
         self._watermark.update(reading, left_out)
@@ -267,6 +277,7 @@ class Furnace:
             if last_event_ns is None:
                 next_end_ns = self._end_of_silence(end_ns, last_ns)
                 closing.skipped += (next_end_ns - end_ns) // self._spec.hop_ns
+                self._watch.forget_proof()
             else:
                 yield end_ns, last_event_ns
                 next_end_ns = end_ns + self._spec.hop_ns

@@ -79,6 +79,16 @@ class PartitionJoiner:
         """Tell whether a furnace is held, or goes on from an earlier life."""
         return furnace_id in self._lives or furnace_id in self._past
 
+    def remembers(self, furnace_id: str) -> bool:
+        """Tell whether it is known where the windows of a furnace go on."""
+        return furnace_id in self._lives or furnace_id in self._closed_ns
+
+    def recall(self, resumption: Resumption) -> None:
+        """Learn of furnaces that are not remembered where their windows go on."""
+        for name, past in resumption.furnaces.items():
+            if not self.remembers(name):
+                self._past[name], self._closed_ns[name] = past, past.closed_ns
+
     def is_history(self, modality: Modality, offset: int) -> bool:
         """Tell whether some published window closed after an offset had been dealt with."""
         return offset <= self._history_ends.get(modality, -1)
@@ -207,10 +217,10 @@ class PartitionJoiner:
 
     def _hand_on_new(self, chunk: Chunk, offset: int, reading: Reading) -> Outcome:
         name, modality = chunk.identity.furnace_id, modality_of(chunk)
-        last = self._end_while_away(name, chunk)
+        self._release_source(name, chunk)
         refusal = refusal_of(chunk, self._sources(name), self._context.encoder_id)
         if refusal is not None:
-            return Outcome(refusal=refusal, windows=tuple(last.windows), skipped=last.skipped)
+            return Outcome(refusal=refusal)
         life = self._take_up(name, modality, offset)
         late = life.furnace.is_late(chunk)
         duplicates = life.furnace.admit(chunk, offset)
@@ -218,27 +228,22 @@ class PartitionJoiner:
         return Outcome(
             late=late,
             duplicates=duplicates,
-            windows=(*last.windows, *closing.windows),
-            skipped=last.skipped + closing.skipped,
+            windows=tuple(closing.windows),
+            skipped=closing.skipped,
         )
 
-    def _end_while_away(self, name: str, chunk: Chunk) -> Closing:
-        """Retire a furnace that fell silent while nobody read, before its first new record.
+    def _release_source(self, name: str, chunk: Chunk) -> None:
+        """Let a furnace that fell silent while nobody read come back with another source.
 
-        Then event time tells, as it does in a replay.
+        Had it been read, it would have been retired; now event time tells, as in a replay.
         """
-        past = self._open_past(name)
-        if past is None or self._has_history_ahead(name):
-            return Closing()
-        life = self._lives.get(name)
-        newest_ns = life.furnace.newest_ns if life else past.last_event_ns
-        is_away = chunk.last_event_ns - newest_ns > self._context.rules.retire_after_ns
-        if not is_away or (life is not None and not life.furnace.is_resumed):
-            return Closing()
+        life, past = self._lives.get(name), self._open_past(name)
         if life is not None:
-            return self._retire(name)
-        del self._past[name]
-        return Closing()
+            life.furnace.release_source(chunk)
+        elif past is not None:
+            is_away = chunk.last_event_ns - past.last_event_ns > self._context.rules.retire_after_ns
+            if is_away:
+                self._past[name] = past.without_source(modality_of(chunk))
 
     def _sources(self, furnace_id: str) -> Mapping[Modality, str]:
         """Return the sources that a furnace has; one that is read again has those of its past."""

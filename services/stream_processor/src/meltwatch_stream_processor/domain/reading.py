@@ -11,6 +11,7 @@ from typing import Final
 
 from meltwatch_schemas.score import Modality
 
+MODALITIES: Final = tuple(Modality)
 OTHER: Final = {Modality.VIDEO: Modality.CURRENT, Modality.CURRENT: Modality.VIDEO}
 """Of each modality the other one."""
 _MAX_ENDS: Final = 64

@@ -83,6 +83,10 @@ class SourceWatch:
             state, identity, span_ns, self._rules.quality, self._rules.reach_ns(modality)
         )
 
+    def forget_proof(self) -> None:
+        """Trust no source any more: nothing came for a whole look-back."""
+        self._states = {m: replace(state, proven=False) for m, state in self._states.items()}
+
     def inspect(self, end_ns: int, clip: Clip, grid: CurrentGrid) -> Usable:
         """Return what a window may use of its clip and grid; windows come in order."""
         embeddings, currents_a, check = clip.embeddings, grid.values_a, self._check

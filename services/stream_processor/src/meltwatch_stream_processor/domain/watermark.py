@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 from meltwatch_schemas.score import Modality
 
-from meltwatch_stream_processor.domain.reading import OTHER, Reading
+from meltwatch_stream_processor.domain.reading import MODALITIES, OTHER, Reading
 from meltwatch_stream_processor.domain.rules import JoinRules
 
 _ALWAYS_NS = -(2**63)
@@ -54,14 +54,16 @@ class Watermark:
             Modalities that are idle, or whose clocks went back.
         """
         self._update_behind(reading)
-        marks = [
-            self._mark_ns(modality)
-            for modality in Modality
-            if modality not in left_out and modality not in self.behind
-        ]
-        known = [mark_ns for mark_ns in marks if mark_ns is not None]
-        if known and len(known) == len(marks):
-            self.time_ns = min(known) if self.time_ns is None else max(self.time_ns, min(known))
+        lowest_ns: int | None = None
+        for modality in MODALITIES:
+            if modality in left_out or modality in self.behind:
+                continue
+            mark_ns = self._mark_ns(modality)
+            if mark_ns is None:
+                return
+            lowest_ns = mark_ns if lowest_ns is None else min(lowest_ns, mark_ns)
+        if lowest_ns is not None:
+            self.time_ns = lowest_ns if self.time_ns is None else max(self.time_ns, lowest_ns)
 
     def behind_ns(self, modality: Modality) -> int:
         """Return how far a modality's events are behind those of the other one, ns, 0 or more."""
@@ -83,8 +85,8 @@ class Watermark:
 
         Time counts as far as all is read: else it is our reading that is behind.
         """
-        if len(self._newest_ns) == len(Modality):
-            for modality in Modality:
+        if len(self._newest_ns) == len(MODALITIES):
+            for modality in MODALITIES:
                 if self.behind_ns(modality) <= self._rules.max_skew_ns:
                     self._behind_since_ns.pop(modality, None)
                 else:

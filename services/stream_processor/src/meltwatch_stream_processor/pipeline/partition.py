@@ -48,6 +48,8 @@ from meltwatch_stream_processor.ports import Group, InputRange, Inputs, ScoreHis
 _log = structlog.get_logger()
 _FARTHEST_AHEAD_NS = 300 * NS_PER_S
 """Event times may be 10 s ahead of Kafka's clock, and Kafka's ahead of ours."""
+_FARTHEST_BACK_NS = 24 * 3600 * NS_PER_S
+"""So late a gateway may deliver what a restarted process still takes for windows of the past."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +132,12 @@ class PartitionPipeline:
         self._replaced: set[Modality] = set()
         self._handed_on: dict[Modality, int] = {}
         self._first_event_ns: dict[Modality, int] = {}
+        # Window ends from which on the published scores are known.
+        self._known_since_ns = 0
         self._reading = True
         self._arrived = asyncio.Event()
-        self._looked_ns = 0
+        # Time is passed to the join when an answer says how far the input goes: once a second.
+        self._told = False
         self._paused: frozenset[Modality] = frozenset()
         # A record whose copy or dead letter is not delivered yet is not to be acknowledged.
         self._undelivered: tuple[Modality, int] | None = None
@@ -207,6 +212,7 @@ class PartitionPipeline:
     def told(self, asked_ns: int, ends: Mapping[TopicPartition, int]) -> None:
         """Take how far the input goes, and when that was asked by the monotonic clock."""
         self._order.told(asked_ns, {m: ends[part] for m, part in self._parts.items()})
+        self._told = True
         self._arrived.set()
 
     def waiting_bytes(self, modality: Modality) -> int:
@@ -247,9 +253,7 @@ class PartitionPipeline:
         first_ns = min(self._first_event_ns.values(), default=0)
         reaches = 1 if len(self._first_event_ns) == len(Modality) else 2
         since_ns = max(first_ns - reaches * around.rules.retire_after_ns, 0)
-        tail = await self._around.retry.until_done(
-            partial(self._scores_since, since_ns), "restoring from scores"
-        )
+        tail = await self._tail_since(since_ns)
         if tail.foreign:
             _log.warning("scores_of_other_input", partition=self.number, scores=tail.foreign)
         resumption = tail.resumption(self._starts)
@@ -259,6 +263,27 @@ class PartitionPipeline:
         )  # fmt: skip
         self._log.restored(resumption.furnaces)
         return PartitionJoiner(self.number, around.encoder, around.rules, resumption)
+
+    async def _recall(self, chunk: Chunk, joiner: PartitionJoiner) -> None:
+        """Look further back before a furnace begins with events older than the scores read so far.
+
+        It may have windows from then: it was silent, was retired, and its gateway delivers late.
+        Each look reaches at least twice as far as the one before, or strangers could cause many.
+        """
+        around, now_ns = self._around, self._around.clock.now_ns()
+        wanted_ns = int(chunk.event_times_ns[0]) - around.rules.retire_after_ns
+        if wanted_ns >= self._known_since_ns or joiner.remembers(chunk.identity.furnace_id):
+            return
+        since_ns = min(wanted_ns, 2 * self._known_since_ns - now_ns)
+        since_ns = max(since_ns, now_ns - _FARTHEST_BACK_NS, 0)
+        if since_ns < self._known_since_ns:
+            joiner.recall((await self._tail_since(since_ns)).resumption({}))
+
+    async def _tail_since(self, since_ns: int) -> ScoresTail:
+        scores_since = partial(self._scores_since, since_ns)
+        tail = await self._around.retry.until_done(scores_since, "restoring from scores")
+        self._known_since_ns = since_ns
+        return tail
 
     async def _scores_since(self, since_ns: int) -> ScoresTail:
         """Return what every score of the tail says: earlier lives had other sources."""
@@ -282,15 +307,15 @@ class PartitionPipeline:
             await self._hand_on(entry, self._joiner, publication)
             self._handed_on[entry.modality] = entry.offset + 1
             self._control_flow()
-            if self._around.clock.monotonic_ns() - self._looked_ns >= NS_PER_S:
-                await self._pass_time(publication)
+            await self._pass_time(publication)
 
     async def _pass_time(self, publication: Publication) -> None:
         """Close what no record closes: what waited for a modality that is idle by now."""
-        if self._joiner is None:
+        if self._joiner is None or not self._told:
             return
-        self._looked_ns = self._around.clock.monotonic_ns()
-        outcome = self._joiner.pass_time(self._order.reading(self._looked_ns))
+        self._told = False
+        reading = self._order.reading(self._around.clock.monotonic_ns())
+        outcome = self._joiner.pass_time(reading)
         self._around.gate.holds(self.number, self._joiner.furnaces)
         self._around.counts.closed(outcome)
         self._untimely.forget(outcome.retired)
@@ -332,6 +357,7 @@ class PartitionPipeline:
             joiner.pass_over(entry.modality, entry.offset)
             outcome = Outcome(history=history, refusal=None if history else content)
         else:
+            await self._recall(content, joiner)
             outcome = self._joined(content, raw, joiner)
             self._around.gate.holds(self.number, joiner.furnaces)
         if outcome.refusal is not None:
