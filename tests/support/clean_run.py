@@ -24,6 +24,7 @@ from meltwatch_schemas.window import NS_PER_MS, NS_PER_S, PUBLISHED_SPEC
 from meltwatch_simulator import Scenario, furnace_ids
 from meltwatch_stream_processor.domain.buffers import Chunk
 from meltwatch_stream_processor.domain.partition import PartitionJoiner
+from meltwatch_stream_processor.domain.reading import Reading
 from meltwatch_stream_processor.pipeline.judge import Judgement
 from meltwatch_stream_processor.pipeline.scores import ScoreContext, make_score
 from meltwatch_stream_processor.pipeline.topics import TopicNames
@@ -176,7 +177,10 @@ def scores(furnace_id: str, sent: Iterator[Sent]) -> Iterator[tuple[int, WindowS
     model = ModelIdentity("fmformer", "1", points.MODEL_DIGEST)
     context = ScoreContext(_TOPICS, model, PUBLISHED_SPEC.spec_id, 0.2, frozenset())
     for offset, (at_ns, chunk) in enumerate(sent):
-        for window in joiner.hand_on(chunk, offset).windows:
+        # All is read at once: the reader's clock is the one by which records are sent.
+        reading = Reading(at_ns, dict.fromkeys(Modality, at_ns))
+        outcomes = joiner.hand_on(chunk, offset, reading), joiner.pass_time(reading)
+        for window in (window for outcome in outcomes for window in outcome.windows):
             judgement = _CALM if window.modalities else Judgement()
             published_ns = at_ns + _SCORED_AFTER_NS
             yield published_ns, make_score(window, judgement, context, at_ns, published_ns)

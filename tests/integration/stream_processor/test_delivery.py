@@ -12,6 +12,7 @@ from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_MS, PUBLISHED_SPEC
 from meltwatch_stream_processor.domain.aligned_window import AlignedWindow
 from meltwatch_stream_processor.domain.partition import PartitionJoiner
+from meltwatch_stream_processor.domain.reading import Reading
 
 from tests.integration.stream_processor import forgetful
 from tests.integration.stream_processor.worker import Works, gaps, statuses
@@ -43,7 +44,7 @@ def expected(records: list[InputRecord]) -> Windows:
             raw = record.at(offsets[record.topic])
             offsets[record.topic] += 1
             read = read_embedding if record.topic is Topic.EMBEDDINGS else read_current
-            for window in joiner.hand_on(read(raw), raw.offset).windows:
+            for window in joiner.hand_on(read(raw), raw.offset, Reading(0)).windows:
                 windows[window.window_id] = window
     return windows
 

@@ -29,6 +29,7 @@ from meltwatch_schemas.window import PUBLISHED_SPEC
 from meltwatch_stream_processor.adapters.triton_endpoint import TritonEndpoint
 from meltwatch_stream_processor.domain.aligned_window import AlignedWindow
 from meltwatch_stream_processor.domain.partition import PartitionJoiner
+from meltwatch_stream_processor.domain.reading import Reading
 from meltwatch_stream_processor.errors import EndpointError, ReloadRefusedError
 from meltwatch_stream_processor.pipeline.failover import Failover, FailoverTiming
 from meltwatch_stream_processor.pipeline.judge import Judge, Judgement, Patience
@@ -72,7 +73,7 @@ def window() -> AlignedWindow:
         raw = record.at(offsets[record.topic])
         offsets[record.topic] += 1
         read = read_embedding if record.topic is Topic.EMBEDDINGS else read_current
-        made += joiner.hand_on(read(raw), raw.offset).windows
+        made += joiner.hand_on(read(raw), raw.offset, Reading(0)).windows
     assert made[-1].modalities == tuple(Modality)
     return made[-1]
 

@@ -9,13 +9,14 @@ from itertools import pairwise
 import pytest
 from meltwatch_chassis.errors import FatalError
 from meltwatch_schemas.score import Modality, ScoreStatus, WindowScore
+from meltwatch_schemas.window import NS_PER_S
 from meltwatch_stream_processor.domain.aligned_window import AlignedWindow
 from meltwatch_stream_processor.domain.reading_order import QueueLimits
 from meltwatch_stream_processor.pipeline import engine
 from meltwatch_stream_processor.ports import TopicPartition
 from structlog.testing import capture_logs
 
-from tests.support.input_records import InputRecord, live
+from tests.support.input_records import ORIGIN_NS, InputRecord, live
 from tests.unit.stream_processor.pipeline.fakes import (
     ENCODER,
     TOPICS,
@@ -28,6 +29,7 @@ from tests.unit.stream_processor.pipeline.fakes import (
 
 FURNACES = ("melt/a", "melt/b", "known/furnace")
 SECONDS = 30.0
+PARTS = [TopicPartition(topic, 0) for topic in TOPICS.inputs.values()]
 
 
 @pytest.fixture(scope="module")
@@ -294,3 +296,24 @@ async def test_metrics_tell_what_was_done(broker: MemoryBroker, records: list[In
         assert value("meltwatch_watermark_lag_seconds", {"furnace": "melt/a"}) is not None
         assert (value("meltwatch_buffer_bytes", {"service": "stream_processor"}) or 0) > 0
         assert value("meltwatch_inflight_windows") == 0
+
+
+async def test_a_gateway_that_delivers_late_makes_no_window_twice_after_a_restart(
+    broker: MemoryBroker,
+) -> None:
+    """The furnace's windows stand far behind those from which a restart reads the scores."""
+    broker.produce(*live(("melt/a",), SECONDS, encoder=ENCODER))
+    async with Life(broker, FakeScorer()) as life:
+        await life.read_all()
+    before = by_furnace(broker.scores())["melt/a"]
+    hour_later = ORIGIN_NS + 3600 * NS_PER_S
+    broker.offsets = {part: len(broker.logs[part.topic]) for part in PARTS}
+    broker.produce(*live(("melt/b",), SECONDS, start_ns=hour_later, encoder=ENCODER))
+    late = live(("melt/a",), SECONDS, start_ns=ORIGIN_NS + 20 * NS_PER_S, encoder=ENCODER)
+    broker.produce(*late)
+    async with Life(broker, FakeScorer()) as life:
+        await life.read_all()
+
+    ends = by_furnace(broker.scores())["melt/a"]
+    assert ends == sorted(set(ends))
+    assert len(ends) > len(before) + 10

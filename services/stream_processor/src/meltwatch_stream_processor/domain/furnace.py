@@ -162,6 +162,7 @@ class Furnace:
 
     def admit(self, chunk: Chunk, offset: int) -> int:
         """Take a record and return how many of its events are duplicates."""
+        self.sources = self.sources_for(chunk)
         self._history_ns[modality_of(chunk)] = None
         self._follow(chunk)
         return self._take(chunk, offset)
@@ -175,13 +176,18 @@ class Furnace:
             if history_ns is not None:
                 self._history_ns[modality] = max(history_ns, chunk.last_event_ns)
 
-    def release_source(self, chunk: Chunk) -> None:
-        """Forget a modality's source if its first new record is as far away as after retirement."""
+    def sources_for(self, chunk: Chunk) -> dict[Modality, str]:
+        """Return the sources, but for one that the record may replace.
+
+        A furnace that fell silent while nobody read would have been retired: its first new record
+        of a modality may come from another source. Event time tells, as in a replay.
+        """
         modality = modality_of(chunk)
         history_ns = self._history_ns[modality]
         limit_ns = self._context.rules.retire_after_ns
-        if history_ns is not None and chunk.last_event_ns - history_ns > limit_ns:
-            self.sources.pop(modality, None)
+        if history_ns is None or chunk.last_event_ns - history_ns <= limit_ns:
+            return self.sources
+        return {m: source for m, source in self.sources.items() if m is not modality}
 
     def _follow(self, chunk: Chunk) -> None:
         span_ns = int(chunk.event_times_ns[0]), chunk.last_event_ns

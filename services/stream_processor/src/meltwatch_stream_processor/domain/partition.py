@@ -4,7 +4,6 @@ Pure: the windows are a function of the sequence of records handed on, and of ho
 come by the reader's clock. Nothing in the join of a furnace depends on its neighbours.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -210,18 +209,18 @@ class PartitionJoiner:
         if not admitted or self._is_over(past):
             return Outcome(history=True)
         modality = modality_of(chunk)
-        life = self._take_up(chunk.identity.furnace_id, modality, offset)
+        life = self._life_of(chunk.identity.furnace_id, modality, offset)
         life.furnace.admit_again(chunk, offset)
         closing = self._close_after(life, modality, reading)
         return Outcome(history=True, windows=tuple(closing.windows), skipped=closing.skipped)
 
     def _hand_on_new(self, chunk: Chunk, offset: int, reading: Reading) -> Outcome:
         name, modality = chunk.identity.furnace_id, modality_of(chunk)
-        self._release_source(name, chunk)
-        refusal = refusal_of(chunk, self._sources(name), self._context.encoder_id)
+        life = self._life_of(name, modality, offset)
+        sources = life.furnace.sources_for(chunk)
+        refusal = refusal_of(chunk, sources, self._context.encoder_id)
         if refusal is not None:
             return Outcome(refusal=refusal)
-        life = self._take_up(name, modality, offset)
         late = life.furnace.is_late(chunk)
         duplicates = life.furnace.admit(chunk, offset)
         closing = self._close_after(life, modality, reading)
@@ -232,44 +231,23 @@ class PartitionJoiner:
             skipped=closing.skipped,
         )
 
-    def _release_source(self, name: str, chunk: Chunk) -> None:
-        """Let a furnace that fell silent while nobody read come back with another source.
-
-        Had it been read, it would have been retired; now event time tells, as in a replay.
-        """
-        life, past = self._lives.get(name), self._open_past(name)
-        if life is not None:
-            life.furnace.release_source(chunk)
-        elif past is not None:
-            is_away = chunk.last_event_ns - past.last_event_ns > self._context.rules.retire_after_ns
-            if is_away:
-                self._past[name] = past.without_source(modality_of(chunk))
-
-    def _sources(self, furnace_id: str) -> Mapping[Modality, str]:
-        """Return the sources that a furnace has; one that is read again has those of its past."""
-        life = self._lives.get(furnace_id)
-        if life is not None:
-            return life.furnace.sources
-        past = self._open_past(furnace_id)
-        return past.sources if past else {}
-
-    def _open_past(self, furnace_id: str) -> Past | None:
-        """Return what a life that begins now goes on from, if an earlier process began it."""
-        past = self._past.get(furnace_id)
-        return None if past is None or self._is_over(past) else past
-
     def _is_over(self, past: Past) -> bool:
         return past.is_over(self._context.rules.spec)
 
-    def _take_up(self, furnace_id: str, modality: Modality, offset: int) -> _Life:
-        """Return the furnace's life, begun if need be, as the one that spoke last."""
-        life = self._lives.pop(furnace_id, None)
-        if life is None:
-            past = self._open_past(furnace_id)
-            furnace = Furnace(self._context, furnace_id, self._closed_ns.get(furnace_id), past)
-            life = _Life(furnace, Ledger(lowest((self._following(), {modality: offset}))))
-        self._lives[furnace_id] = life
-        return life
+    def _life_of(self, furnace_id: str, modality: Modality, offset: int) -> _Life:
+        """Return a furnace's life, or one that would begin with a record."""
+        life = self._lives.get(furnace_id)
+        if life is not None:
+            return life
+        past = self._past.get(furnace_id)
+        open_past = None if past is None or self._is_over(past) else past
+        furnace = Furnace(self._context, furnace_id, self._closed_ns.get(furnace_id), open_past)
+        return _Life(furnace, Ledger(lowest((self._following(), {modality: offset}))))
+
+    def _spoke(self, life: _Life) -> None:
+        """Keep a life as the one that spoke last."""
+        self._lives.pop(life.furnace.furnace_id, None)
+        self._lives[life.furnace.furnace_id] = life
 
     def _following(self) -> Offsets:
         """Return per modality the offset behind the last one handed on."""
@@ -277,6 +255,7 @@ class PartitionJoiner:
 
     def _close_after(self, life: _Life, modality: Modality, reading: Reading) -> Closing:
         """Close what is due after a furnace's next record."""
+        self._spoke(life)
         life.furnace.heard(modality, reading)
         return self._close_due(life)
 

@@ -58,10 +58,6 @@ class Past:
         """Tell whether all up to the cut lies before the positions."""
         return all(positions.get(modality, 0) > offset for modality, offset in self.cut.items())
 
-    def without_source(self, modality: Modality) -> "Past":
-        """Return the same with a modality that any source may claim."""
-        return replace(self, sources={m: s for m, s in self.sources.items() if m is not modality})
-
     def is_over(self, spec: WindowSpec) -> bool:
         """Tell whether the window was the last one of a life: only retirement closes that one."""
         events_ns = (state.event_ns for state in self.source_states.values())

@@ -48,6 +48,7 @@ from meltwatch_stream_processor.ports import Group, InputRange, Inputs, ScoreHis
 _log = structlog.get_logger()
 _FARTHEST_AHEAD_NS = 300 * NS_PER_S
 """Event times may be 10 s ahead of Kafka's clock, and Kafka's ahead of ours."""
+_SHORTEST_LOOK_NS = 300 * NS_PER_S
 _FARTHEST_BACK_NS = 24 * 3600 * NS_PER_S
 """So late a gateway may deliver what a restarted process still takes for windows of the past."""
 
@@ -133,7 +134,7 @@ class PartitionPipeline:
         self._handed_on: dict[Modality, int] = {}
         self._first_event_ns: dict[Modality, int] = {}
         # Window ends from which on the published scores are known.
-        self._known_since_ns = 0
+        self._known_since_ns = self._restored_since_ns = 0
         self._reading = True
         self._arrived = asyncio.Event()
         # Time is passed to the join when an answer says how far the input goes: once a second.
@@ -254,6 +255,7 @@ class PartitionPipeline:
         reaches = 1 if len(self._first_event_ns) == len(Modality) else 2
         since_ns = max(first_ns - reaches * around.rules.retire_after_ns, 0)
         tail = await self._tail_since(since_ns)
+        self._restored_since_ns = since_ns
         if tail.foreign:
             _log.warning("scores_of_other_input", partition=self.number, scores=tail.foreign)
         resumption = tail.resumption(self._starts)
@@ -270,12 +272,12 @@ class PartitionPipeline:
         It may have windows from then: it was silent, was retired, and its gateway delivers late.
         Each look reaches at least twice as far as the one before, or strangers could cause many.
         """
-        around, now_ns = self._around, self._around.clock.now_ns()
-        wanted_ns = int(chunk.event_times_ns[0]) - around.rules.retire_after_ns
+        wanted_ns = int(chunk.event_times_ns[0]) - self._around.rules.retire_after_ns
         if wanted_ns >= self._known_since_ns or joiner.remembers(chunk.identity.furnace_id):
             return
-        since_ns = min(wanted_ns, 2 * self._known_since_ns - now_ns)
-        since_ns = max(since_ns, now_ns - _FARTHEST_BACK_NS, 0)
+        reach_ns = max(self._restored_since_ns - self._known_since_ns, _SHORTEST_LOOK_NS)
+        since_ns = min(wanted_ns, self._restored_since_ns - 2 * reach_ns)
+        since_ns = max(since_ns, self._restored_since_ns - _FARTHEST_BACK_NS, 0)
         if since_ns < self._known_since_ns:
             joiner.recall((await self._tail_since(since_ns)).resumption({}))
 
