@@ -17,7 +17,7 @@ from meltwatch_stream_processor.domain.aligned_window import AlignedWindow
 from meltwatch_stream_processor.domain.buffers import Chunk, modality_of
 from meltwatch_stream_processor.domain.features import FeatureExtractor
 from meltwatch_stream_processor.domain.furnace import Furnace, JoinContext
-from meltwatch_stream_processor.domain.restore import Past
+from meltwatch_stream_processor.domain.restore import Past, sources_of
 from meltwatch_stream_processor.domain.rules import PUBLISHED_RULES, JoinRules
 
 
@@ -139,8 +139,9 @@ class RecordedJoiner:
         self.waiting -= len(records)
         if line.past is not None:
             records = self._go_on(line, line.past, records)
-        for chunk, offset in records:
-            self._admit(line, chunk, offset, closed)
+        sources = sources_of(score)
+        for record in records:
+            self._admit(line, record, sources, closed)
         if line.life is not None:
             # What lies between has no score, so it was silent then; a late record may fill it now.
             line.life.skip_until(score.window_end_ns - 1)
@@ -177,14 +178,21 @@ class RecordedJoiner:
                 line.life.admit_again(chunk, offset)
         return new
 
-    def _admit(self, line: _Line, chunk: Chunk, offset: int, closed: Closed) -> None:
-        sources = line.life.sources if line.life else {}
+    def _admit(
+        self, line: _Line, record: _Record, sources: Mapping[Modality, str], closed: Closed
+    ) -> None:
+        """Take a record that live admitted, or count why it did not: the score names its sources.
+
+        When a source may be replaced depends on the reader's clock, which is recorded nowhere.
+        """
+        chunk, offset = record
         refusal = refusal_of(chunk, sources, self._context.encoder_id)
         if refusal is not None:
             closed.refusals.append(refusal.reason.value)
             return
         if line.life is None:
             line.life = Furnace(self._context, line.furnace_id, line.closed_ns)
+        line.life.sources = dict(sources)
         closed.late += line.life.is_late(chunk)
         closed.duplicates += line.life.admit(chunk, offset)
 

@@ -172,8 +172,13 @@ def resume(
     return tail.resumption(positions)
 
 
-def _past(score: WindowScore, topics: Mapping[Modality, str]) -> Past:
+def sources_of(score: WindowScore) -> dict[Modality, str]:
+    """Return the sources that a score names; a modality without one is absent."""
     sources = {Modality.VIDEO: score.sources.video, Modality.CURRENT: score.sources.current}
+    return {modality: source for modality, source in sources.items() if source is not None}
+
+
+def _past(score: WindowScore, topics: Mapping[Modality, str]) -> Past:
     cuts = {modality: score.inputs.get(topic) for modality, topic in topics.items()}
     return Past(
         closed_ns=score.window_end_ns,
@@ -181,7 +186,7 @@ def _past(score: WindowScore, topics: Mapping[Modality, str]) -> Past:
         last_event_ns=min(score.times.last_event_ns, score.window_end_ns),
         last_ingest_ns=score.times.last_ingest_ns,
         source_states=score.source_states,
-        sources={modality: source for modality, source in sources.items() if source is not None},
+        sources=sources_of(score),
         cut={
             modality: cut.last_handed_on
             for modality, cut in cuts.items()
