@@ -18,7 +18,7 @@ from meltwatch_alarm_manager.domain import points
 from meltwatch_schemas.alarm import AlarmRecord
 from meltwatch_schemas.embedding import EmbeddingChunk
 from meltwatch_schemas.encoder import default_encoder
-from meltwatch_schemas.score import ModelIdentity, WindowScore
+from meltwatch_schemas.score import Modality, ModelIdentity, WindowScore
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_MS, NS_PER_S, PUBLISHED_SPEC
 from meltwatch_simulator import Scenario, furnace_ids
