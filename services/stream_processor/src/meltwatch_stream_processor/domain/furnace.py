@@ -256,7 +256,11 @@ class Furnace:
         -------
         How many of them have one by now, which must have come late.
         """
-        return sum(1 for _ in self._closing_until(last_ns, Closing()))
+        closed_ns = self.closed_ns
+        filled = sum(1 for _ in self._closing_until(last_ns, Closing()))
+        if self.closed_ns != closed_ns:
+            self._watch.forget_proof()
+        return filled
 
     def is_silent(self, end_ns: int) -> bool:
         """Tell whether no event handed on lies in the look-back of a window that is not closed."""
