@@ -1,4 +1,4 @@
-"""The window rule by brute force: every answer is found anew from the whole list of records.
+"""The window rule by brute force: every answer is found anew from the whole history.
 
 Written from the rule's text, with Python integers and lists, and without anything of the code
 under test. Slow on purpose; only the tests use it.
@@ -6,12 +6,14 @@ under test. Slow on purpose; only the tests use it.
 
 import hashlib
 import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from tests.support import quality_oracle as quality
 
 VIDEO, CURRENT = "video", "current"
+OTHER = {VIDEO: CURRENT, CURRENT: VIDEO}
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,8 @@ class Numbers:
     video_bound: int = 200_000_000
     current_bound: int = 500_000_000
     idle_gap: int = 5_000_000_000
+    pause_cap: int = 1_000_000_000
+    max_skew: int = 60_000_000_000
     min_frames: int = 9
     min_values: int = 684
 
@@ -93,9 +97,23 @@ class Window:
     reasons: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True)
+class Step:
+    """What the join is told: a record handed on, or a look at the reader's clock without one.
+
+    ``read_as_of`` says, per modality, as of which instant its partition is read; ``held_back``
+    names the topic that we ourselves have paused.
+    """
+
+    now: int
+    read_as_of: Mapping[str, int] = field(default_factory=dict)
+    record: Record | None = None
+    held_back: str | None = None
+
+
 @dataclass
 class Result:
-    """What handing on one record led to."""
+    """What a step led to."""
 
     refusal: str | None = None
     late: bool = False
@@ -107,24 +125,31 @@ class Result:
 
 @dataclass
 class Life:
-    """Everything that was handed on for a furnace since it began or came back."""
+    """Everything that happened to a furnace since it began or came back."""
 
-    records: list[Record] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     first_window_closed: bool = False
-    newest_of_partition_at_last_record: int = 0
+    watermark: float = -math.inf
     proven: set[str] = field(default_factory=set)
 
+    @property
+    def records(self) -> list[Record]:
+        return [step.record for step in self.steps if step.record]
+
+    def of(self, modality: str) -> list[Record]:
+        return [record for record in self.records if record.modality == modality]
+
     def source(self, modality: str) -> str | None:
-        found = [record.source for record in self.records if record.modality == modality]
-        return found[0] if found else None
+        found = self.of(modality)
+        return found[0].source if found else None
 
     def newest(self) -> int:
         return max(time for record in self.records for time in record.times)
 
 
 class Oracle:
-    """The rule for one partition pair."""
+    """The rule for one partition pair; no furnace is asked about another."""
 
     def __init__(self, numbers: Numbers, limits: quality.Limits | None = None) -> None:
         self.numbers = numbers
@@ -132,23 +157,35 @@ class Oracle:
         self.lives: dict[str, Life] = {}
         self.last_closed: dict[str, int] = {}
         self.handed_on: list[Record] = []
-        self.admitted: list[Record] = []
 
-    def hand_on(self, record: Record) -> Result:
+    def take(self, step: Step) -> Result:
+        if step.record:
+            return self.hand_on(step.record, step.now, step.read_as_of)
+        return self.pass_time(step.now, step.read_as_of, step.held_back)
+
+    def hand_on(self, record: Record, now: int, read_as_of: Mapping[str, int]) -> Result:
         self.handed_on.append(record)
         result = Result(refusal=self.refusal(record))
         if result.refusal:
             return result
-        self.admitted.append(record)
-        life = self.lives.pop(record.furnace, None) or Life()
-        self.lives[record.furnace] = life
+        life = self.lives.setdefault(record.furnace, Life())
         result.late = any(time <= self.last_closed.get(record.furnace, -1) for time in record.times)
-        life.records.append(record)
-        life.newest_of_partition_at_last_record = self.newest_of_partition()
+        life.steps.append(Step(now, read_as_of, record))
         result.duplicates = self.take_events(record, life)
-        watermark = self.watermark(life)
-        self.close(record.furnace, life, watermark, result)
-        self.retire(result)
+        self.move(record.furnace, life, result)
+        return result
+
+    def pass_time(
+        self, now: int, read_as_of: Mapping[str, int], held_back: str | None = None
+    ) -> Result:
+        result = Result()
+        for furnace, life in list(self.lives.items()):
+            life.steps.append(Step(now, read_as_of, held_back=held_back))
+            self.move(furnace, life, result)
+            if self.is_over(life):
+                del self.lives[furnace]
+                result.retired.append(furnace)
+                self.close(furnace, life, life.newest() + self.numbers.lookback - 1, result)
         return result
 
     def refusal(self, record: Record) -> str | None:
@@ -158,9 +195,6 @@ class Oracle:
         if record.modality == VIDEO and not record.known_encoder:
             return "unknown_encoder"
         return None
-
-    def newest_of_partition(self) -> int:
-        return max(record.times[-1] for record in self.admitted)
 
     def take_events(self, record: Record, life: Life) -> int:
         """Two events at one instant: the first counts, as far as the next window reaches."""
@@ -181,15 +215,80 @@ class Oracle:
         earliest = min(time for record in life.records for time in record.times)
         return self.numbers.first_end_after(furnace, max(earliest, closed))
 
-    def watermark(self, life: Life) -> float:
-        marks = []
-        for modality, bound in (
-            (VIDEO, self.numbers.video_bound),
-            (CURRENT, self.numbers.current_bound),
-        ):
-            lasts = [r.times[-1] for r in life.records if r.modality == modality]
-            marks.append(max(lasts) - bound if lasts else -math.inf)
-        return max(min(marks), max(marks) - self.numbers.idle_gap)
+    def move(self, furnace: str, life: Life, result: Result) -> None:
+        """Where both modalities that are waited for have come to, all before has come."""
+        bounds = {VIDEO: self.numbers.video_bound, CURRENT: self.numbers.current_bound}
+        marks = [
+            max([record.times[-1] for record in life.of(modality)], default=-math.inf) - bound
+            for modality, bound in bounds.items()
+            if not self.is_left_out(life, modality)
+        ]
+        life.watermark = max(life.watermark, min(marks, default=-math.inf))
+        self.close(furnace, life, life.watermark, result)
+
+    def is_left_out(self, life: Life, modality: str) -> bool:
+        return (
+            self.is_idle(life, modality)
+            or self.is_behind(life, modality)
+            or self.is_set_back(life, modality)
+        )
+
+    def is_idle(self, life: Life, modality: str) -> bool:
+        """Whether the other one has spoken for long, and all is read that was there since."""
+        began, waited = self.wait(life, modality)
+        return (
+            began is not None
+            and waited > self.numbers.idle_gap
+            and life.steps[-1].read_as_of.get(modality, -math.inf) >= began
+        )
+
+    def wait(self, life: Life, modality: str) -> tuple[int | None, int]:
+        """When the wait for a modality began, and how much of the time since then counts."""
+        began, waited, counted, speaker = None, 0, None, None
+        for step in life.steps:
+            if step.record is None and step.held_back != speaker:
+                continue
+            pause = 0 if counted is None else min(step.now - counted, self.numbers.pause_cap)
+            counted = step.now
+            if step.record:
+                speaker = step.record.modality
+            if speaker == modality:
+                began, waited = None, 0
+            else:
+                began, waited = step.now if began is None else began, waited + pause
+        return began, waited
+
+    def is_behind(self, life: Life, modality: str) -> bool:
+        """Whether it has been too far behind the other one for too long, though all is read."""
+        since = None
+        for step, ahead in self.lead(life, OTHER[modality]):
+            if ahead <= self.numbers.max_skew:
+                since = None
+            elif since is None:
+                since = step.now
+        as_of = life.steps[-1].read_as_of.get(modality, -math.inf)
+        return since is not None and as_of - since > self.numbers.max_skew
+
+    def lead(self, life: Life, modality: str) -> Iterator[tuple[Step, int]]:
+        """How far a modality was ahead of the other one, step by step, once both were heard."""
+        newest: dict[str, int] = {}
+        for step in life.steps:
+            if step.record:
+                heard = (newest.get(step.record.modality, 0), step.record.times[-1])
+                newest[step.record.modality] = max(heard)
+            if len(newest) == 2:
+                yield step, newest[modality] - newest[OTHER[modality]]
+
+    def is_set_back(self, life: Life, modality: str) -> bool:
+        """Whether its clock stepped and is not yet again where it was."""
+        return quality.is_set_back(life.of(modality), self.limits)
+
+    def is_over(self, life: Life) -> bool:
+        """Whether it was silent for long up to the instant as of which all is read."""
+        heard = max(step.now for step in life.steps if step.record)
+        as_of = life.steps[-1].read_as_of
+        limit = self.numbers.lookback + self.numbers.idle_gap
+        return all(as_of.get(m, -math.inf) - heard > limit for m in (VIDEO, CURRENT))
 
     def close(self, furnace: str, life: Life, limit: float, result: Result) -> None:
         """Close window by window; a furnace that was away has numbers that count as skipped."""
@@ -204,18 +303,10 @@ class Oracle:
                 result.windows.append(self.window(furnace, life, end))
             else:
                 result.skipped += 1
+                life.proven.clear()
             life.first_window_closed = True
             self.last_closed[furnace] = end
             end += self.numbers.hop
-
-    def retire(self, result: Result) -> None:
-        limit = self.numbers.lookback + self.numbers.idle_gap
-        for furnace, life in list(self.lives.items()):
-            moved = self.newest_of_partition() - life.newest_of_partition_at_last_record
-            if moved > limit:
-                del self.lives[furnace]
-                result.retired.append(furnace)
-                self.close(furnace, life, life.newest() + self.numbers.lookback - 1, result)
 
     def window(self, furnace: str, life: Life, end: int) -> Window:
         clip, video_coverage = self.clip(life, end)
@@ -236,9 +327,9 @@ class Oracle:
             if not self.trusts(life, CURRENT, wrong, live=live):
                 currents = None
         for modality in (VIDEO, CURRENT):
-            heard = [record for record in life.records if record.modality == modality]
             oldest = end - self.numbers.reach(modality)
-            reasons |= set(quality.clock_words(heard, modality, oldest, self.limits))
+            reasons |= set(quality.clock_words(life.of(modality), modality, oldest, self.limits))
+            reasons |= {f"behind_{modality}"} if self.is_behind(life, modality) else set()
         return Window(
             furnace=furnace,
             end=end,

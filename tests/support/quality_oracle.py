@@ -120,9 +120,7 @@ def clock_words(
     if not heard:
         return []
     words = []
-    steps = [
-        before.times[-1] for before, record in pairwise(heard) if is_step(before, record, limits)
-    ]
+    steps = steps_of(heard, limits)
     if steps and (oldest_used < max(steps) or heard[-1].times[-1] < max(steps)):
         words.append(f"clock_step_{modality}")
     standing = [heard[-1]]
@@ -134,6 +132,20 @@ def clock_words(
     if heard[-1].ingest - standing[-1].ingest > limits.stall:
         words.append(f"frozen_clock_{modality}")
     return words
+
+
+def steps_of(heard: Sequence[Heard], limits: Limits) -> list[int]:
+    """The event time before each step of the clock."""
+    return [
+        before.times[-1] for before, record in pairwise(heard) if is_step(before, record, limits)
+    ]
+
+
+def is_set_back(records: Sequence[Heard], limits: Limits) -> bool:
+    """Whether the clock of a source has gone back and not come again to where it was."""
+    heard = since_start(records)
+    steps = steps_of(heard, limits)
+    return bool(steps) and heard[-1].times[-1] < max(steps)
 
 
 def since_start(records: Sequence[Heard]) -> list[Heard]:

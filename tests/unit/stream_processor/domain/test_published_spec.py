@@ -17,6 +17,9 @@ from meltwatch_stream_processor.domain.quality import LOST_PHASE
 from tests.support.oracle import CURRENT, VIDEO, Numbers, Oracle, Record
 from tests.unit.stream_processor.domain.sequences import (
     PUBLISHED,
+    Arrival,
+    as_it_came,
+    at_once,
     join,
     numbered,
     plain,
@@ -40,7 +43,8 @@ def window_at_end(records: list[Record]) -> AlignedWindow:
     """The window that ends at ``END``, closed by both modalities."""
     closing = [frame(END + 10**9, 0.0), sample(END + 10**9, 0.0, 0.0, 0.0)]
     ordered = sorted(records, key=lambda record: record.times) + closing
-    windows = [w for outcome in join(numbered(ordered), PUBLISHED) for w in outcome.windows]
+    outcomes = join(at_once(numbered(ordered)), PUBLISHED)
+    windows = [w for outcome in outcomes for w in outcome.windows]
     return next(window for window in windows if window.window_end_ns == END)
 
 
@@ -137,11 +141,12 @@ def test_a_minute_of_a_troubled_plant_gives_what_the_oracle_says():
         if not 60 < tick < 75:
             arrivals.append((time_ns + chance.randrange(4 * 10**8), frame(time_ns, tick)))
     arrivals += [(time + 10**9, replace(record, ingest=0)) for time, record in arrivals[::17]]
-    records = numbered([record for _, record in sorted(arrivals, key=lambda a: a[0])])
-    oracle = Oracle(PUBLISHED)
-    statuses = set()
-    for record, outcome in zip(records, join(records, PUBLISHED), strict=True):
-        expected = oracle.hand_on(record)
+    arrivals.sort(key=lambda a: a[0])
+    records = numbered(record for _, record in arrivals)
+    came = [Arrival(int(at), r) for (at, _), r in zip(arrivals, records, strict=True)]
+    steps, oracle, statuses = as_it_came(came, PUBLISHED), Oracle(PUBLISHED), set()
+    for step, outcome in zip(steps, join(steps, PUBLISHED), strict=True):
+        expected = oracle.take(step)
         assert [plain(window) for window in outcome.windows] == expected.windows
         assert (outcome.late, outcome.duplicates) == (expected.late, expected.duplicates)
         statuses |= {window.attainable_status for window in outcome.windows}
