@@ -2,18 +2,23 @@
 
 import pytest
 from meltwatch_schemas.score import Modality
+from meltwatch_stream_processor.domain.aligned_window import AlignedWindow
 from meltwatch_stream_processor.domain.features import FeatureExtractor
 from meltwatch_stream_processor.domain.furnace import Furnace, JoinContext
+from meltwatch_stream_processor.domain.reading import Reading
 from meltwatch_stream_processor.domain.restore import resume
 
-from tests.support.oracle import CURRENT, VIDEO, Record
+from tests.support.oracle import CURRENT, VIDEO, Record, Step
 from tests.unit.stream_processor.domain.lives import TOPICS, Broker, Process, described, score_of
 from tests.unit.stream_processor.domain.sequences import (
     ENCODER,
     SMALL,
+    at_once,
     chunk_of,
     join,
+    read_at,
     rules_of,
+    silence_after,
 )
 
 RULES = rules_of(SMALL)
@@ -35,6 +40,7 @@ def end_after(time: int) -> int:
 
 def test_windows_close_up_to_an_instant_whatever_the_watermark_says():
     furnace = furnace_with(200)
+    furnace.heard(Modality.CURRENT, Reading(0))
     assert furnace.close_due({Modality.CURRENT: 0}).windows == []
     last = end_after(200) + RULES.spec.hop_ns
     closed = furnace.close_until(last, {Modality.CURRENT: 0}).windows
@@ -61,40 +67,48 @@ def test_a_window_is_silent_without_an_event_in_its_look_back():
 
 def test_all_is_closed_only_when_retirement_has_closed_it():
     furnace = furnace_with(*range(200, 300, 3))
-    assert furnace.close_due({}).windows
+    assert furnace.close_until(290, {}).windows
     assert not furnace.has_closed_all
-    assert furnace.close_last({}).windows
+    assert furnace.close_until(furnace.last_end_ns, {}).windows
     assert furnace.has_closed_all
 
 
 def test_a_life_goes_on_from_its_last_window_though_no_record_is_read_again():
-    records = described("\n".join(f"current {n} a one {200 + 3 * n}" for n in range(20)))
-    windows = [window for outcome in join(records, SMALL) for window in outcome.windows]
+    windows = windows_of_a_meter()
     scores = [score_of(window) for window in windows[:-1]]
     past = resume({}, scores, TOPICS).furnaces[NAME]
-    furnace = Furnace(CONTEXT, NAME, past.closed_ns, past.last_footing)
-    furnace.go_on_from(past.last_footing)
+    furnace = Furnace(CONTEXT, NAME, past.closed_ns, past)
     again = furnace.close_until(windows[-1].window_end_ns, {}).windows
     assert [window.window_end_ns for window in again] == [windows[-1].window_end_ns]
     assert again[0].sources == windows[-1].sources
     assert furnace.sources == {Modality.CURRENT: "one"}
 
 
+METER = described("\n".join(f"current {n} a one {200 + 3 * n}" for n in range(20)))
+
+
+def windows_of_a_meter() -> list[AlignedWindow]:
+    steps = at_once(METER)
+    outcomes = join([*steps, silence_after(steps, SMALL)], SMALL)
+    return [window for outcome in outcomes for window in outcome.windows]
+
+
 @pytest.mark.parametrize("turned", [False, True])
 def test_what_a_new_record_has_changed_stays_when_the_other_topic_is_read_again(turned):
     """A camera that speaks up for the first time keeps its claim, in whichever order."""
-    history = described("\n".join(f"current {n} a one {200 + 3 * n}" for n in range(20)))
     camera = Record(VIDEO, 0, NAME, "north", (262,), (1.0,), 262)
     broker = Broker()
     first = Process(broker)
-    for record in history:
-        first.read(record)
+    for record in METER:
+        now = record.times[0]
+        first.take(Step(now, read_at(now).read_as_of, record))
     first.publish(-1, 10**6)
+    assert broker.published
     second = Process(broker)
-    order = [*history[:-1], camera, history[-1]] if turned else [*history, camera]
-    for record in order:
-        second.read(record)
+    order = [*METER[:-1], camera, METER[-1]] if turned else [*METER, camera]
+    for step in at_once(order):
+        second.take(step)
     other = Record(VIDEO, 1, NAME, "south", (263,), (1.0,), 263)
-    outcome = second.read(other)
+    outcome = second.take(Step(0, {}, other))
     assert outcome is not None
     assert outcome.refusal is not None

@@ -9,12 +9,21 @@ from meltwatch_stream_processor.domain.acknowledgement import Ledger
 from meltwatch_stream_processor.domain.aligned_window import AlignedWindow
 from meltwatch_stream_processor.domain.features import FeatureExtractor
 from meltwatch_stream_processor.domain.partition import PartitionJoiner
+from meltwatch_stream_processor.domain.reading import Reading
 from meltwatch_stream_processor.domain.rules import PUBLISHED_RULES, JoinRules
 from meltwatch_stream_processor.domain.watermark import Watermark
 from meltwatch_stream_processor.errors import OutOfSequence
 
-from tests.support.oracle import CURRENT, VIDEO, Record
-from tests.unit.stream_processor.domain.sequences import ENCODER, SMALL, chunk_of, rules_of
+from tests.support.oracle import CURRENT, VIDEO, Record, Step
+from tests.unit.stream_processor.domain.sequences import (
+    ENCODER,
+    SMALL,
+    at_once,
+    read_at,
+    rules_of,
+    silence_after,
+    take,
+)
 
 S = 10**9
 
@@ -62,17 +71,28 @@ def test_rules_that_cannot_hold_are_refused(wrong, says):
         JoinRules(**wrong)
 
 
-def test_a_silent_modality_delays_by_the_idle_gap_and_never_stops():
+def test_the_slowest_modality_decides_and_nothing_goes_back():
     watermark = Watermark(PUBLISHED_RULES)
-    assert watermark.time_ns is None
     watermark.advance(Modality.CURRENT, 100 * S)
-    assert watermark.time_ns == 94_500_000_000
+    watermark.update(Reading(0), ())
+    assert watermark.time_ns is None
     watermark.advance(Modality.VIDEO, 96 * S)
+    watermark.update(Reading(0), ())
     assert watermark.time_ns == 95_800_000_000
-    watermark.advance(Modality.CURRENT, 110 * S)
-    assert watermark.time_ns == 104_500_000_000
-    watermark.advance(Modality.CURRENT, 90 * S)
-    assert watermark.time_ns == 104_500_000_000
+    watermark.update(Reading(0), {Modality.VIDEO})
+    assert watermark.time_ns == 99_500_000_000
+    watermark.advance(Modality.VIDEO, 97 * S)
+    watermark.update(Reading(0), ())
+    assert watermark.time_ns == 99_500_000_000
+
+
+def test_a_modality_never_seen_is_waited_for_until_it_is_left_out():
+    watermark = Watermark(PUBLISHED_RULES)
+    watermark.advance(Modality.CURRENT, 100 * S)
+    watermark.update(Reading(0), Modality)
+    assert watermark.time_ns is None
+    watermark.update(Reading(0), {Modality.VIDEO})
+    assert watermark.time_ns == 99_500_000_000
 
 
 def test_windows_are_reported_published_in_their_order():
@@ -93,24 +113,38 @@ def records_of(modality: str, furnace: str, times: range, first_offset: int) -> 
 
 def test_a_retired_furnace_holds_nothing_once_its_windows_are_published():
     joiner = PartitionJoiner(7, ENCODER, rules_of(SMALL))
-    windows: list[AlignedWindow] = []
-    for record in [
-        *records_of(CURRENT, "site/off", range(200, 210), 0),
-        *records_of(CURRENT, "site/on", range(210, 300), 10),
-    ]:
-        windows += joiner.hand_on(chunk_of(record), record.offset).windows
+    steps = at_once(records_of(CURRENT, "site/off", range(200, 210), 0))
+    silence = silence_after(steps, SMALL)
+    steps += [
+        Step(silence.now, silence.read_as_of, record)
+        for record in records_of(CURRENT, "site/on", range(210, 300), 10)
+    ]
+    windows = [window for step in [*steps, silence] for window in take(joiner, step).windows]
+    assert {window.furnace_id for window in windows} == {"site/off"}
     assert joiner.acknowledgeable() == {Modality.CURRENT: 0}
     for window in windows:
-        if window.furnace_id == "site/on":
-            joiner.published(window)
-    assert joiner.acknowledgeable() == {Modality.CURRENT: 0}
+        joiner.published(window)
+    assert joiner.acknowledgeable() == {Modality.CURRENT: 10}
+    assert joiner.furnaces == 1
+
+
+def test_a_furnace_holds_back_what_its_next_window_can_use():
+    joiner, windows = one_furnace(range(200, 300))
     for window in windows:
-        if window.furnace_id == "site/off":
-            joiner.published(window)
+        joiner.published(window)
     held = 100 - joiner.acknowledgeable()[Modality.CURRENT]
-    reach = SMALL.reach(CURRENT) + SMALL.hop + SMALL.idle_gap + SMALL.current_bound
-    assert SMALL.reach(CURRENT) < held <= reach
-    assert set(joiner.watermarks()) == {"site/on"}
+    reach = SMALL.reach(CURRENT) + SMALL.current_bound
+    assert reach - SMALL.hop <= held < reach
+
+
+def one_furnace(times: range) -> tuple[PartitionJoiner, list[AlignedWindow]]:
+    """A joiner that read a meter without a camera, once it knew that there is none."""
+    joiner = PartitionJoiner(7, ENCODER, rules_of(SMALL))
+    windows: list[AlignedWindow] = []
+    for record in records_of(CURRENT, "site/on", times, 0):
+        now = record.times[0]
+        windows += take(joiner, Step(now, read_at(now).read_as_of, record)).windows
+    return joiner, windows
 
 
 def test_a_record_refused_before_the_merge_moves_the_position_alone():
@@ -122,10 +156,7 @@ def test_a_record_refused_before_the_merge_moves_the_position_alone():
 
 
 def test_a_window_that_nobody_closed_cannot_be_published():
-    joiner = PartitionJoiner(7, ENCODER, rules_of(SMALL))
-    windows: list[AlignedWindow] = []
-    for record in records_of(CURRENT, "site/on", range(200, 240), 0):
-        windows += joiner.hand_on(chunk_of(record), record.offset).windows
+    joiner, windows = one_furnace(range(200, 240))
     for window in windows:
         joiner.published(window)
     with pytest.raises(OutOfSequence, match="expected an unpublished window"):

@@ -252,9 +252,8 @@ Watching = Callable[[NDArray[np.float16] | None, Amperes | None], Usable]
 @pytest.fixture
 def watching() -> Watching:
     """A watch of a furnace whose sources have spoken."""
-    watch = SourceWatch(PUBLISHED_RULES, FEATURES)
     state = followed(None, *sent(0, 0, 0), LIMITS, REACH_NS)
-    watch.take_up(dict.fromkeys(Modality, state))
+    watch = SourceWatch(PUBLISHED_RULES, FEATURES, dict.fromkeys(Modality, state))
 
     def inspect(clip: NDArray[np.float16] | None, currents_a: Amperes | None) -> Usable:
         seen = Clip(clip, 0.0 if clip is None else 1.0)
