@@ -1,56 +1,67 @@
 """A crash at any point, read again from what was acknowledged, changes no window.
 
-The records after the crash come in the order of the first reading, as the merge gives it.
+Of sound producers none at all, whatever the turns in which the topics are read after the crash;
+of any others none, as long as the records come again in the order of the first reading.
 """
 
+import random
+from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from meltwatch_schemas.score import Modality
+from meltwatch_stream_processor.domain.aligned_window import AlignedWindow, Outcome
 from meltwatch_stream_processor.domain.restore import ScoresTail, resume
 
-from tests.support.oracle import Record
+from tests.support.oracle import Record, Step
 from tests.unit.stream_processor.domain.lives import (
     HABITS,
+    LONG_HABITS,
     TOPICS,
     Broker,
     Habits,
+    Reader,
     described,
     finish,
     live,
-    reordered,
     score_of,
 )
 from tests.unit.stream_processor.domain.sequences import (
+    ORDERLY,
     SMALL,
+    Arrival,
+    as_it_came,
+    at_once,
     examples,
     join,
     plain,
     plant_sequences,
+    plant_steps,
+    said,
+    silence_after,
     small_sequences,
+    small_steps,
     windows_of,
+    without_successors,
 )
 
 
 def assert_crashes_change_nothing(records: list[Record], lives: list[Habits]) -> None:
+    steps = without_successors(at_once(records))
+    steps.append(silence_after(steps, SMALL))
     broker, reached = Broker(), 0
     for habits in lives:
-        reached = live(broker, records, reached, habits)
-    published = {(w.furnace_id, w.window_end_ns) for w in broker.published}
-    before = list(broker.published)
-    again = finish(broker, records)
-    uninterrupted = join(records, SMALL)
+        reached = live(broker, steps, reached, habits)
+    again = finish(broker, steps)
+    uninterrupted = join(steps, SMALL)
     found = sorted(map(plain, broker.published), key=lambda window: (window.furnace, window.end))
     expected = sorted(windows_of(uninterrupted), key=lambda window: (window.furnace, window.end))
     assert found == expected
-    assert not published & {
-        (w.furnace_id, w.window_end_ns) for w in broker.published[len(before) :]
-    }
-    first_time = dict(zip(((r.modality, r.offset) for r in records), uninterrupted, strict=True))
-    for record, outcome in again:
-        expected_outcome = first_time[record.modality, record.offset]
+    first_time = dict(zip(map(place, steps), uninterrupted, strict=True))
+    for step, outcome in again:
+        expected_outcome = first_time[place(step)]
         if outcome.history:
             assert (outcome.late, outcome.duplicates, outcome.refusal) == (False, 0, None)
         else:
@@ -58,6 +69,10 @@ def assert_crashes_change_nothing(records: list[Record], lives: list[Habits]) ->
             # A late record may miss its twin where windows were skipped: no score tells of them.
             assert outcome.late or outcome.duplicates == expected_outcome.duplicates
             assert repr(outcome.refusal) == repr(expected_outcome.refusal)
+
+
+def place(step: Step) -> tuple[str, int] | None:
+    return (step.record.modality, step.record.offset) if step.record else None
 
 
 EAGER = ((15, 9, True),)
@@ -84,7 +99,7 @@ CRASHES = {
         """,
         Habits(6, ((4, 2, False), (14, 6, True))),
     ),
-    "the newest event time of the partition had been acknowledged": (
+    "the newest record of its partition had been acknowledged": (
         """
         current 1 a one 177
         current 2 c one 198
@@ -148,30 +163,6 @@ def test_a_crash_that_once_changed_a_window(crash):
     assert_crashes_change_nothing(described(text), [habits])
 
 
-def test_the_first_publication_of_a_window_stands():
-    records = described("video 0 a one 200\nvideo 1 a one 230\nvideo 2 a one 260")
-    windows = [window for outcome in join(records, SMALL) for window in outcome.windows]
-    scores = [score_of(window) for window in windows]
-    again = [replace(scores[0], inputs={}), replace(scores[-1], inputs={})]
-    assert resume({}, [*scores, *again], TOPICS) == resume({}, scores, TOPICS)
-
-
-def test_a_score_that_cannot_be_ours_says_nothing():
-    records = described("video 0 a one 200\ncurrent 0 a one 230\nvideo 1 a one 260")
-    windows = [window for outcome in join(records, SMALL) for window in outcome.windows]
-    scores = [score_of(window) for window in windows]
-    newest = scores[-1]
-    forged = [
-        replace(newest, window_end_ns=newest.window_end_ns + 10, inputs={}),
-        replace(newest, window_end_ns=2**62),
-    ]
-    tail = ScoresTail(TOPICS, dict.fromkeys(Modality, 10), latest_ns=2**61)
-    for score in [*scores, *forged]:
-        tail.add(score)
-    assert tail.void == len(forged)
-    assert tail.resumption({}) == resume({}, scores, TOPICS)
-
-
 @examples(50)
 @given(small_sequences(), st.lists(HABITS, min_size=1, max_size=3))
 def test_crashes_change_no_window(records: list[Record], lives: list[Habits]):
@@ -184,23 +175,84 @@ def test_crashes_of_a_plant_change_no_window(records: list[Record], lives: list[
     assert_crashes_change_nothing(records, lives)
 
 
-@examples(80)
+AWAY = st.sampled_from((0, 0, 5, SMALL.idle_gap * 3, SMALL.idle_gap * 15))
+"""How long nobody reads between two lives."""
+
+
+@examples(40)
 @given(
-    plant_sequences(),
-    st.lists(HABITS, min_size=1, max_size=3),
-    st.lists(st.booleans(), min_size=1, max_size=12),
+    ORDERLY,
+    st.lists(st.tuples(LONG_HABITS, AWAY), min_size=1, max_size=3),
+    st.randoms(use_true_random=False),
 )
-def test_however_the_topics_are_read_again_no_window_knows_less_than_the_one_before(
-    records: list[Record], lives: list[Habits], turns: list[bool]
-) -> None:
-    broker, reached = Broker(), 0
-    for number, habits in enumerate(lives):
-        order = records if number % 2 == 0 else reordered(records, turns)
-        reached = live(broker, order, reached, habits)
-    finish(broker, reordered(records, turns))
-    newest: dict[tuple[str, Modality], int] = {}
+def test_in_whatever_turns_the_topics_are_read_again_nothing_differs(
+    arrivals: list[Arrival], lives: list[tuple[Habits, int]], chance: random.Random
+):
+    broker, reader = Broker(), Reader(arrivals, chance)
+    for habits, away in lives:
+        reader.live(broker, habits)
+        reader.now += away
+    reader.finish(broker)
+    undisturbed = join(as_it_came(arrivals, SMALL), SMALL)
+    assert contents(broker.published) == contents(w for o in undisturbed for w in o.windows)
+    assert not any(map(is_spoilt, (*undisturbed, *(outcome for _, outcome in reader.outcomes))))
+
+
+def contents(windows: Iterable[AlignedWindow]) -> list[object]:
+    """What windows say, whatever the turns in which the topics were read."""
+    return sorted(map(said, windows), key=lambda one: (one.window.furnace, one.window.end))
+
+
+def is_spoilt(outcome: Outcome) -> bool:
+    return outcome.late or outcome.duplicates > 0 or outcome.refusal is not None
+
+
+@examples(40)
+@given(
+    small_steps() | plant_steps(), st.lists(HABITS, max_size=3), st.randoms(use_true_random=False)
+)
+def test_no_window_is_published_twice_and_none_knows_less_than_the_one_before(
+    steps: list[Step], lives: list[Habits], chance: random.Random
+):
+    """Of any records, in any turns, at any pace of the reader."""
+    arrivals = [Arrival(index, step.record) for index, step in enumerate(steps) if step.record]
+    assume(arrivals)
+    broker, reader = Broker(), Reader(arrivals, chance)
+    for habits in lives:
+        reader.live(broker, habits)
+    reader.finish(broker)
+    known: dict[tuple[str, str], int] = {}
     for window in broker.published:
-        for modality, cut in window.cuts.items():
-            last = -1 if cut.last_handed_on is None else cut.last_handed_on
-            assert last >= newest.get((window.furnace_id, modality), -1)
-            newest[window.furnace_id, modality] = last
+        knows = {
+            m: -1 if c.last_handed_on is None else c.last_handed_on for m, c in window.cuts.items()
+        }
+        for what, last in (*knows.items(), ("end", window.window_end_ns)):
+            before = known.get((window.furnace_id, what), -2)
+            assert last > before if what == "end" else last >= before
+            known[window.furnace_id, what] = last
+
+
+def test_the_first_publication_of_a_window_stands():
+    scores = [score_of(window) for window in windows_of_three_frames()]
+    again = [replace(scores[0], inputs={}), replace(scores[-1], inputs={})]
+    assert resume({}, [*scores, *again], TOPICS) == resume({}, scores, TOPICS)
+
+
+def test_a_score_that_cannot_be_ours_says_nothing():
+    scores = [score_of(window) for window in windows_of_three_frames()]
+    newest = scores[-1]
+    forged = [
+        replace(newest, window_end_ns=newest.window_end_ns + 10, inputs={}),
+        replace(newest, window_end_ns=2**62),
+    ]
+    tail = ScoresTail(TOPICS, dict.fromkeys(Modality, 10), latest_ns=2**61)
+    for score in [*scores, *forged]:
+        tail.add(score)
+    assert tail.foreign == len(forged)
+    assert tail.resumption({}) == resume({}, scores, TOPICS)
+
+
+def windows_of_three_frames() -> list[AlignedWindow]:
+    steps = at_once(described("video 0 a one 200\nvideo 1 a one 230\nvideo 2 a one 260"))
+    steps.append(silence_after(steps, SMALL))
+    return [window for outcome in join(steps, SMALL) for window in outcome.windows]
