@@ -1,11 +1,14 @@
 """Rule 5: the merge of a partition pair, against a plain description of who may go when."""
 
+import random
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_schemas.score import Modality
+from meltwatch_schemas.window import NS_PER_S
 from meltwatch_stream_processor.domain.reading_order import (
-    EndQuestion,
     Entry,
     Gap,
     QueueLimits,
@@ -16,36 +19,28 @@ from meltwatch_stream_processor.errors import OutOfSequence
 from tests.unit.stream_processor.domain.sequences import examples
 
 VIDEO, CURRENT = Modality.VIDEO, Modality.CURRENT
+LONG_NS = 5 * NS_PER_S
+"""What has not come for so long was passed over."""
+Popped = list[tuple[Modality, int]]
 
 
 def entry(modality: Modality, offset: int, last_event_ns: int | None, size: int = 1) -> Entry[str]:
     return Entry(modality, offset, last_event_ns, size, f"{modality}{offset}")
 
 
-def pop_all(order: ReadingOrder[str]) -> list[tuple[Modality, int]]:
+def pop_all(order: ReadingOrder[str]) -> Popped:
     popped = []
     while (ready := order.pop()) is not None:
         popped.append((ready.modality, ready.offset))
     return popped
 
 
-def read_to_end(order: ReadingOrder[str], ends: dict[Modality, int]) -> list[tuple[Modality, int]]:
-    """Pop everything, answering each question from the given end offsets."""
-    popped = pop_all(order)
-    while (question := order.question()) is not None:
-        order.answer(question, ends[question.modality])
-        more = pop_all(order)
-        if not more:
-            break
-        popped += more
-    return popped
-
-
-def test_a_record_waits_while_the_other_partition_may_hold_an_earlier_one():
+def test_a_record_waits_while_nothing_is_known_of_the_other_partition():
     order: ReadingOrder[str] = ReadingOrder({})
     order.push(entry(VIDEO, 0, 100))
     assert order.pop() is None
-    assert order.question() == EndQuestion(CURRENT, 1)
+    order.told(0, {CURRENT: 0})
+    assert pop_all(order) == [(VIDEO, 0)]
 
 
 def test_the_earlier_head_goes_first_and_embeddings_win_ties():
@@ -58,35 +53,11 @@ def test_the_earlier_head_goes_first_and_embeddings_win_ties():
     assert pop_all(order) == [(VIDEO, 0), (CURRENT, 0), (CURRENT, 1)]
 
 
-def test_a_straggler_follows_right_behind_without_waiting():
-    order: ReadingOrder[str] = ReadingOrder({})
-    order.push(entry(VIDEO, 0, 100))
-    assert read_to_end(order, {CURRENT: 0}) == [(VIDEO, 0)]
-    order.push(entry(CURRENT, 0, 80))
-    order.push(entry(VIDEO, 1, 90))
-    assert pop_all(order) == [(VIDEO, 1)]
-    assert order.question() == EndQuestion(VIDEO, 3)
-
-
-def test_an_end_offset_asked_before_the_record_came_does_not_release_it():
-    order: ReadingOrder[str] = ReadingOrder({})
-    order.push(entry(VIDEO, 0, 100))
-    question = order.question()
-    assert question is not None
-    order.push(entry(VIDEO, 1, 200))
-    order.answer(question, 0)
-    assert pop_all(order) == [(VIDEO, 0)]
-    assert order.question() == EndQuestion(CURRENT, 2)
-
-
 def test_an_end_offset_releases_only_once_it_is_reached():
     order: ReadingOrder[str] = ReadingOrder({CURRENT: 3})
     order.push(entry(VIDEO, 0, 100))
-    question = order.question()
-    assert question is not None
-    order.answer(question, 5)
+    order.told(0, {CURRENT: 5})
     assert order.pop() is None
-    assert order.question() is None, "the answer is known, reading has to get there"
     order.push(entry(CURRENT, 3, 50))
     assert pop_all(order) == [(CURRENT, 3)]
     assert order.position(CURRENT) == 4
@@ -95,17 +66,29 @@ def test_an_end_offset_releases_only_once_it_is_reached():
     assert pop_all(order) == [(CURRENT, 4), (VIDEO, 0)]
 
 
+def test_an_end_that_was_told_holds_until_the_next_is_told():
+    """Live, a record may go ahead of one that comes while it waits: the join does not mind."""
+    order: ReadingOrder[str] = ReadingOrder({})
+    order.told(0, {VIDEO: 0, CURRENT: 0})
+    order.push(entry(VIDEO, 0, 100))
+    assert pop_all(order) == [(VIDEO, 0)]
+    order.told(1, {VIDEO: 1, CURRENT: 1})
+    order.push(entry(VIDEO, 1, 200))
+    assert order.pop() is None
+
+
 def test_nothing_goes_ahead_of_a_gap_before_the_first_record():
     order: ReadingOrder[str] = ReadingOrder({})
     order.push(entry(VIDEO, 7, 100))
     order.starts_at(VIDEO, 5)
     order.push(entry(CURRENT, 0, 50))
+    order.told(0, {VIDEO: 8, CURRENT: 1})
     gap = order.gap()
     assert gap == Gap(VIDEO, range(5, 7))
     assert order.pop() is None
     order.fill(gap, [entry(VIDEO, 5, 40)])
     assert order.gap() is None
-    assert pop_all(order) == [(VIDEO, 5), (CURRENT, 0)]
+    assert pop_all(order) == [(VIDEO, 5), (CURRENT, 0), (VIDEO, 7)]
     order.push(entry(VIDEO, 9, 110))
     assert order.gap() is None, "between records Kafka keeps markers"
 
@@ -113,31 +96,39 @@ def test_nothing_goes_ahead_of_a_gap_before_the_first_record():
 def test_an_end_that_is_not_reached_for_long_is_a_gap():
     order: ReadingOrder[str] = ReadingOrder({CURRENT: 3})
     order.push(entry(VIDEO, 0, 100))
-    question = order.question()
-    assert question is not None
-    order.answer(question, 5)
+    order.told(0, {CURRENT: 5})
+    order.told(LONG_NS - 1, {CURRENT: 5})
     assert order.gap() is None
-    order.overdue(CURRENT, 2, 5)
-    assert order.gap() is None, "reading gets on"
-    order.overdue(CURRENT, 3, 5)
+    order.told(LONG_NS, {CURRENT: 5})
     gap = order.gap()
     assert gap == Gap(CURRENT, range(3, 5))
     order.fill(gap, [])
     assert pop_all(order) == [(VIDEO, 0)], "a marker of a transaction was all there is"
 
 
+def test_a_partition_that_gets_on_or_is_held_back_has_no_gap():
+    order: ReadingOrder[str] = ReadingOrder({CURRENT: 3})
+    order.told(0, {CURRENT: 5})
+    order.push(entry(CURRENT, 3, 50))
+    order.told(LONG_NS, {CURRENT: 5})
+    assert order.gap() is None
+    order.hold_back(CURRENT)
+    order.told(3 * LONG_NS, {CURRENT: 5})
+    assert order.gap() is None
+
+
 @pytest.mark.parametrize("first", [10, None])
 def test_a_long_gap_is_filled_in_pieces_that_are_handed_on_one_by_one(first):
     order: ReadingOrder[str] = ReadingOrder({}, QueueLimits(records=4))
     order.starts_at(CURRENT, 0)
-    order.overdue(CURRENT, 0, 10)
-    ends = {VIDEO: 0, CURRENT: 10}
+    for asked_ns in (0, LONG_NS):
+        order.told(asked_ns, {VIDEO: 0, CURRENT: 10})
     if first is not None:
         order.push(entry(CURRENT, first, first))
     pieces = []
     while (gap := order.gap()) is not None:
         order.fill(gap, [entry(CURRENT, offset, offset) for offset in gap.offsets])
-        pieces.append((gap.offsets, read_to_end(order, ends)[: len(gap.offsets)]))
+        pieces.append((gap.offsets, pop_all(order)[: len(gap.offsets)]))
     assert [offsets for offsets, _ in pieces] == [range(4), range(4, 8), range(8, 10)]
     for offsets, popped in pieces:
         assert popped == [(CURRENT, offset) for offset in offsets]
@@ -146,28 +137,29 @@ def test_a_long_gap_is_filled_in_pieces_that_are_handed_on_one_by_one(first):
 
 def test_what_comes_while_a_gap_is_filled_ends_it():
     order: ReadingOrder[str] = ReadingOrder({CURRENT: 3})
-    order.overdue(CURRENT, 3, 6)
+    for asked_ns in (0, LONG_NS):
+        order.told(asked_ns, {VIDEO: 0, CURRENT: 6})
     gap = order.gap()
-    assert gap is not None
+    assert gap == Gap(CURRENT, range(3, 6))
     order.push(entry(CURRENT, 4, 20))
     order.fill(gap, [entry(CURRENT, offset, 10 * offset) for offset in (3, 4, 5)])
     for offset in (3, 5):
         order.push(entry(CURRENT, offset, 10 * offset))
     order.push(entry(VIDEO, 0, 100))
-    assert read_to_end(order, {CURRENT: 6, VIDEO: 1}) == [
-        *((CURRENT, offset) for offset in (3, 4, 5)),
-        (VIDEO, 0),
-    ]
+    assert pop_all(order) == [*((CURRENT, offset) for offset in (3, 4, 5)), (VIDEO, 0)]
 
 
-def test_a_refused_record_neither_waits_nor_holds_back():
+def test_a_refused_record_follows_right_behind_the_one_before_it():
     order: ReadingOrder[str] = ReadingOrder({})
-    order.push(entry(VIDEO, 0, None))
-    order.push(entry(VIDEO, 1, 100))
-    assert pop_all(order) == [(VIDEO, 0)]
-    order.push(entry(CURRENT, 0, None))
-    order.push(entry(CURRENT, 1, 100))
-    assert pop_all(order) == [(CURRENT, 0), (VIDEO, 1)]
+    for offset, last_event_ns in enumerate((None, 100, None)):
+        order.push(entry(VIDEO, offset, last_event_ns))
+    order.push(entry(CURRENT, 0, 100))
+    order.push(entry(CURRENT, 1, None))
+    order.told(0, {VIDEO: 3, CURRENT: 2})
+    assert pop_all(order) == [
+        *((VIDEO, offset) for offset in range(3)),
+        *((CURRENT, offset) for offset in range(2)),
+    ]
 
 
 def test_the_topic_that_is_ahead_is_paused_until_half_of_its_limit_is_handed_on():
@@ -190,6 +182,20 @@ def test_bytes_count_towards_the_limit_as_well():
     assert order.size_bytes == 1001
 
 
+def test_what_is_held_back_waits_and_nothing_waits_for_it():
+    order: ReadingOrder[str] = ReadingOrder({})
+    order.push(entry(CURRENT, 0, 100))
+    order.push(entry(VIDEO, 0, 200))
+    order.hold_back(CURRENT)
+    assert order.ahead == {CURRENT}
+    assert order.reading(7).held_back is CURRENT
+    assert pop_all(order) == [(VIDEO, 0)]
+    order.hold_back(None)
+    order.told(0, {VIDEO: 1})
+    assert order.ahead == frozenset()
+    assert pop_all(order) == [(CURRENT, 0)]
+
+
 def test_an_offset_below_the_position_is_a_defect():
     order: ReadingOrder[str] = ReadingOrder({VIDEO: 5})
     with pytest.raises(OutOfSequence, match="at least 5, got 4"):
@@ -206,14 +212,15 @@ def test_the_last_record_may_come_twice_and_no_other():
 
 
 EVENT_TIMES = st.lists(st.integers(0, 30) | st.none(), max_size=20)
+Log = list[int | None]
 
 
 @examples(100)
 @given(EVENT_TIMES, EVENT_TIMES, st.randoms(use_true_random=False))
 def test_any_arrival_of_two_full_partitions_gives_one_order(video, current, chance):
     """Catching up: everything is there, and only how fetches interleave is chance."""
-    ends = {VIDEO: len(video), CURRENT: len(current)}
     order: ReadingOrder[str] = ReadingOrder({})
+    order.told(0, {VIDEO: len(video), CURRENT: len(current)})
     queues = {VIDEO: list(enumerate(video)), CURRENT: list(enumerate(current))}
     popped = []
     while any(queues.values()):
@@ -222,16 +229,9 @@ def test_any_arrival_of_two_full_partitions_gives_one_order(video, current, chan
             offset, time_ns = queues[modality].pop(0)
             order.push(entry(modality, offset, time_ns))
         if chance.random() < 0.7:
-            popped += read_to_end(order, ends)
-    popped += read_to_end(order, ends)
-    merged = [
-        which for which in popped if (video, current)[which[0] is CURRENT][which[1]] is not None
-    ]
-    assert merged == merged_by_sorting(video, current)
-    assert sorted(popped) == sorted(
-        [(VIDEO, offset) for offset in range(len(video))]
-        + [(CURRENT, offset) for offset in range(len(current))]
-    )
+            popped += pop_all(order)
+    popped += pop_all(order)
+    assert popped == merged_by_sorting(video, current)
 
 
 @examples(100)
@@ -240,40 +240,69 @@ def test_a_consumer_that_drops_and_repeats_changes_nothing(video, current, chanc
     """It loses the beginning, or everything; it repeats records; it brings some after all."""
     logs = {VIDEO: video, CURRENT: current}
     order: ReadingOrder[str] = ReadingOrder({}, QueueLimits(records=chance.randint(1, 20)))
+    popped, now_ns = [], 0
     for modality in Modality:
         order.starts_at(modality, 0)
-    dropped = {m: chance.randint(0, len(log)) for m, log in logs.items()}
-    coming = {m: list(range(dropped[m], len(log))) for m, log in logs.items()}
-    popped = []
+    order.told(now_ns, {modality: len(log) for modality, log in logs.items()})
+    for modality, offset in what_comes(logs, chance):
+        order.push(entry(modality, offset, logs[modality][offset]))
+        if chance.random() < 0.2:
+            now_ns += chance.choice((1, LONG_NS))
+            order.told(now_ns, {modality: len(log) for modality, log in logs.items()})
+        if chance.random() < 0.5:
+            popped += read_and_fill(order, logs)
+    for _ in range(4):
+        now_ns += LONG_NS
+        order.told(now_ns, {modality: len(log) for modality, log in logs.items()})
+        popped += read_and_fill(order, logs)
+    assert popped == merged_by_sorting(video, current)
+
+
+def what_comes(logs: dict[Modality, Log], chance: random.Random) -> Iterator[tuple[Modality, int]]:
+    """What a consumer brings that loses some beginning, and repeats records."""
+    coming = {m: list(range(chance.randint(0, len(log)), len(log))) for m, log in logs.items()}
     while any(coming.values()):
         modality = chance.choice([m for m, offsets in coming.items() if offsets])
         offset = coming[modality].pop(0)
         for _ in range(chance.choice((1, 1, 2))):
-            order.push(entry(modality, offset, logs[modality][offset]))
-        if chance.random() < 0.2:
-            behind = chance.choice(list(logs))
-            order.overdue(behind, order.position(behind), chance.randint(0, len(logs[behind])))
-        if chance.random() < 0.5:
-            popped += read_and_fill(order, logs)
-    for modality, log in logs.items():
-        order.overdue(modality, order.position(modality), len(log))
-    popped += read_and_fill(order, logs)
-    merged = [(m, offset) for m, offset in popped if logs[m][offset] is not None]
-    assert merged == merged_by_sorting(video, current)
-    assert sorted(popped) == sorted((m, o) for m, log in logs.items() for o in range(len(log)))
+            yield modality, offset
 
 
-def read_and_fill(
-    order: ReadingOrder[str], logs: dict[Modality, list[int | None]]
-) -> list[tuple[Modality, int]]:
+def read_and_fill(order: ReadingOrder[str], logs: dict[Modality, Log]) -> Popped:
     """Pop everything, filling each gap from the logs."""
-    ends = {modality: len(log) for modality, log in logs.items()}
-    popped = read_to_end(order, ends)
+    popped = pop_all(order)
     while (gap := order.gap()) is not None:
         log = logs[gap.modality]
         order.fill(gap, [entry(gap.modality, offset, log[offset]) for offset in gap.offsets])
-        popped += read_to_end(order, ends)
+        popped += pop_all(order)
     return popped
+
+
+@examples(100)
+@given(st.lists(st.tuples(st.sampled_from(Modality), st.integers(0, 3), st.integers(0, 2))))
+def test_all_is_read_as_of_the_last_instant_whose_end_is_handed_on(moves):
+    """A record that waits is not read: nobody may take its source for silent."""
+    order: ReadingOrder[str] = ReadingOrder({})
+    ends, handed_on = dict.fromkeys(Modality, 0), dict.fromkeys(Modality, 0)
+    told: list[tuple[int, dict[Modality, int]]] = []
+    pushed = dict.fromkeys(Modality, 0)
+    for now_ns, (modality, written, pops) in enumerate(moves):
+        ends[modality] += written
+        if pops != 1:
+            told.append((now_ns, dict(ends)))
+            order.told(now_ns, dict(ends))
+        while pushed[modality] < ends[modality]:
+            order.push(entry(modality, pushed[modality], now_ns))
+            pushed[modality] += 1
+        for popped in (order.pop() for _ in range(pops)):
+            if popped is not None:
+                handed_on[popped.modality] = popped.offset + 1
+        as_of = {
+            m: max((asked for asked, at in told if at[m] <= handed_on[m]), default=None)
+            for m in Modality
+        }
+        known = {m: asked for m, asked in as_of.items() if asked is not None}
+        assert order.reading(now_ns).read_as_of == known
 
 
 ASCENDING = st.lists(st.integers(0, 30), max_size=20).map(sorted)
@@ -282,28 +311,25 @@ ASCENDING = st.lists(st.integers(0, 30), max_size=20).map(sorted)
 @examples(100)
 @given(ASCENDING, ASCENDING, st.integers(0, 20), st.integers(0, 20))
 def test_reading_again_from_any_positions_keeps_the_order(video, current, first, second):
-    """Where no partition holds a straggler: what restoring after a crash rests on."""
+    """Where no partition holds a straggler."""
     positions = {VIDEO: min(first, len(video)), CURRENT: min(second, len(current))}
     order: ReadingOrder[str] = ReadingOrder(positions)
+    order.told(0, {VIDEO: len(video), CURRENT: len(current)})
     for modality, times in ((CURRENT, current), (VIDEO, video)):
         for offset in range(positions[modality], len(times)):
             order.push(entry(modality, offset, times[offset]))
-    again = read_to_end(order, {VIDEO: len(video), CURRENT: len(current)})
     whole = merged_by_sorting(video, current)
-    assert again == [
+    assert pop_all(order) == [
         (modality, offset) for modality, offset in whole if offset >= positions[modality]
     ]
 
 
-def merged_by_sorting(
-    video: list[int | None], current: list[int | None]
-) -> list[tuple[Modality, int]]:
+def merged_by_sorting(video: Log, current: Log) -> Popped:
     """Sort by the newest event time so far of the own partition, embeddings first."""
     keyed = []
     for modality, times in ((VIDEO, video), (CURRENT, current)):
         newest = -1
         for offset, time_ns in enumerate(times):
-            if time_ns is not None:
-                newest = max(newest, time_ns)
-                keyed.append((newest, modality is CURRENT, offset, modality))
+            newest = max(newest, -1 if time_ns is None else time_ns)
+            keyed.append((newest, modality is CURRENT, offset, modality))
     return [(modality, offset) for _, _, offset, modality in sorted(keyed)]
