@@ -170,7 +170,7 @@ def _is_left_out(seen: Seen) -> None:
     assert max(seen.end_s(score) for score in after) > LASTS_S - 5
     assert {score.modalities for score in after[8:]} == {(CURRENT,)}
     waited_s = [round(seen.closed_after_s(score), 1) for score in after]
-    print(f"closed so long after their end, in seconds: {waited_s}")  # noqa: T201 - for people
+    print(f"closed so long after their end, in seconds: {waited_s}")
 
 
 def _goes_on_by_its_meter(seen: Seen) -> None:

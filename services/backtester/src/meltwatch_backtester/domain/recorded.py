@@ -169,13 +169,13 @@ class RecordedJoiner:
         Records that this score knows fill the buffers and do nothing else.
         """
         line.past, new = None, []
-        if not past.is_over(self._context.rules.spec):
-            line.life = Furnace(self._context, line.furnace_id, past.closed_ns, past)
+        life = Furnace(self._context, line.furnace_id, past.closed_ns, past)
         for chunk, offset in records:
             if not past.covers(modality_of(chunk), offset):
                 new.append((chunk, offset))
-            elif line.life and was_admitted(chunk, past.sources, self._context.encoder_id):
-                line.life.admit_again(chunk, offset)
+            elif was_admitted(chunk, past.sources, self._context.encoder_id):
+                life.admit_again(chunk, offset)
+        line.life = None if life.was_retired else life
         return new
 
     def _admit(

@@ -141,6 +141,11 @@ class Furnace:
         return self.closed_ns is not None and self._end_after(self.closed_ns) > self.last_end_ns
 
     @property
+    def was_retired(self) -> bool:
+        """Whether an earlier process closed all windows, and nothing new has come since."""
+        return self.has_closed_all and None not in self._history_ns.values()
+
+    @property
     def size_bytes(self) -> int:
         """What the buffers hold."""
         return self._buffers.size_bytes

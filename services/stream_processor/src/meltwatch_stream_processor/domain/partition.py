@@ -144,7 +144,7 @@ class PartitionJoiner:
             How far reading has come.
         """
         closings = []
-        for life in self._lives.values():
+        for life in list(self._lives.values()):
             life.furnace.pass_time(reading)
             closings.append(self._close_due(life))
         retired = self._expired(reading)
@@ -205,8 +205,7 @@ class PartitionJoiner:
 
     def _hand_on_history(self, chunk: Chunk, offset: int, past: Past, reading: Reading) -> Outcome:
         """Fill the buffers again; what earlier lives counted, copied or refused stays so."""
-        admitted = was_admitted(chunk, past.sources, self._context.encoder_id)
-        if not admitted or self._is_over(past):
+        if not was_admitted(chunk, past.sources, self._context.encoder_id):
             return Outcome(history=True)
         modality = modality_of(chunk)
         life = self._life_of(chunk.identity.furnace_id, modality, offset)
@@ -231,17 +230,15 @@ class PartitionJoiner:
             skipped=closing.skipped,
         )
 
-    def _is_over(self, past: Past) -> bool:
-        return past.is_over(self._context.rules.spec)
-
     def _life_of(self, furnace_id: str, modality: Modality, offset: int) -> _Life:
         """Return a furnace's life, or one that would begin with a record."""
         life = self._lives.get(furnace_id)
         if life is not None:
             return life
-        past = self._past.get(furnace_id)
-        open_past = None if past is None or self._is_over(past) else past
-        furnace = Furnace(self._context, furnace_id, self._closed_ns.get(furnace_id), open_past)
+        closed_ns = self._closed_ns.get(furnace_id)
+        furnace = Furnace(self._context, furnace_id, closed_ns, self._past.get(furnace_id))
+        if furnace.was_retired and not self._has_history_ahead(furnace_id):
+            furnace = Furnace(self._context, furnace_id, closed_ns)
         return _Life(furnace, Ledger(lowest((self._following(), {modality: offset}))))
 
     def _spoke(self, life: _Life) -> None:
@@ -260,7 +257,11 @@ class PartitionJoiner:
         return self._close_due(life)
 
     def _close_due(self, life: _Life) -> Closing:
-        if self._has_history_ahead(life.furnace.furnace_id):
+        name = life.furnace.furnace_id
+        if self._has_history_ahead(name):
+            return Closing()
+        if life.furnace.was_retired:
+            del self._lives[name], self._past[name]
             return Closing()
         closing = life.furnace.close_due(self._handed_on)
         for window in closing.windows:

@@ -17,7 +17,6 @@ from typing import Final
 
 from meltwatch_schemas.reasons import BEHIND
 from meltwatch_schemas.score import Modality, SourceState, WindowScore
-from meltwatch_schemas.window import WindowSpec
 
 from meltwatch_stream_processor.domain.acknowledgement import Offsets
 
@@ -57,12 +56,6 @@ class Past:
     def is_read_again(self, positions: Offsets) -> bool:
         """Tell whether all up to the cut lies before the positions."""
         return all(positions.get(modality, 0) > offset for modality, offset in self.cut.items())
-
-    def is_over(self, spec: WindowSpec) -> bool:
-        """Tell whether the window was the last one of a life: only retirement closes that one."""
-        events_ns = (state.event_ns for state in self.source_states.values())
-        newest_ns = max(self.last_event_ns, *events_ns, 0)
-        return self.closed_ns + spec.hop_ns >= newest_ns + spec.lookback_ns
 
 
 @dataclass(frozen=True, slots=True)
