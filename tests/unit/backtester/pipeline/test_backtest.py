@@ -12,7 +12,7 @@ from meltwatch_backtester.domain.thresholds import parse_thresholds
 from meltwatch_backtester.domain.window_comparison import Kind
 from meltwatch_chassis.errors import DependencyUnreachable, TransientError
 from meltwatch_schemas.record import RawRecord, read_score
-from meltwatch_schemas.score import ModelIdentity, ScoreStatus, WindowScore, encode_score
+from meltwatch_schemas.score import Cut, ModelIdentity, ScoreStatus, WindowScore, encode_score
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_MS, NS_PER_S
 
@@ -91,8 +91,25 @@ async def test_late_records_and_crashes_are_replayed_at_the_recorded_cuts():
     assert outcome.findings.verdict is Verdict.SAME
     assert outcome.tally.late > 0
     merged, _ = await replay(past, cuts=Cuts.EVENT_TIME)
+    assert merged.findings.verdict is Verdict.SAME
+    assert merged.tally.late == outcome.tally.late
+
+
+async def test_what_live_closed_on_other_records_is_explained(steady):
+    """Live did not wait for a modality that was idle by its clock; by event time it is there."""
+    blind = changed(steady, 60, lambda score: replace(score, inputs=other_cut(score)))
+    blind = changed(blind, 60, lambda score: replace(score, video_coverage=0.5))
+    merged, _ = await replay(blind, cuts=Cuts.EVENT_TIME)
     assert merged.findings.verdict is Verdict.EXPLAINED
     assert set(merged.findings.kinds) == {Kind.LATE}
+
+
+def other_cut(score: WindowScore) -> dict[str, Cut]:
+    """The cut of a window that was closed one record earlier."""
+    return {
+        topic: replace(cut, last_handed_on=(cut.last_handed_on or 0) - 1)
+        for topic, cut in score.inputs.items()
+    }
 
 
 async def test_one_furnace_alone_gives_its_windows_as_before(steady):

@@ -163,7 +163,7 @@ def contents(scores: list[WindowScore]) -> dict[str, tuple[object, ...]]:
     }
 
 
-async def until(condition: Callable[[], object], limit_s: float = 20.0) -> None:
+async def until(condition: Callable[[], object], limit_s: float = 90.0) -> None:
     """Wait for a condition that nobody announces."""
     async with asyncio.timeout(limit_s):
         while not condition():  # noqa: ASYNC110 - what is watched has no event of its own

@@ -12,6 +12,7 @@ from meltwatch_chassis.metrics import Metrics
 from meltwatch_schemas.errors import ContractViolation, Refusal
 from meltwatch_stream_processor.domain.aligned_window import AlignedWindow
 from meltwatch_stream_processor.domain.partition import PartitionJoiner
+from meltwatch_stream_processor.domain.reading import Reading
 from meltwatch_stream_processor.pipeline.judge import Judge, Judgement, Patience
 from meltwatch_stream_processor.pipeline.records import read
 from structlog.testing import capture_logs
@@ -30,7 +31,7 @@ def windows() -> list[AlignedWindow]:
         raw = record.at(offset)
         chunk = read(raw, TOPICS.modality_of(raw.topic)).payload.content
         assert not isinstance(chunk, ContractViolation)
-        made += joiner.hand_on(chunk, offset).windows
+        made += joiner.hand_on(chunk, offset, Reading(0)).windows
     return made
 
 

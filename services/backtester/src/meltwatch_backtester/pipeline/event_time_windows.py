@@ -13,7 +13,7 @@ from meltwatch_stream_processor.pipeline.skew_watch import SkewWatch
 from meltwatch_backtester.domain.event_time import EventTimeJoiner
 from meltwatch_backtester.pipeline.inputs import InputReader
 from meltwatch_backtester.pipeline.live_scores import LiveScores
-from meltwatch_backtester.pipeline.replayed import Replayed, Source
+from meltwatch_backtester.pipeline.replayed import Replayed, Source, words_beside
 
 
 def event_time_windows(source: Source, begun: frozenset[str]) -> Iterator[Replayed]:
@@ -75,7 +75,7 @@ def _replayed(window: AlignedWindow, lives: LiveScores, late: int, skew: SkewWat
         live=live,
         late=late,
         is_beyond=live is None and lives.is_beyond(window),
-        clocks=skew.reasons(window.furnace_id),
+        clocks=skew.reasons(window.furnace_id) if live is None else words_beside(live),
     )
 
 

@@ -5,16 +5,13 @@ from typing import Final
 
 from meltwatch_chassis.errors import FatalError
 from meltwatch_schemas.errors import ContractViolation
-from meltwatch_schemas.reasons import BEHIND, UNTIMELY, Reason
 from meltwatch_stream_processor.domain.restore import Past
 
 from meltwatch_backtester.domain.recorded import Closed, RecordedJoiner
 from meltwatch_backtester.pipeline.inputs import InputReader
 from meltwatch_backtester.pipeline.live_scores import live_scores
-from meltwatch_backtester.pipeline.replayed import Replayed, Source
+from meltwatch_backtester.pipeline.replayed import Replayed, Source, words_beside
 
-_BESIDE: Final = UNTIMELY | {Reason.SYNC_SKEW, *BEHIND.values()}
-"""Words that no window's content tells: they are live's."""
 _MAX_WAITING: Final = 20_000
 """Records that wait for a window: 14 minutes of ten furnaces, 0.3 GB."""
 
@@ -45,14 +42,13 @@ def recorded_windows(source: Source, pasts: Mapping[str, Past]) -> Iterator[Repl
         if closed is None:
             continue
         _count(closed, source)
-        clocks = tuple(Reason(word) for word in score.reasons if word in _BESIDE)
         yield Replayed(
             window=closed.window,
             live=score,
             offset=raw.offset,
             late=closed.late,
             is_preceded=closed.is_preceded,
-            clocks=clocks,
+            clocks=words_beside(score),
         )
 
 

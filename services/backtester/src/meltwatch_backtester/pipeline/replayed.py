@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from meltwatch_schemas.encoder import Encoder
-from meltwatch_schemas.reasons import Reason
+from meltwatch_schemas.reasons import BEHIND, UNTIMELY, Reason
 from meltwatch_schemas.score import Modality, WindowScore
 from meltwatch_schemas.topics import Topic
 from meltwatch_stream_processor.domain.aligned_window import AlignedWindow
@@ -14,6 +15,8 @@ from meltwatch_backtester.domain.tally import Tally
 from meltwatch_backtester.pipeline.inputs import TOPIC_OF, InputReader
 from meltwatch_backtester.pipeline.scope import Scope
 from meltwatch_backtester.ports import History, TopicPart
+
+_BESIDE: Final = UNTIMELY | {Reason.SYNC_SKEW, *BEHIND.values()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +100,11 @@ class Source:
     def is_wanted(self, score: WindowScore) -> bool:
         """Tell whether a score's window is to be replayed."""
         return score.window_end_ns in self.span and self.wanted(score.furnace_id)
+
+
+def words_beside(score: WindowScore) -> tuple[Reason, ...]:
+    """Return a live score's words that no window's content tells: how its records came."""
+    return tuple(Reason(word) for word in score.reasons if word in _BESIDE)
 
 
 def score_part(partition: int) -> TopicPart:
