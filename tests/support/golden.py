@@ -27,7 +27,7 @@ from meltwatch_schemas.score import (
     SourceState,
     encode_score,
 )
-from meltwatch_schemas.score_topics import Gap, GapCause
+from meltwatch_schemas.score_topics import GapCause, HistoryGap
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_MS, NS_PER_S
 
@@ -122,8 +122,8 @@ def _of_scores() -> Iterator[tuple[str, bytes]]:
     )
     yield _packed(Topic.SCORES, "with-a-source-that-began", encode_score(young))
     gaps = {
-        "meltwatch.embeddings.v1": Gap(GapCause.MOVED, 1234),
-        "meltwatch.currents.v1": Gap(GapCause.REPLACED, None),
+        "meltwatch.embeddings.v1": HistoryGap(GapCause.MOVED, 1234),
+        "meltwatch.currents.v1": HistoryGap(GapCause.REPLACED, None),
     }
     yield _packed(
         Topic.SCORES, "behind-gaps", encode_score(window_score(topic_ids=TOPIC_IDS, gaps=gaps))

@@ -14,7 +14,7 @@ from meltwatch_schemas.encoder import SIDE
 from meltwatch_schemas.errors import malformed, violation
 from meltwatch_schemas.identifiers import check_furnace_id
 from meltwatch_schemas.score_bounds import check_score
-from meltwatch_schemas.score_topics import Gap, gaps_message, read_gaps, read_topic_ids
+from meltwatch_schemas.score_topics import HistoryGap, gaps_message, read_gaps, read_topic_ids
 
 SCHEMA: Final = "score/1.0"
 
@@ -200,7 +200,7 @@ class WindowScore:
     unregistered: bool = False
     run_id: str | None = None
     topic_ids: Mapping[str, str] = field(default_factory=dict)
-    gaps: Mapping[str, Gap] = field(default_factory=dict)
+    gaps: Mapping[str, HistoryGap] = field(default_factory=dict)
 
 
 def encode_score(score: WindowScore) -> bytes:

@@ -29,7 +29,7 @@ class GapCause(StrEnum):
     """The topic was deleted and made again."""
 
 
-class Gap(NamedTuple):
+class HistoryGap(NamedTuple):
     """Records of an input partition that were passed over unread.
 
     Attributes
@@ -44,12 +44,12 @@ class Gap(NamedTuple):
     records: int | None
 
 
-def gaps_message(gaps: Mapping[str, Gap]) -> dict[str, list[Any]]:
+def gaps_message(gaps: Mapping[str, HistoryGap]) -> dict[str, list[Any]]:
     """Return the gaps by topic as they stand in a message."""
     return {topic: [str(gap.cause), gap.records] for topic, gap in gaps.items()}
 
 
-def read_gaps(fields: Fields | None) -> dict[str, Gap]:
+def read_gaps(fields: Fields | None) -> dict[str, HistoryGap]:
     """Return the gaps of a message.
 
     Raises
@@ -71,7 +71,7 @@ def read_topic_ids(fields: Fields | None) -> dict[str, str]:
     return {topic: fields.text(topic) for topic in fields.keys()} if fields else {}  # noqa: SIM118 - no mapping
 
 
-def check_score_topics(topic_ids: Mapping[str, str], gaps: Mapping[str, Gap]) -> None:
+def check_score_topics(topic_ids: Mapping[str, str], gaps: Mapping[str, HistoryGap]) -> None:
     """Refuse what lies beyond its bounds.
 
     Raises
@@ -91,12 +91,12 @@ def check_score_topics(topic_ids: Mapping[str, str], gaps: Mapping[str, Gap]) ->
             check_whole(f"gaps.{topic}", gap.records, MAX_OFFSET)
 
 
-def _read_gap(fields: Fields, topic: str) -> Gap:
+def _read_gap(fields: Fields, topic: str) -> HistoryGap:
     values = fields.list(topic)
     match values:
         case [str(cause), None]:
-            return Gap(cause, None)
+            return HistoryGap(cause, None)
         case [str(cause), int(records)] if not isinstance(records, bool):
-            return Gap(cause, records)
+            return HistoryGap(cause, records)
         case _:
             raise malformed(f"gaps.{topic}: expected [cause, records], got {values!r}"[:200])

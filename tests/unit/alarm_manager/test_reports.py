@@ -11,7 +11,7 @@ from meltwatch_alarm_manager.domain.system_alarms import (
 from meltwatch_alarm_manager.pipeline.alarms import AlarmPipeline
 from meltwatch_schemas.alarm import Priority
 from meltwatch_schemas.score import Cut
-from meltwatch_schemas.score_topics import Gap, GapCause
+from meltwatch_schemas.score_topics import GapCause, HistoryGap
 from meltwatch_schemas.window import NS_PER_S
 
 from tests.unit.alarm_manager.samples import (
@@ -88,7 +88,7 @@ def test_scores_that_retention_deleted_before_they_were_read_are_told() -> None:
     assert "scores partition 0: expected offset 0, got 40" in record.message
 
 
-def gaps_told(log: TopicLog, pipeline: AlarmPipeline, *gaps: Mapping[str, Gap]) -> list[str]:
+def gaps_told(log: TopicLog, pipeline: AlarmPipeline, *gaps: Mapping[str, HistoryGap]) -> list[str]:
     """What the manager says of scores behind gaps."""
     for number, gap in enumerate(gaps):
         behind = score(number, -3.0, inputs=CUTS, gaps=gap)
@@ -99,7 +99,7 @@ def gaps_told(log: TopicLog, pipeline: AlarmPipeline, *gaps: Mapping[str, Gap]) 
 
 def test_what_a_stream_processor_never_read_is_told_with_how_much() -> None:
     log = TopicLog()
-    gaps = {FRAMES: Gap(GapCause.MOVED, 1234), SAMPLES: Gap(GapCause.REPLACED, None)}
+    gaps = {FRAMES: HistoryGap(GapCause.MOVED, 1234), SAMPLES: HistoryGap(GapCause.REPLACED, None)}
     (message,) = gaps_told(log, log.take_over(), gaps)
     assert f"{FRAMES} partition 3: 1234 records were passed over unread" in message
     assert f"{SAMPLES} partition 3: the topic was made again" in message
@@ -108,7 +108,7 @@ def test_what_a_stream_processor_never_read_is_told_with_how_much() -> None:
 def test_of_many_gaps_the_alarm_names_the_first_and_how_many_more() -> None:
     log = TopicLog()
     (message,) = gaps_told(
-        log, log.take_over(), *({SAMPLES: Gap(GapCause.RETENTION, 7)} for _ in range(9))
+        log, log.take_over(), *({SAMPLES: HistoryGap(GapCause.RETENTION, 7)} for _ in range(9))
     )
     assert "7 records were deleted before they were read" in message
     assert message.count("partition 3") + int(message.split("and ")[1].split(" more")[0]) == 9
@@ -116,5 +116,5 @@ def test_of_many_gaps_the_alarm_names_the_first_and_how_many_more() -> None:
 
 def test_a_cause_of_a_later_version_is_told_as_it_is() -> None:
     log = TopicLog()
-    (message,) = gaps_told(log, log.take_over(), {SAMPLES: Gap("moon", 5)})
+    (message,) = gaps_told(log, log.take_over(), {SAMPLES: HistoryGap("moon", 5)})
     assert "5 records were never read (moon)" in message

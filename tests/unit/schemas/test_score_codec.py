@@ -22,7 +22,7 @@ from meltwatch_schemas.score import (
     decode_score,
     encode_score,
 )
-from meltwatch_schemas.score_topics import Gap, GapCause
+from meltwatch_schemas.score_topics import GapCause, HistoryGap
 from meltwatch_schemas.text import is_printable
 
 from tests.support.builders import NOON_NS, raw_record, window_score
@@ -44,7 +44,7 @@ STATES = st.builds(
 )
 NAMES = st.text(min_size=1, max_size=30).filter(is_printable)
 SOURCES = st.none() | NAMES
-GAPS = st.builds(Gap, st.sampled_from(GapCause) | NAMES, st.none() | st.integers(0, 2**62))
+GAPS = st.builds(HistoryGap, st.sampled_from(GapCause) | NAMES, st.none() | st.integers(0, 2**62))
 
 
 @st.composite

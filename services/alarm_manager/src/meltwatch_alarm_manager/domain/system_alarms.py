@@ -8,7 +8,7 @@ from typing import Final
 from meltwatch_schemas import identifiers
 from meltwatch_schemas.alarm import AlarmPoint, Priority, Setpoint
 from meltwatch_schemas.reasons import UNTIMELY, Reason
-from meltwatch_schemas.score_topics import Gap, GapCause
+from meltwatch_schemas.score_topics import GapCause, HistoryGap
 
 SYSTEM: Final = "system"
 VIDEO_LOST: Final = "VIDEO_LOST"
@@ -305,7 +305,7 @@ def is_by_scores(point: AlarmPoint) -> bool:
     return alarm.judge is Judge.SCORES if alarm else point.class_ != SYSTEM
 
 
-def gap_text(gap: Gap) -> str:
+def gap_text(gap: HistoryGap) -> str:
     """Return what a stream processor never read, for a person."""
     many = "records" if gap.records is None else f"{gap.records} records"
     match gap.cause:
