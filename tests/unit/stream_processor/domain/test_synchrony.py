@@ -150,7 +150,7 @@ def test_within_the_hysteresis_nothing_changes(skews_s: list[float], begin_in_al
 
 
 def test_what_it_holds_does_not_grow() -> None:
-    furnace, _ = follow(seen(Observer(period_s=0.04), 100))
+    furnace, _ = follow(seen(Observer(period_s=0.04), 700))
     before = furnace.size_bytes
     for stamp in np.arange(200, 2000, 0.1).tolist():
         furnace.note(Modality.VIDEO, round(stamp * NS_PER_S), stamp)

@@ -65,7 +65,7 @@ async def test_a_skew_is_named_in_the_scores_and_shown_until_the_furnace_is_reti
             named = words(broker.scores())
             # Silent for 8 to 11 minutes, then named to the end.
             first = named.index(True)
-            assert 480 <= first * 1.44 <= 660
+            assert 480 <= (first + 1) * 1.44 <= 660
             assert all(named[first:])
             await until(lambda: gauge(life) == pytest.approx(0.5, abs=0.05))
             await until(lambda: gauge(life) is None)

@@ -17,6 +17,7 @@ SPAN_NS: Final = 600 * NS_PER_S
 CELL_NS: Final = 250 * NS_PER_MS
 """Denser events are averaged: more than 4 Hz tells nothing beside currents of 2 Hz."""
 CAPACITY: Final = SPAN_NS // CELL_NS + 1
+_FIRST_CAPACITY: Final = 16
 MAX_LAG_S: Final = 5.0
 MIN_PEAK: Final = 0.3
 """Unrelated signals of ten minutes stay below it, whatever they are like: see docs/clocks.md."""
@@ -42,14 +43,15 @@ _RESOLUTION: Final = 1e-6
 
 
 class Trace:
-    """A signal over the last ten minutes of event time, in 40 kB whatever its rate.
+    """A signal over the last ten minutes of event time, in at most 40 kB whatever its rate.
 
-    Events of one quarter of a second are kept as their mean, in time and value.
+    Events of one quarter of a second are kept as their mean, in time and value. A short signal
+    holds little.
     """
 
     def __init__(self) -> None:
-        self._times_ns = np.zeros(CAPACITY, np.int64)
-        self._values = np.zeros(CAPACITY)
+        self._times_ns = np.zeros(_FIRST_CAPACITY, np.int64)
+        self._values = np.zeros(_FIRST_CAPACITY)
         self._kept = 0
         self._newest_cell = -1
         self._in_newest_cell = 0
@@ -70,6 +72,8 @@ class Trace:
         if cell > self._newest_cell:
             self._newest_cell, self._in_newest_cell = cell, 0
             self._kept += 1
+        if self._kept > self._values.size < CAPACITY:
+            self._grow()
         slot = (self._kept - 1) % CAPACITY
         self._in_newest_cell += 1
         if self._in_newest_cell == 1:
@@ -77,6 +81,11 @@ class Trace:
             return
         self._times_ns[slot] += (time_ns - self._times_ns[slot]) // self._in_newest_cell
         self._values[slot] += (value - self._values[slot]) / self._in_newest_cell
+
+    def _grow(self) -> None:
+        more = min(self._values.size, CAPACITY - self._values.size)
+        self._times_ns = np.pad(self._times_ns, (0, more))
+        self._values = np.pad(self._values, (0, more))
 
     def since(self, time_ns: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the events from an instant on, at most ten minutes of them.

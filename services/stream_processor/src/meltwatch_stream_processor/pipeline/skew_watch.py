@@ -11,6 +11,7 @@ import structlog
 from meltwatch_schemas.embedding import EmbeddingChunk
 from meltwatch_schemas.encoder import Encoder
 from meltwatch_schemas.reasons import Reason
+from meltwatch_schemas.score import Modality
 from numpy.typing import NDArray
 
 from meltwatch_stream_processor.domain.aligned_window import Outcome
@@ -36,6 +37,8 @@ class SkewWatch:
         self._features = FeatureExtractor(encoder.basis)
         self._offsets_s = offsets_s
         self._furnaces: dict[str, Synchrony] = {}
+        # One modality alone says nothing of two clocks.
+        self._alone: dict[str, Modality] = {}
 
     def take(self, chunk: Chunk, outcome: Outcome) -> None:
         """Take a record and what handing it on led to; records of an earlier life say nothing."""
@@ -46,6 +49,7 @@ class SkewWatch:
         """Forget furnaces that are retired."""
         for furnace_id in furnace_ids:
             self._furnaces.pop(furnace_id, None)
+            self._alone.pop(furnace_id, None)
 
     def reasons(self, furnace_id: str) -> tuple[Reason, ...]:
         """Return the word for a furnace's scores while its clocks disagree too much."""
@@ -64,18 +68,26 @@ class SkewWatch:
         return sum(furnace.size_bytes for furnace in self._furnaces.values())
 
     def _note(self, chunk: Chunk) -> None:
-        furnace_id = chunk.identity.furnace_id
-        furnace = self._furnaces.get(furnace_id)
+        modality = modality_of(chunk)
+        furnace = self._followed(chunk.identity.furnace_id, modality)
         if furnace is None:
-            offset_s = self._offsets_s.get(furnace_id, 0.0)
-            furnace = self._furnaces[furnace_id] = Synchrony(offset_s)
-        values, modality = self._signal(chunk), modality_of(chunk)
+            return
+        values = self._signal(chunk)
         for time_ns, value in zip(chunk.event_times_ns.tolist(), values.tolist(), strict=True):
             if not math.isnan(value):  # a sample with a missing phase has no sum
                 furnace.note(modality, time_ns, value)
         before = furnace.level
         if furnace.update() and max(before, furnace.level) > SkewLevel.FINE:
-            _tell(furnace_id, furnace)
+            _tell(chunk.identity.furnace_id, furnace)
+
+    def _followed(self, furnace_id: str, modality: Modality) -> Synchrony | None:
+        """Return a furnace's clocks once both modalities were heard."""
+        furnace = self._furnaces.get(furnace_id)
+        if furnace is None and self._alone.setdefault(furnace_id, modality) is not modality:
+            del self._alone[furnace_id]
+            offset_s = self._offsets_s.get(furnace_id, 0.0)
+            furnace = self._furnaces[furnace_id] = Synchrony(offset_s)
+        return furnace
 
     def _signal(self, chunk: Chunk) -> NDArray[np.float64]:
         """Return one value an event: the frame's mean grey, or the sum of the amperes."""
