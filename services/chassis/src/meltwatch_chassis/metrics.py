@@ -62,6 +62,12 @@ class Metrics:
             "meltwatch_furnaces_refused", "Records of furnaces that may not begin.", ["reason"]
         )
         self.records_missed = counter("meltwatch_records_missed", "Passed over.", ["topic"])
+        self.records_passed_over = counter(
+            "meltwatch_records_passed_over", "Never read by anybody.", ["topic", "cause"]
+        )
+        self.topics_replaced = counter(
+            "meltwatch_topics_replaced", "Topics found deleted and made again.", ["topic"]
+        )
         self.late = counter("meltwatch_late", "Late records.", ["modality"])
         self.duplicates = counter("meltwatch_duplicates", "Events known already.", ["modality"])
         self.dead_letters = counter("meltwatch_dead_letters", "Records set aside.", ["error"])

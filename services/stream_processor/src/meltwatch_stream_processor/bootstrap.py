@@ -41,11 +41,12 @@ from meltwatch_stream_processor.pipeline.engine import Engine
 from meltwatch_stream_processor.pipeline.failover import Failover, FailoverTiming
 from meltwatch_stream_processor.pipeline.furnace_gate import FurnaceGate
 from meltwatch_stream_processor.pipeline.in_flight import InFlightWindows
+from meltwatch_stream_processor.pipeline.input_topics import InputTopics
 from meltwatch_stream_processor.pipeline.judge import Judge, Patience
-from meltwatch_stream_processor.pipeline.partition import Surroundings
 from meltwatch_stream_processor.pipeline.retry import Retry
 from meltwatch_stream_processor.pipeline.scores import ScoreContext
 from meltwatch_stream_processor.pipeline.served_encoder import served_encoder
+from meltwatch_stream_processor.pipeline.surroundings import Surroundings
 from meltwatch_stream_processor.pipeline.topics import TopicNames
 from meltwatch_stream_processor.ports import EnsembleIdentity
 from meltwatch_stream_processor.settings import Settings
@@ -138,12 +139,14 @@ async def _assemble(
     (group,) = (f"{topics.prefix}.{name}" for name in ACCESS[Principal.STREAM_PROCESSOR].groups)
     app = build_app(connection, group, settings.session_timeout_s, settings.group_instance_id)
     clock, retry = SystemClock(), Retry(dependencies)
+    named = (*topics.inputs.values(), topics.scores)
+    census = await clients.enter_async_context(KafkaGroup(connection, group, named))
     engine = Engine(
         Surroundings(
             inputs=FaustInputs(app),
             input_range=input_range,
             history=KafkaScoreHistory(connection, topics.scores),
-            group=KafkaGroup(connection, group, topics.inputs.values()),
+            input_topics=InputTopics(topics, census, retry),
             delivery=Delivery(publisher, topics, metrics, retry),
             judge=Judge(scorer, _patience(settings), clock, metrics),
             in_flight=InFlightWindows(

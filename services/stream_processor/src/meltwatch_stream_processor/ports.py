@@ -88,6 +88,24 @@ class Verdict:
     anomaly_map: NDArray[np.float32]
 
 
+class Committed(NamedTuple):
+    """What the group has committed for a partition.
+
+    Attributes
+    ----------
+    offset
+        The next one to be read.
+    is_ours
+        A stream processor committed it; else somebody moved it there, or version 0.1 wrote it.
+    topic_id
+        Of the topic that it is an offset of; None where nobody said.
+    """
+
+    offset: int
+    is_ours: bool = True
+    topic_id: str | None = None
+
+
 class Inputs(Protocol):
     """Consumer of both input topics: its flow and its committed offsets, not its records."""
 
@@ -99,8 +117,14 @@ class Inputs(Protocol):
         """Fetch a paused partition again."""
         ...
 
-    async def committed(self, partitions: Iterable[TopicPartition]) -> Mapping[TopicPartition, int]:
-        """Return the committed offsets, 0 where none was ever committed.
+    def rejoin(self) -> None:
+        """Have the group share out the partitions anew, by the topics as they are now."""
+        ...
+
+    async def committed(
+        self, partitions: Iterable[TopicPartition]
+    ) -> Mapping[TopicPartition, Committed]:
+        """Return what is committed; a partition for which nothing is has no entry.
 
         Raises
         ------
@@ -109,7 +133,7 @@ class Inputs(Protocol):
         """
         ...
 
-    async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+    async def commit(self, offsets: Mapping[TopicPartition, Committed]) -> None:
         """Commit the next offset to be read per partition.
 
         Raises
@@ -158,16 +182,47 @@ class InputRange(Protocol):
         ...
 
 
-class Group(Protocol):
-    """The consumer group, as the broker knows it."""
+class TopicFacts(NamedTuple):
+    """A topic as the broker has it.
 
-    async def unowned(self) -> Sequence[TopicPartition]:
-        """Return the input partitions that no member of the group has.
+    Attributes
+    ----------
+    id
+        New each time a topic is made, whatever its name; None where the broker gives none.
+    partitions
+        How many.
+    """
+
+    id: str | None
+    partitions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """The topics that concern us and who reads them, as the broker knows it.
+
+    Attributes
+    ----------
+    topics
+        By full name, those that exist.
+    owned
+        Partitions that some member of the group has; None while the group has not settled.
+    """
+
+    topics: Mapping[str, TopicFacts]
+    owned: frozenset[TopicPartition] | None
+
+
+class Group(Protocol):
+    """The consumer group and its topics, as the broker knows them."""
+
+    async def census(self) -> Census:
+        """Return the topics as they are now, and who reads them.
 
         Raises
         ------
         TransientError
-            If the broker does not answer, or the group has not settled.
+            If the broker does not answer.
         """
         ...
 
@@ -177,6 +232,16 @@ class ScoreHistory(Protocol):
 
     def since(self, partition: int, time_ns: int) -> AsyncIterator[WindowScore]:
         """Read a scores partition from an event time to its present end.
+
+        Raises
+        ------
+        TransientError
+            If the broker does not answer.
+        """
+        ...
+
+    def newest(self, partition: int) -> AsyncIterator[WindowScore]:
+        """Read the last hundreds of records of a scores partition.
 
         Raises
         ------

@@ -5,6 +5,8 @@ from typing import Any
 
 import aiokafka
 import faust
+from aiokafka.client import AIOKafkaClient
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 from faust.transport.consumer import ThreadDelegateConsumer
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from meltwatch_stream_processor.app import StatelessApp, build_app
@@ -31,7 +33,18 @@ def test_the_consumer_can_be_paused_committed_and_asked() -> None:
     assert not inspect.iscoroutinefunction(aiokafka.AIOKafkaConsumer.pause)
     assert not inspect.iscoroutinefunction(aiokafka.AIOKafkaConsumer.resume)
     assert inspect.iscoroutinefunction(aiokafka.AIOKafkaConsumer.commit)
-    assert inspect.iscoroutinefunction(aiokafka.AIOKafkaConsumer.committed)
+    assert inspect.iscoroutinefunction(GroupCoordinator.fetch_committed_offsets)
+    assert tuple(inspect.signature(GroupCoordinator.fetch_committed_offsets).parameters) == (
+        "self",
+        "partitions",
+    )
+
+
+def test_the_group_can_be_told_to_share_out_anew() -> None:
+    assert not inspect.iscoroutinefunction(GroupCoordinator.request_rejoin)
+    assert inspect.signature(AIOKafkaClient.force_metadata_update).parameters.keys() == {"self"}
+    assert "_client" in inspect.getsource(aiokafka.AIOKafkaConsumer.__init__)
+    assert "_coordinator" in inspect.getsource(aiokafka.AIOKafkaConsumer.start)
 
 
 def test_faust_makes_its_folders_where_we_prevent_it() -> None:

@@ -22,15 +22,19 @@ from meltwatch_stream_processor.pipeline.delivery import Delivery
 from meltwatch_stream_processor.pipeline.engine import Engine
 from meltwatch_stream_processor.pipeline.furnace_gate import FurnaceGate
 from meltwatch_stream_processor.pipeline.in_flight import InFlightWindows
+from meltwatch_stream_processor.pipeline.input_topics import InputTopics
 from meltwatch_stream_processor.pipeline.judge import Judge, Patience
-from meltwatch_stream_processor.pipeline.partition import Surroundings
 from meltwatch_stream_processor.pipeline.retry import Retry
 from meltwatch_stream_processor.pipeline.scores import ScoreContext
+from meltwatch_stream_processor.pipeline.surroundings import Surroundings
 from meltwatch_stream_processor.pipeline.topics import TopicNames
 from meltwatch_stream_processor.ports import (
+    Census,
+    Committed,
     Delivered,
     EnsembleIdentity,
     OutgoingRecord,
+    TopicFacts,
     TopicPartition,
     Verdict,
 )
@@ -72,7 +76,15 @@ class MemoryBroker:
         # How many records the consumer of a life passes over at its beginning.
         self.passed_over: dict[str, int] = defaultdict(int)
         self.end_calls = 0
-        self.nobodys: list[TopicPartition] = []
+        self.facts = {
+            topic: TopicFacts("one", 1) for topic in (*TOPICS.inputs.values(), TOPICS.scores)
+        }
+        self.owned: frozenset[TopicPartition] | None = frozenset(
+            TopicPartition(topic, 0) for topic in TOPICS.inputs.values()
+        )
+        self.topic_ids: dict[TopicPartition, str | None] = {}
+        self.moved: set[TopicPartition] = set()
+        self.rejoins = 0
         self.refuse: Callable[[OutgoingRecord], bool] = lambda _: False
 
     def produce(self, *records: InputRecord) -> None:
@@ -88,11 +100,35 @@ class MemoryBroker:
     def resume(self, partition: TopicPartition) -> None:
         self.paused.discard(partition)
 
-    async def committed(self, partitions: Iterable[TopicPartition]) -> Mapping[TopicPartition, int]:
-        return {part: self.offsets.get(part, 0) for part in partitions}
+    def rejoin(self) -> None:
+        self.rejoins += 1
 
-    async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
-        self.offsets |= offsets
+    async def committed(
+        self, partitions: Iterable[TopicPartition]
+    ) -> Mapping[TopicPartition, Committed]:
+        return {
+            part: Committed(self.offsets[part], part not in self.moved, self.topic_ids.get(part))
+            for part in partitions
+            if part in self.offsets
+        }
+
+    async def commit(self, offsets: Mapping[TopicPartition, Committed]) -> None:
+        self.offsets |= {part: commit.offset for part, commit in offsets.items()}
+        self.topic_ids |= {part: commit.topic_id for part, commit in offsets.items()}
+        self.moved -= offsets.keys()
+
+    def move(self, topic: str, offset: int) -> None:
+        """Move the group's offset, as people do with Kafka's tools."""
+        part = TopicPartition(topic, 0)
+        self.offsets[part] = offset
+        self.topic_ids.pop(part, None)
+        self.moved.add(part)
+
+    def remake(self, topic: str) -> None:
+        """Delete a topic and make it again; the group's offsets go with it."""
+        self.facts[topic] = TopicFacts(f"{self.facts[topic].id}-again", 1)
+        self.logs[topic] = []
+        self.offsets.pop(TopicPartition(topic, 0), None)
 
     async def beginning_offsets(
         self, partitions: Iterable[TopicPartition]
@@ -106,8 +142,8 @@ class MemoryBroker:
         await asyncio.sleep(0)
         return {part: len(self.logs[part.topic]) for part in partitions}
 
-    async def unowned(self) -> list[TopicPartition]:
-        return self.nobodys
+    async def census(self) -> Census:
+        return Census(dict(self.facts), self.owned)
 
     async def records(self, partition: TopicPartition, offsets: range) -> list[RawRecord]:
         return [raw for raw in self.logs[partition.topic] if raw.offset in offsets]
@@ -117,6 +153,11 @@ class MemoryBroker:
         for score in self.scores():
             if score.window_end_ns // NS_PER_MS * NS_PER_MS >= time_ns:
                 yield score
+
+    async def newest(self, partition: int) -> AsyncIterator[WindowScore]:
+        del partition
+        for score in self.scores():
+            yield score
 
     async def publish(self, record: OutgoingRecord) -> Delivered:
         await asyncio.sleep(0)
@@ -214,7 +255,7 @@ def surroundings(
         inputs=broker,
         input_range=broker,
         history=broker,
-        group=broker,
+        input_topics=InputTopics(TOPICS, broker, retry),
         delivery=Delivery(broker, TOPICS, metrics, retry),
         judge=Judge(scorer, patience, clock, metrics),
         in_flight=InFlightWindows(inflight, 64 * 1024 * 1024, metrics.inflight_windows.set),

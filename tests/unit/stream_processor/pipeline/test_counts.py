@@ -12,6 +12,10 @@ from tests.support.input_records import ORIGIN_NS, sample_record
 RAW = sample_record("plant/FMF-03", ORIGIN_NS).at(0)
 
 
+def held(furnace_id: str) -> bool:
+    return furnace_id == "plant/FMF-03"
+
+
 @pytest.fixture
 def metrics() -> Metrics:
     return Metrics()
@@ -28,18 +32,18 @@ def irregularities(metrics: Metrics) -> dict[tuple[str, str, str], float]:
 
 def test_a_regular_record_leaves_no_trace_of_its_furnace(metrics: Metrics) -> None:
     counts = Counts(metrics)
-    counts.record(RAW, Modality.CURRENT, Outcome())
-    counts.record(RAW, Modality.CURRENT, Outcome(history=True))
+    counts.record(RAW, Modality.CURRENT, Outcome(), held)
+    counts.record(RAW, Modality.CURRENT, Outcome(history=True), held)
 
     assert irregularities(metrics) == {}
 
 
 def test_late_duplicate_and_refused_records_count_for_their_furnace(metrics: Metrics) -> None:
     counts = Counts(metrics)
-    counts.record(RAW, Modality.CURRENT, Outcome(late=True, duplicates=3))
-    counts.record(RAW, Modality.CURRENT, Outcome(late=True))
+    counts.record(RAW, Modality.CURRENT, Outcome(late=True, duplicates=3), held)
+    counts.record(RAW, Modality.CURRENT, Outcome(late=True), held)
     refusal = ContractViolation(Refusal.UNEXPECTED_SOURCE, "another")
-    counts.record(RAW, Modality.VIDEO, Outcome(refusal=refusal))
+    counts.record(RAW, Modality.VIDEO, Outcome(refusal=refusal), held)
 
     assert irregularities(metrics) == {
         ("plant/FMF-03", "current", "late"): 2,
@@ -51,7 +55,7 @@ def test_late_duplicate_and_refused_records_count_for_their_furnace(metrics: Met
 @pytest.mark.parametrize("key", [None, b"", b"\xff", b"a b", b"..", b"x" * 201])
 def test_a_key_that_is_no_furnace_id_counts_as_unknown(metrics: Metrics, key: bytes | None) -> None:
     refusal = ContractViolation(Refusal.MALFORMED, "why")
-    Counts(metrics).record(replace(RAW, key=key), Modality.CURRENT, Outcome(refusal=refusal))
+    Counts(metrics).record(replace(RAW, key=key), Modality.CURRENT, Outcome(refusal=refusal), held)
 
     assert irregularities(metrics) == {(UNKNOWN, "current", "malformed"): 1}
 
@@ -71,20 +75,27 @@ def test_furnaces_beyond_the_bound_share_a_label(metrics: Metrics) -> None:
 
 def test_a_retired_furnace_leaves_the_metrics_and_makes_room(metrics: Metrics) -> None:
     counts = Counts(metrics, max_furnaces=1)
-    counts.record(RAW, Modality.CURRENT, Outcome(late=True, duplicates=3))
-    counts.record(RAW, Modality.CURRENT, Outcome(retired=("plant/FMF-03", "never/counted")))
+    counts.record(RAW, Modality.CURRENT, Outcome(late=True, duplicates=3), held)
+    counts.record(RAW, Modality.CURRENT, Outcome(retired=("plant/FMF-03", "never/counted")), held)
     assert irregularities(metrics) == {}
 
     counts.irregular("another", None, "late")
     assert irregularities(metrics) == {("another", "both", "late"): 1}
 
 
-def test_furnaces_that_are_turned_away_share_a_label(metrics: Metrics) -> None:
-    refusal = ContractViolation(Refusal.CONTRACT_VIOLATION, "one more")
+def test_furnaces_that_are_not_held_share_a_label(metrics: Metrics) -> None:
+    """They would never be retired, and stay in the metrics for ever."""
+    refusal = ContractViolation(Refusal.MALFORMED, "no chunk")
     counts = Counts(metrics)
     for n in range(3000):
-        turned_away = replace(RAW, key=f"flood/{n}".encode())
-        outcome = Outcome(refusal=refusal)
-        counts.record(turned_away, Modality.VIDEO, outcome, turned_away=True)
+        stranger = replace(RAW, key=f"flood/{n}".encode())
+        counts.record(stranger, Modality.VIDEO, Outcome(refusal=refusal), held)
 
-    assert irregularities(metrics) == {(OTHER, "video", "contract_violation"): 3000}
+    assert irregularities(metrics) == {(OTHER, "video", "malformed"): 3000}
+
+
+def test_with_the_assignment_all_furnaces_leave_the_metrics(metrics: Metrics) -> None:
+    counts = Counts(metrics)
+    counts.record(RAW, Modality.CURRENT, Outcome(late=True, duplicates=3), held)
+    counts.clear()
+    assert irregularities(metrics) == {}

@@ -247,7 +247,7 @@ async def test_an_offset_that_goes_back_ends_the_process(
     life = Life(broker, FakeScorer())
     running = asyncio.create_task(life.engine.run())
     await asyncio.sleep(0)
-    await life.engine.assigned([TopicPartition(TOPICS.inputs[Modality.VIDEO], 0)])
+    await life.engine.assigned([TopicPartition(topic, 0) for topic in TOPICS.inputs.values()])
     for offset in (7, 3):
         life.engine.receive(records[0].at(offset))
     with pytest.raises(ExceptionGroup) as caught:

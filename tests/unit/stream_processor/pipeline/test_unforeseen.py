@@ -140,7 +140,7 @@ async def test_a_record_that_breaks_the_decoder_is_a_dead_letter(
 
 
 @pytest.mark.parametrize("answer", [{}, {EMBEDDINGS: -1, CURRENTS: -1}, {EMBEDDINGS: None}])
-@pytest.mark.parametrize("question", ["committed", "beginning_offsets", "end_offsets"])
+@pytest.mark.parametrize("question", ["beginning_offsets", "end_offsets"])
 async def test_an_answer_of_the_broker_without_sense_is_asked_for_again(
     broker: MemoryBroker, monkeypatch: pytest.MonkeyPatch, question: str, answer: dict[Any, Any]
 ) -> None:

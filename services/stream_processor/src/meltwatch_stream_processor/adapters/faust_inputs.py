@@ -9,15 +9,18 @@ thread it runs in.
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import aiokafka
 import faust
 from aiokafka.errors import IllegalStateError, KafkaError
 from meltwatch_chassis.errors import TransientError
 
-from meltwatch_stream_processor.ports import TopicPartition
+from meltwatch_stream_processor.ports import Committed, TopicPartition
 
+_OURS: Final = "meltwatch"
+"""First word of what we say beside a committed offset; the second is the topic's id."""
+_COMMIT_LIMIT_S: Final = 5.0
 _Result = TypeVar("_Result")
 
 
@@ -41,8 +44,29 @@ class FaustInputs:
         """Fetch a paused partition again."""
         self._in_thread(lambda consumer: consumer.resume(_named(partition)))
 
-    async def committed(self, partitions: Iterable[TopicPartition]) -> Mapping[TopicPartition, int]:
-        """Return the committed offsets, 0 where none was ever committed.
+    def rejoin(self) -> None:
+        """Have the group share out the partitions anew, by the topics as they are now.
+
+        The leader of the group shares out what its client knows of the topics, which is up to
+        five minutes old; so each member that asks looks first.
+        """
+        consumer = self._consumer()
+
+        async def look_and_rejoin() -> None:
+            await consumer._client.force_metadata_update()  # noqa: SLF001 - see the module docstring
+            consumer._coordinator.request_rejoin()  # noqa: SLF001 - see the module docstring
+
+        rejoining = look_and_rejoin()
+        try:
+            asyncio.run_coroutine_threadsafe(rejoining, self._thread().thread_loop)
+        except RuntimeError as error:
+            rejoining.close()
+            raise TransientError("Kafka consumer: its thread has crashed") from error
+
+    async def committed(
+        self, partitions: Iterable[TopicPartition]
+    ) -> Mapping[TopicPartition, Committed]:
+        """Return what is committed; a partition for which nothing is has no entry.
 
         Raises
         ------
@@ -51,21 +75,38 @@ class FaustInputs:
         """
         wanted = [_named(partition) for partition in partitions]
 
-        async def ask(consumer: aiokafka.AIOKafkaConsumer) -> dict[TopicPartition, int]:
-            return {TopicPartition(*part): await consumer.committed(part) or 0 for part in wanted}
+        async def ask(consumer: aiokafka.AIOKafkaConsumer) -> Mapping[Any, Any]:
+            coordinator = consumer._coordinator  # noqa: SLF001 - see the module docstring
+            found: Mapping[Any, Any] = await coordinator.fetch_committed_offsets(wanted)
+            return found
 
-        return await self._ask(ask)
+        answer = await self._ask(ask)
+        return {
+            TopicPartition(*part): _committed(commit.offset, commit.metadata)
+            for part, commit in answer.items()
+            if commit.offset >= 0
+        }
 
-    async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+    async def commit(self, offsets: Mapping[TopicPartition, Committed]) -> None:
         """Commit the next offset to be read per partition.
 
         Raises
         ------
         TransientError
-            If the broker does not answer or the group has moved on.
+            If the broker does not answer in time or the group has moved on.
         """
-        named = {_named(partition): offset for partition, offset in offsets.items()}
-        await self._ask(lambda consumer: consumer.commit(named))
+        named = {
+            _named(partition): (commit.offset, f"{_OURS} {commit.topic_id or ''}".rstrip())
+            for partition, commit in offsets.items()
+        }
+        try:
+            # The client would try for ever to commit for a topic that was deleted.
+            async with asyncio.timeout(_COMMIT_LIMIT_S):
+                await self._ask(lambda consumer: consumer.commit(named))
+        except TimeoutError as error:
+            raise TransientError(
+                f"Kafka consumer: expected a commit within {_COMMIT_LIMIT_S:.0f} s, got none"
+            ) from error
 
     def _thread(self) -> Any:
         consumer: Any = self._app.consumer
@@ -115,3 +156,11 @@ class FaustInputs:
 
 def _named(partition: TopicPartition) -> aiokafka.TopicPartition:
     return aiokafka.TopicPartition(partition.topic, partition.partition)
+
+
+def _committed(offset: int, metadata: str | None) -> Committed:
+    """Return a commit; whoever moves an offset with Kafka's tools takes our words away."""
+    words = (metadata or "").split()
+    if not words or words[0] != _OURS:
+        return Committed(offset, is_ours=False)
+    return Committed(offset, topic_id=words[1] if len(words) > 1 else None)

@@ -1,20 +1,27 @@
-"""Who of the group has which input partitions, behind the ``Group`` port."""
+"""Which topics the broker has, and who of the group reads them, behind the ``Group`` port.
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Final
+A client of kafka-python: aiokafka's does not ask for the ids of topics.
+"""
 
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
-from aiokafka.errors import KafkaError
+import asyncio
+import base64
+import uuid
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Final, Self
+
+from kafka import KafkaAdminClient
+from kafka.errors import NoError, UnknownTopicOrPartitionError, for_code
 from meltwatch_chassis.errors import TransientError
 
-from meltwatch_stream_processor.ports import TopicPartition
+from meltwatch_stream_processor.ports import Census, TopicFacts, TopicPartition
 
 _SETTLED: Final = "Stable"
+_TIMEOUT_MS: Final = 10_000
+_NO_ID: Final = uuid.UUID(int=0)
 
 
 class KafkaGroup:
-    """Asks the broker; a client for each question, because only a worker without work asks.
+    """Asks the broker, over one connection as long as it answers.
 
     Parameters
     ----------
@@ -23,7 +30,7 @@ class KafkaGroup:
     group_id
         Consumer group.
     topics
-        What it reads.
+        Full names of the topics that are asked about.
     """
 
     def __init__(
@@ -31,43 +38,75 @@ class KafkaGroup:
     ) -> None:
         self._connection = connection
         self._group_id = group_id
-        self._topics = topics
+        self._topics = tuple(topics)
+        self._admin: KafkaAdminClient | None = None
+        self._asking = asyncio.Lock()
 
-    async def unowned(self) -> Sequence[TopicPartition]:
-        """Return the input partitions that no member of the group has.
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        async with self._asking:
+            await asyncio.to_thread(self._close)
+
+    async def census(self) -> Census:
+        """Return the topics as they are now, and who reads them.
 
         Raises
         ------
         TransientError
             If the broker does not answer.
         """
-        admin = AIOKafkaAdminClient(**self._connection)
+        async with self._asking:
+            return await asyncio.to_thread(self._census)
+
+    def _census(self) -> Census:
         try:
-            await admin.start()
-            topics = await admin.describe_topics(list(self._topics))
-            (answer,) = await admin.describe_consumer_groups([self._group_id])
-        except KafkaError as error:
-            text = f"asking who has partitions: {type(error).__name__}: {error}"
+            if self._admin is None:
+                self._admin = KafkaAdminClient(**self._connection, request_timeout_ms=_TIMEOUT_MS)
+            topics = self._admin.describe_topics(list(self._topics))
+            group = self._admin.describe_groups([self._group_id])[self._group_id]
+            return Census(_facts(topics), _owned(group))
+        except Exception as error:  # KafkaError, or whatever an answer does to the client
+            self._close()
+            text = f"asking who reads which topics: {type(error).__name__}: {error}"
             raise TransientError(text) from error
-        finally:
-            await admin.close()
-        owned = _owned(answer)
-        there = [
-            TopicPartition(topic["topic"], part["partition"])
-            for topic in topics
-            for part in topic["partitions"]
-        ]
-        return sorted(part for part in there if part not in owned)
+
+    def _close(self) -> None:
+        admin, self._admin = self._admin, None
+        if admin is not None:
+            admin.close()
 
 
-def _owned(answer: Any) -> set[TopicPartition]:
-    """Return what the members of the described group have been assigned."""
-    (group,) = answer.groups
-    _, _, state, _, _, members, *_ = group
-    if state != _SETTLED:
-        raise TransientError(f"asking who has partitions: the group is in state {state}")
-    return {
-        TopicPartition(*part)
-        for *_, assignment in members
-        for part in ConsumerProtocolMemberAssignment.decode(assignment).partitions()
-    }
+def _facts(topics: Iterable[Mapping[str, Any]]) -> dict[str, TopicFacts]:
+    """Return those topics that are there."""
+    facts = {}
+    for topic in topics:
+        error = for_code(topic["error_code"])
+        if error is UnknownTopicOrPartitionError:
+            continue
+        if error is not NoError:
+            raise error(topic["name"])
+        facts[topic["name"]] = TopicFacts(_id_of(topic), len(topic["partitions"]))
+    return facts
+
+
+def _id_of(topic: Mapping[str, Any]) -> str | None:
+    """Return a topic's id as Kafka's own tools print it; None from a broker without ids."""
+    found = uuid.UUID(str(topic.get("topic_id") or _NO_ID))
+    if found == _NO_ID:
+        return None
+    return base64.urlsafe_b64encode(found.bytes).decode().rstrip("=")
+
+
+def _owned(group: Mapping[str, Any]) -> frozenset[TopicPartition] | None:
+    """Return what the members have been assigned; None while the group has not settled."""
+    if group["error"] or group["group_state"] != _SETTLED:
+        return None
+    return frozenset(
+        TopicPartition(topic["topic"], number)
+        for member in group["members"]
+        if isinstance(assignment := member["member_assignment"], Mapping)
+        for topic in assignment["assigned_partitions"]
+        for number in topic["partitions"]
+    )

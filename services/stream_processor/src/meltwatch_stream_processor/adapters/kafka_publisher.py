@@ -11,6 +11,7 @@ from meltwatch_stream_processor.ports import Delivered, OutgoingRecord
 
 # A dead letter holds a record that other limits let through; its topic takes 8 MiB.
 _MAX_REQUEST_BYTES: Final = 8 * 1024 * 1024
+_METADATA_AGE_MS: Final = 5_000
 
 
 class KafkaPublisher:
@@ -30,6 +31,8 @@ class KafkaPublisher:
             # Each window is awaited: lingering would only delay it.
             linger_ms=0,
             max_request_size=_MAX_REQUEST_BYTES,
+            # A key's partition depends on how many there are; by default that is old news.
+            metadata_max_age_ms=_METADATA_AGE_MS,
         )
 
     async def __aenter__(self) -> Self:

@@ -1,6 +1,7 @@
 """The tail of the scores topic behind the ``ScoreHistory`` port, read without a group."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -16,6 +17,8 @@ from meltwatch_schemas.topics import timestamp_ms
 
 from meltwatch_stream_processor.adapters.kafka_span import read_span, reader
 
+_Choose = Callable[[AIOKafkaConsumer, TopicPartition], Awaitable[range]]
+_NEWEST: Final = 500
 _EARLIER_MS: Final = (0, 10_000, 1_000_000, 100_000_000)
 _log = structlog.get_logger()
 
@@ -35,7 +38,7 @@ class KafkaScoreHistory:
         self._connection = connection
         self._topic = topic
 
-    async def since(self, partition: int, time_ns: int) -> AsyncIterator[WindowScore]:
+    def since(self, partition: int, time_ns: int) -> AsyncIterator[WindowScore]:
         """Read a scores partition from an event time to its present end, in offset order.
 
         A record that is no score of ours (the topic is open to others) is passed over.
@@ -45,16 +48,36 @@ class KafkaScoreHistory:
         TransientError
             If the broker does not answer.
         """
+        since_ms = timestamp_ms(max(time_ns, 0))
+        return self._read(partition, partial(_offsets_since, since_ms=since_ms))
+
+    def newest(self, partition: int) -> AsyncIterator[WindowScore]:
+        """Read the last hundreds of records of a scores partition, likewise.
+
+        Raises
+        ------
+        TransientError
+            If the broker does not answer.
+        """
+        return self._read(partition, _newest_offsets)
+
+    async def _read(self, partition: int, choose: _Choose) -> AsyncIterator[WindowScore]:
         part = TopicPartition(self._topic, partition)
         try:
             async with reader(self._connection, part) as consumer:
-                offsets = await _offsets_since(consumer, part, timestamp_ms(max(time_ns, 0)))
+                offsets = await choose(consumer, part)
                 async for record in read_span(consumer, part, offsets):
                     score = _read(record)
                     if score is not None:
                         yield score
         except KafkaError as error:
             raise TransientError(f"reading {self._topic} partition {partition}: {error}") from error
+
+
+async def _newest_offsets(consumer: AIOKafkaConsumer, part: TopicPartition) -> range:
+    end = (await consumer.end_offsets([part]))[part]
+    first = (await consumer.beginning_offsets([part]))[part]
+    return range(max(first, end - _NEWEST), end)
 
 
 async def _offsets_since(consumer: AIOKafkaConsumer, part: TopicPartition, since_ms: int) -> range:

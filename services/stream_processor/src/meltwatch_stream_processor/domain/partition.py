@@ -88,6 +88,10 @@ class PartitionJoiner:
             if not self.remembers(name):
                 self._past[name], self._closed_ns[name] = past, past.closed_ns
 
+    def holds(self, furnace_id: str) -> bool:
+        """Tell whether a furnace is held: some day it is retired."""
+        return furnace_id in self._lives
+
     def is_history(self, modality: Modality, offset: int) -> bool:
         """Tell whether some published window closed after an offset had been dealt with."""
         return offset <= self._history_ends.get(modality, -1)

@@ -11,7 +11,7 @@ rests. So reading again gives the windows that reading on would have given. Idle
 nowhere: it starts anew, and costs ``idle_gap`` once.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -83,6 +83,13 @@ class Resumption:
         return ends
 
 
+IsVoid = Callable[[Modality, WindowScore], bool]
+
+
+def _never(_: Modality, __: WindowScore) -> bool:
+    return False
+
+
 class ScoresTail:
     """Collects what the tail of ``scores`` says, score by score, without holding the scores.
 
@@ -94,9 +101,9 @@ class ScoresTail:
         Per modality, where the input partition ends; a modality without one has any end.
     latest_ns
         No window that ends later can have closed; None where that is not known.
-    replaced
-        Modalities whose topic was deleted and made again: their cuts are void, all they hold is
-        new. What was closed stays closed.
+    is_void
+        Whether a score's cut of a modality is of a topic that was deleted since: then all that
+        its successor holds is new. What was closed stays closed.
 
     Attributes
     ----------
@@ -112,12 +119,12 @@ class ScoresTail:
         topics: Mapping[Modality, str],
         ends: Offsets | None = None,
         latest_ns: int | None = None,
-        replaced: frozenset[Modality] = _NOTHING,
+        is_void: IsVoid = _never,
     ) -> None:
         self._topics = topics
         self._ends = ends or {}
         self._latest_ns = latest_ns
-        self._replaced = replaced
+        self._is_void = is_void
         self._furnaces: dict[str, Past] = {}
         self.foreign = 0
         self.void = 0
@@ -131,8 +138,8 @@ class ScoresTail:
         known = self._furnaces.get(score.furnace_id)
         if known is None or score.window_end_ns > known.closed_ns:
             past = _past(score, self._topics)
-            self.void += len(self._replaced & past.cut.keys())
-            cut = {m: offset for m, offset in past.cut.items() if m not in self._replaced}
+            cut = {m: offset for m, offset in past.cut.items() if not self._is_void(m, score)}
+            self.void += len(past.cut) - len(cut)
             self._furnaces[score.furnace_id] = replace(past, cut=cut)
 
     def _is_beyond(self, modality: Modality, score: WindowScore) -> bool:
@@ -140,7 +147,7 @@ class ScoresTail:
         cut = score.inputs.get(self._topics[modality])
         if cut is None:
             return True
-        if cut.last_handed_on is None or modality in self._replaced:
+        if cut.last_handed_on is None or self._is_void(modality, score):
             return False
         return cut.last_handed_on >= self._ends[modality]
 

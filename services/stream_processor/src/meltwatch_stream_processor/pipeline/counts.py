@@ -1,5 +1,6 @@
 """Counting what records and windows led to, in all and per furnace."""
 
+from collections.abc import Callable
 from typing import Final
 
 from meltwatch_chassis.metrics import Metrics
@@ -35,14 +36,20 @@ class Counts:
         self._furnaces: dict[str, set[tuple[str, str]]] = {}
 
     def record(
-        self, raw: RawRecord, modality: Modality, outcome: Outcome, *, turned_away: bool = False
+        self,
+        raw: RawRecord,
+        modality: Modality,
+        outcome: Outcome,
+        holds: Callable[[str], bool],
     ) -> None:
         """Count a record that was handed on, and what it closed.
 
         Parameters
         ----------
-        turned_away
-            Its furnace was not let in: it shares a label, for it will never be retired.
+        raw, modality, outcome
+            The record, and what it led to.
+        holds
+            Tells whether a furnace is held: others share a label, for they are never retired.
         """
         metrics = self._metrics
         metrics.records.labels(SERVICE, raw.topic, _fate(outcome)).inc()
@@ -50,8 +57,9 @@ class Counts:
         if outcome.late:
             metrics.late.labels(modality.value).inc()
         if outcome.late or outcome.duplicates or outcome.refusal is not None:
-            furnace_id = OTHER if turned_away else _furnace_of(raw)
-            self._count_irregular(furnace_id, modality, outcome)
+            furnace_id = _furnace_of(raw)
+            is_named = furnace_id == UNKNOWN or holds(furnace_id)
+            self._count_irregular(furnace_id if is_named else OTHER, modality, outcome)
         self.closed(outcome)
 
     def closed(self, outcome: Outcome) -> None:
@@ -62,6 +70,11 @@ class Counts:
                 for word in words:
                     self.irregular(window.furnace_id, whose, word)
         for furnace_id in outcome.retired:
+            self._forget(furnace_id)
+
+    def clear(self) -> None:
+        """Forget all furnaces: whoever has their partitions next counts them."""
+        for furnace_id in tuple(self._furnaces):
             self._forget(furnace_id)
 
     def irregular(

@@ -14,17 +14,23 @@ from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_stream_processor.errors import OutOfSequence, RecordFailedError
 from meltwatch_stream_processor.pipeline.held import hold_back
+from meltwatch_stream_processor.pipeline.input_topics import listed
 from meltwatch_stream_processor.pipeline.kafka_answers import offsets_of
-from meltwatch_stream_processor.pipeline.partition import PartitionPipeline, Surroundings
+from meltwatch_stream_processor.pipeline.partition import PartitionPipeline
 from meltwatch_stream_processor.pipeline.progress import Mark, Progress
 from meltwatch_stream_processor.pipeline.records import SERVICE
+from meltwatch_stream_processor.pipeline.retry import back_off
 from meltwatch_stream_processor.pipeline.start_offsets import start_offsets
-from meltwatch_stream_processor.ports import TopicPartition
+from meltwatch_stream_processor.pipeline.surroundings import Surroundings
+from meltwatch_stream_processor.ports import Committed, TopicPartition
 
 _BEAT_INTERVAL_S: Final = 1.0
 _COMMIT_INTERVAL_S: Final = 1.0
 _ENDS_INTERVAL_S: Final = 1.0
-_OWNERS_INTERVAL_S: Final = 2.0
+_TOPICS_INTERVAL_S: Final = 2.0
+# A group that cannot be put right must not be kept from work by trying.
+_FIRST_REJOIN_S: Final = 10.0
+_LONGEST_REJOIN_S: Final = 300.0
 # Within a rebalance the group waits for us; a session may time out after 6 s.
 _FLUSH_LIMIT_S: Final = 2.0
 _CANCEL_AGAIN_S: Final = 1.0
@@ -52,7 +58,11 @@ class Engine:
         self._starts: dict[TopicPartition, int] = {}
         self._reading = True
         self._lag: dict[int, int] = {}
-        self._unowned: int | None = None
+        # While the topics are none that can be joined nothing is read.
+        self._suspended = False
+        self._changing = asyncio.Lock()
+        self._rejoin_ns = 0
+        self._rejoin_pauses_s = back_off(_FIRST_REJOIN_S, _LONGEST_REJOIN_S)
         self._commit_age = CommitAge(surroundings.metrics.commit_age, SERVICE, surroundings.clock)
         self._lags = FurnaceGauge(surroundings.metrics.watermark_lag)
         self._skews = FurnaceGauge(surroundings.metrics.sync_skew)
@@ -72,7 +82,7 @@ class Engine:
             group.create_task(self._around.judge.watch())
             group.create_task(self._commit_regularly())
             group.create_task(self._ask_for_ends_regularly())
-            group.create_task(self._look_for_owners_regularly())
+            group.create_task(self._look_at_topics_regularly())
             group.create_task(self._beat_regularly())
             await self._defect
 
@@ -89,28 +99,44 @@ class Engine:
 
     async def assigned(self, partitions: Iterable[TopicPartition]) -> None:
         """Take a new assignment; every partition of it is read from its committed offset."""
-        self._assigned = frozenset(partitions)
-        for part in self._assigned:
-            # A pause that was on its way during the rebalance may have hit the new assignment.
-            self._around.inputs.resume(part)
-        numbers = sorted({part.partition for part in self._assigned})
-        for number in numbers:
-            # Before its first record, to ask where reading starts while the first fetch is made.
-            self._begin(number)
-        _log.info("partitions_assigned", partitions=numbers)
+        async with self._changing:
+            self._assigned = frozenset(partitions)
+            for part in self._assigned:
+                # A pause that was on its way during the rebalance may have hit the new assignment.
+                self._around.inputs.resume(part)
+            self._suspended = self._around.input_topics.problem is not None
+            numbers = [] if self._suspended else self._whole_numbers()
+            for number in numbers:
+                # Before its first record, to ask where reading starts during the first fetch.
+                self._begin(number)
+            _log.info("partitions_assigned", partitions=numbers)
 
     async def revoked(self, partitions: Iterable[TopicPartition] = ()) -> None:
         """Drop the state of all partitions: those that stay with us are read again, too."""
         del partitions
+        async with self._changing:
+            self._assigned = None
+            await self._end_work()
+
+    async def _end_work(self) -> None:
         pipelines, tasks = self._pipelines, list(self._tasks.values())
-        self._pipelines, self._tasks, self._assigned = {}, {}, None
+        self._pipelines, self._tasks = {}, {}
         if tasks:
             await _end(tasks)
             await self._flush()
             await self._commit(pipelines)
         self._around.gate.clear()
+        self._around.counts.clear()
+        self._around.input_topics.forget()
         self._committed, self._starts, self._lag = {}, {}, {}
         self._commit_age.is_done()
+
+    def _whole_numbers(self) -> list[int]:
+        """Return the partition numbers that were assigned of both topics: one alone is no join."""
+        topics = self._around.context.topics.inputs.values()
+        assigned = self._assigned or frozenset()
+        each = ({part.partition for part in assigned if part.topic == name} for name in topics)
+        return sorted(set.intersection(*each))
 
     async def drain(self, limit_s: float) -> None:
         """Read no more, publish what is in flight within a limit, commit.
@@ -131,12 +157,17 @@ class Engine:
 
     def readiness(self) -> str | None:
         """Return one line if a dependency is missing; who is to spare misses nothing."""
-        if self._assigned is None:
+        topics = self._around.input_topics
+        if topics.problem is not None:
+            return topics.problem
+        if self._assigned is None or self._suspended:
             return "expected partitions from Kafka, none are assigned yet"
-        if not self._assigned and self._unowned is None:
+        if not self._assigned and topics.unowned is None:
             return "expected partitions from Kafka, got none; not known yet who has them"
-        if not self._assigned and self._unowned:
-            return f"expected partitions from Kafka, got none while nobody has {self._unowned}"
+        if topics.replaced:
+            return f"expected the topics that are read, {', '.join(topics.replaced)} was made again"
+        if topics.unowned:
+            return f"expected a reader of each partition, nobody has {listed(topics.unowned)}"
         return self._around.judge.outage
 
     def _begin(self, number: int) -> None:
@@ -187,12 +218,18 @@ class Engine:
             for part, offset in pipeline.acknowledgeable().items()
             if offset > self._committed.get(part, 0)
         }
+        topic_ids = {t: i for pipeline in pipelines.values() for t, i in pipeline.topic_ids.items()}
         if not offsets:
             self._commit_age.is_done()
             return
         self._commit_age.waits()
         try:
-            await self._around.inputs.commit(offsets)
+            await self._around.inputs.commit(
+                {
+                    part: Committed(offset, topic_id=topic_ids.get(part.topic))
+                    for part, offset in offsets.items()
+                }
+            )
         except TransientError as error:
             # Offsets ascend, so the next commit says it all.
             _log.info("commit_postponed", error=str(error))
@@ -212,7 +249,13 @@ class Engine:
             await asyncio.sleep(_ENDS_INTERVAL_S)
             parts = sorted(self._assigned or ())
             if not self._starts.keys() >= set(parts):
-                starts = await start_offsets(around.inputs, around.input_range, parts, around.retry)
+                starts = await start_offsets(
+                    around.inputs,
+                    around.input_range,
+                    await around.input_topics.ids(),
+                    parts,
+                    around.retry,
+                )
                 self._starts = {part: start.offset for part, start in starts.items()}
             asked_ns = around.clock.monotonic_ns()
             try:
@@ -240,15 +283,43 @@ class Engine:
             unread[part.partition] = unread.get(part.partition, 0) + missing
         return unread
 
-    async def _look_for_owners_regularly(self) -> None:
-        """A group with more workers than partitions leaves some without; others lost them."""
+    async def _look_at_topics_regularly(self) -> None:
+        """Topics may be deleted, made again, or grow; a group may leave partitions to nobody."""
         while True:
-            await asyncio.sleep(_OWNERS_INTERVAL_S)
-            unowned = None
-            if self._assigned is not None and not self._assigned:
-                with suppress(TransientError):
-                    unowned = len(await self._around.group.unowned())
-            self._unowned = unowned
+            await self._around.input_topics.look()
+            await self._heed_topics()
+            await asyncio.sleep(_TOPICS_INTERVAL_S)
+
+    async def _heed_topics(self) -> None:
+        topics = self._around.input_topics
+        if topics.problem is not None:
+            await self._suspend(topics.problem)
+            return
+        why = topics.must_rejoin()
+        if self._suspended and self._assigned is not None:
+            why = why or "the topics can be joined again"
+        if why is None:
+            self._rejoin_pauses_s = back_off(_FIRST_REJOIN_S, _LONGEST_REJOIN_S)
+        elif self._around.clock.monotonic_ns() >= self._rejoin_ns:
+            self._rejoin(why)
+
+    async def _suspend(self, problem: str) -> None:
+        """Read nothing until the topics can be joined: what is there is kept by Kafka."""
+        if self._suspended:
+            return
+        async with self._changing:
+            self._suspended = True
+            _log.error("topics_unfit", error=problem)
+            await self._end_work()
+
+    def _rejoin(self, why: str) -> None:
+        pause_ns = round(next(self._rejoin_pauses_s) * NS_PER_S)
+        self._rejoin_ns = self._around.clock.monotonic_ns() + pause_ns
+        try:
+            self._around.inputs.rejoin()
+        except TransientError:
+            return  # it has not started yet
+        _log.warning("rejoining", reason=why)
 
     async def _beat_regularly(self) -> None:
         while True:

@@ -12,6 +12,8 @@ from meltwatch_stream_processor.domain.aligned_window import Outcome
 
 _LASTING: Final = 3
 """Windows in a row before a change is said: one lost frame is no event, a flicker not twenty."""
+_REMEMBERED: Final = 10_000
+"""Furnaces that somebody spoke of and that may never come back."""
 _log = structlog.get_logger()
 
 
@@ -37,13 +39,13 @@ class FurnaceLog:
     def restored(self, furnace_ids: Iterable[str]) -> None:
         """Take over furnaces that an earlier life has spoken of: only what changes is said."""
         for furnace_id in furnace_ids:
-            self._furnaces[furnace_id] = _Furnace(said=None)
+            self._begin(furnace_id, _Furnace(said=None))
 
     def published(self, score: WindowScore, traceparent: str | None) -> None:
         """Take note of a furnace's next published window."""
         furnace = self._furnaces.get(score.furnace_id)
         if furnace is None:
-            furnace = self._furnaces[score.furnace_id] = _Furnace()
+            furnace = self._begin(score.furnace_id, _Furnace())
             _log.info("furnace_appeared", **_subject(score, traceparent))
         available = frozenset(score.modalities)
         furnace.streak = furnace.streak + 1 if available == furnace.seen else 1
@@ -79,10 +81,16 @@ class FurnaceLog:
         last_ends_ns = {window.furnace_id: window.window_end_ns for window in outcome.windows}
         for furnace_id in outcome.retired:
             if furnace_id in last_ends_ns:
-                furnace = self._furnaces.setdefault(furnace_id, _Furnace())
+                furnace = self._furnaces.get(furnace_id) or self._begin(furnace_id, _Furnace())
                 furnace.last_end_ns = last_ends_ns[furnace_id]
             else:
                 self._say_retired(furnace_id)
+
+    def _begin(self, furnace_id: str, furnace: _Furnace) -> _Furnace:
+        self._furnaces[furnace_id] = furnace
+        if len(self._furnaces) > _REMEMBERED:
+            del self._furnaces[next(iter(self._furnaces))]
+        return furnace
 
     def _say_retired(self, furnace_id: str) -> None:
         if self._furnaces.pop(furnace_id, None) is not None:

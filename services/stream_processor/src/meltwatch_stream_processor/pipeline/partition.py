@@ -2,16 +2,12 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from functools import partial
 
 import structlog
-from meltwatch_chassis.clock import Clock
-from meltwatch_chassis.dependencies import Dependencies
 from meltwatch_chassis.live import is_live
-from meltwatch_chassis.metrics import Metrics
 from meltwatch_chassis.tracing import TRACEPARENT, continue_trace
-from meltwatch_schemas.encoder import Encoder
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.record import RawRecord, header
 from meltwatch_schemas.score import Modality
@@ -20,87 +16,21 @@ from meltwatch_schemas.window import NS_PER_S
 from meltwatch_stream_processor.domain.aligned_window import AlignedWindow, Outcome
 from meltwatch_stream_processor.domain.buffers import Chunk
 from meltwatch_stream_processor.domain.partition import PartitionJoiner
-from meltwatch_stream_processor.domain.reading_order import (
-    Entry,
-    Gap,
-    QueueLimits,
-    ReadingOrder,
-)
-from meltwatch_stream_processor.domain.restore import ScoresTail
-from meltwatch_stream_processor.domain.rules import JoinRules
+from meltwatch_stream_processor.domain.reading_order import Entry, Gap, ReadingOrder
 from meltwatch_stream_processor.errors import RecordFailedError
-from meltwatch_stream_processor.pipeline.counts import Counts
-from meltwatch_stream_processor.pipeline.delivery import Delivery
-from meltwatch_stream_processor.pipeline.furnace_gate import FurnaceGate
+from meltwatch_stream_processor.pipeline.beginning import Beginning
+from meltwatch_stream_processor.pipeline.counts import OTHER
 from meltwatch_stream_processor.pipeline.furnace_log import FurnaceLog
-from meltwatch_stream_processor.pipeline.in_flight import InFlightWindows
-from meltwatch_stream_processor.pipeline.judge import Judge, Judgement
+from meltwatch_stream_processor.pipeline.judge import Judgement
 from meltwatch_stream_processor.pipeline.publication import Closing, Publication
 from meltwatch_stream_processor.pipeline.records import ReadRecord, read
-from meltwatch_stream_processor.pipeline.retry import Retry
-from meltwatch_stream_processor.pipeline.scores import ScoreContext, make_score
+from meltwatch_stream_processor.pipeline.scores import make_score
 from meltwatch_stream_processor.pipeline.skew_watch import SkewWatch
-from meltwatch_stream_processor.pipeline.start_offsets import start_offsets
-from meltwatch_stream_processor.pipeline.suspects import Suspects
+from meltwatch_stream_processor.pipeline.surroundings import Surroundings
 from meltwatch_stream_processor.pipeline.untimely import UntimelyRecords
-from meltwatch_stream_processor.ports import Group, InputRange, Inputs, ScoreHistory, TopicPartition
+from meltwatch_stream_processor.ports import TopicPartition
 
 _log = structlog.get_logger()
-_FARTHEST_AHEAD_NS = 300 * NS_PER_S
-"""Event times may be 10 s ahead of Kafka's clock, and Kafka's ahead of ours."""
-_SHORTEST_LOOK_NS = 300 * NS_PER_S
-_FARTHEST_BACK_NS = 24 * 3600 * NS_PER_S
-"""So late a gateway may deliver what a restarted process still takes for windows of the past."""
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What the partitions of a process share.
-
-    Attributes
-    ----------
-    inputs, input_range, history, group
-        Kafka's reading side.
-    delivery, judge, in_flight
-        Writing side, scoring, and the bound on windows under way.
-    rules, encoder, limits
-        The window rule, the ensemble's encoder, how much may wait before reading is paused.
-    max_held_bytes
-        How much of one modality may wait for the other, all partitions together.
-    context, clock
-        What scores have in common, wall time.
-    counts, metrics
-        Counters of records and irregularities, all metrics.
-    dependencies, retry
-        What is known to be away; repeats what Kafka did not answer.
-    gate
-        Which furnaces may begin.
-    suspects
-        Records whose handling has failed.
-    sync_offsets_s
-        Per furnace, by how much brightness follows the current while both clocks are right.
-    """
-
-    inputs: Inputs
-    input_range: InputRange
-    history: ScoreHistory
-    group: Group
-    delivery: Delivery
-    judge: Judge
-    in_flight: InFlightWindows
-    rules: JoinRules
-    encoder: Encoder
-    limits: QueueLimits
-    max_held_bytes: int
-    context: ScoreContext
-    clock: Clock
-    counts: Counts
-    metrics: Metrics
-    dependencies: Dependencies
-    retry: Retry
-    gate: FurnaceGate
-    suspects: Suspects = field(default_factory=Suspects)
-    sync_offsets_s: Mapping[str, float] = field(default_factory=dict)
 
 
 class PartitionPipeline:
@@ -128,13 +58,9 @@ class PartitionPipeline:
         self._log = FurnaceLog()
         self._skew = SkewWatch(surroundings.encoder, surroundings.sync_offsets_s)
         self._untimely = UntimelyRecords()
-        self._starts: dict[Modality, int] = {}
-        self._ends: dict[Modality, int] = {}
-        self._replaced: set[Modality] = set()
+        self._beginning = Beginning(self._parts, surroundings)
         self._handed_on: dict[Modality, int] = {}
         self._first_event_ns: dict[Modality, int] = {}
-        # Window ends from which on the published scores are known.
-        self._known_since_ns = self._restored_since_ns = 0
         self._reading = True
         self._arrived = asyncio.Event()
         # Time is passed to the join when an answer says how far the input goes: once a second.
@@ -161,7 +87,11 @@ class PartitionPipeline:
             publication = Publication(
                 group, around.in_flight, around.judge.judge, self._publish, around.clock
             )
-            await self._settle_starts()
+            asked_ns = around.clock.monotonic_ns()
+            starts = await self._beginning.settle()
+            for modality, start in starts.items():
+                self._order.starts_at(modality, start.offset)
+            self._order.told(asked_ns, {m: start.end for m, start in starts.items()})
             while self._reading:
                 await self._arrived.wait()
                 self._arrived.clear()
@@ -175,7 +105,7 @@ class PartitionPipeline:
 
     def acknowledgeable(self) -> dict[TopicPartition, int]:
         """Return the offsets to commit: all below is needed by nothing still to be published."""
-        if self._joiner is None:
+        if self._joiner is None or self._beginning.untold_gaps:
             return {}
         offsets = self._joiner.acknowledgeable()
         if self._undelivered is not None:
@@ -186,6 +116,11 @@ class PartitionPipeline:
     def handed_on(self) -> dict[TopicPartition, int]:
         """Return per topic the next offset to be handed on, once reading has started."""
         return {self._parts[modality]: offset for modality, offset in self._handed_on.items()}
+
+    @property
+    def topic_ids(self) -> Mapping[str, str]:
+        """Per input topic, the id of the one that is read, where the broker gives one."""
+        return self._beginning.topic_ids
 
     @property
     def parts(self) -> frozenset[TopicPartition]:
@@ -226,76 +161,21 @@ class PartitionPipeline:
         self._control_flow()
         self._arrived.set()
 
-    async def _settle_starts(self) -> None:
-        """Find out where reading starts in each topic."""
-        parts = list(self._parts.values())
-        asked_ns = self._around.clock.monotonic_ns()
-        starts = await start_offsets(
-            self._around.inputs, self._around.input_range, parts, self._around.retry
-        )
-        for modality, part in self._parts.items():
-            start = starts[part]
-            self._starts[modality], self._ends[modality] = start.offset, start.end
-            self._order.starts_at(modality, start.offset)
-            if start.void is not None:
-                _log.error(
-                    "committed_offset_void", **part._asdict(), committed=start.void, end=start.end,
-                    start=start.offset,
-                )  # fmt: skip
-            if start.lost:
-                _log.error("history_gap_found", **part._asdict(), lost=start.lost)
-        self._order.told(asked_ns, self._ends)
-
     async def _restored(self) -> PartitionJoiner:
         """Return a joiner that goes on where the published scores end."""
         around = self._around
-        # Without any readable record nothing says from when scores matter: all of them do. Twice
-        # as far while one topic has shown none: behind a refused one it may still start earlier.
-        first_ns = min(self._first_event_ns.values(), default=0)
-        reaches = 1 if len(self._first_event_ns) == len(Modality) else 2
-        since_ns = max(first_ns - reaches * around.rules.retire_after_ns, 0)
-        tail = await self._tail_since(since_ns)
-        self._restored_since_ns = since_ns
-        if tail.foreign:
-            _log.warning("scores_of_other_input", partition=self.number, scores=tail.foreign)
-        resumption = tail.resumption(self._starts)
-        _log.info(
-            "partition_restored", partition=self.number, furnaces=len(resumption.furnaces),
-            offsets={part.topic: self._starts[m] for m, part in self._parts.items()},
-        )  # fmt: skip
+        resumption = await self._beginning.resumption(self._first_event_ns)
         self._log.restored(resumption.furnaces)
         return PartitionJoiner(self.number, around.encoder, around.rules, resumption)
 
     async def _recall(self, chunk: Chunk, joiner: PartitionJoiner) -> None:
-        """Look further back before a furnace begins with events older than the scores read so far.
-
-        It may have windows from then: it was silent, was retired, and its gateway delivers late.
-        Each look reaches at least twice as far as the one before, or strangers could cause many.
-        """
-        wanted_ns = int(chunk.event_times_ns[0]) - self._around.rules.retire_after_ns
-        if wanted_ns >= self._known_since_ns or joiner.remembers(chunk.identity.furnace_id):
+        """Look further back before a furnace begins with events older than what is known."""
+        first_ns = int(chunk.event_times_ns[0])
+        if self._beginning.knows(first_ns) or joiner.remembers(chunk.identity.furnace_id):
             return
-        reach_ns = max(self._restored_since_ns - self._known_since_ns, _SHORTEST_LOOK_NS)
-        since_ns = min(wanted_ns, self._restored_since_ns - 2 * reach_ns)
-        since_ns = max(since_ns, self._restored_since_ns - _FARTHEST_BACK_NS, 0)
-        if since_ns < self._known_since_ns:
-            joiner.recall((await self._tail_since(since_ns)).resumption({}))
-
-    async def _tail_since(self, since_ns: int) -> ScoresTail:
-        scores_since = partial(self._scores_since, since_ns)
-        tail = await self._around.retry.until_done(scores_since, "restoring from scores")
-        self._known_since_ns = since_ns
-        return tail
-
-    async def _scores_since(self, since_ns: int) -> ScoresTail:
-        """Return what every score of the tail says: earlier lives had other sources."""
-        latest_ns = self._around.clock.now_ns() + _FARTHEST_AHEAD_NS
-        tail = ScoresTail(
-            self._around.context.topics.inputs, self._ends, latest_ns, frozenset(self._replaced)
-        )
-        async for score in self._around.history.since(self.number, since_ns):
-            tail.add(score)
-        return tail
+        resumption = await self._beginning.further_back(first_ns)
+        if resumption is not None:
+            joiner.recall(resumption)
 
     async def _hand_on_ready(self, publication: Publication) -> None:
         while self._reading:
@@ -337,6 +217,8 @@ class PartitionPipeline:
         if self._joiner is None:
             self._begins(entries)
         self._order.fill(gap, entries)
+        if len(entries) < len(offsets):
+            await self._beginning.is_gone(gap.modality, offsets)
         self._around.metrics.records_missed.labels(part.topic).inc(len(entries))
         _log.info(
             "missed_records_read", **part._asdict(), first=offsets.start, records=len(entries)
@@ -367,9 +249,8 @@ class PartitionPipeline:
         elif outcome.late:
             await self._around.delivery.late(raw)
         self._undelivered = None
-        self._untimely.take(raw, entry.modality, outcome, joiner.watermarks)
-        turned_away = content is not entry.payload.content
-        self._around.counts.record(raw, entry.modality, outcome, turned_away=turned_away)
+        self._untimely.take(raw, entry.modality, outcome, joiner.holds)
+        self._around.counts.record(raw, entry.modality, outcome, joiner.holds)
         self._log.handed_on(outcome)
         for window in outcome.windows:
             await publication.submit(window, continue_trace(header(raw.headers, TRACEPARENT)))
@@ -412,7 +293,11 @@ class PartitionPipeline:
             *self._untimely.reasons(window.furnace_id),
         )
         score = make_score(window, judgement, around.context, closing.joined_ns, now_ns, clocks)
+        gaps = self._beginning.untold_gaps
+        score = replace(score, topic_ids=self.topic_ids, gaps=gaps)
         record, delivered = await around.delivery.score(score, closing.traceparent)
+        if gaps:
+            self._beginning.gaps_are_told()
         if judgement.refusal is not None:
             raw = RawRecord(
                 topic=record.topic,
@@ -424,7 +309,9 @@ class PartitionPipeline:
                 headers=record.headers,
             )
             await around.delivery.dead_letter(raw, judgement.refusal)
-            around.counts.irregular(score.furnace_id, None, judgement.refusal.reason.value)
+            is_held = self._joiner is not None and self._joiner.holds(score.furnace_id)
+            whose = score.furnace_id if is_held else OTHER
+            around.counts.irregular(whose, None, judgement.refusal.reason.value)
             self._log.rejected(score, judgement.refusal.detail, closing.traceparent)
         self._log.published(score, closing.traceparent)
         if self._joiner is not None:

@@ -3,7 +3,7 @@
 Telemetry beside the join: it changes no window and may be lost at a restart.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from meltwatch_schemas.errors import Refusal
@@ -28,7 +28,7 @@ class UntimelyRecords:
         raw: RawRecord,
         modality: Modality,
         outcome: Outcome,
-        furnaces: Callable[[], Collection[str]],
+        holds: Callable[[str], bool],
     ) -> None:
         """Take a record and what handing it on led to.
 
@@ -40,13 +40,13 @@ class UntimelyRecords:
             Of its topic.
         outcome
             What it led to.
-        furnaces
-            Gives those that have windows: nobody else's words would ever be asked for.
+        holds
+            Tells whether a furnace is held: nobody else's words would ever be asked for.
         """
         word = _word(modality, outcome)
         if word is not None:
             furnace_id = (raw.key or b"").decode(errors="replace")
-            if furnace_id in furnaces():
+            if holds(furnace_id):
                 self._left.setdefault(furnace_id, {})[word] = _WINDOWS
 
     def forget(self, furnace_ids: Iterable[str]) -> None:
