@@ -15,6 +15,7 @@ from tests.chaos import (
     rebalance,
     redis_view,
     takeover,
+    topics,
     triton,
     worker_kill,
 )
@@ -57,4 +58,5 @@ CAMPAIGNS: Final[Mapping[str, Campaign]] = {
     poison.NAME: Campaign(poison.run, 20, tested=0),
     overload.NAME: Campaign(overload.run, 30, tested=0),
     takeover.NAME: Campaign(takeover.run, 5, tested=0),
+    topics.NAME: Campaign(topics.run, 12, tested=0),
 }
