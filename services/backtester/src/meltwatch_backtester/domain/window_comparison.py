@@ -12,7 +12,9 @@ LOGIT_TOLERANCE: Final = 1e-3
 """Another server may differ in the last digits (batches, number formats); the same one does not."""
 _LACKED: Final = ("model_unavailable", "overload")
 _VERDICT: Final = frozenset({"logit", "probability", "member_logits", "disagreement"})
-_NEVER: Final = frozenset({"model", "times", "anomaly_map", "run_id", "unregistered"})
+_NEVER: Final = frozenset(
+    {"topic_ids", "gaps", "model", "times", "anomaly_map", "run_id", "unregistered"}
+)
 """What tells of the house and not of the window; the map is compared with the verdict."""
 _CUTS: Final = frozenset({"inputs", "source_states"})
 """What follows the order of reading beyond the window itself."""
