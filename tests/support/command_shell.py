@@ -159,6 +159,7 @@ class CommandShell:
         )
         self._codes: dict[int, int] = {}
         self._pids: dict[int, int] = {}
+        self._begun_s: dict[int, float] = {}
         self._changed = threading.Condition()
         self._count = 0
         self._reader = threading.Thread(target=self._read)
@@ -182,6 +183,9 @@ class CommandShell:
         done: list[Done] = []
         for start in range(0, len(calls), at_once):
             batch = [(self._begun(call), call) for call in calls[start : start + at_once]]
+            for number, call in batch:
+                if call.interrupt_after_s is not None:
+                    self._interrupt(number, call.interrupt_after_s)
             done += [self._ended(number, call) for number, call in batch]
         return done
 
@@ -209,8 +213,6 @@ class CommandShell:
         return number
 
     def _ended(self, number: int, call: Call) -> Done:
-        if call.interrupt_after_s is not None:
-            self._interrupt(number, call.interrupt_after_s)
         with self._changed:
             is_over = self._changed.wait_for(lambda: number in self._codes, LIMIT_S)
         assert is_over, f"not over within {LIMIT_S} s: {call}"
@@ -221,7 +223,7 @@ class CommandShell:
     def _interrupt(self, number: int, after_s: float) -> None:
         with self._changed:
             assert self._changed.wait_for(lambda: number in self._pids, LIMIT_S)
-        time.sleep(after_s)
+        time.sleep(max(self._begun_s[number] + after_s - time.monotonic(), 0))
         if number not in self._codes:
             os.kill(self._pids[number], signal.SIGINT)
 
@@ -232,6 +234,7 @@ class CommandShell:
             with self._changed:
                 if "pid" in answer:
                     self._pids[answer["id"]] = answer["pid"]
+                    self._begun_s[answer["id"]] = time.monotonic()
                 else:
                     self._codes[answer["id"]] = answer["code"]
                 self._changed.notify_all()
