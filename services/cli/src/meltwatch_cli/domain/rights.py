@@ -24,6 +24,7 @@ _OPTIONS: Final = {
     Resource.GROUP: "--group",
     Resource.TRANSACTIONAL_ID: "--transactional-id",
 }
+_EVERYBODY: Final = "*"
 _USER: Final = re.compile(r"[!-~]{1,200}")
 
 
@@ -52,10 +53,10 @@ def grants(principals: Sequence[Principal], prefix: str, user: str | None) -> li
     Raises
     ------
     BadUsage
-        If Redis could not have such a user.
+        If Redis could not have such a user, or Kafka takes it for everybody.
     """
-    if user is not None and not _USER.fullmatch(user):
-        raise BadUsage(f"--user: expected a name without blanks, got {user!r}")
+    if user is not None and (user == _EVERYBODY or not _USER.fullmatch(user)):
+        raise BadUsage(f"--user: expected a name without blanks, of one user, got {user!r}")
     if user is None:
         return [_grant(each.value, [each], prefix) for each in principals]
     return [_grant(user, principals, prefix)]
