@@ -200,8 +200,28 @@ def test_a_command_that_was_not_permitted_may_come_again_by_somebody_who_may(des
     assert desk.order(fields).code == "ok"
 
 
-def test_acknowledging_twice_is_refused_by_the_state(desk):
+def test_acknowledging_twice_is_done_once(desk):
+    first = desk.order(command_fields("ack", desk.event_id))
+    second = desk.order(command_fields("ack", desk.event_id))
+
+    assert (second.result, second.code, second.event_id) == ("done", "ok", first.event_id)
+    assert second.detail == "acknowledged already, ACKED"
+    assert len(desk.log.alarms()) == 2
+
+
+def test_what_was_acknowledged_and_has_gone_needs_no_other_acknowledgement(desk):
     desk.order(command_fields("ack", desk.event_id))
+    desk.lower()
+    answer = desk.order(command_fields("ack", desk.event_id))
+    assert (answer.code, answer.detail) == ("ok", "acknowledged already, NORM")
+
+
+def test_what_nobody_had_to_acknowledge_is_refused_by_the_state():
+    log = TopicLog(points={FURNACE: (point(ack_required=False),)})
+    log.judge([score(number, 3.0) for number in range(4)])
+    desk = Desk(log)
+    desk.lower()
+    assert desk.state == "NORM"
     assert desk.order(command_fields("ack", desk.event_id)).code == "wrong_state"
 
 

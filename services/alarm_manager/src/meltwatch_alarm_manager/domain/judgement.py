@@ -131,6 +131,18 @@ def obey(alarm: Alarm, command: AlarmCommand, stamp: Stamp) -> Alarm:
     return replace(alarm, record=action(alarm, command, stamp))
 
 
+def is_acknowledged_already(alarm: Alarm, command: AlarmCommand) -> bool:
+    """Tell whether a command in order asks for what a person has done: nothing is left to do."""
+    record = alarm.record
+    return (
+        command.command == Command.ACK
+        and record is not None
+        and record.ack_by is not None
+        and alarm.facts.acked
+        and not alarm.facts.masked
+    )
+
+
 def _acknowledge(alarm: Alarm, command: AlarmCommand, stamp: Stamp) -> AlarmRecord:
     facts = step(alarm.facts, Trigger.ACK, alarm.point)
     return acknowledged(alarm, facts, _remark(command), stamp)

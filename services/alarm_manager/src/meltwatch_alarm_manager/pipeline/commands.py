@@ -14,7 +14,7 @@ from meltwatch_alarm_manager.domain.command import (
     read_addressed,
 )
 from meltwatch_alarm_manager.domain.judged_commands import JudgedCommands
-from meltwatch_alarm_manager.domain.judgement import obey
+from meltwatch_alarm_manager.domain.judgement import is_acknowledged_already, obey
 from meltwatch_alarm_manager.errors import WrongState
 from meltwatch_alarm_manager.pipeline.outgoing import outgoing, said
 from meltwatch_alarm_manager.pipeline.scribe import Scribe
@@ -71,6 +71,9 @@ class CommandDesk:
             return Refused(ResultCode.UNKNOWN_ALARM, f"no alarm point {addressed.alarm_id}")
         if (refused := examine(command, alarm, command.command_id in self._judged)) is not None:
             return refused
+        if is_acknowledged_already(alarm, command):
+            detail, event_id = f"acknowledged already, {alarm.state}", command.expected_event_id
+            return [self._answer(addressed, ResultCode.OK, detail, now_ns, event_id)]
         try:
             after = obey(alarm, command, self._scribe.stamp(now_ns))
         except WrongState as error:
