@@ -6,6 +6,7 @@ The same batches are judged one by one in ``tests/unit/chassis/test_any_batch.py
 import json
 import re
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -13,7 +14,9 @@ from typing import Any, Final
 
 import pytest
 from meltwatch_chassis.partitioner import partition_of
+from meltwatch_cli.adapters.kafka_alarms import AlarmTopics
 from meltwatch_cli.domain.watch import MANAGER
+from meltwatch_local_cluster.follow import TopicFollower
 from meltwatch_local_cluster.servers import KafkaServer, TritonServer
 from meltwatch_schemas.alarm import Heartbeat
 from meltwatch_schemas.topics import Topic
@@ -25,7 +28,6 @@ from tests.support.foreign_batches import (
     batch_of,
     headed,
     many,
-    plain,
     send_all,
     taken_by_brokers,
 )
@@ -156,21 +158,21 @@ def test_whoever_looks_reads_on_behind_them(
 ) -> None:
     alarm = alarm_record("f/OVERHEAT", "UNACK", seq=1)
     names = [topics.name(topic) for topic in (*READ_BY_THE_MANAGER, *LOOKED_AT)]
-    # Brokers read whole records to find a time, and cannot: it must be found before them.
-    first = plain([b"x"])
-    send_all(kafka.address, names, [first, *taken_by_brokers(), batch_of([b"\xff\xfe"])])
+    # Brokers read whole records to find a time, and cannot: what stands first is too large.
+    send_all(kafka.address, names, [*taken_by_brokers(), batch_of([b"\xff\xfe"])])
     send_all(kafka.address, [topics.name(topic) for topic in LOOKED_AT], without_keys())
     broker.send(json_record(Topic.ALARMS, alarm, alarm.alarm_id, prefix=topics.prefix))
     peak = Peak()
+    span = ("--from", "1970-01-01T00:00:00Z", "--to", "2100-01-01T00:00:00Z")
 
-    code, listed, said = looking("dead-letters", "list", "--json")
+    code, listed, said = looking("dead-letters", "list", "--json", *span[:2])
     assert code == 0, said
     assert {letter["error"] for letter in json.loads(listed)} == {"unreadable"}
     _, listed, said = looking("alarms", "list", "--json", "--from-kafka")
     assert alarm.alarm_id in listed, said
-    span = ("--from", "1970-01-01T00:00:00Z", "--to", "2100-01-01T00:00:00Z")
     code, _, said = looking("record", *span, "--output", str(tmp_path / "saved"), "--json")
     assert code == 0, said
+    assert_it_is_followed({"bootstrap_servers": [kafka.address]}, topics.prefix, alarm.alarm_id)
     assert peak.grown_mib() < GENEROUS_MIB
 
     with Subscriber(kafka.address, topics.prefix) as subscriber:
@@ -181,6 +183,19 @@ def test_whoever_looks_reads_on_behind_them(
         broker.send(json_record(Topic.HEARTBEATS, beat, MANAGER, prefix=topics.prefix))
         subscriber.until(lambda it: it.alarms, "it to be live", LONG_S)
         assert peak.grown_mib() < GENEROUS_MIB
+
+
+def assert_it_is_followed(connection: dict[str, Any], prefix: str, alarm_id: str) -> None:
+    """Follow the alarms from a time on, as ``alarms tail --since`` and the screen do."""
+    with closing(AlarmTopics(connection, prefix).follow(0, lambda: False)) as looks:
+        assert any(alarm_id == record.alarm_id for news in looks for record in news.alarms)
+    name = Topic.ALARMS.under(prefix)
+    with closing(TopicFollower(connection, [name], since_ms=0)) as follower:
+        until(
+            lambda: alarm_id.encode() in {record.key for record in follower.poll(200)},
+            "the alarm on the screen",
+            LONG_S,
+        )
 
 
 @pytest.fixture

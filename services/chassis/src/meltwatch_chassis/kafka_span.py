@@ -15,6 +15,8 @@ _POLL_MS: Final = 200
 _PATIENCE_POLLS: Final = 75  # 15 s without a record that should be there
 _FETCH_BYTES: Final = 8 * 1024 * 1024
 _AT_ONCE: Final = 500
+_QUESTION_MS: Final = 2_000
+_EARLIER_MS: Final = (0, 10_000, 1_000_000, 100_000_000)
 
 
 class SpanReader:
@@ -44,10 +46,41 @@ class SpanReader:
         return int(self._consumer.end_offsets([where])[where])
 
     def offset_of(self, topic: str, partition: int, time_ms: int) -> int | None:
-        """Return the first offset whose timestamp is not earlier, None if there is none."""
-        where = TopicPartition(topic, partition)
-        found = self._consumer.offsets_for_times({where: max(time_ms, 0)})[where]
+        """Return the first offset whose timestamp is not earlier, None if there is none.
+
+        A broker looks into records to tell. Where one unpacks to more than it has memory for it
+        fails, at every try. It is asked for earlier times then, and we look from there.
+        """
+        for asked_ms in dict.fromkeys(max(time_ms - earlier_ms, 0) for earlier_ms in _EARLIER_MS):
+            try:
+                found = self._told(TopicPartition(topic, partition), asked_ms)
+            except KafkaTimeoutError:
+                continue  # kafka-python asks on and on, whatever the broker's error is
+            if found is None or asked_ms == max(time_ms, 0):
+                return found
+            return self._looked_for(topic, partition, found, time_ms)
+        return self._looked_for(topic, partition, self.begin(topic, partition), time_ms)
+
+    def _told(self, where: TopicPartition, time_ms: int) -> int | None:
+        found = self._consumer.offsets_for_times({where: time_ms}, timeout_ms=_QUESTION_MS)[where]
         return None if found is None else int(found.offset)
+
+    def _looked_for(self, topic: str, partition: int, start: int, time_ms: int) -> int | None:
+        records = self.read(topic, partition, start, self.end(topic, partition))
+        return next((each.offset for each in records if each.timestamp_ms >= time_ms), None)
+
+    def starts(self, times_ms: Mapping[TopicPartition, int | None]) -> dict[TopicPartition, int]:
+        """Return where to begin: at a time, ms UTC, or with None at what comes next.
+
+        Whatever is assigned to the consumer is not any more.
+        """
+        # Ends before times: a record that comes in between is then found by its time.
+        starts = {w: int(end) for w, end in self._consumer.end_offsets([*times_ms]).items()}
+        for where, time_ms in times_ms.items():
+            if time_ms is not None:
+                found = self.offset_of(where.topic, where.partition, time_ms)
+                starts[where] = starts[where] if found is None else found
+        return starts
 
     def read(self, topic: str, partition: int, start: int, stop: int) -> Iterator[RawRecord]:
         """Yield the records of ``[start, stop)``.

@@ -7,6 +7,7 @@ from typing import Any, Final
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 from meltwatch_chassis import kafka_python_batches
+from meltwatch_chassis.kafka_span import SpanReader
 from meltwatch_chassis.raw_record import raw_record
 from meltwatch_schemas.record import RawRecord
 
@@ -95,14 +96,11 @@ class TopicFollower:
             for topic in self._topics
             for number in consumer.partitions_for_topic(topic) or ()
         ]
+        new = {where: self._since_ms for where in partitions if where not in self._positions}
+        self._positions |= SpanReader(consumer).starts(new)
         consumer.assign(partitions)
-        # Ends before times: a record that comes in between is then found by its time.
-        ends = consumer.end_offsets(partitions)
-        starts = consumer.offsets_for_times(dict.fromkeys(partitions, self._since_ms))
-        for partition in partitions:
-            found = starts.get(partition)
-            start = found.offset if found else ends[partition]
-            consumer.seek(partition, self._positions.setdefault(partition, start))
+        for where in partitions:
+            consumer.seek(where, self._positions[where])
 
 
 def _check_that_something_listens(servers: Sequence[str]) -> None:

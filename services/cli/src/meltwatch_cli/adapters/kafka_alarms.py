@@ -123,21 +123,17 @@ class AlarmTopics:
         is_over
             Is asked before each look.
         """
-        topics = Topic.ALARMS, Topic.HEARTBEATS
-        with self._consumer(*topics) as (consumer, partitions):
-            alarms, heartbeats = (topic.under(self._prefix) for topic in topics)
-            _seek(consumer, [part for part in partitions if part.topic == alarms], since_ms)
-            _seek(consumer, [part for part in partitions if part.topic == heartbeats], None)
+        alarms = Topic.ALARMS.under(self._prefix)
+        with self._consumer({Topic.ALARMS: since_ms, Topic.HEARTBEATS: None}) as consumer:
             while not is_over():
                 records = list(_polled(consumer))
                 told = self._messages((r for r in records if r.topic == alarms), AlarmRecord)
-                beats = self._beats(r for r in records if r.topic == heartbeats)
+                beats = self._beats(r for r in records if r.topic != alarms)
                 yield News([*_live(told)], beats)
 
     def ask(self, command: AlarmCommand, timeout_s: float, clock: Clock) -> CommandResult | None:
         """Send a command and return its result, or None if none came in time."""
-        with self._consumer(Topic.ALARM_RESULTS) as (consumer, partitions):
-            _seek(consumer, partitions, None)
+        with self._consumer({Topic.ALARM_RESULTS: None}) as consumer:
             self._send(command)
             deadline_ns = clock.monotonic_ns() + int(timeout_s * 1e9)
             while clock.monotonic_ns() < deadline_ns:
@@ -173,8 +169,8 @@ class AlarmTopics:
             ).get(_SEND_TIMEOUT_S)
 
     @contextmanager
-    def _consumer(self, *topics: Topic) -> Iterator[tuple[KafkaConsumer, list[TopicPartition]]]:
-        names = [topic.under(self._prefix) for topic in topics]
+    def _consumer(self, times_ms: Mapping[Topic, int | None]) -> Iterator[KafkaConsumer]:
+        """Give a consumer that reads each topic from a time on, with None what comes next."""
         kafka_python_batches.accept_any()
         with closing(
             KafkaConsumer(
@@ -184,13 +180,17 @@ class AlarmTopics:
                 isolation_level="read_committed",
             )
         ) as consumer:
-            partitions = [
-                TopicPartition(name, number)
-                for name in names
+            begin = {
+                TopicPartition(name, number): time_ms
+                for topic, time_ms in times_ms.items()
+                for name in [topic.under(self._prefix)]
                 for number in sorted(_existing(name, consumer.partitions_for_topic(name)))
-            ]
-            consumer.assign(partitions)
-            yield consumer, partitions
+            }
+            starts = SpanReader(consumer).starts(begin)
+            consumer.assign([*starts])
+            for partition, start in starts.items():
+                consumer.seek(partition, start)
+            yield consumer
 
 
 @contextmanager
@@ -211,14 +211,6 @@ def open_alarm_topics(connection: Mapping[str, Any], prefix: str) -> Iterator[Al
     """
     with explained(connection, rights_of(Principal.OPERATOR, prefix)):
         yield AlarmTopics(connection, prefix)
-
-
-def _seek(consumer: KafkaConsumer, partitions: list[TopicPartition], since_ms: int | None) -> None:
-    starts = consumer.offsets_for_times(dict.fromkeys(partitions, since_ms)) if since_ms else {}
-    ends = consumer.end_offsets(partitions)
-    for partition in partitions:
-        found = starts.get(partition)
-        consumer.seek(partition, found.offset if found else ends[partition])
 
 
 def _existing(topic: str, partitions: Collection[int] | None) -> Collection[int]:
