@@ -9,14 +9,14 @@ import hashlib
 import math
 import sys
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.chaos.tape import CURRENT, MODALITIES, VIDEO, Chunk, Tape
+from tests.chaos.tape import CURRENT, MODALITIES, VIDEO, Chunk, Place, Tape
 from tests.support.oracle import Numbers
 
 NUMBERS: Final = Numbers()
@@ -24,7 +24,8 @@ SPEC_ID: Final = hashlib.sha256(
     b'{"clip_frames":10,"frame_stride_ns":720000000,"hop_ns":1440000000,'
     b'"lookback_samples":240,"sample_period_ns":500000000}'
 ).hexdigest()[:12]
-RETIRE_AFTER: Final = NUMBERS.lookback + NUMBERS.idle_gap
+LONG_SILENCE: Final = NUMBERS.lookback
+"""A furnace that is silent for longer may have been retired; it is for 125 s of the reader."""
 BOUNDS: Final = {VIDEO: NUMBERS.video_bound, CURRENT: NUMBERS.current_bound}
 Cut = Mapping[str, int | None]
 """Per modality the last offset handed on, or None."""
@@ -32,7 +33,7 @@ Cut = Mapping[str, int | None]
 
 @dataclass
 class Events:
-    """Frames or samples of one life, sorted by time; of equal times the first one alone.
+    """Frames or samples of one furnace, sorted by time; of equal times the first one alone.
 
     Attributes
     ----------
@@ -61,25 +62,24 @@ class Events:
 
 @dataclass
 class Stream:
-    """The admitted records of one modality of one life, in offset order.
+    """The admitted records of one modality of one furnace, in offset order.
 
     Attributes
     ----------
-    source
-        Whose records they are.
-    offsets
-        Of each record.
+    chunks, offsets
+        The records, and their offsets.
     lasts, ingests
         Newest event time and newest ingest time up to each record, ns.
     """
 
-    source: str
+    chunks: list[Chunk] = field(default_factory=list)
     offsets: list[int] = field(default_factory=list)
     lasts: list[int] = field(default_factory=list)
     ingests: list[int] = field(default_factory=list)
 
     def add(self, chunk: Chunk) -> None:
         """Take the next record."""
+        self.chunks.append(chunk)
         self.offsets.append(chunk.offset)
         self.lasts.append(max([chunk.last, *self.lasts[-1:]]))
         self.ingests.append(max([chunk.ingest, *self.ingests[-1:]]))
@@ -88,61 +88,55 @@ class Stream:
         """How many records a cut lets see."""
         return 0 if cut is None else bisect_right(self.offsets, cut)
 
+    def in_order(self) -> list[Chunk]:
+        """The records that nothing of their own modality had overtaken."""
+        return [c for c, last in zip(self.chunks, self.lasts, strict=True) if c.last == last]
+
 
 @dataclass
-class Life:
-    """A furnace from its first record to its retirement.
+class Furnace:
+    """All that was admitted of a furnace.
+
+    When it was retired shows nowhere: the reader's clock decided. It can have been where it was
+    silent for long; there a *spell* ends, and with it, perhaps, the claim of a source.
 
     Attributes
     ----------
-    chunks
-        Admitted records, in the order handed on.
+    name
+        Its id.
     streams, events
-        What they are per modality; events are known once the life is complete.
-    retired
-        Whether it ended within the campaign.
-    newest_of_partition
-        Newest event time of the partition when its last record was handed on.
+        What its records are per modality.
+    spells
+        Where a record stands, the number of its spell.
     """
 
-    chunks: list[Chunk] = field(default_factory=list)
+    name: str
     streams: dict[str, Stream] = field(default_factory=dict)
     events: dict[str, Events] = field(default_factory=dict)
-    retired: bool = False
-    newest_of_partition: int = 0
-
-    def add(self, chunk: Chunk) -> None:
-        """Take the next record that is admitted."""
-        self.chunks.append(chunk)
-        self.streams.setdefault(chunk.modality, Stream(chunk.source)).add(chunk)
-
-    def takes(self, chunk: Chunk) -> bool:
-        """Tell whether a record's source has, or may still claim, its modality."""
-        stream = self.streams.get(chunk.modality)
-        return stream is None or stream.source == chunk.source
-
-    def has_begun(self, cut: Cut) -> bool:
-        """Tell whether a cut lets see any of its records."""
-        return any(stream.count(cut[modality]) for modality, stream in self.streams.items())
+    spells: dict[Place, int] = field(default_factory=dict)
 
     def seen(self, cut: Cut) -> list[tuple[str, Stream, int]]:
         """Modality, records and number of those that a cut lets see, where there are any."""
         counts = [(m, stream, stream.count(cut[m])) for m, stream in self.streams.items()]
         return [found for found in counts if found[2]]
 
-    def watermark(self, cut: Cut) -> float:
-        """How far the records before a cut carry its time."""
+    def newest_chunks(self, cut: Cut) -> dict[str, Chunk]:
+        """Per modality the last record that a cut lets see."""
+        return {m: stream.chunks[count - 1] for m, stream, count in self.seen(cut)}
+
+    def next_chunks(self, cut: Cut) -> dict[str, Chunk]:
+        """Per modality the first record that a cut does not let see."""
+        counts = {m: stream.count(cut[m]) for m, stream in self.streams.items()}
+        return {
+            m: s.chunks[counts[m]] for m, s in self.streams.items() if counts[m] < len(s.chunks)
+        }
+
+    def marks(self, cut: Cut) -> dict[str, float]:
+        """How far the records before a cut carry the time of each modality."""
         marks = dict.fromkeys(MODALITIES, -math.inf)
         for modality, stream, count in self.seen(cut):
             marks[modality] = stream.lasts[count - 1] - BOUNDS[modality]
-        low, high = min(marks.values()), max(marks.values())
-        return max(low, high - NUMBERS.idle_gap)
-
-    def last_end(self) -> float:
-        """No window later than this closes in this life."""
-        if self.retired:
-            return max(chunk.last for chunk in self.chunks) + NUMBERS.lookback - 1
-        return self.watermark(dict.fromkeys(MODALITIES, sys.maxsize))
+        return marks
 
     def earliest(self, cut: Cut) -> int:
         """The earliest event time that a cut lets see."""
@@ -155,10 +149,18 @@ class Life:
 
     def newest(self, end: int, cut: Cut) -> int:
         """The newest event time up to a window's end that a cut lets see."""
-        found = [
-            self.events[m].newest(end, _offset(cut, m)) for m in MODALITIES if m in self.events
-        ]
+        found = [events.newest(end, _offset(cut, m)) for m, events in self.events.items()]
         return max(time for time in found if time is not None)
+
+    def is_silent(self, end: int, cut: Cut) -> bool:
+        """Tell whether a cut lets see no event in a window's look-back."""
+        found = [events.newest(end, _offset(cut, m)) for m, events in self.events.items()]
+        return all(time is None or time <= end - NUMBERS.lookback for time in found)
+
+    def forgettable(self, cut: Cut) -> set[str]:
+        """Modalities that are silent in the spell of the newest record: perhaps without source."""
+        spells = {m: self.spells[chunk.place] for m, chunk in self.newest_chunks(cut).items()}
+        return {m for m, spell in spells.items() if spell < max(spells.values())}
 
 
 @dataclass(frozen=True)
@@ -185,7 +187,7 @@ class Window:
     current_coverage: float
     last_event: int
     last_ingest: int
-    sources: Mapping[str, str | None]
+    sources: dict[str, str | None]
     needed: Mapping[str, int | None]
 
     @property
@@ -195,7 +197,7 @@ class Window:
 
 
 class Oracle:
-    """All lives on a tape, and the records that nobody may admit.
+    """All furnaces on a tape, and the records that nobody may admit.
 
     Parameters
     ----------
@@ -204,64 +206,52 @@ class Oracle:
     """
 
     def __init__(self, tape: Tape) -> None:
-        self.lives: dict[str, list[Life]] = {}
         self.refused: list[Chunk] = []
-        for partition in tape.partitions:
-            self._live_through(_merged(tape, partition))
-        for life in self.all_lives():
-            life.events = {modality: _events(life.chunks, modality) for modality in MODALITIES}
+        letters = {letter.place for letter in tape.dead}
+        self.furnaces: dict[str, Furnace] = {}
+        records: dict[str, list[Chunk]] = {}
+        for chunks in tape.chunks.values():
+            for chunk in chunks:
+                records.setdefault(chunk.furnace, []).append(chunk)
+        for name, chunks in records.items():
+            self.furnaces[name] = self._furnace(chunks, letters)
 
-    def all_lives(self) -> Iterator[Life]:
-        for lives in self.lives.values():
-            yield from lives
-
-    def life_at(self, furnace: str, cut: Cut) -> Life | None:
-        """The life that a window was closed in: the one of the newest record before the cut."""
-        found = None
-        for life in self.lives.get(furnace, ()):
-            if life.has_begun(cut):
-                found = life
-        return found
-
-    def _live_through(self, chunks: Iterator[Chunk]) -> None:
-        newest = 0
-        alive: dict[str, Life] = {}
-        for chunk in chunks:
-            life = alive.get(chunk.furnace)
-            if life and newest - life.newest_of_partition > RETIRE_AFTER:
-                life.retired, life = True, None
-            if life and not life.takes(chunk):
+    def _furnace(self, chunks: list[Chunk], letters: Collection[Place]) -> Furnace:
+        furnace = Furnace(chunks[0].furnace, spells=_spells(chunks))
+        claims: dict[str, tuple[int, str]] = {}
+        for chunk in sorted(chunks, key=lambda chunk: (chunk.modality, chunk.offset)):
+            spell = furnace.spells[chunk.place]
+            since, owner = claims.get(chunk.modality, (spell, chunk.source))
+            if spell > since and chunk.place not in letters:
+                owner = chunk.source
+            if chunk.source == owner:
+                claims[chunk.modality] = spell, owner
+                furnace.streams.setdefault(chunk.modality, Stream()).add(chunk)
+            else:
                 self.refused.append(chunk)
-                continue
-            newest = max(newest, chunk.last)
-            if life is None:
-                life = alive[chunk.furnace] = Life()
-                self.lives.setdefault(chunk.furnace, []).append(life)
-            life.add(chunk)
-            life.newest_of_partition = newest
-        for life in alive.values():
-            life.retired = newest - life.newest_of_partition > RETIRE_AFTER
+        for modality in MODALITIES:
+            stream = furnace.streams.get(modality, Stream())
+            furnace.events[modality] = _events(stream.chunks)
+        return furnace
 
 
-def _merged(tape: Tape, partition: int) -> Iterator[Chunk]:
-    """Both topics of a partition by event time; who comes too late comes right behind."""
-    waiting = {m: list(reversed(tape.chunks.get((partition, m), ()))) for m in MODALITIES}
-    newest = dict.fromkeys(MODALITIES, -1)
-    while any(waiting.values()):
-        heads = [modality for modality in MODALITIES if waiting[modality]]
-        behind = [m for m in heads if waiting[m][-1].last < newest[m]]
-        chosen = (behind or sorted(heads, key=lambda m: waiting[m][-1].last))[0]
-        chunk = waiting[chosen].pop()
-        newest[chosen] = max(newest[chosen], chunk.last)
-        yield chunk
+def _spells(chunks: Iterable[Chunk]) -> dict[Place, int]:
+    """The number of each record's spell: in the order in which they were sent."""
+    spells: dict[Place, int] = {}
+    number, before = 0, None
+    for chunk in sorted(chunks, key=lambda chunk: (chunk.stamp, chunk.last)):
+        if before is not None:
+            pause = max(chunk.stamp - before.stamp, chunk.times[0] - before.last)
+            number += pause > LONG_SILENCE
+        spells[chunk.place], before = number, chunk
+    return spells
 
 
-def _events(chunks: Sequence[Chunk], modality: str) -> Events:
+def _events(chunks: Sequence[Chunk]) -> Events:
     first: dict[int, tuple[int, NDArray[Any]]] = {}
     for chunk in chunks:
-        if chunk.modality == modality:
-            for time, value in zip(chunk.times, chunk.values, strict=True):
-                first.setdefault(time, (chunk.offset, value))
+        for time, value in zip(chunk.times, chunk.values, strict=True):
+            first.setdefault(time, (chunk.offset, value))
     times = sorted(first)
     return Events(times, [first[t][0] for t in times], [first[t][1] for t in times])
 
@@ -271,21 +261,21 @@ def _offset(cut: Cut, modality: str) -> int:
     return -1 if offset is None else offset
 
 
-def window_at(life: Life, end: int, cut: Cut) -> Window:
+def window_at(furnace: Furnace, end: int, cut: Cut) -> Window:
     """What a window holds whose reading stopped at a cut."""
-    clip, video_coverage = _clip(life.events[VIDEO], end, _offset(cut, VIDEO))
-    currents, current_coverage = _currents(life.events[CURRENT], end, _offset(cut, CURRENT))
-    seen = life.seen(cut)
-    sources = {modality: stream.source for modality, stream, _ in seen}
+    clip, video_coverage = _clip(furnace.events[VIDEO], end, _offset(cut, VIDEO))
+    currents, current_coverage = _currents(furnace.events[CURRENT], end, _offset(cut, CURRENT))
+    seen = furnace.seen(cut)
+    sources = {modality: stream.chunks[count - 1].source for modality, stream, count in seen}
     return Window(
         clip=clip,
         currents=currents,
         video_coverage=video_coverage,
         current_coverage=current_coverage,
-        last_event=life.newest(end, cut),
+        last_event=furnace.newest(end, cut),
         last_ingest=max(stream.ingests[count - 1] for _, stream, count in seen),
         sources={modality: sources.get(modality) for modality in MODALITIES},
-        needed={m: _needed(life.events[m], m, end, cut) for m in MODALITIES},
+        needed={m: _needed(furnace.events[m], m, end, cut) for m in MODALITIES},
     )
 
 
@@ -343,12 +333,28 @@ def window_id(furnace: str, end: int) -> str:
     return hashlib.sha256(f"{furnace}|{end}|{SPEC_ID}".encode()).digest()[:16].hex()
 
 
-def must_exist(life: Life, first: int) -> Iterator[int]:
-    """The window ends that a life closes from its first on, but those without any event."""
-    times = sorted(time for events in life.events.values() for time in events.times)
-    last, end = life.last_end(), first
+def must_exist(furnace: Furnace, closed: Mapping[int, Cut]) -> Iterator[int]:
+    """The window ends for which there must be a score, given those that there are and their cuts.
+
+    From the first one on each, but for those without any event; how far they go beyond the last
+    one that there is, the slower modality says. What came out of order may have come too late to
+    speak against silence.
+    """
+    everything: Cut = dict.fromkeys(MODALITIES, sys.maxsize)
+    ends = sorted(closed)
+    first = closed[ends[0]] if ends else everything
+    end = NUMBERS.first_end_after(furnace.name, furnace.earliest(first))
+    last = max([*ends[-1:], min(furnace.marks(everything).values())])
+    times: list[tuple[Any, ...]] = sorted(
+        (time, chunk.modality, chunk.offset)
+        for stream in furnace.streams.values()
+        for chunk in stream.in_order()
+        for time in chunk.times
+    )
     while end <= last:
-        newest = bisect_right(times, end) - 1
-        if newest >= 0 and times[newest] > end - NUMBERS.lookback:
+        index = bisect_right(ends, end - 1)
+        cut = closed[ends[index]] if index < len(ends) else everything
+        start, stop = (bisect_right(times, (time, "~")) for time in (end - NUMBERS.lookback, end))
+        if any(offset <= _offset(cut, m) for _, m, offset in times[start:stop]):
             yield end
         end += NUMBERS.hop

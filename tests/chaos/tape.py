@@ -49,6 +49,10 @@ class Chunk:
         When it was sent, ns.
     raw
         Key and value.
+    stamp
+        Its timestamp in Kafka, ns.
+    seq, boot
+        As its source counts.
     """
 
     modality: str
@@ -60,6 +64,9 @@ class Chunk:
     values: NDArray[Any]
     ingest: int
     raw: Raw
+    stamp: int
+    seq: int
+    boot: str
 
     @property
     def last(self) -> int:
@@ -325,6 +332,9 @@ def _chunk(record: ConsumerRecord, modality: str) -> Chunk:
         values=np.frombuffer(fields["data"], dtype).reshape(shape),
         ingest=fields["ingest_time_ns"],
         raw=(record.key, record.value),
+        stamp=record.timestamp * 1_000_000,
+        seq=fields["seq"],
+        boot=fields["boot_id"],
     )
 
 

@@ -14,11 +14,12 @@ from typing import Any, Final
 
 import numpy as np
 
+from tests.chaos.closing import not_due
 from tests.chaos.oracle import (
     NUMBERS,
     SPEC_ID,
     Cut,
-    Life,
+    Furnace,
     Oracle,
     Window,
     must_exist,
@@ -83,8 +84,8 @@ def judge(
     outages
         Whether windows may be unscored because the scorer was away for long.
     lockstep
-        Whether both topics were sent side by side, so that only what came out of order in its own
-        topic can be late, and every other window equals that of an undisturbed reading.
+        Whether no topic was behind the other one on its way, so that only what came out of order
+        in its own topic can be late, or behind a silence of its source that timestamps tell of.
     every
         Of so many windows one is scored once more; what it rests on is checked for all.
     """
@@ -94,20 +95,21 @@ def judge(
     verdict.unscored_for_outage = sum(UNAVAILABLE in s.fields["reasons"] for s in accepted)
     explained = []
     for score in accepted:
-        life = oracle.life_at(score.furnace, score.cut)
-        if life is None:
+        furnace = oracle.furnaces.get(score.furnace)
+        if furnace is None or furnace.is_silent(score.end, score.cut):
             verdict.changed.append(f"{_name(score)}: no record of the furnace before the cut")
             continue
-        window = window_at(life, score.end, score.cut)
+        window = window_at(furnace, score.end, score.cut)
         explained.append((score, window))
-        differences = _differences(score, life, window, outages=outages)
+        differences = [
+            *_differences(score, furnace, window, outages=outages),
+            *not_due(furnace, score, lockstep=lockstep),
+        ]
         verdict.changed += [f"{_name(score)}: {line}" for line in differences]
     verdict.changed += _falling_cuts(accepted)
     verdict.changed += _wrong_logits(explained[::every], ask)
     verdict.lost += _missing(accepted, oracle)
     _judge_copies(tape, oracle, accepted, verdict)
-    if lockstep:
-        verdict.changed += _late_without_cause(oracle, accepted)
     return verdict
 
 
@@ -157,9 +159,12 @@ def _is_near(one: Score, other: Score) -> bool:
     return all(a is b if a is None or b is None else abs(a - b) <= _TOLERANCE for a, b in pairs)
 
 
-def _differences(score: Score, life: Life, window: Window, *, outages: bool) -> Iterator[str]:
+def _differences(score: Score, furnace: Furnace, window: Window, *, outages: bool) -> Iterator[str]:
     """Where a score says something else than the rule."""
-    fields, cut = score.fields, score.cut
+    fields = score.fields
+    for modality in furnace.forgettable(score.cut):
+        if fields["sources"][modality] is None:
+            window.sources[modality] = None
     for name, expected in _expectations(score, window):
         if not _same(fields[name], expected):
             yield f"{name}: expected {expected}, got {fields[name]}"
@@ -172,8 +177,6 @@ def _differences(score: Score, life: Life, window: Window, *, outages: bool) -> 
             yield f"{name}: expected {getattr(window, name)}, got {fields['times'][f'{name}_ns']}"
     if score.needed != window.needed:
         yield f"first needed: expected {window.needed}, got {score.needed}"
-    if not life.retired and life.watermark(cut) < score.end:
-        yield f"closed at the watermark {life.watermark(cut)}"
 
 
 def _expectations(score: Score, window: Window) -> Iterator[tuple[str, Any]]:
@@ -245,29 +248,24 @@ def _missing(accepted: Sequence[Score], oracle: Oracle) -> list[str]:
     for score in accepted:
         published[score.furnace][score.end] = score
     lines = []
-    for furnace, lives in oracle.lives.items():
-        mine, closed, expected = published[furnace], -1, set[int]()
-        for life in lives:
-            of_life = [e for e, s in mine.items() if oracle.life_at(furnace, s.cut) is life]
-            cut = mine[min(of_life)].cut if of_life else _everything()
-            first = NUMBERS.first_end_after(furnace, max(life.earliest(cut), closed))
-            ends = set(must_exist(life, first))
-            expected |= ends
-            closed = max([closed, *ends, *of_life])
-        lines += [f"{furnace} {end}" for end in sorted(expected - mine.keys())]
-        lines += [f"{furnace} {end} is no window" for end in sorted(mine.keys() - expected)]
+    for name, furnace in oracle.furnaces.items():
+        mine = published[name]
+        expected = set(must_exist(furnace, {end: score.cut for end, score in mine.items()}))
+        lines += [f"{name} {end}" for end in sorted(expected - mine.keys())]
+        lines += [f"{name} {end} is no window" for end in mine if not _is_end(name, end)]
     return lines
 
 
-def _everything() -> Cut:
-    return dict.fromkeys(MODALITIES, 2**62)
+def _is_end(furnace: str, end: int) -> bool:
+    return NUMBERS.first_end_after(furnace, end - 1) == end
 
 
 def _judge_copies(tape: Tape, oracle: Oracle, accepted: Sequence[Score], verdict: Verdict) -> None:
     """Late copies and dead letters: those that must be there, and no other."""
-    late = _late_by_cuts(oracle, accepted)
+    late, perhaps = _late_by_cuts(oracle, accepted)
+    copies = set(tape.late)
     verdict.late = len(late)
-    verdict.changed += _compared("late copy", {chunk.raw for chunk in late}, set(tape.late))
+    verdict.changed += _compared("late copy", late | (perhaps & copies), copies)
     intruders = {(chunk.place, chunk.raw, "unexpected_source") for chunk in oracle.refused}
     strangers = {(each.place, _as_letter(each.raw), each.expected) for each in tape.strangers}
     letters = {(letter.place, letter.raw, letter.error) for letter in tape.dead}
@@ -294,41 +292,49 @@ def _shown(entry: Any) -> str:
     return f"{place} {reason} {key!r} {(value or b'')[:400]!r}"
 
 
-def _late_by_cuts(oracle: Oracle, accepted: Sequence[Score]) -> list[Chunk]:
-    """Records handed on after a window had closed that reaches up to one of their events."""
+def _late_by_cuts(oracle: Oracle, accepted: Sequence[Score]) -> tuple[set[Raw], set[Raw]]:
+    """Records handed on after a window had closed that reaches up to one of their events.
+
+    First those that were, then those that may have been: a window without a score closed unseen.
+    """
     closings: dict[str, list[tuple[int, Cut]]] = defaultdict(list)
     for score in accepted:
         closings[score.furnace].append((score.end, score.cut))
-    return [
-        chunk
-        for furnace, lives in oracle.lives.items()
-        for life in lives
-        for chunk in life.chunks
-        if _is_late(chunk, closings[furnace])
-    ]
+    late, perhaps = set[Raw](), set[Raw]()
+    for name, furnace in oracle.furnaces.items():
+        for stream in furnace.streams.values():
+            for chunk in stream.chunks:
+                if _follows_a_score(chunk, closings[name]):
+                    late.add(chunk.raw)
+                elif _may_follow_silence(chunk, closings[name]):
+                    perhaps.add(chunk.raw)
+    return late, perhaps
 
 
-def _late_without_cause(oracle: Oracle, accepted: Sequence[Score]) -> list[str]:
-    """Late records that stand in order: windows lack them which should have waited."""
-    late = {
-        (chunk.modality, chunk.partition, chunk.offset) for chunk in _late_by_cuts(oracle, accepted)
-    }
-    lines = []
-    for life in oracle.all_lives():
-        for modality, stream in life.streams.items():
-            chunks = [chunk for chunk in life.chunks if chunk.modality == modality]
-            lines += [
-                f"{chunk.furnace}: {modality} offset {chunk.offset} was in order, and late"
-                for chunk, newest in zip(chunks, stream.lasts, strict=True)
-                if chunk.last == newest and (modality, chunk.partition, chunk.offset) in late
-            ]
-    return lines
+Closings = Sequence[tuple[int, Cut]]
+"""Of one furnace, the ends and cuts of its scores."""
 
 
-def _is_late(chunk: Chunk, closings: Sequence[tuple[int, Cut]]) -> bool:
+def _follows_a_score(chunk: Chunk, closings: Closings) -> bool:
     """Tell whether a window that reaches up to its first event had closed before the record."""
-    index = bisect_left(closings, chunk.times[0], key=lambda closing: closing[0])
-    if index == len(closings):
+    index = _first_from(chunk.times[0], closings)
+    return index < len(closings) and not _is_seen(chunk, closings[index][1])
+
+
+def _may_follow_silence(chunk: Chunk, closings: Closings) -> bool:
+    """Tell whether such a window may have closed before it that has no score."""
+    index = _first_from(chunk.times[0], closings)
+    if not 0 < index < len(closings):
         return False
-    last = closings[index][1][chunk.modality]
-    return last is None or last < chunk.offset
+    (before, cut), (after, _) = closings[index - 1 : index + 1]
+    unseen = after - before > NUMBERS.hop and chunk.times[0] <= after - NUMBERS.hop
+    return unseen and not _is_seen(chunk, cut)
+
+
+def _first_from(instant: int, closings: Closings) -> int:
+    return bisect_left(closings, instant, key=lambda closing: closing[0])
+
+
+def _is_seen(chunk: Chunk, cut: Cut) -> bool:
+    last = cut[chunk.modality]
+    return last is not None and chunk.offset <= last

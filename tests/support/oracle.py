@@ -6,7 +6,7 @@ under test. Slow on purpose; only the tests use it.
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -128,14 +128,11 @@ class Life:
     """Everything that happened to a furnace since it began or came back."""
 
     steps: list[Step] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     first_window_closed: bool = False
     watermark: float = -math.inf
     proven: set[str] = field(default_factory=set)
-
-    @property
-    def records(self) -> list[Record]:
-        return [step.record for step in self.steps if step.record]
 
     def of(self, modality: str) -> list[Record]:
         return [record for record in self.records if record.modality == modality]
@@ -171,6 +168,7 @@ class Oracle:
         life = self.lives.setdefault(record.furnace, Life())
         result.late = any(time <= self.last_closed.get(record.furnace, -1) for time in record.times)
         life.steps.append(Step(now, read_as_of, record))
+        life.records.append(record)
         result.duplicates = self.take_events(record, life)
         self.move(record.furnace, life, result)
         return result
@@ -260,24 +258,22 @@ class Oracle:
 
     def is_behind(self, life: Life, modality: str) -> bool:
         """Whether it has been too far behind the other one for too long, though all is read."""
+        newest: dict[str, int] = {}
         since = None
-        for step, ahead in self.lead(life, OTHER[modality]):
-            if ahead <= self.numbers.max_skew:
+        for step in life.steps:
+            if step.record is None:
+                continue
+            heard = (newest.get(step.record.modality, 0), step.record.times[-1])
+            newest[step.record.modality] = max(heard)
+            if (
+                newest.get(OTHER[modality], 0) - newest.get(modality, 2**63)
+                <= self.numbers.max_skew
+            ):
                 since = None
             elif since is None:
                 since = step.now
         as_of = life.steps[-1].read_as_of.get(modality, -math.inf)
         return since is not None and as_of - since > self.numbers.max_skew
-
-    def lead(self, life: Life, modality: str) -> Iterator[tuple[Step, int]]:
-        """How far a modality was ahead of the other one, step by step, once both were heard."""
-        newest: dict[str, int] = {}
-        for step in life.steps:
-            if step.record:
-                heard = (newest.get(step.record.modality, 0), step.record.times[-1])
-                newest[step.record.modality] = max(heard)
-            if len(newest) == 2:
-                yield step, newest[modality] - newest[OTHER[modality]]
 
     def is_set_back(self, life: Life, modality: str) -> bool:
         """Whether its clock stepped and is not yet again where it was."""
