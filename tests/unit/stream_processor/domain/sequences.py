@@ -249,6 +249,8 @@ class Arrival:
     record: Record
 
 
+CHANCE = st.integers(0, 2**32).map(random.Random)
+"""Chance by one draw, so that long sequences stay cheap."""
 ORDERLY = st.integers(0, 2**32).map(lambda seed: orderly(random.Random(seed), SMALL))
 """Arrivals of one to three furnaces whose records are within the bounds."""
 

@@ -4,7 +4,6 @@ import random
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 from meltwatch_schemas.reasons import Reason
 from meltwatch_schemas.score import Modality
 
@@ -17,6 +16,7 @@ from tests.unit.stream_processor.domain.live_furnace import (
     undisturbed,
 )
 from tests.unit.stream_processor.domain.sequences import (
+    CHANCE,
     ORDERLY,
     PUBLISHED,
     SMALL,
@@ -52,7 +52,7 @@ def in_turns(arrivals: list[Arrival], chance: random.Random) -> list[Step]:
 
 
 @examples(40)
-@given(ORDERLY, st.randoms(use_true_random=False))
+@given(ORDERLY, CHANCE)
 def test_whichever_topic_is_read_first_and_how_far_the_windows_are_the_same(
     arrivals: list[Arrival], chance: random.Random
 ):

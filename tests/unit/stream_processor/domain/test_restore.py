@@ -29,6 +29,7 @@ from tests.unit.stream_processor.domain.lives import (
     score_of,
 )
 from tests.unit.stream_processor.domain.sequences import (
+    CHANCE,
     ORDERLY,
     SMALL,
     Arrival,
@@ -183,7 +184,7 @@ AWAY = st.sampled_from((0, 0, 5, SMALL.idle_gap * 3, SMALL.idle_gap * 15))
 @given(
     ORDERLY,
     st.lists(st.tuples(LONG_HABITS, AWAY), min_size=1, max_size=3),
-    st.randoms(use_true_random=False),
+    CHANCE,
 )
 def test_in_whatever_turns_the_topics_are_read_again_nothing_differs(
     arrivals: list[Arrival], lives: list[tuple[Habits, int]], chance: random.Random
@@ -208,9 +209,7 @@ def is_spoilt(outcome: Outcome) -> bool:
 
 
 @examples(40)
-@given(
-    small_steps() | plant_steps(), st.lists(HABITS, max_size=3), st.randoms(use_true_random=False)
-)
+@given(small_steps() | plant_steps(), st.lists(HABITS, max_size=3), CHANCE)
 def test_no_window_is_published_twice_and_none_knows_less_than_the_one_before(
     steps: list[Step], lives: list[Habits], chance: random.Random
 ):
