@@ -190,6 +190,7 @@ def test_in_whatever_turns_the_topics_are_read_again_nothing_differs(
     arrivals: list[Arrival], lives: list[tuple[Habits, int]], chance: random.Random
 ):
     broker, reader = Broker(), Reader(arrivals, chance)
+    reader.now = chance.choice((arrivals[0], chance.choice(arrivals), arrivals[-1])).at
     for habits, away in lives:
         reader.live(broker, habits)
         reader.now += away
