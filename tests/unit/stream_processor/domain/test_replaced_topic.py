@@ -49,7 +49,7 @@ def test_the_furnace_goes_on_behind_its_last_window(replaced):
     for window in published:
         first.published(window)
     ends = {m: 0 if m in replaced else 10_000 for m in Modality}
-    tail = ScoresTail(TOPICS, ends, replaced=frozenset(replaced))
+    tail = ScoresTail(TOPICS, ends, is_void=lambda modality, _: modality in replaced)
     for window in published:
         tail.add(score_of(window))
     assert tail.foreign == 0

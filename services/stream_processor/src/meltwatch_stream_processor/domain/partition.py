@@ -279,15 +279,14 @@ class PartitionJoiner:
             silent_ns = -1 if as_of_ns is None else as_of_ns - life.furnace.heard_ns
             if silent_ns <= self._context.rules.retire_after_ns:
                 break
-            if not self._has_history_ahead(name):
-                names.append(name)
+            names.append(name)
         return names
 
     def _has_history_ahead(self, furnace_id: str) -> bool:
         """Tell whether a furnace is still being read again up to its newest published window.
 
-        Until then nothing of it closes and it is not retired: a window that follows a published
-        one must not know less than that one did.
+        Until then nothing of it closes: a window that follows a published one must not know less
+        than that one did.
         """
         past = self._past.get(furnace_id)
         return past is not None and not past.is_read_again(self._positions)
