@@ -26,12 +26,6 @@ def pytest_configure(config: pytest.Config) -> None:
         r"ignore:Exception ignored in. <socket\.socket fd=\d+, .*laddr=\('0\.0\.0\.0', \d+\)>"
         ":pytest.PytestUnraisableExceptionWarning",
     )
-    # Those that speak TLS are bound; each of ours is closed by the block that opens it.
-    config.addinivalue_line(
-        "filterwarnings",
-        r"ignore:Exception ignored in. <ssl\.SSLSocket fd=\d+, "
-        ":pytest.PytestUnraisableExceptionWarning",
-    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
