@@ -6,32 +6,21 @@ One module, because one broker and one Redis serve it; what its tests do stands 
 import asyncio
 import json
 import socket
-from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from socketserver import ThreadingTCPServer
 from threading import Thread
-from typing import Any
 
 import pytest
-from meltwatch_alarm_manager.adapters.redis_view import RedisView
-from meltwatch_alarm_manager.ports import AlarmChange
 from meltwatch_chassis.errors import FatalError, TransientError
 from meltwatch_chassis.kafka_access import refusal, require_access
-from meltwatch_chassis.redis_access import redis_login, redis_problem
-from meltwatch_chassis.settings import RedisSettings, load
-from meltwatch_chassis.testing import ManualClock
 from meltwatch_cli.adapters.kafka_redrive import create_journal
 from meltwatch_local_cluster.addresses import LOOPBACK, free_ports
 from meltwatch_local_cluster.servers import TritonServer
 from meltwatch_schemas.access import Operation, Principal, Resource, Right
 from meltwatch_schemas.topics import Topic
 from meltwatch_selftest.adapters.redis_alarms import open_redis_alarms
-from redis import Redis as PlainRedis
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
-from tests.integration.alarm_manager.test_redis_view import alarm_changes, furnace_changes
 from tests.integration.secured.bench import PREFIX, Plant, Process, connection_of
 from tests.integration.secured.lost_rights import (
     LOST,
@@ -40,6 +29,16 @@ from tests.integration.secured.lost_rights import (
     lose_in_redis,
     sent_more_than_once_or_never,
     until_judged,
+)
+from tests.integration.secured.redis_rights import (
+    READS,
+    all_of,
+    fresh_redis,
+    is_named,
+    look_as_scada,
+    raise_and_clear,
+    redis_settings,
+    write_the_view,
 )
 from tests.integration.secured.whole_path import disturb, judge, maintain, operate, watch_as_scada
 from tests.integration.secured.wrong_ways import (
@@ -54,8 +53,6 @@ from tests.support.secured import Authority, TlsProxy
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
 
 SERVICES = ("stream_processor", "alarm_manager", "video_producer", "current_producer")
-READS = {"+@read": "+zrange"}
-"""Of a class of commands, the one that is refused first."""
 
 
 # The whole path
@@ -248,31 +245,15 @@ def test_a_frozen_server_is_unreachable(plant: Plant):
 # Redis
 
 
-def _redis_settings(environment: Mapping[str, str]) -> RedisSettings:
-    return load(RedisSettings, environment)
-
-
-async def _write_the_view(settings: RedisSettings) -> None:
-    """Do to a view of another topic whatever the projector does."""
-    client = Redis.from_url(settings.redis, **redis_login(settings))
-    explain = lambda error: redis_problem(settings, error)  # noqa: E731
-    async with RedisView(client, PREFIX, ManualClock(1), explain) as view:
-        await view.open(1_000)
-        removal = AlarmChange("a/F1/OVERHEAT", None, b"", 900)
-        await view.apply([*alarm_changes("a/F1"), *furnace_changes(1), removal])
-        await view.is_present()
-        await view.open(1)
-
-
 def test_each_right_in_redis_is_needed_and_its_absence_told(plant: Plant):
     user = "alarm_manager"
-    settings = _redis_settings(plant.environment(user))
+    settings = redis_settings(plant.environment(user))
     for rule in (None, *plant.redis_rules[user]):
-        with _fresh_redis(plant) as admin:
+        with fresh_redis(plant) as admin:
             plant.give_redis(user, without=rule)
             admin.execute_command("SCRIPT", "FLUSH")
             try:
-                asyncio.run(_write_the_view(settings))
+                asyncio.run(write_the_view(settings))
             except TransientError as error:
                 said = str(error)
             else:
@@ -283,68 +264,40 @@ def test_each_right_in_redis_is_needed_and_its_absence_told(plant: Plant):
             assert said == ""
             continue
         assert "'meltwatch topics acls' prints for user 'alarm_manager'" in said, (rule, said)
-        assert _names(rule, said), (rule, said)
+        assert is_named(rule, said), (rule, said)
 
 
 @pytest.mark.parametrize("rule", ["+xadd", "+publish", "&meltwatch:changes", "+srem", "+sadd"])
 def test_a_right_that_is_lost_in_redis_leaves_no_half_of_a_change(plant: Plant, rule: str):
     user = "alarm_manager"
-    settings = _redis_settings(plant.environment(user))
-    with _fresh_redis(plant) as admin:
+    settings = redis_settings(plant.environment(user))
+    with fresh_redis(plant) as admin:
         admin.hset(f"{PREFIX}:meta", "offset", 1)
-        before = _all_of(admin)
+        before = all_of(admin)
         plant.give_redis(user, without=rule)
         try:
             with pytest.raises(TransientError, match=rule[1:]):
-                asyncio.run(_raise_and_clear(settings))
+                asyncio.run(raise_and_clear(settings))
         finally:
             plant.give_redis(user)
-        assert _all_of(admin) == before
-        asyncio.run(_raise_and_clear(settings))
+        assert all_of(admin) == before
+        asyncio.run(raise_and_clear(settings))
         assert admin.xlen(f"{PREFIX}:journal") == 2
-
-
-async def _raise_and_clear(settings: RedisSettings) -> None:
-    client = Redis.from_url(settings.redis, **redis_login(settings))
-    explain = lambda error: redis_problem(settings, error)  # noqa: E731
-    async with RedisView(client, PREFIX, ManualClock(1), explain) as view:
-        await view.apply(alarm_changes("a/F1"))
-
-
-def _all_of(admin: Any) -> dict[bytes, bytes]:
-    return {name: admin.dump(name) for name in admin.scan_iter()}
 
 
 def test_each_right_of_a_scada_adapter_in_redis_is_needed(plant: Plant):
     user = "scada"
-    settings = _redis_settings(plant.environment(user))
+    settings = redis_settings(plant.environment(user))
     for rule in (None, *plant.redis_rules[user]):
         plant.give_redis(user, without=rule)
         try:
-            said = _look_as_scada(settings)
+            said = look_as_scada(settings)
         finally:
             plant.give_redis(user)
         if rule is None:
             assert said == ""
         else:
-            assert _names(READS.get(rule, rule), said), (rule, said)
-
-
-def _look_as_scada(settings: RedisSettings) -> str:
-    """Do what an adapter does that looks on; return the refusal, nothing without one."""
-    with (
-        PlainRedis.from_url(settings.redis, **redis_login(settings)) as client,
-        client.pubsub() as heard,
-    ):
-        try:
-            client.ping()
-            client.zrange(f"{PREFIX}:active", 0, -1)
-            client.xrange(f"{PREFIX}:journal", count=1)
-            heard.subscribe(f"{PREFIX}:changes")
-            heard.get_message(timeout=5)
-        except RedisError as error:
-            return str(redis_problem(settings, error))
-    return ""
+            assert is_named(READS.get(rule, rule), said), (rule, said)
 
 
 @pytest.mark.parametrize(
@@ -354,7 +307,7 @@ def _look_as_scada(settings: RedisSettings) -> str:
 def test_each_right_of_those_who_look_into_redis_is_needed(
     plant: Plant, user: str, arguments: list[str]
 ):
-    with _fresh_redis(plant) as admin:
+    with fresh_redis(plant) as admin:
         admin.hset(f"{PREFIX}:meta", "offset", 0)
         admin.hset(f"{PREFIX}:alarm:a/F1/OVERHEAT", "record", "{}")
     for rule in plant.redis_rules[user]:
@@ -365,31 +318,17 @@ def test_each_right_of_those_who_look_into_redis_is_needed(
             plant.give_redis(user)
         assert done.returncode == 2, (rule, done.stdout, done.stderr)
         assert "got a refusal" in done.stderr
-        assert _names(rule, done.stderr), (rule, done.stderr)
-
-
-def _names(rule: str, said: str) -> bool:
-    if rule.startswith("+"):
-        return rule.removeprefix("+") in said.lower()
-    if rule.startswith("&"):  # Redis itself does not say which
-        return rule.removeprefix("&") in said or "access a channel" in said
-    return "key" in said
-
-
-def _fresh_redis(plant: Plant) -> Any:
-    client = PlainRedis.from_url(plant.redis.address)
-    client.flushall()
-    return client
+        assert is_named(rule, done.stderr), (rule, done.stderr)
 
 
 def test_each_wrong_way_into_redis_has_a_line_of_its_own(plant: Plant, tmp_path: Path):
     ways = wrong_ways_to_redis(plant, tmp_path)
     said: dict[str, str] = {}
-    with _fresh_redis(plant) as admin:
+    with fresh_redis(plant) as admin:
         admin.execute_command("ACL", "SETUSER", "default", "resetpass", ">d")
         try:
             for name, (changes, exit_code, words) in ways.items():
-                settings = _redis_settings(plant.environment("selftest", **changes))
+                settings = redis_settings(plant.environment("selftest", **changes))
                 with pytest.raises(FatalError) as refused, open_redis_alarms(settings):
                     pass
                 said[name] = str(refused.value)
