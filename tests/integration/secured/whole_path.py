@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from meltwatch_chassis.clock import SystemClock
+from meltwatch_chassis.kafka_span import SpanReader
 from meltwatch_schemas.access import ACCESS, Operation, Principal, Resource, Right
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_S
@@ -34,9 +35,8 @@ def disturb(plant: Plant) -> None:
         for topic in UNUSED:
             producer.send(topic.name, key=b"plain/F-1", value=b"{", headers=[("schema", b"?/1.0")])
         producer.flush(30)
-    with closing(KafkaConsumer(**plant.kafka.plain)) as consumer:
-        for topic, least in ((Topic.DEAD_LETTERS, len(UNUSED)), (Topic.LATE, 1)):
-            until(lambda t=topic, n=least: _size(consumer, t) >= n, lambda t=topic: t)  # type: ignore[misc]
+    for topic, count in ((Topic.DEAD_LETTERS, len(UNUSED)), (Topic.LATE, 1)):
+        until(lambda t=topic, n=count: _count(plant, t) == n, lambda t=topic: (t, _count(plant, t)))  # type: ignore[misc]
 
 
 def _send(producer: KafkaProducer, record: InputRecord) -> None:
@@ -49,10 +49,12 @@ def _send(producer: KafkaProducer, record: InputRecord) -> None:
     )
 
 
-def _size(consumer: KafkaConsumer, topic: Topic) -> int:
+def _count(plant: Plant, topic: Topic) -> int:
+    """Return how many records a topic holds; offsets would count the marks of transactions too."""
     name = topic.under(PREFIX)
-    parts = [TopicPartition(name, number) for number in consumer.partitions_for_topic(name)]
-    return sum(consumer.end_offsets(parts).values())
+    with SpanReader.connected(plant.kafka.plain) as reader:
+        spans = [(n, reader.begin(name, n), reader.end(name, n)) for n in reader.partitions(name)]
+        return sum(1 for span in spans for _ in reader.read(name, *span))
 
 
 def operate(plant: Plant, alarm_id: str) -> None:
@@ -61,7 +63,9 @@ def operate(plant: Plant, alarm_id: str) -> None:
         done = plant.command("operator", "alarms", "list", "--all", "--json", *source)
         assert alarm_id in done.stdout, done.stderr
     done = plant.command("operator", "alarms", "ack", alarm_id)
-    assert "refuses" not in done.stderr, done.stderr  # it is acknowledged already
+    # The self-test has acknowledged it and seen it go; a second time changes nothing and is done.
+    said = f"{alarm_id}: done (ok) acknowledged already, NORM\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, said, "")
     with subprocess.Popen(
         [MELTWATCH, "alarms", "tail"],
         env=plant.environment("operator") | {"PATH": "/usr/bin:/bin"},
@@ -74,8 +78,8 @@ def operate(plant: Plant, alarm_id: str) -> None:
             plant.audit,
         )
         tail.terminate()  # Ctrl-C is ignored by what a background job starts
-        _, said = tail.communicate(timeout=30)
-    assert "refuses" not in said
+        _, told = tail.communicate(timeout=30)
+    assert "refuses" not in told
 
 
 def _has_used(plant: Plant, user: str, operation: Operation, topic: Topic) -> bool:
@@ -88,8 +92,9 @@ def maintain(plant: Plant) -> None:
     done = plant.command("topics", "topics", "check", "--partitions=3", "--replication-factor=1")
     assert done.returncode == 0, done.stdout + done.stderr
     done = plant.command("redriver", "dead-letters", "redrive", "--yes", "--force", "--from=-10m")
-    assert done.returncode in (0, 1), done.stdout + done.stderr
-    assert done.stdout.count("  sent  ") >= len(UNUSED), done.stdout + done.stderr
+    # One letter for each record that ``disturb`` has spoilt, and nobody else spoils any.
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1] == f"{len(UNUSED)} sent", done.stdout + done.stderr
     recording = str(plant.folder / "recording")
     done = plant.command(
         "backtester", "record", "--from=-5m", "--to=now", "--output", recording, timeout_s=120
