@@ -85,7 +85,6 @@ class _Queue(Generic[Payload]):
         self._start: int | None = None
         self._missing = range(0)
         self._newest_offset = -1
-        self._newest_ns = -1
         self._filled = range(0)
         self._overdue_end = 0
         self._moved: tuple[int, int] | None = None
@@ -145,7 +144,6 @@ class _Queue(Generic[Payload]):
     def pop(self) -> Entry[Payload]:
         entry = self.waiting.popleft()
         self.size_bytes -= entry.size_bytes
-        self._newest_ns = max(self._newest_ns, entry.last_event_ns or -1)
         self.ends.reached(self.taken)
         return entry
 
@@ -156,8 +154,8 @@ class _Queue(Generic[Payload]):
 
     @property
     def next_ns(self) -> int:
-        """Event time by which the head is merged: none is earlier than one before it."""
-        return max(self._newest_ns, self.waiting[0].last_event_ns or -1)
+        """Event time by which the head is merged; a refused one has none and goes first."""
+        return self.waiting[0].last_event_ns or -1
 
     @property
     def is_read(self) -> bool:
