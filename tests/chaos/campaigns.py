@@ -17,6 +17,7 @@ from tests.chaos import (
     takeover,
     topics,
     triton,
+    weather,
     worker_kill,
 )
 from tests.chaos.report import Report
@@ -53,6 +54,7 @@ CAMPAIGNS: Final[Mapping[str, Campaign]] = {
     leader.NAME: Campaign(leader.run, 20, tested=8),
     producers.NAME: Campaign(producers.run, 50, tested=8),
     manager_kill.NAME: Campaign(manager_kill.run, 50, tested=5),
+    weather.NAME: Campaign(weather.run, 9, tested=1),
     forged.NAME: Campaign(forged.run, 30, tested=4),
     redis_view.NAME: Campaign(redis_view.run, 30, tested=4),
     poison.NAME: Campaign(poison.run, 20, tested=0),

@@ -4,6 +4,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from kafka import KafkaProducer
 from kafka.partitioner.default import murmur2
@@ -43,6 +44,8 @@ class Source:
         Gives, for an event time, when the record is sent: now, late, or all at once.
     shown_ns
         Gives the event time that its clock shows.
+    samples
+        How many a meter sends at once.
     """
 
     furnace_id: str
@@ -51,18 +54,20 @@ class Source:
     until_ns: int
     sent_ns: Callable[[int], int] = lambda event_ns: event_ns
     shown_ns: Callable[[int], int] = lambda event_ns: event_ns
+    samples: int = 2
 
     def records(self) -> Iterator[tuple[int, InputRecord]]:
         """Yield what it sends, and when."""
         video = self.modality is Modality.VIDEO
-        step_ns = STRIDE_NS if video else 2 * PERIOD_NS
+        step_ns = STRIDE_NS if video else self.samples * PERIOD_NS
         phase_ns = PUBLISHED_SPEC.phase_ns(self.furnace_id) % STRIDE_NS if video else 0
         first_ns = self.from_ns - (self.from_ns - phase_ns) % step_ns + step_ns
-        for seq, event_ns in enumerate(range(first_ns, self.until_ns, step_ns)):
-            last_ns = event_ns if video else event_ns + PERIOD_NS
+        for number, event_ns in enumerate(range(first_ns, self.until_ns, step_ns)):
+            last_ns = event_ns if video else event_ns + step_ns - PERIOD_NS
             sent_ns, shown_ns = self.sent_ns(last_ns), self.shown_ns(event_ns)
-            made = frame_record if video else sample_record
-            record = made(self.furnace_id, shown_ns, seq=seq * (1 if video else 2), sent_ns=sent_ns)
+            made = frame_record if video else partial(sample_record, count=self.samples)
+            seq = number if video else number * self.samples
+            record = made(self.furnace_id, shown_ns, seq=seq, sent_ns=sent_ns)
             yield sent_ns, replace(record, timestamp_ms=sent_ns // NS_PER_MS)
 
 
