@@ -12,9 +12,9 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.chaos import forged, manager_kill, poison, worker_kill
+from tests.chaos import forged, manager_kill, poison, weather, worker_kill
 from tests.chaos.campaigns import CAMPAIGNS
-from tests.chaos.mutant import FORGERS, MANAGERS, MUTANTS, OF_WORKERS, WORKERS
+from tests.chaos.mutant import FORGERS, IN_WEATHER, MANAGERS, MUTANTS, OF_WORKERS, WORKERS
 from tests.chaos.report import Report, table
 from tests.chaos.site import MANAGER
 from tests.chaos.stage import Stage
@@ -23,6 +23,7 @@ from tests.integration.stream_processor.worker import SERVICE
 _CONTROL = "none: as it is"
 _MUTANT_ROUNDS = 3
 _POISON_ROUNDS = 2  # one of each service
+_WEATHER_ROUNDS = 1
 _MUTANT_SESSION_S = 2.0
 
 
@@ -82,6 +83,8 @@ def _run_mutant(stage: Stage, name: str, seed: int) -> Report:
         report = manager_kill.run(stage, len(manager_kill.TURNS), seed)
     elif name in FORGERS:
         report = forged.run(stage, _MUTANT_ROUNDS, seed)
+    elif name in IN_WEATHER:
+        report = weather.run(stage, _WEATHER_ROUNDS, seed)
     else:
         report = poison.run(stage, _POISON_ROUNDS, seed)
     report.name = name

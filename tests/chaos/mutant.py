@@ -7,6 +7,7 @@ manager, but for one method, replaced from outside: the product has no switch fo
 import asyncio
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from runpy import run_module
 from typing import Any, Final
 from uuid import uuid4
@@ -21,12 +22,19 @@ from meltwatch_alarm_manager.pipeline.alarms import AlarmPipeline
 from meltwatch_alarm_manager.pipeline.commands import CommandDesk
 from meltwatch_alarm_manager.ports import Outgoing
 from meltwatch_chassis import any_batch
+from meltwatch_schemas import record as schemas_record
 from meltwatch_schemas.errors import ContractViolation, malformed
 from meltwatch_schemas.record import RawRecord, read_score
 from meltwatch_schemas.score import Modality, WindowScore
 from meltwatch_stream_processor.domain.aligned_window import AlignedWindow, Outcome
+from meltwatch_stream_processor.domain.buffers import Chunk
+from meltwatch_stream_processor.domain.furnace import Furnace
+from meltwatch_stream_processor.domain.idleness import Idleness
 from meltwatch_stream_processor.domain.partition import PartitionJoiner
+from meltwatch_stream_processor.domain.reading import OTHER, Reading
 from meltwatch_stream_processor.domain.restore import Resumption, ScoresTail
+from meltwatch_stream_processor.domain.rules import PUBLISHED_RULES
+from meltwatch_stream_processor.domain.watermark import Watermark
 from meltwatch_stream_processor.pipeline import suspects
 from meltwatch_stream_processor.pipeline.delivery import Delivery
 from meltwatch_stream_processor.pipeline.publication import Closing, Publication
@@ -180,6 +188,81 @@ def never_give_up() -> None:
     Caution.times_found = lambda *_: 0  # type: ignore[method-assign]
 
 
+def idle_by_event_time() -> None:
+    """Take for idle what is 5 s of event time behind the other modality."""
+
+    def move_on(self: Furnace, reading: Reading) -> None:
+        left_out = [m for m in Modality if self._watch.is_set_back(m) or is_far_behind(self, m)]
+        self._watermark.update(reading, left_out)
+
+    def is_far_behind(furnace: Furnace, modality: Modality) -> bool:
+        first_ns, newest_ns = furnace._earliest_ns or 0, furnace._watermark._newest_ns
+        lead_ns = newest_ns.get(OTHER[modality], first_ns) - newest_ns.get(modality, first_ns)
+        return lead_ns > PUBLISHED_RULES.idle_gap_ns
+
+    Furnace._move_on = move_on  # type: ignore[method-assign]
+
+
+def retire_by_event_time() -> None:
+    """Retire a furnace when another one of its partition is 125 s of event time ahead."""
+
+    def expired(self: PartitionJoiner, _: Reading) -> list[str]:
+        newest_ns = {name: life.furnace.newest_ns for name, life in self._lives.items()}
+        limit_ns = max(newest_ns.values(), default=0) - PUBLISHED_RULES.retire_after_ns
+        old = [name for name, event_ns in newest_ns.items() if event_ns < limit_ns]
+        return [name for name in old if not self._has_history_ahead(name)]
+
+    PartitionJoiner._expired = expired  # type: ignore[method-assign]
+
+
+def admit_the_future() -> None:
+    """Compare event times with what a record says of itself alone, not with Kafka's timestamp."""
+    schemas_record.check_not_after_record = lambda *_: None  # type: ignore[attr-defined]
+
+
+def forget_the_sources() -> None:
+    """Restore the last window alone: not who sent it, nor what was known of them."""
+    resumption = ScoresTail.resumption
+
+    def forgetful(self: ScoresTail, positions: Mapping[Modality, int]) -> Resumption:
+        found = resumption(self, positions)
+        nothing: dict[str, Any] = {"sources": {}, "source_states": {}, "behind": frozenset()}
+        furnaces = {name: replace(past, **nothing) for name, past in found.furnaces.items()}
+        return Resumption(found.positions, furnaces)
+
+    ScoresTail.resumption = forgetful  # type: ignore[method-assign]
+
+
+def late_by_itself() -> None:
+    """Ask whether a record is late after it has closed windows."""
+    hand_on = PartitionJoiner._hand_on_new
+
+    def after(self: PartitionJoiner, chunk: Chunk, *place: Any) -> Outcome:
+        outcome = hand_on(self, chunk, *place)
+        life = self._lives.get(chunk.identity.furnace_id)
+        is_admitted = life is not None and outcome.refusal is None
+        return replace(outcome, late=is_admitted and life.furnace.is_late(chunk))
+
+    PartitionJoiner._hand_on_new = after  # type: ignore[method-assign]
+
+
+def idle_unread() -> None:
+    """Take for idle what is waited for, though records of it are unread."""
+    is_idle = Idleness.is_idle
+
+    def waited(self: Idleness, modality: Modality, reading: Reading) -> bool:
+        everything = dict.fromkeys(Modality, reading.now_ns)
+        return is_idle(self, modality, replace(reading, read_as_of=everything))
+
+    Idleness.is_idle = waited  # type: ignore[method-assign]
+
+
+def forget_behind() -> None:
+    """Wait once more after a restart for what was left out as too far behind."""
+    watermark = Watermark.__init__
+    Watermark.__init__ = lambda self, rules, _=(): watermark(self, rules)  # type: ignore[method-assign]
+
+
 def _named(*mutations: Callable[[], None]) -> Mapping[str, Callable[[], None]]:
     return {mutate.__name__: mutate for mutate in mutations}
 
@@ -202,7 +285,16 @@ MANAGERS: Final = _named(
 FORGERS: Final = _named(believe_forgeries)
 ILL_WORKERS: Final = _named(try_for_ever, try_once)
 ILL_MANAGERS: Final = _named(never_give_up)
-OF_WORKERS: Final = WORKERS | ILL_WORKERS
+IN_WEATHER: Final = _named(
+    idle_by_event_time,
+    retire_by_event_time,
+    admit_the_future,
+    forget_the_sources,
+    late_by_itself,
+)
+UNSEEN: Final = _named(idle_unread, forget_behind)
+"""No campaign sees these: the merge hides the one, the other costs a minute. Properties do."""
+OF_WORKERS: Final = WORKERS | ILL_WORKERS | IN_WEATHER
 MUTANTS: Final = OF_WORKERS | MANAGERS | FORGERS | ILL_MANAGERS
 
 if __name__ == "__main__":

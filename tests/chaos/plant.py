@@ -21,8 +21,7 @@ from tests.support.input_records import InputRecord, frame_record, sample_record
 from tests.support.murmur2 import partition_of
 
 _HOUR_NS: Final = 3600 * NS_PER_S
-_LOOK_BACK_NS: Final = 130 * NS_PER_S
-_BEGUN_NS: Final = 60 * NS_PER_S
+_LOOK_BACK_S: Final = 130
 _PAST_NS: Final = 15 * NS_PER_S
 _FOR_EVER: Final = 2**62
 _REFUSED: Final = (MARK, b"future_event_time")
@@ -37,6 +36,10 @@ def named(stem: str, partition: int = 0, number: int = 0) -> str:
 
 PLAIN, SIX, FORTY, COARSE = named("plain"), named("six"), named("forty"), named("coarse")
 DEAD, BACK, ELSEWHERE = named("dead"), named("back"), named("elsewhere", partition=1)
+_BEFORE_S: Final = {
+    PLAIN: _LOOK_BACK_S, BACK: _LOOK_BACK_S, SIX: 60, FORTY: 60, DEAD: 10, COARSE: 10, ELSEWHERE: 10
+}  # fmt: skip
+"""So many seconds of each meter go before; those whose look-back is full have both modalities."""
 JOINED: Final = (PLAIN, SIX, FORTY, COARSE, ELSEWHERE)
 """Those that are as in fair weather, whatever happens to others."""
 
@@ -107,19 +110,21 @@ def outage(name: str, first: Modality, length_s: float, until_ns: int) -> Outage
 
 
 def live(sky: Sky, began_ns: int) -> Iterator[Iterator[Due]]:
-    """What those send who are there from the beginning."""
-    cameras = {
-        name: _source(name, Modality.VIDEO, began_ns)
-        for name in (PLAIN, COARSE, DEAD, BACK, ELSEWHERE)
-    }
-    cameras[SIX] = _source(SIX, Modality.VIDEO, began_ns, behind_s=6)
-    cameras[FORTY] = _source(FORTY, Modality.VIDEO, began_ns, behind_s=40)
-    cameras[BACK] = replace(cameras[BACK], shown_ns=lambda event_ns: event_ns - sky.back_ns)
-    for name, camera in cameras.items():
-        is_dead = name == DEAD
-        yield (due for due in camera.records() if not (is_dead and sky.camera_is_dead))
-        samples = 4 if name == COARSE else 2
-        yield replace(_source(name, Modality.CURRENT, began_ns), samples=samples).records()
+    """What those send who are there from the beginning, some with what went before."""
+    for name, before_s in _BEFORE_S.items():
+        behind_s = {SIX: 6, FORTY: 40}.get(name, 0)
+        camera_since_s = before_s if behind_s else 0
+        camera = _source(name, Modality.VIDEO, began_ns, camera_since_s, behind_s)
+        if name == BACK:
+            camera = replace(camera, shown_ns=lambda event_ns: event_ns - sky.back_ns)
+        dies = name == DEAD
+        yield filter(partial(_is_sent, sky) if dies else None, camera.records())
+        meter = _source(name, Modality.CURRENT, began_ns, before_s)
+        yield replace(meter, samples=4 if name == COARSE else 2).records()
+
+
+def _is_sent(sky: Sky, _: Due) -> bool:
+    return not sky.camera_is_dead
 
 
 def crowd(names: Sequence[str], sky: Sky, began_ns: int) -> Iterator[Iterator[Due]]:
@@ -154,14 +159,14 @@ def intruder(name: str, now_ns: int) -> InputRecord:
     return replace(frame, timestamp_ms=now_ns // NS_PER_MS)
 
 
-def _source(name: str, modality: Modality, began_ns: int, behind_s: int = 0) -> Source:
-    is_behind = behind_s or modality is Modality.CURRENT
-    from_ns = began_ns - (_LOOK_BACK_NS if modality is Modality.CURRENT else _BEGUN_NS)
-    behind_ns = behind_s * NS_PER_S
-    return Source(
-        name,
-        modality,
-        from_ns if is_behind else began_ns,
-        _FOR_EVER,
-        lambda event_ns: max(event_ns + behind_ns, began_ns),
-    )
+def _source(
+    name: str, modality: Modality, began_ns: int, before_s: int, behind_s: int = 0
+) -> Source:
+    """One that is so far behind, with what went before the beginning."""
+    from_ns, behind_ns = began_ns - before_s * NS_PER_S, behind_s * NS_PER_S
+    sent_ns = partial(_sent_ns, began_ns, behind_ns)
+    return Source(name, modality, from_ns, _FOR_EVER, sent_ns)
+
+
+def _sent_ns(began_ns: int, behind_ns: int, event_ns: int) -> int:
+    return max(event_ns + behind_ns, began_ns)

@@ -50,6 +50,7 @@ def _forgotten_sockets() -> Iterator[None]:
         "broker",
         "leader",
         "producer-kill",
+        "weather",
         "manager-kill",
         "forged",
         "redis",

@@ -31,6 +31,7 @@ MOMENTS: Final = ("waits", "restores", "catches up")
 _CROWDED: Final = 1
 """The round in which twenty more are in the partition."""
 _LENGTHS_S: Final = (60.0, 600.0)
+_AT_FIRST_S: Final = (60.0, 150.0)
 _SOON_NS: Final = 3 * NS_PER_S
 # Of so many windows one is scored once more; what it rests on is checked for all.
 _EVERY: Final = 10
@@ -90,7 +91,8 @@ class _Storm:
             outage.is_over = True
 
     def _outages(self, number: int) -> list[Outage]:
-        lengths_s = [self._rng.uniform(*_LENGTHS_S) for _ in Modality]
+        limits_s = _LENGTHS_S if number else _AT_FIRST_S
+        lengths_s = [self._rng.uniform(*limits_s) for _ in Modality]
         names = [plant.named(f"{modality}-first", number=number) for modality in Modality]
         self.undisturbed += names
         self.notes.append(
