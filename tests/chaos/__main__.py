@@ -62,6 +62,7 @@ def _run_mutants(folder: Path, asked: argparse.Namespace) -> int:
             print(f"{name}:", flush=True)
             try:
                 reports.append(_run_mutant(stage, name, asked.seed))
+                print(table(reports[-1:]), flush=True)
             except AssertionError as error:
                 unfinished.append(name)
                 print(f"{name}: the campaign came to no end: {str(error)[:500]}", flush=True)
