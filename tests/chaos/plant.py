@@ -117,14 +117,14 @@ def live(sky: Sky, began_ns: int) -> Iterator[Iterator[Due]]:
         camera = _source(name, Modality.VIDEO, began_ns, camera_since_s, behind_s)
         if name == BACK:
             camera = replace(camera, shown_ns=lambda event_ns: event_ns - sky.back_ns)
-        dies = name == DEAD
-        yield filter(partial(_is_sent, sky) if dies else None, camera.records())
+        yield _until_dead(sky, camera.records()) if name == DEAD else camera.records()
         meter = _source(name, Modality.CURRENT, began_ns, before_s)
         yield replace(meter, samples=4 if name == COARSE else 2).records()
 
 
-def _is_sent(sky: Sky, _: Due) -> bool:
-    return not sky.camera_is_dead
+def _until_dead(sky: Sky, stream: Iterator[Due]) -> Iterator[Due]:
+    for sent_ns, record in stream:
+        yield sent_ns, None if sky.camera_is_dead else record
 
 
 def crowd(names: Sequence[str], sky: Sky, began_ns: int) -> Iterator[Iterator[Due]]:

@@ -10,8 +10,8 @@ from typing import Final, Self
 from tests.chaos.outlet import Outlet
 from tests.support.input_records import InputRecord
 
-Due = tuple[int, InputRecord]
-"""When a record is to be sent, and the record."""
+Due = tuple[int, InputRecord | None]
+"""When a record is to be sent, and the record; None where none is."""
 _STEP_S: Final = 0.05
 
 
@@ -28,7 +28,7 @@ class Wind:
 
     def __init__(self, kafka: str, prefix: str) -> None:
         self._outlet = Outlet(kafka, prefix)
-        self._due: list[tuple[int, int, InputRecord, Iterator[Due]]] = []
+        self._due: list[tuple[int, int, InputRecord | None, Iterator[Due]]] = []
         self._numbers = count()
         self._lock = threading.Lock()
         self._calm = threading.Event()
@@ -69,14 +69,15 @@ class Wind:
         with self._lock:
             while self._due and self._due[0][0] <= now_ns:
                 _, _, record, stream = heapq.heappop(self._due)
-                piece.append(record)
+                if record is not None:
+                    piece.append(record)
                 self._next(stream)
         return piece
 
     def _next(self, stream: Iterator[Due]) -> None:
-        for sent_ns, record in stream:
-            heapq.heappush(self._due, (sent_ns, next(self._numbers), record, stream))
-            return
+        due = next(stream, None)
+        if due is not None:
+            heapq.heappush(self._due, (due[0], next(self._numbers), due[1], stream))
 
 
 def parted(stream: Iterator[Due], at_ns: int) -> tuple[list[InputRecord], Iterator[Due]]:
@@ -85,5 +86,6 @@ def parted(stream: Iterator[Due], at_ns: int) -> tuple[list[InputRecord], Iterat
     for due in stream:
         if due[0] > at_ns:
             return burst, chain([due], stream)
-        burst.append(due[1])
+        if due[1] is not None:
+            burst.append(due[1])
     return burst, stream
