@@ -50,7 +50,6 @@ def _forgotten_sockets() -> Iterator[None]:
         "broker",
         "leader",
         "producer-kill",
-        "weather",
         "manager-kill",
         "forged",
         "redis",

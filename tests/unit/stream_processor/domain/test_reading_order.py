@@ -333,3 +333,22 @@ def merged_by_sorting(video: Log, current: Log) -> Popped:
             newest = max(newest, -1 if time_ns is None else time_ns)
             keyed.append((newest, modality is CURRENT, offset, modality))
     return [(modality, offset) for _, _, offset, modality in sorted(keyed)]
+
+
+def test_a_consumer_that_brings_what_was_filled_is_not_overdue_again():
+    """It is only slow: else everything would be read past it, piece by piece, for ever."""
+    order: ReadingOrder[int] = ReadingOrder({})
+    for second in (0, 5):
+        order.told(second * NS_PER_S, {Modality.VIDEO: 4, Modality.CURRENT: 0})
+    gap = order.gap()
+    assert gap == Gap(Modality.VIDEO, range(4))
+    order.fill(gap, [Entry(Modality.VIDEO, offset, offset, 1, offset) for offset in gap.offsets])
+    while order.pop() is not None:
+        pass
+    for offset in range(4):
+        order.told((6 + 4 * offset) * NS_PER_S, {Modality.VIDEO: 12, Modality.CURRENT: 0})
+        order.push(Entry(Modality.VIDEO, offset, offset, 1, offset))
+    assert order.gap() is None
+    for second in (20, 25):
+        order.told(second * NS_PER_S, {Modality.VIDEO: 12, Modality.CURRENT: 0})
+    assert order.gap() == Gap(Modality.VIDEO, range(4, 12))

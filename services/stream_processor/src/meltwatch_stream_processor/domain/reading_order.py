@@ -91,7 +91,9 @@ class _Queue(Generic[Payload]):
 
     def push(self, entry: Entry[Payload]) -> None:
         if entry.offset == self._newest_offset or entry.offset in self._filled:
-            # Faust repeats the last record after a seek, and may still bring what was filled.
+            # Faust repeats the last record after a seek, and may still bring what was filled: then
+            # it comes, only later, and nothing is overdue.
+            self._moved = None
             return
         if entry.offset < self.position:
             raise OutOfSequence(
