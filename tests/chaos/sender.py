@@ -107,7 +107,8 @@ def _send_cycles(
             wall_s = max(wall_s + (end_ns - event_ns) / NS_PER_S / speed, time.monotonic())
             event_ns = end_ns
             stop.wait(wall_s - time.monotonic())
-            while not followers.are_near(event_ns) and not stop.wait(0.1):
+            # A burst without video closes no window: the join waits for more, or for 125 s.
+            while is_warm and not followers.are_near(event_ns) and not stop.wait(0.1):
                 pass
         cycle += 1
 
