@@ -159,7 +159,8 @@ def test_an_acknowledged_alarm_is_acknowledged_after_a_take_over_whatever_was_co
     successor = log.take_over()
     again = command_fields("ack", log.alarms()[-1].event_id)
     (answer,) = successor.handle(command_record(again, 2), NOW_NS)
-    assert CommandResult.from_json(answer.value or b"").detail.endswith("got ACKED")
+    result = CommandResult.from_json(answer.value or b"")
+    assert result.detail.endswith("acknowledged already, ACKED")
 
 
 def test_a_record_is_judged_whole_or_not_at_all(monkeypatch) -> None:

@@ -118,7 +118,7 @@ def test_alarms(form, text, monkeypatch, capsys):
         name = records[0].alarm_id
         assert run(patch, "alarms", "list", *form) == 3
         check(capsys)
-        assert run(patch, "alarms", "show", name, *form) == 3
+        assert run(patch, "alarms", "show", *form, "--", name) == 3
         check(capsys)
         assert run(patch, "alarms", "tail", *form) == 0
         check(capsys, lines=len(records))
