@@ -76,6 +76,13 @@ class Server:
         if self._state == "killed":
             raise ConnectionRefusedError
 
+    async def attempt(self) -> None:
+        """Ask as our adapters do: what is refused may be tried again."""
+        try:
+            await self.answer()
+        except ConnectionRefusedError as error:
+            raise TransientError("refused") from error
+
     def _cut(self) -> None:
         if self._state == "frozen":
             self._become("killed")
@@ -124,14 +131,8 @@ def test_a_probe_tells_of_kafka_and_redis(fault: str, at_s: float, lasts_s: floa
     async def run() -> None:
         server, board = Server(), Dependencies(Metrics(), loop)
 
-        async def probe() -> None:
-            try:
-                await server.answer()
-            except ConnectionRefusedError as error:
-                raise TransientError("refused") from error
-
         board.expect(KAFKA)
-        async with running(keep_asking(board, KAFKA, probe)):
+        async with running(keep_asking(board, KAFKA, server.attempt)):
             await away_and_back(server, board.problem, fault, at_s, lasts_s)
 
     leap(loop, run())
@@ -144,21 +145,12 @@ def test_an_attempt_that_failed_is_taken_back(fault: str, at_s: float, lasts_s: 
     async def run() -> None:
         server, board = Server(), Dependencies(Metrics(), loop)
 
-        async def attempt() -> None:
-            try:
-                await server.answer()
-            except ConnectionRefusedError as error:
-                raise TransientError("refused") from error
-
         async def publish_regularly() -> None:
             while True:
-                await Retry(board).until_done(attempt, "publishing")
+                await Retry(board).until_done(server.attempt, "publishing")
                 await asyncio.sleep(HOP_S)
 
-        async def probe() -> None:
-            await attempt()
-
-        async with running(publish_regularly(), keep_asking(board, KAFKA, probe)):
+        async with running(publish_regularly(), keep_asking(board, KAFKA, server.attempt)):
             await away_and_back(server, board.problem, fault, at_s, lasts_s)
 
     leap(loop, run())
@@ -225,7 +217,7 @@ class RemoteTriton(FakeScorer):
         return await super().score(window)
 
     async def reload(self, model: str) -> None:
-        raise NotImplementedError
+        raise AssertionError(f"no process of {self.name} ever dies, so {model} needs no cure")
 
     async def _asked(self, deadline_s: float, explained_s: float) -> None:
         try:
