@@ -38,6 +38,7 @@ LOST = (
 """A round each: who loses what, all at once. Of each kind of resource one, in use or not."""
 LOST_IN_REDIS = ("+xadd", f"&{PREFIX}:changes")
 """What no change of a furnace needs: in a quiet hour nothing but the probe would miss it."""
+_NUMBERED = {Topic.EMBEDDINGS: read_embedding, Topic.CURRENTS: read_current}
 
 
 def lose(plant: Plant, services: Mapping[str, Process], lost: Mapping[str, Right]) -> None:
@@ -79,13 +80,22 @@ def _parts(consumer: KafkaConsumer, topic: Topic) -> list[TopicPartition]:
     return [TopicPartition(name, number) for number in consumer.partitions_for_topic(name)]
 
 
-def sent_more_than_once_or_never(plant: Plant) -> list[str]:
-    """Return what of the sources' numbers is missing or double in the input topics."""
+def input_ends(plant: Plant) -> dict[TopicPartition, int]:
+    """Return where the input topics end."""
+    with closing(KafkaConsumer(**plant.kafka.plain)) as consumer:
+        parts = [part for topic in _NUMBERED for part in _parts(consumer, topic)]
+        return dict(consumer.end_offsets(parts))
+
+
+def sent_more_than_once_or_never(plant: Plant, begun: Mapping[TopicPartition, int]) -> list[str]:
+    """Return what of the sources' numbers is missing or double behind where topics ended."""
     wrong = []
-    for topic, read in ((Topic.EMBEDDINGS, read_embedding), (Topic.CURRENTS, read_current)):
-        with closing(KafkaConsumer(**plant.kafka.plain, auto_offset_reset="earliest")) as consumer:
+    for topic, read in _NUMBERED.items():
+        with closing(KafkaConsumer(**plant.kafka.plain)) as consumer:
             parts = _parts(consumer, topic)
             consumer.assign(parts)
+            for part in parts:
+                consumer.seek(part, begun[part])
             last = consumer.end_offsets(parts)
             numbers: dict[str, Counter[int]] = {}
             while any(consumer.position(part) < last[part] for part in parts):

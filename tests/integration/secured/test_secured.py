@@ -25,6 +25,7 @@ from tests.integration.secured.bench import PREFIX, Plant, Process, connection_o
 from tests.integration.secured.lost_rights import (
     LOST,
     LOST_IN_REDIS,
+    input_ends,
     lose,
     lose_in_redis,
     sent_more_than_once_or_never,
@@ -129,6 +130,7 @@ def test_a_service_that_lacks_a_right_ends_with_one_line(plant: Plant, tmp_path:
 def test_a_right_lost_in_mid_run_is_named_and_all_goes_on_when_it_is_given_again(
     plant: Plant, triton: TritonServer, tmp_path: Path
 ):
+    begun = input_ends(plant)
     with ExitStack() as stack:
         extra = {"triton": triton.address, "simulator_furnaces": "1"}
         services = {
@@ -145,7 +147,7 @@ def test_a_right_lost_in_mid_run_is_named_and_all_goes_on_when_it_is_given_again
             lose_in_redis(plant, services["alarm_manager"], rule)
         until_judged(plant)
         assert [service.process.poll() for service in services.values()] == [None] * len(services)
-    assert sent_more_than_once_or_never(plant) == []
+    assert sent_more_than_once_or_never(plant, begun) == []
 
 
 @pytest.mark.parametrize(

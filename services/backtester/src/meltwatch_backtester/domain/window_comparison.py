@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 from meltwatch_schemas.reasons import UNTIMELY
-from meltwatch_schemas.score import WindowScore
+from meltwatch_schemas.score import Sources, WindowScore
 
 LOGIT_TOLERANCE: Final = 1e-3
 """Another server may differ in the last digits (batches, number formats); the same one does not."""
@@ -91,7 +91,7 @@ def compare(replayed: WindowScore, live: WindowScore, *, with_cuts: bool) -> Com
     lacked = next((word for word in _LACKED if word in live.reasons), None)
     skipped = _NEVER | (frozenset() if with_cuts else _CUTS)
     if not with_cuts:
-        replayed, live = _without_untimely(replayed), _without_untimely(live)
+        replayed, live = _own_content(replayed), _own_content(live)
     if lacked is not None:
         skipped |= _VERDICT | {"status", "reasons"}
     others = _differing(replayed, live, skipped | _VERDICT)
@@ -134,9 +134,14 @@ def _is_same_map(replayed: WindowScore, live: WindowScore) -> bool:
     return bool(np.array_equal(replayed.anomaly_map, live.anomaly_map))
 
 
-def _without_untimely(score: WindowScore) -> WindowScore:
-    """Return a score without the words that tell how records came, not what they hold."""
-    return replace(score, reasons=tuple(word for word in score.reasons if word not in UNTIMELY))
+def _own_content(score: WindowScore) -> WindowScore:
+    """Return a score without what tells how records came, not what its window holds.
+
+    A source that has sent nothing yet, or nothing of late, is named or not by how far was read.
+    """
+    heard = {modality.value: getattr(score.sources, modality) for modality in score.modalities}
+    reasons = tuple(word for word in score.reasons if word not in UNTIMELY)
+    return replace(score, reasons=reasons, sources=Sources(**heard))
 
 
 def _differing(one: WindowScore, other: WindowScore, skipped: frozenset[str]) -> list[str]:
