@@ -192,12 +192,15 @@ def test_whatever_was_committed_is_a_commit_or_none(offset, text) -> None:
 
 
 RANGES = st.lists(st.tuples(st.integers(0, 2**62), st.integers(0, 2**62)), max_size=64)
+OFFSETS = st.integers(0, 2**62)
 COMMITS = st.builds(
     Commit,
     st.integers(0, 2**40),
     st.integers(2**40, 2**62),
     st.integers(0, MAX_OWN_EPOCH),
-    st.none() | st.builds(Suspect, st.integers(0, 2**62), st.integers(1, 9)),
+    st.none()
+    | st.builds(lambda at, times: Suspect(at, at, times), OFFSETS, st.integers(1, 9))
+    | st.builds(lambda at, more: Suspect(at, at + more, 1), OFFSETS, st.integers(1, 49)),
     st.lists(st.integers(0, 2**62), max_size=64).map(tuple),
     RANGES.map(tuple),
 )

@@ -96,8 +96,9 @@ class Manager:
         while True:
             records = await intake.poll(_POLL_S)
             uncommitted += len(records)
+            lasts = {(record.topic, record.partition): record.offset for record in records}
             for record in records:
-                if pipeline.name(record):
+                if pipeline.name(record, lasts[record.topic, record.partition]):
                     await ledger.write(written, pipeline.commits)
                     written, uncommitted = [], BATCH
                     self.vitals.got_on(MANAGER)

@@ -54,7 +54,7 @@ class Commit:
     epoch
         Generation of the manager that says so.
     suspect
-        The record that was to be judged next, where records are judged one by one.
+        The records that were to be judged next, where such are named.
     set_aside
         Records from ``offset`` on over which lives have ended: nobody looks at them again.
     own

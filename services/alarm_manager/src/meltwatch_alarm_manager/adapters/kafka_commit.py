@@ -22,17 +22,19 @@ class _Note(BaseModel):
     position: _Offset
     epoch: int = Field(ge=0, le=MAX_OWN_EPOCH)
     suspect: tuple[_Offset, _Few] | None = None
+    suspect_until: _Offset | None = None
     set_aside: list[_Offset] = Field(default_factory=list, max_length=MAX_SET_ASIDE)
     own: list[tuple[_Offset, _Offset]] = Field(default_factory=list, max_length=MAX_RANGES)
 
 
 def as_committed(commit: Commit) -> OffsetAndMetadata:
     """Return what is to be committed."""
-    suspect = None if commit.suspect is None else (commit.suspect.offset, commit.suspect.times)
+    suspect = commit.suspect
     note = _Note(
         position=commit.position,
         epoch=commit.epoch,
-        suspect=suspect,
+        suspect=None if suspect is None else (suspect.first, suspect.times),
+        suspect_until=None if suspect is None or suspect.last == suspect.first else suspect.last,
         set_aside=list(commit.set_aside),
         own=list(commit.own),
     )
@@ -57,12 +59,20 @@ def read_commit(committed: OffsetAndMetadata) -> Commit | None:
         note = _Note.model_validate_json(text or "{}")
     except (ValidationError, TypeError):
         return Commit(offset, offset, 0)
-    suspect = None if note.suspect is None else Suspect(*note.suspect)
     return Commit(
         offset,
         max(offset, note.position),
         note.epoch,
-        suspect,
+        _suspect(note),
         tuple(note.set_aside),
         tuple(note.own),
     )
+
+
+def _suspect(note: _Note) -> Suspect | None:
+    """Return what was named; several records are named once at most, so nothing counts more."""
+    if note.suspect is None:
+        return None
+    first, times = note.suspect
+    last = note.suspect_until
+    return Suspect(first, first, times) if last is None else Suspect(first, last, min(times, 1))

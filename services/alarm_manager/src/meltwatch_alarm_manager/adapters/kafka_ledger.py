@@ -15,6 +15,7 @@ from meltwatch_alarm_manager.ports import Commit, Outgoing, Place, Settlement
 
 _TRANSACTION_MS: Final = 30_000
 _WRITE_S: Final = 20.0
+_RETRY_MS: Final = 20  # after each transaction the broker asks for one, while it ends the last
 _MAX_REQUEST_BYTES: Final = 9 * 1024 * 1024  # dead letters may have 8 MiB
 
 
@@ -39,7 +40,7 @@ class KafkaLedger:
         self._prefix = prefix
         self._group_id = group_id
         self._producer = AIOKafkaProducer(
-            **connection,
+            **{**connection, "retry_backoff_ms": _RETRY_MS},
             transactional_id=transactional_id,
             transaction_timeout_ms=_TRANSACTION_MS,
             max_request_size=_MAX_REQUEST_BYTES,

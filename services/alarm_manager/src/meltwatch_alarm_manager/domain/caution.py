@@ -1,10 +1,10 @@
 """What ends the manager again and again is set aside, without a good record being lost by it.
 
-At the beginning of a reign records are judged one by one, and each commit names the record that
-comes next: as many of each partition as the reign before can have left undone. Whoever finds a
-record named three times has seen three lives end over it, and does not judge it again; nor does
-anybody who comes to it later, for as long as it can be read again. Lives that end for another
-reason would have to end three times within the same record's few milliseconds.
+At the beginning of a reign the records that were read at once are named in a commit before they
+are judged: as many of each partition as the reign before can have left undone. Where a life ended
+over named records, the next one names and judges them one by one. Whoever finds a record named
+three times has seen three lives end over it, two of them at it alone, and does not judge it again;
+nor does anybody who comes to it later, for as long as it can be read again.
 """
 
 from collections import Counter
@@ -15,8 +15,8 @@ from typing import Final, Generic, TypeVar
 BATCH: Final = 50
 """So many records are read at a time, and committed when so many or more wait."""
 CAREFUL_RECORDS: Final = 2 * BATCH
-"""How many records of each partition a reign judges one by one: all that the last one may have
-read and not committed."""
+"""How many records of each partition a reign names: all that the last one may have read and not
+committed."""
 GIVEN_UP: Final = 3
 """Named so often, a record is set aside unjudged."""
 WITHOUT_BYTES: Final = 4
@@ -29,10 +29,14 @@ _Place = TypeVar("_Place", bound=Hashable)
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """A record that was named before it was judged, and how many lives ended over it."""
+    """Records that were named before they were judged, and how many lives ended over them."""
 
-    offset: int
+    first: int
+    last: int
     times: int
+
+    def __contains__(self, offset: int) -> bool:
+        return self.first <= offset <= self.last
 
 
 class Caution(Generic[_Place]):
@@ -53,21 +57,39 @@ class Caution(Generic[_Place]):
     ) -> None:
         self._set_aside = {place: list(found) for place, found in (set_aside or {}).items()}
         self._past = dict(suspects or {})
+        self._named = dict(self._past)
         self._judged: Counter[_Place] = Counter()
-        self._named: tuple[_Place, Suspect] | None = None
 
-    def name(self, place: _Place, offset: int) -> bool:
-        """Name the record that comes next, if records of its partition are judged one by one."""
+    def name(self, place: _Place, offset: int, last: int) -> bool:
+        """Name the record that comes next, or with it those that were read at once.
+
+        Parameters
+        ----------
+        place, offset
+            Partition and offset of the record.
+        last
+            Offset of the last record of the partition that was read with it.
+
+        Returns
+        -------
+        Whether something is named that was not: then that must be committed first.
+        """
         self._judged[place] += 1
-        is_careful = self._judged[place] <= CAREFUL_RECORDS
-        suspect = Suspect(offset, self.times_found(place, offset) + 1)
-        self._named = (place, suspect) if is_careful else None
-        return is_careful
+        if self._judged[place] > CAREFUL_RECORDS:
+            return False
+        if times := self.times_found(place, offset):
+            self._named[place] = Suspect(offset, offset, times + 1)
+            return True
+        named = self._named.get(place)
+        if named is not None and offset in named:
+            return False
+        self._named[place] = Suspect(offset, last, 1)
+        return True
 
     def times_found(self, place: _Place, offset: int) -> int:
         """Return how many lives have ended over a record, as far as was named."""
         past = self._past.get(place)
-        return past.times if past is not None and past.offset == offset else 0
+        return past.times if past is not None and offset in past else 0
 
     def set_aside(self, place: _Place, offset: int) -> None:
         """Note that a record is given up."""
@@ -86,6 +108,4 @@ class Caution(Generic[_Place]):
 
     def suspect(self, place: _Place) -> Suspect | None:
         """Return what is to be committed as named for a partition."""
-        if self._named is not None and self._named[0] == place:
-            return self._named[1]
-        return self._past.get(place)
+        return self._named.get(place)

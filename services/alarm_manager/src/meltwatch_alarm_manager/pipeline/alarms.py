@@ -196,19 +196,26 @@ class AlarmPipeline:
             _log.error("tick_failed", error=said(error))
             return []
 
-    def name(self, record: RawRecord) -> bool:
+    def name(self, record: RawRecord, last: int) -> bool:
         """Name the record that comes next, if it is among the first new ones of its partition.
+
+        Parameters
+        ----------
+        record
+            The next one.
+        last
+            Offset of the last record of its partition that was read with it.
 
         Returns
         -------
-        Whether it is named: then that must be committed before it is handled.
+        Whether something is newly named: then that must be committed before it is handled.
         """
         place = self._place(record)
         if place.topic in OWN:
             is_known = self._own.is_own(place.topic, record)
         else:
             is_known = place.topic is Topic.SCORES and self._scores.is_history(record)
-        return not is_known and self._caution.name(place, record.offset)
+        return not is_known and self._caution.name(place, record.offset, last)
 
     def _place(self, record: RawRecord) -> Place:
         return Place(self._topics[record.topic], record.partition)
@@ -316,7 +323,7 @@ class AlarmPipeline:
 
     def _with_caution(self, place: Place, commit: Commit) -> Commit:
         suspect = self._caution.suspect(place)
-        if suspect is not None and suspect.offset < commit.position:
+        if suspect is not None and suspect.last < commit.position:
             suspect = None
         return replace(
             commit,
