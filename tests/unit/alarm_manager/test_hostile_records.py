@@ -98,6 +98,19 @@ def test_the_projection_goes_on_over_hostile_records(hostile: HostileRecord) -> 
     ]
 
 
+def test_names_without_end_fill_no_view_and_hide_no_registered_furnace() -> None:
+    projection = Projection(PREFIX, {"a/b/F9"}.__contains__, max_furnaces=3)
+    shown = set()
+    for number in range(10):
+        record = score_record(score(number, 1.0, f"a/b/F{number}"), number)
+        for change in projection.changes([record], NOW_NS):
+            assert isinstance(change, FurnaceChange)
+            shown.add(change.score.furnace_id)
+    assert shown == {"a/b/F0", "a/b/F1", "a/b/F2", "a/b/F9"}
+    again = score_record(score(99, 1.0, "a/b/F1"), 99)
+    assert len(projection.changes([again], NOW_NS)) == 1
+
+
 @settings(max_examples=150, deadline=None)
 @given(
     st.sampled_from([Topic.SCORES, Topic.ALARM_COMMANDS, Topic.ALARM_POINTS]),

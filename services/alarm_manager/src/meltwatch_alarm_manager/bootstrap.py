@@ -99,7 +99,7 @@ def _projector(
         view=lambda: RedisView(
             _redis_client(settings), prefix, SystemClock(), partial(redis_problem, settings)
         ),
-        projection=Projection(prefix, points.__contains__),
+        projection=Projection(prefix, points.__contains__, settings.max_furnaces),
         clock=SystemClock(),
         vitals=vitals,
     )

@@ -10,6 +10,7 @@ from meltwatch_schemas.topics import Topic
 
 from meltwatch_alarm_manager.domain.command import alarm_id_of
 from meltwatch_alarm_manager.domain.trust import not_ahead
+from meltwatch_alarm_manager.domain.watch import MAX_FURNACES
 from meltwatch_alarm_manager.pipeline.outgoing import said
 from meltwatch_alarm_manager.ports import AlarmChange, FurnaceChange
 
@@ -25,11 +26,20 @@ class Projection:
         Topic prefix.
     is_registered
         Tells whether somebody has registered a furnace.
+    max_furnaces
+        Most furnaces that nobody has registered: anybody may make up names.
     """
 
-    def __init__(self, prefix: str, is_registered: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        prefix: str,
+        is_registered: Callable[[str], bool],
+        max_furnaces: int = MAX_FURNACES,
+    ) -> None:
         self._alarms = Topic.ALARMS.under(prefix)
         self._is_registered = is_registered
+        self._max_furnaces = max_furnaces
+        self._unregistered: set[str] = set()
 
     def changes(
         self, records: Iterable[RawRecord], now_ns: int
@@ -56,10 +66,18 @@ class Projection:
         return [*alarms, *furnaces.values()]
 
     def _note(self, score: WindowScore, furnaces: dict[str, FurnaceChange]) -> None:
-        known = furnaces.get(score.furnace_id)
-        if known is None or score.window_end_ns > known.score.window_end_ns:
-            unregistered = score.unregistered or not self._is_registered(score.furnace_id)
-            furnaces[score.furnace_id] = FurnaceChange(score, unregistered)
+        name, known = score.furnace_id, furnaces.get(score.furnace_id)
+        if known is not None and score.window_end_ns <= known.score.window_end_ns:
+            return
+        is_registered = self._is_registered(name)
+        if is_registered or self._has_room(name):
+            furnaces[name] = FurnaceChange(score, score.unregistered or not is_registered)
+
+    def _has_room(self, name: str) -> bool:
+        """Tell whether an unregistered furnace is shown; the manager counts whom it refuses."""
+        if name not in self._unregistered and len(self._unregistered) < self._max_furnaces:
+            self._unregistered.add(name)
+        return name in self._unregistered
 
     def _report(self, record: RawRecord, error: Exception) -> None:
         """Log a refused alarm record; a refused score is in the dead letters by the manager."""
