@@ -45,8 +45,8 @@ run: runtime ## Do the main job: broker, Redis, Triton, services, simulated furn
 		$(if $(SUMMARY),--summary $(SUMMARY))
 
 .PHONY: test
-test: setup ## Run the whole test suite against real Kafka, Redis and Triton (PROCESSES= at once, 2 by default)
-	@$(BIN)/pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
+test: setup ## Run the whole test suite against real Kafka, Redis and Triton (PROCESSES= at once, 2 by default), or one test (T=path or node id)
+	@$(BIN)/pytest $(if $(T),$(T),-n $(PROCESSES) --dist loadfile --no-loadscope-reorder)
 
 .PHONY: test-unit
 test-unit: setup ## Run the tests that need no server
