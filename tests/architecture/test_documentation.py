@@ -9,6 +9,7 @@ from tests.support.settings_table import PAGE, ROOT, page_with_table
 PAGES = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
+    ROOT / "SECURITY.md",
     ROOT / "triton_models" / "README.md",
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
