@@ -59,7 +59,7 @@ class Timeline:
 
     def forget_until(self, time_ns: int) -> None:
         """Drop the events at or before an instant."""
-        self.events = self.events[np.searchsorted(self.times_ns, time_ns, side="right") :].copy()
+        self.events = self.events[self.times_ns.searchsorted(time_ns, "right") :].copy()
 
     def keep(self, chosen: NDArray[np.bool_]) -> None:
         """Drop all events but the chosen ones."""
@@ -67,23 +67,23 @@ class Timeline:
 
     def newest_until(self, time_ns: int) -> int | None:
         """Return the latest event time at or before an instant, ns."""
-        position = int(np.searchsorted(self.times_ns, time_ns, side="right"))
+        position = int(self.times_ns.searchsorted(time_ns, "right"))
         return int(self.times_ns[position - 1]) if position else None
 
     def earliest_after(self, time_ns: int) -> int | None:
         """Return the first event time after an instant, ns."""
-        position = int(np.searchsorted(self.times_ns, time_ns, side="right"))
+        position = int(self.times_ns.searchsorted(time_ns, "right"))
         return int(self.times_ns[position]) if position < self.events.size else None
 
     def size_bytes_after(self, time_ns: int) -> int:
         """Return what the events after an instant take up."""
-        position = int(np.searchsorted(self.times_ns, time_ns, side="right"))
+        position = int(self.times_ns.searchsorted(time_ns, "right"))
         return int(self.events[position:].nbytes)
 
     def lowest_offset(self, since_ns: int | None = None, until_ns: int | None = None) -> int | None:
         """Return the lowest offset of the events in ``(since, until]``; None if there are none."""
-        first = 0 if since_ns is None else np.searchsorted(self.times_ns, since_ns, side="right")
-        last = None if until_ns is None else np.searchsorted(self.times_ns, until_ns, side="right")
+        first = 0 if since_ns is None else self.times_ns.searchsorted(since_ns, "right")
+        last = None if until_ns is None else self.times_ns.searchsorted(until_ns, "right")
         offsets = self.events["offset"][first:last]
         return int(offsets.min()) if offsets.size else None
 

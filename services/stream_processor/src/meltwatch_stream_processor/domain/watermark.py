@@ -86,8 +86,9 @@ class Watermark:
         Time counts as far as all is read: else it is our reading that is behind.
         """
         if len(self._newest_ns) == len(MODALITIES):
-            for modality in MODALITIES:
-                if self.behind_ns(modality) <= self._rules.max_skew_ns:
+            lead_ns = self._newest_ns[Modality.VIDEO] - self._newest_ns[Modality.CURRENT]
+            for modality, behind_ns in ((Modality.VIDEO, -lead_ns), (Modality.CURRENT, lead_ns)):
+                if behind_ns <= self._rules.max_skew_ns:
                     self._behind_since_ns.pop(modality, None)
                 else:
                     self._behind_since_ns.setdefault(modality, reading.now_ns)
