@@ -12,9 +12,17 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.chaos import forged, manager_kill, poison, weather, worker_kill
+from tests.chaos import forged, manager_kill, poison, topics, weather, worker_kill
 from tests.chaos.campaigns import CAMPAIGNS
-from tests.chaos.mutant import FORGERS, IN_WEATHER, MANAGERS, MUTANTS, OF_WORKERS, WORKERS
+from tests.chaos.mutant import (
+    FORGERS,
+    IN_WEATHER,
+    MANAGERS,
+    MUTANTS,
+    OF_TOPICS,
+    OF_WORKERS,
+    WORKERS,
+)
 from tests.chaos.report import Report, table
 from tests.chaos.site import MANAGER
 from tests.chaos.stage import Stage
@@ -86,6 +94,8 @@ def _run_mutant(stage: Stage, name: str, seed: int) -> Report:
         report = forged.run(stage, _MUTANT_ROUNDS, seed)
     elif name in IN_WEATHER:
         report = weather.run(stage, _WEATHER_ROUNDS, seed)
+    elif name in OF_TOPICS:
+        report = topics.run(stage, len(topics.TURNS), seed)
     else:
         report = poison.run(stage, _POISON_ROUNDS, seed)
     report.name = name

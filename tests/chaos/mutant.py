@@ -36,6 +36,7 @@ from meltwatch_stream_processor.domain.restore import Resumption, ScoresTail
 from meltwatch_stream_processor.domain.rules import PUBLISHED_RULES
 from meltwatch_stream_processor.domain.watermark import Watermark
 from meltwatch_stream_processor.pipeline import suspects
+from meltwatch_stream_processor.pipeline.beginning import Beginning
 from meltwatch_stream_processor.pipeline.delivery import Delivery
 from meltwatch_stream_processor.pipeline.publication import Closing, Publication
 
@@ -246,6 +247,16 @@ def late_by_itself() -> None:
     PartitionJoiner._hand_on_new = after  # type: ignore[method-assign]
 
 
+def trust_old_cuts() -> None:
+    """Take the offsets of a topic that was deleted for those of its successor."""
+    Beginning._is_void = lambda *_: False  # type: ignore[method-assign]
+
+
+def tell_no_gap() -> None:
+    """Go on behind what was never read as if nothing had been there."""
+    Beginning.untold_gaps = property(lambda _: {}, lambda *_: None)  # type: ignore[assignment]
+
+
 def idle_unread() -> None:
     """Take for idle what is waited for, though records of it are unread."""
     is_idle = Idleness.is_idle
@@ -292,9 +303,10 @@ IN_WEATHER: Final = _named(
     forget_the_sources,
     late_by_itself,
 )
+OF_TOPICS: Final = _named(trust_old_cuts, tell_no_gap)
 UNSEEN: Final = _named(idle_unread, forget_behind)
 """No campaign sees these: the merge hides the one, the other costs a minute. Properties do."""
-OF_WORKERS: Final = WORKERS | ILL_WORKERS | IN_WEATHER
+OF_WORKERS: Final = WORKERS | ILL_WORKERS | IN_WEATHER | OF_TOPICS
 MUTANTS: Final = OF_WORKERS | MANAGERS | FORGERS | ILL_MANAGERS
 
 if __name__ == "__main__":
