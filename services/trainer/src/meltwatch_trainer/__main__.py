@@ -14,7 +14,7 @@ from rich.console import Console
 
 from meltwatch_trainer.domain.benchmark_windows import ClipSpec, LoaderRule
 from meltwatch_trainer.domain.run_sets import RUN_SETS
-from meltwatch_trainer.domain.study import STUDY
+from meltwatch_trainer.domain.study import SHIPPED, STUDY
 from meltwatch_trainer.errors import TrainerError, TrialError
 from meltwatch_trainer.settings import Settings
 from meltwatch_trainer.study_commands import Study
@@ -198,6 +198,21 @@ def gallery(
     from meltwatch_trainer.adapters.gallery import draw_gallery
 
     draw_gallery(to, seed, furnaces)
+    print(f"wrote {to}")
+
+
+@app.command("spot")
+def spot(
+    to: Annotated[Path, typer.Option(help="PNG file to write.")] = Path("docs/images/spot.png"),
+    seed: Annotated[int, typer.Option(help="Seed of the furnace that is drawn.")] = 7,
+    furnace: Annotated[str, typer.Option(help="Its name.")] = "gallery/furnace-2",
+    repository: Repository = DEFAULT_REPOSITORY,
+) -> None:
+    """Draw a simulated furnace with the spot as the ensemble outlines it."""
+    from meltwatch_trainer.adapters.served_ensemble import ServedEnsemble
+    from meltwatch_trainer.adapters.spot_picture import draw_spot
+
+    draw_spot(to, ServedEnsemble(repository, SHIPPED), seed, furnace)
     print(f"wrote {to}")
 
 

@@ -47,13 +47,15 @@ def draw_gallery(path: Path, seed: int, furnaces: int) -> None:
     image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG).save(path, optimize=True)
 
 
-def _furnace(seed: int, name: str, misty: float) -> SimulatedFurnace:
+def furnace_with_fault(seed: int, name: str, misty: float) -> SimulatedFurnace:
+    """Return a furnace with a fault of two minutes, behind mist in a share of such."""
     length_s = Range(FAULT_S, FAULT_S, "s", "slow enough to be seen growing")
     schedule = SlotSchedule(seed, ORIGIN_NS, slot_s=SLOT_S, misty=misty, length_s=length_s)
     return Scenario(seed, (name,), ORIGIN_NS, None, schedule).furnace(name)
 
 
-def _fault_times(furnace: SimulatedFurnace, ages_s: NDArray[np.float64]) -> NDArray[np.int64]:
+def fault_times(furnace: SimulatedFurnace, ages_s: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return when a furnace's first fault has these ages, ns."""
     end_ns = ORIGIN_NS + int(SLOT_S * NS_PER_S)
     fault = furnace.faults_between(ORIGIN_NS, end_ns)[0]
     times_ns: NDArray[np.int64] = fault.start_ns + (ages_s * NS_PER_S).astype(np.int64)
@@ -61,12 +63,15 @@ def _fault_times(furnace: SimulatedFurnace, ages_s: NDArray[np.float64]) -> NDAr
 
 
 def _pictures(seed: int, name: str) -> Iterator[NDArray[np.uint8]]:
-    clear, misty = _furnace(seed, name, misty=0.0), _furnace(seed, name, misty=1.0)
+    clear, misty = (
+        furnace_with_fault(seed, name, misty=0.0),
+        furnace_with_fault(seed, name, misty=1.0),
+    )
     healthy_ns = ORIGIN_NS - np.arange(86_400, 0, -1, dtype=np.int64) * NS_PER_S
     times_ns = _telling(clear, healthy_ns)
     yield from clear.frames(np.append(times_ns, times_ns[-1] + 8 * NS_PER_S))
-    yield from clear.frames(_fault_times(clear, np.array(AGES_S)))
-    yield from misty.frames(_fault_times(misty, np.array(AGES_S[-1:])))
+    yield from clear.frames(fault_times(clear, np.array(AGES_S)))
+    yield from misty.frames(fault_times(misty, np.array(AGES_S[-1:])))
 
 
 def _telling(furnace: SimulatedFurnace, times_ns: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -83,8 +88,8 @@ def _telling(furnace: SimulatedFurnace, times_ns: NDArray[np.int64]) -> NDArray[
 
 
 def _plot_currents(axes: Axes, seed: int, name: str) -> None:
-    furnace = _furnace(seed, name, misty=0.0)
-    axes.plot(AROUND_S, furnace.currents(_fault_times(furnace, AROUND_S)) / 1000, linewidth=0.5)
+    furnace = furnace_with_fault(seed, name, misty=0.0)
+    axes.plot(AROUND_S, furnace.currents(fault_times(furnace, AROUND_S)) / 1000, linewidth=0.5)
     axes.axvspan(0, FAULT_S, alpha=0.15, color="red")
     axes.tick_params(labelsize=5, pad=1)
     axes.set_ylabel("kA", fontsize=6)
