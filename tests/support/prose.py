@@ -76,18 +76,22 @@ def _plain(paragraph: str) -> str:
     return _LINK.sub(r"\1", _CODE.sub("CODE", paragraph))
 
 
-def main(pages: list[str]) -> None:
-    """Print the pages, or the longest sentences of those that are named."""
-    for page in pages:
-        for sentence in prose_of(Path(page).read_text()).longest(15):
-            print(f"{len(words_of(sentence)):4} {sentence}")
-    if not pages:
-        found = {page: prose_of(page.read_text()) for page in PAGES}
-        print("words  ;  sentences  page")
-        for page, prose in sorted(found.items(), key=lambda item: -item[1].mean_words):
-            row = f"{prose.mean_words:5.1f} {prose.semicolons:3} {len(prose.sentences):9}"
-            print(row, page.relative_to(ROOT))
+def print_longest(page: Path) -> None:
+    """Print a page's longest sentences."""
+    for sentence in prose_of(page.read_text()).longest(15):
+        print(f"{len(words_of(sentence)):4} {sentence}")
+
+
+def print_pages() -> None:
+    """Print how each page reads, the longest sentences first."""
+    found = [(prose_of(page.read_text()), page.relative_to(ROOT)) for page in PAGES]
+    print("words  ;  sentences  page")
+    for prose, page in sorted(found, key=lambda each: -each[0].mean_words):
+        print(f"{prose.mean_words:5.1f} {prose.semicolons:3} {len(prose.sentences):9}  {page}")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    for name in sys.argv[1:]:
+        print_longest(Path(name))
+    if not sys.argv[1:]:
+        print_pages()
