@@ -94,7 +94,7 @@ lint: setup ## Lint
 
 .PHONY: types
 types: setup ## Check types
-	@$(BIN)/mypy schemas/src $(wildcard services/*/src)
+	@$(BIN)/mypy schemas/src $(wildcard services/*/src services/libs/*/src)
 
 .PHONY: imports
 imports: setup ## Check who imports whom

@@ -1,5 +1,6 @@
 """Who may import whom; the rules themselves stand in ``.importlinter``."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,13 @@ SERVICES = {
     "meltwatch_selftest",
     "meltwatch_local_cluster",
 }
+WORDS_OF_THE_CHASSIS = {
+    "clock.Clock", "dependencies.TRITON", "errors.ConfigurationError", "errors.FatalError",
+    "errors.TransientError", "furnace_gauge.FurnaceGauge", "live.is_live", "metrics.Metrics",
+    # Triton's client: how it is secured.
+    "connecting.Peer", "connecting.tls_context", "connecting.tls_problem",
+    "settings.TritonSettings",
+}  # fmt: skip
 
 
 def test_the_import_contracts_hold() -> None:
@@ -36,6 +44,18 @@ def test_the_trainer_imports_libraries_and_no_service() -> None:
     }
 
     assert found == set()
+
+
+def test_core_takes_these_words_from_the_chassis_and_no_others() -> None:
+    taken = {
+        f"{node.module.removeprefix('meltwatch_chassis.')}.{alias.name}"
+        for module in modules_of("services/libs/core")
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("meltwatch_chassis")
+        for alias in node.names
+    }
+
+    assert taken == WORDS_OF_THE_CHASSIS
 
 
 def test_pytorch_is_imported_by_the_trainer_alone() -> None:

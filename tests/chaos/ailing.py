@@ -12,11 +12,11 @@ import sys
 from runpy import run_module
 from typing import Any, Final
 
-from meltwatch_alarm_manager.pipeline.alarms import AlarmPipeline
-from meltwatch_alarm_manager.ports import Outgoing
+from meltwatch_core.alarms.manager.alarms import AlarmPipeline
+from meltwatch_core.alarms.ports import Outgoing
+from meltwatch_core.join.partition import PartitionJoiner
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic
-from meltwatch_stream_processor.domain.partition import PartitionJoiner
 
 POISON: Final = "chaos-poison"
 POISON_SEQ: Final = 10**9

@@ -14,27 +14,27 @@ from uuid import uuid4
 
 from meltwatch_alarm_manager.adapters.kafka_election import KafkaElection
 from meltwatch_alarm_manager.adapters.kafka_ledger import KafkaLedger
-from meltwatch_alarm_manager.domain.authorship import Authorship
-from meltwatch_alarm_manager.domain.caution import Caution
-from meltwatch_alarm_manager.domain.progress import PartitionProgress
-from meltwatch_alarm_manager.pipeline import scores
-from meltwatch_alarm_manager.pipeline.alarms import AlarmPipeline
-from meltwatch_alarm_manager.pipeline.commands import CommandDesk
-from meltwatch_alarm_manager.ports import Outgoing
 from meltwatch_chassis import any_batch
+from meltwatch_core.alarms.authorship import Authorship
+from meltwatch_core.alarms.caution import Caution
+from meltwatch_core.alarms.manager import scores
+from meltwatch_core.alarms.manager.alarms import AlarmPipeline
+from meltwatch_core.alarms.manager.commands import CommandDesk
+from meltwatch_core.alarms.ports import Outgoing
+from meltwatch_core.alarms.progress import PartitionProgress
+from meltwatch_core.join.aligned_window import AlignedWindow, Outcome
+from meltwatch_core.join.buffers import Chunk
+from meltwatch_core.join.furnace import Furnace
+from meltwatch_core.join.idleness import Idleness
+from meltwatch_core.join.partition import PartitionJoiner
+from meltwatch_core.join.reading import OTHER, Reading
+from meltwatch_core.join.restore import Resumption, ScoresTail
+from meltwatch_core.join.rules import PUBLISHED_RULES
+from meltwatch_core.join.watermark import Watermark
 from meltwatch_schemas import record as schemas_record
 from meltwatch_schemas.errors import ContractViolation, malformed
 from meltwatch_schemas.record import RawRecord, read_score
 from meltwatch_schemas.score import Modality, WindowScore
-from meltwatch_stream_processor.domain.aligned_window import AlignedWindow, Outcome
-from meltwatch_stream_processor.domain.buffers import Chunk
-from meltwatch_stream_processor.domain.furnace import Furnace
-from meltwatch_stream_processor.domain.idleness import Idleness
-from meltwatch_stream_processor.domain.partition import PartitionJoiner
-from meltwatch_stream_processor.domain.reading import OTHER, Reading
-from meltwatch_stream_processor.domain.restore import Resumption, ScoresTail
-from meltwatch_stream_processor.domain.rules import PUBLISHED_RULES
-from meltwatch_stream_processor.domain.watermark import Watermark
 from meltwatch_stream_processor.pipeline import suspects
 from meltwatch_stream_processor.pipeline.beginning import Beginning
 from meltwatch_stream_processor.pipeline.delivery import Delivery

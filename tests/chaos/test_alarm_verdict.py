@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meltwatch_alarm_manager.domain.condition import Condition, Sample, decided, due, observe
+from meltwatch_core.alarms.condition import Condition, Sample, decided, due, observe
 from meltwatch_schemas.alarm import AlarmPoint, Command, Setpoint
 from meltwatch_schemas.topics import Topic
 
@@ -16,8 +16,8 @@ from tests.chaos.alarm_oracle import Change, changes
 from tests.chaos.alarm_points import HOP, POINTS, Point
 from tests.chaos.alarm_verdict import expected, judge_alarms, us
 from tests.chaos.tape import CODES, Message, Score, Tape
-from tests.unit.alarm_manager.samples import command_fields, command_record, score, score_record
-from tests.unit.alarm_manager.topic_log import NOW_NS, TopicLog
+from tests.unit.core.alarms.samples import command_fields, command_record, score, score_record
+from tests.unit.core.alarms.topic_log import NOW_NS, TopicLog
 
 LOGITS = (9.0, 8.5, 8.3, 8.0, 7.0)
 STEADY = POINTS[0].furnace

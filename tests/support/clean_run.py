@@ -14,7 +14,14 @@ from itertools import takewhile
 from typing import Final
 
 import numpy as np
-from meltwatch_alarm_manager.domain import points
+from meltwatch_core.alarms import points
+from meltwatch_core.join.buffers import Chunk
+from meltwatch_core.join.partition import PartitionJoiner
+from meltwatch_core.join.reading import Reading
+from meltwatch_core.join.topics import TopicNames
+from meltwatch_core.scoring.judge import Judgement
+from meltwatch_core.scoring.ports import Verdict
+from meltwatch_core.scoring.scores import ScoreContext, make_score
 from meltwatch_schemas.alarm import AlarmRecord
 from meltwatch_schemas.embedding import EmbeddingChunk
 from meltwatch_schemas.encoder import default_encoder
@@ -22,17 +29,10 @@ from meltwatch_schemas.score import Modality, ModelIdentity, WindowScore
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_MS, NS_PER_S, PUBLISHED_SPEC
 from meltwatch_simulator import Scenario, furnace_ids
-from meltwatch_stream_processor.domain.buffers import Chunk
-from meltwatch_stream_processor.domain.partition import PartitionJoiner
-from meltwatch_stream_processor.domain.reading import Reading
-from meltwatch_stream_processor.pipeline.judge import Judgement
-from meltwatch_stream_processor.pipeline.scores import ScoreContext, make_score
-from meltwatch_stream_processor.pipeline.topics import TopicNames
-from meltwatch_stream_processor.ports import Verdict
 
 from tests.support.builders import current_chunk, embedding_chunk
-from tests.unit.alarm_manager.samples import score_record
-from tests.unit.alarm_manager.topic_log import TopicLog
+from tests.unit.core.alarms.samples import score_record
+from tests.unit.core.alarms.topic_log import TopicLog
 
 SEED: Final = 1
 ORIGIN_NS: Final = 1_790_000_000 * NS_PER_S

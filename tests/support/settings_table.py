@@ -20,7 +20,7 @@ def services_with_settings() -> dict[str, type[ServiceSettings]]:
     for path in sorted(ROOT.glob("services/*/src/*/settings.py")):
         package = path.parent.name
         # The trainer lives in an environment of its own and takes arguments, no variables.
-        if package == "meltwatch_chassis" or find_spec(package) is None:
+        if find_spec(package) is None:
             continue
         settings = importlib.import_module(f"{package}.settings").Settings
         found[package.removeprefix("meltwatch_")] = settings

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from meltwatch_core.join.skew import STEP_S, Trace, cross_correlation, estimate_skew
+from meltwatch_core.join.synchrony import SkewLevel, Synchrony
 from meltwatch_schemas.score import Modality
 from meltwatch_schemas.window import NS_PER_S
 from meltwatch_simulator import SimulatedFurnace
 from meltwatch_simulator.scenario import Scenario, furnace_ids
-from meltwatch_stream_processor.domain.skew import STEP_S, Trace, cross_correlation, estimate_skew
-from meltwatch_stream_processor.domain.synchrony import SkewLevel, Synchrony
 
 from tests.support.arcs import FRAME_S, SAMPLE_S, Arcs, Floats, Observer
 from tests.support.input_records import PERIOD_NS, STRIDE_NS

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from jsonschema import Draft7Validator
-from meltwatch_alarm_manager.domain.alarm_state import Trigger
+from meltwatch_core.alarms.alarm_state import Trigger
 from meltwatch_schemas.alarm import AlarmState, Command, ResultCode
 
 from tests.support.asyncapi import message_schemas

@@ -18,13 +18,13 @@ from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.topics import Topic
 
-from tests.unit.alarm_manager.samples import DIGEST, score_record, setpoint
+from tests.unit.core.alarms.samples import DIGEST, score_record, setpoint
 
 T = TypeVar("T")
 # A new calibration of the default set-point must not turn the tests red.
 _PROGRAM = """
 from runpy import run_module
-from meltwatch_alarm_manager.domain import points
+from meltwatch_core.alarms import points
 from meltwatch_schemas.alarm import Setpoint
 points.DEFAULT_SETPOINT = Setpoint.model_validate_json('@POINT@')
 points.MODEL_DIGEST = '@DIGEST@'

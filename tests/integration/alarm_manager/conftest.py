@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.unit.alarm_manager.conftest import plain_thresholds
+from tests.unit.core.alarms.conftest import plain_thresholds
 
 if TYPE_CHECKING:
     from meltwatch_local_cluster.servers import KafkaServer, RedisServer

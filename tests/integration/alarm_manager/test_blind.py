@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Self
 
 import pytest
-from meltwatch_alarm_manager.domain.system_alarms import (
+from meltwatch_core.alarms.system_alarms import (
     FURNACE_ALARMS,
     PLANT_ALARMS,
     SystemAlarm,
@@ -19,7 +19,7 @@ from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import PUBLISHED_SPEC
 
 from tests.integration.alarm_manager.bench import Broker, assert_view_equals, until
-from tests.unit.alarm_manager.samples import json_record, score
+from tests.unit.core.alarms.samples import json_record, score
 
 pytestmark = pytest.mark.integration
 ONE, TWO = "hall/FMF-01", "hall/FMF-02"

@@ -5,7 +5,7 @@ from meltwatch_schemas.topics import Topic
 
 from tests.integration.alarm_manager.bench import until
 from tests.support.foreign_batches import batch_of, send_all
-from tests.unit.alarm_manager.samples import ALARM_ID, score
+from tests.unit.core.alarms.samples import ALARM_ID, score
 
 pytestmark = pytest.mark.integration
 

@@ -15,13 +15,7 @@ from meltwatch_schemas.window import PUBLISHED_SPEC
 from tests.integration.alarm_manager.bench import until
 from tests.support.hostile_alarms import foreign_records, hostile_alarm_inputs
 from tests.support.hostile_sender import send_hostile
-from tests.unit.alarm_manager.samples import (
-    ALARM_ID,
-    FURNACE,
-    command_fields,
-    command_record,
-    score,
-)
+from tests.unit.core.alarms.samples import ALARM_ID, FURNACE, command_fields, command_record, score
 
 pytestmark = pytest.mark.integration
 OTHER = "a/b/F1"

@@ -8,7 +8,7 @@ import pytest
 from meltwatch_schemas.topics import Topic
 
 from tests.integration.alarm_manager.bench import assert_view_equals, until
-from tests.unit.alarm_manager.samples import (
+from tests.unit.core.alarms.samples import (
     ALARM_ID,
     FURNACE,
     command_fields,

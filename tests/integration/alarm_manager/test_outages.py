@@ -11,7 +11,7 @@ from meltwatch_local_cluster.servers import RedisServer
 from redis import Redis
 
 from tests.integration.alarm_manager.bench import assert_view_equals, until
-from tests.unit.alarm_manager.samples import score
+from tests.unit.core.alarms.samples import score
 
 pytestmark = pytest.mark.integration
 

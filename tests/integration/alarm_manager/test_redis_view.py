@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 from meltwatch_alarm_manager.adapters.redis_view import RedisView
-from meltwatch_alarm_manager.domain import points
 from meltwatch_alarm_manager.ports import AlarmChange, FurnaceChange
 from meltwatch_chassis.errors import ConfigurationError, TransientError
 from meltwatch_chassis.testing import ManualClock
+from meltwatch_core.alarms import points
 from meltwatch_local_cluster.child import Command
 from meltwatch_local_cluster.servers import RedisServer
 from meltwatch_schemas.alarm import AlarmRecord, Mode
@@ -20,8 +20,8 @@ from meltwatch_schemas.window import NS_PER_S
 from redis.asyncio import Redis
 
 from tests.integration.alarm_manager.bench import view_of
-from tests.unit.alarm_manager.samples import FURNACE, point, score, window_end
-from tests.unit.alarm_manager.topic_log import TopicLog
+from tests.unit.core.alarms.samples import FURNACE, point, score, window_end
+from tests.unit.core.alarms.topic_log import TopicLog
 
 pytestmark = pytest.mark.integration
 PREFIX = "view"

@@ -7,8 +7,8 @@ import time
 import pytest
 
 from tests.integration.alarm_manager.bench import assert_view_equals, until, view_of
-from tests.unit.alarm_manager.samples import score
-from tests.unit.alarm_manager.topic_log import TopicLog, without_run
+from tests.unit.core.alarms.samples import score
+from tests.unit.core.alarms.topic_log import TopicLog, without_run
 
 pytestmark = pytest.mark.integration
 KILLS = 6

@@ -1,10 +1,10 @@
 """Clocks that disagree, from the word in the scores to the alarm that SCADA reads."""
 
 import pytest
-from meltwatch_alarm_manager.domain.system_alarms import SYSTEM_ALARMS
+from meltwatch_core.alarms.system_alarms import SYSTEM_ALARMS
 from meltwatch_schemas.window import NS_PER_S
 
-from tests.unit.alarm_manager.samples import FURNACE, HOP_NS, score
+from tests.unit.core.alarms.samples import FURNACE, HOP_NS, score
 
 pytestmark = pytest.mark.integration
 ALARM = SYSTEM_ALARMS["SYNC_SKEW"]

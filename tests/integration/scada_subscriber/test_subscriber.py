@@ -25,7 +25,7 @@ from tests.integration.alarm_manager.bench import Broker, ManagerProcess, until
 from tests.support.servers import Topics
 from tests.support.subscriber import PROGRAM, Subscriber
 from tests.support.timed_records import NOON, alarm_record
-from tests.unit.alarm_manager.samples import score
+from tests.unit.core.alarms.samples import score
 
 pytestmark = pytest.mark.integration
 PREFIX = "scada"

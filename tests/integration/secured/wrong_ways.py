@@ -13,11 +13,11 @@ from meltwatch_chassis.errors import FatalError, TransientError
 from meltwatch_chassis.kafka_access import refusal
 from meltwatch_chassis.settings import TritonSettings, load
 from meltwatch_chassis.topics_admin import missing_topics
+from meltwatch_core.scoring.errors import EndpointError
+from meltwatch_core.scoring.triton_endpoint import TritonEndpoint
 from meltwatch_local_cluster.addresses import LOOPBACK, free_ports
 from meltwatch_schemas.window import PUBLISHED_SPEC
-from meltwatch_stream_processor.adapters.triton_endpoint import TritonEndpoint
 from meltwatch_stream_processor.bootstrap import serve
-from meltwatch_stream_processor.errors import EndpointError
 from meltwatch_stream_processor.settings import Settings as ProcessorSettings
 
 from tests.integration.secured.bench import PREFIX, Plant, connection_of

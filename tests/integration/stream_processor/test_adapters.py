@@ -9,6 +9,9 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka import TopicPartition as KafkaTopicPartition
 from meltwatch_chassis.errors import FatalError
+from meltwatch_core.join.topics import TopicNames
+from meltwatch_core.scoring.judge import Judgement
+from meltwatch_core.scoring.scores import ScoreContext, make_score
 from meltwatch_local_cluster.servers import KafkaServer
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
@@ -16,16 +19,13 @@ from meltwatch_stream_processor.adapters.kafka_publisher import KafkaPublisher
 from meltwatch_stream_processor.adapters.kafka_range import KafkaInputRange
 from meltwatch_stream_processor.adapters.kafka_scores import KafkaScoreHistory
 from meltwatch_stream_processor.adapters.kafka_span import reader
-from meltwatch_stream_processor.pipeline.judge import Judgement
 from meltwatch_stream_processor.pipeline.records import score_record
-from meltwatch_stream_processor.pipeline.scores import ScoreContext, make_score
-from meltwatch_stream_processor.pipeline.topics import TopicNames
 from meltwatch_stream_processor.ports import OutgoingRecord, TopicPartition
 
 from tests.support.foreign_batches import bomb, send_batches
 from tests.support.servers import Topics
-from tests.unit.stream_processor.pipeline.fakes import IDENTITY
-from tests.unit.stream_processor.pipeline.test_scores import WINDOW
+from tests.unit.core.scoring.fakes import IDENTITY
+from tests.unit.core.scoring.test_scores import WINDOW
 
 pytestmark = pytest.mark.integration
 

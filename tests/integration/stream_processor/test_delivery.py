@@ -4,15 +4,15 @@ import re
 from collections import Counter
 
 import pytest
+from meltwatch_core.join.aligned_window import AlignedWindow
+from meltwatch_core.join.partition import PartitionJoiner
+from meltwatch_core.join.reading import Reading
 from meltwatch_local_cluster.servers import TritonServer
 from meltwatch_schemas.encoder import default_encoder
 from meltwatch_schemas.record import read_current, read_embedding
 from meltwatch_schemas.score import ScoreStatus, WindowScore
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_MS, PUBLISHED_SPEC
-from meltwatch_stream_processor.domain.aligned_window import AlignedWindow
-from meltwatch_stream_processor.domain.partition import PartitionJoiner
-from meltwatch_stream_processor.domain.reading import Reading
 
 from tests.integration.stream_processor import forgetful
 from tests.integration.stream_processor.worker import Works, gaps, statuses

@@ -5,6 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from meltwatch_core.join.aligned_window import AlignedWindow
+from meltwatch_core.join.partition import PartitionJoiner
+from meltwatch_core.join.reading import Reading
 from meltwatch_local_cluster.servers import TritonServer
 from meltwatch_schemas.current import encode_current
 from meltwatch_schemas.embedding import encode_embedding
@@ -13,9 +16,6 @@ from meltwatch_schemas.record import read_current, read_embedding
 from meltwatch_schemas.score import Modality, ScoreStatus, WindowScore
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_S
-from meltwatch_stream_processor.domain.aligned_window import AlignedWindow
-from meltwatch_stream_processor.domain.partition import PartitionJoiner
-from meltwatch_stream_processor.domain.reading import Reading
 
 from tests.integration.stream_processor.worker import Works
 from tests.support.input_records import ORIGIN_NS, InputRecord, live

@@ -16,6 +16,13 @@ from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.errors import FatalError, TransientError
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_chassis.settings import TritonSettings
+from meltwatch_core.join.aligned_window import AlignedWindow
+from meltwatch_core.join.partition import PartitionJoiner
+from meltwatch_core.join.reading import Reading
+from meltwatch_core.scoring.errors import EndpointError, ReloadRefusedError
+from meltwatch_core.scoring.failover import Failover, FailoverTiming
+from meltwatch_core.scoring.judge import Judge, Judgement, Patience
+from meltwatch_core.scoring.triton_endpoint import TritonEndpoint
 from meltwatch_local_cluster.addresses import free_ports
 from meltwatch_local_cluster.child import Command
 from meltwatch_local_cluster.servers import TritonServer
@@ -26,13 +33,6 @@ from meltwatch_schemas.score import Modality
 from meltwatch_schemas.tensors import ENSEMBLE
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import PUBLISHED_SPEC
-from meltwatch_stream_processor.adapters.triton_endpoint import TritonEndpoint
-from meltwatch_stream_processor.domain.aligned_window import AlignedWindow
-from meltwatch_stream_processor.domain.partition import PartitionJoiner
-from meltwatch_stream_processor.domain.reading import Reading
-from meltwatch_stream_processor.errors import EndpointError, ReloadRefusedError
-from meltwatch_stream_processor.pipeline.failover import Failover, FailoverTiming
-from meltwatch_stream_processor.pipeline.judge import Judge, Judgement, Patience
 from structlog.testing import capture_logs
 from tritonclient.grpc.aio import InferenceServerClient
 

@@ -8,15 +8,15 @@ from functools import partial
 
 from kafka import KafkaProducer
 from kafka.partitioner.default import murmur2
+from meltwatch_core.join.aligned_window import AlignedWindow
+from meltwatch_core.join.buffers import Chunk
+from meltwatch_core.join.partition import PartitionJoiner
+from meltwatch_core.join.reading import Reading
 from meltwatch_schemas.encoder import default_encoder
 from meltwatch_schemas.record import read_current, read_embedding
 from meltwatch_schemas.score import Modality
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_MS, NS_PER_S, PUBLISHED_SPEC
-from meltwatch_stream_processor.domain.aligned_window import AlignedWindow
-from meltwatch_stream_processor.domain.buffers import Chunk
-from meltwatch_stream_processor.domain.partition import PartitionJoiner
-from meltwatch_stream_processor.domain.reading import Reading
 
 from tests.support.input_records import (
     PERIOD_NS,

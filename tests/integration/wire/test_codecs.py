@@ -25,7 +25,7 @@ from tests.support.servers import Topics
 from tests.support.standard_producers import CODECS, every_way, transactional
 from tests.support.subscriber import Subscriber
 from tests.support.timed_records import alarm_record
-from tests.unit.alarm_manager.samples import (
+from tests.unit.core.alarms.samples import (
     command_fields,
     command_record,
     json_record,

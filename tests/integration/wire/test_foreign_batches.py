@@ -36,7 +36,7 @@ from tests.support.memory import Peak
 from tests.support.servers import Topics
 from tests.support.subscriber import Subscriber
 from tests.support.timed_records import NOON, alarm_record
-from tests.unit.alarm_manager.samples import ALARM_ID, json_record, score
+from tests.unit.core.alarms.samples import ALARM_ID, json_record, score
 
 pytestmark = pytest.mark.integration
 Command = Callable[..., tuple[int, str, str]]

@@ -1,16 +1,3 @@
-"""The tests judge by thresholds of their own: a new calibration must not turn them red."""
+from tests.unit.core.alarms.conftest import plain_thresholds
 
-from collections.abc import Iterator
-
-import pytest
-from meltwatch_alarm_manager.domain import points
-
-from tests.unit.alarm_manager.samples import DIGEST, setpoint
-
-
-@pytest.fixture(autouse=True, scope="module")
-def plain_thresholds() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(points, "DEFAULT_SETPOINT", setpoint())
-        patch.setattr(points, "MODEL_DIGEST", DIGEST)
-        yield
+__all__ = ["plain_thresholds"]

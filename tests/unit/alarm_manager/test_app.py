@@ -7,27 +7,21 @@ from typing import Any
 
 import pytest
 from meltwatch_alarm_manager import app
-from meltwatch_alarm_manager.domain.points import MasterAlarmList
-from meltwatch_alarm_manager.pipeline.alarms import AlarmPipeline
 from meltwatch_alarm_manager.pipeline.projection import Projection
-from meltwatch_alarm_manager.ports import (
-    AlarmChange,
-    Commit,
-    FurnaceChange,
-    Outgoing,
-    Place,
-    Settlement,
-)
+from meltwatch_alarm_manager.ports import AlarmChange, FurnaceChange, Settlement
 from meltwatch_alarm_manager.vitals import Vitals
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.dependencies import Dependencies
 from meltwatch_chassis.errors import ConfigurationError, TransientError
 from meltwatch_chassis.metrics import Metrics
+from meltwatch_core.alarms.manager.alarms import AlarmPipeline
+from meltwatch_core.alarms.points import MasterAlarmList
+from meltwatch_core.alarms.ports import Commit, Outgoing, Place
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic
 
-from tests.unit.alarm_manager.samples import ALARM_ID, FURNACE, PREFIX, score, score_record
-from tests.unit.alarm_manager.topic_log import SCORES, TopicLog, as_read
+from tests.unit.core.alarms.samples import ALARM_ID, FURNACE, PREFIX, score, score_record
+from tests.unit.core.alarms.topic_log import SCORES, TopicLog, as_read
 
 PAUSE_S = 0.001
 

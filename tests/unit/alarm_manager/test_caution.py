@@ -7,24 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from meltwatch_alarm_manager import app
-from meltwatch_alarm_manager.domain.caution import (
-    BATCH,
-    CAREFUL_RECORDS,
-    GIVEN_UP,
-    Caution,
-    Suspect,
-)
-from meltwatch_alarm_manager.pipeline import scores
-from meltwatch_alarm_manager.pipeline.commands import CommandDesk
-from meltwatch_alarm_manager.ports import Place
+from meltwatch_core.alarms.caution import BATCH, CAREFUL_RECORDS, GIVEN_UP, Caution, Suspect
+from meltwatch_core.alarms.manager import scores
+from meltwatch_core.alarms.manager.commands import CommandDesk
+from meltwatch_core.alarms.ports import Place
 from meltwatch_schemas.alarm import Command
 from meltwatch_schemas.record import RawRecord, read_score
 from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.topics import Topic
 
-from tests.unit.alarm_manager.samples import command_fields, command_record, score, score_record
 from tests.unit.alarm_manager.test_app import Plant
-from tests.unit.alarm_manager.topic_log import COMMANDS, SCORES, TopicLog
+from tests.unit.core.alarms.samples import command_fields, command_record, score, score_record
+from tests.unit.core.alarms.topic_log import COMMANDS, SCORES, TopicLog
 
 FURNACES = ("a/b/F1", "a/b/F2", "a/b/F3")
 POISON = 5

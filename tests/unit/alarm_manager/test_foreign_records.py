@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from meltwatch_alarm_manager.adapters.kafka_commit import as_committed
-from meltwatch_alarm_manager.domain.authorship import MAX_EPOCH, MAX_RANGES, Authorship
-from meltwatch_alarm_manager.pipeline.alarms import AlarmPipeline
-from meltwatch_alarm_manager.ports import Commit, Outgoing
+from meltwatch_core.alarms.authorship import MAX_EPOCH, MAX_RANGES, Authorship
+from meltwatch_core.alarms.manager.alarms import AlarmPipeline
+from meltwatch_core.alarms.ports import Commit, Outgoing
 from meltwatch_schemas.alarm import AlarmRecord
 from meltwatch_schemas.topics import Topic
 from structlog.testing import capture_logs
 
 from tests.support.hostile_alarms import foreign_records
-from tests.unit.alarm_manager.samples import (
+from tests.unit.core.alarms.samples import (
     ALARM_ID,
     FURNACE,
     command_fields,
@@ -23,7 +23,7 @@ from tests.unit.alarm_manager.samples import (
     score,
     score_record,
 )
-from tests.unit.alarm_manager.topic_log import (
+from tests.unit.core.alarms.topic_log import (
     ALARMS,
     HEARTBEATS,
     NOW_NS,

@@ -5,9 +5,10 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from meltwatch_alarm_manager.pipeline import scribe
 from meltwatch_alarm_manager.pipeline.projection import Projection
-from meltwatch_alarm_manager.ports import FurnaceChange, Outgoing
+from meltwatch_alarm_manager.ports import FurnaceChange
+from meltwatch_core.alarms.manager import scribe
+from meltwatch_core.alarms.ports import Outgoing
 from meltwatch_schemas.alarm import CommandResult, ResultCode
 from meltwatch_schemas.codec import MAX_RECORD_BYTES
 from meltwatch_schemas.json_message import KeyedMessage
@@ -17,7 +18,7 @@ from meltwatch_schemas.window import PUBLISHED_SPEC
 
 from tests.support.hostile_alarms import hostile_alarm_inputs
 from tests.support.hostile_wire import HostileRecord
-from tests.unit.alarm_manager.samples import (
+from tests.unit.core.alarms.samples import (
     FURNACE,
     PREFIX,
     command_fields,
@@ -26,7 +27,7 @@ from tests.unit.alarm_manager.samples import (
     score,
     score_record,
 )
-from tests.unit.alarm_manager.topic_log import NOW_NS, TopicLog
+from tests.unit.core.alarms.topic_log import NOW_NS, TopicLog
 
 OTHER = "a/b/F1"
 CORPUS = list(hostile_alarm_inputs(OTHER, PUBLISHED_SPEC.first_end_after(OTHER, NOW_NS)))

@@ -17,16 +17,17 @@ from meltwatch_alarm_manager.adapters.kafka_feed import KafkaFeed
 from meltwatch_alarm_manager.adapters.kafka_intake import KafkaIntake
 from meltwatch_alarm_manager.adapters.kafka_records import partitions_of
 from meltwatch_alarm_manager.adapters.redis_view import RedisView
-from meltwatch_alarm_manager.domain.authorship import MAX_OWN_EPOCH
-from meltwatch_alarm_manager.domain.caution import Suspect
-from meltwatch_alarm_manager.pipeline.alarms import INPUTS
-from meltwatch_alarm_manager.ports import AlarmChange, Commit, FurnaceChange
+from meltwatch_alarm_manager.ports import AlarmChange, FurnaceChange
 from meltwatch_chassis.errors import ConfigurationError, TransientError
 from meltwatch_chassis.testing import ManualClock
+from meltwatch_core.alarms.authorship import MAX_OWN_EPOCH
+from meltwatch_core.alarms.caution import Suspect
+from meltwatch_core.alarms.manager.alarms import INPUTS
+from meltwatch_core.alarms.ports import Commit
 from meltwatch_schemas.topics import Topic
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
-from tests.unit.alarm_manager.samples import PREFIX, score
+from tests.unit.core.alarms.samples import PREFIX, score
 
 END = 1_000
 JUNK = st.recursive(

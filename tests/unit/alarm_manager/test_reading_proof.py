@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from meltwatch_alarm_manager.pipeline.reading_proof import ReadingProof
-from meltwatch_alarm_manager.ports import Place
 from meltwatch_chassis.errors import TransientError
 from meltwatch_chassis.testing import ManualClock
+from meltwatch_core.alarms.ports import Place
 
-from tests.unit.alarm_manager.topic_log import SCORES
+from tests.unit.core.alarms.topic_log import SCORES
 
 
 class Broker:

@@ -5,22 +5,22 @@ from typing import Any
 
 from aiokafka.structs import OffsetAndMetadata
 from meltwatch_alarm_manager.adapters.kafka_commit import read_commit
-from meltwatch_alarm_manager.domain.points import MasterAlarmList
-from meltwatch_alarm_manager.pipeline.alarms import AlarmPipeline
-from meltwatch_alarm_manager.ports import Commit, Place
 from meltwatch_chassis.metrics import Metrics
+from meltwatch_core.alarms.manager.alarms import AlarmPipeline
+from meltwatch_core.alarms.points import MasterAlarmList
+from meltwatch_core.alarms.ports import Commit, Place
 from meltwatch_schemas.alarm import AlarmRecord
 from meltwatch_schemas.topics import Topic
 
 from tests.support.released_tail import TAIL, records_of
-from tests.unit.alarm_manager.samples import (
+from tests.unit.core.alarms.samples import (
     PREFIX,
     command_fields,
     command_record,
     score,
     score_record,
 )
-from tests.unit.alarm_manager.topic_log import NOW_NS, SCORES, STATES
+from tests.unit.core.alarms.topic_log import NOW_NS, SCORES, STATES
 
 ACKED, WAITING = "a/b/F1/OVERHEAT", "a/b/F2/OVERHEAT"
 

@@ -24,7 +24,7 @@ from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 
 from tests.support.builders import NOON_NS, window_score
 from tests.support.history import HistoryInMemory
-from tests.unit.alarm_manager.samples import score_record
+from tests.unit.core.alarms.samples import score_record
 
 FURNACE = "plant/hall/FMF-01"
 FIRST_NS = PUBLISHED_SPEC.first_end_after(FURNACE, NOON_NS)

@@ -4,9 +4,9 @@ import json
 from collections.abc import Callable
 
 import pytest
-from meltwatch_alarm_manager.pipeline.alarms import INPUTS, OUTPUTS
 from meltwatch_backtester.adapters import kafka_history
 from meltwatch_cli.__main__ import main
+from meltwatch_core.alarms.manager.alarms import INPUTS, OUTPUTS
 from meltwatch_schemas.access import ACCESS, Operation, Principal, Resource, Right, rights_of
 
 from tests.support.source import ROOT

@@ -18,20 +18,20 @@ from meltwatch_alarm_manager.vitals import MANAGER, PROJECTOR, Vitals
 from meltwatch_chassis.dependencies import KAFKA, Dependencies, keep_asking
 from meltwatch_chassis.errors import TransientError
 from meltwatch_chassis.metrics import Metrics
+from meltwatch_core.scoring import triton_endpoint
+from meltwatch_core.scoring.errors import EndpointError
+from meltwatch_core.scoring.failover import Failover
+from meltwatch_core.scoring.judge import Judge
+from meltwatch_core.scoring.ports import EnsembleIdentity, Verdict
 from meltwatch_schemas.score import Modality
 from meltwatch_stream_processor import bootstrap
-from meltwatch_stream_processor.adapters import triton_endpoint
-from meltwatch_stream_processor.errors import EndpointError
-from meltwatch_stream_processor.pipeline.failover import Failover
-from meltwatch_stream_processor.pipeline.judge import Judge
 from meltwatch_stream_processor.pipeline.retry import Retry
-from meltwatch_stream_processor.ports import EnsembleIdentity, Verdict
 from meltwatch_stream_processor.settings import Settings
 from structlog.testing import capture_logs
 
 from tests.support.leaping_loop import LeapingLoop, leap
 from tests.support.promise import PROMISED_S
-from tests.unit.stream_processor.pipeline.fakes import FakeScorer
+from tests.unit.core.scoring.fakes import FakeScorer
 
 ROUND_TRIP_S: Final = 0.05
 HOP_S: Final = 1.44

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from meltwatch_setpoints.bootstrap import estimate, resample
+from meltwatch_core.alarms.setpoints.bootstrap import estimate, resample
 from meltwatch_trainer.domain.calibration_error import judge_doubt, reliability
 
 UNITS = 10

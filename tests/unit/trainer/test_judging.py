@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from meltwatch_setpoints.held_level import AlarmRule
+from meltwatch_core.alarms.setpoints.held_level import AlarmRule
 from meltwatch_trainer.adapters.case_pictures import CasePicture, draw_cases
 from meltwatch_trainer.adapters.scores_file import read_scores, write_scores
 from meltwatch_trainer.domain.alarm_figures import alarm_outcome, raised_by_rule

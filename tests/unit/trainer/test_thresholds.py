@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from meltwatch_setpoints.held_level import AlarmRule
-from meltwatch_setpoints.threshold import Budget
+from meltwatch_core.alarms.setpoints.held_level import AlarmRule
+from meltwatch_core.alarms.setpoints.threshold import Budget
 from meltwatch_trainer.domain.fusion import fit_fusion
 from meltwatch_trainer.domain.thresholds import choose_threshold
 from meltwatch_trainer.errors import ScoresError

@@ -13,16 +13,17 @@ from typing import Any, Final
 import structlog
 from meltwatch_chassis.clock import Clock
 from meltwatch_chassis.errors import FatalError, TransientError
+from meltwatch_core.alarms.caution import BATCH
+from meltwatch_core.alarms.manager.alarms import AlarmPipeline
+from meltwatch_core.alarms.manager.outgoing import said
+from meltwatch_core.alarms.ports import Outgoing
 from meltwatch_schemas.text import escaped
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_S
 
-from meltwatch_alarm_manager.domain.caution import BATCH
-from meltwatch_alarm_manager.pipeline.alarms import AlarmPipeline
-from meltwatch_alarm_manager.pipeline.outgoing import said
 from meltwatch_alarm_manager.pipeline.projection import Projection
 from meltwatch_alarm_manager.pipeline.reading_proof import ReadingProof
-from meltwatch_alarm_manager.ports import Election, Feed, Intake, Ledger, Outgoing, View
+from meltwatch_alarm_manager.ports import Election, Feed, Intake, Ledger, View
 from meltwatch_alarm_manager.vitals import MANAGER, PROJECTOR, Vitals
 
 HEARTBEAT_NS: Final = 5 * NS_PER_S

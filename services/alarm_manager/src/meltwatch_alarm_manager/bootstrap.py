@@ -14,6 +14,8 @@ from meltwatch_chassis.kafka_probe import kafka_probe
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_chassis.plant import read_plant
 from meltwatch_chassis.redis_access import redis_login, redis_problem
+from meltwatch_core.alarms.manager.alarms import INPUTS, OUTPUTS, AlarmPipeline
+from meltwatch_core.alarms.points import MasterAlarmList
 from meltwatch_schemas.access import ACCESS, Principal, rights_of
 from meltwatch_schemas.alarm import AlarmPoint
 from redis.asyncio import Redis
@@ -27,8 +29,6 @@ from meltwatch_alarm_manager.adapters.kafka_intake import KafkaIntake
 from meltwatch_alarm_manager.adapters.kafka_ledger import KafkaLedger
 from meltwatch_alarm_manager.adapters.redis_probe import redis_probe
 from meltwatch_alarm_manager.adapters.redis_view import RedisView
-from meltwatch_alarm_manager.domain.points import MasterAlarmList
-from meltwatch_alarm_manager.pipeline.alarms import INPUTS, OUTPUTS, AlarmPipeline
 from meltwatch_alarm_manager.pipeline.projection import Projection
 from meltwatch_alarm_manager.settings import Settings
 from meltwatch_alarm_manager.vitals import Vitals

@@ -1,76 +1,15 @@
-"""What the alarm manager needs from the outside, and the values that cross the border."""
+"""What the alarm manager needs from the outside, and what it tells the view."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from meltwatch_core.alarms.ports import Commit, Outgoing, Place, Written
 from meltwatch_schemas.alarm import AlarmRecord
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.topics import Topic
 
-from meltwatch_alarm_manager.domain.authorship import Range
-from meltwatch_alarm_manager.domain.caution import Suspect
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A record to be written.
-
-    Attributes
-    ----------
-    topic
-        Where to.
-    key, value
-        Bytes; a dead letter keeps those of the record that it came from.
-    headers
-        In order.
-    """
-
-    topic: Topic
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes | None], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A partition of a topic."""
-
-    topic: Topic
-    partition: int
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """How far a partition is done.
-
-    Attributes
-    ----------
-    offset
-        Where to read from after a restart.
-    position
-        Everything below it has been judged; at least ``offset``.
-    epoch
-        Generation of the manager that says so.
-    suspect
-        The records that were to be judged next, where such are named.
-    set_aside
-        Records from ``offset`` on over which lives have ended: nobody looks at them again.
-    own
-        For a topic that the manager alone writes: its records from ``position`` on.
-    """
-
-    offset: int
-    position: int
-    epoch: int
-    suspect: Suspect | None = None
-    set_aside: tuple[int, ...] = ()
-    own: tuple[Range, ...] = ()
-
-
-Written = Iterable[tuple[Place, int]]
-"""Where each record of a transaction stands, in order: partition and offset."""
 Settlement = Callable[[Written], Mapping[Place, Commit]]
 """Returns what to commit, once it is known where the transaction's records stand."""
 

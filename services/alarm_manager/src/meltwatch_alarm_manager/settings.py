@@ -1,9 +1,8 @@
 """What the alarm manager can be told by environment."""
 
 from meltwatch_chassis.settings import KafkaSettings, PlantSettings, RedisSettings
+from meltwatch_core.alarms.watch import MAX_FURNACES
 from pydantic import Field
-
-from meltwatch_alarm_manager.domain.watch import MAX_FURNACES
 
 
 class Settings(KafkaSettings, RedisSettings, PlantSettings):

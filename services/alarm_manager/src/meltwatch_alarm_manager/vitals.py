@@ -8,9 +8,8 @@ from meltwatch_chassis.clock import Clock
 from meltwatch_chassis.commit_age import CommitAge
 from meltwatch_chassis.dependencies import Dependencies
 from meltwatch_chassis.metrics import Metrics
+from meltwatch_core.alarms.manager.outgoing import SERVICE
 from meltwatch_schemas.window import NS_PER_S
-
-from meltwatch_alarm_manager.pipeline.outgoing import SERVICE
 
 MANAGER: Final = "manager"
 PROJECTOR: Final = "projector"

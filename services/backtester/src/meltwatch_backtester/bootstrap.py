@@ -24,8 +24,8 @@ from meltwatch_backtester.ports import History
 from meltwatch_backtester.settings import Settings
 
 if TYPE_CHECKING:
-    from meltwatch_stream_processor.pipeline.judge import Judge
-    from meltwatch_stream_processor.ports import EnsembleIdentity
+    from meltwatch_core.scoring.judge import Judge
+    from meltwatch_core.scoring.ports import EnsembleIdentity
 
     from meltwatch_backtester.adapters.kafka_history import KafkaHistory
 
@@ -86,10 +86,10 @@ async def ensemble(
     from meltwatch_chassis.clock import SystemClock
     from meltwatch_chassis.errors import DependencyUnreachable, TransientError
     from meltwatch_chassis.metrics import Metrics
+    from meltwatch_core.scoring.failover import Failover, FailoverTiming
+    from meltwatch_core.scoring.judge import Judge, Patience
+    from meltwatch_core.scoring.triton_endpoint import TritonEndpoint
     from meltwatch_schemas.window import PUBLISHED_SPEC
-    from meltwatch_stream_processor.adapters.triton_endpoint import TritonEndpoint
-    from meltwatch_stream_processor.pipeline.failover import Failover, FailoverTiming
-    from meltwatch_stream_processor.pipeline.judge import Judge, Patience
 
     clock, metrics = SystemClock(), Metrics()
     patience = Patience(settings.outage_patience_s, concurrency=settings.scoring_concurrency)

@@ -18,6 +18,17 @@ from meltwatch_chassis.kafka_probe import kafka_probe
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_chassis.plant import Plant, read_plant
 from meltwatch_chassis.topics_admin import missing_topics, require_topics
+from meltwatch_core.join.errors import OutOfSequence
+from meltwatch_core.join.reading_order import QueueLimits
+from meltwatch_core.join.rules import PUBLISHED_RULES
+from meltwatch_core.join.topics import TopicNames
+from meltwatch_core.scoring.circuit import CircuitLimits
+from meltwatch_core.scoring.failover import Failover, FailoverTiming
+from meltwatch_core.scoring.judge import Judge, Patience
+from meltwatch_core.scoring.ports import EnsembleIdentity
+from meltwatch_core.scoring.scores import ScoreContext
+from meltwatch_core.scoring.served_encoder import served_encoder
+from meltwatch_core.scoring.triton_endpoint import TritonEndpoint
 from meltwatch_schemas.access import ACCESS, Principal, Right, rights_of
 from meltwatch_schemas.score import Modality
 from meltwatch_schemas.topics import catalogue
@@ -29,26 +40,15 @@ from meltwatch_stream_processor.adapters.kafka_publisher import KafkaPublisher
 from meltwatch_stream_processor.adapters.kafka_range import KafkaInputRange
 from meltwatch_stream_processor.adapters.kafka_refusal import is_refusal
 from meltwatch_stream_processor.adapters.kafka_scores import KafkaScoreHistory
-from meltwatch_stream_processor.adapters.triton_endpoint import TritonEndpoint
 from meltwatch_stream_processor.app import build_app, connect, until_crashed
-from meltwatch_stream_processor.domain.reading_order import QueueLimits
-from meltwatch_stream_processor.domain.rules import PUBLISHED_RULES
-from meltwatch_stream_processor.errors import OutOfSequence
-from meltwatch_stream_processor.pipeline.circuit import CircuitLimits
 from meltwatch_stream_processor.pipeline.counts import Counts
 from meltwatch_stream_processor.pipeline.delivery import Delivery
 from meltwatch_stream_processor.pipeline.engine import Engine
-from meltwatch_stream_processor.pipeline.failover import Failover, FailoverTiming
 from meltwatch_stream_processor.pipeline.furnace_gate import FurnaceGate
 from meltwatch_stream_processor.pipeline.in_flight import InFlightWindows
 from meltwatch_stream_processor.pipeline.input_topics import InputTopics
-from meltwatch_stream_processor.pipeline.judge import Judge, Patience
 from meltwatch_stream_processor.pipeline.retry import Retry
-from meltwatch_stream_processor.pipeline.scores import ScoreContext
-from meltwatch_stream_processor.pipeline.served_encoder import served_encoder
 from meltwatch_stream_processor.pipeline.surroundings import Surroundings
-from meltwatch_stream_processor.pipeline.topics import TopicNames
-from meltwatch_stream_processor.ports import EnsembleIdentity
 from meltwatch_stream_processor.settings import Settings
 from meltwatch_stream_processor.vitals import Vitals
 

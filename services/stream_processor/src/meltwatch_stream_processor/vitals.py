@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from meltwatch_chassis.dependencies import Dependencies
+from meltwatch_core.scoring.failover import Failover
 
 from meltwatch_stream_processor.pipeline.engine import Engine
-from meltwatch_stream_processor.pipeline.failover import Failover
 
 
 class Vitals:

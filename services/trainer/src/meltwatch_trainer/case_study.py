@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from meltwatch_setpoints.bootstrap import FloatArray
+from meltwatch_core.alarms.setpoints.bootstrap import FloatArray
 
 from meltwatch_trainer.adapters.case_pictures import CasePicture, draw_cases
 from meltwatch_trainer.adapters.served_ensemble import ServedEnsemble

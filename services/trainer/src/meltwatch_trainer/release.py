@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from meltwatch_core.alarms.setpoints.held_level import AlarmRule
+from meltwatch_core.alarms.setpoints.threshold import Budget
 from meltwatch_schemas.encoder import default_encoder
 from meltwatch_schemas.window import PUBLISHED_SPEC
-from meltwatch_setpoints.held_level import AlarmRule
-from meltwatch_setpoints.threshold import Budget
 
 from meltwatch_trainer.adapters.model_repository import check_repository, write_repository
 from meltwatch_trainer.adapters.scores_file import read_scores

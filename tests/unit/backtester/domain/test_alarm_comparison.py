@@ -1,11 +1,11 @@
 """What a replay can know of system alarms: their words, not the clock nor what it masks."""
 
-from meltwatch_alarm_manager.domain.system_alarms import is_by_clock
 from meltwatch_backtester.domain.alarm_comparison import differences
+from meltwatch_core.alarms.system_alarms import is_by_clock
 from meltwatch_schemas.alarm import AlarmRecord, AlarmState
 
-from tests.unit.alarm_manager.samples import FURNACE, score
-from tests.unit.alarm_manager.topic_log import TopicLog
+from tests.unit.core.alarms.samples import FURNACE, score
+from tests.unit.core.alarms.topic_log import TopicLog
 
 NAME = f"{FURNACE}/VIDEO_LOST"
 

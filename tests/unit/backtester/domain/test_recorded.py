@@ -5,13 +5,13 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_backtester.domain.recorded import RecordedJoiner
+from meltwatch_core.join.aligned_window import AlignedWindow
+from meltwatch_core.join.restore import resume
 from meltwatch_schemas.reasons import BEHIND
 from meltwatch_schemas.score import Modality, WindowScore
-from meltwatch_stream_processor.domain.aligned_window import AlignedWindow
-from meltwatch_stream_processor.domain.restore import resume
 
 from tests.support.oracle import Step
-from tests.unit.stream_processor.domain.lives import (
+from tests.unit.core.join.lives import (
     HABITS,
     TOPICS,
     Broker,
@@ -21,7 +21,7 @@ from tests.unit.stream_processor.domain.lives import (
     live,
     score_of,
 )
-from tests.unit.stream_processor.domain.sequences import (
+from tests.unit.core.join.sequences import (
     ENCODER,
     SMALL,
     at_once,

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from meltwatch_alarm_manager.domain.condition import Condition, Sample, decided, due, observe
 from meltwatch_backtester.domain.setpoint_finding import find_setpoint
 from meltwatch_backtester.domain.span import Span
 from meltwatch_backtester.domain.watch import Abnormal, Said, Watch
 from meltwatch_backtester.errors import BadUsage
+from meltwatch_core.alarms.condition import Condition, Sample, decided, due, observe
 from meltwatch_schemas.alarm import Setpoint
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 from scipy.signal import lfilter

@@ -1,7 +1,6 @@
 """Thresholds to be tried: how they are said, and which alarm points they touch."""
 
 import pytest
-from meltwatch_alarm_manager.domain.points import OVERHEAT, default_point
 from meltwatch_backtester.domain.thresholds import (
     Threshold,
     Thresholds,
@@ -9,6 +8,7 @@ from meltwatch_backtester.domain.thresholds import (
     parse_thresholds,
 )
 from meltwatch_backtester.errors import BadUsage
+from meltwatch_core.alarms.points import OVERHEAT, default_point
 
 FURNACE = "hall/FMF-01"
 ALARM = f"{FURNACE}/{OVERHEAT}"

@@ -4,9 +4,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import numpy as np
-from meltwatch_alarm_manager.domain.points import MasterAlarmList
-from meltwatch_alarm_manager.pipeline.alarms import AlarmPipeline
-from meltwatch_alarm_manager.ports import Commit, Place
 from meltwatch_backtester.domain.outcome import Outcome
 from meltwatch_backtester.domain.question import Cuts, Plant, Question
 from meltwatch_backtester.domain.span import Span
@@ -17,27 +14,24 @@ from meltwatch_backtester.pipeline.scope import ScopeOptions, scope_of
 from meltwatch_backtester.ports import TopicPart
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.metrics import Metrics
+from meltwatch_core.alarms.manager.alarms import AlarmPipeline
+from meltwatch_core.alarms.points import MasterAlarmList
+from meltwatch_core.alarms.ports import Commit, Place
+from meltwatch_core.join.aligned_window import AlignedWindow
+from meltwatch_core.scoring.judge import Judge, Patience
+from meltwatch_core.scoring.ports import Verdict
+from meltwatch_core.scoring.scores import ScoreContext
 from meltwatch_schemas.alarm import AlarmRecord
 from meltwatch_schemas.record import JSON, RawRecord, headers_for, read_score
 from meltwatch_schemas.score import ModelIdentity, WindowScore, encode_score
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_MS, NS_PER_S, PUBLISHED_SPEC
-from meltwatch_stream_processor.domain.aligned_window import AlignedWindow
-from meltwatch_stream_processor.pipeline.judge import Judge, Patience
-from meltwatch_stream_processor.pipeline.scores import ScoreContext
-from meltwatch_stream_processor.ports import Verdict
 
 from tests.support.builders import alarm_command
 from tests.support.history import HistoryInMemory
 from tests.support.input_records import ORIGIN_NS, InputRecord
-from tests.unit.stream_processor.pipeline.fakes import (
-    ENCODER,
-    IDENTITY,
-    TOPICS,
-    FakeScorer,
-    Life,
-    MemoryBroker,
-)
+from tests.unit.core.scoring.fakes import ENCODER, IDENTITY, TOPICS, FakeScorer
+from tests.unit.stream_processor.pipeline.fakes import Life, MemoryBroker
 
 SPAN = Span(ORIGIN_NS, ORIGIN_NS + 3600 * NS_PER_S)
 PREFIX = TOPICS.prefix

@@ -18,7 +18,7 @@ from meltwatch_schemas.window import NS_PER_MS, NS_PER_S
 
 from tests.support.input_records import ORIGIN_NS, InputRecord, live
 from tests.unit.backtester.pipeline.past import Past, Swinging, replay
-from tests.unit.stream_processor.pipeline.fakes import ENCODER, FakeScorer
+from tests.unit.core.scoring.fakes import ENCODER, FakeScorer
 
 FURNACES = ("hall/FMF-01", "hall/FMF-02")
 SECONDS = 180

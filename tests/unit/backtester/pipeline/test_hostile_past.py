@@ -16,7 +16,7 @@ from meltwatch_schemas.window import NS_PER_MS, NS_PER_S
 from tests.support.hostile_alarms import hostile_alarm_inputs
 from tests.support.input_records import ORIGIN_NS, live
 from tests.unit.backtester.pipeline.past import PREFIX, Noted, Past, replay
-from tests.unit.stream_processor.pipeline.fakes import ENCODER
+from tests.unit.core.scoring.fakes import ENCODER
 
 FURNACE = "hall/FMF-01"
 HOUR = Span(ORIGIN_NS, ORIGIN_NS + 3600 * NS_PER_S)

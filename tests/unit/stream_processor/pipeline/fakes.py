@@ -5,46 +5,37 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Self
 
-import numpy as np
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.dependencies import Dependencies
 from meltwatch_chassis.errors import TransientError
 from meltwatch_chassis.metrics import Metrics
-from meltwatch_schemas.encoder import Encoder, dct_basis
+from meltwatch_core.join.reading_order import QueueLimits
+from meltwatch_core.join.rules import PUBLISHED_RULES
+from meltwatch_core.scoring.judge import Judge, Patience
+from meltwatch_core.scoring.scores import ScoreContext
 from meltwatch_schemas.record import RawRecord
-from meltwatch_schemas.score import ModelIdentity, WindowScore, decode_score
+from meltwatch_schemas.score import WindowScore, decode_score
 from meltwatch_schemas.window import NS_PER_MS
-from meltwatch_stream_processor.domain.aligned_window import AlignedWindow
-from meltwatch_stream_processor.domain.reading_order import QueueLimits
-from meltwatch_stream_processor.domain.rules import PUBLISHED_RULES
 from meltwatch_stream_processor.pipeline.counts import Counts
 from meltwatch_stream_processor.pipeline.delivery import Delivery
 from meltwatch_stream_processor.pipeline.engine import Engine
 from meltwatch_stream_processor.pipeline.furnace_gate import FurnaceGate
 from meltwatch_stream_processor.pipeline.in_flight import InFlightWindows
 from meltwatch_stream_processor.pipeline.input_topics import InputTopics
-from meltwatch_stream_processor.pipeline.judge import Judge, Patience
 from meltwatch_stream_processor.pipeline.retry import Retry
-from meltwatch_stream_processor.pipeline.scores import ScoreContext
 from meltwatch_stream_processor.pipeline.surroundings import Surroundings
-from meltwatch_stream_processor.pipeline.topics import TopicNames
 from meltwatch_stream_processor.ports import (
     Census,
     Committed,
     Delivered,
-    EnsembleIdentity,
     OutgoingRecord,
     TopicFacts,
     TopicPartition,
-    Verdict,
 )
 
 from tests.support.input_records import InputRecord
+from tests.unit.core.scoring.fakes import ENCODER, IDENTITY, TOPICS, FakeScorer, until
 
-ENCODER = Encoder("dct", dct_basis(3))
-"""Three rows make small records; nothing here depends on the number."""
-IDENTITY = EnsembleIdentity(ModelIdentity("fmformer", "1", "d" * 64), ENCODER.encoder_id)
-TOPICS = TopicNames("meltwatch")
 IMPATIENT = Patience(outage_s=0.3, probe_interval_s=0.05)
 
 
@@ -202,37 +193,6 @@ def contents(scores: list[WindowScore]) -> dict[str, tuple[object, ...]]:
         )
         for score in scores
     }
-
-
-async def until(condition: Callable[[], object], limit_s: float = 90.0) -> None:
-    """Wait for a condition that nobody announces."""
-    async with asyncio.timeout(limit_s):
-        while not condition():  # noqa: ASYNC110 - what is watched has no event of its own
-            await asyncio.sleep(0.002)
-
-
-class FakeScorer:
-    """Answers from the window alone; ``attempt`` may delay or refuse it first."""
-
-    def __init__(self) -> None:
-        self.identity = IDENTITY
-        self.outage: str | None = None
-        self.calls: list[AlignedWindow] = []
-        self.attempt: Callable[[AlignedWindow], object] = lambda _: None
-
-    async def identify(self) -> EnsembleIdentity:
-        return self.identity
-
-    async def score(self, window: AlignedWindow) -> Verdict:
-        self.calls.append(window)
-        outcome = self.attempt(window)
-        if asyncio.iscoroutine(outcome):
-            await outcome
-        logit = float(window.window_end_ns % 7) - 3.0
-        return Verdict(logit, (logit - 1, logit + 1), 1.0, np.full((64, 64), 0.5, np.float32))
-
-    async def watch(self) -> None:
-        await asyncio.Event().wait()
 
 
 def surroundings(

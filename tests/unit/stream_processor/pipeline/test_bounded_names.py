@@ -4,18 +4,12 @@ import gc
 import tracemalloc
 
 import pytest
+from meltwatch_core.join.skew import CAPACITY, CELL_NS, Trace
 from meltwatch_schemas.window import NS_PER_MS
-from meltwatch_stream_processor.domain.skew import CAPACITY, CELL_NS, Trace
 
 from tests.support.input_records import ORIGIN_NS, InputRecord, frame_record, live, sample_record
-from tests.unit.stream_processor.pipeline.fakes import (
-    ENCODER,
-    FakeScorer,
-    Life,
-    MemoryBroker,
-    contents,
-    until,
-)
+from tests.unit.core.scoring.fakes import ENCODER, FakeScorer, until
+from tests.unit.stream_processor.pipeline.fakes import Life, MemoryBroker, contents
 
 LIMIT = 200
 NAMES = 1_500

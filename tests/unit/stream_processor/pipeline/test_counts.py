@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 from meltwatch_chassis.metrics import Metrics
+from meltwatch_core.join.aligned_window import Outcome
 from meltwatch_schemas.errors import ContractViolation, Refusal
 from meltwatch_schemas.score import Modality
-from meltwatch_stream_processor.domain.aligned_window import Outcome
 from meltwatch_stream_processor.pipeline.counts import OTHER, UNKNOWN, Counts
 
 from tests.support.input_records import ORIGIN_NS, sample_record

@@ -8,24 +8,17 @@ from itertools import pairwise
 
 import pytest
 from meltwatch_chassis.errors import FatalError
+from meltwatch_core.join.aligned_window import AlignedWindow
+from meltwatch_core.join.reading_order import QueueLimits
 from meltwatch_schemas.score import Modality, ScoreStatus, WindowScore
 from meltwatch_schemas.window import NS_PER_S
-from meltwatch_stream_processor.domain.aligned_window import AlignedWindow
-from meltwatch_stream_processor.domain.reading_order import QueueLimits
 from meltwatch_stream_processor.pipeline import engine
 from meltwatch_stream_processor.ports import TopicPartition
 from structlog.testing import capture_logs
 
 from tests.support.input_records import ORIGIN_NS, InputRecord, live
-from tests.unit.stream_processor.pipeline.fakes import (
-    ENCODER,
-    TOPICS,
-    FakeScorer,
-    Life,
-    MemoryBroker,
-    contents,
-    until,
-)
+from tests.unit.core.scoring.fakes import ENCODER, TOPICS, FakeScorer, until
+from tests.unit.stream_processor.pipeline.fakes import Life, MemoryBroker, contents
 
 FURNACES = ("melt/a", "melt/b", "known/furnace")
 SECONDS = 30.0

@@ -7,25 +7,19 @@ from typing import Any
 
 import msgpack
 import pytest
+from meltwatch_core.join.read_record import read
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.record import RawRecord, header, headers_for, read_score
 from meltwatch_schemas.score import SCHEMA, Sources, WindowScore, encode_score
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_MS, NS_PER_S, PUBLISHED_SPEC
-from meltwatch_stream_processor.pipeline.records import read
 from structlog.testing import capture_logs
 
 from tests.support.builders import window_score
 from tests.support.input_records import ORIGIN_NS, InputRecord, frame_record, live, sample_record
 from tests.support.mutations import mutants, pairs
-from tests.unit.stream_processor.pipeline.fakes import (
-    ENCODER,
-    TOPICS,
-    FakeScorer,
-    Life,
-    MemoryBroker,
-    contents,
-)
+from tests.unit.core.scoring.fakes import ENCODER, TOPICS, FakeScorer
+from tests.unit.stream_processor.pipeline.fakes import Life, MemoryBroker, contents
 
 NEIGHBOURS = ("melt/a", "melt/b")
 AT_NS = ORIGIN_NS + 10 * NS_PER_S

@@ -3,18 +3,18 @@
 from dataclasses import replace
 
 from meltwatch_chassis.tracing import begin_trace, trace_id
+from meltwatch_core.join.aligned_window import AlignedWindow, Outcome
+from meltwatch_core.join.partition import PartitionJoiner
+from meltwatch_core.join.read_record import read
+from meltwatch_core.join.reading import Reading
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.score import Modality, WindowScore
-from meltwatch_stream_processor.domain.aligned_window import AlignedWindow, Outcome
-from meltwatch_stream_processor.domain.partition import PartitionJoiner
-from meltwatch_stream_processor.domain.reading import Reading
 from meltwatch_stream_processor.pipeline.furnace_log import FurnaceLog
-from meltwatch_stream_processor.pipeline.records import read
 from structlog.testing import capture_logs
 
 from tests.support.builders import window_score
 from tests.support.input_records import live
-from tests.unit.stream_processor.pipeline.fakes import ENCODER, TOPICS
+from tests.unit.core.scoring.fakes import ENCODER, TOPICS
 
 BOTH = (Modality.VIDEO, Modality.CURRENT)
 BLIND = (Modality.CURRENT,)

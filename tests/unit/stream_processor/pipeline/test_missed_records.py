@@ -4,22 +4,15 @@ from collections.abc import Mapping
 from functools import partial
 
 import pytest
+from meltwatch_core.join import reading_order
 from meltwatch_schemas.score import Modality
 from meltwatch_schemas.window import NS_PER_MS
-from meltwatch_stream_processor.domain import reading_order
 from meltwatch_stream_processor.pipeline import engine
 from structlog.testing import capture_logs
 
 from tests.support.input_records import InputRecord, live
-from tests.unit.stream_processor.pipeline.fakes import (
-    ENCODER,
-    TOPICS,
-    FakeScorer,
-    Life,
-    MemoryBroker,
-    contents,
-    until,
-)
+from tests.unit.core.scoring.fakes import ENCODER, TOPICS, FakeScorer, until
+from tests.unit.stream_processor.pipeline.fakes import Life, MemoryBroker, contents
 
 ALL = 10_000
 FRAMES, SAMPLES = (TOPICS.inputs[modality] for modality in Modality)

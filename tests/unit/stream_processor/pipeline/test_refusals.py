@@ -1,12 +1,12 @@
 """What becomes of input that is refused, late or repeated."""
 
 import pytest
+from meltwatch_core.join.aligned_window import AlignedWindow
 from meltwatch_schemas.errors import ContractViolation, Refusal
 from meltwatch_schemas.record import header
 from meltwatch_schemas.score import Modality, ScoreStatus
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_S
-from meltwatch_stream_processor.domain.aligned_window import AlignedWindow
 from meltwatch_stream_processor.ports import OutgoingRecord, TopicPartition
 
 from tests.support.bad_records import BAD_KINDS, BadKind
@@ -18,14 +18,8 @@ from tests.support.input_records import (
     live,
     sample_record,
 )
-from tests.unit.stream_processor.pipeline.fakes import (
-    ENCODER,
-    TOPICS,
-    FakeScorer,
-    Life,
-    MemoryBroker,
-    until,
-)
+from tests.unit.core.scoring.fakes import ENCODER, TOPICS, FakeScorer, until
+from tests.unit.stream_processor.pipeline.fakes import Life, MemoryBroker
 
 FURNACE = "melt/a"
 

@@ -5,27 +5,22 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from meltwatch_core.join.aligned_window import Outcome
+from meltwatch_core.join.buffers import Chunk
+from meltwatch_core.join.read_record import read
+from meltwatch_core.join.skew_watch import SkewWatch
 from meltwatch_schemas.current import CurrentChunk
 from meltwatch_schemas.errors import violation
 from meltwatch_schemas.score import Modality, WindowScore
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_S
-from meltwatch_stream_processor.domain.aligned_window import Outcome
-from meltwatch_stream_processor.domain.buffers import Chunk
 from meltwatch_stream_processor.pipeline import engine
-from meltwatch_stream_processor.pipeline.records import read
-from meltwatch_stream_processor.pipeline.skew_watch import SkewWatch
 from structlog.testing import capture_logs
 
 from tests.support.arcs import arc_records
 from tests.support.input_records import ORIGIN_NS, InputRecord, frame_record, sample_record
-from tests.unit.stream_processor.pipeline.fakes import (
-    ENCODER,
-    FakeScorer,
-    Life,
-    MemoryBroker,
-    until,
-)
+from tests.unit.core.scoring.fakes import ENCODER, FakeScorer, until
+from tests.unit.stream_processor.pipeline.fakes import Life, MemoryBroker
 
 FURNACE = "melt/arc"
 SECONDS = 640.0

@@ -11,14 +11,8 @@ from meltwatch_stream_processor.ports import TopicFacts, TopicPartition
 from structlog.testing import capture_logs
 
 from tests.support.input_records import ORIGIN_NS, live
-from tests.unit.stream_processor.pipeline.fakes import (
-    ENCODER,
-    TOPICS,
-    FakeScorer,
-    Life,
-    MemoryBroker,
-    until,
-)
+from tests.unit.core.scoring.fakes import ENCODER, TOPICS, FakeScorer, until
+from tests.unit.stream_processor.pipeline.fakes import Life, MemoryBroker
 
 FRAMES, SAMPLES = (TOPICS.inputs[modality] for modality in Modality)
 FURNACE = "melt/a"

@@ -5,27 +5,20 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
+from meltwatch_core.join import read_record
+from meltwatch_core.join.buffers import Chunk
+from meltwatch_core.join.partition import PartitionJoiner
+from meltwatch_core.join.reading import Reading
 from meltwatch_schemas.record import header
 from meltwatch_schemas.score import Modality
 from meltwatch_schemas.window import NS_PER_S
-from meltwatch_stream_processor.domain.buffers import Chunk
-from meltwatch_stream_processor.domain.partition import PartitionJoiner
-from meltwatch_stream_processor.domain.reading import Reading
 from meltwatch_stream_processor.pipeline import engine
-from meltwatch_stream_processor.pipeline import records as records_module
 from meltwatch_stream_processor.ports import TopicPartition
 from structlog.testing import capture_logs
 
 from tests.support.input_records import ORIGIN_NS, InputRecord, frame_record, live, sample_record
-from tests.unit.stream_processor.pipeline.fakes import (
-    ENCODER,
-    TOPICS,
-    FakeScorer,
-    Life,
-    MemoryBroker,
-    contents,
-    until,
-)
+from tests.unit.core.scoring.fakes import ENCODER, TOPICS, FakeScorer, until
+from tests.unit.stream_processor.pipeline.fakes import Life, MemoryBroker, contents
 
 FURNACES = ("melt/a", "melt/b")
 BAD_SEQ = 666
@@ -121,7 +114,7 @@ async def test_a_record_that_breaks_the_join_once_is_joined(
 async def test_a_record_that_breaks_the_decoder_is_a_dead_letter(
     broker: MemoryBroker, monkeypatch: pytest.MonkeyPatch, fault: type[Exception]
 ) -> None:
-    read = records_module._READERS[Modality.CURRENT]
+    read = read_record._READERS[Modality.CURRENT]
 
     def break_down(raw: Any) -> Chunk:
         chunk = read(raw)
@@ -129,8 +122,8 @@ async def test_a_record_that_breaks_the_decoder_is_a_dead_letter(
             raise fault("beyond everything")
         return chunk
 
-    readers = {**records_module._READERS, Modality.CURRENT: break_down}
-    monkeypatch.setattr(records_module, "_READERS", readers)
+    readers = {**read_record._READERS, Modality.CURRENT: break_down}
+    monkeypatch.setattr(read_record, "_READERS", readers)
     broker.produce(*with_one_more(poison()))
 
     assert await scores_of(broker)

@@ -1,8 +1,8 @@
 """Records out of their time: words for the next scores of their furnace alone."""
 
+from meltwatch_core.join.aligned_window import Outcome
 from meltwatch_schemas.errors import ContractViolation, Refusal
 from meltwatch_schemas.score import Modality
-from meltwatch_stream_processor.domain.aligned_window import Outcome
 from meltwatch_stream_processor.pipeline.untimely import UntimelyRecords
 
 from tests.support.builders import raw_record

@@ -5,14 +5,8 @@ from meltwatch_stream_processor.ports import TopicPartition
 
 from tests.support.input_records import live
 from tests.support.released_tail import TAIL, records_of
-from tests.unit.stream_processor.pipeline.fakes import (
-    ENCODER,
-    TOPICS,
-    FakeScorer,
-    Life,
-    MemoryBroker,
-    contents,
-)
+from tests.unit.core.scoring.fakes import ENCODER, TOPICS, FakeScorer
+from tests.unit.stream_processor.pipeline.fakes import Life, MemoryBroker, contents
 
 FURNACES = ("melt/a", "known/furnace")
 

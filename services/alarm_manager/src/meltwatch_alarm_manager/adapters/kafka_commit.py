@@ -3,11 +3,10 @@
 from typing import Annotated, Final
 
 from aiokafka.structs import OffsetAndMetadata
+from meltwatch_core.alarms.authorship import MAX_OWN_EPOCH, MAX_RANGES
+from meltwatch_core.alarms.caution import MAX_SET_ASIDE, Suspect
+from meltwatch_core.alarms.ports import Commit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from meltwatch_alarm_manager.domain.authorship import MAX_OWN_EPOCH, MAX_RANGES
-from meltwatch_alarm_manager.domain.caution import MAX_SET_ASIDE, Suspect
-from meltwatch_alarm_manager.ports import Commit
 
 _MAX_OFFSET: Final = 2**63 - 1
 _Offset = Annotated[int, Field(ge=0, le=_MAX_OFFSET)]

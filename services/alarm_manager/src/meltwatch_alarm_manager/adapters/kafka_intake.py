@@ -6,6 +6,8 @@ from typing import Any, Final, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from meltwatch_chassis.raw_record import raw_record, told
+from meltwatch_core.alarms.caution import BATCH
+from meltwatch_core.alarms.ports import Commit, Place
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic
 
@@ -16,8 +18,6 @@ from meltwatch_alarm_manager.adapters.kafka_records import (
     offset_of,
     partitions_of,
 )
-from meltwatch_alarm_manager.domain.caution import BATCH
-from meltwatch_alarm_manager.ports import Commit, Place
 
 _WHOLE_POLL_S: Final = 0.1  # the last thing in a topic may be a marker, which no poll returns
 _FETCH_WAIT_MS: Final = 100  # each change of topic waits for the fetch that is under way

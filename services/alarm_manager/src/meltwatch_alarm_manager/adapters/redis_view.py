@@ -9,6 +9,7 @@ from typing import Any, Final, Self
 
 from meltwatch_chassis.clock import Clock
 from meltwatch_chassis.errors import ConfigurationError, FatalError, TransientError
+from meltwatch_core.alarms.trust import MAX_AHEAD_NS
 from meltwatch_schemas.alarm import AlarmRecord, AlarmState, Mode, ns_from_utc, rfc3339, utc_from_ns
 from meltwatch_schemas.redis_keys import RedisKeys
 from meltwatch_schemas.score import WindowScore
@@ -18,7 +19,6 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from meltwatch_alarm_manager.adapters import redis_scripts
-from meltwatch_alarm_manager.domain.trust import MAX_AHEAD_NS
 from meltwatch_alarm_manager.ports import AlarmChange, FurnaceChange
 
 JOURNAL_LENGTH: Final = 100_000

@@ -3,15 +3,15 @@
 from collections.abc import Callable, Iterable
 
 import structlog
+from meltwatch_core.alarms.command import alarm_id_of
+from meltwatch_core.alarms.manager.outgoing import said
+from meltwatch_core.alarms.trust import not_ahead
+from meltwatch_core.alarms.watch import MAX_FURNACES
 from meltwatch_schemas.alarm import AlarmRecord
 from meltwatch_schemas.record import RawRecord, read_json, read_score
 from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.topics import Topic
 
-from meltwatch_alarm_manager.domain.command import alarm_id_of
-from meltwatch_alarm_manager.domain.trust import not_ahead
-from meltwatch_alarm_manager.domain.watch import MAX_FURNACES
-from meltwatch_alarm_manager.pipeline.outgoing import said
 from meltwatch_alarm_manager.ports import AlarmChange, FurnaceChange
 
 _log = structlog.get_logger()

@@ -7,9 +7,10 @@ from typing import Final, Self
 
 from meltwatch_chassis.clock import Clock
 from meltwatch_chassis.errors import TransientError
+from meltwatch_core.alarms.ports import Place
 from meltwatch_schemas.window import NS_PER_S
 
-from meltwatch_alarm_manager.ports import Intake, Place
+from meltwatch_alarm_manager.ports import Intake
 
 INTERVAL_NS: Final = NS_PER_S
 

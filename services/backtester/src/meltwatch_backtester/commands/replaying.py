@@ -11,12 +11,12 @@ from typing import Any
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.partitioner import partition_of
 from meltwatch_chassis.plant import read_plant
+from meltwatch_core.join.topics import TopicNames
+from meltwatch_core.scoring.judge import Judge
+from meltwatch_core.scoring.ports import EnsembleIdentity
+from meltwatch_core.scoring.scores import ScoreContext
+from meltwatch_core.scoring.served_encoder import served_encoder
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
-from meltwatch_stream_processor.pipeline.judge import Judge
-from meltwatch_stream_processor.pipeline.scores import ScoreContext
-from meltwatch_stream_processor.pipeline.served_encoder import served_encoder
-from meltwatch_stream_processor.pipeline.topics import TopicNames
-from meltwatch_stream_processor.ports import EnsembleIdentity
 from threadpoolctl import threadpool_limits
 
 from meltwatch_backtester import bootstrap

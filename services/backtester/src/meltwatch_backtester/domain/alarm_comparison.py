@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from meltwatch_alarm_manager.domain.system_alarms import SYSTEM
+from meltwatch_core.alarms.system_alarms import SYSTEM
 from meltwatch_schemas.alarm import AlarmRecord
 
 from meltwatch_backtester.domain.journal import Happening, happening_of, place_of

@@ -6,14 +6,14 @@ merged by event time, so what is not there by then does not come: no modality is
 
 from collections.abc import Mapping
 
+from meltwatch_core.join.admission import refusal_of
+from meltwatch_core.join.aligned_window import Outcome
+from meltwatch_core.join.buffers import Chunk, modality_of
+from meltwatch_core.join.features import FeatureExtractor
+from meltwatch_core.join.furnace import Closing, Furnace, JoinContext
+from meltwatch_core.join.rules import PUBLISHED_RULES, JoinRules
 from meltwatch_schemas.encoder import Encoder
 from meltwatch_schemas.score import Modality
-from meltwatch_stream_processor.domain.admission import refusal_of
-from meltwatch_stream_processor.domain.aligned_window import Outcome
-from meltwatch_stream_processor.domain.buffers import Chunk, modality_of
-from meltwatch_stream_processor.domain.features import FeatureExtractor
-from meltwatch_stream_processor.domain.furnace import Closing, Furnace, JoinContext
-from meltwatch_stream_processor.domain.rules import PUBLISHED_RULES, JoinRules
 
 
 class EventTimeJoiner:

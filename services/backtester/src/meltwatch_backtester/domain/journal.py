@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from meltwatch_alarm_manager.domain.system_alarms import SYSTEM
+from meltwatch_core.alarms.system_alarms import SYSTEM
 from meltwatch_schemas.alarm import AlarmCommand, AlarmRecord, ns_from_utc, utc_from_ns
 from meltwatch_schemas.record import RawRecord
 

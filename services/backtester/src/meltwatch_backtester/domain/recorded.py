@@ -9,16 +9,16 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from meltwatch_core.join.acknowledgement import Offsets
+from meltwatch_core.join.admission import refusal_of, was_admitted
+from meltwatch_core.join.aligned_window import AlignedWindow
+from meltwatch_core.join.buffers import Chunk, modality_of
+from meltwatch_core.join.features import FeatureExtractor
+from meltwatch_core.join.furnace import Furnace, JoinContext
+from meltwatch_core.join.restore import Past, sources_of
+from meltwatch_core.join.rules import PUBLISHED_RULES, JoinRules
 from meltwatch_schemas.encoder import Encoder
 from meltwatch_schemas.score import Modality, WindowScore
-from meltwatch_stream_processor.domain.acknowledgement import Offsets
-from meltwatch_stream_processor.domain.admission import refusal_of, was_admitted
-from meltwatch_stream_processor.domain.aligned_window import AlignedWindow
-from meltwatch_stream_processor.domain.buffers import Chunk, modality_of
-from meltwatch_stream_processor.domain.features import FeatureExtractor
-from meltwatch_stream_processor.domain.furnace import Furnace, JoinContext
-from meltwatch_stream_processor.domain.restore import Past, sources_of
-from meltwatch_stream_processor.domain.rules import PUBLISHED_RULES, JoinRules
 
 
 @dataclass(slots=True)

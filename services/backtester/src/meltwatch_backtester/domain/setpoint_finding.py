@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from meltwatch_schemas.alarm import Setpoint, rfc3339, utc_from_ns
-from meltwatch_schemas.default_setpoint import DEFAULT_SETPOINT
-from meltwatch_setpoints.held_level import AlarmRule
-from meltwatch_setpoints.threshold import (
+from meltwatch_core.alarms.setpoints.held_level import AlarmRule
+from meltwatch_core.alarms.setpoints.threshold import (
     Budget,
     NormalOperation,
     NoTailError,
     ThresholdBasis,
     find_threshold,
 )
+from meltwatch_schemas.alarm import Setpoint, rfc3339, utc_from_ns
+from meltwatch_schemas.default_setpoint import DEFAULT_SETPOINT
 from numpy.typing import NDArray
 
 from meltwatch_backtester.domain.span import Span

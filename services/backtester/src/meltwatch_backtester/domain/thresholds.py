@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from meltwatch_alarm_manager.domain.points import OVERHEAT, MasterAlarmList
+from meltwatch_core.alarms.points import OVERHEAT, MasterAlarmList
 from meltwatch_schemas.alarm import AlarmPoint, Setpoint
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.identifiers import check_alarm_id

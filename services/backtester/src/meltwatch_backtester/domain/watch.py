@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import numpy as np
+from meltwatch_core.alarms.setpoints.held_level import AlarmRule, held_levels
+from meltwatch_core.alarms.setpoints.threshold import NormalOperation
 from meltwatch_schemas.window import INT64_MAX, NS_PER_S, PUBLISHED_SPEC
-from meltwatch_setpoints.held_level import AlarmRule, held_levels
-from meltwatch_setpoints.threshold import NormalOperation
 from numpy.typing import NDArray
 
 from meltwatch_backtester.domain.span import Span

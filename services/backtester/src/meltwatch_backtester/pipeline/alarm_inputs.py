@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from meltwatch_alarm_manager.domain.command import alarm_id_of
-from meltwatch_alarm_manager.domain.system_alarms import is_by_clock
+from meltwatch_core.alarms.command import alarm_id_of
+from meltwatch_core.alarms.system_alarms import is_by_clock
 from meltwatch_schemas.alarm import AlarmCommand, AlarmRecord
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.identifiers import split_alarm_id

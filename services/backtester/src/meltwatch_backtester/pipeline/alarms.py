@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from meltwatch_alarm_manager.pipeline.alarms import AlarmPipeline
-from meltwatch_alarm_manager.ports import Commit, Outgoing
-from meltwatch_alarm_manager.ports import Place as Part
 from meltwatch_chassis.metrics import Metrics
+from meltwatch_core.alarms.manager.alarms import AlarmPipeline
+from meltwatch_core.alarms.ports import Commit, Outgoing
+from meltwatch_core.alarms.ports import Place as Part
 from meltwatch_schemas.alarm import AlarmRecord
 from meltwatch_schemas.record import RawRecord, headers_for
 from meltwatch_schemas.score import SCHEMA, WindowScore, encode_score

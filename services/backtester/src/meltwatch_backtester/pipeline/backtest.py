@@ -6,16 +6,16 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from meltwatch_alarm_manager.domain.points import PROCESS
 from meltwatch_chassis.errors import FatalError
+from meltwatch_core.alarms.points import PROCESS
+from meltwatch_core.join.restore import Past, ScoresTail
+from meltwatch_core.scoring.judge import Judge
+from meltwatch_core.scoring.scores import ScoreContext
 from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord
 from meltwatch_schemas.encoder import Encoder
 from meltwatch_schemas.record import read_json
 from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.topics import Topic
-from meltwatch_stream_processor.domain.restore import Past, ScoresTail
-from meltwatch_stream_processor.pipeline.judge import Judge
-from meltwatch_stream_processor.pipeline.scores import ScoreContext
 
 from meltwatch_backtester.domain.alarm_comparison import differences
 from meltwatch_backtester.domain.findings import Findings

@@ -3,12 +3,12 @@
 from collections import Counter
 from collections.abc import Iterator
 
+from meltwatch_core.join.aligned_window import AlignedWindow, Outcome
+from meltwatch_core.join.read_record import ReadRecord
+from meltwatch_core.join.reading_order import Entry, ReadingOrder
+from meltwatch_core.join.skew_watch import SkewWatch
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.score import Modality, WindowScore
-from meltwatch_stream_processor.domain.aligned_window import AlignedWindow, Outcome
-from meltwatch_stream_processor.domain.reading_order import Entry, ReadingOrder
-from meltwatch_stream_processor.pipeline.records import ReadRecord
-from meltwatch_stream_processor.pipeline.skew_watch import SkewWatch
 
 from meltwatch_backtester.domain.event_time import EventTimeJoiner
 from meltwatch_backtester.pipeline.inputs import InputReader

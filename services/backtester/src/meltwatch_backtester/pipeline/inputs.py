@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
+from meltwatch_core.join.read_record import ReadRecord, read
+from meltwatch_core.join.reading_order import Entry
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.score import Modality
 from meltwatch_schemas.topics import Topic
-from meltwatch_stream_processor.domain.reading_order import Entry
-from meltwatch_stream_processor.pipeline.records import ReadRecord, read
 
 from meltwatch_backtester.domain.tally import Tally
 from meltwatch_backtester.ports import History, OffsetRange, TopicPart

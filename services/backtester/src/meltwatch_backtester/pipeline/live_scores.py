@@ -3,11 +3,11 @@
 from collections import defaultdict, deque
 from collections.abc import Iterator
 
+from meltwatch_core.join.aligned_window import AlignedWindow
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.record import RawRecord, read_score
 from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.window import NS_PER_S
-from meltwatch_stream_processor.domain.aligned_window import AlignedWindow
 
 from meltwatch_backtester.pipeline.replayed import Source, score_part
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from meltwatch_chassis.errors import FatalError
+from meltwatch_core.join.restore import Past
 from meltwatch_schemas.errors import ContractViolation
-from meltwatch_stream_processor.domain.restore import Past
 
 from meltwatch_backtester.domain.recorded import Closed, RecordedJoiner
 from meltwatch_backtester.pipeline.inputs import InputReader

@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from meltwatch_core.join.aligned_window import AlignedWindow
 from meltwatch_schemas.encoder import Encoder
 from meltwatch_schemas.reasons import BEHIND, UNTIMELY, Reason
 from meltwatch_schemas.score import Modality, WindowScore
 from meltwatch_schemas.topics import Topic
-from meltwatch_stream_processor.domain.aligned_window import AlignedWindow
 
 from meltwatch_backtester.domain.span import Span
 from meltwatch_backtester.domain.tally import Tally

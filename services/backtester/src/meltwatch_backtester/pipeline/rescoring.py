@@ -8,10 +8,10 @@ from itertools import islice
 from typing import Final
 
 from meltwatch_chassis.errors import DependencyUnreachable
+from meltwatch_core.scoring.judge import MODEL_UNAVAILABLE, Judge, Judgement
+from meltwatch_core.scoring.scores import ScoreContext, make_score
 from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.window import NS_PER_S
-from meltwatch_stream_processor.pipeline.judge import MODEL_UNAVAILABLE, Judge, Judgement
-from meltwatch_stream_processor.pipeline.scores import ScoreContext, make_score
 
 from meltwatch_backtester.pipeline.replayed import Replayed
 

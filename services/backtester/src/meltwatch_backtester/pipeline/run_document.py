@@ -5,9 +5,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from meltwatch_core.scoring.ports import EnsembleIdentity
 from meltwatch_schemas.alarm import rfc3339, utc_from_ns
 from meltwatch_schemas.score import ScoreStatus
-from meltwatch_stream_processor.ports import EnsembleIdentity
 
 from meltwatch_backtester.domain.alarm_comparison import AlarmDifference
 from meltwatch_backtester.domain.findings import (

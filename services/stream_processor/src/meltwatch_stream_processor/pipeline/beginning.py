@@ -5,11 +5,11 @@ from functools import partial
 from typing import Final
 
 import structlog
+from meltwatch_core.join.restore import Resumption, ScoresTail
 from meltwatch_schemas.score import Modality, WindowScore
 from meltwatch_schemas.score_topics import GapCause, HistoryGap
 from meltwatch_schemas.window import NS_PER_S
 
-from meltwatch_stream_processor.domain.restore import Resumption, ScoresTail
 from meltwatch_stream_processor.pipeline.kafka_answers import offsets_of
 from meltwatch_stream_processor.pipeline.start_offsets import Start, gaps_before, start_offsets
 from meltwatch_stream_processor.pipeline.surroundings import Surroundings

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import Final
 
 from meltwatch_chassis.metrics import Metrics
+from meltwatch_core.join.aligned_window import Outcome
 from meltwatch_schemas.identifiers import is_path
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.score import Modality
 
-from meltwatch_stream_processor.domain.aligned_window import Outcome
 from meltwatch_stream_processor.pipeline.records import SERVICE
 
 MAX_FURNACES: Final = 1000

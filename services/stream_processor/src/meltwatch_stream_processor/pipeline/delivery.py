@@ -3,13 +3,13 @@
 from functools import partial
 
 from meltwatch_chassis.metrics import Metrics
+from meltwatch_core.join.topics import TopicNames
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.score import WindowScore
 
 from meltwatch_stream_processor.pipeline.records import dead_letter, late_copy, score_record
 from meltwatch_stream_processor.pipeline.retry import Retry
-from meltwatch_stream_processor.pipeline.topics import TopicNames
 from meltwatch_stream_processor.ports import Delivered, OutgoingRecord, Publisher
 
 

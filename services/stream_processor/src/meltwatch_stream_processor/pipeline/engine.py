@@ -9,17 +9,18 @@ import structlog
 from meltwatch_chassis.commit_age import CommitAge
 from meltwatch_chassis.errors import FatalError, TransientError
 from meltwatch_chassis.furnace_gauge import FurnaceGauge
+from meltwatch_core.join.errors import OutOfSequence
+from meltwatch_core.scoring.back_off import back_off
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.window import NS_PER_S
 
-from meltwatch_stream_processor.errors import OutOfSequence, RecordFailedError
+from meltwatch_stream_processor.errors import RecordFailedError
 from meltwatch_stream_processor.pipeline.held import hold_back
 from meltwatch_stream_processor.pipeline.input_topics import listed
 from meltwatch_stream_processor.pipeline.kafka_answers import offsets_of
 from meltwatch_stream_processor.pipeline.partition import PartitionPipeline
 from meltwatch_stream_processor.pipeline.progress import Mark, Progress
 from meltwatch_stream_processor.pipeline.records import SERVICE
-from meltwatch_stream_processor.pipeline.retry import back_off
 from meltwatch_stream_processor.pipeline.start_offsets import start_offsets
 from meltwatch_stream_processor.pipeline.surroundings import Surroundings
 from meltwatch_stream_processor.ports import Committed, TopicPartition

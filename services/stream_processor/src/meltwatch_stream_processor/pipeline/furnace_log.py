@@ -6,9 +6,8 @@ from typing import Final
 
 import structlog
 from meltwatch_chassis.tracing import trace_id
+from meltwatch_core.join.aligned_window import Outcome
 from meltwatch_schemas.score import Modality, WindowScore
-
-from meltwatch_stream_processor.domain.aligned_window import Outcome
 
 _LASTING: Final = 3
 """Windows in a row before a change is said: one lost frame is no event, a flicker not twenty."""

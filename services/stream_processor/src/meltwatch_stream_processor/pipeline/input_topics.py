@@ -6,9 +6,9 @@ from typing import Final
 
 import structlog
 from meltwatch_chassis.errors import TransientError
+from meltwatch_core.join.topics import TopicNames
 
 from meltwatch_stream_processor.pipeline.retry import Retry
-from meltwatch_stream_processor.pipeline.topics import TopicNames
 from meltwatch_stream_processor.ports import Census, Group, TopicPartition
 
 _log = structlog.get_logger()

@@ -8,24 +8,24 @@ from functools import partial
 import structlog
 from meltwatch_chassis.live import is_live
 from meltwatch_chassis.tracing import TRACEPARENT, continue_trace
+from meltwatch_core.join.aligned_window import AlignedWindow, Outcome
+from meltwatch_core.join.buffers import Chunk
+from meltwatch_core.join.partition import PartitionJoiner
+from meltwatch_core.join.read_record import ReadRecord, read
+from meltwatch_core.join.reading_order import Entry, Gap, ReadingOrder
+from meltwatch_core.join.skew_watch import SkewWatch
+from meltwatch_core.scoring.judge import Judgement
+from meltwatch_core.scoring.scores import make_score
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.record import RawRecord, header
 from meltwatch_schemas.score import Modality
 from meltwatch_schemas.window import NS_PER_S
 
-from meltwatch_stream_processor.domain.aligned_window import AlignedWindow, Outcome
-from meltwatch_stream_processor.domain.buffers import Chunk
-from meltwatch_stream_processor.domain.partition import PartitionJoiner
-from meltwatch_stream_processor.domain.reading_order import Entry, Gap, ReadingOrder
 from meltwatch_stream_processor.errors import RecordFailedError
 from meltwatch_stream_processor.pipeline.beginning import Beginning
 from meltwatch_stream_processor.pipeline.counts import OTHER
 from meltwatch_stream_processor.pipeline.furnace_log import FurnaceLog
-from meltwatch_stream_processor.pipeline.judge import Judgement
 from meltwatch_stream_processor.pipeline.publication import Closing, Publication
-from meltwatch_stream_processor.pipeline.records import ReadRecord, read
-from meltwatch_stream_processor.pipeline.scores import make_score
-from meltwatch_stream_processor.pipeline.skew_watch import SkewWatch
 from meltwatch_stream_processor.pipeline.surroundings import Surroundings
 from meltwatch_stream_processor.pipeline.untimely import UntimelyRecords
 from meltwatch_stream_processor.ports import TopicPartition

@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from meltwatch_chassis.clock import Clock
+from meltwatch_core.join.aligned_window import AlignedWindow
+from meltwatch_core.scoring.judge import Judgement
 
-from meltwatch_stream_processor.domain.aligned_window import AlignedWindow
 from meltwatch_stream_processor.pipeline.in_flight import InFlightWindows
-from meltwatch_stream_processor.pipeline.judge import Judgement
 
 Judging = Callable[[AlignedWindow], Awaitable[Judgement]]
 Publishing = Callable[[AlignedWindow, Judgement, "Closing"], Awaitable[None]]

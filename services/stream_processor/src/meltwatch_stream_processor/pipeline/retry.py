@@ -1,25 +1,14 @@
 """Waiting for a dependency that is away: again and again, ever more slowly, said once."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from typing import Final, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from meltwatch_chassis.dependencies import KAFKA, Dependencies
 from meltwatch_chassis.errors import TransientError
+from meltwatch_core.scoring.back_off import back_off
 
-_FIRST_PAUSE_S: Final = 0.1
-_LONGEST_PAUSE_S: Final = 5.0
 _Result = TypeVar("_Result")
-
-
-def back_off(
-    first_s: float = _FIRST_PAUSE_S, longest_s: float = _LONGEST_PAUSE_S
-) -> Iterator[float]:
-    """Yield pauses in seconds that double up to a longest one, for ever."""
-    pause_s = first_s
-    while True:
-        yield pause_s
-        pause_s = min(2 * pause_s, longest_s)
 
 
 class Retry:

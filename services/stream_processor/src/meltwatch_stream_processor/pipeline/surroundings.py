@@ -6,18 +6,18 @@ from dataclasses import dataclass, field
 from meltwatch_chassis.clock import Clock
 from meltwatch_chassis.dependencies import Dependencies
 from meltwatch_chassis.metrics import Metrics
+from meltwatch_core.join.reading_order import QueueLimits
+from meltwatch_core.join.rules import JoinRules
+from meltwatch_core.scoring.judge import Judge
+from meltwatch_core.scoring.scores import ScoreContext
 from meltwatch_schemas.encoder import Encoder
 
-from meltwatch_stream_processor.domain.reading_order import QueueLimits
-from meltwatch_stream_processor.domain.rules import JoinRules
 from meltwatch_stream_processor.pipeline.counts import Counts
 from meltwatch_stream_processor.pipeline.delivery import Delivery
 from meltwatch_stream_processor.pipeline.furnace_gate import FurnaceGate
 from meltwatch_stream_processor.pipeline.in_flight import InFlightWindows
 from meltwatch_stream_processor.pipeline.input_topics import InputTopics
-from meltwatch_stream_processor.pipeline.judge import Judge
 from meltwatch_stream_processor.pipeline.retry import Retry
-from meltwatch_stream_processor.pipeline.scores import ScoreContext
 from meltwatch_stream_processor.pipeline.suspects import Suspects
 from meltwatch_stream_processor.ports import InputRange, Inputs, ScoreHistory
 

@@ -6,12 +6,11 @@ Telemetry beside the join: it changes no window and may be lost at a restart.
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from meltwatch_core.join.aligned_window import Outcome
 from meltwatch_schemas.errors import Refusal
 from meltwatch_schemas.reasons import FUTURE, LATE, Reason
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.score import Modality
-
-from meltwatch_stream_processor.domain.aligned_window import Outcome
 
 _WINDOWS: Final = 4
 """A word stands for so many windows: not each hop has a record of either modality."""

@@ -9,7 +9,7 @@ import numpy as np
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from meltwatch_setpoints.bootstrap import estimate
+from meltwatch_core.alarms.setpoints.bootstrap import estimate
 
 from meltwatch_trainer.domain.judging import SetVerdict, StateVerdict
 from meltwatch_trainer.domain.row_figures import DELAYS_S, FALSE_SHARES, Judged

@@ -5,8 +5,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from meltwatch_core.alarms.setpoints.bootstrap import (
+    FloatArray,
+    ratio,
+    unit_sums,
+    weighted_quantiles,
+)
 from meltwatch_schemas.alarm import Setpoint
-from meltwatch_setpoints.bootstrap import FloatArray, ratio, unit_sums, weighted_quantiles
 from numpy.typing import NDArray
 
 from meltwatch_trainer.domain.alarm_delay import alarms

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from meltwatch_setpoints.bootstrap import FloatArray, ratio, unit_sums
+from meltwatch_core.alarms.setpoints.bootstrap import FloatArray, ratio, unit_sums
 from numpy.typing import NDArray
 from scipy.special import expit
 

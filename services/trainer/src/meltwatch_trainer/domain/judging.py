@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from meltwatch_setpoints.bootstrap import Estimate, FloatArray, estimate, resample
-from meltwatch_setpoints.held_level import AlarmRule
-from meltwatch_setpoints.threshold import Budget, ThresholdBasis
+from meltwatch_core.alarms.setpoints.bootstrap import Estimate, FloatArray, estimate, resample
+from meltwatch_core.alarms.setpoints.held_level import AlarmRule
+from meltwatch_core.alarms.setpoints.threshold import Budget, ThresholdBasis
 
 from meltwatch_trainer.domain.alarm_figures import normal_days
 from meltwatch_trainer.domain.calibration_error import (

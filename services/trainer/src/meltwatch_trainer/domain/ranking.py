@@ -1,7 +1,7 @@
 """How well scores rank anomalous windows above normal ones, for many sets of furnaces at once."""
 
 import numpy as np
-from meltwatch_setpoints.bootstrap import FloatArray, ratio, unit_sums
+from meltwatch_core.alarms.setpoints.bootstrap import FloatArray, ratio, unit_sums
 from numpy.typing import NDArray
 
 BoolArray = NDArray[np.bool_]

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from meltwatch_setpoints.held_level import AlarmRule
-from meltwatch_setpoints.threshold import Budget, ThresholdBasis
+from meltwatch_core.alarms.setpoints.held_level import AlarmRule
+from meltwatch_core.alarms.setpoints.threshold import Budget, ThresholdBasis
 
 from meltwatch_trainer.domain.fusion import Fusion, fit_fusion
 from meltwatch_trainer.domain.scores import ENSEMBLE, Scores

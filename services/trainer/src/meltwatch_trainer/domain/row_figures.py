@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from meltwatch_setpoints.bootstrap import Estimate, FloatArray, estimate, ratio
-from meltwatch_setpoints.held_level import AlarmRule
+from meltwatch_core.alarms.setpoints.bootstrap import Estimate, FloatArray, estimate, ratio
+from meltwatch_core.alarms.setpoints.held_level import AlarmRule
 from numpy.typing import NDArray
 
 from meltwatch_trainer.domain.alarm_figures import (

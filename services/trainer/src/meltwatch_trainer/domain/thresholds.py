@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import numpy as np
-from meltwatch_setpoints.held_level import AlarmRule, held_levels
-from meltwatch_setpoints.threshold import (
+from meltwatch_core.alarms.setpoints.held_level import AlarmRule, held_levels
+from meltwatch_core.alarms.setpoints.threshold import (
     Budget,
     NormalOperation,
     NoTailError,

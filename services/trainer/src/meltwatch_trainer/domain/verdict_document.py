@@ -4,7 +4,7 @@ from dataclasses import asdict
 from math import isfinite
 from typing import Any
 
-from meltwatch_setpoints.bootstrap import Estimate
+from meltwatch_core.alarms.setpoints.bootstrap import Estimate
 
 from meltwatch_trainer.domain.calibration_error import Doubt
 from meltwatch_trainer.domain.judging import SetVerdict, StateVerdict, Verdict

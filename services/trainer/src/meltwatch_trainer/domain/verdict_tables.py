@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from math import isfinite, isnan
 from typing import Final
 
-from meltwatch_setpoints.bootstrap import Estimate
+from meltwatch_core.alarms.setpoints.bootstrap import Estimate
 
 from meltwatch_trainer.domain.judging import SetVerdict, Verdict
 from meltwatch_trainer.domain.row_figures import Judged

@@ -1,0 +1,1 @@
+"""What is computed: windows, scores, alarms; whoever reads and writes records stands outside."""

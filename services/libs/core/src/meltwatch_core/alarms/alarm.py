@@ -1,0 +1,137 @@
+"""One alarm: its point, its last record, and the condition that runs beneath it.
+
+The last record is the state: what is not in it (running delays) comes back by reading scores
+again, so nothing else is ever stored.
+"""
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from meltwatch_schemas.alarm import (
+    AlarmPoint,
+    AlarmRecord,
+    AlarmState,
+    Quality,
+    ns_from_utc,
+    utc_from_ns,
+)
+from meltwatch_schemas.score import WindowScore
+from meltwatch_schemas.window import NS_PER_S
+
+from meltwatch_core.alarms.alarm_state import MASKED, Facts
+from meltwatch_core.alarms.condition import Condition, Sample
+from meltwatch_core.alarms.lost_source import telling
+from meltwatch_core.alarms.system_alarms import SETPOINT_FOREIGN, words_of
+
+CLOCK: Final = "CLOCK"
+"""Cause of a transition that the manager's wall clock brought about; a replay has none."""
+DAY_NS: Final = 24 * 3600 * NS_PER_S
+MAX_RAISES: Final = 10_000
+"""More raises than this within 24 h are not told apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A score as it came.
+
+    Attributes
+    ----------
+    score
+        The verdict.
+    position
+        Its offset in its partition.
+    traceparent
+        W3C trace context of its record, if any.
+    is_foreign
+        A set-point of the furnace was made for another ensemble than the one that gave it.
+    """
+
+    score: WindowScore
+    position: int
+    traceparent: str | None = None
+    is_foreign: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """An alarm point and what became of it.
+
+    Attributes
+    ----------
+    point
+        Thresholds, delays, texts.
+    unregistered
+        Nobody has registered the furnace.
+    record
+        The last one written, or None before the first raise.
+    condition
+        Decision and running delays.
+    raises_ns
+        Raise times of the last 24 h, event time, ascending.
+    """
+
+    point: AlarmPoint
+    unregistered: bool = False
+    record: AlarmRecord | None = None
+    condition: Condition = field(default_factory=Condition)
+    raises_ns: tuple[int, ...] = ()
+
+    @property
+    def facts(self) -> Facts:
+        """What is true of it."""
+        record = self.record
+        if record is None:
+            return Facts()
+        return Facts(record.active, record.acked, record.latched, MASKED in record.suppressed)
+
+    @property
+    def state(self) -> AlarmState:
+        """State on the wire."""
+        return self.record.state if self.record else AlarmState.NORM
+
+    @property
+    def quality(self) -> Quality:
+        """Trust in the input, as last told."""
+        return self.record.quality if self.record else Quality.GOOD
+
+    def sample(self, sighting: Sighting) -> Sample | None:
+        """Return what a score says about the condition; nothing if that takes a logit it lacks."""
+        level = self._level(sighting)
+        end_ns = sighting.score.window_end_ns
+        return None if level is None else Sample(end_ns, level, sighting.position)
+
+    def _level(self, sighting: Sighting) -> float | None:
+        score, words = sighting.score, words_of(self.point)
+        if words is not None:
+            return math.inf if telling(score, words) else -math.inf
+        if self.point.condition == SETPOINT_FOREIGN and score.logit is not None:
+            return math.inf if sighting.is_foreign else -math.inf
+        return score.logit
+
+    def knows(self, score: WindowScore) -> bool:
+        """Tell whether the last raise or clear already rests on this window or a later one."""
+        if self.record is None:
+            return False
+        return utc_from_ns(score.window_end_ns) <= self.record.evidence.window_end
+
+    def raises_before(self, time_ns: int) -> tuple[int, ...]:
+        """Return the raise times within the 24 h before an event time."""
+        return tuple(raised for raised in self.raises_ns if raised > time_ns - DAY_NS)
+
+
+def is_raise(record: AlarmRecord) -> bool:
+    """Tell whether a record begins an occurrence."""
+    cause = record.transition.cause
+    return cause == "RAISE" or (cause == CLOCK and record.active)
+
+
+def restore(alarm: Alarm, record: AlarmRecord) -> Alarm:
+    """Return the alarm after one more of its records, in the order of the topic."""
+    raises_ns = alarm.raises_ns
+    if is_raise(record) and record.raise_time is not None:
+        raised_ns = ns_from_utc(record.raise_time)
+        raises_ns = (*alarm.raises_before(raised_ns), raised_ns)[-MAX_RAISES:]
+    return replace(
+        alarm, record=record, condition=Condition(active=record.active), raises_ns=raises_ns
+    )

@@ -1,0 +1,212 @@
+"""Commands of operators, judged in the order of the contract before anything is done.
+
+malformed, unknown_command, unknown_alarm, bad_arguments, not_permitted, duplicate, stale; what
+is left may still be refused by the alarm's state (wrong_state).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from meltwatch_schemas.alarm import (
+    COMMAND_SCHEMA,
+    AlarmCommand,
+    Command,
+    ResultCode,
+    Role,
+)
+from meltwatch_schemas.codec import check_size
+from meltwatch_schemas.errors import violation
+from meltwatch_schemas.identifiers import check_alarm_id, check_furnace_id
+from meltwatch_schemas.json_object import parse_object
+from meltwatch_schemas.record import RawRecord, check_schema
+from meltwatch_schemas.text import escaped
+from pydantic import ValidationError
+
+from meltwatch_core.alarms.alarm import Alarm
+from meltwatch_core.alarms.command_bounds import bounds_fault, shown
+
+_NEEDS_EVENT: Final = frozenset({Command.ACK, Command.RESET})
+_ENGINEERS_ONLY: Final = frozenset({Command.OUT_OF_SERVICE, Command.IN_SERVICE})
+_VERDICTS: Final = frozenset({"true_alarm", "false_alarm", "unclear"})
+
+
+@dataclass(frozen=True, slots=True)
+class Addressed:
+    """A JSON object under a usable key: it will get an answer.
+
+    Attributes
+    ----------
+    alarm_id
+        The key.
+    command_id
+        Where it could be read.
+    value
+        The JSON bytes.
+    """
+
+    alarm_id: str
+    command_id: str | None
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why a command is not obeyed."""
+
+    code: ResultCode
+    detail: str
+
+
+def read_addressed(record: RawRecord) -> Addressed:
+    """Return a command record that must be answered.
+
+    Raises
+    ------
+    ContractViolation
+        If it belongs to the dead letters: too large, of another schema, no JSON object, or
+        without an alarm id as its key.
+    """
+    value = record.value or b""
+    check_size(value)
+    check_schema(record, COMMAND_SCHEMA)
+    fields = parse_object(value)
+    return Addressed(alarm_id_of(record.key), _readable_id(fields.get("command_id")), value)
+
+
+def alarm_id_of(key: bytes | None) -> str:
+    """Return the alarm id that a record's key is.
+
+    Raises
+    ------
+    ContractViolation
+        If it is none.
+    """
+    try:
+        return check_alarm_id((key or b"").decode())
+    except UnicodeDecodeError as error:
+        raise violation(f"key: expected an alarm id in UTF-8, got {key!r}"[:300]) from error
+
+
+def furnace_id_of(key: bytes | None) -> str:
+    """Return the furnace id that a record's key is.
+
+    Raises
+    ------
+    ContractViolation
+        If it is none.
+    """
+    try:
+        return check_furnace_id((key or b"").decode())
+    except UnicodeDecodeError as error:
+        raise violation(f"key: expected a furnace id in UTF-8, got {key!r}"[:300]) from error
+
+
+def _readable_id(value: Any) -> str | None:
+    return value if isinstance(value, str) and _is_uuid(value) else None
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return str(UUID(text)) == text.lower()
+    except ValueError:
+        return False
+
+
+def parse(addressed: Addressed) -> AlarmCommand | Refused:
+    """Return the command, or why it cannot be read."""
+    try:
+        command = AlarmCommand.from_json(addressed.value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        return _malformed(f"{where}: {first['msg']}")
+    if command.alarm_id != addressed.alarm_id:
+        return _malformed(f"alarm_id: expected the key {addressed.alarm_id}, got another")
+    if addressed.command_id is None:
+        return _malformed(f"command_id: expected a UUID, got {shown(command.command_id)}")
+    if command.command not in set(Command):
+        expected = ", ".join(Command)
+        return Refused(
+            ResultCode.UNKNOWN_COMMAND, f"expected one of {expected}, got {shown(command.command)}"
+        )
+    return command
+
+
+def examine(command: AlarmCommand, alarm: Alarm, is_duplicate: bool) -> Refused | None:
+    """Return why a readable command is refused whatever the alarm's state, or None.
+
+    Parameters
+    ----------
+    command
+        With a known word.
+    alarm
+        The alarm that it addresses.
+    is_duplicate
+        A command of this id was judged before.
+    """
+    if (fault := _argument_fault(command, alarm)) is not None:
+        return Refused(ResultCode.BAD_ARGUMENTS, fault)
+    if (fault := _permission_fault(command)) is not None:
+        return Refused(ResultCode.NOT_PERMITTED, fault)
+    if is_duplicate:
+        return Refused(ResultCode.DUPLICATE, f"command {command.command_id} was judged before")
+    current = alarm.record.event_id if alarm.record else None
+    expected = command.expected_event_id
+    if expected is not None and expected != current:
+        return Refused(
+            ResultCode.STALE, f"expected the event {current}, got {shown(expected)}: look again"
+        )
+    return None
+
+
+def _argument_fault(command: AlarmCommand, alarm: Alarm) -> str | None:
+    if (fault := bounds_fault(command)) is not None:
+        return fault
+    word = Command(command.command)
+    if word in _NEEDS_EVENT and command.expected_event_id is None:
+        return f"{word}: expected expected_event_id, got none"
+    check = _ARGUMENTS.get(word)
+    return check(command, alarm) if check else None
+
+
+def _shelve_fault(command: AlarmCommand, alarm: Alarm) -> str | None:
+    duration_s: Any = command.arguments.get("duration_s")
+    longest_s = alarm.point.max_shelve_s
+    is_number = isinstance(duration_s, int | float) and not isinstance(duration_s, bool)
+    if not is_number or not 0 < duration_s <= longest_s:
+        return f"duration_s: expected seconds within 0..{longest_s:g}, got {shown(duration_s)}"
+    if not isinstance(command.arguments.get("one_shot", False), bool):
+        return "one_shot: expected a boolean"
+    return None
+
+
+def _judge_fault(command: AlarmCommand, _alarm: Alarm) -> str | None:
+    verdict = command.arguments.get("verdict")
+    if isinstance(verdict, str) and verdict in _VERDICTS:
+        return None
+    return f"verdict: expected one of {', '.join(sorted(_VERDICTS))}, got {shown(verdict)}"
+
+
+def _comment_fault(command: AlarmCommand, _alarm: Alarm) -> str | None:
+    return None if command.comment else "comment: expected text, got none"
+
+
+_ARGUMENTS: Final[dict[Command, Callable[[AlarmCommand, Alarm], str | None]]] = {
+    Command.SHELVE: _shelve_fault,
+    Command.JUDGE: _judge_fault,
+    Command.COMMENT: _comment_fault,
+}
+
+
+def _permission_fault(command: AlarmCommand) -> str | None:
+    if command.role is Role.VIEWER:
+        return f"{command.command}: expected an operator or engineer, got a viewer"
+    if Command(command.command) in _ENGINEERS_ONLY and command.role is not Role.ENGINEER:
+        return f"{command.command}: expected an engineer, got an {command.role}"
+    return None
+
+
+def _malformed(detail: str) -> Refused:
+    return Refused(ResultCode.MALFORMED, escaped(detail)[:300])

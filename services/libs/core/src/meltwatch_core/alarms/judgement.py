@@ -1,0 +1,168 @@
+"""What a score or a command does to an alarm: a new record is the only effect."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from meltwatch_schemas.alarm import AlarmCommand, AlarmRecord, Command
+
+from meltwatch_core.alarms.alarm import Alarm, Sighting, restore
+from meltwatch_core.alarms.alarm_state import Facts, Trigger, step
+from meltwatch_core.alarms.condition import Due, decided, due, observe
+from meltwatch_core.alarms.errors import WrongState
+from meltwatch_core.alarms.snapshot import (
+    Occasion,
+    Remark,
+    Stamp,
+    acknowledged,
+    cleared,
+    cleared_by_clock,
+    raised,
+    raised_by_clock,
+    remarked,
+    requalified,
+)
+from meltwatch_core.alarms.system_alarms import SYSTEM_ALARMS
+from meltwatch_core.alarms.trust import quality_of
+
+
+def recall(alarm: Alarm, sighting: Sighting) -> Alarm:
+    """Return the alarm after a score that it had judged in an earlier life of the process.
+
+    Only the delays run: what the score changed is in the alarm's last record already.
+    """
+    sample = alarm.sample(sighting)
+    if sample is None or alarm.knows(sighting.score):
+        return alarm
+    return replace(alarm, condition=observe(alarm.condition, sample, alarm.point.setpoint))
+
+
+def judge(alarm: Alarm, sighting: Sighting, stamp: Stamp, *, is_masked: bool = False) -> Alarm:
+    """Return the alarm after a score.
+
+    Parameters
+    ----------
+    alarm
+        Before.
+    sighting
+        A score newer than all before it of that furnace and model. Without a logit it neither
+        raises nor clears an alarm that is judged by it.
+    stamp
+        Number and time for the record that it may cause.
+    is_masked
+        A parent stands: a raise is not announced.
+
+    Returns
+    -------
+    The alarm; its record is another one if the score raised or cleared it, or changed the
+    quality of a process alarm that is on an operator's list: a system alarm is what tells of it.
+    """
+    if alarm.knows(sighting.score):
+        return alarm
+    alarm = recall(alarm, sighting)
+    change = due(alarm.condition, alarm.point.setpoint) if alarm.sample(sighting) else None
+    if change is not None:
+        return _decide(alarm, sighting, change, stamp, is_masked=is_masked)
+    is_process = alarm.point.condition not in SYSTEM_ALARMS
+    if is_process and alarm.facts.retain and quality_of(sighting.score) is not alarm.quality:
+        return replace(alarm, record=requalified(alarm, sighting, stamp))
+    return alarm
+
+
+def _decide(
+    alarm: Alarm, sighting: Sighting, change: Due, stamp: Stamp, *, is_masked: bool
+) -> Alarm:
+    if alarm.condition.active:
+        record = cleared(alarm, sighting, change, _after_clear(alarm), stamp)
+    else:
+        facts = _after_raise(alarm, is_masked=is_masked)
+        record = raised(alarm, sighting, change, facts, stamp)
+    return replace(restore(alarm, record), condition=decided(alarm.condition))
+
+
+def announce(alarm: Alarm, occasion: Occasion, stamp: Stamp, *, is_masked: bool) -> Alarm:
+    """Return an alarm that the clock raises."""
+    facts = _after_raise(alarm, is_masked=is_masked)
+    return restore(alarm, raised_by_clock(alarm, occasion, facts, stamp))
+
+
+def withdraw(alarm: Alarm, occasion: Occasion, stamp: Stamp) -> Alarm:
+    """Return an alarm that the clock clears."""
+    return restore(alarm, cleared_by_clock(alarm, occasion, _after_clear(alarm), stamp))
+
+
+def suppress(alarm: Alarm, stamp: Stamp) -> Alarm:
+    """Return an alarm whose parent stands."""
+    return _covered(alarm, Trigger.SUPPRESS, stamp)
+
+
+def unsuppress(alarm: Alarm, stamp: Stamp) -> Alarm:
+    """Return an alarm whose parent has ended: announced anew if its condition holds."""
+    return _covered(alarm, Trigger.UNSUPPRESS, stamp)
+
+
+def _covered(alarm: Alarm, trigger: Trigger, stamp: Stamp) -> Alarm:
+    facts = step(alarm.facts, trigger, alarm.point)
+    return replace(alarm, record=remarked(alarm, facts, Remark(trigger.value), stamp))
+
+
+def _after_raise(alarm: Alarm, *, is_masked: bool) -> Facts:
+    facts = step(alarm.facts, Trigger.RAISE, alarm.point)
+    if is_masked and not facts.masked:
+        facts = step(facts, Trigger.SUPPRESS, alarm.point)
+    return facts
+
+
+def _after_clear(alarm: Alarm) -> Facts:
+    return step(alarm.facts, Trigger.CLEAR, alarm.point)
+
+
+def obey(alarm: Alarm, command: AlarmCommand, stamp: Stamp) -> Alarm:
+    """Return the alarm after a command that was found in order.
+
+    Raises
+    ------
+    WrongState
+        If the alarm's state does not allow it, or the command is not supported yet.
+    """
+    action = _ACTIONS.get(Command(command.command))
+    if action is None:
+        raise WrongState(f"{command.command}: not supported yet by this alarm manager")
+    return replace(alarm, record=action(alarm, command, stamp))
+
+
+def is_acknowledged_already(alarm: Alarm, command: AlarmCommand) -> bool:
+    """Tell whether a command in order asks for what a person has done: nothing is left to do."""
+    record = alarm.record
+    return (
+        command.command == Command.ACK
+        and record is not None
+        and record.ack_by is not None
+        and alarm.facts.acked
+        and not alarm.facts.masked
+    )
+
+
+def _acknowledge(alarm: Alarm, command: AlarmCommand, stamp: Stamp) -> AlarmRecord:
+    facts = step(alarm.facts, Trigger.ACK, alarm.point)
+    return acknowledged(alarm, facts, _remark(command), stamp)
+
+
+def _reset(alarm: Alarm, command: AlarmCommand, stamp: Stamp) -> AlarmRecord:
+    facts = step(alarm.facts, Trigger.RESET, alarm.point)
+    return remarked(alarm, facts, _remark(command), stamp)
+
+
+def _annotate(alarm: Alarm, command: AlarmCommand, stamp: Stamp) -> AlarmRecord:
+    return remarked(alarm, alarm.facts, _remark(command), stamp)
+
+
+def _remark(command: AlarmCommand) -> Remark:
+    return Remark(command.command.upper(), command.user, command.comment)
+
+
+_ACTIONS: Final[dict[Command, Callable[[Alarm, AlarmCommand, Stamp], AlarmRecord]]] = {
+    Command.ACK: _acknowledge,
+    Command.RESET: _reset,
+    Command.COMMENT: _annotate,
+}

@@ -1,0 +1,1 @@
+"""The alarm manager's desks: records in, records out, in the order of the topics."""

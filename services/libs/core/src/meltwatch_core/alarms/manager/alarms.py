@@ -1,0 +1,348 @@
+"""From scores, commands and alarm points to alarm records, results and dead letters.
+
+One ``AlarmPipeline`` is one reign of a manager: it is filled from the topics, and thrown away when
+anything goes wrong, because everything in it can be read again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+import structlog
+from meltwatch_chassis.metrics import Metrics
+from meltwatch_schemas.access import ACCESS, Principal
+from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord
+from meltwatch_schemas.errors import ContractViolation, violation
+from meltwatch_schemas.outside import FurnaceState, FurnaceStateWord
+from meltwatch_schemas.point_rules import check_point
+from meltwatch_schemas.record import RawRecord, read_json
+from meltwatch_schemas.topics import Topic
+
+from meltwatch_core.alarms.authorship import MAX_OWN_EPOCH
+from meltwatch_core.alarms.caution import GIVEN_UP, WITHOUT_BYTES, Caution
+from meltwatch_core.alarms.command import alarm_id_of, furnace_id_of
+from meltwatch_core.alarms.manager.commands import CommandDesk
+from meltwatch_core.alarms.manager.outgoing import said
+from meltwatch_core.alarms.manager.own_topics import OWN, OwnTopics
+from meltwatch_core.alarms.manager.scores import ScoreDesk
+from meltwatch_core.alarms.manager.scribe import Scribe
+from meltwatch_core.alarms.manager.sight_gauges import SightGauges
+from meltwatch_core.alarms.manager.system import SystemDesk
+from meltwatch_core.alarms.points import MasterAlarmList
+from meltwatch_core.alarms.ports import Commit, Outgoing, Place, Written
+from meltwatch_core.alarms.registry import AlarmRegistry
+from meltwatch_core.alarms.system_alarms import HISTORY_GAP
+from meltwatch_core.alarms.watch import MAX_FURNACES, Watch
+
+_log = structlog.get_logger()
+JUDGED: Final = ACCESS[Principal.ALARM_MANAGER].inputs
+INPUTS: Final = (*JUDGED, *OWN)
+OUTPUTS: Final = ACCESS[Principal.ALARM_MANAGER].outputs
+
+
+class AlarmPipeline:
+    """Judges records one after another.
+
+    Parameters
+    ----------
+    master_list
+        Alarm points as the plant file has them.
+    metrics
+        What is counted.
+    prefix
+        Topic prefix.
+    max_furnaces
+        Most furnaces that are judged.
+    """
+
+    def __init__(
+        self,
+        master_list: MasterAlarmList,
+        metrics: Metrics,
+        prefix: str,
+        max_furnaces: int = MAX_FURNACES,
+    ) -> None:
+        self._registry = AlarmRegistry(master_list)
+        self._watch = Watch(master_list.furnaces, max_furnaces)
+        self._scribe = Scribe(self._registry, metrics)
+        self._sight = SightGauges(metrics)
+        self._system = SystemDesk(self._scribe, self._watch, master_list.plant_equipment)
+        self._commands = CommandDesk(self._scribe)
+        self._scores = ScoreDesk(self._scribe, self._watch, self._system)
+        self._own = OwnTopics(self._scribe, self._system)
+        self._caution: Caution[Place] = Caution()
+        self._positions: dict[Place, int] = {}
+        self._topics = {topic.under(prefix): topic for topic in INPUTS}
+
+    def trust(self, commits: Mapping[Place, Commit | None]) -> dict[Place, int | None]:
+        """Take over what former managers have committed about records; before restoring any.
+
+        Returns
+        -------
+        From where each partition is to be read; None stands for its present end.
+        """
+        own = self._own.trust(commits)
+        known = {place: commit for place, commit in commits.items() if commit is not None}
+        suspects = {place: c.suspect for place, c in known.items() if c.suspect is not None}
+        set_aside = {place: commit.set_aside for place, commit in known.items()}
+        self._caution = Caution(suspects, set_aside)
+        return {place: c.offset if c else 0 for place, c in commits.items()} | own
+
+    def restore_point(self, record: RawRecord) -> None:
+        """Take over an alarm point; what is refused ``handle`` sets aside when it comes to it."""
+        try:
+            self._registry.override(*_read_point(record))
+        except Exception as error:  # noqa: BLE001 - whatever it holds, it ends nothing
+            _log.debug("alarm_point_refused", offset=record.offset, detail=said(error))
+
+    def restore_state(self, record: RawRecord) -> None:
+        """Take over what a plant says of a furnace; what is refused ``handle`` sets aside."""
+        try:
+            self._watch.take_state(*_read_state(record), 0)
+        except Exception as error:  # noqa: BLE001 - whatever it holds, it ends nothing
+            _log.debug("furnace_state_refused", offset=record.offset, detail=said(error))
+
+    def restore_alarm(self, record: RawRecord) -> None:
+        """Take over one record of the alarms topic, in its order, if a manager wrote it."""
+        if not self._own.is_own(Topic.ALARMS, record):
+            return
+        try:
+            if record.value is None:
+                self._registry.forget(alarm_id_of(record.key))
+                return
+            alarm_record = read_json(record, AlarmRecord)
+            self._registry.restore(alarm_record)
+            self._watch.remember(alarm_record)
+        except Exception as error:  # noqa: BLE001 - whatever it holds, it ends nothing
+            _log.error("alarm_record_refused", offset=record.offset, detail=said(error))
+            return
+        if alarm_record.epoch <= MAX_OWN_EPOCH:
+            self._scribe.epoch = max(self._scribe.epoch, alarm_record.epoch)
+
+    def restore_result(self, record: RawRecord) -> None:
+        """Take over the id of a command that was answered, if a manager wrote it."""
+        if self._own.is_own(Topic.ALARM_RESULTS, record):
+            self._commands.restore(record)
+
+    def begin(self, commits: Mapping[Place, Commit | None], starts: Mapping[Place, int]) -> int:
+        """Begin a new epoch where the last one left off.
+
+        Parameters
+        ----------
+        commits
+            What was committed for each partition.
+        starts
+            Where reading really starts.
+
+        Returns
+        -------
+        The epoch: one more than any that is known.
+        """
+        known = [commit.epoch for commit in commits.values() if commit is not None]
+        self._scribe.epoch = max(self._scribe.epoch, *known, 0) + 1
+        for place, start in starts.items():
+            self._begin(place, start, commits[place] or Commit(start, start, 0))
+        self._system.begin()
+        return self._scribe.epoch
+
+    def _begin(self, place: Place, start: int, commit: Commit) -> None:
+        if place.topic in OWN:
+            self._own.begin(place, start)
+            return
+        if start != commit.offset:
+            self._tell_gap(place, commit.offset, start)
+        if place.topic is Topic.SCORES:
+            judged = commit.position if start >= commit.offset else start
+            self._scores.begin(place.partition, start, judged)
+        else:
+            self._positions[place] = start
+
+    def _tell_gap(self, place: Place, expected: int, start: int) -> None:
+        where = {"topic": place.topic.value, "partition": place.partition}
+        _log.error("history_gap", **where, committed=expected, start=start)
+        self.report(
+            HISTORY_GAP,
+            f"{place.topic.value} partition {place.partition}: expected offset {expected}, "
+            f"got {start}",
+        )
+
+    def report(self, condition: str, detail: str) -> None:
+        """Raise a plant-wide alarm that is judged by reports, with the next tick.
+
+        Parameters
+        ----------
+        condition
+            ``FOREIGN_WRITER`` or ``HISTORY_GAP``.
+        detail
+            What was seen, for a person; may hold text from outside.
+        """
+        self._system.report(condition, detail)
+
+    def tick(self, now_ns: int, read_until_ns: int | None) -> list[Outgoing]:
+        """Judge what no record tells, about once a second; return what must be written.
+
+        Parameters
+        ----------
+        now_ns
+            Wall clock, ns UTC.
+        read_until_ns
+            All scores that were written before this instant have been handled; None if that has
+            not been found out anew.
+        """
+        try:
+            with self._registry.all_or_nothing():
+                return self._system.tick(now_ns, read_until_ns)
+        except Exception as error:  # noqa: BLE001 - whatever was watched, it ends nothing
+            _log.error("tick_failed", error=said(error))
+            return []
+
+    def name(self, record: RawRecord, last: int) -> bool:
+        """Name the record that comes next, if it is among the first new ones of its partition.
+
+        Parameters
+        ----------
+        record
+            The next one.
+        last
+            Offset of the last record of its partition that was read with it.
+
+        Returns
+        -------
+        Whether something is newly named: then that must be committed before it is handled.
+        """
+        place = self._place(record)
+        if place.topic in OWN:
+            is_known = self._own.is_own(place.topic, record)
+        else:
+            is_known = place.topic is Topic.SCORES and self._scores.is_history(record)
+        return not is_known and self._caution.name(place, record.offset, last)
+
+    def _place(self, record: RawRecord) -> Place:
+        return Place(self._topics[record.topic], record.partition)
+
+    def handle(self, record: RawRecord, now_ns: int) -> list[Outgoing]:
+        """Judge a record and return what must be written because of it, whatever it holds.
+
+        Parameters
+        ----------
+        record
+            The next one of its partition.
+        now_ns
+            Wall clock, ns UTC.
+        """
+        place = self._place(record)
+        if self._caution.is_set_aside(place, record.offset):
+            self._pass_over(place, record)
+            return []
+        if (times := self._caution.times_found(place, record.offset)) >= GIVEN_UP:
+            return self._give_up(place, record, times)
+        try:
+            with self._registry.all_or_nothing():
+                return self._judge(place.topic, record, now_ns)
+        except Exception as error:  # noqa: BLE001 - whatever it holds, it ends nothing
+            return self._fail(place, record, said(error))
+
+    def _judge(self, topic: Topic, record: RawRecord, now_ns: int) -> list[Outgoing]:
+        if topic is Topic.SCORES:
+            return self._scores.handle(record, now_ns)
+        if topic in OWN:
+            put_right = self._own.handle(topic, record, now_ns)
+            return [*put_right, self.heartbeat(now_ns)] if put_right else []
+        self._positions[Place(topic, record.partition)] = record.offset + 1
+        if topic is Topic.ALARM_COMMANDS:
+            return self._commands.handle(record, now_ns)
+        if topic is Topic.FURNACE_STATES:
+            return self._take_state(record, now_ns)
+        return self._take_point(record)
+
+    def _take_state(self, record: RawRecord, now_ns: int) -> list[Outgoing]:
+        try:
+            furnace_id, state = _read_state(record)
+        except ContractViolation as refusal:
+            return [self._scribe.set_aside(record, Topic.FURNACE_STATES, refusal)]
+        self._watch.take_state(furnace_id, state, now_ns)
+        self._scribe.count(Topic.FURNACE_STATES, "taken")
+        return []
+
+    def _give_up(self, place: Place, record: RawRecord, times: int) -> list[Outgoing]:
+        """Set a record aside that lives have ended over, at last without its bytes."""
+        self._pass_over(place, record)
+        self._caution.set_aside(place, record.offset)
+        if times >= WITHOUT_BYTES:
+            record = replace(record, key=None, value=None, headers=())
+        return self._fail(place, record, f"the alarm manager ended {times} times over this record")
+
+    def _pass_over(self, place: Place, record: RawRecord) -> None:
+        if place.topic is Topic.SCORES:
+            self._scores.pass_over(record)
+        elif place.topic in OWN:
+            self._own.pass_over(place, record)
+        else:
+            self._positions[place] = record.offset + 1
+
+    def _fail(self, place: Place, record: RawRecord, why: str) -> list[Outgoing]:
+        _log.error(
+            "record_failed",
+            topic=place.topic.value,
+            partition=place.partition,
+            offset=record.offset,
+            error=why,
+        )
+        if place.topic is Topic.SCORES and self._scores.is_history(record):
+            return []  # it was set aside when it was judged
+        return [self._scribe.set_aside(record, place.topic, violation(why))]
+
+    def _take_point(self, record: RawRecord) -> list[Outgoing]:
+        try:
+            self._registry.override(*_read_point(record))
+        except ContractViolation as refusal:
+            return [self._scribe.set_aside(record, Topic.ALARM_POINTS, refusal)]
+        self._scribe.count(Topic.ALARM_POINTS, "taken")
+        return []
+
+    def heartbeat(self, now_ns: int) -> Outgoing:
+        """Return a sign of life."""
+        sighted = self._watch.sighted(now_ns)
+        self._sight.show(sighted)
+        return self._scribe.heartbeat(now_ns, sighted)
+
+    def commits(self, written: Written = ()) -> dict[Place, Commit]:
+        """Return what may be committed with everything returned so far.
+
+        Parameters
+        ----------
+        written
+            Where the records of the transaction stand.
+        """
+        plain = {
+            place: Commit(position, position, self._scribe.epoch)
+            for place, position in self._positions.items()
+        }
+        found = plain | self._scores.commits() | self._own.commits(written)
+        return {place: self._with_caution(place, commit) for place, commit in found.items()}
+
+    def _with_caution(self, place: Place, commit: Commit) -> Commit:
+        suspect = self._caution.suspect(place)
+        if suspect is not None and suspect.last < commit.position:
+            suspect = None
+        return replace(
+            commit,
+            suspect=suspect,
+            set_aside=self._caution.given_up(place, commit.offset),
+        )
+
+
+def _read_point(record: RawRecord) -> tuple[str, AlarmPoint | None]:
+    """Return an alarm id with its point, or with None where the override was taken back."""
+    if record.value is None:
+        return alarm_id_of(record.key), None
+    point = check_point(read_json(record, AlarmPoint))
+    return point.alarm_id, point
+
+
+def _read_state(record: RawRecord) -> tuple[str, FurnaceStateWord | None]:
+    """Return a furnace with its state, or with None where that was taken back."""
+    furnace_id = furnace_id_of(record.key)
+    if record.value is None:
+        return furnace_id, None
+    return furnace_id, read_json(record, FurnaceState).state

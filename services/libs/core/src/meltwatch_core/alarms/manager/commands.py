@@ -1,0 +1,100 @@
+"""From operators' commands to alarm records and results."""
+
+import structlog
+from meltwatch_schemas.alarm import CommandResult, ResultCode, utc_from_ns
+from meltwatch_schemas.errors import ContractViolation
+from meltwatch_schemas.record import RawRecord, read_json
+from meltwatch_schemas.topics import Topic
+
+from meltwatch_core.alarms.command import Addressed, Refused, examine, parse, read_addressed
+from meltwatch_core.alarms.errors import WrongState
+from meltwatch_core.alarms.judged_commands import JudgedCommands
+from meltwatch_core.alarms.judgement import is_acknowledged_already, obey
+from meltwatch_core.alarms.manager.outgoing import outgoing, said
+from meltwatch_core.alarms.manager.scribe import Scribe
+from meltwatch_core.alarms.ports import Outgoing
+
+_log = structlog.get_logger()
+
+
+class CommandDesk:
+    """Answers every command that can be answered, and obeys those that are in order.
+
+    Parameters
+    ----------
+    scribe
+        Keeps the alarms.
+    """
+
+    def __init__(self, scribe: Scribe) -> None:
+        self._scribe = scribe
+        self._judged = JudgedCommands()
+
+    def restore(self, record: RawRecord) -> None:
+        """Take over the id of a command that was answered in an earlier life."""
+        try:
+            result = read_json(record, CommandResult)
+        except Exception as error:  # noqa: BLE001 - whatever it holds, it ends nothing
+            _log.error("command_result_refused", offset=record.offset, detail=said(error))
+            return
+        self._judged.note(result.command_id, result.code)
+
+    def handle(self, record: RawRecord, now_ns: int) -> list[Outgoing]:
+        """Judge a command; return its result behind the alarm record that it caused, if any."""
+        try:
+            addressed = read_addressed(record)
+        except ContractViolation as refusal:
+            return [self._scribe.set_aside(record, Topic.ALARM_COMMANDS, refusal)]
+        self._scribe.count(Topic.ALARM_COMMANDS, "answered")
+        try:
+            with self._scribe.registry.all_or_nothing():
+                outcome = self._obey(addressed, now_ns)
+        except Exception as error:  # noqa: BLE001 - whatever it holds, it is answered
+            _log.error("command_failed", offset=record.offset, error=said(error))
+            outcome = Refused(ResultCode.BAD_ARGUMENTS, f"cannot be obeyed: {said(error)}")
+        if isinstance(outcome, Refused):
+            return [self._answer(addressed, outcome.code, outcome.detail, now_ns)]
+        return outcome
+
+    def _obey(self, addressed: Addressed, now_ns: int) -> list[Outgoing] | Refused:
+        command = parse(addressed)
+        if isinstance(command, Refused):
+            return command
+        alarm = self._scribe.registry.find(addressed.alarm_id)
+        if alarm is None:
+            return Refused(ResultCode.UNKNOWN_ALARM, f"no alarm point {addressed.alarm_id}")
+        if (refused := examine(command, alarm, command.command_id in self._judged)) is not None:
+            return refused
+        if is_acknowledged_already(alarm, command):
+            detail, event_id = f"acknowledged already, {alarm.state}", command.expected_event_id
+            return [self._answer(addressed, ResultCode.OK, detail, now_ns, event_id)]
+        try:
+            after = obey(alarm, command, self._scribe.stamp(now_ns))
+        except WrongState as error:
+            return Refused(ResultCode.WRONG_STATE, str(error))
+        event_id = after.record.event_id if after.record else None
+        return [
+            *self._scribe.keep(alarm, after),
+            self._answer(addressed, ResultCode.OK, f"now {after.state}", now_ns, event_id),
+        ]
+
+    def _answer(
+        self,
+        addressed: Addressed,
+        code: ResultCode,
+        detail: str,
+        now_ns: int,
+        event_id: str | None = None,
+    ) -> Outgoing:
+        result = CommandResult(
+            command_id=addressed.command_id,
+            alarm_id=addressed.alarm_id,
+            result="done" if code is ResultCode.OK else "refused",
+            code=code,
+            detail=detail,
+            event_id=event_id,
+            at=utc_from_ns(now_ns),
+        )
+        answer = outgoing(Topic.ALARM_RESULTS, addressed.alarm_id, result)
+        self._judged.note(addressed.command_id, code)
+        return answer

@@ -1,0 +1,137 @@
+"""The topics that the manager alone may write: what somebody else writes there is put right.
+
+It reads them as it reads its input. A record that it did not write is kept as a dead letter, and
+what is true of the alarm that it touched is written again, in a new reign above the one it claims.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import structlog
+from meltwatch_schemas.access import ACCESS, Principal
+from meltwatch_schemas.errors import ContractViolation, violation
+from meltwatch_schemas.json_object import parse_object
+from meltwatch_schemas.record import RawRecord
+from meltwatch_schemas.text import escaped
+from meltwatch_schemas.topics import Topic
+
+from meltwatch_core.alarms.authorship import MAX_EPOCH, Authorship
+from meltwatch_core.alarms.command import alarm_id_of
+from meltwatch_core.alarms.manager.outgoing import tombstone
+from meltwatch_core.alarms.manager.scribe import Scribe
+from meltwatch_core.alarms.manager.system import SystemDesk
+from meltwatch_core.alarms.ports import Commit, Outgoing, Place, Written
+from meltwatch_core.alarms.system_alarms import FOREIGN_WRITER
+
+OWN: Final = ACCESS[Principal.ALARM_MANAGER].own
+_log = structlog.get_logger()
+
+
+class OwnTopics:
+    """Tells the manager's own records from others, and answers the others.
+
+    Parameters
+    ----------
+    scribe
+        Keeps the alarms: what it holds is true, whatever a topic says.
+    system
+        Raises ``FOREIGN_WRITER``.
+    """
+
+    def __init__(self, scribe: Scribe, system: SystemDesk) -> None:
+        self._scribe = scribe
+        self._system = system
+        self._authorships: dict[Place, Authorship] = {}
+
+    def trust(self, commits: Mapping[Place, Commit | None]) -> dict[Place, int | None]:
+        """Take over what former managers have committed; return where each topic is read from.
+
+        Where the last manager has committed nothing about a topic (it was of version 0.1, or
+        somebody has moved the offsets), all that stands there is taken for a manager's.
+        """
+        last = max((commit.epoch for commit in commits.values() if commit), default=0)
+        known = {
+            place: commit if commit and 0 < last == commit.epoch else None
+            for place, commit in commits.items()
+            if place.topic in OWN
+        }
+        self._authorships = {p: Authorship(c.position, c.own) for p, c in known.items() if c}
+        return {place: commit.position if commit else None for place, commit in known.items()}
+
+    def is_own(self, topic: Topic, record: RawRecord) -> bool:
+        """Tell whether a record was written by a manager, this one or one before it."""
+        authorship = self._authorships.get(Place(topic, record.partition))
+        return authorship is None or authorship.is_own(record.offset)
+
+    def begin(self, place: Place, start: int) -> None:
+        """Begin to look a topic through, from an offset on."""
+        known = self._authorships.get(place)
+        if known is None or start < known.checked:
+            self._authorships[place] = Authorship(start)
+
+    def pass_over(self, place: Place, record: RawRecord) -> None:
+        """Account for a record without looking at it."""
+        self._authorships[place].look_at(record.offset)
+
+    def handle(self, topic: Topic, record: RawRecord, now_ns: int) -> list[Outgoing]:
+        """Look at the next record of a topic; return what puts it right, if it is foreign."""
+        if self._authorships[Place(topic, record.partition)].look_at(record.offset):
+            return []
+        claimed = _claimed_epoch(record)
+        self._report(topic, record, claimed)
+        self._scribe.outdo(claimed)
+        refusal = violation(f"expected records of the alarm manager alone, epoch {claimed} claimed")
+        return [
+            *(self._put_right(record, claimed, now_ns) if topic is Topic.ALARMS else []),
+            self._scribe.set_aside(record, topic, refusal),
+        ]
+
+    def _report(self, topic: Topic, record: RawRecord, claimed: int) -> None:
+        self._scribe.count_foreign(topic)
+        self._system.report(FOREIGN_WRITER, f"{topic} offset {record.offset}")
+        _log.error(
+            "foreign_writer",
+            topic=topic.value,
+            partition=record.partition,
+            offset=record.offset,
+            key=escaped((record.key or b"").decode(errors="backslashreplace"))[:200],
+            claimed_epoch=claimed,
+        )
+
+    def _put_right(self, record: RawRecord, claimed: int, now_ns: int) -> list[Outgoing]:
+        """Return the true record of an alarm, or, of one that never was, that there is none."""
+        try:
+            alarm_id = alarm_id_of(record.key)
+        except ContractViolation:
+            return []  # under such a key nobody looks for an alarm
+        forget = tombstone(Topic.ALARMS, alarm_id)
+        alarm = self._scribe.registry.last_known(alarm_id)
+        if alarm is None or alarm.record is None:
+            return [forget]
+        truth = self._scribe.restate(alarm, now_ns)
+        # No epoch of ours is above such a claim: readers must forget it first.
+        return [forget, *truth] if claimed > MAX_EPOCH else truth
+
+    def commits(self, written: Written) -> dict[Place, Commit]:
+        """Return how far each topic has been looked through, a transaction's records included."""
+        begun: set[Place] = set()
+        for place, offset in written:
+            if place in self._authorships:
+                self._authorships[place].wrote(offset, begins=place not in begun)
+                begun.add(place)
+        return {
+            place: Commit(known.checked, known.checked, self._scribe.epoch, own=tuple(known.own))
+            for place, known in self._authorships.items()
+        }
+
+
+def _claimed_epoch(record: RawRecord) -> int:
+    """Return the epoch that a record names, however odd it is otherwise; 0 if none.
+
+    A number that no 64 bits hold is as good as any above all bounds, and can be told.
+    """
+    try:
+        epoch = parse_object(record.value or b"").get("epoch")
+    except ContractViolation:
+        return 0
+    return min(epoch, 2**63) if isinstance(epoch, int) and epoch > 0 else 0

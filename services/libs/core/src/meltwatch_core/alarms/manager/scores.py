@@ -1,0 +1,132 @@
+"""From scores to alarm records."""
+
+import structlog
+from meltwatch_schemas.errors import ContractViolation
+from meltwatch_schemas.record import RawRecord, header, read_score
+from meltwatch_schemas.score import WindowScore
+from meltwatch_schemas.topics import Topic
+
+from meltwatch_core.alarms.alarm import Alarm, Sighting
+from meltwatch_core.alarms.judgement import judge, recall
+from meltwatch_core.alarms.manager.scribe import Scribe
+from meltwatch_core.alarms.manager.system import SystemDesk
+from meltwatch_core.alarms.ports import Commit, Outgoing, Place
+from meltwatch_core.alarms.progress import PartitionProgress
+from meltwatch_core.alarms.system_alarms import HISTORY_GAP, gap_text, is_by_scores
+from meltwatch_core.alarms.trust import not_ahead
+from meltwatch_core.alarms.watch import Watch
+
+_log = structlog.get_logger()
+
+
+class ScoreDesk:
+    """Judges scores, partition by partition.
+
+    Parameters
+    ----------
+    scribe
+        Keeps the alarms.
+    watch
+        Is told of every score.
+    system
+        Knows which alarms are masked.
+    """
+
+    def __init__(self, scribe: Scribe, watch: Watch, system: SystemDesk) -> None:
+        self._scribe = scribe
+        self._watch = watch
+        self._system = system
+        self._partitions: dict[int, PartitionProgress] = {}
+        self._is_full = False
+
+    def begin(self, partition: int, start: int, judged: int) -> None:
+        """Begin a partition at an offset; what lies below ``judged`` is only recalled."""
+        self._partitions[partition] = PartitionProgress(start, judged)
+
+    def is_history(self, record: RawRecord) -> bool:
+        """Tell whether a record was judged in an earlier life."""
+        return self._partitions[record.partition].is_history(record.offset)
+
+    def pass_over(self, record: RawRecord) -> None:
+        """Go on behind a record without looking at it."""
+        self._partitions[record.partition].position = record.offset + 1
+
+    def handle(self, record: RawRecord, now_ns: int) -> list[Outgoing]:
+        """Judge or recall a score; return what must be written because of it."""
+        self.pass_over(record)
+        progress = self._partitions[record.partition]
+        is_history = self.is_history(record)
+        try:
+            score = not_ahead(read_score(record), now_ns)
+        except ContractViolation as refusal:
+            if is_history:
+                return []
+            return [self._scribe.set_aside(record, Topic.SCORES, refusal)]
+        if not self._watch.admits(score.furnace_id):
+            self._refuse(score.furnace_id)
+            return []
+        self._watch.hear(score, now_ns)
+        if not progress.admit(score, record.offset):
+            self._scribe.count(Topic.SCORES, "stale")
+            return []
+        self._scribe.count(Topic.SCORES, "recalled" if is_history else "judged")
+        traceparent = header(record.headers, "traceparent")
+        sighting = Sighting(score, record.offset, traceparent, self._is_foreign(score))
+        return self._recall(sighting) if is_history else self._judge(sighting, now_ns)
+
+    def _refuse(self, furnace_id: str) -> None:
+        """Say once that there is no room; the counter says how much is refused."""
+        self._scribe.count(Topic.SCORES, "refused")
+        if not self._is_full:
+            self._is_full = True
+            limit = self._watch.max_furnaces
+            _log.error("furnace_refused", furnace=furnace_id, max_furnaces=limit)
+
+    def _recall(self, sighting: Sighting) -> list[Outgoing]:
+        for alarm in self._concerned(sighting):
+            self._scribe.registry.put(recall(alarm, sighting))
+        return []
+
+    def _judge(self, sighting: Sighting, now_ns: int) -> list[Outgoing]:
+        self._tell_gaps(sighting.score)
+        written: list[Outgoing] = []
+        for alarm in self._concerned(sighting):
+            stamp, is_masked = self._scribe.stamp(now_ns), self._system.is_masked(alarm.point)
+            after = judge(alarm, sighting, stamp, is_masked=is_masked)
+            written += self._scribe.keep(alarm, after)
+        return written
+
+    def _tell_gaps(self, score: WindowScore) -> None:
+        """Report what the stream processor never read; it has said so in its log, too."""
+        for topic, gap in score.gaps.items():
+            cut = score.inputs.get(topic)
+            where = f"{topic} partition {cut.partition}" if cut else topic
+            self._system.report(HISTORY_GAP, f"{where}: {gap_text(gap)}")
+
+    def _is_foreign(self, score: WindowScore) -> bool:
+        """Tell whether a set-point of the furnace was made for another ensemble."""
+        points = (alarm.point for alarm in self._scribe.registry.of(score.furnace_id))
+        digests = {point.setpoint_digest for point in points}
+        return not digests <= {None, score.model.digest}
+
+    def _concerned(self, sighting: Sighting) -> list[Alarm]:
+        """Return the alarms that scores raise: by their logit, or by words that we know."""
+        alarms = self._scribe.registry.of(sighting.score.furnace_id)
+        return [alarm for alarm in alarms if is_by_scores(alarm.point)]
+
+    def commits(self) -> dict[Place, Commit]:
+        """Return how far each partition is done."""
+        return {
+            Place(Topic.SCORES, partition): self._commit(progress)
+            for partition, progress in self._partitions.items()
+        }
+
+    def _commit(self, progress: PartitionProgress) -> Commit:
+        progress.forget_silent()
+        delays = (
+            alarm.condition.needed_from(progress.position)
+            for furnace_id in progress.furnaces()
+            for alarm in self._scribe.registry.of(furnace_id)
+        )
+        position = max(progress.position, progress.judged)
+        return Commit(progress.oldest_needed(delays), position, self._scribe.epoch)

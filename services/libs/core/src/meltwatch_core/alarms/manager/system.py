@@ -1,0 +1,210 @@
+"""System alarms that no score tells of: raised and cleared by the clock, or by a report."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from meltwatch_schemas.alarm import AlarmPoint, utc_from_ns
+from meltwatch_schemas.text import escaped
+from meltwatch_schemas.window import NS_PER_S
+
+from meltwatch_core.alarms.alarm import Alarm
+from meltwatch_core.alarms.clock_levels import Level, furnace_silent, plant_blind, triton_down
+from meltwatch_core.alarms.judgement import announce, suppress, unsuppress, withdraw
+from meltwatch_core.alarms.manager.scribe import Scribe
+from meltwatch_core.alarms.ports import Outgoing
+from meltwatch_core.alarms.snapshot import Occasion
+from meltwatch_core.alarms.system_alarms import (
+    FURNACE_SILENT,
+    MASKS,
+    PLANT_ALARMS,
+    PLANT_BLIND,
+    TRITON_DOWN,
+    Judge,
+    parents,
+)
+from meltwatch_core.alarms.watch import Watch
+
+_EARLY_NS: Final = 5 * NS_PER_S
+"""A parent that is due so soon masks already: its children would be announced just before it."""
+_SETTLING_NS: Final = 5 * NS_PER_S
+"""A parent masks for so long after its end: its children are about to end, too."""
+_LONGEST_DETAIL: Final = 300
+_MOST_REPORTS: Final = 100
+
+
+class SystemDesk:
+    """Judges the house itself.
+
+    Parameters
+    ----------
+    scribe
+        Keeps the alarms.
+    watch
+        Which furnaces should be seen, and when each was.
+    plant
+        Equipment path of the plant-wide alarms.
+    """
+
+    def __init__(self, scribe: Scribe, watch: Watch, plant: str) -> None:
+        self._scribe = scribe
+        self._watch = watch
+        self._plant = plant
+        self._masks: set[str] = set()
+        self._reports: dict[str, list[str]] = {}
+        self._reported_ns: dict[str, int] = {}
+        # Since when the condition of an active alarm is gone, and when one was cleared.
+        self._gone_ns: dict[str, int] = {}
+        self._cleared_ns: dict[str, int] = {}
+
+    def begin(self) -> None:
+        """Take up what stood before: parents that are active mask from the first record on."""
+        self._masks = {
+            alarm.point.alarm_id
+            for alarm in self._scribe.registry.active()
+            if alarm.point.condition in MASKS
+        }
+
+    def report(self, condition: str, detail: str) -> None:
+        """Raise a plant-wide alarm that is judged by reports, with the next tick.
+
+        Parameters
+        ----------
+        condition
+            ``FOREIGN_WRITER`` or ``HISTORY_GAP``.
+        detail
+            What was seen, for a person; may hold text from outside.
+        """
+        reports = self._reports.setdefault(condition, [])
+        if len(reports) < _MOST_REPORTS:
+            reports.append(escaped(detail))
+
+    def is_masked(self, point: AlarmPoint) -> bool:
+        """Tell whether a parent of an alarm stands."""
+        names = parents(point.equipment_path, point.condition, self._plant)
+        return not self._masks.isdisjoint(names)
+
+    def tick(self, now_ns: int, read_until_ns: int | None) -> list[Outgoing]:
+        """Raise, clear and mask what is due; return what must be written because of it.
+
+        Parameters
+        ----------
+        now_ns
+            Wall clock, ns UTC.
+        read_until_ns
+            Everything that was written before this instant has been read; None if that is not
+            known anew.
+        """
+        if read_until_ns is not None:
+            self._watch.note_read(read_until_ns)
+        written = list(self._tell_reports(now_ns))
+        if self._watch.read_until_ns is not None:
+            written += self._judge(self._watch.read_until_ns, now_ns)
+        written += self._mask(now_ns)
+        return written
+
+    def _tell_reports(self, now_ns: int) -> Iterator[Outgoing]:
+        reports, self._reports = self._reports, {}
+        for condition, alarm in PLANT_ALARMS.items():
+            if alarm.judge is Judge.REPORT:
+                detail = _listed(reports.get(condition, ()))
+                yield from self._tell_report(condition, detail, now_ns)
+
+    def _tell_report(self, condition: str, detail: str | None, now_ns: int) -> Iterator[Outgoing]:
+        name = f"{self._plant}/{condition}"
+        alarm = self._scribe.registry.alarm(self._plant, name)
+        if alarm is None:
+            return
+        if detail is not None:
+            self._reported_ns[name] = now_ns
+            if not alarm.facts.active:
+                yield from self._raise(alarm, Level(True, now_ns, detail), now_ns)
+        elif alarm.facts.active:
+            last_ns = self._reported_ns.setdefault(name, now_ns)
+            if now_ns - last_ns >= _delay_ns(alarm.point.setpoint.off_delay_s):
+                yield from self._clear(alarm, Level(False, now_ns, "not seen again"), now_ns)
+
+    def _judge(self, at_ns: int, now_ns: int) -> Iterator[Outgoing]:
+        """Parents first: what they mask is not to be announced a moment before them."""
+        sights = self._watch.watched(now_ns)
+        each = list(sights.values())
+        yield from self._take(
+            self._plant, PLANT_BLIND, plant_blind(self._watch, each, at_ns), now_ns
+        )
+        yield from self._take(self._plant, TRITON_DOWN, triton_down(each, at_ns), now_ns)
+        told = (alarm.point for alarm in self._scribe.registry.active())
+        standing = [p.equipment_path for p in told if p.condition == FURNACE_SILENT]
+        for furnace_id in dict.fromkeys([*sights, *standing]):
+            level = furnace_silent(self._watch, sights.get(furnace_id), at_ns)
+            yield from self._take(furnace_id, FURNACE_SILENT, level, now_ns)
+
+    def _take(
+        self, equipment: str, condition: str, level: Level, now_ns: int
+    ) -> Iterator[Outgoing]:
+        """Decide one clock alarm, and whether it masks its children."""
+        name, at_ns = f"{equipment}/{condition}", self._watch.read_until_ns or 0
+        if not level.holds and not self._scribe.registry.is_active(name):
+            self._settle(name, at_ns)
+            return
+        alarm = self._scribe.registry.alarm(equipment, name)
+        if alarm is None:
+            return
+        setpoint, is_active = alarm.point.setpoint, alarm.facts.active
+        if level.holds:
+            self._gone_ns.pop(name, None)
+            held_ns = at_ns - level.since_ns - _delay_ns(setpoint.on_delay_s)
+            if not is_active and held_ns >= 0:
+                yield from self._raise(alarm, level, now_ns)
+            if is_active or held_ns >= -_EARLY_NS:
+                self._masks.add(name)
+                return
+            self._settle(name, at_ns)
+            return
+        gone_ns = self._gone_ns.setdefault(name, at_ns)
+        if level.ends_at_once or at_ns - gone_ns >= _delay_ns(setpoint.off_delay_s):
+            del self._gone_ns[name]
+            self._cleared_ns[name] = at_ns
+            yield from self._clear(alarm, level, now_ns)
+
+    def _settle(self, name: str, at_ns: int) -> None:
+        """Let an alarm mask no more, once its children had time to end as well."""
+        if at_ns - self._cleared_ns.get(name, 0) >= _SETTLING_NS:
+            self._cleared_ns.pop(name, None)
+            self._masks.discard(name)
+
+    def _mask(self, now_ns: int) -> Iterator[Outgoing]:
+        for alarm in self._scribe.registry.active():
+            is_masked = self.is_masked(alarm.point)
+            if is_masked == alarm.facts.masked:
+                continue
+            change = suppress if is_masked else unsuppress
+            yield from self._scribe.keep(alarm, change(alarm, self._scribe.stamp(now_ns)))
+
+    def _raise(self, alarm: Alarm, level: Level, now_ns: int) -> Iterator[Outgoing]:
+        due_ns = level.since_ns + _delay_ns(alarm.point.setpoint.on_delay_s)
+        occasion = Occasion(level.since_ns, due_ns, f"{level.text} since {_clock(level.since_ns)}")
+        stamp, is_masked = self._scribe.stamp(now_ns), self.is_masked(alarm.point)
+        after = announce(alarm, occasion, stamp, is_masked=is_masked)
+        yield from self._scribe.keep(alarm, after)
+
+    def _clear(self, alarm: Alarm, level: Level, now_ns: int) -> Iterator[Outgoing]:
+        occasion = Occasion(level.since_ns, level.since_ns, level.text)
+        yield from self._scribe.keep(alarm, withdraw(alarm, occasion, self._scribe.stamp(now_ns)))
+
+
+def _listed(details: Sequence[str]) -> str | None:
+    """Return what was reported in one text, or None if nothing was."""
+    text = ""
+    for told, detail in enumerate(details):
+        longer = f"{text}; {detail}" if text else detail[:_LONGEST_DETAIL]
+        if len(longer) > _LONGEST_DETAIL:
+            return f"{text}; and {len(details) - told} more"
+        text = longer
+    return text or None
+
+
+def _delay_ns(delay_s: float) -> int:
+    return round(delay_s * NS_PER_S)
+
+
+def _clock(time_ns: int) -> str:
+    return f"{utc_from_ns(time_ns):%H:%M:%S} UTC"

@@ -1,0 +1,129 @@
+"""The master alarm list: which alarm points a furnace has, and where each comes from."""
+
+from collections.abc import Collection, Mapping
+from typing import Final
+
+from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord, Priority, Setpoint
+from meltwatch_schemas.default_setpoint import BASIS, DEFAULT_SETPOINT, MODEL_DIGEST
+from meltwatch_schemas.identifiers import alarm_id, split_alarm_id
+from meltwatch_schemas.topics import DEFAULT_PREFIX
+
+from meltwatch_core.alarms.system_alarms import (
+    FURNACE_ALARMS,
+    PLANT_ALARMS,
+    plant_equipment,
+    system_points,
+)
+
+OVERHEAT: Final = "OVERHEAT"
+PROCESS: Final = "process"
+
+
+def default_point(furnace_id: str) -> AlarmPoint:
+    """Return the alarm point of a furnace for which nobody has written one."""
+    return AlarmPoint.model_validate(
+        {
+            "alarm_id": alarm_id(furnace_id, OVERHEAT),
+            "equipment_path": furnace_id,
+            "title": "Furnace overheating",
+            "condition": OVERHEAT,
+            "priority": Priority.HIGH,
+            "causes": [
+                "electrode too deep or arc unstable",
+                "charge bridged or lining worn",
+                "cooling circuit disturbed",
+            ],
+            "consequence_if_no_action": "Lining and crucible are damaged; melt may break out.",
+            "operator_action": "Look at the furnace; reduce power; check electrodes and cooling.",
+            "time_to_respond_s": 600,
+            "setpoint": DEFAULT_SETPOINT,
+            "setpoint_basis": BASIS,
+            "setpoint_digest": MODEL_DIGEST,
+        }
+    )
+
+
+def point_of(record: AlarmRecord) -> AlarmPoint:
+    """Return what a record tells of its alarm point, for one that stands in no list any more."""
+    furnace_id, condition = split_alarm_id(record.alarm_id)
+    return AlarmPoint.model_validate(
+        {
+            "alarm_id": record.alarm_id,
+            "equipment_path": furnace_id,
+            "title": record.title,
+            "condition": condition,
+            "class": record.class_,
+            "priority": record.priority,
+            "consequence_if_no_action": record.guidance.consequence,
+            "operator_action": record.guidance.action,
+            "time_to_respond_s": record.guidance.time_to_respond_s,
+            "setpoint": Setpoint(
+                logit_on=record.evidence.threshold, logit_off=record.evidence.threshold_off
+            ),
+            "revision": record.config_rev,
+            "mode": record.mode,
+        }
+    )
+
+
+class MasterAlarmList:
+    """Alarm points by furnace: the topic's overrides, over the plant file, over the defaults.
+
+    The system alarms belong to every furnace, whatever else is written for it.
+
+    Parameters
+    ----------
+    plant
+        Alarm points of each registered furnace; none stands for the default.
+    prefix
+        Topic prefix: what the alarms of the plant as a whole are named by.
+    """
+
+    def __init__(
+        self, plant: Mapping[str, tuple[AlarmPoint, ...]], prefix: str = DEFAULT_PREFIX
+    ) -> None:
+        self._plant = plant
+        self._plant_points = {
+            point.alarm_id: point for point in system_points(plant_equipment(prefix), PLANT_ALARMS)
+        }
+        self.plant_equipment = plant_equipment(prefix)
+        self._overrides: dict[str, dict[str, AlarmPoint]] = {}
+        self._resolved: dict[str, Mapping[str, AlarmPoint]] = {}
+
+    def override(self, alarm_id: str, point: AlarmPoint | None) -> None:
+        """Set an alarm point, or with None go back to what it was without."""
+        furnace_id, _ = split_alarm_id(alarm_id)
+        points = self._overrides.setdefault(furnace_id, {})
+        points.pop(alarm_id, None)
+        if point is not None:
+            points[alarm_id] = point
+        if not points:
+            del self._overrides[furnace_id]
+        self._resolved.pop(furnace_id, None)
+
+    def is_registered(self, furnace_id: str) -> bool:
+        """Tell whether the furnace stands in the plant file; the plant as a whole counts, too."""
+        return furnace_id in self._plant or furnace_id == self.plant_equipment
+
+    @property
+    def furnaces(self) -> Collection[str]:
+        """The furnaces of the plant file."""
+        return self._plant.keys()
+
+    def names(self, alarm_id: str) -> bool:
+        """Tell whether somebody has written this alarm point, or registered its furnace."""
+        furnace_id, _ = split_alarm_id(alarm_id)
+        is_written = alarm_id in self._overrides.get(furnace_id, {})
+        is_registered = furnace_id in self._plant and alarm_id in self.of(furnace_id)
+        return is_written or is_registered or alarm_id in self._plant_points
+
+    def of(self, furnace_id: str) -> Mapping[str, AlarmPoint]:
+        """Return the alarm points of a furnace by alarm id."""
+        if furnace_id not in self._resolved:
+            written = self._plant.get(furnace_id) or (default_point(furnace_id),)
+            points = (*system_points(furnace_id, FURNACE_ALARMS), *written)
+            base = {point.alarm_id: point for point in points}
+            if furnace_id == self.plant_equipment:
+                base |= self._plant_points
+            self._resolved[furnace_id] = base | self._overrides.get(furnace_id, {})
+        return self._resolved[furnace_id]

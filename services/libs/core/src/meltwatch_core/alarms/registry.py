@@ -1,0 +1,114 @@
+"""All alarms of a manager, each with the alarm point that is in force for it."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord
+from meltwatch_schemas.identifiers import split_alarm_id
+
+from meltwatch_core.alarms.alarm import Alarm, restore
+from meltwatch_core.alarms.points import MasterAlarmList, point_of
+
+
+class AlarmRegistry:
+    """Alarms by id.
+
+    Parameters
+    ----------
+    master_list
+        Says which alarm points there are.
+    """
+
+    def __init__(self, master_list: MasterAlarmList) -> None:
+        self._master_list = master_list
+        self._alarms: dict[str, Alarm] = {}
+        self._active: dict[str, None] = {}
+        self._before: dict[str, Alarm | None] = {}
+
+    @contextmanager
+    def all_or_nothing(self) -> Iterator[None]:
+        """Put every alarm back as it was before, should what is done meanwhile fail."""
+        self._before.clear()
+        try:
+            yield
+        except BaseException:
+            for alarm_id, alarm in list(self._before.items()):
+                if alarm is None:
+                    self.forget(alarm_id)
+                else:
+                    self.put(alarm)
+            raise
+
+    def of(self, furnace_id: str) -> list[Alarm]:
+        """Return the alarms of a furnace, one for each of its alarm points."""
+        unregistered = not self._master_list.is_registered(furnace_id)
+        points = self._master_list.of(furnace_id).values()
+        return [self._under(point, unregistered) for point in points]
+
+    def _under(self, point: AlarmPoint, unregistered: bool) -> Alarm:
+        alarm = self._alarms.get(point.alarm_id)
+        if alarm is None:
+            return Alarm(point, unregistered)
+        if alarm.point is point and alarm.unregistered == unregistered:
+            return alarm
+        return replace(alarm, point=point, unregistered=unregistered)
+
+    def alarm(self, furnace_id: str, alarm_id: str) -> Alarm | None:
+        """Return an alarm of a furnace by its id, if the master alarm list has a point for it."""
+        point = self._master_list.of(furnace_id).get(alarm_id)
+        if point is None:
+            return None
+        return self._under(point, not self._master_list.is_registered(furnace_id))
+
+    def active(self) -> list[Alarm]:
+        """Return the alarms whose condition holds, in the order in which they began."""
+        return [self._alarms[alarm_id] for alarm_id in self._active]
+
+    def is_active(self, alarm_id: str) -> bool:
+        """Tell whether the condition of an alarm holds."""
+        return alarm_id in self._active
+
+    def find(self, alarm_id: str) -> Alarm | None:
+        """Return an alarm that was judged or raised, or whose alarm point somebody has written."""
+        known = self._alarms.get(alarm_id)
+        if known is None and not self._master_list.names(alarm_id):
+            return None
+        furnace_id, _ = split_alarm_id(alarm_id)
+        current = {alarm.point.alarm_id: alarm for alarm in self.of(furnace_id)}
+        return current.get(alarm_id, known)
+
+    def put(self, alarm: Alarm) -> None:
+        """Keep an alarm in place of its former self."""
+        alarm_id = alarm.point.alarm_id
+        self._before.setdefault(alarm_id, self._alarms.get(alarm_id))
+        self._alarms[alarm_id] = alarm
+        if alarm.facts.active:
+            self._active.setdefault(alarm_id)
+        else:
+            self._active.pop(alarm_id, None)
+
+    def restore(self, record: AlarmRecord) -> None:
+        """Take over one more record of the alarms topic, in its order."""
+        known = self.find(record.alarm_id)
+        if known is None:
+            points = self._master_list.of(record.equipment_path)
+            known = Alarm(points.get(record.alarm_id) or point_of(record), record.unregistered)
+        self.put(restore(known, record))
+
+    def last_known(self, alarm_id: str) -> Alarm | None:
+        """Return an alarm as it was last put, whatever the master alarm list says of it now."""
+        return self._alarms.get(alarm_id)
+
+    def forget(self, alarm_id: str) -> None:
+        """Take over a tombstone: of this alarm there is no record any more."""
+        self._alarms.pop(alarm_id, None)
+        self._active.pop(alarm_id, None)
+
+    def override(self, alarm_id: str, point: AlarmPoint | None) -> None:
+        """Change the master alarm list; None takes an override back."""
+        self._master_list.override(alarm_id, point)
+
+    def records(self) -> Iterable[AlarmRecord]:
+        """Return the last record of every alarm that was ever raised."""
+        return (alarm.record for alarm in self._alarms.values() if alarm.record is not None)

@@ -1,0 +1,215 @@
+"""Which furnaces are watched, and when each was last heard and judged: by the wall clock.
+
+A window counts as of now only if it ends within the last minute: history that is being caught up
+says nothing of the present. What is read after everything before it had been read was written
+since, whatever its writer's clock says.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from meltwatch_schemas.alarm import AlarmRecord, ns_from_utc
+from meltwatch_schemas.identifiers import split_alarm_id
+from meltwatch_schemas.outside import FurnaceStateWord
+from meltwatch_schemas.score import ScoreStatus, WindowScore
+from meltwatch_schemas.window import NS_PER_S
+
+from meltwatch_core.alarms.system_alarms import FURNACE_ALARMS, PLANT_ALARMS, SCORING_LOST
+
+REMEMBERED_NS: Final = 24 * 3600 * NS_PER_S
+"""A furnace of no plant file is watched for so long after its last window."""
+HISTORY_NS: Final = 60 * NS_PER_S
+"""A window that ended longer ago is history, ns."""
+BLIND_AFTER_NS: Final = 10 * NS_PER_S
+"""Without a verdict for so long a furnace is blind: seven windows."""
+INTERRUPTED_NS: Final = 10 * NS_PER_S
+"""The clock of silence starts anew when scores could not be read for so long."""
+MAX_FURNACES: Final = 2000
+_AT_REST: Final = frozenset({FurnaceStateWord.OFF, FurnaceStateWord.MAINTENANCE})
+_SCORING: Final = FURNACE_ALARMS[SCORING_LOST].words
+
+
+@dataclass(slots=True)
+class Sight:
+    """One furnace, as last seen; instants are wall clock, ns UTC.
+
+    Attributes
+    ----------
+    since_ns
+        Since when it is watched without a break.
+    told_ns
+        Of its newest window, what the window itself says: 24 h later it is forgotten.
+    heard_ns
+        Its newest window of now; None before the first.
+    verdict_ns
+        The same, with a verdict.
+    unjudged_ns
+        First window of the present row that lacks its verdict for Triton's sake, or has it late.
+    reasons
+        Those of the newest window.
+    """
+
+    since_ns: int
+    told_ns: int = 0
+    heard_ns: int | None = None
+    verdict_ns: int | None = None
+    unjudged_ns: int | None = None
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sighted:
+    """How much of the plant is seen, for heartbeat and metrics.
+
+    Attributes
+    ----------
+    ages_s
+        By watched furnace, the age of its last verdict; without one, how long it is watched.
+    blind
+        How many of them have no verdict now.
+    """
+
+    ages_s: dict[str, float]
+    blind: int
+
+    @property
+    def watched(self) -> int:
+        """How many furnaces are watched."""
+        return len(self.ages_s)
+
+    @property
+    def oldest_age_s(self) -> float | None:
+        """Age of the oldest last verdict."""
+        return max(self.ages_s.values(), default=None)
+
+
+@dataclass(slots=True)
+class Watch:
+    """All furnaces of a manager in one reign.
+
+    Attributes
+    ----------
+    registered
+        Furnaces of the plant file: always watched, unless at rest.
+    max_furnaces
+        Most furnaces, registered or not.
+    read_until_ns
+        Everything that was written before this instant has been read; None until the first time.
+    reading_since_ns
+        From when on that has been so without a break.
+    """
+
+    registered: Collection[str]
+    max_furnaces: int = MAX_FURNACES
+    read_until_ns: int | None = None
+    reading_since_ns: int = 0
+    _sights: dict[str, Sight] = field(default_factory=dict)
+    _states: dict[str, FurnaceStateWord] = field(default_factory=dict)
+
+    def admits(self, furnace_id: str) -> bool:
+        """Tell whether there is room for a furnace, or it has its place already."""
+        is_known = furnace_id in self._sights or furnace_id in self.registered
+        return is_known or len(self._sights) < self.max_furnaces
+
+    def hear(self, score: WindowScore, now_ns: int) -> None:
+        """Take a score as it is read."""
+        end_ns = score.window_end_ns
+        sight = self._sights.setdefault(score.furnace_id, Sight(now_ns))
+        sight.told_ns = max(sight.told_ns, min(now_ns, max(end_ns, score.times.published_ns)))
+        if now_ns - end_ns > HISTORY_NS:
+            return
+        written_ns = max(end_ns, score.times.published_ns, self.read_until_ns or 0)
+        heard_ns = max(min(now_ns, written_ns), sight.heard_ns or 0)
+        sight.heard_ns, sight.reasons = heard_ns, score.reasons
+        if score.status is not ScoreStatus.UNSCORED:
+            sight.verdict_ns = heard_ns
+        if _SCORING.isdisjoint(score.reasons):
+            sight.unjudged_ns = None
+        elif sight.unjudged_ns is None:
+            sight.unjudged_ns = heard_ns
+
+    def remember(self, record: AlarmRecord) -> None:
+        """Take over from an alarm's record when its furnace was heard."""
+        if split_alarm_id(record.alarm_id)[1] in PLANT_ALARMS or not self.admits(
+            record.equipment_path
+        ):
+            return
+        heard_ns = ns_from_utc(record.times.watermark)
+        sight = self._sights.setdefault(record.equipment_path, Sight(heard_ns))
+        sight.told_ns = max(sight.told_ns, heard_ns)
+        sight.heard_ns = max(sight.heard_ns or 0, heard_ns)
+
+    def take_state(self, furnace_id: str, state: FurnaceStateWord | None, now_ns: int) -> None:
+        """Take what the plant says of a furnace; None takes it back."""
+        was_at_rest = self.is_at_rest(furnace_id)
+        self._states.pop(furnace_id, None)
+        if state is not None:
+            self._states[furnace_id] = state
+        if was_at_rest and not self.is_at_rest(furnace_id) and furnace_id in self._sights:
+            self._sights[furnace_id].since_ns = now_ns
+
+    def is_at_rest(self, furnace_id: str) -> bool:
+        """Tell whether a furnace is off or in maintenance."""
+        return self._states.get(furnace_id) in _AT_REST
+
+    def at_rest(self) -> list[str]:
+        """Return the furnaces that are off or in maintenance."""
+        return [name for name in self._states if self.is_at_rest(name)]
+
+    def note_read(self, until_ns: int) -> None:
+        """Take note that everything written before an instant has been read."""
+        if self.read_until_ns is None or until_ns - self.read_until_ns > INTERRUPTED_NS:
+            self.reading_since_ns = until_ns
+        self.read_until_ns = until_ns
+
+    def watched(self, now_ns: int) -> dict[str, Sight]:
+        """Return the furnaces that should be judged; forget those that nobody has heard for long.
+
+        Those of the plant file, and those heard within 24 h, unless at rest.
+        """
+        for name in self.registered:
+            self._sights.setdefault(name, Sight(now_ns))
+        for sight in self._sights.values():
+            sight.told_ns = min(sight.told_ns, now_ns)
+            sight.heard_ns = None if sight.heard_ns is None else min(sight.heard_ns, now_ns)
+        self._sights = {
+            name: sight
+            for name, sight in self._sights.items()
+            if name in self.registered or now_ns - sight.told_ns <= REMEMBERED_NS
+        }
+        return {name: each for name, each in self._sights.items() if not self.is_at_rest(name)}
+
+    def sighted(self, now_ns: int) -> Sighted | None:
+        """Return how much is seen; None while the past is still being read."""
+        if self.read_until_ns is None:
+            return None
+        sights = self.watched(now_ns)
+        ages_s = {
+            name: max(0, now_ns - (sight.verdict_ns or sight.since_ns)) / NS_PER_S
+            for name, sight in sights.items()
+        }
+        return Sighted(ages_s, sum(is_blind(sight, now_ns) for sight in sights.values()))
+
+    def silent_since(self, sight: Sight) -> int:
+        """Return since when a furnace may be called silent."""
+        return max(sight.heard_ns or 0, sight.since_ns, self.reading_since_ns)
+
+    def dark_since(self, sight: Sight) -> int:
+        """Return since when a furnace may be called blind."""
+        return max(sight.verdict_ns or 0, sight.since_ns, self.reading_since_ns)
+
+
+def is_silent(sight: Sight, at_ns: int) -> bool:
+    """Tell whether no window has come lately."""
+    return sight.heard_ns is None or at_ns - sight.heard_ns >= BLIND_AFTER_NS
+
+
+def is_blind(sight: Sight, at_ns: int) -> bool:
+    """Tell whether no verdict has come lately."""
+    return sight.verdict_ns is None or at_ns - sight.verdict_ns >= BLIND_AFTER_NS
+
+
+def blind_among(sights: Collection[Sight], at_ns: int) -> Iterator[Sight]:
+    """Yield the furnaces without a verdict."""
+    return (sight for sight in sights if is_blind(sight, at_ns))

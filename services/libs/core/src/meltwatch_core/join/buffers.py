@@ -1,0 +1,126 @@
+"""Both buffers of one furnace: what windows to come can still use, and when it last spoke."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from meltwatch_schemas.current import CurrentChunk
+from meltwatch_schemas.embedding import EmbeddingChunk
+from meltwatch_schemas.score import Modality
+from numpy.typing import NDArray
+
+from meltwatch_core.join.frames import FrameBuffer
+from meltwatch_core.join.rules import JoinRules
+from meltwatch_core.join.samples import SampleBuffer
+from meltwatch_core.join.timeline import Timeline
+
+Chunk = EmbeddingChunk | CurrentChunk
+"""A record of either input topic."""
+
+
+def modality_of(chunk: Chunk) -> Modality:
+    """Return the modality that a chunk belongs to."""
+    return Modality.VIDEO if isinstance(chunk, EmbeddingChunk) else Modality.CURRENT
+
+
+class EventBuffers:
+    """Frames and samples of one furnace within the reach of its windows to come.
+
+    Parameters
+    ----------
+    rules
+        Window geometry and availability.
+    phase_ns
+        The furnace's offset of window ends.
+    forgotten_ns
+        The newest event time that is no longer held: it still speaks against silence.
+    """
+
+    def __init__(self, rules: JoinRules, phase_ns: int, forgotten_ns: int | None = None) -> None:
+        self._rules = rules
+        self._forgotten_ns = forgotten_ns
+        self.frames = FrameBuffer(rules, phase_ns)
+        self.samples = SampleBuffer(rules, phase_ns)
+        self._timelines: dict[Modality, Timeline] = {
+            Modality.VIDEO: self.frames.timeline,
+            Modality.CURRENT: self.samples.timeline,
+        }
+
+    def add(self, chunk: Chunk, offset: int, next_end_ns: int | None) -> int:
+        """Take a record's events and return how many of them are duplicates.
+
+        Parameters
+        ----------
+        chunk
+            A valid chunk.
+        offset
+            Its offset.
+        next_end_ns
+            End of the next window: events beyond its reach are not held, and neither recognised
+            nor counted as duplicates. None holds everything.
+        """
+        modality, times_ns = modality_of(chunk), chunk.event_times_ns
+        stale = 0
+        if next_end_ns is not None:
+            reach_ns = next_end_ns - self._rules.reach_ns(modality)
+            stale = int(np.searchsorted(times_ns, reach_ns, side="right"))
+        if stale:
+            self._remember(int(times_ns[stale - 1]))
+        events: NDArray[Any] = np.empty(
+            times_ns.size - stale, self._timelines[modality].events.dtype
+        )
+        events["time_ns"] = times_ns[stale:]
+        events["offset"] = offset
+        if isinstance(chunk, EmbeddingChunk):
+            return self.frames.add(events, chunk.data[stale:])
+        events["value_a"] = chunk.data[stale:]
+        return self.samples.add(events)
+
+    def forget_before(self, next_end_ns: int) -> None:
+        """Drop the events beyond the reach of the next window."""
+        for modality, buffer in (
+            (Modality.VIDEO, self.frames),
+            (Modality.CURRENT, self.samples),
+        ):
+            reach_ns = next_end_ns - self._rules.reach_ns(modality)
+            self._remember(buffer.timeline.newest_until(reach_ns))
+            buffer.forget_until(reach_ns)
+
+    def _remember(self, event_ns: int | None) -> None:
+        self._forgotten_ns = _newest((self._forgotten_ns, event_ns))
+
+    def newest_within(self, end_ns: int) -> int | None:
+        """Return the newest event time in the look-back of a window, ns; None if it is silent."""
+        held = [timeline.newest_until(end_ns) for timeline in self._timelines.values()]
+        newest_ns = _newest((*held, self._forgotten_ns))
+        silent = newest_ns is None or newest_ns <= end_ns - self._rules.spec.lookback_ns
+        return None if silent else newest_ns
+
+    def earliest_after(self, time_ns: int) -> int | None:
+        """Return the first event time after an instant, ns, or None."""
+        times_ns = [timeline.earliest_after(time_ns) for timeline in self._timelines.values()]
+        return min((time_ns for time_ns in times_ns if time_ns is not None), default=None)
+
+    def first_needed(self, modality: Modality, end_ns: int) -> int | None:
+        """Return the lowest offset of the events that a window can use, or None."""
+        reach_ns = end_ns - self._rules.reach_ns(modality)
+        return self._timelines[modality].lowest_offset(reach_ns, end_ns)
+
+    def lowest_offsets(self) -> dict[Modality, int]:
+        """Return, per modality, the lowest offset of all events held."""
+        offsets = {m: timeline.lowest_offset() for m, timeline in self._timelines.items()}
+        return {modality: offset for modality, offset in offsets.items() if offset is not None}
+
+    def size_bytes_after(self, modality: Modality, time_ns: int | None) -> int:
+        """Return what is held of a modality's events after an instant; None means all."""
+        buffer = self.frames if modality is Modality.VIDEO else self.samples
+        return buffer.size_bytes_after(0 if time_ns is None else time_ns)
+
+    @property
+    def size_bytes(self) -> int:
+        """What the buffers hold."""
+        return self.frames.size_bytes + self.samples.size_bytes
+
+
+def _newest(times_ns: Iterable[int | None]) -> int | None:
+    return max((time_ns for time_ns in times_ns if time_ns is not None), default=None)

@@ -1,0 +1,356 @@
+"""One life of one furnace: watermark, closing and windows, from first record to retirement."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from meltwatch_schemas.reasons import BEHIND
+from meltwatch_schemas.score import Cut, Modality, Sources
+
+from meltwatch_core.join.acknowledgement import Offsets
+from meltwatch_core.join.aligned_window import (
+    LOW_CURRENT_COVERAGE,
+    LOW_VIDEO_COVERAGE,
+    NO_CURRENT,
+    NO_VIDEO,
+    AlignedWindow,
+)
+from meltwatch_core.join.buffers import Chunk, EventBuffers, modality_of
+from meltwatch_core.join.features import FeatureExtractor
+from meltwatch_core.join.idleness import Idleness
+from meltwatch_core.join.reading import MODALITIES, Reading
+from meltwatch_core.join.restore import Past
+from meltwatch_core.join.rules import JoinRules
+from meltwatch_core.join.source_watch import SourceWatch
+from meltwatch_core.join.watermark import Watermark
+
+
+@dataclass(frozen=True, slots=True)
+class JoinContext:
+    """What all furnaces of a partition share.
+
+    Attributes
+    ----------
+    partition
+        Number of the partition pair.
+    encoder_id
+        The encoder that the ensemble serves.
+    features
+        Computes a window's features.
+    rules
+        The window rule's numbers.
+    """
+
+    partition: int
+    encoder_id: str
+    features: FeatureExtractor
+    rules: JoinRules
+
+
+@dataclass(slots=True)
+class Closing:
+    """Windows that closed together.
+
+    Attributes
+    ----------
+    windows
+        Those to publish, in order.
+    skipped
+        Number of those that are not, for want of any event.
+    needed
+        Lowest offsets of the events that these windows or later ones may use.
+    """
+
+    windows: list[AlignedWindow] = field(default_factory=list)
+    skipped: int = 0
+    needed: Offsets = field(default_factory=dict)
+
+
+class Furnace:
+    """The join of one furnace.
+
+    Parameters
+    ----------
+    context
+        What all furnaces of the partition share.
+    furnace_id
+        Whose windows.
+    closed_ns
+        Last window end closed in an earlier life, or None.
+    past
+        What a life goes on from that an earlier process began, or None.
+
+    Attributes
+    ----------
+    closed_ns
+        Last window end closed, or None.
+    newest_ns
+        Newest event time.
+    sources
+        By modality; one without a source is absent.
+    """
+
+    def __init__(
+        self,
+        context: JoinContext,
+        furnace_id: str,
+        closed_ns: int | None,
+        past: Past | None = None,
+    ) -> None:
+        rules = context.rules
+        self._context = context
+        self._spec = rules.spec
+        self._told = past.source_states if past else {}
+        self._watch = SourceWatch(rules, context.features, self._told)
+        self._idleness = Idleness(rules)
+        self._watermark = Watermark(rules, past.behind if past else ())
+        forgotten_ns = past.last_event_ns if past else None
+        self._buffers = EventBuffers(rules, self._spec.phase_ns(furnace_id), forgotten_ns)
+        self._earliest_ns: int | None = None
+        self.newest_ns = forgotten_ns or 0
+        self._last_ingest_ns = past.last_ingest_ns if past else 0
+        self._has_closed = past is not None
+        # Newest event time of what is read again, for modalities of which nothing new came yet.
+        self._history_ns: dict[Modality, int | None] = dict.fromkeys(Modality, forgotten_ns)
+        self.furnace_id = furnace_id
+        self.closed_ns = closed_ns
+        self.sources: dict[Modality, str] = dict(past.sources) if past else {}
+
+    @property
+    def watermark_ns(self) -> int | None:
+        """Windows up to this instant are closed; None before the first."""
+        return self._watermark.time_ns
+
+    @property
+    def heard_ns(self) -> int:
+        """When its last record was handed on, by the reader's clock."""
+        return self._idleness.heard_ns
+
+    @property
+    def highest_ns(self) -> int | None:
+        """Event time that no watermark can exceed by what was handed on; None before any."""
+        return self._watermark.highest_ns
+
+    @property
+    def last_end_ns(self) -> int:
+        """No window that ends later is closed before the furnace speaks again."""
+        return self.newest_ns + self._spec.lookback_ns - 1
+
+    @property
+    def has_closed_all(self) -> bool:
+        """Whether no window is left before newest event + look-back: only retirement does that."""
+        return self.closed_ns is not None and self._end_after(self.closed_ns) > self.last_end_ns
+
+    @property
+    def was_retired(self) -> bool:
+        """Whether an earlier process closed all windows, and nothing new has come since."""
+        return self.has_closed_all and None not in self._history_ns.values()
+
+    @property
+    def size_bytes(self) -> int:
+        """What the buffers hold."""
+        return self._buffers.size_bytes
+
+    def waiting_bytes(self, modality: Modality) -> int:
+        """Return what is held of events that the watermark has not reached."""
+        since_ns = self._watermark.time_ns
+        return self._buffers.size_bytes_after(
+            modality, self.closed_ns if since_ns is None else since_ns
+        )
+
+    def behind_ns(self, modality: Modality) -> int:
+        """Return how far a modality's events are behind those of the other one, ns."""
+        return self._watermark.behind_ns(modality)
+
+    def is_late(self, chunk: Chunk) -> bool:
+        """Tell whether any event lies at or before the last closed window end."""
+        return self.closed_ns is not None and int(chunk.event_times_ns[0]) <= self.closed_ns
+
+    def admit(self, chunk: Chunk, offset: int) -> int:
+        """Take a record and return how many of its events are duplicates."""
+        self.sources = self.sources_for(chunk)
+        self._history_ns[modality_of(chunk)] = None
+        self._follow(chunk)
+        return self._take(chunk, offset)
+
+    def admit_again(self, chunk: Chunk, offset: int) -> None:
+        """Take a record that is history: it fills the buffers, the last score says the rest."""
+        if modality_of(chunk) not in self._told:  # a score need not tell the states
+            self._follow(chunk)
+        self._take(chunk, offset)
+        for modality, history_ns in self._history_ns.items():
+            if history_ns is not None:
+                self._history_ns[modality] = max(history_ns, chunk.last_event_ns)
+
+    def sources_for(self, chunk: Chunk) -> dict[Modality, str]:
+        """Return the sources, but for one that the record may replace.
+
+        A furnace that fell silent while nobody read would have been retired: its first new record
+        of a modality may come from another source. Event time tells, as in a replay.
+        """
+        modality = modality_of(chunk)
+        history_ns = self._history_ns[modality]
+        limit_ns = self._context.rules.retire_after_ns
+        if history_ns is None or chunk.last_event_ns - history_ns <= limit_ns:
+            return self.sources
+        return {m: source for m, source in self.sources.items() if m is not modality}
+
+    def _follow(self, chunk: Chunk) -> None:
+        span_ns = int(chunk.event_times_ns[0]), chunk.last_event_ns
+        self._watch.follow(modality_of(chunk), chunk.identity, span_ns)
+
+    def _take(self, chunk: Chunk, offset: int) -> int:
+        first_ns, last_ns = int(chunk.event_times_ns[0]), chunk.last_event_ns
+        modality = modality_of(chunk)
+        self.sources.setdefault(modality, chunk.identity.source_id)
+        self._watermark.advance(modality, last_ns)
+        if self._earliest_ns is None or first_ns < self._earliest_ns:
+            self._earliest_ns = first_ns
+        self.newest_ns = max(self.newest_ns, last_ns)
+        self._last_ingest_ns = max(self._last_ingest_ns, chunk.identity.ingest_time_ns)
+        next_end_ns = None if self.closed_ns is None else self._end_after(self.closed_ns)
+        return self._buffers.add(chunk, offset, next_end_ns)
+
+    def heard(self, modality: Modality, reading: Reading) -> None:
+        """Take note of when a record was handed on."""
+        self._idleness.heard(modality, reading.now_ns)
+        self._move_on(reading)
+
+    def pass_time(self, reading: Reading) -> None:
+        """Take note that time has passed."""
+        self._idleness.pass_time(reading)
+        self._move_on(reading)
+
+    def _move_on(self, reading: Reading) -> None:
+        left_out = [
+            modality
+            for modality in MODALITIES
+            if self._watch.is_set_back(modality) or self._idleness.is_idle(modality, reading)
+        ]
+        self._watermark.update(reading, left_out)
+
+    def close_due(self, handed_on: Offsets) -> Closing:
+        """Close the windows that the watermark has reached.
+
+        Parameters
+        ----------
+        handed_on
+            Per modality, the last offset handed on in the partition.
+        """
+        watermark_ns = self._watermark.time_ns
+        return Closing() if watermark_ns is None else self.close_until(watermark_ns, handed_on)
+
+    def close_until(self, last_ns: int, handed_on: Offsets) -> Closing:
+        """Close the windows up to an instant, whatever the watermark says.
+
+        Parameters
+        ----------
+        last_ns
+            Windows that end at or before it close.
+        handed_on
+            Per modality, the last offset handed on in the partition.
+        """
+        closing = Closing()
+        for end_ns, last_event_ns in self._closing_until(last_ns, closing):
+            closing.windows.append(self._window(end_ns, last_event_ns, handed_on))
+        return closing
+
+    def skip_until(self, last_ns: int) -> int:
+        """Close the windows up to an instant unseen: live they had no event yet.
+
+        Returns
+        -------
+        How many of them have one by now, which must have come late.
+        """
+        closed_ns = self.closed_ns
+        filled = sum(1 for _ in self._closing_until(last_ns, Closing()))
+        if self.closed_ns != closed_ns:
+            self._watch.forget_proof()
+        return filled
+
+    def is_silent(self, end_ns: int) -> bool:
+        """Tell whether no event handed on lies in the look-back of a window that is not closed."""
+        return self._buffers.newest_within(end_ns) is None
+
+    def needed(self) -> dict[Modality, int]:
+        """Return, per modality, the lowest offset of the events that windows to come may use."""
+        return self._buffers.lowest_offsets()
+
+    def _end_after(self, time_ns: int) -> int:
+        return self._spec.first_end_after(self.furnace_id, time_ns)
+
+    def _closing_until(self, last_ns: int, closing: Closing) -> Iterator[tuple[int, int]]:
+        """Close the windows up to an instant; yield end and newest event of each not silent one."""
+        end_ns = self._next_end_ns()
+        if end_ns is None or end_ns > last_ns:
+            return
+        closing.needed = self.needed()
+        if self.closed_ns is not None:
+            # Between two lives lie window numbers that nobody will close any more.
+            closing.skipped = (end_ns - self._end_after(self.closed_ns)) // self._spec.hop_ns
+        while end_ns <= last_ns:
+            last_event_ns = self._buffers.newest_within(end_ns)
+            if last_event_ns is None:
+                next_end_ns = self._end_of_silence(end_ns, last_ns)
+                closing.skipped += (next_end_ns - end_ns) // self._spec.hop_ns
+                self._watch.forget_proof()
+            else:
+                yield end_ns, last_event_ns
+                next_end_ns = end_ns + self._spec.hop_ns
+            self._buffers.forget_before(next_end_ns)
+            self.closed_ns, self._has_closed = next_end_ns - self._spec.hop_ns, True
+            end_ns = next_end_ns
+
+    def _next_end_ns(self) -> int | None:
+        """Return the end of the next window to close; None before the first record."""
+        if self._has_closed and self.closed_ns is not None:
+            return self._end_after(self.closed_ns)
+        if self._earliest_ns is None:
+            return None
+        return self._end_after(max(self.closed_ns or 0, self._earliest_ns))
+
+    def _end_of_silence(self, silent_end_ns: int, last_ns: int) -> int:
+        """Return the next window end with an event, at most the first one after ``last_ns``."""
+        event_ns = self._buffers.earliest_after(silent_end_ns)
+        first_open_ns = self._end_after(last_ns)
+        return (
+            first_open_ns if event_ns is None else min(first_open_ns, self._end_after(event_ns - 1))
+        )
+
+    def _window(self, end_ns: int, last_event_ns: int, handed_on: Offsets) -> AlignedWindow:
+        clip = self._buffers.frames.clip(end_ns)
+        grid = self._buffers.samples.grid(end_ns)
+        usable = self._watch.inspect(end_ns, clip, grid)
+        reasons = []
+        if clip.embeddings is None:
+            reasons.append(LOW_VIDEO_COVERAGE if clip.coverage else NO_VIDEO)
+        if grid.values_a is None:
+            reasons.append(LOW_CURRENT_COVERAGE if grid.coverage else NO_CURRENT)
+        reasons += [BEHIND[modality] for modality in self._watermark.behind]
+        for words in usable.irregularities.values():
+            reasons += words
+        return AlignedWindow(
+            furnace_id=self.furnace_id,
+            window_end_ns=end_ns,
+            window_id=self._spec.window_id(self.furnace_id, end_ns),
+            clip=usable.clip,
+            currents_a=usable.currents_a,
+            video_coverage=clip.coverage,
+            current_coverage=grid.coverage,
+            encoder_id=None if usable.clip is None else self._context.encoder_id,
+            sources=Sources(self.sources.get(Modality.VIDEO), self.sources.get(Modality.CURRENT)),
+            last_event_ns=last_event_ns,
+            last_ingest_ns=self._last_ingest_ns,
+            features=usable.features,
+            reasons=tuple(reasons),
+            irregularities=usable.irregularities,
+            source_states=self._watch.states,
+            cuts=self._cuts(end_ns, handed_on),
+        )
+
+    def _cuts(self, end_ns: int, handed_on: Offsets) -> Mapping[Modality, Cut]:
+        cuts = dict.fromkeys(Modality, Cut(self._context.partition, None, None))
+        for modality, last in handed_on.items():
+            first = self._buffers.first_needed(modality, end_ns)
+            needed = last + 1 if first is None else first
+            cuts[modality] = Cut(self._context.partition, needed, last)
+        return cuts

@@ -1,0 +1,308 @@
+"""All furnaces of one partition pair: admission, windows, retirement, acknowledgement.
+
+Pure: the windows are a function of the sequence of records handed on, and of how far reading had
+come by the reader's clock. Nothing in the join of a furnace depends on its neighbours.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from meltwatch_schemas.encoder import Encoder
+from meltwatch_schemas.score import Modality
+
+from meltwatch_core.join.acknowledgement import Ledger, Offsets, lowest
+from meltwatch_core.join.admission import refusal_of, was_admitted
+from meltwatch_core.join.aligned_window import AlignedWindow, Outcome
+from meltwatch_core.join.buffers import Chunk, modality_of
+from meltwatch_core.join.errors import OutOfSequence
+from meltwatch_core.join.features import FeatureExtractor
+from meltwatch_core.join.furnace import Closing, Furnace, JoinContext
+from meltwatch_core.join.reading import Reading
+from meltwatch_core.join.restore import Past, Resumption
+from meltwatch_core.join.rules import PUBLISHED_RULES, JoinRules
+
+_REMEMBERED: Final = 10_000
+"""Furnaces whose last closed window is known after their retirement, the last retired ones."""
+
+
+@dataclass(slots=True)
+class _Life:
+    """A furnace that is not retired."""
+
+    furnace: Furnace
+    ledger: Ledger
+
+
+class PartitionJoiner:
+    """Joins embeddings and currents of one partition pair into windows.
+
+    Parameters
+    ----------
+    partition
+        Number of the partition.
+    encoder
+        The encoder that the ensemble serves; frames of another one are refused.
+    rules
+        The window rule's numbers.
+    resumption
+        Where an earlier life stopped: committed positions and published windows.
+    """
+
+    def __init__(
+        self,
+        partition: int,
+        encoder: Encoder,
+        rules: JoinRules = PUBLISHED_RULES,
+        resumption: Resumption | None = None,
+    ) -> None:
+        resumption = resumption or Resumption()
+        features = FeatureExtractor(encoder.basis)
+        self._context = JoinContext(partition, encoder.encoder_id, features, rules)
+        self._past = dict(resumption.furnaces)
+        self._history_ends = resumption.history_ends()
+        self._starts = dict(resumption.positions)
+        self._positions = dict(resumption.positions)
+        self._handed_on = {m: start - 1 for m, start in self._positions.items() if start > 0}
+        # Kept across retirement, one number a furnace: for lateness and the next life's start.
+        self._closed_ns = {name: past.closed_ns for name, past in self._past.items()}
+        # In the order of their last records, hence in the order of retirement.
+        self._lives: dict[str, _Life] = {}
+        self._unsettled: dict[str, list[Ledger]] = {}
+
+    @property
+    def furnaces(self) -> int:
+        """How many furnaces are held."""
+        return len(self._lives)
+
+    def knows(self, furnace_id: str) -> bool:
+        """Tell whether a furnace is held, or goes on from an earlier life."""
+        return furnace_id in self._lives or furnace_id in self._past
+
+    def remembers(self, furnace_id: str) -> bool:
+        """Tell whether it is known where the windows of a furnace go on."""
+        return furnace_id in self._lives or furnace_id in self._closed_ns
+
+    def recall(self, resumption: Resumption) -> None:
+        """Learn of furnaces that are not remembered where their windows go on."""
+        for name, past in resumption.furnaces.items():
+            if not self.remembers(name):
+                self._past[name], self._closed_ns[name] = past, past.closed_ns
+
+    def holds(self, furnace_id: str) -> bool:
+        """Tell whether a furnace is held: some day it is retired."""
+        return furnace_id in self._lives
+
+    def is_history(self, modality: Modality, offset: int) -> bool:
+        """Tell whether some published window closed after an offset had been dealt with."""
+        return offset <= self._history_ends.get(modality, -1)
+
+    def pass_over(self, modality: Modality, offset: int) -> None:
+        """Take note of a record that was refused before the merge: it moves the position alone.
+
+        Raises
+        ------
+        OutOfSequence
+            If the offset is below the position of its partition.
+        """
+        position = self._positions.get(modality, 0)
+        if offset < position:
+            raise OutOfSequence(
+                f"{modality} partition {self._context.partition}: expected an offset of at least "
+                f"{position}, got {offset}; make a new PartitionJoiner after a seek"
+            )
+        self._starts.setdefault(modality, offset)
+        self._positions[modality] = offset + 1
+
+    def hand_on(self, chunk: Chunk, offset: int, reading: Reading) -> Outcome:
+        """Take the next record in reading order.
+
+        Parameters
+        ----------
+        chunk
+            A valid chunk of either topic.
+        offset
+            Its offset.
+        reading
+            How far reading has come.
+
+        Raises
+        ------
+        OutOfSequence
+            If the offset is below the position of its partition.
+        """
+        modality = modality_of(chunk)
+        self.pass_over(modality, offset)
+        self._handed_on[modality] = offset
+        name = chunk.identity.furnace_id
+        past = self._past.get(name)
+        if past is not None and past.covers(modality, offset):
+            return self._hand_on_history(chunk, offset, past, reading)
+        return self._hand_on_new(chunk, offset, reading)
+
+    def pass_time(self, reading: Reading) -> Outcome:
+        """Take note that time has passed: modalities become idle, furnaces are retired.
+
+        Parameters
+        ----------
+        reading
+            How far reading has come.
+        """
+        closings = []
+        for life in list(self._lives.values()):
+            life.furnace.pass_time(reading)
+            closings.append(self._close_due(life))
+        retired = self._expired(reading)
+        closings += [self._retire(name) for name in retired]
+        return Outcome(
+            windows=tuple(window for closing in closings for window in closing.windows),
+            skipped=sum(closing.skipped for closing in closings),
+            retired=tuple(retired),
+        )
+
+    def published(self, window: AlignedWindow) -> None:
+        """Take note that a window's score is in the topic for good.
+
+        Raises
+        ------
+        OutOfSequence
+            If an older window of its furnace is not published yet.
+        """
+        name = window.furnace_id
+        life = self._lives.get(name)
+        ledgers = [*self._unsettled.get(name, ()), *([life.ledger] if life else [])]
+        ledger = next((ledger for ledger in ledgers if not ledger.settled), None)
+        if ledger is None:
+            raise OutOfSequence(f"expected an unpublished window, got {window.window_id} of {name}")
+        ledger.published(window.window_end_ns)
+        unsettled = [ledger for ledger in self._unsettled.pop(name, ()) if not ledger.settled]
+        if unsettled:
+            self._unsettled[name] = unsettled
+
+    def acknowledgeable(self) -> dict[Modality, int]:
+        """Return, per modality read from, the next offset to commit; it never goes back."""
+        needs = [life.ledger.needed(life.furnace.needed()) for life in self._lives.values()]
+        needs += [ledger.needed({}) for ledgers in self._unsettled.values() for ledger in ledgers]
+        needed = lowest((self._positions, *needs))
+        return {m: max(start, needed[m]) for m, start in self._starts.items()}
+
+    def watermarks(self) -> dict[str, int]:
+        """Return the watermark, ns, of each furnace that is not retired."""
+        marks = {name: life.furnace.watermark_ns for name, life in self._lives.items()}
+        return {name: time_ns for name, time_ns in marks.items() if time_ns is not None}
+
+    def behind_ns(self) -> dict[tuple[str, Modality], int]:
+        """Return, per furnace and modality, how far its events are behind the other's, ns."""
+        return {
+            (name, modality): life.furnace.behind_ns(modality)
+            for name, life in self._lives.items()
+            for modality in Modality
+        }
+
+    @property
+    def size_bytes(self) -> int:
+        """What the buffers of all furnaces hold."""
+        return sum(life.furnace.size_bytes for life in self._lives.values())
+
+    def waiting_bytes(self, modality: Modality) -> int:
+        """Return what is held of a modality's events that no watermark has reached."""
+        return sum(life.furnace.waiting_bytes(modality) for life in self._lives.values())
+
+    def _hand_on_history(self, chunk: Chunk, offset: int, past: Past, reading: Reading) -> Outcome:
+        """Fill the buffers again; what earlier lives counted, copied or refused stays so."""
+        if not was_admitted(chunk, past.sources, self._context.encoder_id):
+            return Outcome(history=True)
+        modality = modality_of(chunk)
+        life = self._life_of(chunk.identity.furnace_id, modality, offset)
+        life.furnace.admit_again(chunk, offset)
+        closing = self._close_after(life, modality, reading)
+        return Outcome(history=True, windows=tuple(closing.windows), skipped=closing.skipped)
+
+    def _hand_on_new(self, chunk: Chunk, offset: int, reading: Reading) -> Outcome:
+        name, modality = chunk.identity.furnace_id, modality_of(chunk)
+        life = self._life_of(name, modality, offset)
+        sources = life.furnace.sources_for(chunk)
+        refusal = refusal_of(chunk, sources, self._context.encoder_id)
+        if refusal is not None:
+            return Outcome(refusal=refusal)
+        late = life.furnace.is_late(chunk)
+        duplicates = life.furnace.admit(chunk, offset)
+        closing = self._close_after(life, modality, reading)
+        return Outcome(
+            late=late,
+            duplicates=duplicates,
+            windows=tuple(closing.windows),
+            skipped=closing.skipped,
+        )
+
+    def _life_of(self, furnace_id: str, modality: Modality, offset: int) -> _Life:
+        """Return a furnace's life, or one that would begin with a record."""
+        life = self._lives.get(furnace_id)
+        if life is not None:
+            return life
+        closed_ns = self._closed_ns.get(furnace_id)
+        furnace = Furnace(self._context, furnace_id, closed_ns, self._past.get(furnace_id))
+        if furnace.was_retired and not self._has_history_ahead(furnace_id):
+            furnace = Furnace(self._context, furnace_id, closed_ns)
+        return _Life(furnace, Ledger(lowest((self._following(), {modality: offset}))))
+
+    def _spoke(self, life: _Life) -> None:
+        """Keep a life as the one that spoke last."""
+        self._lives.pop(life.furnace.furnace_id, None)
+        self._lives[life.furnace.furnace_id] = life
+
+    def _following(self) -> Offsets:
+        """Return per modality the offset behind the last one handed on."""
+        return {m: self._handed_on.get(m, -1) + 1 for m in Modality}
+
+    def _close_after(self, life: _Life, modality: Modality, reading: Reading) -> Closing:
+        """Close what is due after a furnace's next record."""
+        self._spoke(life)
+        life.furnace.heard(modality, reading)
+        return self._close_due(life)
+
+    def _close_due(self, life: _Life) -> Closing:
+        name = life.furnace.furnace_id
+        if self._has_history_ahead(name):
+            return Closing()
+        if life.furnace.was_retired:
+            del self._lives[name], self._past[name]
+            return Closing()
+        closing = life.furnace.close_due(self._handed_on)
+        for window in closing.windows:
+            life.ledger.closed(window.window_end_ns, closing.needed, self._following())
+        return closing
+
+    def _expired(self, reading: Reading) -> list[str]:
+        """Return the furnaces of which nothing came for so long, as far as all is read."""
+        as_of_ns, names = reading.all_as_of_ns, []
+        for name, life in self._lives.items():
+            silent_ns = -1 if as_of_ns is None else as_of_ns - life.furnace.heard_ns
+            if silent_ns <= self._context.rules.retire_after_ns:
+                break
+            names.append(name)
+        return names
+
+    def _has_history_ahead(self, furnace_id: str) -> bool:
+        """Tell whether a furnace is still being read again up to its newest published window.
+
+        Until then nothing of it closes: a window that follows a published one must not know less
+        than that one did.
+        """
+        past = self._past.get(furnace_id)
+        return past is not None and not past.is_read_again(self._positions)
+
+    def _retire(self, name: str) -> Closing:
+        """Close a furnace's last windows and forget it, but for the last window end."""
+        life = self._lives.pop(name)
+        self._past.pop(name, None)
+        closing = life.furnace.close_until(life.furnace.last_end_ns, self._handed_on)
+        for window in closing.windows:
+            life.ledger.closed(window.window_end_ns, closing.needed, None)
+        if life.furnace.closed_ns is not None:
+            self._closed_ns.pop(name, None)
+            self._closed_ns[name] = life.furnace.closed_ns
+            if len(self._closed_ns) > _REMEMBERED:
+                del self._closed_ns[next(iter(self._closed_ns))]
+        if not life.ledger.settled:
+            self._unsettled.setdefault(name, []).append(life.ledger)
+        return closing

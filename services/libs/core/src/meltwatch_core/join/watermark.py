@@ -1,0 +1,99 @@
+"""Watermark of one furnace: the event time up to which its windows may close; see rule 6.
+
+Event time alone moves it, the slowest modality decides. One that is left out does not: because it
+is idle, because its clock went back, or because it is too far behind for too long.
+"""
+
+from collections.abc import Collection
+
+from meltwatch_schemas.score import Modality
+
+from meltwatch_core.join.reading import MODALITIES, OTHER, Reading
+from meltwatch_core.join.rules import JoinRules
+
+_ALWAYS_NS = -(2**63)
+
+
+class Watermark:
+    """Newest event time per modality, and what follows from it; it never goes back.
+
+    Parameters
+    ----------
+    rules
+        The window rule's numbers.
+    behind
+        Modalities that an earlier life left out as too far behind: they are until they are not.
+
+    Attributes
+    ----------
+    time_ns
+        No event at or before this instant is waited for; None before the first one closes.
+    behind
+        Modalities that are left out because they are too far behind.
+    """
+
+    def __init__(self, rules: JoinRules, behind: Collection[Modality] = ()) -> None:
+        self._rules = rules
+        self._newest_ns: dict[Modality, int] = {}
+        self._behind_since_ns = dict.fromkeys(behind, _ALWAYS_NS)
+        self.behind: tuple[Modality, ...] = tuple(behind)
+        self.time_ns: int | None = None
+
+    def advance(self, modality: Modality, last_event_ns: int) -> None:
+        """Take note of the last event time of a record that was handed on."""
+        self._newest_ns[modality] = max(last_event_ns, self._newest_ns.get(modality, 0))
+
+    def update(self, reading: Reading, left_out: Collection[Modality]) -> None:
+        """Move on to where it stands now.
+
+        Parameters
+        ----------
+        reading
+            How far reading has come.
+        left_out
+            Modalities that are idle, or whose clocks went back.
+        """
+        self._update_behind(reading)
+        lowest_ns: int | None = None
+        for modality in MODALITIES:
+            if modality in left_out or modality in self.behind:
+                continue
+            mark_ns = self._mark_ns(modality)
+            if mark_ns is None:
+                return
+            lowest_ns = mark_ns if lowest_ns is None else min(lowest_ns, mark_ns)
+        if lowest_ns is not None:
+            self.time_ns = lowest_ns if self.time_ns is None else max(self.time_ns, lowest_ns)
+
+    def behind_ns(self, modality: Modality) -> int:
+        """Return how far a modality's events are behind those of the other one, ns, 0 or more."""
+        newest_ns, other_ns = (self._newest_ns.get(m) for m in (modality, OTHER[modality]))
+        return 0 if newest_ns is None or other_ns is None else max(other_ns - newest_ns, 0)
+
+    @property
+    def highest_ns(self) -> int | None:
+        """Where it would stand if the modality that is ahead decided alone; None before any."""
+        marks = (self._mark_ns(modality) for modality in self._newest_ns)
+        return max((mark_ns for mark_ns in marks if mark_ns is not None), default=None)
+
+    def _mark_ns(self, modality: Modality) -> int | None:
+        newest_ns = self._newest_ns.get(modality)
+        return None if newest_ns is None else newest_ns - self._rules.bound_ns(modality)
+
+    def _update_behind(self, reading: Reading) -> None:
+        """Note since when a modality is too far behind, and for which that lasts too long.
+
+        Time counts as far as all is read: else it is our reading that is behind.
+        """
+        if len(self._newest_ns) == len(MODALITIES):
+            lead_ns = self._newest_ns[Modality.VIDEO] - self._newest_ns[Modality.CURRENT]
+            for modality, behind_ns in ((Modality.VIDEO, -lead_ns), (Modality.CURRENT, lead_ns)):
+                if behind_ns <= self._rules.max_skew_ns:
+                    self._behind_since_ns.pop(modality, None)
+                else:
+                    self._behind_since_ns.setdefault(modality, reading.now_ns)
+        self.behind = tuple(
+            modality
+            for modality, since_ns in self._behind_since_ns.items()
+            if reading.read_as_of.get(modality, _ALWAYS_NS) - since_ns > self._rules.max_skew_ns
+        )

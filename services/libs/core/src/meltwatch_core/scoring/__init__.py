@@ -1,0 +1,1 @@
+"""Asking the ensemble about windows, through outages, and the score that comes of it."""

@@ -1,0 +1,39 @@
+"""How a scoring endpoint fails, named for what the caller does."""
+
+from meltwatch_chassis.errors import TransientError
+
+
+class EndpointError(TransientError):
+    """One scoring endpoint did not answer as it should; another one may.
+
+    Parameters
+    ----------
+    code
+        Status as gRPC names it.
+    text
+        One line with the endpoint's name.
+    """
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class DeadStubError(EndpointError):
+    """The process behind a model died and the server, which still calls it ready, leaves it so.
+
+    Parameters
+    ----------
+    code, text
+        As of every failure of an endpoint.
+    model
+        Name of the model.
+    """
+
+    def __init__(self, code: str, text: str, model: str) -> None:
+        super().__init__(code, text)
+        self.model = model
+
+
+class ReloadRefusedError(Exception):
+    """A scoring endpoint lets nobody reload its models, or not us."""

@@ -1,0 +1,192 @@
+"""Several endpoints as one scorer: whichever is in the rotation and least busy answers."""
+
+import asyncio
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Final
+
+import structlog
+from meltwatch_chassis.clock import Clock
+from meltwatch_chassis.errors import FatalError, TransientError
+from meltwatch_chassis.metrics import Metrics
+from meltwatch_schemas.window import NS_PER_S
+
+from meltwatch_core.join.aligned_window import AlignedWindow
+from meltwatch_core.scoring.circuit import CircuitLimits
+from meltwatch_core.scoring.errors import EndpointError
+from meltwatch_core.scoring.member import Common, Member
+from meltwatch_core.scoring.ports import EnsembleIdentity, ScoringEndpoint, Verdict
+
+_CHECK_INTERVAL_S: Final = 30.0
+_BEAT_INTERVAL_S: Final = 3.0
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class FailoverTiming:
+    """How long things may take.
+
+    Attributes
+    ----------
+    check_s
+        Interval in which endpoints in the rotation are asked who they are.
+    beat_s
+        Interval in which they are asked for a sign of life.
+    patience_s
+        So long nobody may serve the ensemble while others serve another one.
+    circuit
+        What takes an endpoint out of the rotation, and when it is probed.
+    """
+
+    check_s: float = _CHECK_INTERVAL_S
+    beat_s: float = _BEAT_INTERVAL_S
+    patience_s: float = 60.0
+    circuit: CircuitLimits = field(default_factory=CircuitLimits)
+
+
+class Failover:
+    """A ``Scorer`` on several endpoints that all serve the same ensemble.
+
+    Parameters
+    ----------
+    endpoints
+        In the order of preference for who says which ensemble it is; at least one.
+    timing
+        How long things may take.
+    clock
+        Monotonic time.
+    metrics
+        Failures and state per endpoint.
+    """
+
+    def __init__(
+        self,
+        endpoints: Sequence[ScoringEndpoint],
+        timing: FailoverTiming,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        self._common = Common(clock, metrics)
+        self._members = [Member(each, timing.circuit, self._common) for each in endpoints]
+        self._timing = timing
+        self._turns = count()
+        self._last_turn: dict[Member, int] = {}
+        self._has_verdict = False
+
+    @property
+    def outage(self) -> str | None:
+        """One line while the rotation is empty, else None."""
+        if any(member.circuit.is_closed for member in self._members):
+            return None
+        return f"no scoring endpoint answers: {self._troubles()}"
+
+    @property
+    def warning(self) -> str | None:
+        """One line that names who is out of the rotation while others are in it, else None."""
+        absent = [member for member in self._members if not member.circuit.is_closed]
+        if not absent or len(absent) == len(self._members):
+            return None
+        left = len(self._members) - len(absent)
+        troubles = "; ".join(member.trouble for member in absent)
+        return f"{left} of {len(self._members)} scoring endpoints left: {troubles}"
+
+    async def identify(self) -> EnsembleIdentity:
+        """Ask all endpoints who they are; the first in order that answers is who all must be.
+
+        Raises
+        ------
+        TransientError
+            If none answers.
+        FatalError
+            If all answer and none serves what the contract demands.
+        """
+        answers = await asyncio.gather(*(_answer(member) for member in self._members))
+        identities = [answer for answer in answers if isinstance(answer, EnsembleIdentity)]
+        if not identities:
+            raise self._nobody()
+        self._common.reference = identities[0]
+        for member, answer in zip(self._members, answers, strict=True):
+            if isinstance(answer, EnsembleIdentity):
+                member.join(answer)
+            else:
+                member.stay_away(answer)
+        model = identities[0].model
+        _log.info(
+            "ensemble_identified", name=model.name, version=model.version, digest=model.digest,
+            endpoints=[member.name for member in self._members if member.circuit.is_closed],
+        )  # fmt: skip
+        return identities[0]
+
+    async def score(self, window: AlignedWindow) -> Verdict:
+        """Return the verdict of the first endpoint that gives one, each asked once at most.
+
+        Raises
+        ------
+        TransientError
+            If none of the rotation answers.
+        ContractViolation
+            If the ensemble refuses the window.
+        FatalError
+            If no endpoint serves the ensemble any more.
+        """
+        if not self._has_verdict:
+            self._common.probe_window = window
+        asked: set[Member] = set()
+        while (member := self._next(asked)) is not None:
+            asked.add(member)
+            try:
+                verdict = await member.score(window)
+            except EndpointError:
+                continue
+            self._common.probe_window, self._has_verdict = window, True
+            return verdict
+        raise self._nobody()
+
+    async def watch(self) -> None:
+        """Look after all endpoints; runs until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for member in self._members:
+                group.create_task(member.tend(self._timing.check_s, self._timing.beat_s))
+
+    def _next(self, asked: Collection[Member]) -> Member | None:
+        """Return the least busy endpoint of the rotation; of equals the one longest not asked."""
+        free = [m for m in self._members if m.circuit.is_closed and m not in asked]
+        if not free:
+            return None
+        chosen = min(free, key=lambda m: (m.under_way, self._last_turn.get(m, -1)))
+        self._last_turn[chosen] = next(self._turns)
+        return chosen
+
+    def _nobody(self) -> Exception:
+        text = self._troubles()
+        if not self._is_replaced():
+            return TransientError(f"no scoring endpoint answers: {text}")
+        served = self._common.reference
+        expected = f"the ensemble {served.model.digest[:12]} of the start" if served else "one"
+        return FatalError(
+            f"scoring: expected {expected}, no endpoint serves it: {text}; "
+            "a restart takes up what is served now"
+        )
+
+    def _troubles(self) -> str:
+        return "; ".join(member.trouble for member in self._members)
+
+    def _is_replaced(self) -> bool:
+        """Whether waiting is in vain: all object, or another one serves and ours is long gone."""
+        objections = [m.objection for m in self._members if m.objection is not None]
+        if len(objections) == len(self._members):
+            return True
+        if any(member.circuit.is_closed for member in self._members):
+            return False
+        alone_ns = max(member.circuit.since_ns for member in self._members)
+        away_ns = self._common.clock.monotonic_ns() - alone_ns
+        is_over = away_ns >= self._timing.patience_s * NS_PER_S
+        return is_over and any(objection.is_other for objection in objections)
+
+
+async def _answer(member: Member) -> EnsembleIdentity | EndpointError:
+    try:
+        return await member.identify()
+    except EndpointError as error:
+        return error

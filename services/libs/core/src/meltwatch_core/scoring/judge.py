@@ -1,0 +1,233 @@
+"""A judgement on every window, through outages: retry, then give up at once until it is back."""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+from meltwatch_chassis.clock import Clock
+from meltwatch_chassis.errors import TransientError
+from meltwatch_chassis.metrics import Metrics
+from meltwatch_schemas.errors import ContractViolation
+from meltwatch_schemas.reasons import Reason
+from meltwatch_schemas.window import NS_PER_S
+
+from meltwatch_core.join.aligned_window import AlignedWindow
+from meltwatch_core.scoring.back_off import back_off
+from meltwatch_core.scoring.lag import ScoringLag
+from meltwatch_core.scoring.ports import Scorer, Verdict
+
+MODEL_UNAVAILABLE: Final = Reason.MODEL_UNAVAILABLE
+SCORING_REJECTED: Final = Reason.SCORING_REJECTED
+OVERLOAD: Final = Reason.OVERLOAD
+# What a window may still wait when the scorer is back; asking costs nothing while it is away.
+_LONGEST_PAUSE_S: Final = 2.0
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What became of a window's scoring.
+
+    Attributes
+    ----------
+    verdict
+        None when the window stays unscored.
+    scored_ns
+        Wall clock of the verdict.
+    reason
+        Why scoring failed, one word for the score's ``reasons``; None if it did not.
+    refusal
+        The scorer's refusal of this very window, which is also set aside as a dead letter.
+    """
+
+    verdict: Verdict | None = None
+    scored_ns: int | None = None
+    reason: Reason | None = None
+    refusal: ContractViolation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a scorer may be away before windows go out unscored.
+
+    Attributes
+    ----------
+    outage_s
+        A window is tried again for this long, wall time.
+    probe_interval_s
+        Pause between probes while windows go out unscored.
+    concurrency
+        Most calls to the scorer at a time.
+    shed_after_s
+        Windows whose end is older than this go out unscored at once; None never sheds.
+    lag_s
+        A window that waits longer for its judgement is reported.
+    """
+
+    outage_s: float = 60.0
+    probe_interval_s: float = 3.0
+    concurrency: int = 8
+    shed_after_s: float | None = None
+    lag_s: float = 10.0
+
+
+class Judge:
+    """Scores windows with one ensemble and says why where it cannot.
+
+    Parameters
+    ----------
+    scorer
+        The ensemble.
+    patience
+        Bounds in time and number.
+    clock
+        Wall time for stamps and shedding, monotonic time for patience.
+    metrics
+        Duration of the calls and the members' disagreement are observed.
+    """
+
+    def __init__(
+        self,
+        scorer: Scorer,
+        patience: Patience,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        self._scorer = scorer
+        self._patience = patience
+        self._clock = clock
+        self._metrics = metrics
+        self._lag = ScoringLag(patience.lag_s, clock)
+        self._slots = asyncio.Semaphore(patience.concurrency)
+        self._failing = False
+        # When an outage began or ended: calls begun before it say nothing about the present.
+        self._turned_ns = clock.monotonic_ns()
+        self._failure = ""
+        self._last_answer_ns = clock.monotonic_ns()
+        self._given_up = asyncio.Event()
+        self._probe_with: AlignedWindow | None = None
+
+    @property
+    def outage(self) -> str | None:
+        """One line while the scorer does not answer, else None.
+
+        A failure counts as long as somebody waits to try again: windows that went to another
+        worker will never say that the scorer is back.
+        """
+        is_tried_again = self._lag.count > 0 or self._given_up.is_set()
+        if not (self._failing and is_tried_again):
+            return self._scorer.outage
+        silent_s = self._seconds_since(self._turned_ns)
+        return f"the scorer has not answered for {silent_s:.0f} s: {self._failure}"
+
+    async def judge(self, window: AlignedWindow) -> Judgement:
+        """Return the judgement on a window, after at most the patience for outages.
+
+        Raises
+        ------
+        FatalError
+            If the ensemble is not the one that this process started with.
+        """
+        if not window.modalities:
+            return Judgement()
+        with self._lag.waiting(window.furnace_id):
+            return await self._judge(window)
+
+    async def watch(self) -> None:
+        """Watch over the scorer and the waiting windows; runs until cancelled.
+
+        Raises
+        ------
+        ExceptionGroup
+            Of ``FatalError`` if another ensemble is served: a restart takes it up.
+        """
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._scorer.watch())
+            group.create_task(self._lag.watch())
+            group.create_task(self._probe_when_given_up())
+
+    async def _judge(self, window: AlignedWindow) -> Judgement:
+        first_failure_ns: int | None = None
+        for pause_s in back_off(longest_s=_LONGEST_PAUSE_S):
+            if self._is_overdue(window):
+                return Judgement(reason=OVERLOAD)
+            judgement = await self._attempt(window)
+            if judgement is not None:
+                return judgement
+            first_failure_ns = first_failure_ns or self._clock.monotonic_ns()
+            if self._seconds_since(first_failure_ns) >= self._patience.outage_s:
+                self._give_up(first_failure_ns)
+                break
+            if await self._gave_up_within(pause_s):
+                break
+        # The newest one: a window that nobody could score must not be what recovery hangs on.
+        self._probe_with = window
+        return Judgement(reason=MODEL_UNAVAILABLE)
+
+    async def _probe_when_given_up(self) -> None:
+        """Ask the scorer about a window from time to time while others go out unscored."""
+        while True:
+            await self._given_up.wait()
+            await asyncio.sleep(self._patience.probe_interval_s)
+            if self._probe_with is None or await self._call(self._probe_with) is not None:
+                self._given_up.clear()
+                self._probe_with = None
+                _log.info("scoring_resumed")
+
+    async def _attempt(self, window: AlignedWindow) -> Judgement | None:
+        async with self._slots:
+            # Those that waited here while the patience of others ran out must not try again.
+            return None if self._given_up.is_set() else await self._call(window)
+
+    async def _call(self, window: AlignedWindow) -> Judgement | None:
+        started_ns = self._clock.monotonic_ns()
+        try:
+            verdict = await self._scorer.score(window)
+        except TransientError as error:
+            self._failed(error, started_ns)
+            return None
+        except ContractViolation as refusal:
+            self._answered(started_ns)
+            return Judgement(reason=SCORING_REJECTED, refusal=refusal)
+        self._answered(started_ns)
+        self._metrics.scoring_seconds.observe(self._seconds_since(started_ns))
+        self._metrics.member_disagreement.observe(verdict.disagreement)
+        return Judgement(verdict, self._clock.now_ns())
+
+    async def _gave_up_within(self, pause_s: float) -> bool:
+        # Not wait_for: before Python 3.12 it may swallow a cancellation.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause_s):
+                await self._given_up.wait()
+        return self._given_up.is_set()
+
+    def _give_up(self, first_failure_ns: int) -> None:
+        # One window that fails while others succeed is not an outage.
+        if self._last_answer_ns < first_failure_ns and not self._given_up.is_set():
+            self._given_up.set()
+            _log.warning("scoring_given_up", patience_s=self._patience.outage_s)
+
+    def _failed(self, error: TransientError, started_ns: int) -> None:
+        if started_ns < self._turned_ns:
+            return
+        self._failure = str(error)
+        if not self._failing:
+            self._failing, self._turned_ns = True, self._clock.monotonic_ns()
+            _log.warning("triton_unreachable", error=str(error))
+
+    def _answered(self, started_ns: int) -> None:
+        self._last_answer_ns = self._clock.monotonic_ns()
+        if self._failing and started_ns >= self._turned_ns:
+            after_s = round(self._seconds_since(self._turned_ns), 3)
+            self._failing, self._turned_ns = False, self._last_answer_ns
+            _log.info("triton_recovered", after_s=after_s)
+
+    def _is_overdue(self, window: AlignedWindow) -> bool:
+        limit_s = self._patience.shed_after_s
+        age_ns = self._clock.now_ns() - window.window_end_ns
+        return limit_s is not None and age_ns > limit_s * NS_PER_S
+
+    def _seconds_since(self, moment_ns: int) -> float:
+        return (self._clock.monotonic_ns() - moment_ns) / NS_PER_S

@@ -1,0 +1,117 @@
+"""Alarm points come from the topic, over the plant file, over the defaults."""
+
+from dataclasses import replace
+
+import pytest
+from meltwatch_core.alarms.system_alarms import SYSTEM_ALARMS
+from meltwatch_schemas.alarm import AlarmPoint
+from meltwatch_schemas.point_rules import MAX_VOTES, SYSTEM_CONDITIONS
+from meltwatch_schemas.record import RawRecord
+from meltwatch_schemas.topics import Topic
+
+from tests.unit.core.alarms.samples import (
+    ALARM_ID,
+    FURNACE,
+    command_fields,
+    command_record,
+    json_record,
+    point,
+    score,
+    score_record,
+    setpoint,
+)
+from tests.unit.core.alarms.topic_log import NOW_NS, TopicLog
+
+HASTY = setpoint(logit_on=1.0, on_delay_s=0.0)
+
+
+def point_record(made: AlarmPoint, offset: int = 0, key: str = ALARM_ID):
+    return json_record(Topic.ALARM_POINTS, made, key, offset)
+
+
+def first_alarm(log: TopicLog, *point_records: RawRecord, logit: float = 1.5):
+    """Return the records that one score of 1.5 causes after some alarm point records."""
+    pipeline = log.take_over()
+    written = []
+    for record in point_records:
+        written += pipeline.handle(record, NOW_NS)
+    written += pipeline.handle(score_record(score(0, logit), 0), NOW_NS)
+    log.write(written, pipeline)
+    return log.alarms()
+
+
+def test_a_point_of_the_topic_takes_the_place_of_the_default():
+    (record,) = first_alarm(
+        TopicLog(), point_record(point(setpoint=HASTY, revision="7", title="Hot"))
+    )
+    assert (record.evidence.threshold, record.config_rev, record.title) == (1.0, "7", "Hot")
+
+
+def test_a_point_of_the_topic_takes_the_place_of_the_plant_files():
+    log = TopicLog(points={FURNACE: (point(setpoint=setpoint(logit_on=9.0)),)})
+    assert len(first_alarm(log, point_record(point(setpoint=HASTY)))) == 1
+
+
+def test_a_further_point_stands_beside_the_others():
+    further = point(alarm_id=f"{FURNACE}/WARM", condition="WARM", setpoint=HASTY)
+    log = TopicLog()
+    pipeline = log.take_over()
+    log.write(pipeline.handle(point_record(further, key=further.alarm_id), NOW_NS), pipeline)
+    written = []
+    for offset in range(4):
+        written += pipeline.handle(score_record(score(offset, 3.0), offset), NOW_NS)
+    log.write(written, pipeline)
+    assert {record.alarm_id for record in log.alarms()} == {ALARM_ID, further.alarm_id}
+
+
+def test_a_tombstone_takes_an_override_back():
+    tombstone = replace(point_record(point(), 1), value=None, headers=())
+    assert first_alarm(TopicLog(), point_record(point(setpoint=HASTY)), tombstone) == []
+
+
+def test_a_successor_starts_with_the_points_of_the_topic():
+    pipeline = TopicLog().take_over()
+    pipeline.restore_point(point_record(point(setpoint=HASTY)))
+    pipeline.restore_point(replace(point_record(point()), value=b"{"))
+    assert len(pipeline.handle(score_record(score(0, 1.5), 0), NOW_NS)) == 1
+
+
+INCOMPLETE = b'{"alarm_id": "a/b/X"}'
+GOOD = point_record(point())
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        (replace(GOOD, value=b"{"), b"malformed"),
+        (replace(GOOD, value=INCOMPLETE), b"malformed"),
+        (replace(GOOD, headers=()), b"unknown_schema"),
+        (replace(GOOD, key=b"a/b/OTHER"), b"contract_violation"),
+        (replace(GOOD, key=b"\xff", value=None), b"contract_violation"),
+        (point_record(point(condition="OTHER")), b"contract_violation"),
+        (point_record(point(equipment_path="a/b")), b"contract_violation"),
+        (point_record(point(setpoint=setpoint(k=1, n=MAX_VOTES + 1))), b"contract_violation"),
+        (point_record(point(masked_by="a/b/PARENT")), b"contract_violation"),
+        (point_record(point(class_="system")), b"contract_violation"),
+    ],
+)
+def test_an_invalid_point_is_set_aside_and_the_rest_goes_on(record, reason):
+    log = TopicLog()
+    first_alarm(log, record)
+    (letter,) = log.of(Topic.DEAD_LETTERS)
+    assert dict(letter.headers)["dlq.error"] == reason
+    assert (letter.key, letter.value) == (record.key, record.value)
+
+
+def test_an_alarm_whose_point_is_gone_still_answers_to_an_operator():
+    further = point(alarm_id=f"{FURNACE}/WARM", condition="WARM", setpoint=HASTY)
+    log = TopicLog()
+    (raised,) = first_alarm(log, point_record(further, key=further.alarm_id))
+    successor = log.take_over()  # which finds no such point in any list
+    order = command_fields("ack", raised.event_id, alarm_id=raised.alarm_id)
+    log.write(successor.handle(command_record(order, key=raised.alarm_id), NOW_NS), successor)
+    assert [record.state for record in log.alarms()] == ["UNACK", "ACKED"]
+
+
+def test_every_system_alarm_is_known_as_one():
+    assert SYSTEM_ALARMS.keys() <= SYSTEM_CONDITIONS

@@ -1,0 +1,122 @@
+"""Kafka as the alarm pipeline sees it, in memory: a log of scores, what was written, one commit.
+
+A fake of the guarantees that the pipeline builds on: what is written and what is committed
+change together or not at all, and reading starts again at what was committed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from meltwatch_chassis.metrics import Metrics
+from meltwatch_core.alarms.manager.alarms import AlarmPipeline
+from meltwatch_core.alarms.points import MasterAlarmList
+from meltwatch_core.alarms.ports import Commit, Outgoing, Place
+from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord
+from meltwatch_schemas.record import RawRecord
+from meltwatch_schemas.score import WindowScore
+from meltwatch_schemas.topics import Topic
+
+from tests.unit.core.alarms.samples import PREFIX, score_record
+
+SCORES = Place(Topic.SCORES, 0)
+COMMANDS = Place(Topic.ALARM_COMMANDS, 0)
+POINTS = Place(Topic.ALARM_POINTS, 0)
+STATES = Place(Topic.FURNACE_STATES, 0)
+ALARMS = Place(Topic.ALARMS, 0)
+RESULTS = Place(Topic.ALARM_RESULTS, 0)
+HEARTBEATS = Place(Topic.HEARTBEATS, 0)
+NOW_NS = 1_800_000_000_000_000_000
+
+
+@dataclass
+class TopicLog:
+    """One manager after another works on it.
+
+    Attributes
+    ----------
+    points
+        Alarm points of registered furnaces.
+    written
+        Everything that was ever written.
+    """
+
+    points: dict[str, tuple[AlarmPoint, ...]] = field(default_factory=dict)
+    written: list[Outgoing] = field(default_factory=list)
+    max_furnaces: int = 2000
+    commits: dict[Place, Commit | None] = field(
+        default_factory=lambda: dict.fromkeys(
+            (SCORES, COMMANDS, POINTS, STATES, ALARMS, RESULTS, HEARTBEATS)
+        )
+    )
+
+    def take_over(self) -> AlarmPipeline:
+        """Return the pipeline of a new manager, filled from what was written."""
+        pipeline = AlarmPipeline(
+            MasterAlarmList(self.points, PREFIX), Metrics(), PREFIX, self.max_furnaces
+        )
+        wanted = pipeline.trust(self.commits)
+        for offset, record in enumerate(self.of(Topic.ALARMS)):
+            pipeline.restore_alarm(as_read(record, offset))
+        for offset, record in enumerate(self.of(Topic.ALARM_RESULTS)):
+            pipeline.restore_result(as_read(record, offset))
+        starts = {
+            place: len(self.of(place.topic)) if offset is None else offset
+            for place, offset in wanted.items()
+        }
+        pipeline.begin(self.commits, starts)
+        return pipeline
+
+    def commit(self, place: Place) -> Commit:
+        """Return what was committed for a partition."""
+        commit = self.commits[place]
+        assert commit is not None
+        return commit
+
+    def write(self, records: Sequence[Outgoing], pipeline: AlarmPipeline) -> None:
+        """Write a transaction."""
+        self.commits = dict(pipeline.commits(self.append(records)))
+
+    def append(self, records: Sequence[Outgoing]) -> list[tuple[Place, int]]:
+        """Write records; return where each stands."""
+        placed = []
+        for record in records:
+            placed.append((Place(record.topic, 0), len(self.of(record.topic))))
+            self.written.append(record)
+        return placed
+
+    def of(self, topic: Topic) -> list[Outgoing]:
+        """Return what was written to a topic."""
+        return [record for record in self.written if record.topic is topic]
+
+    def alarms(self) -> list[AlarmRecord]:
+        """Return the alarms topic without its tombstones."""
+        values = (record.value for record in self.of(Topic.ALARMS))
+        return [AlarmRecord.from_json(value) for value in values if value is not None]
+
+    def judge(self, scores: Sequence[WindowScore], begin: int = 0) -> AlarmPipeline:
+        """Let a new manager judge scores and write everything at once."""
+        pipeline = self.take_over()
+        written = []
+        for offset, made in enumerate(scores, begin):
+            written += pipeline.handle(score_record(made, offset), NOW_NS)
+        self.write(written, pipeline)
+        return pipeline
+
+
+def as_read(record: Outgoing, offset: int) -> RawRecord:
+    """Return a written record as a consumer gets it."""
+    return RawRecord(
+        topic=record.topic.under(PREFIX),
+        partition=0,
+        offset=offset,
+        timestamp_ms=NOW_NS // 1_000_000,
+        key=record.key,
+        value=record.value,
+        headers=record.headers,
+    )
+
+
+def without_run(record: AlarmRecord) -> AlarmRecord:
+    """Return a record without what may differ between two managers' lives."""
+    times = record.times.model_copy(update={"published": record.times.event})
+    return record.model_copy(update={"epoch": 0, "seq": 0, "event_id": "", "times": times})
