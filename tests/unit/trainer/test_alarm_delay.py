@@ -32,6 +32,12 @@ def test_an_alarm_clears_after_the_off_delay_and_can_come_back() -> None:
     assert alarms(values, SETPOINT) == [Alarm(2.0, 6.0), Alarm(9.0, inf)]
 
 
+def test_windows_that_were_thinned_are_no_gap() -> None:
+    ends_s = (0.0, 10.0, 20.0, 30.0)
+    values = list(zip(ends_s, (3.0, 3.0, -1.0, -1.0), strict=True))
+    assert alarms(values, SETPOINT) == [Alarm(10.0, 30.0)]
+
+
 @given(st.lists(st.floats(-10, 10), max_size=60))
 def test_alarms_never_overlap_and_need_a_logit_at_the_upper_threshold(logits: list[float]) -> None:
     found = alarms(series(*logits), SETPOINT)

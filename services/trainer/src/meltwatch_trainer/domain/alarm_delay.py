@@ -1,13 +1,12 @@
-"""What an alarm point would make of a series of logits: hysteresis, on-delay, off-delay.
-
-A deliberately small twin of the alarm manager's rule, to choose thresholds by.
-"""
+"""What the alarm rule makes of a series of logits, set against faults."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import inf
 
+from meltwatch_core.alarms.condition import Condition, Sample, decided, due, observe
 from meltwatch_schemas.alarm import Setpoint
+from meltwatch_schemas.window import INT64_MAX, NS_PER_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,27 +39,21 @@ class Judgement:
 def alarms(series: Iterable[tuple[float, float]], setpoint: Setpoint) -> list[Alarm]:
     """Return the alarms of a series of (window end in seconds, logit), in order.
 
-    Logits between the thresholds hold the decision and neither start nor stop a delay.
+    The rule is the alarm manager's, but that no distance of windows is a gap: a series has none,
+    at whatever hop it was scored. An alarm's times are those of the windows that decide it.
     """
     raised: list[Alarm] = []
-    standing = False
-    since: float | None = None
-    for end_s, logit in series:
-        if standing:
-            turns, holds = logit < setpoint.logit_off, logit >= setpoint.logit_on
+    condition = Condition()
+    for number, (end_s, logit) in enumerate(series):
+        sample = Sample(round(end_s * NS_PER_S), logit, number)
+        condition = observe(condition, sample, setpoint, max_gap_ns=INT64_MAX)
+        if due(condition, setpoint) is None:
+            continue
+        if condition.active:
+            raised[-1] = Alarm(raised[-1].raised_s, end_s)
         else:
-            turns, holds = logit >= setpoint.logit_on, logit < setpoint.logit_off
-        if holds:
-            since = None
-        elif turns and since is None:
-            since = end_s
-        delay_s = setpoint.off_delay_s if standing else setpoint.on_delay_s
-        if since is not None and end_s - since >= delay_s:
-            if standing:
-                raised[-1] = Alarm(raised[-1].raised_s, end_s)
-            else:
-                raised.append(Alarm(end_s, inf))
-            standing, since = not standing, None
+            raised.append(Alarm(end_s, inf))
+        condition = decided(condition)
     return raised
 
 

@@ -96,14 +96,22 @@ class Due:
     at_ns: int
 
 
-def observe(condition: Condition, sample: Sample, setpoint: Setpoint) -> Condition:
-    """Return the condition after one more sample, the decision unchanged."""
+def observe(
+    condition: Condition, sample: Sample, setpoint: Setpoint, max_gap_ns: int = MAX_GAP_NS
+) -> Condition:
+    """Return the condition after one more sample, the decision unchanged.
+
+    Parameters
+    ----------
+    max_gap_ns
+        Longest distance of two samples that counts; other than live where windows were thinned.
+    """
     condition = _without_abandoned_delay(condition, sample.position)
     if setpoint.n is not None and not condition.active:
         return _count_vote(condition, sample, setpoint)
     raising, clearing = sample.logit >= setpoint.logit_on, sample.logit < setpoint.logit_off
     speaks_for, speaks_against = (clearing, raising) if condition.active else (raising, clearing)
-    since, held_ns = condition.since, condition.held_ns + _counted_ns(condition, sample)
+    since, held_ns = condition.since, condition.held_ns + _counted_ns(condition, sample, max_gap_ns)
     if speaks_against:
         since = None
     elif since is None:
@@ -138,9 +146,9 @@ def _without_abandoned_delay(condition: Condition, position: int) -> Condition:
     return Condition(active=condition.active)
 
 
-def _counted_ns(condition: Condition, sample: Sample) -> int:
+def _counted_ns(condition: Condition, sample: Sample, max_gap_ns: int) -> int:
     gap_ns = sample.end_ns - condition.newest.end_ns if condition.newest else 0
-    return gap_ns if 0 <= gap_ns <= MAX_GAP_NS else 0
+    return gap_ns if 0 <= gap_ns <= max_gap_ns else 0
 
 
 def _count_vote(condition: Condition, sample: Sample, setpoint: Setpoint) -> Condition:
