@@ -46,3 +46,31 @@ def test_the_example_plant_file_is_valid():
         "dashiqiao/smelting-1/FMF-03",
         "dashiqiao/smelting-1/FMF-04",
     ]
+
+
+FOLDERS = {
+    "core/": "services/libs/core/src/meltwatch_core/",
+    "libs/chassis/…/": "services/libs/chassis/src/meltwatch_chassis/",
+    "stream_processor/…/": "services/stream_processor/src/meltwatch_stream_processor/",
+    "alarm_manager/…/": "services/alarm_manager/src/meltwatch_alarm_manager/",
+}
+
+
+def places_of(row: str) -> list[Path]:
+    """Give the files and folders of a row of the map; a bare name stands beside the one before."""
+    places: list[Path] = []
+    for name in re.findall(r"`([^`]*(?:/|\.py))`", row):
+        folder = next((start for start in FOLDERS if name.startswith(start)), "")
+        if folder:
+            places.append(ROOT / (FOLDERS[folder] + name.removeprefix(folder)))
+        elif places:
+            places.append(places[-1].with_name(name))
+    return places
+
+
+def test_the_map_of_the_architecture_leads_somewhere():
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    places = [place for row in page.split("\n") if row.startswith("| ") for place in places_of(row)]
+
+    assert len(places) > 40
+    assert [place for place in places if not place.exists()] == []
