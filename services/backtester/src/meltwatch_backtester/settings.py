@@ -10,7 +10,7 @@ class Settings(KafkaSettings, TritonSettings, PlantSettings):
     scoring_deadline_s: float = Field(
         default=30.0, gt=0, description="Longest wait for one answer of Triton, s."
     )
-    scoring_concurrency: int = Field(default=8, ge=1, description="Most calls at a time.")
+    scoring_concurrency: int = Field(default=8, ge=1, description="Most calls to Triton at a time.")
     outage_patience_s: float = Field(
         default=60.0, ge=0, description="Tries for this long to get a verdict, s."
     )

@@ -18,7 +18,7 @@ class Settings(KafkaSettings, TritonSettings, PlantSettings):
     scoring_deadline_s: float = Field(
         default=30.0, gt=0, description="Longest wait for one answer of Triton, s."
     )
-    scoring_concurrency: int = Field(default=8, ge=1, description="Most calls at a time.")
+    scoring_concurrency: int = Field(default=8, ge=1, description="Most calls to Triton at a time.")
     outage_patience_s: float = Field(
         default=60.0, ge=0, description="Tries for this long to get a verdict, s."
     )
@@ -38,12 +38,18 @@ class Settings(KafkaSettings, TritonSettings, PlantSettings):
         default=64, ge=1, description="Most windows closed and not yet published."
     )
     inflight_bytes: int = Field(
-        default=64 * 1024 * 1024, ge=1, description="Most bytes of those windows."
+        default=64 * 1024 * 1024,
+        ge=1,
+        description="Most bytes of windows closed and not yet published.",
     )
     read_ahead_records: int = Field(
         default=512, ge=2, description="Waiting records of a partition that pause its reading."
     )
-    read_ahead_bytes: int = Field(default=4 * 1024 * 1024, ge=1, description="The same in bytes.")
+    read_ahead_bytes: int = Field(
+        default=4 * 1024 * 1024,
+        ge=1,
+        description="Waiting bytes of a partition that pause its reading.",
+    )
     max_held_bytes: int = Field(
         default=256 * 1024 * 1024,
         ge=1,

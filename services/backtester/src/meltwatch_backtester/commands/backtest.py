@@ -53,7 +53,8 @@ class Places:
         Path | None, typer.Option(metavar="DIR", help="Read a recording instead of Kafka.")
     ] = None
     triton: Annotated[
-        str | None, typer.Option(metavar="HOST:PORT,…", help="Who scores; default: as live.")
+        str | None,
+        typer.Option(metavar="HOST:PORT,…", help="The Triton that scores; default: the live one."),
     ] = None
     plant: Annotated[
         Path | None, typer.Option(metavar="FILE", help="plant.yaml; default: MELTWATCH_PLANT_FILE.")

@@ -39,7 +39,9 @@ class Watched:
     ] = "now"
     backtest: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Read a backtest's folder instead, --from to --to of it."),
+        typer.Option(
+            metavar="DIR", help="Read a backtest's folder instead of Kafka, from --from to --to."
+        ),
     ] = None
     recording: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Read a recording instead of Kafka.")
@@ -78,7 +80,7 @@ def setpoint(
     ] = None,
     as_json: AsJson = False,
 ) -> int:
-    """Find the set-point at which normal operation raises as many false alarms as you can bear."""
+    """Find the set-point at which normal operation raises no more false alarms than you accept."""
     span = watched.span()
     abnormal = [abnormal_of(text) for text in watched.abnormal or ()]
     watch, wanted = Watch(), set(watched.furnace or ())

@@ -47,7 +47,7 @@ _EXPLAINED: Final = frozenset(
 )  # fmt: skip
 MEANINGS: Final = {
     Kind.MODEL_UNAVAILABLE: "live had no model to ask; the replay had one",
-    Kind.OVERLOAD: "live gave the window up for want of time; the replay scored it",
+    Kind.OVERLOAD: "live had no time to score the window; the replay scored it",
     Kind.OTHER_MODEL: "live was scored by another model",
     Kind.NOT_YET_LIVE: "live had not closed the window yet, or had not begun",
     Kind.LATE: "live closed windows of the furnace on other records: some came late",

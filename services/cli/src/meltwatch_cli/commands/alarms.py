@@ -55,7 +55,7 @@ FromKafka = Annotated[
 ]
 AlarmName = Annotated[
     str,
-    typer.Argument(metavar="ALARM_ID", help="From 'alarms list'; its end will do, if unique."),
+    typer.Argument(metavar="ALARM_ID", help="From 'alarms list'; its end is enough, if unique."),
 ]
 
 
@@ -66,8 +66,8 @@ def list_alarms(
 ) -> int:
     """List alarms, and how many furnaces are watched; exit code 1 if any is blind, 3 if stale.
 
-    Unacknowledged ones come first, then by priority, then newest. With --json the watch is told
-    in one JSON object on standard error.
+    Unacknowledged ones come first, then by priority, then newest. With --json, who is
+    watched is one JSON object on standard error.
     """
     clock = SystemClock()
     seen = look(clock, from_kafka=from_kafka)

@@ -69,7 +69,7 @@ def show(
     ] = None,
     as_json: AsJson = False,
 ) -> int:
-    """Show all about a dead letter: why, whence, its headers and what it holds."""
+    """Show all about a dead letter: why, from where, its headers and what it holds."""
     settings, now_ms = located(os.environ, "kafka"), SystemClock().now_ns() // 1_000_000
     with bootstrap.dead_letters(settings) as (topic, reader):
         raw = next(topic.take([letter_id]), None)

@@ -32,7 +32,10 @@ ReplicationFactor = Annotated[
 MinIsr = Annotated[
     int | None,
     typer.Option(
-        "--min-isr", min=1, max=32_767, help="min.insync.replicas of each topic; else not asked."
+        "--min-isr",
+        min=1,
+        max=32_767,
+        help="min.insync.replicas of each topic; not checked if absent.",
     ),
 ]
 OneUser = Annotated[
@@ -108,7 +111,7 @@ def wait(longest_s: LongestS = 300) -> int:
 def acls(principals: Principals = None, user: OneUser = None, as_json: AsJson = False) -> int:
     """Print the least rights that each service and user needs, as commands for Kafka and Redis.
 
-    The topic prefix is that of MELTWATCH_TOPIC_PREFIX; nothing is asked and nothing is changed.
+    The topic prefix is that of MELTWATCH_TOPIC_PREFIX; the broker is not asked or changed.
     """
     prefix = load(Settings, os.environ).topic_prefix
     found = grants(principals or list(Principal), prefix, user)

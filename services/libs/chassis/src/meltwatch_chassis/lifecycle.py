@@ -95,7 +95,9 @@ def _run(
     service: str, settings_class: type[AnySettings], main: Callable[[AnySettings], None]
 ) -> int:
     if {"-h", "--help"} & set(sys.argv[1:]):
-        sys.stdout.write(f"{service}: settings by environment\n{describe(settings_class)}\n")
+        sys.stdout.write(
+            f"{service}: settings, each an environment variable\n{describe(settings_class)}\n"
+        )
         return 0
     if "--version" in sys.argv[1:]:
         sys.stdout.write(f"{service} {version(f'meltwatch-{service}')}\n")

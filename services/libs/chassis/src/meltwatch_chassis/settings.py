@@ -42,11 +42,14 @@ class KafkaSettings(ServiceSettings):
 
     kafka: str = Field(default="127.0.0.1:9092", description="Bootstrap servers, host:port,…")
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
-        default="PLAINTEXT", description="As the broker's listener demands."
+        default="PLAINTEXT",
+        description="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL, as the broker's listener demands.",
     )
     kafka_ca_file: Path | None = Field(default=None, description="CA certificates, PEM.")
     kafka_certificate_file: Path | None = Field(default=None, description="Client certificate.")
-    kafka_private_key_file: Path | None = Field(default=None, description="Its private key.")
+    kafka_private_key_file: Path | None = Field(
+        default=None, description="Private key of the client certificate."
+    )
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
         default=None, description="SASL mechanism."
     )
@@ -69,9 +72,9 @@ class RedisSettings(ServiceSettings):
         default="redis://127.0.0.1:6379/0", description="redis:// or rediss:// (TLS) address."
     )
     redis_username: str | None = Field(default=None, description="ACL user.")
-    redis_password: SecretStr | None = Field(default=None, description="Its password.")
+    redis_password: SecretStr | None = Field(default=None, description="Redis password.")
     redis_password_file: Path | None = Field(
-        default=None, description="File that holds its password, instead of it."
+        default=None, description="File that holds the Redis password, instead of it."
     )
     redis_ca_file: Path | None = Field(default=None, description="CA certificates, PEM.")
 
@@ -90,7 +93,7 @@ class TritonSettings(ServiceSettings):
     triton: str = Field(
         default="127.0.0.1:8001", description="gRPC host:port,… of servers with the same models."
     )
-    triton_tls: bool = Field(default=False, description="Speak TLS.")
+    triton_tls: bool = Field(default=False, description="Use TLS to Triton.")
     triton_ca_file: Path | None = Field(default=None, description="CA certificates, PEM.")
 
     @field_validator("triton")
