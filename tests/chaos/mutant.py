@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from meltwatch_alarm_manager.adapters.kafka_election import KafkaElection
 from meltwatch_alarm_manager.adapters.kafka_ledger import KafkaLedger
-from meltwatch_chassis import any_batch
+from meltwatch_chassis.kafka import any_batch
 from meltwatch_core.alarms.authorship import Authorship
 from meltwatch_core.alarms.caution import Caution
 from meltwatch_core.alarms.manager import scores

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from kafka.consumer.fetcher import ConsumerRecord
-from meltwatch_chassis.topics_admin import Replication, create_topics
+from meltwatch_chassis.kafka.admin import Replication, create_topics
 from meltwatch_schemas.topics import Topic, catalogue
 
 from tests.chaos.alarm_points import POINTS

@@ -15,7 +15,7 @@ from typing import Final
 from kafka import KafkaAdminClient, KafkaConsumer
 from kafka.errors import NoError
 from kafka.structs import OffsetAndMetadata, TopicPartition
-from meltwatch_chassis.topics_admin import create_topics
+from meltwatch_chassis.kafka.admin import create_topics
 from meltwatch_schemas.score import Modality, WindowScore, decode_score
 from meltwatch_schemas.topics import Topic, catalogue
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC

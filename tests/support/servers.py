@@ -103,7 +103,7 @@ def triton(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[TritonServer]"
 @pytest.fixture
 def topics(kafka: "KafkaServer") -> Iterator[Topics]:
     from kafka import KafkaAdminClient
-    from meltwatch_chassis.topics_admin import create_topics
+    from meltwatch_chassis.kafka.admin import create_topics
 
     made = Topics(prefix=f"t{secrets.token_hex(4)}", partitions=TEST_PARTITIONS)
     specs = [

@@ -18,7 +18,7 @@ from meltwatch_backtester.domain.span import Span
 from meltwatch_backtester.errors import HistoryGap
 from meltwatch_backtester.pipeline.scope import ScopeOptions, scope_of
 from meltwatch_backtester.ports import OffsetRange, TopicPart
-from meltwatch_chassis.topics_admin import create_topics
+from meltwatch_chassis.kafka.admin import create_topics
 from meltwatch_local_cluster.servers import KafkaServer
 from meltwatch_schemas import score
 from meltwatch_schemas.alarm import rfc3339, utc_from_ns
@@ -272,11 +272,11 @@ READER = """
 import sys
 from meltwatch_backtester.adapters.kafka_history import open_kafka_history
 from meltwatch_backtester.ports import TopicPart
-from meltwatch_chassis import kafka_span
+from meltwatch_chassis.kafka import span
 from meltwatch_chassis.errors import FatalError
 from meltwatch_schemas.topics import Topic
 
-kafka_span._PATIENCE_POLLS = 10  # else 15 s
+span._PATIENCE_POLLS = 10  # else 15 s
 part = TopicPart(Topic.EMBEDDINGS, 0)
 try:
     with open_kafka_history({"bootstrap_servers": [sys.argv[1]]}, "mine") as history:

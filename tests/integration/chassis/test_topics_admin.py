@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from kafka import KafkaAdminClient
 from meltwatch_chassis.errors import ConfigurationError
-from meltwatch_chassis.topics_admin import (
+from meltwatch_chassis.kafka.admin import (
     Replication,
     check_topics,
     create_topics,

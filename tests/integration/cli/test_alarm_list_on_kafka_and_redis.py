@@ -23,11 +23,11 @@ pytestmark = pytest.mark.integration
 # A process of its own: kafka-python leaves the sockets of a broker that does not answer.
 MID_READ = """
 import sys
-from meltwatch_chassis import kafka_span
+from meltwatch_chassis.kafka import span
 from meltwatch_chassis.errors import DependencyUnreachable
 from meltwatch_cli.adapters.kafka_alarms import open_alarm_topics
 
-kafka_span._FETCH_BYTES, kafka_span._PATIENCE_POLLS = 1024, 5
+span._FETCH_BYTES, span._PATIENCE_POLLS = 1024, 5
 address, prefix = sys.argv[1:]
 try:
     with open_alarm_topics({"bootstrap_servers": [address]}, prefix) as topics:

@@ -14,7 +14,7 @@ from kafka.admin import (
     UserScramCredentialDeletion,
     UserScramCredentialUpsertion,
 )
-from meltwatch_chassis.topics_admin import create_topics
+from meltwatch_chassis.kafka.admin import create_topics
 from meltwatch_local_cluster.addresses import free_ports
 from meltwatch_local_cluster.servers import KafkaServer, RedisServer, Server, TritonServer
 from meltwatch_local_cluster.servers.kafka import seats

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from kafka import KafkaConsumer, TopicPartition
-from meltwatch_chassis.topics_admin import create_topics
+from meltwatch_chassis.kafka.admin import create_topics
 from meltwatch_local_cluster.addresses import free_ports
 from meltwatch_local_cluster.servers import KafkaServer
 from meltwatch_schemas.current import CurrentChunk

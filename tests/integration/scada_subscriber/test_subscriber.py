@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from kafka import KafkaProducer
-from meltwatch_chassis.topics_admin import create_topics
+from meltwatch_chassis.kafka.admin import create_topics
 from meltwatch_local_cluster.servers import KafkaServer, RedisServer
 from meltwatch_schemas.alarm import AlarmRecord, Heartbeat
 from meltwatch_schemas.json_message import KeyedMessage

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from kafka.admin import ConfigResource, ConfigResourceType
-from meltwatch_chassis.kafka_config import connection_arguments
+from meltwatch_chassis.kafka.config import connection_arguments
 from meltwatch_chassis.settings import KafkaSettings, load
 from meltwatch_local_cluster.addresses import LOOPBACK, free_ports
 from meltwatch_local_cluster.servers import RedisServer

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack, closing
 
 from kafka import KafkaConsumer, TopicPartition
-from meltwatch_chassis.raw_record import raw_record
+from meltwatch_chassis.kafka.record import raw_record
 from meltwatch_schemas.access import Operation, Resource, Right
 from meltwatch_schemas.record import read_current, read_embedding
 from meltwatch_schemas.topics import Topic

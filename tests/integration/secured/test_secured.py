@@ -13,7 +13,7 @@ from threading import Thread
 
 import pytest
 from meltwatch_chassis.errors import FatalError, TransientError
-from meltwatch_chassis.kafka_access import refusal, require_access
+from meltwatch_chassis.kafka.access import refusal, require_access
 from meltwatch_cli.adapters.kafka_redrive import create_journal
 from meltwatch_local_cluster.addresses import LOOPBACK, free_ports
 from meltwatch_local_cluster.servers import TritonServer

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from meltwatch_chassis.clock import SystemClock
-from meltwatch_chassis.kafka_span import SpanReader
+from meltwatch_chassis.kafka.span import SpanReader
 from meltwatch_schemas.access import ACCESS, Operation, Principal, Resource, Right
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_S

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from meltwatch_alarm_manager.adapters.kafka_records import enter
-from meltwatch_chassis import kafka_publisher
 from meltwatch_chassis.errors import FatalError, TransientError
-from meltwatch_chassis.kafka_access import refusal
+from meltwatch_chassis.kafka import publisher
+from meltwatch_chassis.kafka.access import refusal
+from meltwatch_chassis.kafka.admin import missing_topics
 from meltwatch_chassis.settings import TritonSettings, load
-from meltwatch_chassis.topics_admin import missing_topics
 from meltwatch_core.scoring.errors import EndpointError
 from meltwatch_core.scoring.triton_endpoint import TritonEndpoint
 from meltwatch_local_cluster.addresses import LOOPBACK, free_ports
@@ -87,9 +87,9 @@ def _by_kafka_python(_: Mapping[str, str], connection: dict[str, Any]) -> str:
 
 def _by_producer(_: Mapping[str, str], connection: dict[str, Any]) -> str:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kafka_publisher, "_START_MS", 500)
+        patch.setattr(publisher, "_START_MS", 500)
         with pytest.raises(FatalError) as refused:
-            kafka_publisher._connect(connection, f"{PREFIX}.scores.v1")
+            publisher._connect(connection, f"{PREFIX}.scores.v1")
     return str(refused.value)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from kafka.consumer.fetcher import ConsumerRecord
-from meltwatch_chassis.topics_admin import create_topics
+from meltwatch_chassis.kafka.admin import create_topics
 from meltwatch_local_cluster.servers import KafkaServer, TritonServer
 from meltwatch_schemas.topics import Topic, catalogue
 

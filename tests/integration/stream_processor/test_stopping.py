@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 import pytest
-from meltwatch_chassis.topics_admin import create_topics
+from meltwatch_chassis.kafka.admin import create_topics
 from meltwatch_local_cluster.servers import KafkaServer, TritonServer
 from meltwatch_schemas.topics import catalogue
 

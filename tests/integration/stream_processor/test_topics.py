@@ -10,7 +10,7 @@ import pytest
 from kafka import KafkaAdminClient, KafkaConsumer
 from kafka.errors import NoError, UnknownMemberIdError
 from kafka.structs import OffsetAndMetadata, TopicPartition
-from meltwatch_chassis.topics_admin import create_topics
+from meltwatch_chassis.kafka.admin import create_topics
 from meltwatch_local_cluster.servers import TritonServer
 from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.score_topics import GapCause

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from kafka import KafkaAdminClient
-from meltwatch_chassis.topics_admin import create_topics
+from meltwatch_chassis.kafka.admin import create_topics
 from meltwatch_local_cluster.servers import KafkaServer, TritonServer
 from meltwatch_schemas.alarm import CommandResult
 from meltwatch_schemas.dead_letter import dead_letter_headers

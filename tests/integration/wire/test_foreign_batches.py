@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from meltwatch_chassis.partitioner import partition_of
+from meltwatch_chassis.kafka.partitioner import partition_of
 from meltwatch_cli.adapters.kafka_alarms import AlarmTopics
 from meltwatch_cli.domain.watch import MANAGER
 from meltwatch_local_cluster.follow import TopicFollower

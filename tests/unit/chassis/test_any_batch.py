@@ -11,9 +11,9 @@ from aiokafka.structs import TopicPartition
 from hypothesis import given
 from hypothesis import strategies as st
 from kafka.consumer import fetcher as kafka_python_fetcher
-from meltwatch_chassis import aiokafka_batches, kafka_python_batches
-from meltwatch_chassis.any_batch import MOST_RECORDS
-from meltwatch_chassis.unpacking import MOST_BYTES
+from meltwatch_chassis.kafka import aiokafka_batches, kafka_python_batches
+from meltwatch_chassis.kafka.any_batch import MOST_RECORDS
+from meltwatch_chassis.kafka.unpacking import MOST_BYTES
 from meltwatch_schemas.bounds import MAX_HEADERS
 from meltwatch_schemas.unread import UnreadBatch
 

@@ -1,4 +1,4 @@
-from meltwatch_chassis.kafka_publisher import DeliveryWatch
+from meltwatch_chassis.kafka.publisher import DeliveryWatch
 from meltwatch_chassis.testing import ManualClock
 
 S = 1_000_000_000

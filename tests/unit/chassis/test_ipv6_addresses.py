@@ -4,7 +4,7 @@ import socket
 from collections.abc import Callable
 
 import pytest
-from meltwatch_chassis.kafka_access import refusal
+from meltwatch_chassis.kafka.access import refusal
 from meltwatch_chassis.redis_access import redis_problem
 from meltwatch_chassis.settings import RedisSettings
 

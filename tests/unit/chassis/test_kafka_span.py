@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kafka import TopicPartition
 from kafka.errors import KafkaTimeoutError
 from kafka.structs import OffsetAndTimestamp
-from meltwatch_chassis.kafka_span import SpanReader
+from meltwatch_chassis.kafka.span import SpanReader
 
 TOPIC = "scores"
 PART = TopicPartition(TOPIC, 0)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import trustme
 from meltwatch_chassis.errors import ConfigurationError
-from meltwatch_chassis.kafka_config import connection_arguments
+from meltwatch_chassis.kafka.config import connection_arguments
 from meltwatch_chassis.redis_access import redis_login
 from meltwatch_chassis.settings import KafkaSettings, RedisSettings, load
 

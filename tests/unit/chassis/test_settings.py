@@ -1,6 +1,6 @@
 import pytest
 from meltwatch_chassis.errors import ConfigurationError, FatalError
-from meltwatch_chassis.kafka_config import connection_arguments
+from meltwatch_chassis.kafka.config import connection_arguments
 from meltwatch_chassis.settings import (
     KafkaSettings,
     PlantSettings,

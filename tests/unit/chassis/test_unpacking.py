@@ -10,7 +10,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 from lz4 import frame
-from meltwatch_chassis.unpacking import MOST_BYTES, unpack
+from meltwatch_chassis.kafka.unpacking import MOST_BYTES, unpack
 from meltwatch_schemas.errors import ContractViolation
 
 from tests.support.foreign_batches import CODECS, packed, plain, records_of

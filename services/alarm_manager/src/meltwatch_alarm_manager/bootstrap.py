@@ -5,12 +5,12 @@ from functools import partial
 from typing import Any
 
 import structlog
-from meltwatch_chassis import aiokafka_batches
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.dependencies import KAFKA, REDIS, Dependencies, DependencyWatch
 from meltwatch_chassis.health import Health, HealthServer
-from meltwatch_chassis.kafka_config import connection_arguments
-from meltwatch_chassis.kafka_probe import kafka_probe
+from meltwatch_chassis.kafka import aiokafka_batches
+from meltwatch_chassis.kafka.config import connection_arguments
+from meltwatch_chassis.kafka.probe import kafka_probe
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_chassis.plant import read_plant
 from meltwatch_chassis.redis_access import redis_login, redis_problem

@@ -14,7 +14,7 @@ from contextlib import (
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from meltwatch_chassis.kafka_config import connection_arguments
+from meltwatch_chassis.kafka.config import connection_arguments
 from meltwatch_chassis.settings import KafkaSettings
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.identifiers import check_furnace_id
@@ -61,7 +61,7 @@ def partitions_of(history: History, furnace_ids: Iterable[str]) -> frozenset[int
     BadUsage
         If one is no furnace id.
     """
-    from meltwatch_chassis.partitioner import partition_of
+    from meltwatch_chassis.kafka.partitioner import partition_of
 
     try:
         keys = [check_furnace_id(furnace_id).encode() for furnace_id in furnace_ids]

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from meltwatch_chassis.clock import Clock
-    from meltwatch_chassis.kafka_span import SpanReader
-    from meltwatch_chassis.topics_admin import Replication
+    from meltwatch_chassis.kafka.admin import Replication
+    from meltwatch_chassis.kafka.span import SpanReader
 
     from meltwatch_cli.adapters.kafka_alarms import AlarmTopics
     from meltwatch_cli.adapters.kafka_dead_letters import DeadLetterTopic
@@ -91,7 +91,7 @@ def redrive(
 
 def create_redrive_journal(settings: Settings) -> None:
     """Create the journal's topic unless it is there."""
-    from meltwatch_chassis.kafka_access import explained, require_access
+    from meltwatch_chassis.kafka.access import explained, require_access
 
     from meltwatch_cli.adapters.kafka_redrive import create_journal
 
@@ -107,8 +107,8 @@ def create_topics(
 ) -> tuple[list[str], tuple[TopicSpec, ...]]:
     """Create what is missing of the catalogue; return the names created and the catalogue."""
     from meltwatch_chassis.errors import ConfigurationError
-    from meltwatch_chassis.kafka_access import refusal
-    from meltwatch_chassis.topics_admin import create_topics as create
+    from meltwatch_chassis.kafka.access import refusal
+    from meltwatch_chassis.kafka.admin import create_topics as create
 
     topics = catalogue(settings.topic_prefix, partitions)
     connection = _connection(settings, patience_s)
@@ -123,7 +123,7 @@ def check_topics(
     settings: Settings, partitions: int, replication: "Replication"
 ) -> tuple[list[str], tuple[TopicSpec, ...]]:
     """Compare the broker with the catalogue; return one line a difference, and the catalogue."""
-    from meltwatch_chassis.topics_admin import check_topics as check
+    from meltwatch_chassis.kafka.admin import check_topics as check
 
     topics = catalogue(settings.topic_prefix, partitions)
     return check(_connection(settings), topics, replication), topics
@@ -131,7 +131,7 @@ def check_topics(
 
 def replication(factor: int, min_isr: int | None) -> "Replication":
     """Return how many copies each partition should have."""
-    from meltwatch_chassis.topics_admin import Replication
+    from meltwatch_chassis.kafka.admin import Replication
 
     return Replication(factor, min_isr)
 
@@ -142,7 +142,7 @@ def topics_lacking(settings: Settings) -> str | None:
     Topics that the user may not see are none of its business.
     """
     from meltwatch_chassis.errors import DependencyUnreachable
-    from meltwatch_chassis.topics_admin import unseen_topics
+    from meltwatch_chassis.kafka.admin import unseen_topics
 
     names = [spec.name for spec in catalogue(settings.topic_prefix)]
     try:
@@ -161,6 +161,6 @@ def _oldest_ms(letters: "Sequence[Letter]") -> int:
 
 
 def _connection(settings: Settings, patience_s: int = PATIENCE_S) -> dict[str, Any]:
-    from meltwatch_chassis.kafka_config import connection_arguments
+    from meltwatch_chassis.kafka.config import connection_arguments
 
     return connection_arguments(settings) | {"bootstrap_timeout_ms": patience_s * 1000}

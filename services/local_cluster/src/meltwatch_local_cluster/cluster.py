@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from meltwatch_chassis.errors import DependencyUnreachable
-from meltwatch_chassis.kafka_config import connection_arguments
+from meltwatch_chassis.kafka.config import connection_arguments
 from meltwatch_chassis.redis_access import redis_login
 from meltwatch_chassis.run_state import ServiceState
 from meltwatch_chassis.settings import KafkaSettings, RedisSettings, TritonSettings, load

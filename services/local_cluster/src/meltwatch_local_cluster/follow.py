@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
-from meltwatch_chassis import kafka_python_batches
-from meltwatch_chassis.kafka_span import SpanReader
-from meltwatch_chassis.raw_record import raw_record
+from meltwatch_chassis.kafka import kafka_python_batches
+from meltwatch_chassis.kafka.record import raw_record
+from meltwatch_chassis.kafka.span import SpanReader
 from meltwatch_schemas.record import RawRecord
 
 _BOOTSTRAP_MS: Final = 1_000

@@ -10,9 +10,9 @@ from typing import Any
 
 from meltwatch_chassis.clock import Clock
 from meltwatch_chassis.errors import ConfigurationError
-from meltwatch_chassis.kafka_config import connection_arguments
+from meltwatch_chassis.kafka.admin import create_topics
+from meltwatch_chassis.kafka.config import connection_arguments
 from meltwatch_chassis.settings import KafkaSettings, load
-from meltwatch_chassis.topics_admin import create_topics
 from meltwatch_chassis.whole_file import write_whole
 from meltwatch_fmf_benchmark import FormatError, open_recordings, play
 from meltwatch_schemas.topics import Topic, catalogue

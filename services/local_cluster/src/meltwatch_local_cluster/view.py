@@ -9,7 +9,7 @@ from typing import Final
 
 from meltwatch_chassis.clock import Clock
 from meltwatch_chassis.errors import DependencyUnreachable
-from meltwatch_chassis.kafka_config import connection_arguments
+from meltwatch_chassis.kafka.config import connection_arguments
 from meltwatch_chassis.run_state import RunState
 from meltwatch_chassis.settings import KafkaSettings, load
 from meltwatch_simulator import scenario as simulation

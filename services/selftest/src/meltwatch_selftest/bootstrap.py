@@ -8,7 +8,7 @@ from typing import Final
 
 from meltwatch_chassis.clock import Clock
 from meltwatch_chassis.errors import DependencyUnreachable
-from meltwatch_chassis.kafka_config import connection_arguments
+from meltwatch_chassis.kafka.config import connection_arguments
 from meltwatch_schemas.identifiers import alarm_id
 from meltwatch_schemas.window import NS_PER_S
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 import faust
 import mode
 from meltwatch_chassis.errors import FatalError
-from meltwatch_chassis.raw_record import told
+from meltwatch_chassis.kafka.record import told
 from meltwatch_schemas.record import RawRecord
 
 from meltwatch_stream_processor.ports import TopicPartition

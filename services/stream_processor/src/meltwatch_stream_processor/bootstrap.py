@@ -7,17 +7,17 @@ from typing import Any, Final, TypeVar
 
 import faust
 import structlog
-from meltwatch_chassis import aiokafka_batches
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.dependencies import KAFKA, TRITON, Dependencies, DependencyWatch
 from meltwatch_chassis.errors import ConfigurationError, FatalError
 from meltwatch_chassis.health import Health, HealthServer
-from meltwatch_chassis.kafka_access import refusal, require_access
-from meltwatch_chassis.kafka_config import connection_arguments
-from meltwatch_chassis.kafka_probe import kafka_probe
+from meltwatch_chassis.kafka import aiokafka_batches
+from meltwatch_chassis.kafka.access import refusal, require_access
+from meltwatch_chassis.kafka.admin import missing_topics, require_topics
+from meltwatch_chassis.kafka.config import connection_arguments
+from meltwatch_chassis.kafka.probe import kafka_probe
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_chassis.plant import Plant, read_plant
-from meltwatch_chassis.topics_admin import missing_topics, require_topics
 from meltwatch_core.join.errors import OutOfSequence
 from meltwatch_core.join.reading_order import QueueLimits
 from meltwatch_core.join.rules import PUBLISHED_RULES

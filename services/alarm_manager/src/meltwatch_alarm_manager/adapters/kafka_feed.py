@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from meltwatch_chassis.raw_record import raw_record
+from meltwatch_chassis.kafka.record import raw_record
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic
 

@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from meltwatch_chassis.raw_record import raw_record, told
+from meltwatch_chassis.kafka.record import raw_record, told
 from meltwatch_core.alarms.caution import BATCH
 from meltwatch_core.alarms.ports import Commit, Place
 from meltwatch_schemas.record import RawRecord

@@ -8,7 +8,7 @@ from typing import Any, Final
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from meltwatch_chassis.errors import DependencyUnreachable, FatalError, TransientError
-from meltwatch_chassis.kafka_access import require_access
+from meltwatch_chassis.kafka.access import require_access
 from meltwatch_schemas.access import Principal, rights_of
 from meltwatch_schemas.text import escaped
 

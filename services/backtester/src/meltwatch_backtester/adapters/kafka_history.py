@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from kafka.errors import OffsetOutOfRangeError
 from meltwatch_chassis.errors import ConfigurationError
-from meltwatch_chassis.kafka_access import explained, require_access
-from meltwatch_chassis.kafka_span import SpanReader
+from meltwatch_chassis.kafka.access import explained, require_access
+from meltwatch_chassis.kafka.span import SpanReader
 from meltwatch_schemas.access import Principal, rights_of
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic, timestamp_ms

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from meltwatch_chassis.clock import SystemClock
-from meltwatch_chassis.partitioner import partition_of
+from meltwatch_chassis.kafka.partitioner import partition_of
 from meltwatch_chassis.plant import read_plant
 from meltwatch_core.join.topics import TopicNames
 from meltwatch_core.scoring.judge import Judge

@@ -7,11 +7,11 @@ from itertools import chain, islice
 from typing import Any, Final, TypeVar
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from meltwatch_chassis import kafka_python_batches
 from meltwatch_chassis.clock import Clock
-from meltwatch_chassis.kafka_access import TopicMissing, explained
-from meltwatch_chassis.kafka_span import SpanReader
-from meltwatch_chassis.raw_record import raw_record
+from meltwatch_chassis.kafka import kafka_python_batches
+from meltwatch_chassis.kafka.access import TopicMissing, explained
+from meltwatch_chassis.kafka.record import raw_record
+from meltwatch_chassis.kafka.span import SpanReader
 from meltwatch_schemas.access import Principal, rights_of
 from meltwatch_schemas.alarm import (
     COMMAND_SCHEMA,

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from meltwatch_chassis.errors import DependencyUnreachable
-from meltwatch_chassis.kafka_access import TopicMissing, explained
-from meltwatch_chassis.kafka_span import SpanReader
+from meltwatch_chassis.kafka.access import TopicMissing, explained
+from meltwatch_chassis.kafka.span import SpanReader
 from meltwatch_schemas.access import Operation, Resource, Right
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.redrive import RedriveNote, journal_topic

@@ -13,8 +13,8 @@ from kafka.errors import (
     TopicAlreadyExistsError,
     TopicAuthorizationFailedError,
 )
-from meltwatch_chassis.kafka_span import SpanReader
-from meltwatch_chassis.partitioner import partition_of
+from meltwatch_chassis.kafka.partitioner import partition_of
+from meltwatch_chassis.kafka.span import SpanReader
 from meltwatch_schemas.dead_letter import NO_TIMESTAMP
 from meltwatch_schemas.record import JSON, RawRecord, header, headers_for
 from meltwatch_schemas.redrive import JOURNAL_CONFIG, REDRIVE_OF, RedriveNote, journal_topic

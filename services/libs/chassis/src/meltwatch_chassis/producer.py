@@ -8,9 +8,9 @@ import structlog
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.dependencies import KAFKA, Dependencies, DependencyWatch
 from meltwatch_chassis.health import Health, HealthServer
-from meltwatch_chassis.kafka_config import connection_arguments
-from meltwatch_chassis.kafka_probe import kafka_probe
-from meltwatch_chassis.kafka_publisher import KafkaPublisher, right_to_write
+from meltwatch_chassis.kafka.config import connection_arguments
+from meltwatch_chassis.kafka.probe import kafka_probe
+from meltwatch_chassis.kafka.publisher import KafkaPublisher, right_to_write
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_chassis.pacing import SimulatedRun, simulated_run
 from meltwatch_chassis.publishing import AnyChunk, Feed, Publication, Wire

@@ -5,10 +5,10 @@ from contextlib import closing, contextmanager
 from typing import Any, Final
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from meltwatch_chassis import kafka_python_batches
-from meltwatch_chassis.kafka_access import TopicMissing, explained
-from meltwatch_chassis.partitioner import partition_of
-from meltwatch_chassis.raw_record import raw_record
+from meltwatch_chassis.kafka import kafka_python_batches
+from meltwatch_chassis.kafka.access import TopicMissing, explained
+from meltwatch_chassis.kafka.partitioner import partition_of
+from meltwatch_chassis.kafka.record import raw_record
 from meltwatch_schemas.access import Principal, rights_of
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic

@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka import TopicPartition as KafkaTopicPartition
 from aiokafka.errors import KafkaError
 from meltwatch_chassis.errors import DependencyUnreachable, TransientError
-from meltwatch_chassis.raw_record import raw_record, told
+from meltwatch_chassis.kafka.record import raw_record, told
 from meltwatch_schemas.record import RawRecord
 
 from meltwatch_stream_processor.adapters.kafka_span import read_span, reader

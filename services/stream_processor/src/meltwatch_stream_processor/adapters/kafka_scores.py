@@ -8,7 +8,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError, UnknownError
 from meltwatch_chassis.errors import TransientError
-from meltwatch_chassis.raw_record import raw_record
+from meltwatch_chassis.kafka.record import raw_record
 from meltwatch_schemas.errors import ContractViolation, Refusal
 from meltwatch_schemas.record import read_score
 from meltwatch_schemas.score import WindowScore

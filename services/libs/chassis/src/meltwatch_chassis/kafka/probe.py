@@ -8,7 +8,7 @@ from meltwatch_schemas.access import Right
 
 from meltwatch_chassis.dependencies import Probe
 from meltwatch_chassis.errors import TransientError
-from meltwatch_chassis.kafka_access import refusal
+from meltwatch_chassis.kafka.access import refusal
 
 
 def kafka_probe(connection: Mapping[str, Any], rights: Sequence[Right]) -> Probe:

@@ -16,15 +16,15 @@ from meltwatch_schemas.window import NS_PER_S
 from meltwatch_chassis.clock import Clock
 from meltwatch_chassis.dependencies import KAFKA, Dependencies
 from meltwatch_chassis.errors import DependencyUnreachable, FatalError
-from meltwatch_chassis.kafka_access import (
+from meltwatch_chassis.kafka.access import (
     TopicMissing,
     explained,
     refusal,
     refused_rights,
     require_access,
 )
+from meltwatch_chassis.kafka.admin import missing_topics
 from meltwatch_chassis.publishing import Outgoing
-from meltwatch_chassis.topics_admin import missing_topics
 
 LINGER_MS: Final = 10
 BATCH_BYTES: Final = 256 * 1024

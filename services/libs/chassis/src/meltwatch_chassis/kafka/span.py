@@ -8,8 +8,8 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaTimeoutError
 from meltwatch_schemas.record import RawRecord
 
-from meltwatch_chassis import kafka_python_batches
-from meltwatch_chassis.raw_record import raw_record
+from meltwatch_chassis.kafka import kafka_python_batches
+from meltwatch_chassis.kafka.record import raw_record
 
 _POLL_MS: Final = 200
 _PATIENCE_POLLS: Final = 75  # 15 s without a record that should be there

@@ -16,7 +16,7 @@ from meltwatch_schemas.bounds import MAX_HEADERS
 from meltwatch_schemas.errors import ContractViolation, Refusal, malformed
 from meltwatch_schemas.unread import UnreadBatch
 
-from meltwatch_chassis.unpacking import MOST_BYTES, unpack
+from meltwatch_chassis.kafka.unpacking import MOST_BYTES, unpack
 
 MOST_RECORDS: Final = 64 * 1024
 """In a batch; the client makes some 500 bytes of each, be it empty."""

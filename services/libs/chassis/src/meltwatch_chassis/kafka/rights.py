@@ -15,7 +15,7 @@ from kafka.protocol.admin import (
 from kafka.protocol.metadata import MetadataRequest
 from meltwatch_schemas.access import Operation, Resource, Right
 
-from meltwatch_chassis.kafka_talk import Talk
+from meltwatch_chassis.kafka.talk import Talk
 
 _REFUSALS: Final = frozenset({29, 30, 31, 53})
 """Kafka's codes of a missing right: on a topic, a group, the cluster, a transactional id."""

@@ -20,7 +20,7 @@ from meltwatch_schemas.access import CLUSTER_NAME, Operation, Resource, Right
 from meltwatch_schemas.topics import TopicSpec
 
 from meltwatch_chassis.errors import ConfigurationError
-from meltwatch_chassis.kafka_access import explained
+from meltwatch_chassis.kafka.access import explained
 
 _TIMEOUT_MS: Final = 30_000
 _BROKERS_DEFAULT: Final = -1

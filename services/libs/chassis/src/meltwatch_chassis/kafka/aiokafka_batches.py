@@ -9,7 +9,7 @@ from aiokafka.consumer import fetcher
 from aiokafka.record.default_records import DefaultRecordBatch, _DefaultRecordBatchPy
 from aiokafka.record.memory_records import _MemoryRecordsPy
 
-from meltwatch_chassis.any_batch import Allowance, AnyName, any_batch
+from meltwatch_chassis.kafka.any_batch import Allowance, AnyName, any_batch
 
 
 class _Lenient(_DefaultRecordBatchPy):  # type: ignore[misc]  # the client has no types

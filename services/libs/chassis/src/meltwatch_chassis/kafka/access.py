@@ -11,8 +11,8 @@ from meltwatch_schemas.text import escaped
 
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.errors import ConfigurationError, DependencyUnreachable, FatalError
-from meltwatch_chassis.kafka_rights import lacking
-from meltwatch_chassis.kafka_talk import introduced, who
+from meltwatch_chassis.kafka.rights import lacking
+from meltwatch_chassis.kafka.talk import introduced, who
 
 _PAUSE_S: Final = 0.25
 _NS_PER_MS: Final = 1_000_000

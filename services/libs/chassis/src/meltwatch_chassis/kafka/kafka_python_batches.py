@@ -6,7 +6,7 @@ from kafka.consumer import fetcher
 from kafka.record.default_records import DefaultRecordBatch
 from kafka.record.memory_records import MemoryRecords
 
-from meltwatch_chassis.any_batch import Allowance, AnyName, any_batch
+from meltwatch_chassis.kafka.any_batch import Allowance, AnyName, any_batch
 
 
 class _Lenient(DefaultRecordBatch):  # type: ignore[misc]  # the client has no types

@@ -1,0 +1,1 @@
+"""All that the chassis knows of Kafka: connection, rights, topics, records, reading, writing."""
