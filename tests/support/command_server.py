@@ -20,7 +20,8 @@ from meltwatch_cli import entry  # noqa: F401 - warm
 from meltwatch_cli.__main__ import main
 from meltwatch_cli.command_tree import installed_commands
 
-_WARM = ("kafka", "redis", "meltwatch_local_cluster.run", "meltwatch_local_cluster.view",
+_WARM = ("kafka", "redis",
+         "meltwatch_local_cluster.launch.run", "meltwatch_local_cluster.screen.view",
          "meltwatch_backtester.commands.replaying", "meltwatch_selftest.bootstrap",
          "meltwatch_cli.adapters.kafka_alarms", "meltwatch_cli.adapters.redis_view")  # fmt: skip
 

@@ -6,7 +6,7 @@ from typing import Any
 from meltwatch_chassis.run_state import ServiceState
 from meltwatch_local_cluster.domain.observed_run import ObservedRun
 from meltwatch_local_cluster.ports import Scenario, Sources
-from meltwatch_local_cluster.screen_glimpse import Glimpse
+from meltwatch_local_cluster.screen.glimpse import Glimpse
 from meltwatch_schemas.alarm import Heartbeat, ns_from_utc, utc_from_ns
 from meltwatch_schemas.window import PUBLISHED_SPEC
 

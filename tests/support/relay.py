@@ -10,7 +10,7 @@ import subprocess
 import sys
 from typing import Self
 
-from meltwatch_local_cluster.addresses import free_ports
+from meltwatch_local_cluster.servers.addresses import free_ports
 
 LOOPBACK = "127.0.0.1"
 

@@ -35,8 +35,8 @@ from kafka.admin import (
     ScramMechanism,
     UserScramCredentialUpsertion,
 )
-from meltwatch_local_cluster.addresses import LOOPBACK, free_ports
 from meltwatch_local_cluster.servers import KafkaServer
+from meltwatch_local_cluster.servers.addresses import LOOPBACK, free_ports
 from meltwatch_local_cluster.servers.kafka import seats
 from meltwatch_schemas.access import Right
 

@@ -3,7 +3,7 @@
 A process of its own waits for the end of pytest, then kills whatever still carries pytest's mark
 in its environment: what was started by a test, by a fixture, by a process of theirs, or by one of
 xdist's workers. The servers get an environment of their own; those end with whoever started them
-(``meltwatch_local_cluster.tether``).
+(``meltwatch_local_cluster.servers.tether``).
 
 ``pytest -p tests.support.survivors`` does it without ``tests/conftest.py``.
 """

@@ -13,8 +13,8 @@ from meltwatch_alarm_manager.ports import AlarmChange, FurnaceChange
 from meltwatch_chassis.errors import ConfigurationError, TransientError
 from meltwatch_chassis.testing import ManualClock
 from meltwatch_core.alarms import points
-from meltwatch_local_cluster.child import Command
 from meltwatch_local_cluster.servers import RedisServer
+from meltwatch_local_cluster.servers.child import Command
 from meltwatch_schemas.alarm import AlarmRecord, Mode
 from meltwatch_schemas.window import NS_PER_S
 from redis.asyncio import Redis

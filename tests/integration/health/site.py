@@ -15,8 +15,8 @@ from kafka.admin import (
     UserScramCredentialUpsertion,
 )
 from meltwatch_chassis.kafka.admin import create_topics
-from meltwatch_local_cluster.addresses import free_ports
 from meltwatch_local_cluster.servers import KafkaServer, RedisServer, Server, TritonServer
+from meltwatch_local_cluster.servers.addresses import free_ports
 from meltwatch_local_cluster.servers.kafka import seats
 from meltwatch_schemas.topics import catalogue
 

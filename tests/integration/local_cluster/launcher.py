@@ -42,7 +42,7 @@ from pathlib import Path
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.errors import FatalError
 from meltwatch_local_cluster.ports import Sources
-from meltwatch_local_cluster.run import RunOptions, run_locally
+from meltwatch_local_cluster.launch.run import RunOptions, run_locally
 
 class Summary:
     def problems(self):

@@ -3,8 +3,8 @@ import time
 
 import pytest
 from kafka import KafkaProducer
-from meltwatch_local_cluster.addresses import free_ports
-from meltwatch_local_cluster.drain import wait_until_quiet
+from meltwatch_local_cluster.launch.drain import wait_until_quiet
+from meltwatch_local_cluster.servers.addresses import free_ports
 from meltwatch_schemas.topics import Topic
 
 pytestmark = pytest.mark.integration

@@ -2,7 +2,7 @@ import os
 import shutil
 
 import pytest
-from meltwatch_local_cluster.cache import cache_folder
+from meltwatch_local_cluster.servers.cache import cache_folder
 from meltwatch_local_cluster.servers.kafka_jars import kafka_jars
 
 pytestmark = pytest.mark.integration

@@ -4,7 +4,7 @@ import signal
 
 import psutil
 import pytest
-from meltwatch_local_cluster.addresses import free_ports
+from meltwatch_local_cluster.servers.addresses import free_ports
 from redis import Redis
 
 from tests.integration.local_cluster.launcher import launcher_in

@@ -9,9 +9,9 @@ import psutil
 import pytest
 import tritonclient.grpc as triton_grpc
 from meltwatch_chassis.errors import DependencyUnreachable
-from meltwatch_local_cluster.checkout import checkout_folder
 from meltwatch_local_cluster.servers import TritonServer
-from meltwatch_local_cluster.shared_memory import regions
+from meltwatch_local_cluster.servers.checkout import checkout_folder
+from meltwatch_local_cluster.servers.shared_memory import regions
 from meltwatch_schemas.encoder import default_encoder
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 

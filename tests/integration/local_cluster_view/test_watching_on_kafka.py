@@ -12,10 +12,10 @@ from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.health import Health, HealthServer
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_chassis.run_state import RunState, ServiceState
-from meltwatch_local_cluster.follow import TopicFollower
 from meltwatch_local_cluster.ports import Scenario, Sources
+from meltwatch_local_cluster.screen.follow import TopicFollower
+from meltwatch_local_cluster.screen.view import RunWatch
 from meltwatch_local_cluster.servers import KafkaServer
-from meltwatch_local_cluster.view import RunWatch
 from meltwatch_schemas.alarm import ALARM_SCHEMA, HEARTBEAT_SCHEMA, Heartbeat, utc_from_ns
 from meltwatch_schemas.record import JSON, headers_for
 from meltwatch_schemas.score import SCHEMA, encode_score

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 from meltwatch_chassis.kafka.admin import create_topics
-from meltwatch_local_cluster.addresses import free_ports
 from meltwatch_local_cluster.servers import KafkaServer
+from meltwatch_local_cluster.servers.addresses import free_ports
 from meltwatch_schemas.current import CurrentChunk
 from meltwatch_schemas.embedding import EmbeddingChunk
 from meltwatch_schemas.encoder import default_encoder

@@ -17,8 +17,8 @@ from typing import Any, Self
 from kafka.admin import ConfigResource, ConfigResourceType
 from meltwatch_chassis.kafka.config import connection_arguments
 from meltwatch_chassis.settings import KafkaSettings, load
-from meltwatch_local_cluster.addresses import LOOPBACK, free_ports
 from meltwatch_local_cluster.servers import RedisServer
+from meltwatch_local_cluster.servers.addresses import LOOPBACK, free_ports
 from meltwatch_schemas.access import Operation, Principal, Resource, Right
 from redis import Redis
 

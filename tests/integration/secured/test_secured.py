@@ -15,8 +15,8 @@ import pytest
 from meltwatch_chassis.errors import FatalError, TransientError
 from meltwatch_chassis.kafka.access import refusal, require_access
 from meltwatch_cli.adapters.kafka_redrive import create_journal
-from meltwatch_local_cluster.addresses import LOOPBACK, free_ports
 from meltwatch_local_cluster.servers import TritonServer
+from meltwatch_local_cluster.servers.addresses import LOOPBACK, free_ports
 from meltwatch_schemas.access import Operation, Principal, Resource, Right
 from meltwatch_schemas.topics import Topic
 from meltwatch_selftest.adapters.redis_alarms import open_redis_alarms

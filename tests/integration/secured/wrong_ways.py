@@ -15,7 +15,7 @@ from meltwatch_chassis.kafka.admin import missing_topics
 from meltwatch_chassis.settings import TritonSettings, load
 from meltwatch_core.scoring.errors import EndpointError
 from meltwatch_core.scoring.triton_endpoint import TritonEndpoint
-from meltwatch_local_cluster.addresses import LOOPBACK, free_ports
+from meltwatch_local_cluster.servers.addresses import LOOPBACK, free_ports
 from meltwatch_schemas.window import PUBLISHED_SPEC
 from meltwatch_stream_processor.bootstrap import serve
 from meltwatch_stream_processor.settings import Settings as ProcessorSettings

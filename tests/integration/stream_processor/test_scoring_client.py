@@ -23,9 +23,9 @@ from meltwatch_core.scoring.errors import EndpointError, ReloadRefusedError
 from meltwatch_core.scoring.failover import Failover, FailoverTiming
 from meltwatch_core.scoring.judge import Judge, Judgement, Patience
 from meltwatch_core.scoring.triton_endpoint import TritonEndpoint
-from meltwatch_local_cluster.addresses import free_ports
-from meltwatch_local_cluster.child import Command
 from meltwatch_local_cluster.servers import TritonServer
+from meltwatch_local_cluster.servers.addresses import free_ports
+from meltwatch_local_cluster.servers.child import Command
 from meltwatch_schemas.encoder import default_encoder
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.record import read_current, read_embedding

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from meltwatch_local_cluster.addresses import free_ports
+from meltwatch_local_cluster.servers.addresses import free_ports
 
 from tests.integration.stream_processor.worker import Worker, Works, wait_until
 

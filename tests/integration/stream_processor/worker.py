@@ -15,7 +15,7 @@ from urllib.request import urlopen
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
-from meltwatch_local_cluster.addresses import free_ports
+from meltwatch_local_cluster.servers.addresses import free_ports
 from meltwatch_schemas.score import ScoreStatus, WindowScore, decode_score
 
 from tests.support.input_records import InputRecord

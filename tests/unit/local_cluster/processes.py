@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
-from meltwatch_local_cluster.child import ChildProcess, Command
+from meltwatch_local_cluster.servers.child import ChildProcess, Command
 
 SLEEPER = "import time; time.sleep(60)"
 PARENT_OF_SLEEPER = (

@@ -3,8 +3,8 @@ import socket
 
 import pytest
 from meltwatch_chassis.errors import DependencyUnreachable
-from meltwatch_local_cluster import addresses
-from meltwatch_local_cluster.addresses import LOOPBACK, free_ports
+from meltwatch_local_cluster.servers import addresses
+from meltwatch_local_cluster.servers.addresses import LOOPBACK, free_ports
 
 
 def test_ports_are_distinct_and_below_the_ephemeral_range():

@@ -5,7 +5,7 @@ import sys
 
 import psutil
 import pytest
-from meltwatch_local_cluster.child import ChildProcess, Command
+from meltwatch_local_cluster.servers.child import ChildProcess, Command
 
 from tests.unit.local_cluster.processes import (
     PARENT_OF_SLEEPER,

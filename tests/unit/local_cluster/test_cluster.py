@@ -6,13 +6,13 @@ from typing import ClassVar
 import psutil
 import pytest
 from meltwatch_chassis.errors import DependencyUnreachable
-from meltwatch_local_cluster import cluster as cluster_module
-from meltwatch_local_cluster.addresses import free_ports
-from meltwatch_local_cluster.child import Command
-from meltwatch_local_cluster.cluster import Cluster, without_login
-from meltwatch_local_cluster.interrupts import Interrupts
-from meltwatch_local_cluster.leftovers import ProcessRecord
+from meltwatch_local_cluster.launch import cluster as cluster_module
+from meltwatch_local_cluster.launch.cluster import Cluster, without_login
+from meltwatch_local_cluster.launch.interrupts import Interrupts
+from meltwatch_local_cluster.launch.leftovers import ProcessRecord
 from meltwatch_local_cluster.servers import Server
+from meltwatch_local_cluster.servers.addresses import free_ports
+from meltwatch_local_cluster.servers.child import Command
 from meltwatch_local_cluster.settings import Settings
 
 from tests.unit.local_cluster.processes import PARENT_OF_SLEEPER, is_gone, wait_for

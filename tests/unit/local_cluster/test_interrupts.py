@@ -3,7 +3,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-from meltwatch_local_cluster.interrupts import Interrupts
+from meltwatch_local_cluster.launch.interrupts import Interrupts
 
 ENDING = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from meltwatch_chassis.run_state import write_state
-from meltwatch_local_cluster.leftovers import (
+from meltwatch_local_cluster.launch.leftovers import (
     DATA_FOLDER,
     RECORD_FILE,
     ProcessRecord,

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from meltwatch_local_cluster.plans import PIPELINE, PRODUCERS, service_plans
+from meltwatch_local_cluster.launch.plans import PIPELINE, PRODUCERS, service_plans
 from meltwatch_local_cluster.ports import Scenario, Sources
 
 LOGS = Path("logs")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from meltwatch_local_cluster import shared_memory
-from meltwatch_local_cluster.shared_memory import (
+from meltwatch_local_cluster.servers import shared_memory
+from meltwatch_local_cluster.servers.shared_memory import (
     new_prefix,
     regions,
     remove_orphans,

@@ -1,6 +1,6 @@
 import pytest
 from meltwatch_chassis.errors import ConfigurationError
-from meltwatch_local_cluster.state_folder import owned
+from meltwatch_local_cluster.launch.state_folder import owned
 
 
 def test_a_second_run_in_the_same_folder_is_refused_with_advice(tmp_path):

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[3]
 STARTS_ALL_SORTS = """
 import subprocess, sys, time
 from pathlib import Path
-from meltwatch_local_cluster.child import ChildProcess, Command
+from meltwatch_local_cluster.servers.child import ChildProcess, Command
 from tests.unit.local_cluster.processes import PARENT_OF_SLEEPER
 
 def test_that_never_ends(tmp_path):

@@ -1,8 +1,8 @@
 import pytest
 from meltwatch_chassis.testing import ManualClock
 from meltwatch_local_cluster.domain.observed_run import ObservedRun
-from meltwatch_local_cluster.follow_metrics import COUNTERS, Readings, readings_of
-from meltwatch_local_cluster.observer import Observer, fold
+from meltwatch_local_cluster.screen.follow_metrics import COUNTERS, Readings, readings_of
+from meltwatch_local_cluster.screen.observer import Observer, fold
 from meltwatch_schemas.alarm import HEARTBEAT_SCHEMA
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.record import JSON, RawRecord, headers_for

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import pytest
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.errors import DependencyUnreachable
-from meltwatch_local_cluster import view
 from meltwatch_local_cluster.domain.counts import RestartingCounters
 from meltwatch_local_cluster.ports import Scenario, Sources
+from meltwatch_local_cluster.screen import view
 from rich.console import Console
 
 from tests.support.run_states import run_state

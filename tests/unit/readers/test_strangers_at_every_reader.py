@@ -12,7 +12,7 @@ import pytest
 from meltwatch_chassis.testing import ManualClock
 from meltwatch_cli.adapters.kafka_alarms import AlarmTopics
 from meltwatch_local_cluster.domain.observed_run import ObservedRun
-from meltwatch_local_cluster.observer import Observer
+from meltwatch_local_cluster.screen.observer import Observer
 from meltwatch_schemas.alarm import (
     AlarmCommand,
     AlarmPoint,

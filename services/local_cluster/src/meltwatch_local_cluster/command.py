@@ -32,8 +32,8 @@ def run(
     ] = None,
 ) -> int:
     """Start a broker, Redis, Triton and every service on this machine and show what they see."""
-    from meltwatch_local_cluster.run import RunOptions, run_locally  # noqa: PLC0415 - see above
-    from meltwatch_local_cluster.view import RunWatch  # noqa: PLC0415 - see above
+    from meltwatch_local_cluster.launch.run import RunOptions, run_locally  # noqa: PLC0415 - see above
+    from meltwatch_local_cluster.screen.view import RunWatch  # noqa: PLC0415 - see above
 
     kind, recording = _sources(sources)
     options = RunOptions(kind, furnaces, duration, seed, summary, recording)

@@ -12,8 +12,8 @@ from typing import Any, ClassVar, Self
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from meltwatch_local_cluster.addresses import LOOPBACK, free_ports
-from meltwatch_local_cluster.child import Command
+from meltwatch_local_cluster.servers.addresses import LOOPBACK, free_ports
+from meltwatch_local_cluster.servers.child import Command
 from meltwatch_local_cluster.servers.java import java_program
 from meltwatch_local_cluster.servers.kafka_jars import KAFKA_DISTRIBUTION, kafka_jars
 from meltwatch_local_cluster.servers.server import Server, plain_environment

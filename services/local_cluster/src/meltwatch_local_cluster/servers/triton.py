@@ -6,12 +6,12 @@ from typing import ClassVar
 import tritonclient.grpc as triton_grpc
 from tritonclient.utils import InferenceServerException
 
-from meltwatch_local_cluster.addresses import LOOPBACK, free_ports
-from meltwatch_local_cluster.checkout import checkout_folder
-from meltwatch_local_cluster.child import Command
+from meltwatch_local_cluster.servers.addresses import LOOPBACK, free_ports
+from meltwatch_local_cluster.servers.checkout import checkout_folder
+from meltwatch_local_cluster.servers.child import Command
 from meltwatch_local_cluster.servers.server import Server, plain_environment
+from meltwatch_local_cluster.servers.shared_memory import new_prefix, remove_orphans
 from meltwatch_local_cluster.servers.triton_installation import triton_installation
-from meltwatch_local_cluster.shared_memory import new_prefix, remove_orphans
 
 # A dead model stub keeps a stopping server waiting for all of it, and stubs have no work to finish.
 _EXIT_TIMEOUT_S = 5

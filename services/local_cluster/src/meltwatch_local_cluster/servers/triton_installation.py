@@ -15,8 +15,8 @@ from typing import Any
 
 from meltwatch_chassis.errors import DependencyUnreachable
 
-from meltwatch_local_cluster.cache import set_up_alone
-from meltwatch_local_cluster.checkout import checkout_folder
+from meltwatch_local_cluster.servers.cache import set_up_alone
+from meltwatch_local_cluster.servers.checkout import checkout_folder
 from meltwatch_local_cluster.servers.uv_program import uv_command
 from meltwatch_local_cluster.steps import step
 

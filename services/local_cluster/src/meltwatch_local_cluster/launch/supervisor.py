@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from meltwatch_chassis.errors import FatalError
 from meltwatch_chassis.run_state import ServiceState
 
-from meltwatch_local_cluster.service import Service
+from meltwatch_local_cluster.launch.service import Service
 
 _POLL_S = 0.2
 _READY_WITHIN_S = 60.0

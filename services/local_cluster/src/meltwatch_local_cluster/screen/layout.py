@@ -13,12 +13,12 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from meltwatch_local_cluster.screen_alarms import alarm_lines
-from meltwatch_local_cluster.screen_furnaces import furnace_table
-from meltwatch_local_cluster.screen_glimpse import Glimpse
-from meltwatch_local_cluster.screen_irregular import irregular_lines
-from meltwatch_local_cluster.screen_parts import HEADING, QUIET, ScreenText, elapsed_text
-from meltwatch_local_cluster.screen_pipeline import pipeline_lines, problem_lines
+from meltwatch_local_cluster.screen.alarms import alarm_lines
+from meltwatch_local_cluster.screen.furnaces import furnace_table
+from meltwatch_local_cluster.screen.glimpse import Glimpse
+from meltwatch_local_cluster.screen.irregular import irregular_lines
+from meltwatch_local_cluster.screen.parts import HEADING, QUIET, ScreenText, elapsed_text
+from meltwatch_local_cluster.screen.pipeline import pipeline_lines, problem_lines
 
 _HINTS: Final = "meltwatch alarms list | alarms ack ID | alarms tail | status        Ctrl-C stops"
 _LEAST_ALARM_LINES: Final = 5

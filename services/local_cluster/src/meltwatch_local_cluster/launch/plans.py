@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from meltwatch_local_cluster.addresses import LOOPBACK, free_ports
+from meltwatch_local_cluster.launch.service import ServicePlan
 from meltwatch_local_cluster.ports import Scenario
-from meltwatch_local_cluster.service import ServicePlan
+from meltwatch_local_cluster.servers.addresses import LOOPBACK, free_ports
 
 PIPELINE = ("stream_processor", "alarm_manager")
 PRODUCERS = ("video_producer", "current_producer")

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
-from meltwatch_local_cluster.screen_glimpse import Glimpse
-from meltwatch_local_cluster.screen_parts import ABNORMAL, HEADING, QUIET, ScreenText, shortened
+from meltwatch_local_cluster.screen.glimpse import Glimpse
+from meltwatch_local_cluster.screen.parts import ABNORMAL, HEADING, QUIET, ScreenText, shortened
 
 MAX_FURNACES: Final = 3
 _HEADING: Final = "IRREGULAR  "

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 
 from meltwatch_local_cluster.domain.counts import RestartingCounters
 from meltwatch_local_cluster.domain.observed_run import ObservedRun
-from meltwatch_local_cluster.follow import TopicFollower
-from meltwatch_local_cluster.follow_metrics import Readings
+from meltwatch_local_cluster.screen.follow import TopicFollower
+from meltwatch_local_cluster.screen.follow_metrics import Readings
 
 _FOLLOWED: Final = (
     Topic.SCORES,

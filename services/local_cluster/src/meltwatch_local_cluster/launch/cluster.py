@@ -9,8 +9,8 @@ from meltwatch_chassis.redis_access import redis_login
 from meltwatch_chassis.run_state import ServiceState
 from meltwatch_chassis.settings import KafkaSettings, RedisSettings, TritonSettings, load
 
-from meltwatch_local_cluster.interrupts import Interrupts
-from meltwatch_local_cluster.leftovers import DATA_FOLDER, ProcessRecord
+from meltwatch_local_cluster.launch.interrupts import Interrupts
+from meltwatch_local_cluster.launch.leftovers import DATA_FOLDER, ProcessRecord
 from meltwatch_local_cluster.servers import KafkaServer, RedisServer, Server, TritonServer
 from meltwatch_local_cluster.servers.kafka import kafka_answers
 from meltwatch_local_cluster.servers.redis import redis_answers

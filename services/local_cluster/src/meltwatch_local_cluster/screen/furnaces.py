@@ -10,8 +10,8 @@ from meltwatch_schemas.score import ScoreStatus, WindowScore
 from rich.table import Table
 
 from meltwatch_local_cluster.domain.observed_run import ObservedFurnace, ObservedRun
-from meltwatch_local_cluster.screen_glimpse import Glimpse
-from meltwatch_local_cluster.screen_parts import (
+from meltwatch_local_cluster.screen.glimpse import Glimpse
+from meltwatch_local_cluster.screen.parts import (
     ABNORMAL,
     QUIET,
     ScreenText,

@@ -18,26 +18,26 @@ from meltwatch_fmf_benchmark import FormatError, open_recordings, play
 from meltwatch_schemas.topics import Topic, catalogue
 from meltwatch_simulator import furnace_ids
 
-from meltwatch_local_cluster.cluster import LOG_FOLDER, Cluster
-from meltwatch_local_cluster.drain import wait_until_quiet
-from meltwatch_local_cluster.interrupts import Interrupts
-from meltwatch_local_cluster.leftovers import (
+from meltwatch_local_cluster.launch.cluster import LOG_FOLDER, Cluster
+from meltwatch_local_cluster.launch.drain import wait_until_quiet
+from meltwatch_local_cluster.launch.interrupts import Interrupts
+from meltwatch_local_cluster.launch.leftovers import (
     DATA_FOLDER,
     ProcessRecord,
     clear_leftovers,
     remove_run_files,
 )
-from meltwatch_local_cluster.log_files import rotate_logs
-from meltwatch_local_cluster.plans import PIPELINE, PRODUCERS, service_plans
-from meltwatch_local_cluster.platform_check import check_platform
+from meltwatch_local_cluster.launch.log_files import rotate_logs
+from meltwatch_local_cluster.launch.plans import PIPELINE, PRODUCERS, service_plans
+from meltwatch_local_cluster.launch.platform_check import check_platform
+from meltwatch_local_cluster.launch.service import Service
+from meltwatch_local_cluster.launch.simulated_plant import write_plant_file
+from meltwatch_local_cluster.launch.state_folder import owned
+from meltwatch_local_cluster.launch.state_note import StateNote
+from meltwatch_local_cluster.launch.supervisor import Supervisor
 from meltwatch_local_cluster.ports import RunView, Scenario, Sources, Summary
-from meltwatch_local_cluster.service import Service
 from meltwatch_local_cluster.settings import Settings
-from meltwatch_local_cluster.simulated_plant import write_plant_file
-from meltwatch_local_cluster.state_folder import owned
-from meltwatch_local_cluster.state_note import StateNote
 from meltwatch_local_cluster.steps import say, step
-from meltwatch_local_cluster.supervisor import Supervisor
 
 _POLL_S = 0.5
 _PLANT_FILE = "MELTWATCH_PLANT_FILE"

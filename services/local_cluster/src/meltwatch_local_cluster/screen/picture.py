@@ -7,8 +7,8 @@ from typing import Final
 from meltwatch_schemas.alarm import AlarmState
 from rich.console import Console
 
-from meltwatch_local_cluster.screen import draw
-from meltwatch_local_cluster.screen_glimpse import Glimpse
+from meltwatch_local_cluster.screen.glimpse import Glimpse
+from meltwatch_local_cluster.screen.layout import draw
 
 _WIDTH: Final = 100
 _HEIGHT: Final = 26

@@ -15,8 +15,8 @@ from pathlib import Path
 import psutil
 from meltwatch_chassis.run_state import FILE_NAME as STATE_FILE
 
-from meltwatch_local_cluster.child import ChildProcess
-from meltwatch_local_cluster.shared_memory import remove_regions
+from meltwatch_local_cluster.servers.child import ChildProcess
+from meltwatch_local_cluster.servers.shared_memory import remove_regions
 
 RECORD_FILE = "processes.json"
 DATA_FOLDER = "data"

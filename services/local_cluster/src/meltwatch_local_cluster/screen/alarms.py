@@ -7,8 +7,8 @@ from meltwatch_cli.domain.wording import age_text, clock_text, state_text
 from meltwatch_schemas.alarm import AlarmRecord, AlarmState
 from rich.text import Text
 
-from meltwatch_local_cluster.screen_glimpse import Glimpse, watch_text
-from meltwatch_local_cluster.screen_parts import ABNORMAL, HEADING, QUIET, ScreenText, alarm_style
+from meltwatch_local_cluster.screen.glimpse import Glimpse, watch_text
+from meltwatch_local_cluster.screen.parts import ABNORMAL, HEADING, QUIET, ScreenText, alarm_style
 
 _WAITING: Final = frozenset({AlarmState.UNACK, AlarmState.LATUN, AlarmState.RTNUN})
 """What nobody has acknowledged yet."""

@@ -10,9 +10,9 @@ from meltwatch_schemas.text import escaped
 from rich.console import Console
 from rich.live import Live
 
-from meltwatch_local_cluster.screen import draw
-from meltwatch_local_cluster.screen_glimpse import Glimpse
-from meltwatch_local_cluster.screen_pipeline import status_line
+from meltwatch_local_cluster.screen.glimpse import Glimpse
+from meltwatch_local_cluster.screen.layout import draw
+from meltwatch_local_cluster.screen.pipeline import status_line
 
 _DRAW_EVERY_NS: Final = 400_000_000
 _STATUS_EVERY_NS: Final = 10_000_000_000

@@ -18,14 +18,14 @@ from rich.console import Console
 
 from meltwatch_local_cluster.domain.observed_run import ObservedRun
 from meltwatch_local_cluster.domain.summary import Measured, RunSummary, summarise
-from meltwatch_local_cluster.follow_metrics import COUNTERS, read_counters
-from meltwatch_local_cluster.observer import Observer, observer_of
 from meltwatch_local_cluster.ports import Scenario
-from meltwatch_local_cluster.screen_glimpse import Glimpse
-from meltwatch_local_cluster.screen_picture import PictureTaker
+from meltwatch_local_cluster.screen.follow_metrics import COUNTERS, read_counters
+from meltwatch_local_cluster.screen.glimpse import Glimpse
+from meltwatch_local_cluster.screen.observer import Observer, observer_of
+from meltwatch_local_cluster.screen.picture import PictureTaker
+from meltwatch_local_cluster.screen.presenters import LinePresenter, Presenter, ScreenPresenter
+from meltwatch_local_cluster.screen.summary_table import summary_table
 from meltwatch_local_cluster.steps import say
-from meltwatch_local_cluster.summary_table import summary_table
-from meltwatch_local_cluster.view_presenters import LinePresenter, Presenter, ScreenPresenter
 
 _LOOK_MS: Final = 200
 _TERMINAL_BACK_S: Final = 5.0

@@ -10,9 +10,9 @@ from pathlib import Path
 from meltwatch_chassis.clock import Clock
 from meltwatch_chassis.run_state import ServiceState
 
-from meltwatch_local_cluster.child import ChildProcess, Command
 from meltwatch_local_cluster.domain.restarts import deaths_after, delay_s
-from meltwatch_local_cluster.probe import readiness_problem
+from meltwatch_local_cluster.launch.probe import readiness_problem
+from meltwatch_local_cluster.servers.child import ChildProcess, Command
 
 _SECOND_NS = 1_000_000_000
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from meltwatch_local_cluster.domain.fault_matching import Raise
 from meltwatch_local_cluster.domain.observed_run import WARM_UP_S
 from meltwatch_local_cluster.domain.summary import RunSummary
-from meltwatch_local_cluster.screen_parts import HEADING, ScreenText, seconds_text
+from meltwatch_local_cluster.screen.parts import HEADING, ScreenText, seconds_text
 
 
 def summary_table(summary: RunSummary) -> Group:

@@ -9,8 +9,8 @@ from meltwatch_cli.domain.wording import age_text, service_text
 from rich.text import Text
 
 from meltwatch_local_cluster.domain.observed_run import WARM_UP_S
-from meltwatch_local_cluster.screen_glimpse import Glimpse, watch_text
-from meltwatch_local_cluster.screen_parts import (
+from meltwatch_local_cluster.screen.glimpse import Glimpse, watch_text
+from meltwatch_local_cluster.screen.parts import (
     ABNORMAL,
     HEADING,
     QUIET,

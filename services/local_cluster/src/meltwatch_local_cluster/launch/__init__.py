@@ -1,0 +1,1 @@
+"""Starts the servers and the services, keeps them alive, and ends them all."""
