@@ -109,9 +109,11 @@ golden: setup ## Write golden bytes for messages that have none yet
 	@$(BIN)/python -m tests.support.golden
 
 .PHONY: schemas
-schemas: setup ## Write AsyncAPI, JSON Schemas and the field tables of docs/scada.md from the code
+schemas: setup ## Write what is made from the code: AsyncAPI, JSON Schemas, tables of fields and settings, the list of variables
 	@$(BIN)/python -m tests.support.asyncapi
 	@$(BIN)/python -m tests.support.field_tables
+	@$(BIN)/python -m tests.support.settings_table
+	@$(BIN)/python -m tests.support.known_variables
 
 .PHONY: images
 images: ## Build the container images (BUILDER=docker, podman, buildah or a command; BASE_IMAGE= REGISTRY= SERVICES=)

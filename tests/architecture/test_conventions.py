@@ -1,42 +1,15 @@
 """Promises that hold for the whole source and that no linter of ours knows."""
 
 import ast
-import importlib
 import tomllib
-from importlib.util import find_spec
 from pathlib import Path
 
-from meltwatch_chassis import settings as chassis_settings
-from meltwatch_chassis.known_variables import KNOWN_VARIABLES
-from meltwatch_chassis.settings import PREFIX, ServiceSettings
-
+from tests.support.known_variables import FILE, module_text, settings_classes
 from tests.support.source import Module, modules_of
-
-SERVICES = (
-    "video_producer", "current_producer", "stream_processor", "alarm_manager", "cli",
-    "backtester", "selftest", "local_cluster",
-)  # fmt: skip
-OF_THE_STATE_DIR = {"MELTWATCH_STATE_DIR"}  # read by run_state for every command, in no Settings
-
-
-def settings_classes() -> list[type[ServiceSettings]]:
-    modules = [
-        importlib.import_module(f"meltwatch_{service}.settings")
-        for service in SERVICES
-        if find_spec(f"meltwatch_{service}.settings")
-    ]
-    return [
-        value
-        for module in (chassis_settings, *modules)
-        for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, ServiceSettings)
-    ]
 
 
 def test_the_known_variables_are_those_of_all_settings() -> None:
-    fields = {PREFIX + name.upper() for each in settings_classes() for name in each.model_fields}
-
-    assert fields | OF_THE_STATE_DIR == KNOWN_VARIABLES
+    assert FILE.read_text() == module_text(), "run make schemas"
 
 
 def test_every_setting_is_described() -> None:

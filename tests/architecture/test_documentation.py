@@ -17,7 +17,7 @@ PAGES = [
 
 def test_the_table_of_settings_is_what_the_services_read():
     page = PAGE.read_text()
-    assert page == page_with_table(page), "run python -m tests.support.settings_table"
+    assert page == page_with_table(page), "run make schemas"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -1,7 +1,7 @@
 """Every ``MELTWATCH_*`` variable of the product, so that a misspelt one is an error everywhere.
 
-A service knows its own settings alone; this list is what all of them accept in silence. A test
-holds it equal to the union of the services' settings.
+A service knows only its own settings. It ignores the others of this list, and refuses what is not
+in it. ``make schemas`` writes the list from the settings of all services.
 """
 
 from typing import Final
