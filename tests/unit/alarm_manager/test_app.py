@@ -21,7 +21,7 @@ from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic
 
 from tests.unit.core.alarms.samples import ALARM_ID, FURNACE, PREFIX, score, score_record
-from tests.unit.core.alarms.topic_log import SCORES, TopicLog, as_read
+from tests.unit.core.alarms.topic_log import SCORES, TopicLog
 
 PAUSE_S = 0.001
 
@@ -55,12 +55,12 @@ class Plant:
         return self.log.commits
 
     async def whole(self, topic: Topic) -> AsyncIterator[RawRecord]:
-        for offset, record in enumerate(self.log.of(topic)):
-            yield as_read(record, offset)
+        for record in self.log.read(topic):
+            yield record
 
     async def seek(self, offsets: Mapping[Place, int | None]) -> Mapping[Place, int]:
         self.position = offsets[SCORES] or 0
-        ends = {place: len(self.log.of(place.topic)) for place in offsets}
+        ends = {place: self.log.end(place.topic) for place in offsets}
         return {place: ends[place] if o is None else o for place, o in offsets.items()}
 
     async def take(self, _timeout_s: float) -> Sequence[RawRecord]:
@@ -77,12 +77,11 @@ class Plant:
 
     # -- feed, view
     async def end(self) -> int:
-        return len(self.log.of(Topic.ALARMS))
+        return self.log.end(Topic.ALARMS)
 
     async def all_alarms(self, _timeout_s: float) -> Sequence[RawRecord]:
         await asyncio.sleep(PAUSE_S)
-        alarms = [as_read(r, n) for n, r in enumerate(self.log.of(Topic.ALARMS))]
-        return [*alarms, *self.scores]
+        return [*self.log.read(Topic.ALARMS), *self.scores]
 
     async def has_caught_up(self) -> bool:
         return True

@@ -30,7 +30,6 @@ from tests.unit.core.alarms.topic_log import (
     RESULTS,
     SCORES,
     TopicLog,
-    as_read,
 )
 
 OFFSETS = st.lists(st.tuples(st.booleans(), st.integers(1, 3)), max_size=60)
@@ -134,8 +133,8 @@ def see(log: TopicLog, pipeline: AlarmPipeline) -> None:
     """Let a pipeline read what it has not looked at of its own topics, as its loop does."""
     for place in (ALARMS, RESULTS, HEARTBEATS):
         begin = pipeline.commits()[place].position
-        for offset, out in enumerate(log.of(place.topic)[begin:], begin):
-            written = pipeline.handle(as_read(out, offset), NOW_NS)
+        for record in log.read(place.topic, begin):
+            written = pipeline.handle(record, NOW_NS)
             if written:
                 log.write(written, pipeline)
 
@@ -187,6 +186,23 @@ def test_a_claim_of_the_greatest_epoch_locks_nobody_out() -> None:
         see(log, pipeline)
     (mine,) = Readers(log.written).alarms.values()
     assert (mine.state, mine.epoch < 100) == ("UNACK", True)
+
+
+def test_one_forgery_between_two_transactions_is_not_taken_for_a_commit_marker() -> None:
+    log = TopicLog()
+    pipeline = log.take_over()
+    forge = dict(zip(NAMES, forged(raised()[0]), strict=True))
+    for number in range(4):
+        record = score_record(score(number, 6.0), number)
+        log.write(pipeline.handle(record, NOW_NS), pipeline)
+        if number == 1:
+            log.written.append(forge["alarms-forged_same_epoch"])
+            see(log, pipeline)  # answered by a tombstone: there is no such alarm yet
+        if number == 2:
+            log.written.append(forge["alarms-forged_far_above"])
+    see(log, pipeline)
+    (mine,) = Readers(log.written).alarms.values()
+    assert (mine.state, mine.epoch) == ("UNACK", 1_000_000_000)
 
 
 @settings(max_examples=60, deadline=None)

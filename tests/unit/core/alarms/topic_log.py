@@ -4,7 +4,7 @@ A fake of the guarantees that the pipeline builds on: what is written and what i
 change together or not at all, and reading starts again at what was committed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from meltwatch_chassis.metrics import Metrics
@@ -38,10 +38,14 @@ class TopicLog:
         Alarm points of registered furnaces.
     written
         Everything that was ever written.
+    transactions
+        Which of it was written at once. Behind a transaction each topic holds a commit marker,
+        which takes an offset and is read by nobody.
     """
 
     points: dict[str, tuple[AlarmPoint, ...]] = field(default_factory=dict)
     written: list[Outgoing] = field(default_factory=list)
+    transactions: list[range] = field(default_factory=list)
     max_furnaces: int = 2000
     commits: dict[Place, Commit | None] = field(
         default_factory=lambda: dict.fromkeys(
@@ -55,12 +59,12 @@ class TopicLog:
             MasterAlarmList(self.points, PREFIX), Metrics(), PREFIX, self.max_furnaces
         )
         wanted = pipeline.trust(self.commits)
-        for offset, record in enumerate(self.of(Topic.ALARMS)):
-            pipeline.restore_alarm(as_read(record, offset))
-        for offset, record in enumerate(self.of(Topic.ALARM_RESULTS)):
-            pipeline.restore_result(as_read(record, offset))
+        for record in self.read(Topic.ALARMS):
+            pipeline.restore_alarm(record)
+        for record in self.read(Topic.ALARM_RESULTS):
+            pipeline.restore_result(record)
         starts = {
-            place: len(self.of(place.topic)) if offset is None else offset
+            place: self.end(place.topic) if offset is None else offset
             for place, offset in wanted.items()
         }
         pipeline.begin(self.commits, starts)
@@ -77,12 +81,38 @@ class TopicLog:
         self.commits = dict(pipeline.commits(self.append(records)))
 
     def append(self, records: Sequence[Outgoing]) -> list[tuple[Place, int]]:
-        """Write records; return where each stands."""
+        """Write records at once; return where each stands."""
+        ends = {record.topic: self.end(record.topic) for record in records}
         placed = []
         for record in records:
-            placed.append((Place(record.topic, 0), len(self.of(record.topic))))
-            self.written.append(record)
+            placed.append((Place(record.topic, 0), ends[record.topic]))
+            ends[record.topic] += 1
+        begin = len(self.written)
+        self.written += records
+        self.transactions.append(range(begin, len(self.written)))
         return placed
+
+    def read(self, topic: Topic, begin: int = 0) -> list[RawRecord]:
+        """Return a topic's records from an offset on, as a consumer gets them."""
+        return [as_read(out, offset) for offset, out in self._placed(topic) if offset >= begin]
+
+    def end(self, topic: Topic) -> int:
+        """Return the offset behind a topic's last record and its commit marker."""
+        markers = sum(self._writes(topic, each) for each in self.transactions)
+        return len(self.of(topic)) + markers
+
+    def _placed(self, topic: Topic) -> Iterator[tuple[int, Outgoing]]:
+        last_of = {each[-1]: each for each in self.transactions if each}
+        offset = 0
+        for index, record in enumerate(self.written):
+            if record.topic is topic:
+                yield offset, record
+                offset += 1
+            if index in last_of:
+                offset += self._writes(topic, last_of[index])
+
+    def _writes(self, topic: Topic, transaction: range) -> bool:
+        return any(self.written[index].topic is topic for index in transaction)
 
     def of(self, topic: Topic) -> list[Outgoing]:
         """Return what was written to a topic."""
