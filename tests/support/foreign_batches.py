@@ -106,6 +106,10 @@ def headed(count: int, codec: str) -> bytes:
     return packed(with_records(plain([b""]), bytes(record + body)), codec)
 
 
+FAR = b"\x80\x80\x80\x80\x80\x80\x01"
+"""The length 2^41 as a record holds it."""
+
+
 def spoilt() -> dict[str, bytes]:
     """Give batches of three records each; a broker in Java takes most of them."""
     whole = plain([b"a" * 50, b"b" * 50, b"c" * 50])
@@ -128,6 +132,10 @@ def spoilt() -> dict[str, bytes]:
         "offset again": with_records(whole, records.replace(b"\x04\x04", b"\x04\x00", 1)),
         "count": with_records(bytes(counted), records),
         "nothing": with_records(whole, b""),
+        "key far behind": with_records(whole, b"\x7e\x00\x00\x00" + FAR),
+        "value far behind": with_records(whole, b"\x7e\x00\x00\x00\x01" + FAR),
+        "header far behind": with_records(whole, b"\x7e\x00\x00\x00\x01\x01\x02" + FAR),
+        "header's value far behind": with_records(whole, b"\x7e\x00\x00\x00\x01\x01\x02\x00" + FAR),
         "codec 7": with_records(whole, records, "codec 7"),
     }
 
