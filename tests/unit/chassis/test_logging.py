@@ -55,7 +55,7 @@ def test_nothing_that_is_logged_steers_a_terminal_or_forges_a_line(text: str) ->
     stdlib.getLogger().handlers[0].setStream(said)  # type: ignore[attr-defined] - a StreamHandler
 
     log = structlog.get_logger()
-    log.warning(text, furnace=text, detail=[text], **{text.replace("=", "") or "key": text})
+    log.warning(text, furnace=text, detail=[text], **{"k" + text.replace("=", ""): text})
     stdlib.getLogger("faust").warning("refused: %s", text)
     try:
         raise ValueError(text)  # noqa: TRY301 - as any library does
