@@ -5,7 +5,6 @@ from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Final, TypeVar
 
-import faust
 import structlog
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.dependencies import KAFKA, TRITON, Dependencies, DependencyWatch
@@ -34,13 +33,18 @@ from meltwatch_schemas.score import Modality
 from meltwatch_schemas.topics import catalogue
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 
-from meltwatch_stream_processor.adapters.faust_inputs import FaustInputs
-from meltwatch_stream_processor.adapters.kafka_group import KafkaGroup
+from meltwatch_stream_processor.adapters.faust.app import (
+    StatelessApp,
+    build_app,
+    connect,
+    until_crashed,
+)
+from meltwatch_stream_processor.adapters.faust.group import KafkaGroup
+from meltwatch_stream_processor.adapters.faust.inputs import FaustInputs
 from meltwatch_stream_processor.adapters.kafka_publisher import KafkaPublisher
 from meltwatch_stream_processor.adapters.kafka_range import KafkaInputRange
 from meltwatch_stream_processor.adapters.kafka_refusal import is_refusal
 from meltwatch_stream_processor.adapters.kafka_scores import KafkaScoreHistory
-from meltwatch_stream_processor.app import build_app, connect, until_crashed
 from meltwatch_stream_processor.pipeline.counts import Counts
 from meltwatch_stream_processor.pipeline.delivery import Delivery
 from meltwatch_stream_processor.pipeline.engine import Engine
@@ -125,7 +129,7 @@ async def _until_let_in(connection: Mapping[str, Any], rights: Sequence[Right]) 
 
 async def _assemble(
     settings: Settings, clients: AsyncExitStack, metrics: Metrics, vitals: Vitals
-) -> tuple[faust.App, Engine]:
+) -> tuple[StatelessApp, Engine]:
     """Connect everything once Kafka has the topics and Triton has said who it is."""
     connection, topics = connection_arguments(settings), TopicNames(settings.topic_prefix)
     plant = read_plant(settings.plant_file)
@@ -188,7 +192,7 @@ def _score_context(
     )
 
 
-async def _run(app: faust.App, engine: Engine, drain_s: float, stop: asyncio.Event) -> None:
+async def _run(app: StatelessApp, engine: Engine, drain_s: float, stop: asyncio.Event) -> None:
     """Work until a signal, a defect or a crash; leave the group in order."""
     working = asyncio.create_task(engine.run())
     ends = [working, *(asyncio.create_task(end) for end in (stop.wait(), until_crashed(app)))]

@@ -11,7 +11,7 @@ from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 from faust.types import ConsumerMessage
 from meltwatch_chassis.errors import FatalError
 from meltwatch_schemas.record import RawRecord
-from meltwatch_stream_processor.app import build_app, connect, until_crashed
+from meltwatch_stream_processor.adapters.faust.app import build_app, connect, until_crashed
 from meltwatch_stream_processor.ports import TopicPartition
 
 CONNECTION = {"bootstrap_servers": ["127.0.0.1:1"], "security_protocol": "PLAINTEXT"}

@@ -9,7 +9,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from faust.transport.consumer import ThreadDelegateConsumer
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
-from meltwatch_stream_processor.app import StatelessApp, build_app
+from meltwatch_stream_processor.adapters.faust.app import StatelessApp, build_app
 
 CONNECTION = {"bootstrap_servers": ["127.0.0.1:1"], "security_protocol": "PLAINTEXT"}
 

@@ -8,7 +8,7 @@ import pytest
 from aiokafka import TopicPartition
 from meltwatch_chassis.errors import TransientError
 from meltwatch_stream_processor.adapters import kafka_span
-from meltwatch_stream_processor.adapters.faust_inputs import FaustInputs
+from meltwatch_stream_processor.adapters.faust.inputs import FaustInputs
 
 
 class StopsBadly:

@@ -42,7 +42,7 @@ def build_app(
     group: str,
     session_timeout_s: float,
     instance_id: str | None = None,
-) -> faust.App:
+) -> StatelessApp:
     """Return the app; nothing connects before it is started.
 
     Parameters
