@@ -19,6 +19,7 @@ from meltwatch_schemas.unread import UnreadBatch
 
 from tests.support.foreign_batches import (
     CODECS,
+    FAR,
     MIB,
     batch_of,
     bomb,
@@ -180,17 +181,24 @@ def assert_all_told(found: Sequence[Any], offsets: range) -> None:
 
 @given(
     st.sampled_from([None, *CODECS]),
-    st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=4),
+    st.lists(
+        st.tuples(
+            st.floats(0, 1, exclude_max=True),
+            st.binary(min_size=1, max_size=1) | st.binary(max_size=10) | st.just(FAR),
+        ),
+        max_size=4,
+    ),
     st.binary(max_size=12),
     st.floats(0, 1),
 )
 def test_no_bytes_stop_either_client(
-    codec: str | None, changes: list[tuple[float, int]], tail: bytes, kept: float
+    codec: str | None, changes: list[tuple[float, bytes]], tail: bytes, kept: float
 ) -> None:
     whole = plain([b"first", b"second" * 20, b"third"], [("schema", b"x"), ("", None)])
     records = bytearray(records_of(packed(whole, codec) if codec else whole))
-    for place, byte in changes:
-        records[int(place * len(records))] = byte
+    for place, part in changes:
+        begin = int(place * len(records))
+        records[begin : begin + 1] = part
     cut = len(records) if changes else int(len(records) * kept)
     batch = with_records(whole, bytes(records[:cut]) + tail, codec)
     for client in CLIENTS:
