@@ -17,6 +17,9 @@ SERVICES = {
     "meltwatch_selftest",
     "meltwatch_local_cluster",
 }
+TRAINER = ROOT / "services/trainer/src/meltwatch_trainer"
+# Each step of the trainer knows those before it; its commands and settings stand beside them.
+STEPS = ("data", "network", "train", "judge", "release", "benchmark")
 WORDS_OF_THE_CHASSIS = {
     "clock.Clock", "dependencies.TRITON", "errors.ConfigurationError", "errors.FatalError",
     "errors.TransientError", "furnace_gauge.FurnaceGauge", "live.is_live", "metrics.Metrics",
@@ -44,6 +47,19 @@ def test_the_trainer_imports_libraries_and_no_service() -> None:
     }
 
     assert found == set()
+
+
+def test_a_step_of_the_trainer_knows_no_later_step() -> None:
+    back = [
+        (module.name, name)
+        for number, step in enumerate(STEPS)
+        for module in modules_of("services/trainer")
+        if module.path.is_relative_to(TRAINER / step)
+        for name in module.imported()
+        if name.startswith(tuple(f"meltwatch_trainer.{later}." for later in STEPS[number + 1 :]))
+    ]
+
+    assert back == []
 
 
 def test_core_takes_these_words_from_the_chassis_and_no_others() -> None:

@@ -37,7 +37,7 @@ def parameters() -> dict[str, str]:
 
 def files_digest() -> Callable[[Mapping[str, bytes]], str]:
     """Take the trainer's own function, without its package: that one needs PyTorch."""
-    path = ROOT / "services/trainer/src/meltwatch_trainer/domain/digest.py"
+    path = ROOT / "services/trainer/src/meltwatch_trainer/release/digest.py"
     spec = importlib.util.spec_from_file_location("trainer_digest", path)
     assert spec is not None
     assert spec.loader is not None

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from meltwatch_trainer.domain.members import MemberSpec
-from meltwatch_trainer.domain.study import StudyModel
-from meltwatch_trainer.domain.training_plan import TrainingPlan
+from meltwatch_trainer.network.member_spec import MemberSpec
+from meltwatch_trainer.train.study import StudyModel
+from meltwatch_trainer.train.training_plan import TrainingPlan
 
 SMALL_PLAN = TrainingPlan(seed=7, windows_seen=24, batch=4)
 

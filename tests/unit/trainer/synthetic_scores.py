@@ -1,7 +1,7 @@
 """Scores whose truth is known: log-odds of normal operation are a stationary AR(1) process."""
 
 import numpy as np
-from meltwatch_trainer.domain.scores import Scores, score_key
+from meltwatch_trainer.judge.scores import Scores, score_key
 from scipy.signal import lfilter
 
 HOP_S = 1.44

@@ -4,7 +4,7 @@ from math import inf
 from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_schemas.alarm import Setpoint
-from meltwatch_trainer.domain.alarm_delay import Alarm, alarms, judge
+from meltwatch_trainer.judge.alarm_delay import Alarm, alarms, judge
 
 SETPOINT = Setpoint(logit_on=2.0, logit_off=0.0, on_delay_s=2.0, off_delay_s=3.0)
 

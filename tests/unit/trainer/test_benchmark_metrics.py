@@ -2,9 +2,9 @@ from math import isnan
 
 import numpy as np
 import pytest
-from meltwatch_trainer.domain.benchmark_metrics import Confusion, confusion
-from meltwatch_trainer.domain.paper_numbers import paper_numbers
-from meltwatch_trainer.domain.published_spec import FMFORMER_B, FMFORMER_S, FmFormerSpec
+from meltwatch_trainer.benchmark.metrics import Confusion, confusion
+from meltwatch_trainer.benchmark.paper_numbers import paper_numbers
+from meltwatch_trainer.network.published.spec import FMFORMER_B, FMFORMER_S, FmFormerSpec
 
 # 10 windows, 4 abnormal: 3 found, 1 missed, 2 of 6 normal ones accused.
 SOME = Confusion(hits=3, false_alarms=2, misses=1, rejections=4)

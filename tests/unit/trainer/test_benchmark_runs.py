@@ -6,20 +6,20 @@ import numpy as np
 import pytest
 import torch
 from meltwatch_trainer.__main__ import app
-from meltwatch_trainer.adapters.benchmark_files import (
+from meltwatch_trainer.benchmark.commands import figures_table
+from meltwatch_trainer.benchmark.evaluation import BenchmarkResult, evaluate_benchmark, tensors
+from meltwatch_trainer.benchmark.files import (
     BenchmarkBatch,
     BenchmarkWindows,
     open_benchmark,
 )
-from meltwatch_trainer.benchmark_commands import figures_table
-from meltwatch_trainer.benchmark_evaluation import BenchmarkResult, evaluate_benchmark, tensors
-from meltwatch_trainer.benchmark_training import BenchmarkTraining, flip
-from meltwatch_trainer.domain.benchmark_metrics import Confusion
-from meltwatch_trainer.domain.benchmark_plan import PRESETS, BenchmarkPlan
-from meltwatch_trainer.domain.benchmark_windows import ClipSpec, LoaderRule
-from meltwatch_trainer.domain.published_spec import FMFORMER_B
+from meltwatch_trainer.benchmark.metrics import Confusion
+from meltwatch_trainer.benchmark.plan import PRESETS, BenchmarkPlan
+from meltwatch_trainer.benchmark.training import BenchmarkTraining, flip
+from meltwatch_trainer.benchmark.windows import ClipSpec, LoaderRule
 from meltwatch_trainer.errors import BenchmarkError, CacheMismatchError
 from meltwatch_trainer.network.published.fmformer import FmFormerOutput, build_fmformer
+from meltwatch_trainer.network.published.spec import FMFORMER_B
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -141,7 +141,7 @@ def test_training_learns_and_sees_every_window_once_an_epoch(
 def test_a_killed_training_ends_as_if_it_had_not_been(
     windows: BenchmarkWindows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("meltwatch_trainer.benchmark_training.CHECKPOINT_EVERY", 2)
+    monkeypatch.setattr("meltwatch_trainer.benchmark.training.CHECKPOINT_EVERY", 2)
     whole = training(windows, tmp_path / "whole")
     whole.run(lambda *_: None)
 
@@ -191,7 +191,7 @@ def test_trained_weights_are_judged_by_two_commands(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "meltwatch_trainer.benchmark_commands.BenchmarkPlan", lambda: BenchmarkPlan(epochs=1)
+        "meltwatch_trainer.benchmark.commands.BenchmarkPlan", lambda: BenchmarkPlan(epochs=1)
     )
     given = ["--data", str(folder)]
     trained = CliRunner().invoke(

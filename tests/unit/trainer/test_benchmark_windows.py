@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from meltwatch_trainer.adapters.benchmark_files import open_benchmark, split_windows
-from meltwatch_trainer.domain.benchmark_windows import ClipSpec, LoaderRule, look_back
+from meltwatch_trainer.benchmark.files import open_benchmark, split_windows
+from meltwatch_trainer.benchmark.windows import ClipSpec, LoaderRule, look_back
 from meltwatch_trainer.errors import BenchmarkError
 
 from tests.support import fmf_files

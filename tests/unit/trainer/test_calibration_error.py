@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from meltwatch_core.alarms.setpoints.bootstrap import estimate, resample
-from meltwatch_trainer.domain.calibration_error import judge_doubt, reliability
+from meltwatch_trainer.judge.calibration_error import judge_doubt, reliability
 
 UNITS = 10
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meltwatch_trainer.domain.events import LATE_S, match, normal_s, rate_bounds
+from meltwatch_trainer.judge.events import LATE_S, match, normal_s, rate_bounds
 from scipy.stats import poisson
 
 STARTS_S, ENDS_S = np.array([100.0, 700.0]), np.array([160.0, 760.0])

@@ -5,19 +5,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from meltwatch_core.alarms.setpoints.held_level import AlarmRule
-from meltwatch_trainer.adapters.case_pictures import CasePicture, draw_cases
-from meltwatch_trainer.adapters.scores_file import read_scores, write_scores
-from meltwatch_trainer.domain.alarm_figures import alarm_outcome, raised_by_rule
-from meltwatch_trainer.domain.availability import AVAILABILITY
-from meltwatch_trainer.domain.cases import choose_cases
-from meltwatch_trainer.domain.fusion import fit_aggregate, fit_fusion
-from meltwatch_trainer.domain.judging import SetVerdict, Terms, Verdict, judge_study
-from meltwatch_trainer.domain.row_figures import Judged
-from meltwatch_trainer.domain.scores import Scores
-from meltwatch_trainer.domain.statistics import fit_platt
-from meltwatch_trainer.domain.verdict_document import document
 from meltwatch_trainer.errors import PageError, ScoresError
-from meltwatch_trainer.evaluation import Outputs, judged, write
+from meltwatch_trainer.judge.alarm_figures import alarm_outcome, raised_by_rule
+from meltwatch_trainer.judge.case_pictures import CasePicture, draw_cases
+from meltwatch_trainer.judge.cases import choose_cases
+from meltwatch_trainer.judge.evaluation import Outputs, judged, write
+from meltwatch_trainer.judge.fusion import fit_aggregate, fit_fusion
+from meltwatch_trainer.judge.judging import SetVerdict, Terms, Verdict, judge_study
+from meltwatch_trainer.judge.row_figures import Judged
+from meltwatch_trainer.judge.scores import Scores
+from meltwatch_trainer.judge.scores_file import read_scores, write_scores
+from meltwatch_trainer.judge.statistics import fit_platt
+from meltwatch_trainer.judge.verdict_document import document
+from meltwatch_trainer.network.availability import AVAILABILITY
 from PIL import Image
 
 from tests.unit.trainer.synthetic_scores import synthetic_scores

@@ -9,18 +9,18 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from meltwatch_trainer.adapters.onnx_export import export_onnx
-from meltwatch_trainer.adapters.weights_file import read_weights
-from meltwatch_trainer.adapters.window_cache import WindowArrays
-from meltwatch_trainer.augmentation import Batch, augmented, availability
-from meltwatch_trainer.domain.model_config import ModelSpec, TensorSpec
-from meltwatch_trainer.domain.study import STUDY, StudyModel, study_model
-from meltwatch_trainer.domain.training_plan import TrainingPlan
+from meltwatch_trainer.data.window_cache import WindowArrays
 from meltwatch_trainer.errors import CacheMismatchError, TrainingError
-from meltwatch_trainer.network.build import build
-from meltwatch_trainer.study_training import train_study
-from meltwatch_trainer.training import Progress, joint_loss, train
-from meltwatch_trainer.window_source import WindowSource, batch_index
+from meltwatch_trainer.network.model_config import ModelSpec, TensorSpec
+from meltwatch_trainer.network.weights_file import read_weights
+from meltwatch_trainer.release.onnx_export import export_onnx
+from meltwatch_trainer.train.augmentation import Batch, augmented, availability
+from meltwatch_trainer.train.build import build
+from meltwatch_trainer.train.study import STUDY, StudyModel, study_model
+from meltwatch_trainer.train.study_training import train_study
+from meltwatch_trainer.train.training import Progress, joint_loss, train
+from meltwatch_trainer.train.training_plan import TrainingPlan
+from meltwatch_trainer.train.window_source import WindowSource, batch_index
 
 from tests.unit.trainer.study_models import small
 

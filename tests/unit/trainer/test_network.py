@@ -6,16 +6,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from meltwatch_schemas.encoder import default_encoder
-from meltwatch_trainer.domain.availability import AVAILABILITY
-from meltwatch_trainer.domain.members import MemberSpec
-from meltwatch_trainer.domain.published_spec import FmFormerSpec
-from meltwatch_trainer.domain.study import SHIPPED, STUDY, StudyModel, study_model
-from meltwatch_trainer.network.build import build
+from meltwatch_trainer.network.availability import AVAILABILITY
 from meltwatch_trainer.network.levels import LIMIT, current_levels, video_levels
 from meltwatch_trainer.network.member import Member
+from meltwatch_trainer.network.member_spec import MemberSpec
 from meltwatch_trainer.network.published.fmformer import build_fmformer
+from meltwatch_trainer.network.published.spec import FmFormerSpec
 from meltwatch_trainer.network.published.tokens import cut_tubelets
 from meltwatch_trainer.network.steps import Aggregate, Decode, ServedAggregate
+from meltwatch_trainer.train.build import build
+from meltwatch_trainer.train.study import SHIPPED, STUDY, StudyModel, study_model
 from torch import Tensor, nn
 
 from tests.unit.trainer.study_models import small

@@ -1,9 +1,9 @@
 import numpy as np
 from meltwatch_schemas.window import PUBLISHED_SPEC
 from meltwatch_simulator import Scenario, furnace_ids
-from meltwatch_trainer.dataset import furnace_windows
-from meltwatch_trainer.domain.windows import Split, frame_times, labels_of, sample_times
-from meltwatch_trainer.operation import operate
+from meltwatch_trainer.data.dataset import furnace_windows
+from meltwatch_trainer.data.operation import operate
+from meltwatch_trainer.data.windows import Split, frame_times, labels_of, sample_times
 from numpy.typing import NDArray
 
 ORIGIN_NS = 1_790_000_000_000_000_000

@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 from meltwatch_trainer.__main__ import main
-from meltwatch_trainer.parity import Parity
+from meltwatch_trainer.benchmark.parity import Parity
 
 GOLDEN = Path(__file__).parent / "golden" / "fmformer_reference.npz"
 

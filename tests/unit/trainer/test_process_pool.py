@@ -5,7 +5,7 @@ from operator import neg
 from pathlib import Path
 
 import pytest
-from meltwatch_trainer.adapters.process_pool import in_processes
+from meltwatch_trainer.data.process_pool import in_processes
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -29,7 +29,7 @@ def test_an_error_in_a_process_is_raised_where_the_result_is_taken() -> None:
 PARENT = """
 import time
 from multiprocessing import active_children
-from meltwatch_trainer.adapters.process_pool import in_processes, process_manager
+from meltwatch_trainer.data.process_pool import in_processes, process_manager
 
 if __name__ == "__main__":
     manager = process_manager()

@@ -7,13 +7,13 @@ import pytest
 import torch
 from meltwatch_schemas.encoder import default_encoder
 from meltwatch_trainer.__main__ import main
-from meltwatch_trainer.adapters.model_repository import check_repository
-from meltwatch_trainer.adapters.served_ensemble import ServedEnsemble
-from meltwatch_trainer.domain.published_spec import FmFormerSpec
 from meltwatch_trainer.errors import WeightsError
+from meltwatch_trainer.judge.served_ensemble import ServedEnsemble
 from meltwatch_trainer.network.published.fmformer import FmFormer, FmFormerOutput, build_fmformer
-from meltwatch_trainer.published_export import export_weights
-from meltwatch_trainer.published_weights import load_fmformer
+from meltwatch_trainer.network.published.spec import FmFormerSpec
+from meltwatch_trainer.network.published.weights import load_fmformer
+from meltwatch_trainer.release.model_repository import check_repository
+from meltwatch_trainer.release.published_weights import export_weights
 from safetensors.torch import save_file
 
 TINY = FmFormerSpec(segments=True, width=12, depth=1)

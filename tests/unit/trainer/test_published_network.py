@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from meltwatch_trainer.domain.published_spec import FMFORMER_L, FmFormerSpec, difference, spec_of
 from meltwatch_trainer.network.published.fmformer import FmFormer, FmFormerOutput, build_fmformer
 from meltwatch_trainer.network.published.loss import joint_loss
+from meltwatch_trainer.network.published.spec import FMFORMER_L, FmFormerSpec, difference, spec_of
 
 KEYS = Path(__file__).parent / "golden" / "published_keys.txt"
 SEGMENTATION = FmFormerSpec(classifies=False, segments=True)

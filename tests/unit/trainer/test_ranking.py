@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meltwatch_trainer.domain.ranking import aurocs, average_precision, recall_at
-from meltwatch_trainer.domain.statistics import auroc
+from meltwatch_trainer.judge.ranking import aurocs, average_precision, recall_at
+from meltwatch_trainer.judge.statistics import auroc
 
 windows = st.lists(
     st.tuples(st.integers(-4, 4).map(float), st.booleans(), st.integers(0, 2)),

@@ -7,18 +7,18 @@ import numpy as np
 import pytest
 import torch
 from meltwatch_schemas.window import PUBLISHED_SPEC
-from meltwatch_trainer import trained
-from meltwatch_trainer.adapters.scores_file import read_scores
-from meltwatch_trainer.domain.availability import AVAILABILITY
-from meltwatch_trainer.domain.run_sets import RunSet
-from meltwatch_trainer.domain.study import SHIPPED, StudyModel, study_model
+from meltwatch_trainer.data.run_sets import RunSet
+from meltwatch_trainer.data.simulated_runs import ORIGIN_NS, SimulatedRun, simulated_run
 from meltwatch_trainer.errors import UnfinishedTrainingError
-from meltwatch_trainer.network.build import build
+from meltwatch_trainer.judge.score_sets import score_set, scored_weights
+from meltwatch_trainer.judge.scores_file import read_scores
+from meltwatch_trainer.network.availability import AVAILABILITY
 from meltwatch_trainer.network.steps import Aggregate, ServedAggregate
-from meltwatch_trainer.score_sets import score_set, scored_weights
 from meltwatch_trainer.settings import Settings
-from meltwatch_trainer.simulated_runs import ORIGIN_NS, SimulatedRun, simulated_run
-from meltwatch_trainer.trained import trained_models, weights_path
+from meltwatch_trainer.train import trained
+from meltwatch_trainer.train.build import build
+from meltwatch_trainer.train.study import SHIPPED, StudyModel, study_model
+from meltwatch_trainer.train.trained import trained_models, weights_path
 
 from tests.unit.trainer.study_models import small
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meltwatch_trainer.domain.statistics import auroc, fit_platt
+from meltwatch_trainer.judge.statistics import auroc, fit_platt
 
 scored = st.lists(
     st.tuples(st.integers(-5, 5).map(float), st.booleans()), min_size=2, max_size=40

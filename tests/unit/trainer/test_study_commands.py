@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from meltwatch_trainer import settings
 from meltwatch_trainer.__main__ import DEFAULT_REFERENCE, DEFAULT_REPOSITORY, app
-from meltwatch_trainer.domain.run_sets import RUN_SETS
-from meltwatch_trainer.domain.study import STUDY
-from meltwatch_trainer.domain.windows import TRAINING
+from meltwatch_trainer.data.run_sets import RUN_SETS
+from meltwatch_trainer.data.windows import TRAINING
 from meltwatch_trainer.errors import TrainerError, TrialError, UnfinishedTrainingError
-from meltwatch_trainer.outlook import estimated_hours
 from meltwatch_trainer.settings import Settings
+from meltwatch_trainer.train.outlook import estimated_hours
+from meltwatch_trainer.train.study import STUDY
 from typer.testing import CliRunner
 
 TRIAL = ("--scale", "0.001", "--device", "cpu", "--workers", "1")

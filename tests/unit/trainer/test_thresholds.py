@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from meltwatch_core.alarms.setpoints.held_level import AlarmRule
 from meltwatch_core.alarms.setpoints.threshold import Budget
-from meltwatch_trainer.domain.fusion import fit_fusion
-from meltwatch_trainer.domain.thresholds import choose_threshold
 from meltwatch_trainer.errors import ScoresError
+from meltwatch_trainer.judge.fusion import fit_fusion
+from meltwatch_trainer.judge.thresholds import choose_threshold
 
 from tests.unit.trainer.synthetic_scores import synthetic_scores
 

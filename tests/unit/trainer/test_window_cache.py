@@ -3,10 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from meltwatch_schemas.window import PUBLISHED_SPEC
-from meltwatch_trainer import dataset
-from meltwatch_trainer.adapters.window_cache import WindowArrays, WindowCache
-from meltwatch_trainer.dataset import furnace_windows, simulate, training_windows
-from meltwatch_trainer.domain.windows import Split
+from meltwatch_trainer.data import dataset
+from meltwatch_trainer.data.dataset import furnace_windows, simulate, training_windows
+from meltwatch_trainer.data.window_cache import WindowArrays, WindowCache
+from meltwatch_trainer.data.windows import Split
 from meltwatch_trainer.errors import CacheMismatchError, UnfinishedTrainingError
 
 SPLIT = Split("few", furnaces=3, windows=4)

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_schemas.window import NS_PER_S
-from meltwatch_trainer.domain.windows import NEAR_NS, Split, window_ends
+from meltwatch_trainer.data.windows import NEAR_NS, Split, window_ends
 
 SPAN_NS = (1_000 * NS_PER_S, 5_000 * NS_PER_S)
 FAULTS_NS = np.array([[1_200, 1_290], [3_000, 3_100]], dtype=np.int64) * NS_PER_S

@@ -12,13 +12,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from meltwatch_trainer.domain.benchmark_windows import ClipSpec, LoaderRule
-from meltwatch_trainer.domain.run_sets import RUN_SETS
-from meltwatch_trainer.domain.study import SHIPPED, STUDY
+from meltwatch_trainer.benchmark.windows import ClipSpec, LoaderRule
+from meltwatch_trainer.data.run_sets import RUN_SETS
 from meltwatch_trainer.errors import TrainerError, TrialError
 from meltwatch_trainer.settings import Settings
 from meltwatch_trainer.study_commands import Study
 from meltwatch_trainer.study_options import study_command
+from meltwatch_trainer.train.study import SHIPPED, STUDY
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Train Meltwatch's models.")
 console = Console(stderr=True)
@@ -70,7 +70,7 @@ def train(
     Goes on where a killed run stopped.
     """
     if data is not None:
-        from meltwatch_trainer.benchmark_commands import BenchmarkRun, train_published
+        from meltwatch_trainer.benchmark.commands import BenchmarkRun, train_published
 
         run = BenchmarkRun(data, ClipSpec(rule=loader))
         settings = study.settings
@@ -96,7 +96,7 @@ def export(
 ) -> None:
     """Calibrate the trained members and write the model repository, or write given weights."""
     if weights is not None:
-        from meltwatch_trainer.published_export import export_weights
+        from meltwatch_trainer.release.published_weights import export_weights
 
         print(f"wrote {repository}, digest {export_weights(weights, repository)}")
         return
@@ -157,7 +157,7 @@ def everything(
 @app.command("parity")
 def parity(file: Annotated[Path, typer.Argument(help="Golden outputs (.npz) with seeds.")]) -> None:
     """Hold the published network against golden outputs; exit 1 above the tolerance."""
-    from meltwatch_trainer.parity import TOLERANCE, measure_file
+    from meltwatch_trainer.benchmark.parity import TOLERANCE, measure_file
 
     measured = measure_file(file)
     print(f"{'largest difference':20}{'PyTorch':>10}{'ONNX':>10}")
@@ -180,7 +180,7 @@ def evaluate_command(
     every: Annotated[int, typer.Option(min=1, help="Judge each n-th window alone.")] = 1,
 ) -> None:
     """Judge weights on recordings by the paper's metrics, beside the paper's figures."""
-    from meltwatch_trainer.benchmark_commands import BenchmarkRun, judge_published
+    from meltwatch_trainer.benchmark.commands import BenchmarkRun, judge_published
 
     run = BenchmarkRun(data, ClipSpec(stride=stride, rule=loader))
     Console().print(judge_published(run, weights, split, every, console))
@@ -195,7 +195,7 @@ def gallery(
     furnaces: Annotated[int, typer.Option(help="Rows of the gallery.")] = 6,
 ) -> None:
     """Draw what the simulated furnaces look like."""
-    from meltwatch_trainer.adapters.gallery import draw_gallery
+    from meltwatch_trainer.data.gallery import draw_gallery
 
     draw_gallery(to, seed, furnaces)
     print(f"wrote {to}")
@@ -209,8 +209,8 @@ def spot(
     repository: Repository = DEFAULT_REPOSITORY,
 ) -> None:
     """Draw a simulated furnace with the spot as the ensemble outlines it."""
-    from meltwatch_trainer.adapters.served_ensemble import ServedEnsemble
-    from meltwatch_trainer.adapters.spot_picture import draw_spot
+    from meltwatch_trainer.judge.served_ensemble import ServedEnsemble
+    from meltwatch_trainer.judge.spot_picture import draw_spot
 
     draw_spot(to, ServedEnsemble(repository, SHIPPED), seed, furnace)
     print(f"wrote {to}")

@@ -8,14 +8,14 @@ import typer
 from meltwatch_schemas.default_setpoint import DEFAULT_SETPOINT
 from rich.console import Console
 
-from meltwatch_trainer.acceptance import demo_runs, long_runs, verdict
-from meltwatch_trainer.adapters.served_ensemble import ServedEnsemble
-from meltwatch_trainer.domain.availability import AVAILABILITY
-from meltwatch_trainer.domain.study import SHIPPED
-from meltwatch_trainer.evaluation import Outputs, evaluate, write_repeats
-from meltwatch_trainer.progress import shown_steps
-from meltwatch_trainer.release import export, verify_files, write_default_setpoint
+from meltwatch_trainer.judge.evaluation import Outputs, evaluate, write_repeats
+from meltwatch_trainer.judge.served_ensemble import ServedEnsemble
+from meltwatch_trainer.network.availability import AVAILABILITY
+from meltwatch_trainer.release.acceptance import demo_runs, long_runs, verdict
+from meltwatch_trainer.release.export import export, verify_files, write_default_setpoint
 from meltwatch_trainer.settings import Settings
+from meltwatch_trainer.train.progress import shown_steps
+from meltwatch_trainer.train.study import SHIPPED
 
 JUDGEMENT: Final = Outputs(
     page=Path("docs/models.md"),

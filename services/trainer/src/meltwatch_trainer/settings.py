@@ -9,9 +9,9 @@ from typing import Final
 from meltwatch_schemas.window import PUBLISHED_SPEC
 from meltwatch_simulator import SIMULATOR_REVISION
 
-from meltwatch_trainer.domain.run_sets import RUN_SETS, RunSet
-from meltwatch_trainer.domain.study import STUDY, StudyModel
-from meltwatch_trainer.domain.windows import TRAINING, Split
+from meltwatch_trainer.data.run_sets import RUN_SETS, RunSet
+from meltwatch_trainer.data.windows import TRAINING, Split
+from meltwatch_trainer.train.study import STUDY, StudyModel
 
 EVERY: Final = 7
 """Runs are scored at a hop of 10 s, through each 7th window: all would take two cores a day."""

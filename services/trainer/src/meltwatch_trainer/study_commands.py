@@ -8,15 +8,15 @@ import torch
 import typer
 from rich.console import Console
 
-from meltwatch_trainer.dataset import simulate, training_windows
-from meltwatch_trainer.devices import described
-from meltwatch_trainer.domain.study import StudyModel
-from meltwatch_trainer.outlook import outlook
-from meltwatch_trainer.progress import shown_steps, shown_trainings
-from meltwatch_trainer.score_sets import score_set
+from meltwatch_trainer.data.dataset import simulate, training_windows
+from meltwatch_trainer.judge.score_sets import score_set
 from meltwatch_trainer.settings import Settings
-from meltwatch_trainer.study_training import train_study
-from meltwatch_trainer.trained import weights_path
+from meltwatch_trainer.train.devices import described
+from meltwatch_trainer.train.outlook import outlook
+from meltwatch_trainer.train.progress import shown_steps, shown_trainings
+from meltwatch_trainer.train.study import StudyModel
+from meltwatch_trainer.train.study_training import train_study
+from meltwatch_trainer.train.trained import weights_path
 
 
 @dataclass(frozen=True, slots=True)

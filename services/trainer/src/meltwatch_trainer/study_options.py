@@ -9,9 +9,9 @@ from typing import Annotated, Any, Final
 import typer
 from rich.console import Console
 
-from meltwatch_trainer.devices import DeviceName, chosen_device
 from meltwatch_trainer.settings import EVERY, Settings, default_work_folder, processors
 from meltwatch_trainer.study_commands import Study
+from meltwatch_trainer.train.devices import DeviceName, chosen_device
 
 SIDE_BY_SIDE_ON_GPU: Final = 5
 """Networks this small leave a GPU idle between their steps; other trainings fill the gaps. The

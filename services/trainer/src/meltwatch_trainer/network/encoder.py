@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from meltwatch_trainer.domain.members import MemberSpec
+from meltwatch_trainer.network.member_spec import MemberSpec
 from meltwatch_trainer.network.published.encoder import (
     CrossAttention,
     SelfAttention,

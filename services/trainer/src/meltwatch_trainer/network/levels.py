@@ -8,7 +8,7 @@ Medians make their zero, so that one absurd sample moves no other.
 import torch
 from torch import Tensor
 
-from meltwatch_trainer.domain.members import PHASES
+from meltwatch_trainer.network.member_spec import PHASES
 
 COLOURS = 3
 VIDEO_CHANNELS = 2 * COLOURS + 1

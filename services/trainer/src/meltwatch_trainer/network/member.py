@@ -5,10 +5,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from meltwatch_trainer.domain.availability import AVAILABILITY
-from meltwatch_trainer.domain.members import FRAME_SIZE, MemberSpec
 from meltwatch_trainer.network.absence import modalities_there, or_zeros
+from meltwatch_trainer.network.availability import AVAILABILITY
 from meltwatch_trainer.network.encoder import EncoderLayer
+from meltwatch_trainer.network.member_spec import FRAME_SIZE, MemberSpec
 from meltwatch_trainer.network.published.heads import Heads, log_odds
 from meltwatch_trainer.network.tokens import CurrentTokens, VideoTokens
 

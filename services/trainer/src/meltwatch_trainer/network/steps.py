@@ -5,8 +5,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from meltwatch_trainer.domain.members import FRAME_SIZE, PATCH_SIZE
 from meltwatch_trainer.network.absence import modalities_there, or_zeros
+from meltwatch_trainer.network.member_spec import FRAME_SIZE, PATCH_SIZE
 
 SIDE = FRAME_SIZE // PATCH_SIZE
 

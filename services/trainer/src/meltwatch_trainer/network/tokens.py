@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor, nn
 
-from meltwatch_trainer.domain.members import PATCH_SIZE, PHASES, MemberSpec
 from meltwatch_trainer.network.levels import (
     COLOURS,
     VIDEO_CHANNELS,
@@ -11,6 +10,7 @@ from meltwatch_trainer.network.levels import (
     current_levels,
     video_levels,
 )
+from meltwatch_trainer.network.member_spec import PATCH_SIZE, PHASES, MemberSpec
 from meltwatch_trainer.network.published.tokens import (
     cut_tubelets,
     learned,

@@ -6,8 +6,8 @@ Dropout is 0 in every release; its modules stand where the published keys count 
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-from meltwatch_trainer.domain.members import MemberSpec
-from meltwatch_trainer.domain.published_spec import FmFormerSpec
+from meltwatch_trainer.network.member_spec import MemberSpec
+from meltwatch_trainer.network.published.spec import FmFormerSpec
 
 MLP_RATIO = 4
 

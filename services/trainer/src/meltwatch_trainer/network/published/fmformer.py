@@ -12,9 +12,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from meltwatch_trainer.domain.published_spec import FmFormerSpec
 from meltwatch_trainer.network.published.encoder import OneStreamEncoder, TwoStreamEncoder
 from meltwatch_trainer.network.published.heads import CLASSES, Heads
+from meltwatch_trainer.network.published.spec import FmFormerSpec
 from meltwatch_trainer.network.published.tokens import (
     DilatedTokens,
     current_embedding,

@@ -5,8 +5,8 @@ The members of the ensemble have them too, with decoders of other widths.
 
 from torch import Tensor, nn
 
-from meltwatch_trainer.domain.members import FRAME_SIZE, PATCH_SIZE, MemberSpec
-from meltwatch_trainer.domain.published_spec import FmFormerSpec
+from meltwatch_trainer.network.member_spec import FRAME_SIZE, PATCH_SIZE, MemberSpec
+from meltwatch_trainer.network.published.spec import FmFormerSpec
 
 CLASSES = 2
 """Normal, abnormal."""

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from meltwatch_trainer.domain.members import LOOKBACK_SAMPLES, PATCH_SIZE, PHASES
-from meltwatch_trainer.domain.published_spec import FRAMES_PER_TOKEN, FmFormerSpec
+from meltwatch_trainer.network.member_spec import LOOKBACK_SAMPLES, PATCH_SIZE, PHASES
+from meltwatch_trainer.network.published.spec import FRAMES_PER_TOKEN, FmFormerSpec
 
 TUBELET = FRAMES_PER_TOKEN * PATCH_SIZE * PATCH_SIZE * 3
 

@@ -1,1 +1,0 @@
-"""Files in and out: ONNX, the model repository, the cache of windows."""

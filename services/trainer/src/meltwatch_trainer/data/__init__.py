@@ -1,0 +1,1 @@
+"""What networks learn from: simulated furnaces, cut into windows with their labels."""

@@ -1,0 +1,139 @@
+"""What one row was worth on a set of runs, beside what does not look at the furnace at all."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from meltwatch_core.alarms.setpoints.bootstrap import Estimate, FloatArray, estimate, ratio
+from meltwatch_core.alarms.setpoints.held_level import AlarmRule
+from numpy.typing import NDArray
+
+from meltwatch_trainer.judge.alarm_figures import (
+    AlarmOutcome,
+    alarm_figures,
+    alarm_outcome,
+    constant_raises,
+    delay_curve,
+    normal_days,
+    raised_by_rule,
+    random_raises,
+)
+from meltwatch_trainer.judge.events import rate_bounds
+from meltwatch_trainer.judge.ranking import aurocs, average_precision, recall_at
+from meltwatch_trainer.judge.row_calibration import Judge
+from meltwatch_trainer.judge.scores import Scores
+
+PIXELS: Final = 64 * 64
+DELAYS_S: Final = np.arange(0.0, 181.0)
+FALSE_SHARES: Final = np.logspace(-4, 0, 81)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A row's figures on a set of runs.
+
+    Attributes
+    ----------
+    figures
+        Name to ``(sets,)``: of the sample itself, then of its resamples.
+    delays
+        Share of all faults shown within each of ``DELAYS_S``.
+    roc
+        Share of anomalous windows found at each of ``FALSE_SHARES`` of the normal ones.
+    false_per_day
+        The exact estimate of its false alarms.
+    """
+
+    name: str
+    title: str
+    figures: Mapping[str, FloatArray]
+    delays: FloatArray
+    roc: FloatArray
+    false_per_day: Estimate
+
+    def estimate(self, figure: str) -> Estimate | None:
+        """Return a figure and its interval, of false alarms the exact one; None if it has none."""
+        if figure not in self.figures:
+            return None
+        if figure == "false_per_day":
+            return self.false_per_day
+        return estimate(self.figures[figure])
+
+
+def judge_row(scores: Scores, judge: Judge, rule: AlarmRule, weights: FloatArray) -> Judged:
+    """Judge a row by its windows, its pixels and its alarms."""
+    logits = judge.fusion.logits(scores)
+    raised = raised_by_rule(scores, logits, rule.setpoint(judge.logit_on))
+    outcome = alarm_outcome(scores, raised)
+    clear = scores.clear
+    ranked, anomalous = logits[clear], scores.label[clear] == 1
+    figures = alarm_figures(scores, outcome, weights)
+    figures["auroc"] = aurocs(ranked, anomalous, scores.run[clear], weights)
+    figures["average_precision"] = _alone(average_precision(ranked, anomalous), weights)
+    if judge.row.pixels in scores.pixels:
+        figures |= _pixel_figures(scores, scores.pixels[judge.row.pixels], weights)
+    return Judged(
+        name=judge.row.name,
+        title=judge.row.title,
+        figures=figures,
+        delays=delay_curve(outcome, DELAYS_S),
+        roc=recall_at(ranked, anomalous, FALSE_SHARES),
+        false_per_day=_false_per_day(scores, outcome),
+    )
+
+
+def baselines(
+    scores: Scores, rule: AlarmRule, per_day: float, weights: FloatArray
+) -> tuple[Judged, ...]:
+    """Return what alarms are worth that never look: as often as can be, never, and by chance.
+
+    Parameters
+    ----------
+    per_day
+        Alarms of all kinds per furnace-day that chance raises.
+    """
+    raised: dict[str, list[list[float]]] = {
+        "always": constant_raises(scores, rule.on_delay_s + rule.off_delay_s),
+        "never": [[]] * len(scores.furnaces),
+        "random": random_raises(scores, per_day),
+    }
+    titles = {
+        "always": "always: an alarm as often as the rule can raise one",
+        "never": "never",
+        "random": "random, at the ensemble's rate of alarms",
+    }
+    anomalous = scores.label[scores.clear] == 1
+    blind = {
+        "auroc": _alone(0.5, weights),
+        "average_precision": _alone(float(anomalous.mean()), weights),
+    }
+    judged = []
+    for name, times_s in raised.items():
+        outcome = alarm_outcome(scores, times_s)
+        figures = alarm_figures(scores, outcome, weights) | blind
+        delays = delay_curve(outcome, DELAYS_S)
+        exact = _false_per_day(scores, outcome)
+        judged.append(Judged(name, titles[name], figures, delays, FALSE_SHARES, exact))
+    return tuple(judged)
+
+
+def _false_per_day(scores: Scores, outcome: AlarmOutcome) -> Estimate:
+    count, days = int(outcome.false_alarms.sum()), float(normal_days(scores).sum())
+    return Estimate(count / days, *rate_bounds(count, days))
+
+
+def _pixel_figures(
+    scores: Scores, pixels: NDArray[np.int64], weights: FloatArray
+) -> dict[str, FloatArray]:
+    """Return intersection over union of anomalous pixels, and its mean over both classes."""
+    hit, false, missed = weights @ pixels[:, 0], weights @ pixels[:, 1], weights @ pixels[:, 2]
+    counted = np.bincount(scores.run[scores.label >= 0], minlength=len(scores.furnaces))
+    normal = weights @ counted * PIXELS - hit - false - missed
+    iou = ratio(hit, hit + false + missed)
+    return {"iou": iou, "miou": (iou + ratio(normal, normal + false + missed)) / 2}
+
+
+def _alone(figure: float, weights: FloatArray) -> FloatArray:
+    """Return a figure that has no interval."""
+    return np.concatenate([[figure], np.full(len(weights) - 1, np.nan)])
