@@ -20,6 +20,7 @@ arguments() { # of one image: its target, and which packages go into it
     case $1 in
         broker | redis | triton) echo "--target $1" ;;
         tools) echo '--target service --build-arg SERVICE=cli --build-arg EXTRAS=selftest' ;;
+        *-producer) echo "--target service --build-arg SERVICE=$1 --build-arg PACKAGE=producers" ;;
         *) echo "--target service --build-arg SERVICE=$1" ;;
     esac
 }

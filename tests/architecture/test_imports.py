@@ -8,6 +8,7 @@ from pathlib import Path
 from tests.support.source import ROOT, Module, modules_of
 
 SERVICES = {
+    "meltwatch_producers",
     "meltwatch_video_producer",
     "meltwatch_current_producer",
     "meltwatch_stream_processor",

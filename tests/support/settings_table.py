@@ -7,16 +7,18 @@ import importlib
 from importlib.util import find_spec
 from pathlib import Path
 
-from meltwatch_chassis.settings import PREFIX, ServiceSettings
+from meltwatch_chassis.settings import PREFIX, ProducerSettings, ServiceSettings
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "operations.md"
+PRODUCERS = ("current_producer", "video_producer")
 BEGIN, END = "<!-- settings: generated -->", "<!-- settings: end -->"
 
 
 def services_with_settings() -> dict[str, type[ServiceSettings]]:
     """Return the settings model of every service that has one."""
-    found = {}
+    # Both producers are told the same, so that they have no settings of their own.
+    found: dict[str, type[ServiceSettings]] = dict.fromkeys(PRODUCERS, ProducerSettings)
     for path in sorted(ROOT.glob("services/*/src/*/settings.py")):
         package = path.parent.name
         # The trainer lives in an environment of its own and takes arguments, no variables.

