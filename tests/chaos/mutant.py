@@ -25,12 +25,11 @@ from meltwatch_core.alarms.progress import PartitionProgress
 from meltwatch_core.join.aligned_window import AlignedWindow, Outcome
 from meltwatch_core.join.buffers import Chunk
 from meltwatch_core.join.furnace import Furnace
-from meltwatch_core.join.idleness import Idleness
 from meltwatch_core.join.partition import PartitionJoiner
 from meltwatch_core.join.reading import OTHER, Reading
 from meltwatch_core.join.restore import Resumption, ScoresTail
 from meltwatch_core.join.rules import PUBLISHED_RULES
-from meltwatch_core.join.watermark import Watermark
+from meltwatch_core.join.watermark import Idleness, Watermark
 from meltwatch_schemas import record as schemas_record
 from meltwatch_schemas.errors import ContractViolation, malformed
 from meltwatch_schemas.record import RawRecord, read_score

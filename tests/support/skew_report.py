@@ -11,8 +11,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from meltwatch_core.join.skew import STEP_S, Trace, cross_correlation, estimate_skew
-from meltwatch_core.join.synchrony import SkewLevel, Synchrony
+from meltwatch_core.join.synchrony import (
+    STEP_S,
+    SkewLevel,
+    Synchrony,
+    Trace,
+    cross_correlation,
+    estimate_skew,
+)
 from meltwatch_schemas.score import Modality
 from meltwatch_schemas.window import NS_PER_S
 from meltwatch_simulator import SimulatedFurnace

@@ -2,8 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from meltwatch_core.alarms.alarm_state import Facts, Trigger, derive, step
-from meltwatch_core.alarms.errors import WrongState
+from meltwatch_core.alarms.alarm_state import Facts, Trigger, WrongState, derive, step
 from meltwatch_schemas.alarm import AlarmPoint, AlarmState
 
 from tests.unit.core.alarms.samples import point

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from meltwatch_core.alarms.judged_commands import JudgedCommands
+from meltwatch_core.alarms.manager.commands import JudgedCommands
 from meltwatch_schemas.alarm import Command, CommandResult, ResultCode
 from meltwatch_schemas.topics import Topic
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meltwatch_core.join.skew import CAPACITY, MAX_LAG_S, SPAN_NS, Trace, estimate_skew
+from meltwatch_core.join.synchrony import CAPACITY, MAX_LAG_S, SPAN_NS, Trace, estimate_skew
 from meltwatch_schemas.window import NS_PER_S
 from numpy.typing import NDArray
 

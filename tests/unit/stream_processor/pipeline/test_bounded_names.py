@@ -4,7 +4,7 @@ import gc
 import tracemalloc
 
 import pytest
-from meltwatch_core.join.skew import CAPACITY, CELL_NS, Trace
+from meltwatch_core.join.synchrony import CAPACITY, CELL_NS, Trace
 from meltwatch_schemas.window import NS_PER_MS
 
 from tests.support.input_records import ORIGIN_NS, InputRecord, frame_record, live, sample_record

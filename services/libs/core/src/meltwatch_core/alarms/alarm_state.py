@@ -29,7 +29,10 @@ from typing import Final
 
 from meltwatch_schemas.alarm import AlarmPoint, AlarmState
 
-from meltwatch_core.alarms.errors import WrongState
+
+class WrongState(ValueError):  # noqa: N818 - named for the code of the command's result
+    """The alarm is not in a state in which this may happen."""
+
 
 MASKED: Final = "masked"
 """Among a record's ``suppressed``: a parent stands."""

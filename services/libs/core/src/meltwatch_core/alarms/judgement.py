@@ -7,9 +7,8 @@ from typing import Final
 from meltwatch_schemas.alarm import AlarmCommand, AlarmRecord, Command
 
 from meltwatch_core.alarms.alarm import Alarm, Sighting, restore
-from meltwatch_core.alarms.alarm_state import Facts, Trigger, step
+from meltwatch_core.alarms.alarm_state import Facts, Trigger, WrongState, step
 from meltwatch_core.alarms.condition import Due, decided, due, observe
-from meltwatch_core.alarms.errors import WrongState
 from meltwatch_core.alarms.snapshot import (
     Occasion,
     Remark,

@@ -1,9 +1,12 @@
 """Alarm records: the full snapshot after a transition, and the transition itself."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
+from uuid import UUID, uuid5
 
 from meltwatch_schemas.alarm import (
     SEVERITY,
@@ -16,18 +19,31 @@ from meltwatch_schemas.alarm import (
     ModelReference,
     Quality,
     Transition,
+    rfc3339,
     utc_from_ns,
 )
 from meltwatch_schemas.window import PUBLISHED_SPEC
 
 from meltwatch_core.alarms.alarm import CLOCK, Alarm, Sighting
-from meltwatch_core.alarms.alarm_state import Facts, derive
+from meltwatch_core.alarms.alarm_state import Facts, WrongState, derive
 from meltwatch_core.alarms.condition import Due
-from meltwatch_core.alarms.errors import WrongState
-from meltwatch_core.alarms.identity import event_id, occurrence_id
 from meltwatch_core.alarms.lost_source import telling
 from meltwatch_core.alarms.system_alarms import SETPOINT_FOREIGN, SYSTEM_ALARMS, words_of
 from meltwatch_core.alarms.trust import quality_of, quality_reasons
+
+_NAMESPACE: Final = UUID("7c0b7a52-8a3e-5d0c-9f5b-2f0d3c1f6a10")
+
+
+def occurrence_id(alarm_id: str, condition_time: datetime, run_id: str | None) -> str:
+    """Return the UUIDv5 of one activation: the same data gives the same id on reprocessing."""
+    name = f"{alarm_id}|{rfc3339(condition_time)}|{run_id or ''}"
+    return str(uuid5(_NAMESPACE, name))
+
+
+def event_id(alarm_id: str, epoch: int, seq: int) -> str:
+    """Return 32 hex digits, unique per record: first 16 bytes of SHA-256 of ``id|epoch|seq``."""
+    return hashlib.sha256(f"{alarm_id}|{epoch}|{seq}".encode()).digest()[:16].hex()
+
 
 NO_MODEL: Final = "none"
 """In the place of name, version and digest where no model has a part in an alarm."""

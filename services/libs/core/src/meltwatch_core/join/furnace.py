@@ -16,12 +16,11 @@ from meltwatch_core.join.aligned_window import (
 )
 from meltwatch_core.join.buffers import Chunk, EventBuffers, modality_of
 from meltwatch_core.join.features import FeatureExtractor
-from meltwatch_core.join.idleness import Idleness
 from meltwatch_core.join.reading import MODALITIES, Reading
 from meltwatch_core.join.restore import Past
 from meltwatch_core.join.rules import JoinRules
 from meltwatch_core.join.source_watch import SourceWatch
-from meltwatch_core.join.watermark import Watermark
+from meltwatch_core.join.watermark import Idleness, Watermark
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,196 @@
-"""How well the two clocks of one furnace agree, estimated every minute of event time."""
+"""How well the two clocks of one furnace agree, estimated every minute of event time.
+
+Brightness follows the arcs: where its changes are those of the currents some time ago, that time
+is the difference of the clocks plus the furnace's own lag. Both signals of the last ten minutes
+are put on one grid, freed of what is slower than the arcs or faster than 2 Hz sampling can show,
+and cross-correlated. What does not stand out clearly is no estimate at all.
+"""
 
 from enum import IntEnum
 from typing import Final
 
+import numpy as np
 from meltwatch_schemas.reasons import Reason
 from meltwatch_schemas.score import Modality
-from meltwatch_schemas.window import NS_PER_S
+from meltwatch_schemas.window import NS_PER_MS, NS_PER_S
+from numpy.typing import NDArray
 
-from meltwatch_core.join.skew import SPAN_NS, Trace, estimate_skew
+SPAN_NS: Final = 600 * NS_PER_S
+"""Memory of an estimate: shorter ones err more, longer ones are slow to see a clock step."""
+CELL_NS: Final = 250 * NS_PER_MS
+"""Denser events are averaged: more than 4 Hz tells nothing beside currents of 2 Hz."""
+CAPACITY: Final = SPAN_NS // CELL_NS + 1
+_FIRST_CAPACITY: Final = 16
+MAX_LAG_S: Final = 5.0
+MIN_PEAK: Final = 0.3
+"""Unrelated signals of ten minutes stay below it, whatever they are like: see docs/clocks.md."""
+MAX_SECOND_PEAK: Final = 0.8
+"""Of the first: beyond it, which of the two is the true one is a guess."""
+
+STEP_S: Final = 0.1
+_POINTS: Final = round(SPAN_NS / NS_PER_S / STEP_S)
+_LAGS: Final = round(MAX_LAG_S / STEP_S)
+# Next power of two that keeps circular correlation apart from its wrapped ends.
+_TRANSFORM: Final = 1 << (_POINTS + _LAGS).bit_length()
+_SMOOTH_POINTS: Final = round(0.5 / STEP_S)
+"""One period of the meter: images that interpolation leaves above 1 Hz go."""
+_DRIFT_POINTS: Final = round(8.0 / STEP_S)
+"""Daylight, lamps, mist and electrode moves are slower; they resemble each other by chance."""
+_MAX_HOLE_S: Final = 2.2
+"""Three missing frames; nothing is made up for longer holes."""
+_MIN_SHARE: Final = 0.8
+_CLIP: Final = 4.0
+"""In deviations: a single flare or drop-out must not be all that the correlation sees."""
+_RESOLUTION: Final = 1e-6
+"""Of the level: smaller changes are rounding, not a signal."""
+
+
+class Trace:
+    """A signal over the last ten minutes of event time, in at most 40 kB whatever its rate.
+
+    Events of one quarter of a second are kept as their mean, in time and value. A short signal
+    holds little.
+    """
+
+    def __init__(self) -> None:
+        self._times_ns = np.zeros(_FIRST_CAPACITY, np.int64)
+        self._values = np.zeros(_FIRST_CAPACITY)
+        self._kept = 0
+        self._newest_cell = -1
+        self._in_newest_cell = 0
+
+    def add(self, time_ns: int, value: float) -> None:
+        """Take an event; one that is older than the newest cell is passed over.
+
+        Parameters
+        ----------
+        time_ns
+            Event time, at least 0.
+        value
+            Finite.
+        """
+        cell = time_ns // CELL_NS
+        if cell < self._newest_cell:
+            return
+        if cell > self._newest_cell:
+            self._newest_cell, self._in_newest_cell = cell, 0
+            self._kept += 1
+        if self._kept > self._values.size < CAPACITY:
+            self._grow()
+        slot = (self._kept - 1) % CAPACITY
+        self._in_newest_cell += 1
+        if self._in_newest_cell == 1:
+            self._times_ns[slot], self._values[slot] = time_ns, value
+            return
+        self._times_ns[slot] += (time_ns - self._times_ns[slot]) // self._in_newest_cell
+        self._values[slot] += (value - self._values[slot]) / self._in_newest_cell
+
+    def _grow(self) -> None:
+        more = min(self._values.size, CAPACITY - self._values.size)
+        self._times_ns = np.pad(self._times_ns, (0, more))
+        self._values = np.pad(self._values, (0, more))
+
+    def since(self, time_ns: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the events from an instant on, at most ten minutes of them.
+
+        Returns
+        -------
+        Seconds since the instant, strictly increasing, and the values; both ``(n,)``, float64.
+        """
+        order = np.arange(max(0, self._kept - CAPACITY), self._kept) % CAPACITY
+        elapsed_ns = self._times_ns[order] - time_ns
+        recent = order[elapsed_ns >= 0]
+        return (self._times_ns[recent] - time_ns) / NS_PER_S, self._values[recent]
+
+    @property
+    def size_bytes(self) -> int:
+        """What the trace holds."""
+        return self._times_ns.nbytes + self._values.nbytes
+
+
+def estimate_skew(video: Trace, current: Trace, now_ns: int) -> float | None:
+    """Return by how much brightness lags behind current, in seconds, or None.
+
+    Parameters
+    ----------
+    video
+        Mean grey of the frames.
+    current
+        Sum of the phases' magnitudes, amperes.
+    now_ns
+        End of the span that is looked at: the newest event time of either.
+
+    Returns
+    -------
+    Within ±5 s; None if less than 80 % of the ten minutes are covered by both, or no single peak
+    of their correlation stands out.
+    """
+    correlation = cross_correlation(video, current, now_ns)
+    peak = None if correlation is None else _outstanding_peak(correlation)
+    return None if peak is None else (peak - _LAGS) * STEP_S
+
+
+def cross_correlation(video: Trace, current: Trace, now_ns: int) -> NDArray[np.float64] | None:
+    """Return how alike the changes are when brightness lags by -5 s to 5 s, or None.
+
+    Parameters
+    ----------
+    video, current, now_ns
+        As in ``estimate_skew``.
+
+    Returns
+    -------
+    Shape ``(101,)``, -1..1, one value in ``STEP_S``; None if either covers too little.
+    """
+    brightness, load = _changes(video, now_ns), _changes(current, now_ns)
+    if brightness is None or load is None:
+        return None
+    spectrum = np.fft.rfft(brightness, _TRANSFORM) * np.conj(np.fft.rfft(load, _TRANSFORM))
+    around_zero: NDArray[np.float64] = np.roll(np.fft.irfft(spectrum, _TRANSFORM), _LAGS)
+    return around_zero[: 2 * _LAGS + 1]
+
+
+def _changes(trace: Trace, now_ns: int) -> NDArray[np.float64] | None:
+    """Return a signal's changes on the grid, of mean 0 and norm 1, 0 in holes: ``(_POINTS,)``."""
+    times_s, values = trace.since(now_ns - SPAN_NS)
+    if not times_s.size:
+        return None
+    grid_s = np.arange(_POINTS) * STEP_S
+    holes_s = np.diff(times_s, prepend=-np.inf, append=np.inf)
+    covered = holes_s[np.searchsorted(times_s, grid_s)] <= _MAX_HOLE_S
+    if covered.mean() < _MIN_SHARE:
+        return None
+    smooth = _moving_mean(np.interp(grid_s, times_s, values), _SMOOTH_POINTS)
+    band = smooth - _moving_mean(smooth, _DRIFT_POINTS)
+    deviation = 1.4826 * float(np.median(np.abs(band[covered])))
+    if deviation <= _RESOLUTION * float(np.abs(values).max()):
+        return None
+    limited = np.clip(band / deviation, -_CLIP, _CLIP)
+    centred = np.where(covered, limited - limited[covered].mean(), 0.0)
+    changes: NDArray[np.float64] = centred / np.linalg.norm(centred)
+    return changes
+
+
+def _moving_mean(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    """Return the mean over ``width`` points around each; the ends see themselves repeated."""
+    padded = np.pad(values, (width // 2 + 1, width - width // 2 - 1), mode="edge")
+    sums = np.cumsum(padded)
+    return (sums[width:] - sums[:-width]) / width
+
+
+def _outstanding_peak(correlation: NDArray[np.float64]) -> float | None:
+    """Return the place of the one clear peak, in steps, between grid points by a parabola."""
+    top = int(np.argmax(correlation))
+    if not 0 < top < correlation.size - 1 or correlation[top] <= MIN_PEAK:
+        return None
+    rises = np.diff(correlation, prepend=-np.inf, append=-np.inf) > 0
+    summits = rises[:-1] & ~rises[1:]
+    summits[top] = False
+    if correlation[summits].max(initial=0.0) >= MAX_SECOND_PEAK * correlation[top]:
+        return None
+    before, at, after = (float(correlation[top + step]) for step in (-1, 0, 1))
+    return top + 0.5 * (before - after) / (before - 2 * at + after)
+
 
 SYNC_SKEW: Final = Reason.SYNC_SKEW
 _INTERVAL_NS: Final = 60 * NS_PER_S

@@ -1,18 +1,52 @@
 """From operators' commands to alarm records and results."""
 
+from collections import OrderedDict
+from typing import Final
+
 import structlog
 from meltwatch_schemas.alarm import CommandResult, ResultCode, utc_from_ns
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.record import RawRecord, read_json
 from meltwatch_schemas.topics import Topic
 
+from meltwatch_core.alarms.alarm_state import WrongState
 from meltwatch_core.alarms.command import Addressed, Refused, examine, parse, read_addressed
-from meltwatch_core.alarms.errors import WrongState
-from meltwatch_core.alarms.judged_commands import JudgedCommands
 from meltwatch_core.alarms.judgement import is_acknowledged_already, obey
 from meltwatch_core.alarms.manager.outgoing import outgoing, said
 from meltwatch_core.alarms.manager.scribe import Scribe
 from meltwatch_core.alarms.ports import Outgoing
+
+MAX_IDS: Final = 100_000
+_JUDGED: Final = frozenset({ResultCode.OK, ResultCode.STALE, ResultCode.WRONG_STATE})
+
+
+class JudgedCommands:
+    """The ids of the last commands that were judged on their merits.
+
+    One that was refused before that (malformed, not permitted …) may come again under its id.
+
+    Parameters
+    ----------
+    limit
+        How many ids are kept.
+    """
+
+    def __init__(self, limit: int = MAX_IDS) -> None:
+        self._limit = limit
+        self._ids: OrderedDict[str, None] = OrderedDict()
+
+    def __contains__(self, command_id: str) -> bool:
+        """Tell whether a command of this id was judged."""
+        return command_id.lower() in self._ids
+
+    def note(self, command_id: str | None, code: ResultCode) -> None:
+        """Remember a result."""
+        if command_id is None or code not in _JUDGED:
+            return
+        self._ids[command_id.lower()] = None
+        if len(self._ids) > self._limit:
+            self._ids.popitem(last=False)
+
 
 _log = structlog.get_logger()
 
