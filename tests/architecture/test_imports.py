@@ -21,6 +21,7 @@ SERVICES = {
 TRAINER = ROOT / "services/trainer/src/meltwatch_trainer"
 # Each step of the trainer knows those before it; its commands and settings stand beside them.
 STEPS = ("data", "network", "train", "judge", "release", "benchmark")
+CORE = ROOT / "services/libs/core/src"
 WORDS_OF_THE_CHASSIS = {
     "clock.Clock", "dependencies.TRITON", "errors.ConfigurationError", "errors.FatalError",
     "errors.TransientError", "furnace_gauge.FurnaceGauge", "live.is_live", "metrics.Metrics",
@@ -73,6 +74,25 @@ def test_core_takes_these_words_from_the_chassis_and_no_others() -> None:
     }
 
     assert taken == WORDS_OF_THE_CHASSIS
+
+
+def test_core_runs_where_there_is_no_broker_and_no_view() -> None:
+    """What a notebook gets: of the clients, Triton's alone, and that where it is asked for."""
+    names = [
+        ".".join(module.path.relative_to(CORE).with_suffix("").parts)
+        for module in modules_of("services/libs/core")
+        if not module.path.stem.startswith("triton_")
+    ]
+    clients = {"kafka", "aiokafka", "faust", "redis", "tritonclient"}
+    program = (
+        f"import importlib, sys\nfor name in {names}: importlib.import_module(name)\n"
+        f"print(*sorted({clients} & set(sys.modules)))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    assert result.stdout.split() == []
 
 
 def test_pytorch_is_imported_by_the_trainer_alone() -> None:
