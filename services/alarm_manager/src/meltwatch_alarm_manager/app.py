@@ -5,14 +5,15 @@ begin, whether after an installation, a crash or a broker's absence.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from meltwatch_chassis.clock import Clock
 from meltwatch_chassis.errors import FatalError, TransientError
+from meltwatch_chassis.tasks import first_of
 from meltwatch_core.alarms.caution import BATCH
 from meltwatch_core.alarms.manager.alarms import AlarmPipeline
 from meltwatch_core.alarms.manager.outgoing import said
@@ -60,7 +61,7 @@ class Manager:
         async with self.election() as election:
             while not await election.leads():
                 self.vitals.is_well(MANAGER)
-            await _first_of(_lost(election), self._reign())
+            await first_of(_lost(election), self._reign())
 
     async def _reign(self) -> None:
         async with self.ledger() as ledger, self.intake() as intake:
@@ -179,7 +180,7 @@ async def run(manager: Manager, projector: Projector, stop: asyncio.Event) -> No
     FatalError
         If trying again is of no use, and it was never well.
     """
-    await _first_of(
+    await first_of(
         stop.wait(),
         _beat_regularly(manager.vitals),
         _persist(MANAGER, manager.run, manager.vitals),
@@ -237,16 +238,3 @@ def _one_line(error: Exception) -> str:
     """Return what went wrong; of what nobody foresaw also its kind."""
     is_ours = isinstance(error, TransientError | FatalError)
     return escaped(str(error)) if is_ours else f"unexpected: {said(error)}"
-
-
-async def _first_of(*awaitables: Coroutine[Any, Any, object]) -> None:
-    """Wait for the first to end, cancel the others, and raise what the first one raised."""
-    tasks = [asyncio.ensure_future(awaitable) for awaitable in awaitables]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    for task in done:
-        task.result()

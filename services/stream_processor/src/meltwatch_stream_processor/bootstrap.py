@@ -1,9 +1,9 @@
 """Puts the service together and takes it apart again."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import structlog
 from meltwatch_chassis.clock import SystemClock
@@ -17,6 +17,7 @@ from meltwatch_chassis.kafka.config import connection_arguments
 from meltwatch_chassis.kafka.probe import kafka_probe
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_chassis.plant import Plant, read_plant
+from meltwatch_chassis.tasks import cancel, first_cause, unless_set
 from meltwatch_core.join.errors import OutOfSequence
 from meltwatch_core.join.reading_order import QueueLimits
 from meltwatch_core.join.rules import PUBLISHED_RULES
@@ -57,7 +58,6 @@ from meltwatch_stream_processor.settings import Settings
 from meltwatch_stream_processor.vitals import Vitals
 
 _log = structlog.get_logger()
-_Result = TypeVar("_Result")
 _TOPICS: Final = ACCESS[Principal.STREAM_PROCESSOR].topics
 _ASK_AGAIN_S: Final = 1.0
 
@@ -91,15 +91,14 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
                 _log.warning("right_lost", error=cause)
             else:
                 return
-            await _unless_stopped(_until_let_in(*access), stop)
+            await unless_set(stop, _until_let_in(*access))
             _log.info("beginning_again")
 
 
 async def _live(settings: Settings, metrics: Metrics, vitals: Vitals, stop: asyncio.Event) -> None:
     """Connect everything, work until told to stop, and take it apart again."""
     async with AsyncExitStack() as clients:
-        assembling = _assemble(settings, clients, metrics, vitals)
-        assembled = await _unless_stopped(assembling, stop)
+        assembled = await unless_set(stop, _assemble(settings, clients, metrics, vitals))
         if assembled is None:
             return
         app, engine = assembled
@@ -203,35 +202,18 @@ async def _run(app: StatelessApp, engine: Engine, drain_s: float, stop: asyncio.
             await engine.drain(drain_s)
     finally:
         await app.stop()
-        for task in ends:
-            task.cancel()
-        results = await asyncio.gather(*ends, return_exceptions=True)
+        results = await cancel(ends)
     for result in results:
         _raise_cause(result)
 
 
 def _raise_cause(result: object) -> None:
     """Raise the first error of a task's result; a cancelled task is none."""
-    while isinstance(result, BaseExceptionGroup):
-        result = result.exceptions[0]
-    if isinstance(result, OutOfSequence):
-        raise FatalError(f"defect: {result}") from result
-    if isinstance(result, Exception):
-        raise result
-
-
-async def _unless_stopped(
-    work: Coroutine[Any, Any, _Result], stop: asyncio.Event
-) -> _Result | None:
-    """Return the result of some work, or None if ``stop`` comes first."""
-    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
-    await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    if not working.done():
-        working.cancel()
-        await asyncio.wait([working])
-        return None
-    return working.result()
+    cause = first_cause(result) if isinstance(result, BaseException) else None
+    if isinstance(cause, OutOfSequence):
+        raise FatalError(f"defect: {cause}") from cause
+    if isinstance(cause, Exception):
+        raise cause
 
 
 async def _check_topics(

@@ -7,12 +7,12 @@ from functools import partial
 from itertools import pairwise
 
 import pytest
+from meltwatch_chassis import tasks
 from meltwatch_chassis.errors import FatalError
 from meltwatch_core.join.aligned_window import AlignedWindow
 from meltwatch_core.join.reading_order import QueueLimits
 from meltwatch_schemas.score import Modality, ScoreStatus, WindowScore
 from meltwatch_schemas.window import NS_PER_S
-from meltwatch_stream_processor.pipeline import engine
 from meltwatch_stream_processor.ports import TopicPartition
 from structlog.testing import capture_logs
 
@@ -160,7 +160,7 @@ async def test_a_cancellation_that_gets_lost_is_not_waited_for(
         return dict.fromkeys(parts, 0)
 
     monkeypatch.setattr(broker, "beginning_offsets", deaf)
-    monkeypatch.setattr(engine, "_CANCEL_AGAIN_S", 0.01)
+    monkeypatch.setattr(tasks, "_CANCEL_AGAIN_S", 0.01)
     async with Life(broker, FakeScorer()) as life:
         await asked.wait()
         async with asyncio.timeout(5.0):

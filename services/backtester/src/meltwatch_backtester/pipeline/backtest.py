@@ -1,12 +1,13 @@
 """A span of history through the code that judges live, partition by partition."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from meltwatch_chassis.errors import FatalError
+from meltwatch_chassis.tasks import cancel, while_lasting
 from meltwatch_core.alarms.points import PROCESS
 from meltwatch_core.join.restore import Past, ScoresTail
 from meltwatch_core.scoring.judge import Judge
@@ -96,14 +97,17 @@ class Backtest:
         """
         with_cuts = self.question.cuts is Cuts.RECORDED
         outcome = Outcome(Findings(with_cuts=with_cuts), Tally())
-        watching = asyncio.create_task(self.judge.watch())
+        watching = asyncio.create_task(self._watch_the_scorer())
         try:
             for partition in self._partitions():
-                await _unless_ended(watching, self._replay(partition, outcome))
+                await while_lasting(watching, self._replay(partition, outcome))
         finally:
-            watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
+            await cancel([watching])
         return outcome
+
+    async def _watch_the_scorer(self) -> None:
+        await self.judge.watch()
+        raise FatalError("expected the watch over the scorer to last, it ended")
 
     def _partitions(self) -> list[int]:
         return sorted({part.partition for part in self.scope if part.topic is Topic.SCORES})
@@ -194,20 +198,6 @@ class Backtest:
             record = read_json(raw, AlarmRecord)
             outcome.states[record.alarm_id] = record.state.value
         outcome.states.update({record.alarm_id: record.state.value for record in ours})
-
-
-async def _unless_ended(watching: asyncio.Task[None], work: Coroutine[Any, Any, None]) -> None:
-    """Do some work while another task runs; if that ends first, raise why."""
-    working = asyncio.create_task(work)
-    await asyncio.wait((working, watching), return_when=asyncio.FIRST_COMPLETED)
-    if not working.done():
-        working.cancel()
-        await asyncio.gather(working, return_exceptions=True)
-        error = watching.exception()
-        while isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
-        raise error or FatalError("expected the watch over the scorer to last, it ended")
-    await working
 
 
 def _recall(source: Source, alarms: ReplayedAlarms) -> Mapping[str, Past]:

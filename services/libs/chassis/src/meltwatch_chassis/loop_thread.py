@@ -3,8 +3,9 @@
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from typing import Any, Self
+
+from meltwatch_chassis.tasks import unless_set
 
 
 class LoopThread:
@@ -34,13 +35,4 @@ class LoopThread:
 
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._until_stopped())
-
-    async def _until_stopped(self) -> None:
-        working = asyncio.ensure_future(self._work())
-        stopping = asyncio.ensure_future(self._stop.wait())
-        await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        working.cancel()
-        with suppress(asyncio.CancelledError):
-            await working
+            runner.run(unless_set(self._stop, self._work()))

@@ -9,6 +9,7 @@ import structlog
 from meltwatch_chassis.commit_age import CommitAge
 from meltwatch_chassis.errors import FatalError, TransientError
 from meltwatch_chassis.furnace_gauge import FurnaceGauge
+from meltwatch_chassis.tasks import cancel_until_ended
 from meltwatch_core.join.errors import OutOfSequence
 from meltwatch_core.scoring.back_off import back_off
 from meltwatch_schemas.record import RawRecord
@@ -34,7 +35,6 @@ _FIRST_REJOIN_S: Final = 10.0
 _LONGEST_REJOIN_S: Final = 300.0
 # Within a rebalance the group waits for us; a session may time out after 6 s.
 _FLUSH_LIMIT_S: Final = 2.0
-_CANCEL_AGAIN_S: Final = 1.0
 _log = structlog.get_logger()
 
 
@@ -123,7 +123,7 @@ class Engine:
         pipelines, tasks = self._pipelines, list(self._tasks.values())
         self._pipelines, self._tasks = {}, {}
         if tasks:
-            await _end(tasks)
+            await cancel_until_ended(tasks)
             await self._flush()
             await self._commit(pipelines)
         self._around.gate.clear()
@@ -367,16 +367,3 @@ class Engine:
         self._behind.show(self._behind_s())
         held = sum(pipeline.size_bytes for pipeline in self._pipelines.values())
         metrics.buffer_bytes.labels(SERVICE).set(held + self._around.in_flight.size_bytes)
-
-
-async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
-    """Cancel tasks until they have ended.
-
-    Again and again: a library may swallow a cancellation, as aiokafka's consumer does while it
-    stops, and the task would go on for ever.
-    """
-    pending = set(tasks)
-    while pending:
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_S)

@@ -1,0 +1,81 @@
+"""Several things at a time: which of them ends first, and how the others are ended."""
+
+import asyncio
+from collections.abc import Collection, Coroutine
+from typing import Any, Final, TypeVar
+
+_CANCEL_AGAIN_S: Final = 1.0
+_Result = TypeVar("_Result")
+
+
+async def first_of(*works: Coroutine[Any, Any, object]) -> None:
+    """Wait for the first to end, cancel the others, and raise what the first one raised."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await cancel(tasks)
+    for task in done:
+        task.result()
+
+
+async def while_lasting(
+    other: asyncio.Task[Any], work: Coroutine[Any, Any, _Result]
+) -> _Result | None:
+    """Return the result of some work, or None if another task ends first; the work ends with it.
+
+    Raises
+    ------
+    BaseException
+        What the work raised, or the cause why the other task has ended.
+    """
+    working = asyncio.create_task(work)
+    try:
+        await asyncio.wait((working, other), return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+    finally:
+        await cancel([working])
+    if (error := first_cause(other.exception())) is not None:
+        raise error
+    return None
+
+
+async def unless_set(event: asyncio.Event, work: Coroutine[Any, Any, _Result]) -> _Result | None:
+    """Return the result of some work, or None if an event comes first; it ends the work."""
+    waiting = asyncio.create_task(event.wait())
+    try:
+        return await while_lasting(waiting, work)
+    finally:
+        waiting.cancel()
+
+
+async def cancel(tasks: Collection[asyncio.Task[Any]]) -> list[object]:
+    """Cancel tasks once, so that each may take its time to close; return what became of each.
+
+    What they raise is returned, not raised: a cancellation, too.
+    """
+    for task in tasks:
+        task.cancel()
+    ends: list[object] = await asyncio.gather(*tasks, return_exceptions=True)
+    return ends
+
+
+async def cancel_until_ended(tasks: Collection[asyncio.Task[Any]]) -> None:
+    """Cancel tasks until they have ended.
+
+    Again and again: a library may swallow a cancellation, as aiokafka's consumer does while it
+    stops, and the task would go on for ever.
+    """
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_S)
+
+
+def first_cause(error: BaseException | None) -> BaseException | None:
+    """Return an error, or the first one of a group: a group tells nobody what happened."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -1,0 +1,174 @@
+"""Who ends first, what becomes of the others, and whose error is raised."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import pytest
+from meltwatch_chassis import tasks
+from meltwatch_chassis.tasks import (
+    cancel,
+    cancel_until_ended,
+    first_cause,
+    first_of,
+    unless_set,
+    while_lasting,
+)
+
+
+class Work:
+    """Goes on for ever; notes that it was told to end, and takes its time for it."""
+
+    def __init__(self) -> None:
+        self.is_closed = False
+
+    async def __call__(self) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            self.is_closed = True
+
+
+async def fail(error: Exception) -> None:
+    await asyncio.sleep(0)
+    raise error
+
+
+async def result() -> str:
+    await asyncio.sleep(0)
+    return "done"
+
+
+async def test_the_first_to_end_ends_the_others_once_they_have_closed() -> None:
+    others = Work(), Work()
+    await first_of(result(), *(other() for other in others))
+    assert all(other.is_closed for other in others)
+
+
+async def test_what_the_first_raises_is_raised() -> None:
+    other = Work()
+    with pytest.raises(OSError, match="the first"):
+        await first_of(other(), fail(OSError("the first")))
+    assert other.is_closed
+
+
+async def test_who_fails_while_it_is_ended_says_nothing() -> None:
+    async def fails_at_its_end() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise OSError("closing")
+
+    await first_of(result(), fails_at_its_end())
+
+
+async def test_work_beside_a_lasting_task_gives_its_result_and_leaves_that_one_alone() -> None:
+    lasting = Work()
+    other = asyncio.create_task(lasting())
+    assert await while_lasting(other, result()) == "done"
+    assert not other.done()
+    await cancel([other])
+    assert lasting.is_closed
+
+
+async def test_the_error_of_the_work_is_its_own() -> None:
+    other = asyncio.create_task(Work()())
+    with pytest.raises(OSError, match="its own"):
+        await while_lasting(other, fail(OSError("its own")))
+    assert not other.done()
+    await cancel([other])
+
+
+async def test_work_ends_with_the_other_task_and_hears_why() -> None:
+    work = Work()
+
+    async def fails_as_a_group() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(fail(OSError("the cause")))
+
+    with pytest.raises(OSError, match="the cause"):
+        await while_lasting(asyncio.create_task(fails_as_a_group()), work())
+    assert work.is_closed
+
+
+async def test_both_at_once_are_a_result() -> None:
+    other = asyncio.create_task(asyncio.sleep(0))
+    assert await while_lasting(other, result()) == "done"
+
+
+@pytest.mark.parametrize("is_set_before", [True, False])
+async def test_an_event_ends_the_work(is_set_before: bool) -> None:
+    work, event = Work(), asyncio.Event()
+    if is_set_before:
+        event.set()
+    else:
+        asyncio.get_running_loop().call_later(0.01, event.set)
+    assert await unless_set(event, work()) is None
+    assert work.is_closed
+
+
+async def test_without_the_event_there_is_the_result_and_nobody_waits_any_more() -> None:
+    before = asyncio.all_tasks()
+    assert await unless_set(asyncio.Event(), result()) == "done"
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() == before
+
+
+@pytest.mark.parametrize(
+    "race",
+    [
+        lambda work: first_of(work(), Work()()),
+        lambda work: unless_set(asyncio.Event(), work()),
+    ],
+)
+async def test_whoever_ends_the_race_ends_the_work(
+    race: Callable[[Work], Awaitable[object]],
+) -> None:
+    work = Work()
+    racing = asyncio.ensure_future(race(work))
+    await asyncio.sleep(0.01)
+    racing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await racing
+    assert work.is_closed
+
+
+async def test_cancelled_once_a_task_may_close_in_peace() -> None:
+    work = Work()
+    failed, working = asyncio.create_task(fail(OSError("before"))), asyncio.create_task(work())
+    await asyncio.wait([failed])
+    of_failed, of_working = await cancel([failed, working])
+    assert repr(of_failed) == "OSError('before')"
+    assert isinstance(of_working, asyncio.CancelledError)
+    assert work.is_closed
+
+
+async def test_who_swallows_a_cancellation_is_cancelled_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tasks, "_CANCEL_AGAIN_S", 0.01)
+
+    async def swallows_three() -> None:
+        for _ in range(3):
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+        await asyncio.Event().wait()
+
+    swallowing = asyncio.create_task(swallows_three())
+    await asyncio.sleep(0)
+    await cancel_until_ended([swallowing])
+    assert swallowing.cancelled()
+
+
+async def test_nothing_to_end_is_ended_at_once() -> None:
+    await cancel_until_ended([])
+    assert await cancel([]) == []
+
+
+def test_of_groups_in_groups_the_first_cause_is_told() -> None:
+    cause = OSError("the cause")
+    inner = ExceptionGroup("inner", [cause, ValueError()])
+    assert first_cause(ExceptionGroup("outer", [inner, KeyError()])) is cause
+    assert first_cause(cause) is cause
+    assert first_cause(None) is None
