@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from aiokafka import TopicPartition as KafkaTopicPartition
 from meltwatch_chassis.errors import FatalError
+from meltwatch_chassis.kafka.async_span import AsyncSpanReader
 from meltwatch_core.join.topics import TopicNames
 from meltwatch_core.scoring.judge import Judgement
 from meltwatch_core.scoring.scores import ScoreContext, make_score
@@ -18,7 +18,6 @@ from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 from meltwatch_stream_processor.adapters.kafka_publisher import KafkaPublisher
 from meltwatch_stream_processor.adapters.kafka_range import KafkaInputRange
 from meltwatch_stream_processor.adapters.kafka_scores import KafkaScoreHistory
-from meltwatch_stream_processor.adapters.kafka_span import reader
 from meltwatch_stream_processor.pipeline.records import score_record
 from meltwatch_stream_processor.ports import OutgoingRecord, TopicPartition
 
@@ -124,11 +123,11 @@ async def test_records_are_read_at_offsets_and_markers_are_none(
 async def test_a_cancellation_while_a_reader_stops_is_not_lost(
     kafka: KafkaServer, topics: Topics
 ) -> None:
-    part = KafkaTopicPartition(topics.name(Topic.SCORES), 0)
+    part = topics.name(Topic.SCORES), 0
 
     async def read(stopping: asyncio.Event) -> None:
-        async with reader(connection(kafka), part) as consumer:
-            await consumer.end_offsets([part])
+        async with AsyncSpanReader.connected(connection(kafka), [part]) as reader:
+            await reader.end(*part)
             stopping.set()
 
     for steps in range(5):

@@ -14,6 +14,7 @@ from meltwatch_chassis.kafka import aiokafka_batches
 from meltwatch_chassis.kafka.access import refusal, require_access
 from meltwatch_chassis.kafka.admin import missing_topics, require_topics
 from meltwatch_chassis.kafka.config import connection_arguments
+from meltwatch_chassis.kafka.errors import is_refusal
 from meltwatch_chassis.kafka.probe import kafka_probe
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_chassis.plant import Plant, read_plant
@@ -44,7 +45,6 @@ from meltwatch_stream_processor.adapters.faust.group import KafkaGroup
 from meltwatch_stream_processor.adapters.faust.inputs import FaustInputs
 from meltwatch_stream_processor.adapters.kafka_publisher import KafkaPublisher
 from meltwatch_stream_processor.adapters.kafka_range import KafkaInputRange
-from meltwatch_stream_processor.adapters.kafka_refusal import is_refusal
 from meltwatch_stream_processor.adapters.kafka_scores import KafkaScoreHistory
 from meltwatch_stream_processor.pipeline.counts import Counts
 from meltwatch_stream_processor.pipeline.delivery import Delivery

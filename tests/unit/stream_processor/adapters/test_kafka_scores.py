@@ -6,7 +6,8 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import UnknownError
 from aiokafka.structs import OffsetAndTimestamp
-from meltwatch_stream_processor.adapters.kafka_scores import _first_since
+from meltwatch_chassis.kafka.async_span import AsyncSpanReader
+from meltwatch_stream_processor.adapters.kafka_scores import _offsets_since
 
 PART = TopicPartition("scores", 0)
 NOW_MS = 1_800_000_000_000
@@ -30,6 +31,9 @@ class Broker:
     async def beginning_offsets(self, _: list[TopicPartition]) -> dict[TopicPartition, int]:
         return {PART: BEGINNING}
 
+    async def end_offsets(self, _: list[TopicPartition]) -> dict[TopicPartition, int]:
+        return {PART: END}
+
 
 @pytest.mark.parametrize(
     ("since_ms", "fails_from_ms", "expected"),
@@ -46,4 +50,5 @@ async def test_reading_begins_there_or_before(
     since_ms: int, fails_from_ms: int, expected: int
 ) -> None:
     broker: Any = Broker(fails_from_ms)
-    assert await _first_since(broker, PART, since_ms, END) == expected
+    found = await _offsets_since(AsyncSpanReader(broker), *PART, since_ms)
+    assert found == range(expected, END)

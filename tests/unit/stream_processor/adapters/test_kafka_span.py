@@ -5,9 +5,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiokafka import TopicPartition
 from meltwatch_chassis.errors import TransientError
-from meltwatch_stream_processor.adapters import kafka_span
+from meltwatch_chassis.kafka import async_span
+from meltwatch_chassis.kafka.async_span import AsyncSpanReader
 from meltwatch_stream_processor.adapters.faust.inputs import FaustInputs
 
 
@@ -36,10 +36,10 @@ async def test_how_a_reader_stops_is_not_how_the_reading_went(
     monkeypatch: pytest.MonkeyPatch, outcome: type[BaseException]
 ) -> None:
     monkeypatch.setattr(StopsBadly, "outcome", outcome)
-    monkeypatch.setattr(kafka_span, "AIOKafkaConsumer", StopsBadly)
-    async with kafka_span.reader({}, TopicPartition("scores", 0)) as consumer:
+    monkeypatch.setattr(async_span, "AIOKafkaConsumer", StopsBadly)
+    async with AsyncSpanReader.connected({}, [("scores", 0)]) as reader:
         pass
-    assert consumer.is_stopped
+    assert reader._consumer.is_stopped
 
 
 async def test_a_consumer_that_gives_up_by_itself_is_asked_again() -> None:

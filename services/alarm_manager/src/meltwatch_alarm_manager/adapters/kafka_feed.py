@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from meltwatch_chassis.kafka.errors import kafka_failures
 from meltwatch_chassis.kafka.record import raw_record
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic
@@ -12,7 +13,6 @@ from meltwatch_schemas.topics import Topic
 from meltwatch_alarm_manager.adapters.kafka_records import (
     administration,
     enter,
-    kafka_failures,
     offset_of,
     partitions_of,
 )

@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from meltwatch_chassis.kafka.errors import kafka_failures
 from meltwatch_chassis.kafka.record import raw_record, told
 from meltwatch_core.alarms.caution import BATCH
 from meltwatch_core.alarms.ports import Commit, Place
@@ -14,7 +15,6 @@ from meltwatch_schemas.topics import Topic
 from meltwatch_alarm_manager.adapters.kafka_commit import read_commit
 from meltwatch_alarm_manager.adapters.kafka_records import (
     administration,
-    kafka_failures,
     offset_of,
     partitions_of,
 )

@@ -8,10 +8,10 @@ from typing import Any, Final, Self
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 from meltwatch_chassis.errors import TransientError
+from meltwatch_chassis.kafka.errors import kafka_failures
 from meltwatch_core.alarms.ports import Commit, Outgoing, Place
 
 from meltwatch_alarm_manager.adapters.kafka_commit import as_committed
-from meltwatch_alarm_manager.adapters.kafka_records import kafka_failures
 from meltwatch_alarm_manager.ports import Settlement
 
 _TRANSACTION_MS: Final = 30_000

@@ -1,38 +1,17 @@
-"""aiokafka's records and failures in our own terms."""
+"""What the broker says of topics and partitions, read with care."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Final
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
 
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from meltwatch_chassis.errors import DependencyUnreachable, FatalError, TransientError
 from meltwatch_chassis.kafka.access import require_access
+from meltwatch_chassis.kafka.errors import kafka_failures
 from meltwatch_schemas.access import Principal, rights_of
 from meltwatch_schemas.text import escaped
-
-_LONGEST: Final = 500
-
-
-@contextmanager
-def kafka_failures(what: str) -> Iterator[None]:
-    """Turn what the client raises into a ``TransientError`` that says what was being done.
-
-    An answer that the client itself stumbles over is a failure like any other, and so is a
-    cancellation that nobody asked for: a consumer that stops while its broker is away lets out
-    that of its own fetches.
-    """
-    try:
-        yield
-    except asyncio.CancelledError as error:
-        if (this := asyncio.current_task()) is None or this.cancelling():
-            raise
-        raise TransientError(f"Kafka, {what}: the client gave up") from error
-    except (TransientError, FatalError):
-        raise
-    except Exception as error:
-        raise TransientError(escaped(f"Kafka, {what}: {error!r}")[:_LONGEST]) from error
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ from typing import Any, Final, Self
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import InvalidTimestampError, KafkaError
-from meltwatch_chassis.errors import DependencyUnreachable, FatalError, TransientError
+from meltwatch_chassis.kafka.errors import broker_expected, failure
 
 from meltwatch_stream_processor.ports import Delivered, OutgoingRecord
 
@@ -36,11 +36,12 @@ class KafkaPublisher:
         )
 
     async def __aenter__(self) -> Self:
-        try:
-            await self._producer.start()
-        except KafkaError as error:
-            await self._producer.stop()
-            raise DependencyUnreachable(f"Kafka: expected a broker, got {error}") from error
+        with broker_expected():
+            try:
+                await self._producer.start()
+            except KafkaError:
+                await self._producer.stop()
+                raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -63,10 +64,7 @@ class KafkaPublisher:
         try:
             sent = await self._sent(record)
         except KafkaError as error:
-            text = f"publishing to {record.topic}: {type(error).__name__}: {error}"
-            # A timeout says that the broker was away for long: not "retriable" to the client.
-            lasting = not error.retriable and not _is_timeout(error)
-            raise (FatalError(text) if lasting else TransientError(text)) from error
+            raise failure(error, f"publishing to {record.topic}") from error
         return Delivered(sent.partition, sent.offset, sent.timestamp)
 
     async def _sent(self, record: OutgoingRecord) -> Any:
@@ -90,7 +88,3 @@ class KafkaPublisher:
     async def flush(self) -> None:
         """Wait until no record is on its way any more."""
         await self._producer.flush()
-
-
-def _is_timeout(error: KafkaError) -> bool:
-    return type(error).__name__.endswith("TimeoutError")

@@ -4,20 +4,16 @@ Clients of its own: asked through the consumer that fetches, a question waits be
 poll of its connection, up to 1.5 s.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, AsyncExitStack
 from typing import Any, Self
 
-from aiokafka import AIOKafkaConsumer
-from aiokafka import TopicPartition as KafkaTopicPartition
-from aiokafka.errors import KafkaError
-from meltwatch_chassis.errors import DependencyUnreachable, TransientError
-from meltwatch_chassis.kafka.record import raw_record, told
+from meltwatch_chassis.kafka.async_span import AsyncSpanReader
+from meltwatch_chassis.kafka.errors import broker_expected, kafka_errors
+from meltwatch_chassis.kafka.record import told
 from meltwatch_schemas.record import RawRecord
 
-from meltwatch_stream_processor.adapters.kafka_span import read_span, reader
 from meltwatch_stream_processor.ports import TopicPartition
-
-_Ask = Callable[[list[KafkaTopicPartition]], Awaitable[Mapping[KafkaTopicPartition, int]]]
 
 
 class KafkaInputRange:
@@ -31,18 +27,16 @@ class KafkaInputRange:
 
     def __init__(self, connection: Mapping[str, Any]) -> None:
         self._connection = connection
-        self._client = AIOKafkaConsumer(**connection, enable_auto_commit=False)
+        self._clients = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        try:
-            await self._client.start()
-        except KafkaError as error:
-            await self._client.stop()
-            raise DependencyUnreachable(f"Kafka: expected a broker, got {error}") from error
+        with broker_expected():
+            opening = AsyncSpanReader.connected(self._connection)
+            self._reader = await self._clients.enter_async_context(opening)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._client.stop()
+        await self._clients.aclose()
 
     async def beginning_offsets(
         self, partitions: Iterable[TopicPartition]
@@ -54,7 +48,8 @@ class KafkaInputRange:
         TransientError
             If the broker does not answer.
         """
-        return await _asked(self._client.beginning_offsets, partitions)
+        with _failures():
+            return _named(await self._reader.begins(partitions))
 
     async def end_offsets(
         self, partitions: Iterable[TopicPartition]
@@ -66,7 +61,8 @@ class KafkaInputRange:
         TransientError
             If the broker does not answer.
         """
-        return await _asked(self._client.end_offsets, partitions)
+        with _failures():
+            return _named(await self._reader.ends(partitions))
 
     async def records(self, partition: TopicPartition, offsets: range) -> Sequence[RawRecord]:
         """Return the records that stand at these offsets, in their order.
@@ -76,22 +72,15 @@ class KafkaInputRange:
         TransientError
             If the broker does not answer.
         """
-        part = KafkaTopicPartition(*partition)
-        try:
-            async with reader(self._connection, part) as consumer:
-                found = [raw_record(record) async for record in read_span(consumer, part, offsets)]
-        except KafkaError as error:
-            raise _transient(error) from error
+        with _failures():
+            async with AsyncSpanReader.connected(self._connection, [partition]) as reader:
+                found = [record async for record in reader.read(*partition, offsets)]
         return [told(record) for record in found]
 
 
-async def _asked(ask: _Ask, partitions: Iterable[TopicPartition]) -> Mapping[TopicPartition, int]:
-    try:
-        offsets = await ask([KafkaTopicPartition(*part) for part in partitions])
-    except KafkaError as error:
-        raise _transient(error) from error
+def _failures() -> AbstractContextManager[None]:
+    return kafka_errors("Kafka offsets")
+
+
+def _named(offsets: Mapping[tuple[str, int], int]) -> dict[TopicPartition, int]:
     return {TopicPartition(*part): offset for part, offset in offsets.items()}
-
-
-def _transient(error: KafkaError) -> TransientError:
-    return TransientError(f"Kafka offsets: {type(error).__name__}: {error}")

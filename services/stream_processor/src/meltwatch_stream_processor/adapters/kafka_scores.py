@@ -5,21 +5,16 @@ from functools import partial
 from typing import Any, Final
 
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError, UnknownError
-from meltwatch_chassis.errors import TransientError
-from meltwatch_chassis.kafka.record import raw_record
+from meltwatch_chassis.kafka.async_span import AsyncSpanReader
+from meltwatch_chassis.kafka.errors import kafka_errors
 from meltwatch_schemas.errors import ContractViolation, Refusal
-from meltwatch_schemas.record import read_score
+from meltwatch_schemas.record import RawRecord, read_score
 from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.text import escaped
 from meltwatch_schemas.topics import timestamp_ms
 
-from meltwatch_stream_processor.adapters.kafka_span import read_span, reader
-
-_Choose = Callable[[AIOKafkaConsumer, TopicPartition], Awaitable[range]]
+_Choose = Callable[[AsyncSpanReader, str, int], Awaitable[range]]
 _NEWEST: Final = 500
-_EARLIER_MS: Final = (0, 10_000, 1_000_000, 100_000_000)
 _log = structlog.get_logger()
 
 
@@ -62,49 +57,32 @@ class KafkaScoreHistory:
         return self._read(partition, _newest_offsets)
 
     async def _read(self, partition: int, choose: _Choose) -> AsyncIterator[WindowScore]:
-        part = TopicPartition(self._topic, partition)
-        try:
-            async with reader(self._connection, part) as consumer:
-                offsets = await choose(consumer, part)
-                async for record in read_span(consumer, part, offsets):
+        part = self._topic, partition
+        with kafka_errors(f"reading {self._topic} partition {partition}"):
+            async with AsyncSpanReader.connected(self._connection, [part]) as reader:
+                offsets = await choose(reader, *part)
+                async for record in reader.read(*part, offsets):
                     score = _read(record)
                     if score is not None:
                         yield score
-        except KafkaError as error:
-            raise TransientError(f"reading {self._topic} partition {partition}: {error}") from error
 
 
-async def _newest_offsets(consumer: AIOKafkaConsumer, part: TopicPartition) -> range:
-    end = (await consumer.end_offsets([part]))[part]
-    first = (await consumer.beginning_offsets([part]))[part]
-    return range(max(first, end - _NEWEST), end)
+async def _newest_offsets(reader: AsyncSpanReader, topic: str, partition: int) -> range:
+    end = await reader.end(topic, partition)
+    return range(max(await reader.begin(topic, partition), end - _NEWEST), end)
 
 
-async def _offsets_since(consumer: AIOKafkaConsumer, part: TopicPartition, since_ms: int) -> range:
-    end = (await consumer.end_offsets([part]))[part]
-    return range(await _first_since(consumer, part, since_ms, end), end)
+async def _offsets_since(
+    reader: AsyncSpanReader, topic: str, partition: int, since_ms: int
+) -> range:
+    end = await reader.end(topic, partition)
+    start = await reader.offset_near(topic, partition, since_ms)
+    return range(end if start is None else start, end)
 
 
-async def _first_since(
-    consumer: AIOKafkaConsumer, part: TopicPartition, since_ms: int, end: int
-) -> int:
-    """Return the first offset since a time, or one before it where the broker cannot tell.
-
-    It reads a whole record to tell, and fails where that unpacks to more than it has memory for.
-    """
-    for earlier_ms in _EARLIER_MS:
-        try:
-            found = await consumer.offsets_for_times({part: max(since_ms - earlier_ms, 0)})
-        except UnknownError:
-            _log.warning("broker_finds_no_time", topic=part.topic, partition=part.partition)
-        else:
-            return end if found[part] is None else int(found[part].offset)
-    return int((await consumer.beginning_offsets([part]))[part])
-
-
-def _read(record: ConsumerRecord) -> WindowScore | None:
+def _read(record: RawRecord) -> WindowScore | None:
     try:
-        return read_score(raw_record(record))
+        return read_score(record)
     except ContractViolation as refusal:
         reason, detail = refusal.reason, refusal.detail
     except Exception as error:  # noqa: BLE001 - whatever a record does to a decoder

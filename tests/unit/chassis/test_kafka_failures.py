@@ -3,8 +3,8 @@
 import asyncio
 
 import pytest
-from meltwatch_alarm_manager.adapters.kafka_records import kafka_failures
 from meltwatch_chassis.errors import TransientError
+from meltwatch_chassis.kafka.errors import kafka_failures
 
 
 async def gives_up() -> None:
