@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from meltwatch_core.alarms.manager.alarms import AlarmPipeline
 from meltwatch_core.alarms.ports import Outgoing
-from meltwatch_core.join.partition import PartitionJoiner
+from meltwatch_core.join.joiner import PartitionJoiner
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic
 

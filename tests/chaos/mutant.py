@@ -22,14 +22,14 @@ from meltwatch_core.alarms.manager.alarms import AlarmPipeline
 from meltwatch_core.alarms.manager.commands import CommandDesk
 from meltwatch_core.alarms.ports import Outgoing
 from meltwatch_core.alarms.progress import PartitionProgress
-from meltwatch_core.join.aligned_window import AlignedWindow, Outcome
 from meltwatch_core.join.buffers import Chunk
 from meltwatch_core.join.furnace import Furnace
-from meltwatch_core.join.partition import PartitionJoiner
+from meltwatch_core.join.joiner import PartitionJoiner
 from meltwatch_core.join.reading import OTHER, Reading
 from meltwatch_core.join.restore import Resumption, ScoresTail
 from meltwatch_core.join.rules import PUBLISHED_RULES
 from meltwatch_core.join.watermark import Idleness, Watermark
+from meltwatch_core.join.window import AlignedWindow, Outcome
 from meltwatch_schemas import record as schemas_record
 from meltwatch_schemas.errors import ContractViolation, malformed
 from meltwatch_schemas.record import RawRecord, read_score

@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 from meltwatch_core.alarms import points
 from meltwatch_core.join.buffers import Chunk
-from meltwatch_core.join.partition import PartitionJoiner
+from meltwatch_core.join.joiner import PartitionJoiner
 from meltwatch_core.join.reading import Reading
 from meltwatch_core.join.topics import TopicNames
 from meltwatch_core.scoring.judge import Judgement

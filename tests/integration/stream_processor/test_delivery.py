@@ -4,9 +4,9 @@ import re
 from collections import Counter
 
 import pytest
-from meltwatch_core.join.aligned_window import AlignedWindow
-from meltwatch_core.join.partition import PartitionJoiner
+from meltwatch_core.join.joiner import PartitionJoiner
 from meltwatch_core.join.reading import Reading
+from meltwatch_core.join.window import AlignedWindow
 from meltwatch_local_cluster.servers import TritonServer
 from meltwatch_schemas.encoder import default_encoder
 from meltwatch_schemas.record import read_current, read_embedding

@@ -20,7 +20,7 @@ from meltwatch_chassis.metrics import Metrics
 from meltwatch_chassis.plant import Plant, read_plant
 from meltwatch_chassis.tasks import cancel, first_cause, unless_set
 from meltwatch_core.join.errors import OutOfSequence
-from meltwatch_core.join.reading_order import QueueLimits
+from meltwatch_core.join.merge import QueueLimits
 from meltwatch_core.join.rules import PUBLISHED_RULES
 from meltwatch_core.join.topics import TopicNames
 from meltwatch_core.scoring.circuit import CircuitLimits

@@ -5,8 +5,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_backtester.domain.recorded import RecordedJoiner
-from meltwatch_core.join.aligned_window import AlignedWindow
 from meltwatch_core.join.restore import resume
+from meltwatch_core.join.window import AlignedWindow
 from meltwatch_schemas.reasons import BEHIND
 from meltwatch_schemas.score import Modality, WindowScore
 

@@ -17,7 +17,7 @@ from meltwatch_chassis.metrics import Metrics
 from meltwatch_core.alarms.manager.alarms import AlarmPipeline
 from meltwatch_core.alarms.points import MasterAlarmList
 from meltwatch_core.alarms.ports import Commit, Place
-from meltwatch_core.join.aligned_window import AlignedWindow
+from meltwatch_core.join.window import AlignedWindow
 from meltwatch_core.scoring.judge import Judge, Patience
 from meltwatch_core.scoring.ports import Verdict
 from meltwatch_core.scoring.scores import ScoreContext

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from meltwatch_core.join.aligned_window import AlignedWindow, Outcome
-from meltwatch_core.join.partition import PartitionJoiner
+from meltwatch_core.join.joiner import PartitionJoiner
+from meltwatch_core.join.window import AlignedWindow, Outcome
 
 from tests.support.oracle import CURRENT, VIDEO, Record, Step
 from tests.unit.core.join.sequences import (

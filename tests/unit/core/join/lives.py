@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
-from meltwatch_core.join.aligned_window import AlignedWindow, Outcome
-from meltwatch_core.join.partition import PartitionJoiner
+from meltwatch_core.join.joiner import PartitionJoiner
 from meltwatch_core.join.restore import resume
+from meltwatch_core.join.window import AlignedWindow, Outcome
 from meltwatch_schemas.score import Modality, ModelIdentity, ScoreTimes, WindowScore
 
 from tests.support.oracle import CURRENT, VIDEO, Record, Step

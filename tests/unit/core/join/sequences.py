@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from meltwatch_core.join.aligned_window import AlignedWindow, Outcome
-from meltwatch_core.join.partition import PartitionJoiner
+from meltwatch_core.join.joiner import PartitionJoiner
 from meltwatch_core.join.reading import Reading
 from meltwatch_core.join.rules import JoinRules, QualityLimits
+from meltwatch_core.join.window import AlignedWindow, Outcome
 from meltwatch_schemas.chunk import ChunkIdentity
 from meltwatch_schemas.current import CurrentChunk
 from meltwatch_schemas.embedding import EmbeddingChunk

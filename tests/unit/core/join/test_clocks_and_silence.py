@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from meltwatch_core.join.partition import PartitionJoiner
+from meltwatch_core.join.joiner import PartitionJoiner
 from meltwatch_schemas.reasons import Reason
 from meltwatch_schemas.score import Modality
 

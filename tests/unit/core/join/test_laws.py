@@ -8,8 +8,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from meltwatch_core.join import frames, samples
-from meltwatch_core.join.aligned_window import Outcome
-from meltwatch_core.join.partition import PartitionJoiner
+from meltwatch_core.join.joiner import PartitionJoiner
+from meltwatch_core.join.window import Outcome
 
 from tests.support.oracle import CURRENT, VIDEO, Numbers, Record, Step, Window
 from tests.unit.core.join.sequences import (

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from meltwatch_core.join.aligned_window import AlignedWindow
-from meltwatch_core.join.partition import PartitionJoiner
+from meltwatch_core.join.joiner import PartitionJoiner
 from meltwatch_core.join.restore import resume
+from meltwatch_core.join.window import AlignedWindow
 from meltwatch_schemas.reasons import Reason
 from meltwatch_schemas.score import Modality
 

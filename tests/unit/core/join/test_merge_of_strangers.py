@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from hypothesis import given
-from meltwatch_core.join.aligned_window import AlignedWindow, Outcome
-from meltwatch_core.join.partition import PartitionJoiner
-from meltwatch_core.join.reading_order import Entry, ReadingOrder
+from meltwatch_core.join.joiner import PartitionJoiner
+from meltwatch_core.join.merge import Entry, ReadingOrder
+from meltwatch_core.join.window import AlignedWindow, Outcome
 from meltwatch_schemas.score import Modality
 
 from tests.support.oracle import Record

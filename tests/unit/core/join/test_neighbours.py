@@ -7,7 +7,7 @@ whether he is retired or refused: he is one furnace more, and it is his windows 
 from dataclasses import replace
 
 from hypothesis import given
-from meltwatch_core.join.partition import PartitionJoiner
+from meltwatch_core.join.joiner import PartitionJoiner
 
 from tests.support.oracle import Result, Step, Window
 from tests.unit.core.join.sequences import (

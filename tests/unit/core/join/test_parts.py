@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 from meltwatch_core.join.acknowledgement import Ledger
-from meltwatch_core.join.aligned_window import AlignedWindow
 from meltwatch_core.join.errors import OutOfSequence
 from meltwatch_core.join.features import FeatureExtractor
-from meltwatch_core.join.partition import PartitionJoiner
+from meltwatch_core.join.joiner import PartitionJoiner
 from meltwatch_core.join.reading import Reading
 from meltwatch_core.join.rules import PUBLISHED_RULES, JoinRules
 from meltwatch_core.join.watermark import Watermark
+from meltwatch_core.join.window import AlignedWindow
 from meltwatch_schemas.encoder import default_encoder
 from meltwatch_schemas.score import Modality
 from meltwatch_schemas.window import WindowSpec

@@ -4,14 +4,14 @@ import random
 from dataclasses import replace
 
 import pytest
-from meltwatch_core.join.aligned_window import (
+from meltwatch_core.join.quality import LOST_PHASE
+from meltwatch_core.join.window import (
     LOW_CURRENT_COVERAGE,
     LOW_VIDEO_COVERAGE,
     NO_CURRENT,
     NO_VIDEO,
     AlignedWindow,
 )
-from meltwatch_core.join.quality import LOST_PHASE
 from meltwatch_schemas.score import Modality, ScoreStatus
 
 from tests.support.oracle import CURRENT, VIDEO, Numbers, Oracle, Record

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_core.join.errors import OutOfSequence
-from meltwatch_core.join.reading_order import Entry, Gap, QueueLimits, ReadingOrder
+from meltwatch_core.join.merge import Entry, Gap, QueueLimits, ReadingOrder
 from meltwatch_schemas.score import Modality
 from meltwatch_schemas.window import NS_PER_S
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 from itertools import count, pairwise
 
 import pytest
-from meltwatch_core.join.aligned_window import AlignedWindow, Outcome
-from meltwatch_core.join.partition import PartitionJoiner
+from meltwatch_core.join.joiner import PartitionJoiner
 from meltwatch_core.join.restore import ScoresTail
+from meltwatch_core.join.window import AlignedWindow, Outcome
 from meltwatch_schemas.score import Modality
 
 from tests.support.oracle import Record

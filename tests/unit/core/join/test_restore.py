@@ -11,8 +11,8 @@ from dataclasses import replace
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from meltwatch_core.join.aligned_window import AlignedWindow, Outcome
 from meltwatch_core.join.restore import ScoresTail, resume
+from meltwatch_core.join.window import AlignedWindow, Outcome
 from meltwatch_schemas.score import Modality
 
 from tests.support.oracle import Record, Step

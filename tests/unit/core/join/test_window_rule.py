@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from hypothesis import given
-from meltwatch_core.join.aligned_window import Outcome
+from meltwatch_core.join.window import Outcome
 
 from tests.support.oracle import Numbers, Oracle, Result, Step
 from tests.unit.core.join.sequences import (

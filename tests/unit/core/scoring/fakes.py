@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable
 
 import numpy as np
-from meltwatch_core.join.aligned_window import AlignedWindow
 from meltwatch_core.join.topics import TopicNames
+from meltwatch_core.join.window import AlignedWindow
 from meltwatch_core.scoring.ports import EnsembleIdentity, Verdict
 from meltwatch_schemas.encoder import Encoder, dct_basis
 from meltwatch_schemas.score import ModelIdentity

@@ -9,10 +9,10 @@ import pytest
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.errors import TransientError
 from meltwatch_chassis.metrics import Metrics
-from meltwatch_core.join.aligned_window import AlignedWindow
-from meltwatch_core.join.partition import PartitionJoiner
+from meltwatch_core.join.joiner import PartitionJoiner
 from meltwatch_core.join.read_record import read
 from meltwatch_core.join.reading import Reading
+from meltwatch_core.join.window import AlignedWindow
 from meltwatch_core.scoring.judge import Judge, Judgement, Patience
 from meltwatch_schemas.errors import ContractViolation, Refusal
 from structlog.testing import capture_logs

@@ -13,8 +13,8 @@ from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.errors import FatalError
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_chassis.settings import TritonSettings
-from meltwatch_core.join.aligned_window import AlignedWindow
 from meltwatch_core.join.topics import TopicNames
+from meltwatch_core.join.window import AlignedWindow
 from meltwatch_core.scoring.errors import EndpointError
 from meltwatch_core.scoring.failover import Failover, FailoverTiming
 from meltwatch_core.scoring.judge import Judgement

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from meltwatch_core.join.aligned_window import AlignedWindow
+from meltwatch_core.join.window import AlignedWindow
 from meltwatch_core.scoring.judge import Judgement
 from meltwatch_core.scoring.ports import Verdict
 from meltwatch_core.scoring.scores import ScoreContext, logistic, make_score

@@ -9,7 +9,7 @@ from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.dependencies import Dependencies
 from meltwatch_chassis.errors import TransientError
 from meltwatch_chassis.metrics import Metrics
-from meltwatch_core.join.reading_order import QueueLimits
+from meltwatch_core.join.merge import QueueLimits
 from meltwatch_core.join.rules import PUBLISHED_RULES
 from meltwatch_core.scoring.judge import Judge, Patience
 from meltwatch_core.scoring.scores import ScoreContext

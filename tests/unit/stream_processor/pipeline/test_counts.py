@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 from meltwatch_chassis.metrics import Metrics
-from meltwatch_core.join.aligned_window import Outcome
+from meltwatch_core.join.window import Outcome
 from meltwatch_schemas.errors import ContractViolation, Refusal
 from meltwatch_schemas.score import Modality
 from meltwatch_stream_processor.pipeline.counts import OTHER, UNKNOWN, Counts

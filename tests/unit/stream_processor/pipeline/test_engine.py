@@ -9,8 +9,8 @@ from itertools import pairwise
 import pytest
 from meltwatch_chassis import tasks
 from meltwatch_chassis.errors import FatalError
-from meltwatch_core.join.aligned_window import AlignedWindow
-from meltwatch_core.join.reading_order import QueueLimits
+from meltwatch_core.join.merge import QueueLimits
+from meltwatch_core.join.window import AlignedWindow
 from meltwatch_schemas.score import Modality, ScoreStatus, WindowScore
 from meltwatch_schemas.window import NS_PER_S
 from meltwatch_stream_processor.ports import TopicPartition

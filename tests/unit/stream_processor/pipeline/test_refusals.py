@@ -1,7 +1,7 @@
 """What becomes of input that is refused, late or repeated."""
 
 import pytest
-from meltwatch_core.join.aligned_window import AlignedWindow
+from meltwatch_core.join.window import AlignedWindow
 from meltwatch_schemas.errors import ContractViolation, Refusal
 from meltwatch_schemas.record import header
 from meltwatch_schemas.score import Modality, ScoreStatus

@@ -5,10 +5,10 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from meltwatch_core.join.aligned_window import Outcome
 from meltwatch_core.join.buffers import Chunk
 from meltwatch_core.join.read_record import read
 from meltwatch_core.join.skew_watch import SkewWatch
+from meltwatch_core.join.window import Outcome
 from meltwatch_schemas.current import CurrentChunk
 from meltwatch_schemas.errors import violation
 from meltwatch_schemas.score import Modality, WindowScore

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from meltwatch_core.join import read_record
 from meltwatch_core.join.buffers import Chunk
-from meltwatch_core.join.partition import PartitionJoiner
+from meltwatch_core.join.joiner import PartitionJoiner
 from meltwatch_core.join.reading import Reading
 from meltwatch_schemas.record import header
 from meltwatch_schemas.score import Modality

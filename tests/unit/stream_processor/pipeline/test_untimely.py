@@ -1,6 +1,6 @@
 """Records out of their time: words for the next scores of their furnace alone."""
 
-from meltwatch_core.join.aligned_window import Outcome
+from meltwatch_core.join.window import Outcome
 from meltwatch_schemas.errors import ContractViolation, Refusal
 from meltwatch_schemas.score import Modality
 from meltwatch_stream_processor.pipeline.untimely import UntimelyRecords

@@ -7,11 +7,11 @@ merged by event time, so what is not there by then does not come: no modality is
 from collections.abc import Mapping
 
 from meltwatch_core.join.admission import refusal_of
-from meltwatch_core.join.aligned_window import Outcome
 from meltwatch_core.join.buffers import Chunk, modality_of
 from meltwatch_core.join.features import FeatureExtractor
 from meltwatch_core.join.furnace import Closing, Furnace, JoinContext
 from meltwatch_core.join.rules import PUBLISHED_RULES, JoinRules
+from meltwatch_core.join.window import Outcome
 from meltwatch_schemas.encoder import Encoder
 from meltwatch_schemas.score import Modality
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 
 from meltwatch_core.join.acknowledgement import Offsets
 from meltwatch_core.join.admission import refusal_of, was_admitted
-from meltwatch_core.join.aligned_window import AlignedWindow
 from meltwatch_core.join.buffers import Chunk, modality_of
 from meltwatch_core.join.features import FeatureExtractor
 from meltwatch_core.join.furnace import Furnace, JoinContext
 from meltwatch_core.join.restore import Past, sources_of
 from meltwatch_core.join.rules import PUBLISHED_RULES, JoinRules
+from meltwatch_core.join.window import AlignedWindow
 from meltwatch_schemas.encoder import Encoder
 from meltwatch_schemas.score import Modality, WindowScore
 

@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from meltwatch_core.join.aligned_window import AlignedWindow, Outcome
+from meltwatch_core.join.merge import Entry, ReadingOrder
 from meltwatch_core.join.read_record import ReadRecord
-from meltwatch_core.join.reading_order import Entry, ReadingOrder
 from meltwatch_core.join.skew_watch import SkewWatch
+from meltwatch_core.join.window import AlignedWindow, Outcome
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.score import Modality, WindowScore
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from meltwatch_core.join.merge import Entry
 from meltwatch_core.join.read_record import ReadRecord, read
-from meltwatch_core.join.reading_order import Entry
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.score import Modality

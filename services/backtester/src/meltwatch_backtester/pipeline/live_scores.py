@@ -3,7 +3,7 @@
 from collections import defaultdict, deque
 from collections.abc import Iterator
 
-from meltwatch_core.join.aligned_window import AlignedWindow
+from meltwatch_core.join.window import AlignedWindow
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.record import RawRecord, read_score
 from meltwatch_schemas.score import WindowScore

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from meltwatch_core.join.aligned_window import AlignedWindow
+from meltwatch_core.join.window import AlignedWindow
 from meltwatch_schemas.encoder import Encoder
 from meltwatch_schemas.reasons import BEHIND, UNTIMELY, Reason
 from meltwatch_schemas.score import Modality, WindowScore

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from meltwatch_chassis.metrics import Metrics
-from meltwatch_core.join.aligned_window import Outcome
+from meltwatch_core.join.window import Outcome
 from meltwatch_schemas.identifiers import is_path
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.score import Modality

@@ -6,7 +6,7 @@ from typing import Final
 
 import structlog
 from meltwatch_chassis.tracing import trace_id
-from meltwatch_core.join.aligned_window import Outcome
+from meltwatch_core.join.window import Outcome
 from meltwatch_schemas.score import Modality, WindowScore
 
 _LASTING: Final = 3

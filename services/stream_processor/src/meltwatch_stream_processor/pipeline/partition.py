@@ -8,12 +8,12 @@ from functools import partial
 import structlog
 from meltwatch_chassis.live import is_live
 from meltwatch_chassis.tracing import TRACEPARENT, continue_trace
-from meltwatch_core.join.aligned_window import AlignedWindow, Outcome
 from meltwatch_core.join.buffers import Chunk
-from meltwatch_core.join.partition import PartitionJoiner
+from meltwatch_core.join.joiner import PartitionJoiner
+from meltwatch_core.join.merge import Entry, Gap, ReadingOrder
 from meltwatch_core.join.read_record import ReadRecord, read
-from meltwatch_core.join.reading_order import Entry, Gap, ReadingOrder
 from meltwatch_core.join.skew_watch import SkewWatch
+from meltwatch_core.join.window import AlignedWindow, Outcome
 from meltwatch_core.scoring.judge import Judgement
 from meltwatch_core.scoring.scores import make_score
 from meltwatch_schemas.errors import ContractViolation

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from meltwatch_chassis.clock import Clock
-from meltwatch_core.join.aligned_window import AlignedWindow
+from meltwatch_core.join.window import AlignedWindow
 from meltwatch_core.scoring.judge import Judgement
 
 from meltwatch_stream_processor.pipeline.in_flight import InFlightWindows

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from meltwatch_chassis.clock import Clock
 from meltwatch_chassis.dependencies import Dependencies
 from meltwatch_chassis.metrics import Metrics
-from meltwatch_core.join.reading_order import QueueLimits
+from meltwatch_core.join.merge import QueueLimits
 from meltwatch_core.join.rules import JoinRules
 from meltwatch_core.scoring.judge import Judge
 from meltwatch_core.scoring.scores import ScoreContext

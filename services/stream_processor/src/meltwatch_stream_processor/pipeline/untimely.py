@@ -6,7 +6,7 @@ Telemetry beside the join: it changes no window and may be lost at a restart.
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from meltwatch_core.join.aligned_window import Outcome
+from meltwatch_core.join.window import Outcome
 from meltwatch_schemas.errors import Refusal
 from meltwatch_schemas.reasons import FUTURE, LATE, Reason
 from meltwatch_schemas.record import RawRecord

@@ -9,7 +9,7 @@ from typing import Any
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.errors import FatalError
 from meltwatch_chassis.metrics import Metrics
-from meltwatch_core.join.aligned_window import AlignedWindow
+from meltwatch_core.join.window import AlignedWindow
 from meltwatch_core.scoring.circuit import CircuitLimits
 from meltwatch_core.scoring.errors import DeadStubError, EndpointError
 from meltwatch_core.scoring.failover import Failover, FailoverTiming

@@ -3,7 +3,7 @@
 One ``ReadingOrder`` and one ``PartitionJoiner`` serve one partition pair (partition i of both
 input topics) from assignment to revocation. A turn of the pipeline is:
 
-1. ``reading_order.ReadingOrder``: ``push(Entry)`` what was read, and ``told(asked_ns, ends)`` where
+1. ``merge.ReadingOrder``: ``push(Entry)`` what was read, and ``told(asked_ns, ends)`` where
    the partitions end, about once a second; pause the topic modalities in ``ahead``, resume the
    others; take what ``pop()`` returns, in that order. ``reading(now_ns)`` says how far that is.
 2. An entry without ``last_event_ns`` was refused by the record reader: dead-letter it, then

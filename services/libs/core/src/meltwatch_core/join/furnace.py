@@ -7,13 +7,6 @@ from meltwatch_schemas.reasons import BEHIND
 from meltwatch_schemas.score import Cut, Modality, Sources
 
 from meltwatch_core.join.acknowledgement import Offsets
-from meltwatch_core.join.aligned_window import (
-    LOW_CURRENT_COVERAGE,
-    LOW_VIDEO_COVERAGE,
-    NO_CURRENT,
-    NO_VIDEO,
-    AlignedWindow,
-)
 from meltwatch_core.join.buffers import Chunk, EventBuffers, modality_of
 from meltwatch_core.join.features import FeatureExtractor
 from meltwatch_core.join.reading import MODALITIES, Reading
@@ -21,6 +14,13 @@ from meltwatch_core.join.restore import Past
 from meltwatch_core.join.rules import JoinRules
 from meltwatch_core.join.source_watch import SourceWatch
 from meltwatch_core.join.watermark import Idleness, Watermark
+from meltwatch_core.join.window import (
+    LOW_CURRENT_COVERAGE,
+    LOW_VIDEO_COVERAGE,
+    NO_CURRENT,
+    NO_VIDEO,
+    AlignedWindow,
+)
 
 
 @dataclass(frozen=True, slots=True)

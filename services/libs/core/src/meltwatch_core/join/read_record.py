@@ -9,7 +9,7 @@ from meltwatch_schemas.record import RawRecord, read_current, read_embedding
 from meltwatch_schemas.score import Modality
 
 from meltwatch_core.join.buffers import Chunk
-from meltwatch_core.join.reading_order import Entry
+from meltwatch_core.join.merge import Entry
 
 # What a record costs in memory beside its bytes.
 _OVERHEAD_BYTES: Final = 1024

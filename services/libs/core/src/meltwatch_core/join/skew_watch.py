@@ -14,10 +14,10 @@ from meltwatch_schemas.reasons import Reason
 from meltwatch_schemas.score import Modality
 from numpy.typing import NDArray
 
-from meltwatch_core.join.aligned_window import Outcome
 from meltwatch_core.join.buffers import Chunk, modality_of
 from meltwatch_core.join.features import FeatureExtractor
 from meltwatch_core.join.synchrony import SYNC_SKEW, SkewLevel, Synchrony
+from meltwatch_core.join.window import Outcome
 
 _log = structlog.get_logger()
 

@@ -12,7 +12,7 @@ from meltwatch_chassis.errors import FatalError, TransientError
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_schemas.window import NS_PER_S
 
-from meltwatch_core.join.aligned_window import AlignedWindow
+from meltwatch_core.join.window import AlignedWindow
 from meltwatch_core.scoring.circuit import CircuitLimits
 from meltwatch_core.scoring.errors import EndpointError
 from meltwatch_core.scoring.member import Common, Member

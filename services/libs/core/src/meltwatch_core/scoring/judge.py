@@ -13,7 +13,7 @@ from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.reasons import Reason
 from meltwatch_schemas.window import NS_PER_S
 
-from meltwatch_core.join.aligned_window import AlignedWindow
+from meltwatch_core.join.window import AlignedWindow
 from meltwatch_core.scoring.back_off import back_off
 from meltwatch_core.scoring.lag import ScoringLag
 from meltwatch_core.scoring.ports import Scorer, Verdict

@@ -17,7 +17,7 @@ from meltwatch_chassis.metrics import Metrics
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.window import NS_PER_S
 
-from meltwatch_core.join.aligned_window import AlignedWindow
+from meltwatch_core.join.window import AlignedWindow
 from meltwatch_core.scoring.circuit import Circuit, CircuitLimits, Remedy
 from meltwatch_core.scoring.errors import DeadStubError, EndpointError, ReloadRefusedError
 from meltwatch_core.scoring.ports import EnsembleIdentity, ScoringEndpoint, Verdict

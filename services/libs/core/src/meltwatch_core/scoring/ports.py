@@ -7,7 +7,7 @@ import numpy as np
 from meltwatch_schemas.score import ModelIdentity
 from numpy.typing import NDArray
 
-from meltwatch_core.join.aligned_window import AlignedWindow
+from meltwatch_core.join.window import AlignedWindow
 
 
 @dataclass(frozen=True, slots=True)

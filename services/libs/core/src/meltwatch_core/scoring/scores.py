@@ -11,8 +11,8 @@ from meltwatch_schemas.score import ModelIdentity, ScoreStatus, ScoreTimes, Wind
 from meltwatch_schemas.window import NS_PER_S
 from numpy.typing import NDArray
 
-from meltwatch_core.join.aligned_window import AlignedWindow
 from meltwatch_core.join.topics import TopicNames
+from meltwatch_core.join.window import AlignedWindow
 from meltwatch_core.scoring.judge import Judgement
 from meltwatch_core.scoring.lag import SCORING_LAG
 from meltwatch_core.scoring.ports import Verdict

@@ -24,7 +24,7 @@ from tritonclient.grpc import InferInput, InferRequestedOutput, InferResult
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
-from meltwatch_core.join.aligned_window import AlignedWindow
+from meltwatch_core.join.window import AlignedWindow
 from meltwatch_core.scoring.errors import DeadStubError, EndpointError, ReloadRefusedError
 from meltwatch_core.scoring.ports import EnsembleIdentity, Verdict
 from meltwatch_core.scoring.triton_config import EnsembleForm, read_form

@@ -12,7 +12,6 @@ from meltwatch_schemas.score import Modality
 
 from meltwatch_core.join.acknowledgement import Ledger, Offsets, lowest
 from meltwatch_core.join.admission import refusal_of, was_admitted
-from meltwatch_core.join.aligned_window import AlignedWindow, Outcome
 from meltwatch_core.join.buffers import Chunk, modality_of
 from meltwatch_core.join.errors import OutOfSequence
 from meltwatch_core.join.features import FeatureExtractor
@@ -20,6 +19,7 @@ from meltwatch_core.join.furnace import Closing, Furnace, JoinContext
 from meltwatch_core.join.reading import Reading
 from meltwatch_core.join.restore import Past, Resumption
 from meltwatch_core.join.rules import PUBLISHED_RULES, JoinRules
+from meltwatch_core.join.window import AlignedWindow, Outcome
 
 _REMEMBERED: Final = 10_000
 """Furnaces whose last closed window is known after their retirement, the last retired ones."""
