@@ -20,7 +20,6 @@ STILL_SHARED = {
     "Journal": 2,
     "Judge": 3,
     "Judgement": 2,
-    "KafkaPublisher": 2,
     "Ledger": 2,
     "Member": 2,
     "Outcome": 3,

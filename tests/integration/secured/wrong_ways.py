@@ -7,7 +7,7 @@ from socketserver import BaseRequestHandler
 from typing import Any
 
 import pytest
-from meltwatch_alarm_manager.adapters.kafka_records import enter
+from meltwatch_alarm_manager.adapters.kafka_entry import enter
 from meltwatch_chassis.errors import FatalError, TransientError
 from meltwatch_chassis.kafka import publisher
 from meltwatch_chassis.kafka.access import refusal

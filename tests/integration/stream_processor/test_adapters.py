@@ -8,18 +8,19 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 from meltwatch_chassis.errors import FatalError
+from meltwatch_chassis.kafka.async_publisher import AsyncKafkaPublisher
 from meltwatch_chassis.kafka.async_span import AsyncSpanReader
+from meltwatch_chassis.kafka.outgoing import OutgoingRecord
 from meltwatch_core.join.topics import TopicNames
 from meltwatch_core.scoring.judge import Judgement
 from meltwatch_core.scoring.scores import ScoreContext, make_score
 from meltwatch_local_cluster.servers import KafkaServer
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
-from meltwatch_stream_processor.adapters.kafka_publisher import KafkaPublisher
 from meltwatch_stream_processor.adapters.kafka_range import KafkaInputRange
 from meltwatch_stream_processor.adapters.kafka_scores import KafkaScoreHistory
 from meltwatch_stream_processor.pipeline.records import score_record
-from meltwatch_stream_processor.ports import OutgoingRecord, TopicPartition
+from meltwatch_stream_processor.ports import TopicPartition
 
 from tests.support.foreign_batches import bomb, send_batches
 from tests.support.servers import Topics
@@ -34,13 +35,13 @@ def connection(kafka: KafkaServer) -> Mapping[str, Any]:
 
 
 @pytest.fixture
-async def publisher(kafka: KafkaServer) -> AsyncIterator[KafkaPublisher]:
-    async with KafkaPublisher(connection(kafka)) as publisher:
+async def publisher(kafka: KafkaServer) -> AsyncIterator[AsyncKafkaPublisher]:
+    async with AsyncKafkaPublisher(connection(kafka)) as publisher:
         yield publisher
 
 
 async def test_a_record_without_key_and_value_and_header_values_can_be_published(
-    publisher: KafkaPublisher, topics: Topics
+    publisher: AsyncKafkaPublisher, topics: Topics
 ) -> None:
     headers: tuple[tuple[str, bytes | None], ...] = (("empty", None), ("twice", b"1"))
     record = OutgoingRecord(topics.name(Topic.DEAD_LETTERS), None, None, headers)
@@ -49,7 +50,7 @@ async def test_a_record_without_key_and_value_and_header_values_can_be_published
 
 
 async def test_a_dead_letter_may_be_much_larger_than_other_records(
-    publisher: KafkaPublisher, topics: Topics
+    publisher: AsyncKafkaPublisher, topics: Topics
 ) -> None:
     value = b"\0" * (2 * 1024 * 1024)
     record = OutgoingRecord(topics.name(Topic.DEAD_LETTERS), b"key", value, ())
@@ -59,7 +60,7 @@ async def test_a_dead_letter_may_be_much_larger_than_other_records(
 
 
 async def test_history_starts_at_an_event_time_and_ends_where_the_topic_ends(
-    publisher: KafkaPublisher, kafka: KafkaServer, topics: Topics
+    publisher: AsyncKafkaPublisher, kafka: KafkaServer, topics: Topics
 ) -> None:
     names = TopicNames(topics.prefix)
     model = ScoreContext(names, IDENTITY.model, PUBLISHED_SPEC.spec_id, 0.2, frozenset())
@@ -87,7 +88,7 @@ async def test_history_is_read_though_the_broker_cannot_read_what_stands_first(
 
 
 async def test_ends_are_those_of_this_very_moment(
-    publisher: KafkaPublisher, kafka: KafkaServer, topics: Topics
+    publisher: AsyncKafkaPublisher, kafka: KafkaServer, topics: Topics
 ) -> None:
     part = TopicPartition(topics.name(Topic.EMBEDDINGS), 1)
     async with KafkaInputRange(connection(kafka)) as input_range:
@@ -98,7 +99,7 @@ async def test_ends_are_those_of_this_very_moment(
 
 
 async def test_records_are_read_at_offsets_and_markers_are_none(
-    publisher: KafkaPublisher, kafka: KafkaServer, topics: Topics
+    publisher: AsyncKafkaPublisher, kafka: KafkaServer, topics: Topics
 ) -> None:
     part = TopicPartition(topics.name(Topic.CURRENTS), 1)
     plain = OutgoingRecord(part.topic, b"k", b"v", (("h", b"1"),), 5, part.partition)

@@ -15,10 +15,10 @@ from meltwatch_alarm_manager.adapters import kafka_feed, kafka_intake
 from meltwatch_alarm_manager.adapters.kafka_commit import as_committed, read_commit
 from meltwatch_alarm_manager.adapters.kafka_feed import KafkaFeed
 from meltwatch_alarm_manager.adapters.kafka_intake import KafkaIntake
-from meltwatch_alarm_manager.adapters.kafka_records import partitions_of
 from meltwatch_alarm_manager.adapters.redis_view import RedisView
 from meltwatch_alarm_manager.ports import AlarmChange, FurnaceChange
 from meltwatch_chassis.errors import ConfigurationError, TransientError
+from meltwatch_chassis.kafka.async_admin import partitions_of
 from meltwatch_chassis.testing import ManualClock
 from meltwatch_core.alarms.authorship import MAX_OWN_EPOCH
 from meltwatch_core.alarms.caution import Suspect

@@ -13,6 +13,7 @@ from meltwatch_chassis.health import Health, HealthServer
 from meltwatch_chassis.kafka import aiokafka_batches
 from meltwatch_chassis.kafka.access import refusal, require_access
 from meltwatch_chassis.kafka.admin import missing_topics, require_topics
+from meltwatch_chassis.kafka.async_publisher import AsyncKafkaPublisher
 from meltwatch_chassis.kafka.config import connection_arguments
 from meltwatch_chassis.kafka.errors import is_refusal
 from meltwatch_chassis.kafka.probe import kafka_probe
@@ -43,7 +44,6 @@ from meltwatch_stream_processor.adapters.faust.app import (
 )
 from meltwatch_stream_processor.adapters.faust.group import KafkaGroup
 from meltwatch_stream_processor.adapters.faust.inputs import FaustInputs
-from meltwatch_stream_processor.adapters.kafka_publisher import KafkaPublisher
 from meltwatch_stream_processor.adapters.kafka_range import KafkaInputRange
 from meltwatch_stream_processor.adapters.kafka_scores import KafkaScoreHistory
 from meltwatch_stream_processor.pipeline.counts import Counts
@@ -133,7 +133,7 @@ async def _assemble(
     connection, topics = connection_arguments(settings), TopicNames(settings.topic_prefix)
     plant = read_plant(settings.plant_file)
     await asyncio.to_thread(require_access, connection, _rights(settings))
-    publisher = await clients.enter_async_context(KafkaPublisher(connection))
+    publisher = await clients.enter_async_context(AsyncKafkaPublisher(connection))
     await _check_topics(connection, topics, publisher)
     input_range = await clients.enter_async_context(KafkaInputRange(connection))
     vitals.scorer = scorer = await _scorer(settings, clients, metrics)
@@ -217,7 +217,7 @@ def _raise_cause(result: object) -> None:
 
 
 async def _check_topics(
-    connection: Mapping[str, Any], topics: TopicNames, publisher: KafkaPublisher
+    connection: Mapping[str, Any], topics: TopicNames, publisher: AsyncKafkaPublisher
 ) -> None:
     """Refuse missing topics, unequal partition counts and a broker that creates topics."""
     names = [topic.under(topics.prefix) for topic in _TOPICS]

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from meltwatch_chassis.kafka.outgoing import Delivered, OutgoingRecord
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.score import WindowScore
 
@@ -13,36 +14,6 @@ class TopicPartition(NamedTuple):
 
     topic: str
     partition: int
-
-
-@dataclass(frozen=True, slots=True)
-class OutgoingRecord:
-    """A Kafka record to be published.
-
-    Attributes
-    ----------
-    topic, key, value, headers
-        As they will stand in Kafka.
-    timestamp_ms
-        Event time where the topic keeps event time, else None: the wall clock at sending.
-    partition
-        None leaves the choice to the key.
-    """
-
-    topic: str
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes | None], ...]
-    timestamp_ms: int | None = None
-    partition: int | None = None
-
-
-class Delivered(NamedTuple):
-    """Where a published record stands."""
-
-    partition: int
-    offset: int
-    timestamp_ms: int
 
 
 class Committed(NamedTuple):

@@ -8,6 +8,7 @@ from typing import Self
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.dependencies import Dependencies
 from meltwatch_chassis.errors import TransientError
+from meltwatch_chassis.kafka.outgoing import Delivered, OutgoingRecord
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_core.join.merge import QueueLimits
 from meltwatch_core.join.rules import PUBLISHED_RULES
@@ -24,14 +25,7 @@ from meltwatch_stream_processor.pipeline.in_flight import InFlightWindows
 from meltwatch_stream_processor.pipeline.input_topics import InputTopics
 from meltwatch_stream_processor.pipeline.retry import Retry
 from meltwatch_stream_processor.pipeline.surroundings import Surroundings
-from meltwatch_stream_processor.ports import (
-    Census,
-    Committed,
-    Delivered,
-    OutgoingRecord,
-    TopicFacts,
-    TopicPartition,
-)
+from meltwatch_stream_processor.ports import Census, Committed, TopicFacts, TopicPartition
 
 from tests.support.input_records import InputRecord
 from tests.unit.core.scoring.fakes import ENCODER, IDENTITY, TOPICS, FakeScorer, until

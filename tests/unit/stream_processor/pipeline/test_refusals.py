@@ -1,13 +1,14 @@
 """What becomes of input that is refused, late or repeated."""
 
 import pytest
+from meltwatch_chassis.kafka.outgoing import OutgoingRecord
 from meltwatch_core.join.window import AlignedWindow
 from meltwatch_schemas.errors import ContractViolation, Refusal
 from meltwatch_schemas.record import header
 from meltwatch_schemas.score import Modality, ScoreStatus
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_S
-from meltwatch_stream_processor.ports import OutgoingRecord, TopicPartition
+from meltwatch_stream_processor.ports import TopicPartition
 
 from tests.support.bad_records import BAD_KINDS, BadKind
 from tests.support.input_records import (

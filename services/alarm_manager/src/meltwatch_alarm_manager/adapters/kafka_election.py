@@ -10,10 +10,11 @@ from typing import Any, Final, Self
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from meltwatch_chassis.kafka.async_admin import require_topics
 from meltwatch_chassis.kafka.errors import kafka_failures
 from meltwatch_schemas.topics import Topic
 
-from meltwatch_alarm_manager.adapters.kafka_records import enter, require_topics
+from meltwatch_alarm_manager.adapters.kafka_entry import enter
 
 _SESSION_MS: Final = 6_000
 _HEARTBEAT_MS: Final = 1_500

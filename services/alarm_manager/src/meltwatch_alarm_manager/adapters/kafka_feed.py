@@ -5,17 +5,13 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from meltwatch_chassis.kafka.async_admin import administration, offset_of, partitions_of
 from meltwatch_chassis.kafka.errors import kafka_failures
 from meltwatch_chassis.kafka.record import raw_record
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic
 
-from meltwatch_alarm_manager.adapters.kafka_records import (
-    administration,
-    enter,
-    offset_of,
-    partitions_of,
-)
+from meltwatch_alarm_manager.adapters.kafka_entry import enter
 
 _MAX_RECORDS: Final = 500
 _FETCH_BYTES: Final = 8 * 1024 * 1024

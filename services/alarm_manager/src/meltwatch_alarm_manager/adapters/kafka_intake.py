@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from meltwatch_chassis.kafka.async_admin import administration, offset_of, partitions_of
 from meltwatch_chassis.kafka.errors import kafka_failures
 from meltwatch_chassis.kafka.record import raw_record, told
 from meltwatch_core.alarms.caution import BATCH
@@ -13,11 +14,6 @@ from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic
 
 from meltwatch_alarm_manager.adapters.kafka_commit import read_commit
-from meltwatch_alarm_manager.adapters.kafka_records import (
-    administration,
-    offset_of,
-    partitions_of,
-)
 
 _WHOLE_POLL_S: Final = 0.1  # the last thing in a topic may be a marker, which no poll returns
 _FETCH_WAIT_MS: Final = 100  # each change of topic waits for the fetch that is under way

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from meltwatch_chassis.kafka.outgoing import Delivered, OutgoingRecord
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_core.join.topics import TopicNames
 from meltwatch_schemas.errors import ContractViolation
@@ -10,7 +11,7 @@ from meltwatch_schemas.score import WindowScore
 
 from meltwatch_stream_processor.pipeline.records import dead_letter, late_copy, score_record
 from meltwatch_stream_processor.pipeline.retry import Retry
-from meltwatch_stream_processor.ports import Delivered, OutgoingRecord, Publisher
+from meltwatch_stream_processor.ports import Publisher
 
 
 class Delivery:

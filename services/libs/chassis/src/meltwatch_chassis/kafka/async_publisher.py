@@ -1,20 +1,20 @@
-"""aiokafka's producer behind the ``Publisher`` port."""
+"""Records to any topic, each awaited: aiokafka's idempotent producer."""
 
 from collections.abc import Mapping
 from typing import Any, Final, Self
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import InvalidTimestampError, KafkaError
-from meltwatch_chassis.kafka.errors import broker_expected, failure
 
-from meltwatch_stream_processor.ports import Delivered, OutgoingRecord
+from meltwatch_chassis.kafka.errors import broker_expected, failure
+from meltwatch_chassis.kafka.outgoing import Delivered, OutgoingRecord
 
 # A dead letter holds a record that other limits let through; its topic takes 8 MiB.
 _MAX_REQUEST_BYTES: Final = 8 * 1024 * 1024
 _METADATA_AGE_MS: Final = 5_000
 
 
-class KafkaPublisher:
+class AsyncKafkaPublisher:
     """Publishes with ``acks=all`` and idempotence, so that retries keep the order.
 
     Parameters

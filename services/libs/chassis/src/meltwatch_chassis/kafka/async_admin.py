@@ -1,17 +1,15 @@
-"""What the broker says of topics and partitions, read with care."""
+"""What aiokafka's clients hear of topics and partitions, read with care."""
 
-import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from meltwatch_chassis.errors import DependencyUnreachable, FatalError, TransientError
-from meltwatch_chassis.kafka.access import require_access
-from meltwatch_chassis.kafka.errors import kafka_failures
-from meltwatch_schemas.access import Principal, rights_of
 from meltwatch_schemas.text import escaped
+
+from meltwatch_chassis.errors import DependencyUnreachable, TransientError
+from meltwatch_chassis.kafka.errors import kafka_failures
 
 
 @asynccontextmanager
@@ -24,21 +22,6 @@ async def administration(connection: Mapping[str, Any]) -> AsyncIterator[AIOKafk
             yield admin
         finally:
             await admin.close()
-
-
-async def enter(connection: Mapping[str, Any], prefix: str) -> None:
-    """Check that the broker lets us in and gives us our rights.
-
-    Raises
-    ------
-    TransientError
-        If not, with the first cause: who gives a right or mends a login need not start us anew.
-    """
-    try:
-        rights = rights_of(Principal.ALARM_MANAGER, prefix)
-        await asyncio.to_thread(require_access, connection, rights)
-    except FatalError as error:
-        raise TransientError(str(error)) from error
 
 
 async def require_topics(connection: Mapping[str, Any], topics: Collection[str]) -> None:
