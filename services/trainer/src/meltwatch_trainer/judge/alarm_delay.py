@@ -10,7 +10,7 @@ from meltwatch_schemas.window import INT64_MAX, NS_PER_S
 
 
 @dataclass(frozen=True, slots=True)
-class Alarm:
+class AlarmSpan:
     """An alarm's event times in seconds; ``cleared_s`` is infinite while it stands."""
 
     raised_s: float
@@ -18,7 +18,7 @@ class Alarm:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class JudgedAlarms:
     """Alarms of one furnace set against its faults.
 
     Attributes
@@ -36,13 +36,13 @@ class Judgement:
     clear_lags_s: tuple[float, ...]
 
 
-def alarms(series: Iterable[tuple[float, float]], setpoint: Setpoint) -> list[Alarm]:
+def alarms(series: Iterable[tuple[float, float]], setpoint: Setpoint) -> list[AlarmSpan]:
     """Return the alarms of a series of (window end in seconds, logit), in order.
 
     The rule is the alarm manager's, but that no distance of windows is a gap: a series has none,
     at whatever hop it was scored. An alarm's times are those of the windows that decide it.
     """
-    raised: list[Alarm] = []
+    raised: list[AlarmSpan] = []
     condition = Condition()
     for number, (end_s, logit) in enumerate(series):
         sample = Sample(round(end_s * NS_PER_S), logit, number)
@@ -50,9 +50,9 @@ def alarms(series: Iterable[tuple[float, float]], setpoint: Setpoint) -> list[Al
         if due(condition, setpoint) is None:
             continue
         if condition.active:
-            raised[-1] = Alarm(raised[-1].raised_s, end_s)
+            raised[-1] = AlarmSpan(raised[-1].raised_s, end_s)
         else:
-            raised.append(Alarm(end_s, inf))
+            raised.append(AlarmSpan(end_s, inf))
         condition = decided(condition)
     return raised
 
@@ -62,7 +62,7 @@ def judge(
     setpoint: Setpoint,
     faults: tuple[tuple[float, float], ...],
     grace_s: float,
-) -> Judgement:
+) -> JudgedAlarms:
     """Set alarms against faults.
 
     Parameters
@@ -81,10 +81,10 @@ def judge(
         delays.append(own[0].raised_s - start_s if own else None)
         if own:
             lags.append(max(0.0, own[-1].cleared_s - end_s))
-    return Judgement(tuple(delays), owners.count(None), tuple(lags))
+    return JudgedAlarms(tuple(delays), owners.count(None), tuple(lags))
 
 
-def _owner(alarm: Alarm, faults: tuple[tuple[float, float], ...], grace_s: float) -> int | None:
+def _owner(alarm: AlarmSpan, faults: tuple[tuple[float, float], ...], grace_s: float) -> int | None:
     for number, (start_s, end_s) in enumerate(faults):
         if start_s <= alarm.raised_s < end_s + grace_s:
             return number
