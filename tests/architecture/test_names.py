@@ -19,7 +19,6 @@ STILL_SHARED = {
     "Journal": 2,
     "Judge": 3,
     "Ledger": 2,
-    "Member": 2,
     "Outcome": 3,
     "Outgoing": 3,
     "Place": 2,

@@ -14,8 +14,8 @@ from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_core.join.window import AlignedWindow
 from meltwatch_core.scoring.circuit import CircuitLimits
+from meltwatch_core.scoring.endpoint import Common, TendedEndpoint
 from meltwatch_core.scoring.errors import EndpointError
-from meltwatch_core.scoring.member import Common, Member
 from meltwatch_core.scoring.ports import EnsembleIdentity, ScoringEndpoint, Verdict
 
 _CHECK_INTERVAL_S: Final = 30.0
@@ -68,28 +68,28 @@ class Failover:
         metrics: Metrics,
     ) -> None:
         self._common = Common(clock, metrics)
-        self._members = [Member(each, timing.circuit, self._common) for each in endpoints]
+        self._endpoints = [TendedEndpoint(each, timing.circuit, self._common) for each in endpoints]
         self._timing = timing
         self._turns = count()
-        self._last_turn: dict[Member, int] = {}
+        self._last_turn: dict[TendedEndpoint, int] = {}
         self._has_verdict = False
 
     @property
     def outage(self) -> str | None:
         """One line while the rotation is empty, else None."""
-        if any(member.circuit.is_closed for member in self._members):
+        if any(endpoint.circuit.is_closed for endpoint in self._endpoints):
             return None
         return f"no scoring endpoint answers: {self._troubles()}"
 
     @property
     def warning(self) -> str | None:
         """One line that names who is out of the rotation while others are in it, else None."""
-        absent = [member for member in self._members if not member.circuit.is_closed]
-        if not absent or len(absent) == len(self._members):
+        absent = [endpoint for endpoint in self._endpoints if not endpoint.circuit.is_closed]
+        if not absent or len(absent) == len(self._endpoints):
             return None
-        left = len(self._members) - len(absent)
-        troubles = "; ".join(member.trouble for member in absent)
-        return f"{left} of {len(self._members)} scoring endpoints left: {troubles}"
+        left = len(self._endpoints) - len(absent)
+        troubles = "; ".join(endpoint.trouble for endpoint in absent)
+        return f"{left} of {len(self._endpoints)} scoring endpoints left: {troubles}"
 
     async def identify(self) -> EnsembleIdentity:
         """Ask all endpoints who they are; the first in order that answers is who all must be.
@@ -101,20 +101,20 @@ class Failover:
         FatalError
             If all answer and none serves what the contract demands.
         """
-        answers = await asyncio.gather(*(_answer(member) for member in self._members))
+        answers = await asyncio.gather(*(_answer(endpoint) for endpoint in self._endpoints))
         identities = [answer for answer in answers if isinstance(answer, EnsembleIdentity)]
         if not identities:
             raise self._nobody()
         self._common.reference = identities[0]
-        for member, answer in zip(self._members, answers, strict=True):
+        for endpoint, answer in zip(self._endpoints, answers, strict=True):
             if isinstance(answer, EnsembleIdentity):
-                member.join(answer)
+                endpoint.join(answer)
             else:
-                member.stay_away(answer)
+                endpoint.stay_away(answer)
         model = identities[0].model
         _log.info(
             "ensemble_identified", name=model.name, version=model.version, digest=model.digest,
-            endpoints=[member.name for member in self._members if member.circuit.is_closed],
+            endpoints=[endpoint.name for endpoint in self._endpoints if endpoint.circuit.is_closed],
         )  # fmt: skip
         return identities[0]
 
@@ -132,11 +132,11 @@ class Failover:
         """
         if not self._has_verdict:
             self._common.probe_window = window
-        asked: set[Member] = set()
-        while (member := self._next(asked)) is not None:
-            asked.add(member)
+        asked: set[TendedEndpoint] = set()
+        while (endpoint := self._next(asked)) is not None:
+            asked.add(endpoint)
             try:
-                verdict = await member.score(window)
+                verdict = await endpoint.score(window)
             except EndpointError:
                 continue
             self._common.probe_window, self._has_verdict = window, True
@@ -146,12 +146,12 @@ class Failover:
     async def watch(self) -> None:
         """Look after all endpoints; runs until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for member in self._members:
-                group.create_task(member.tend(self._timing.check_s, self._timing.beat_s))
+            for endpoint in self._endpoints:
+                group.create_task(endpoint.tend(self._timing.check_s, self._timing.beat_s))
 
-    def _next(self, asked: Collection[Member]) -> Member | None:
+    def _next(self, asked: Collection[TendedEndpoint]) -> TendedEndpoint | None:
         """Return the least busy endpoint of the rotation; of equals the one longest not asked."""
-        free = [m for m in self._members if m.circuit.is_closed and m not in asked]
+        free = [each for each in self._endpoints if each.circuit.is_closed and each not in asked]
         if not free:
             return None
         chosen = min(free, key=lambda m: (m.under_way, self._last_turn.get(m, -1)))
@@ -170,23 +170,23 @@ class Failover:
         )
 
     def _troubles(self) -> str:
-        return "; ".join(member.trouble for member in self._members)
+        return "; ".join(endpoint.trouble for endpoint in self._endpoints)
 
     def _is_replaced(self) -> bool:
         """Whether waiting is in vain: all object, or another one serves and ours is long gone."""
-        objections = [m.objection for m in self._members if m.objection is not None]
-        if len(objections) == len(self._members):
+        objections = [each.objection for each in self._endpoints if each.objection is not None]
+        if len(objections) == len(self._endpoints):
             return True
-        if any(member.circuit.is_closed for member in self._members):
+        if any(endpoint.circuit.is_closed for endpoint in self._endpoints):
             return False
-        alone_ns = max(member.circuit.since_ns for member in self._members)
+        alone_ns = max(endpoint.circuit.since_ns for endpoint in self._endpoints)
         away_ns = self._common.clock.monotonic_ns() - alone_ns
         is_over = away_ns >= self._timing.patience_s * NS_PER_S
         return is_over and any(objection.is_other for objection in objections)
 
 
-async def _answer(member: Member) -> EnsembleIdentity | EndpointError:
+async def _answer(endpoint: TendedEndpoint) -> EnsembleIdentity | EndpointError:
     try:
-        return await member.identify()
+        return await endpoint.identify()
     except EndpointError as error:
         return error

@@ -33,7 +33,7 @@ _Result = TypeVar("_Result")
 
 @dataclass(slots=True)
 class Common:
-    """What the members of a rotation share.
+    """What the endpoints of a rotation share.
 
     Attributes
     ----------
@@ -66,17 +66,17 @@ class Objection(NamedTuple):
     is_other: bool
 
 
-class Member:
+class TendedEndpoint:
     """An endpoint, its circuit, and what is known of its trouble.
 
     Parameters
     ----------
     endpoint
-        Asked through this member alone.
+        Asked through this object alone.
     limits
         Of its circuit.
     common
-        What all members share.
+        What all endpoints share.
 
     Attributes
     ----------
