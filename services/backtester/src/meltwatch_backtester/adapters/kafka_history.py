@@ -4,10 +4,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 
-from kafka.errors import OffsetOutOfRangeError
 from meltwatch_chassis.errors import ConfigurationError
 from meltwatch_chassis.kafka.access import explained, require_access
-from meltwatch_chassis.kafka.span import SpanReader
+from meltwatch_chassis.kafka.span import RecordsDeleted, SpanReader
 from meltwatch_schemas.access import Principal, rights_of
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic, timestamp_ms
@@ -65,7 +64,7 @@ class KafkaHistory:
         with self._reader() as reader:
             try:
                 yield from reader.read(name, part.partition, max(start, first), min(end, last))
-            except OffsetOutOfRangeError as error:
+            except RecordsDeleted as error:
                 raise HistoryGap(
                     f"{name}/{part.partition}: retention has deleted records while they were read"
                 ) from error

@@ -1,17 +1,17 @@
 """The alarm topics of Kafka: read the truth, follow it, send a command and wait for its result."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 from typing import Any, Final, TypeVar
 
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from meltwatch_chassis.clock import Clock
-from meltwatch_chassis.kafka import kafka_python_batches
 from meltwatch_chassis.kafka.access import TopicMissing, explained
-from meltwatch_chassis.kafka.record import raw_record
+from meltwatch_chassis.kafka.follow import Follower
+from meltwatch_chassis.kafka.outgoing import OutgoingRecord
 from meltwatch_chassis.kafka.span import SpanReader
+from meltwatch_chassis.kafka.writer import Writer
 from meltwatch_schemas.access import Principal, rights_of
 from meltwatch_schemas.alarm import (
     COMMAND_SCHEMA,
@@ -124,20 +124,20 @@ class AlarmTopics:
             Is asked before each look.
         """
         alarms = Topic.ALARMS.under(self._prefix)
-        with self._consumer({Topic.ALARMS: since_ms, Topic.HEARTBEATS: None}) as consumer:
+        with self._following({Topic.ALARMS: since_ms, Topic.HEARTBEATS: None}) as follower:
             while not is_over():
-                records = list(_polled(consumer))
+                records = follower.poll(_POLL_MS)
                 told = self._messages((r for r in records if r.topic == alarms), AlarmRecord)
                 beats = self._beats(r for r in records if r.topic != alarms)
                 yield News([*_live(told)], beats)
 
     def ask(self, command: AlarmCommand, timeout_s: float, clock: Clock) -> CommandResult | None:
         """Send a command and return its result, or None if none came in time."""
-        with self._consumer({Topic.ALARM_RESULTS: None}) as consumer:
+        with self._following({Topic.ALARM_RESULTS: None}) as follower:
             self._send(command)
             deadline_ns = clock.monotonic_ns() + int(timeout_s * 1e9)
             while clock.monotonic_ns() < deadline_ns:
-                for result in self._messages(_polled(consumer), CommandResult):
+                for result in self._messages(follower.poll(_POLL_MS), CommandResult):
                     if result.command_id == command.command_id:
                         return result
         return None
@@ -160,37 +160,28 @@ class AlarmTopics:
                 )
 
     def _send(self, command: AlarmCommand) -> None:
-        with closing(KafkaProducer(**self._connection)) as producer:
-            producer.send(
-                Topic.ALARM_COMMANDS.under(self._prefix),
-                key=command.alarm_id.encode(),
-                value=command.to_json(),
-                headers=headers_for(COMMAND_SCHEMA, JSON),
-            ).get(_SEND_TIMEOUT_S)
+        record = OutgoingRecord(
+            Topic.ALARM_COMMANDS.under(self._prefix),
+            command.alarm_id.encode(),
+            command.to_json(),
+            tuple(headers_for(COMMAND_SCHEMA, JSON)),
+        )
+        with Writer.connected(self._connection) as writer:
+            writer.write([record], _SEND_TIMEOUT_S)
 
     @contextmanager
-    def _consumer(self, times_ms: Mapping[Topic, int | None]) -> Iterator[KafkaConsumer]:
-        """Give a consumer that reads each topic from a time on, with None what comes next."""
-        kafka_python_batches.accept_any()
-        with closing(
-            KafkaConsumer(
-                **self._connection,
-                group_id=None,
-                enable_auto_commit=False,
-                isolation_level="read_committed",
+    def _following(self, times_ms: Mapping[Topic, int | None]) -> Iterator[Follower]:
+        """Give what comes to each topic from a time on, with None what comes next."""
+        with Follower.connected(self._connection) as follower:
+            follower.begin(
+                {
+                    (name, number): time_ms
+                    for topic, time_ms in times_ms.items()
+                    for name in [topic.under(self._prefix)]
+                    for number in follower.partitions(name)
+                }
             )
-        ) as consumer:
-            begin = {
-                TopicPartition(name, number): time_ms
-                for topic, time_ms in times_ms.items()
-                for name in [topic.under(self._prefix)]
-                for number in sorted(_existing(name, consumer.partitions_for_topic(name)))
-            }
-            starts = SpanReader(consumer).starts(begin)
-            consumer.assign([*starts])
-            for partition, start in starts.items():
-                consumer.seek(partition, start)
-            yield consumer
+            yield follower
 
 
 @contextmanager
@@ -217,11 +208,6 @@ def _existing(topic: str, partitions: Collection[int] | None) -> Collection[int]
     if not partitions:
         raise TopicMissing(topic)
     return partitions
-
-
-def _polled(consumer: KafkaConsumer) -> Iterator[RawRecord]:
-    found = consumer.poll(timeout_ms=_POLL_MS).values()
-    return (raw_record(record) for record in chain.from_iterable(found))
 
 
 def _live(records: Iterable[AlarmRecord]) -> Iterator[AlarmRecord]:

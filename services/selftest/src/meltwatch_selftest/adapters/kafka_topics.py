@@ -1,14 +1,14 @@
 """The system's topics, as one furnace and one alarm appear in them."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from typing import Any, Final
 
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from meltwatch_chassis.kafka import kafka_python_batches
-from meltwatch_chassis.kafka.access import TopicMissing, explained
+from meltwatch_chassis.kafka.access import explained
+from meltwatch_chassis.kafka.follow import Follower
+from meltwatch_chassis.kafka.outgoing import OutgoingRecord
 from meltwatch_chassis.kafka.partitioner import partition_of
-from meltwatch_chassis.kafka.record import raw_record
+from meltwatch_chassis.kafka.writer import Writer
 from meltwatch_schemas.access import Principal, rights_of
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic
@@ -25,8 +25,8 @@ class KafkaTopics:
 
     Parameters
     ----------
-    producer, consumer
-        Kafka's clients; the consumer stands where reading begins.
+    writer, follower
+        Kafka's two sides; the follower stands where reading begins.
     prefix
         First part of the topics' names.
     keys
@@ -34,32 +34,32 @@ class KafkaTopics:
     """
 
     def __init__(
-        self, producer: KafkaProducer, consumer: KafkaConsumer, prefix: str, keys: Iterable[str]
+        self, writer: Writer, follower: Follower, prefix: str, keys: Iterable[str]
     ) -> None:
-        self._producer = producer
-        self._consumer = consumer
+        self._writer = writer
+        self._follower = follower
         self._prefix = prefix
         self._keys = {key.encode() for key in keys}
 
     def send(self, records: Iterable[Outgoing]) -> None:
         """Send records and wait until they are delivered."""
-        futures = [
-            self._producer.send(
-                record.topic.under(self._prefix),
-                record.value,
-                record.key.encode(),
-                headers=record.headers,
-                timestamp_ms=record.timestamp_ms,
-            )
-            for record in records
-        ]
-        for future in futures:
-            future.get(timeout=_DELIVERY_S)
+        self._writer.write(
+            (
+                OutgoingRecord(
+                    record.topic.under(self._prefix),
+                    record.key.encode(),
+                    record.value,
+                    tuple(record.headers),
+                    record.timestamp_ms,
+                )
+                for record in records
+            ),
+            _DELIVERY_S,
+        )
 
     def collect(self) -> Iterator[RawRecord]:
         """Yield what has come under the keys; waits a moment for it."""
-        for records in self._consumer.poll(timeout_ms=_POLL_MS).values():
-            yield from (raw_record(record) for record in records if record.key in self._keys)
+        yield from (record for record in self._follower.poll(_POLL_MS) if record.key in self._keys)
 
 
 @contextmanager
@@ -82,35 +82,21 @@ def open_topics(
     DependencyUnreachable
         If the broker does not answer or a topic is missing.
     """
-    start = {"bootstrap_timeout_ms": _START_MS}
-    kafka_python_batches.accept_any()
+    patient = {**connection, "bootstrap_timeout_ms": _START_MS}
     with (
         explained(connection, rights_of(Principal.SELFTEST, prefix)),
-        closing(
-            KafkaConsumer(
-                **connection,
-                **start,
-                group_id=None,
-                enable_auto_commit=False,
-                isolation_level="read_committed",
-            )
-        ) as consumer,
-        closing(KafkaProducer(**connection, **start, acks="all", linger_ms=5)) as producer,
+        Follower.connected(patient) as follower,
+        Writer.connected(patient, acks="all", linger_ms=5) as writer,
     ):
         keys = {
             Topic.SCORES: furnace_id,
             Topic.ALARMS: alarm_id,
             Topic.ALARM_RESULTS: alarm_id,
         }
-        read = [_partition(consumer, topic.under(prefix), key) for topic, key in keys.items()]
-        consumer.assign(read)
-        for partition, end in consumer.end_offsets(read).items():
-            consumer.seek(partition, end)
-        yield KafkaTopics(producer, consumer, prefix, keys.values())
+        parts = [_partition(follower, topic.under(prefix), key) for topic, key in keys.items()]
+        follower.begin(dict.fromkeys(parts))
+        yield KafkaTopics(writer, follower, prefix, keys.values())
 
 
-def _partition(consumer: KafkaConsumer, topic: str, key: str) -> TopicPartition:
-    numbers = consumer.partitions_for_topic(topic)
-    if not numbers:
-        raise TopicMissing(topic)
-    return TopicPartition(topic, partition_of(key.encode(), len(numbers)))
+def _partition(follower: Follower, topic: str, key: str) -> tuple[str, int]:
+    return topic, partition_of(key.encode(), len(follower.partitions(topic)))

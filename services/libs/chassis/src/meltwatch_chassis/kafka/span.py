@@ -5,7 +5,7 @@ from contextlib import closing, contextmanager
 from typing import Any, Final, Self
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaTimeoutError
+from kafka.errors import KafkaTimeoutError, OffsetOutOfRangeError
 from meltwatch_schemas.record import RawRecord
 
 from meltwatch_chassis.kafka import kafka_python_batches
@@ -17,6 +17,8 @@ _FETCH_BYTES: Final = 8 * 1024 * 1024
 _AT_ONCE: Final = 500
 _QUESTION_MS: Final = 2_000
 _EARLIER_MS: Final = (0, 10_000, 1_000_000, 100_000_000)
+RecordsDeleted = OffsetOutOfRangeError
+"""Retention took records before they were read, and gaps are not to be jumped."""
 
 
 class SpanReader:
@@ -89,6 +91,8 @@ class SpanReader:
         ------
         KafkaTimeoutError
             If the broker stops answering.
+        RecordsDeleted
+            If some are gone, and gaps are not to be jumped.
         """
         where = TopicPartition(topic, partition)
         self._consumer.assign([where])
@@ -112,7 +116,7 @@ class SpanReader:
             Address, TLS and SASL of the broker.
         jump_gaps
             Where records have been deleted, go on at the oldest that is left; else ``read`` raises
-            ``OffsetOutOfRangeError``.
+            ``RecordsDeleted``.
         """
         kafka_python_batches.accept_any()
         with closing(
