@@ -78,8 +78,7 @@ class AsyncKafkaPublisher:
         return await self._producer.send_and_wait(
             record.topic,
             key=record.key,
-            # The client refuses a record without both; Kafka itself does not tell them apart.
-            value=b"" if record.key is None and record.value is None else record.value,
+            value=record.sent_value,
             headers=list(record.headers),
             timestamp_ms=timestamp_ms,
             partition=record.partition,

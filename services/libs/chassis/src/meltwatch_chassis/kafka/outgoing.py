@@ -25,6 +25,14 @@ class OutgoingRecord:
     timestamp_ms: int | None = None
     partition: int | None = None
 
+    @property
+    def sent_value(self) -> bytes | None:
+        """The value as it is sent: empty if there is no key either.
+
+        Both clients refuse a record without both; Kafka itself does not tell them apart.
+        """
+        return b"" if self.key is None and self.value is None else self.value
+
 
 class Delivered(NamedTuple):
     """Where a published record stands."""

@@ -33,7 +33,7 @@ class Writer:
             self._producer.send(
                 record.topic,
                 key=record.key,
-                value=record.value,
+                value=record.sent_value,
                 headers=list(record.headers),
                 partition=record.partition,
                 timestamp_ms=record.timestamp_ms,
