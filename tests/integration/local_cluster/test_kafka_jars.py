@@ -3,7 +3,7 @@ import shutil
 
 import pytest
 from meltwatch_local_cluster.servers.cache import cache_folder
-from meltwatch_local_cluster.servers.kafka_jars import kafka_jars
+from meltwatch_local_cluster.servers.kafka_installation import kafka_jars
 
 pytestmark = pytest.mark.integration
 

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from meltwatch_local_cluster.servers.uv_program import uv_command
+from meltwatch_local_cluster.servers.triton_installation import uv_command
 
 ROOT = Path(__file__).parents[3]
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]

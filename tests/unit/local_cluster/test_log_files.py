@@ -2,8 +2,7 @@ import errno
 import shutil
 
 import pytest
-from meltwatch_local_cluster.launch.log_files import rotate_logs
-from meltwatch_local_cluster.launch.state_note import StateNote
+from meltwatch_local_cluster.launch.state_folder import StateNote, rotate_logs
 
 from tests.unit.local_cluster.processes import python_child, wait_for
 
@@ -59,7 +58,7 @@ def test_a_state_that_cannot_be_written_is_told_once_and_tried_again(
 ):
     note = StateNote(tmp_path, ADDRESSES, "meltwatch")
     with monkeypatch.context() as patch:
-        patch.setattr("meltwatch_local_cluster.launch.state_note.write_state", full)
+        patch.setattr("meltwatch_local_cluster.launch.state_folder.write_state", full)
         for _ in range(3):
             note.write()
     assert capsys.readouterr().err.count("No space left on device") == 1

@@ -2,7 +2,7 @@ import platform
 
 import pytest
 from meltwatch_chassis.errors import ConfigurationError
-from meltwatch_local_cluster.launch.platform_check import check_platform
+from meltwatch_local_cluster.launch.run import check_platform
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 from hypothesis import given
 from hypothesis import strategies as st
-from meltwatch_local_cluster.domain.restarts import (
+from meltwatch_local_cluster.launch.service import (
     FIRST_DELAY_S,
     LONGEST_DELAY_S,
     STEADY_S,

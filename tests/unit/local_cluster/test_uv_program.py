@@ -4,7 +4,7 @@ import sys
 
 import pytest
 from meltwatch_chassis.errors import DependencyUnreachable
-from meltwatch_local_cluster.servers.uv_program import uv_command
+from meltwatch_local_cluster.servers.triton_installation import uv_command
 
 
 @pytest.fixture

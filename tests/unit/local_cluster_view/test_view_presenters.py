@@ -1,8 +1,7 @@
 import io
 
 from meltwatch_chassis.run_state import ServiceState
-from meltwatch_local_cluster.screen.picture import PictureTaker
-from meltwatch_local_cluster.screen.presenters import LinePresenter, ScreenPresenter
+from meltwatch_local_cluster.screen.presenters import LinePresenter, PictureTaker, ScreenPresenter
 from rich.console import Console
 
 from tests.support.glimpses import glimpse, streamed

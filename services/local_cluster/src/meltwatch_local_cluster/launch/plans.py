@@ -1,7 +1,9 @@
-"""Which services a run has, and what each is told."""
+"""Which services a run has, what each is told, and the plant file of a demo."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+import yaml
 
 from meltwatch_local_cluster.launch.service import ServicePlan
 from meltwatch_local_cluster.ports import Scenario
@@ -59,3 +61,26 @@ def simulator_environment(scenario: Scenario) -> dict[str, str]:
     if scenario.recording is not None:
         told["MELTWATCH_RECORDING_DIR"] = str(scenario.recording.absolute())
     return told
+
+
+def write_plant_file(file: Path, furnaces: Sequence[str], notes: str) -> Path:
+    """Write a plant file with furnaces that have the default alarm points, and return its path.
+
+    Parameters
+    ----------
+    file
+        To be written; its folder is made.
+    furnaces
+        Furnace ids.
+    notes
+        What to say of each.
+    """
+    plant = {
+        "furnaces": [
+            {"id": furnace, "name": furnace.rpartition("/")[2], "notes": notes}
+            for furnace in furnaces
+        ]
+    }
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(yaml.safe_dump(plant, sort_keys=False), encoding="utf-8")
+    return file

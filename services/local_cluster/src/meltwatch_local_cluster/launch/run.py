@@ -1,6 +1,8 @@
 """One run from start to verdict: servers, topics, services, view, and back down again."""
 
+import platform
 import shutil
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -27,14 +29,14 @@ from meltwatch_local_cluster.launch.leftovers import (
     clear_leftovers,
     remove_run_files,
 )
-from meltwatch_local_cluster.launch.log_files import rotate_logs
-from meltwatch_local_cluster.launch.plans import PIPELINE, PRODUCERS, service_plans
-from meltwatch_local_cluster.launch.platform_check import check_platform
-from meltwatch_local_cluster.launch.service import Service
-from meltwatch_local_cluster.launch.simulated_plant import write_plant_file
-from meltwatch_local_cluster.launch.state_folder import owned
-from meltwatch_local_cluster.launch.state_note import StateNote
-from meltwatch_local_cluster.launch.supervisor import Supervisor
+from meltwatch_local_cluster.launch.plans import (
+    PIPELINE,
+    PRODUCERS,
+    service_plans,
+    write_plant_file,
+)
+from meltwatch_local_cluster.launch.service import Service, Supervisor
+from meltwatch_local_cluster.launch.state_folder import StateNote, owned, rotate_logs
 from meltwatch_local_cluster.ports import RunView, Scenario, Sources, Summary
 from meltwatch_local_cluster.settings import Settings
 from meltwatch_local_cluster.steps import say, step
@@ -45,6 +47,7 @@ _SECOND_NS = 1_000_000_000
 # The scenario begins when everything is up: what happens before is back-fill.
 _START_ALLOWANCE_NS = 8 * _SECOND_NS
 _WRITTEN_BY_THE_PIPELINE = (Topic.SCORES, Topic.ALARMS, Topic.DEAD_LETTERS)
+_OLDEST_GLIBC = (2, 35)
 
 
 @dataclass(frozen=True)
@@ -281,3 +284,22 @@ def _write_summary(file: Path, text: str) -> None:
         write_whole(file, text)
     except OSError as error:
         raise ConfigurationError(f"--summary: expected to write {file}, got {error}") from error
+
+
+def check_platform() -> None:
+    """Refuse a machine that Triton's wheel does not run on.
+
+    Raises
+    ------
+    ConfigurationError
+        On anything but Linux, x86-64, glibc 2.35 or newer.
+    """
+    library, version = platform.libc_ver()
+    found = f"{sys.platform} {platform.machine()} {library} {version}".strip()
+    glibc = tuple(int(part) for part in version.split(".") if part.isdigit())
+    fits = sys.platform == "linux" and platform.machine() == "x86_64" and library == "glibc"
+    if not fits or glibc < _OLDEST_GLIBC:
+        raise ConfigurationError(
+            f"local run: expected Linux on x86-64 with glibc 2.35 or newer, found {found}; "
+            "use the laptop overlay in k8s/overlays/laptop on a cluster instead"
+        )

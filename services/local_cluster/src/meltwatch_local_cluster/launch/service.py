@@ -1,20 +1,29 @@
-"""One service as a child process: started, watched, started again when it dies."""
+"""Services as child processes: started, watched, started again when they die; groups of them."""
 
+import http.client
 import signal
 import sys
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from meltwatch_chassis.clock import Clock
+from meltwatch_chassis.errors import FatalError
 from meltwatch_chassis.run_state import ServiceState
 
-from meltwatch_local_cluster.domain.restarts import deaths_after, delay_s
-from meltwatch_local_cluster.launch.probe import readiness_problem
 from meltwatch_local_cluster.servers.child import ChildProcess, Command
 
 _SECOND_NS = 1_000_000_000
+_READINESS_TIMEOUT_S = 2.0
+# How long a dead service stays down before it is started again.
+FIRST_DELAY_S = 0.5
+LONGEST_DELAY_S = 30.0
+STEADY_S = 60.0
+_POLL_S = 0.2
+_READY_WITHIN_S = 60.0
+_GRACE_S = 15.0
 
 
 @dataclass(frozen=True)
@@ -142,3 +151,137 @@ def _ended(exit_code: int) -> str:
     if exit_code < 0:
         return f"ended by signal {-exit_code} ({signal.strsignal(-exit_code)})"
     return f"exit code {exit_code}"
+
+
+def readiness_problem(address: str) -> str | None:
+    """Ask a service whether its dependencies answer.
+
+    Parameters
+    ----------
+    address
+        Of its health server, ``host:port``.
+
+    Returns
+    -------
+    None when it is ready, else one line that says what is not.
+    """
+    connection = http.client.HTTPConnection(address, timeout=_READINESS_TIMEOUT_S)
+    try:
+        connection.request("GET", "/readyz")
+        answer = connection.getresponse()
+        text = answer.read(1_000).decode(errors="replace").strip()
+    except (OSError, http.client.HTTPException):
+        return f"no answer from http://{address}/readyz"
+    finally:
+        connection.close()
+    return None if answer.status == http.client.OK else " ".join(text.split())
+
+
+def delay_s(deaths_in_a_row: int) -> float:
+    """Give the pause before the next start: doubled by each death, up to half a minute.
+
+    Parameters
+    ----------
+    deaths_in_a_row
+        How often the service has died without a steady minute between, at least 1.
+
+    Returns
+    -------
+    Seconds, 0.5 to 30.
+    """
+    doublings = min(deaths_in_a_row - 1, 16)
+    return min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0**doublings)
+
+
+def deaths_after(deaths_in_a_row: int, lived_s: float) -> int:
+    """Count a death.
+
+    Parameters
+    ----------
+    deaths_in_a_row
+        Deaths before this one.
+    lived_s
+        How long the process ran, seconds; a steady minute makes this death the first of a row.
+
+    Returns
+    -------
+    The count with this death, at least 1.
+    """
+    return 1 if lived_s >= STEADY_S else deaths_in_a_row + 1
+
+
+class Supervisor:
+    """A group of services that start and stop together.
+
+    Parameters
+    ----------
+    services
+        Not started yet.
+    """
+
+    def __init__(self, services: Sequence[Service]) -> None:
+        self._services = services
+
+    @property
+    def states(self) -> dict[str, ServiceState]:
+        """What each service was found to be at the last look."""
+        return {service.plan.name: service.state for service in self._services}
+
+    @property
+    def health_addresses(self) -> dict[str, str]:
+        """Where each service serves its health and metrics, ``host:port``."""
+        return {service.plan.name: service.plan.health_address for service in self._services}
+
+    def start(self) -> None:
+        """Start all, without waiting."""
+        for service in self._services:
+            service.start()
+
+    def watch(self) -> None:
+        """Look at each service once, and start again what died."""
+        for service in self._services:
+            service.watch()
+
+    def wait_ready(self, on_look: Callable[[], object]) -> None:
+        """Wait until all are ready; a service that dies now would only die again.
+
+        Parameters
+        ----------
+        on_look
+            Called after each look.
+
+        Raises
+        ------
+        FatalError
+            If a service dies, or is not ready within a minute.
+        """
+        end_s = time.monotonic() + _READY_WITHIN_S
+        while True:
+            self.watch()
+            on_look()
+            waiting = [service for service in self._services if service.state.state != "ready"]
+            if not waiting:
+                return
+            for service in waiting:
+                if service.deaths or time.monotonic() > end_s:
+                    raise FatalError(
+                        f"{service.plan.name}: expected it to become ready, "
+                        f"{service.state.detail or service.state.state} (log: {service.plan.log})"
+                    )
+            time.sleep(_POLL_S)
+
+    def stop(self) -> None:
+        """End all at once, by force after a grace period."""
+        for service in self._services:
+            service.terminate()
+        for service in self._services:
+            service.stop(_GRACE_S)
+
+    def problems(self) -> list[str]:
+        """Say which services died, one line each."""
+        return [
+            f"{service.plan.name}: expected it to live, it died {service.deaths} "
+            f"time{'s' if service.deaths > 1 else ''} (log: {service.plan.log})"
+            for service in self._services
+            if service.deaths
+        ]

@@ -1,6 +1,6 @@
-"""The alarms' part of the screen: those that stand, as an operator reads them."""
+"""What people should see to on the screen: alarms that stand, and furnaces with irregularities."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from meltwatch_cli.domain.wording import age_text, clock_text, state_text
@@ -8,10 +8,26 @@ from meltwatch_schemas.alarm import AlarmRecord, AlarmState
 from rich.text import Text
 
 from meltwatch_local_cluster.screen.glimpse import Glimpse, watch_text
-from meltwatch_local_cluster.screen.parts import ABNORMAL, HEADING, QUIET, ScreenText, alarm_style
+from meltwatch_local_cluster.screen.parts import (
+    ABNORMAL,
+    HEADING,
+    QUIET,
+    ScreenText,
+    alarm_style,
+    shortened,
+)
 
 _WAITING: Final = frozenset({AlarmState.UNACK, AlarmState.LATUN, AlarmState.RTNUN})
 """What nobody has acknowledged yet."""
+MAX_FURNACES: Final = 3
+_IRREGULAR: Final = "IRREGULAR  "
+_ID_WIDTH: Final = 28
+_SHORT: Final = {
+    "duplicate": "dup",
+    "future_event_time": "future",
+    "unexpected_source": "source",
+    "unknown_encoder": "encoder",
+}
 
 
 def alarm_lines(glimpse: Glimpse, alarms: Sequence[AlarmRecord], lines: int) -> list[Text]:
@@ -69,3 +85,37 @@ def _line(glimpse: Glimpse, alarm: AlarmRecord) -> Text:
         f"{alarm.alarm_id}  {alarm.message}"
     )
     return ScreenText.assemble((f"{state_text(alarm.state):<8}", alarm_style(alarm)), rest)
+
+
+def irregular_lines(glimpse: Glimpse, width: int, lines: int) -> list[ScreenText]:
+    """Draw what was not as it should be of the furnaces with most of it; nothing if all is well.
+
+    Parameters
+    ----------
+    glimpse
+        What to show.
+    width, lines
+        Room in characters; three lines at most are taken, none if there is no room.
+    """
+    counts = {name: kinds for name, kinds in glimpse.irregularities.items() if any(kinds.values())}
+    worst = sorted(counts, key=lambda name: (-sum(counts[name].values()), name))
+    shown = worst[: max(0, min(lines, MAX_FURNACES))]
+    page: list[ScreenText] = []
+    for name in shown:
+        line = ScreenText(_IRREGULAR if not page else " " * len(_IRREGULAR), style=HEADING)
+        line.append(f"{shortened(name, _ID_WIDTH)}  ", style="")
+        line.append(kinds_text(counts[name]), style=ABNORMAL)
+        page.append(line)
+    hidden = len(counts) - len(shown)
+    rest = f"  … {hidden} more furnaces" if hidden else ""
+    for line in page:
+        line.truncate(width - len(rest), overflow="ellipsis")
+    if page:
+        page[-1].append(rest, style=QUIET)
+    return page
+
+
+def kinds_text(kinds: Mapping[str, int]) -> str:
+    """Return counts by kind, the commonest first, e.g. ``late 3 · dup 1``."""
+    ordered = sorted((-count, kind) for kind, count in kinds.items() if count)
+    return " · ".join(f"{_SHORT.get(kind, kind)} {-count}" for count, kind in ordered)

@@ -13,10 +13,9 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from meltwatch_local_cluster.screen.alarms import alarm_lines
+from meltwatch_local_cluster.screen.alarms import alarm_lines, irregular_lines
 from meltwatch_local_cluster.screen.furnaces import furnace_table
 from meltwatch_local_cluster.screen.glimpse import Glimpse
-from meltwatch_local_cluster.screen.irregular import irregular_lines
 from meltwatch_local_cluster.screen.parts import HEADING, QUIET, ScreenText, elapsed_text
 from meltwatch_local_cluster.screen.pipeline import pipeline_lines, problem_lines
 

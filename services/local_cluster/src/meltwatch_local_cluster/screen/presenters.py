@@ -1,11 +1,13 @@
-"""How a run is shown: a live screen on a terminal, plain lines anywhere else."""
+"""How a run is shown: a live screen on a terminal, plain lines anywhere else, and one picture."""
 
+import io
 from collections.abc import Sequence
+from pathlib import Path
 from typing import IO, Final, Protocol, Self
 
 from meltwatch_chassis.run_state import ServiceState
 from meltwatch_cli.domain.wording import service_text, transition_line
-from meltwatch_schemas.alarm import AlarmRecord
+from meltwatch_schemas.alarm import AlarmRecord, AlarmState
 from meltwatch_schemas.text import escaped
 from rich.console import Console
 from rich.live import Live
@@ -16,6 +18,9 @@ from meltwatch_local_cluster.screen.pipeline import status_line
 
 _DRAW_EVERY_NS: Final = 400_000_000
 _STATUS_EVERY_NS: Final = 10_000_000_000
+_COLUMNS: Final = 100
+_ROWS: Final = 26
+_AFTER_RAISE_S: Final = 8.0
 
 
 class Presenter(Protocol):
@@ -110,3 +115,39 @@ def _where(glimpse: Glimpse) -> str:
         f"streaming {end}, sources: {scenario.sources}; Kafka {state.kafka}, Redis {state.redis}, "
         f"Triton {state.triton}, topics {state.topic_prefix}.*; see 'meltwatch status'"
     )
+
+
+class PictureTaker:
+    """Takes one picture of a run: while an alarm has stood for some seconds, else at the end.
+
+    Parameters
+    ----------
+    path
+        SVG file to write, None for no picture.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+
+    def consider(self, glimpse: Glimpse) -> None:
+        """Take the picture if this is the moment."""
+        if self._path is not None and any(
+            alarm.state is AlarmState.UNACK and glimpse.standing_s(alarm) >= _AFTER_RAISE_S
+            for alarm in glimpse.run.standing_alarms()
+        ):
+            self.finish(glimpse)
+
+    def finish(self, glimpse: Glimpse) -> None:
+        """Take the picture now, unless it has been taken."""
+        if self._path is not None:
+            save_picture(glimpse, self._path)
+            self._path = None
+
+
+def save_picture(glimpse: Glimpse, path: Path) -> None:
+    """Write the screen as SVG, as a terminal of 100×26 characters shows it."""
+    console = Console(
+        record=True, width=_COLUMNS, height=_ROWS, file=io.StringIO(), force_terminal=True
+    )
+    console.print(draw(glimpse, _COLUMNS, _ROWS))
+    console.save_svg(str(path), title="meltwatch run")

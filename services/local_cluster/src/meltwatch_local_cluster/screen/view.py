@@ -22,8 +22,12 @@ from meltwatch_local_cluster.ports import Scenario
 from meltwatch_local_cluster.screen.follow_metrics import COUNTERS, read_counters
 from meltwatch_local_cluster.screen.glimpse import Glimpse
 from meltwatch_local_cluster.screen.observer import Observer, observer_of
-from meltwatch_local_cluster.screen.picture import PictureTaker
-from meltwatch_local_cluster.screen.presenters import LinePresenter, Presenter, ScreenPresenter
+from meltwatch_local_cluster.screen.presenters import (
+    LinePresenter,
+    PictureTaker,
+    Presenter,
+    ScreenPresenter,
+)
 from meltwatch_local_cluster.screen.summary_table import summary_table
 from meltwatch_local_cluster.steps import say
 

@@ -14,8 +14,11 @@ from kafka.errors import KafkaError
 
 from meltwatch_local_cluster.servers.addresses import LOOPBACK, free_ports
 from meltwatch_local_cluster.servers.child import Command
-from meltwatch_local_cluster.servers.java import java_program
-from meltwatch_local_cluster.servers.kafka_jars import KAFKA_DISTRIBUTION, kafka_jars
+from meltwatch_local_cluster.servers.kafka_installation import (
+    KAFKA_DISTRIBUTION,
+    java_program,
+    kafka_jars,
+)
 from meltwatch_local_cluster.servers.server import Server, plain_environment
 
 # What depends on the broker's place; the rest is kafka_distribution/server.properties. Kafka's own

