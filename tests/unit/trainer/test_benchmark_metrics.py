@@ -2,8 +2,8 @@ from math import isnan
 
 import numpy as np
 import pytest
-from meltwatch_trainer.benchmark.metrics import Confusion, confusion
-from meltwatch_trainer.benchmark.paper_numbers import paper_numbers
+from meltwatch_trainer.benchmark.evaluation import Confusion, confusion
+from meltwatch_trainer.benchmark.plan import paper_numbers
 from meltwatch_trainer.network.published.spec import FMFORMER_B, FMFORMER_S, FmFormerSpec
 
 # 10 windows, 4 abnormal: 3 found, 1 missed, 2 of 6 normal ones accused.

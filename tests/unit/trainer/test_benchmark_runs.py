@@ -7,13 +7,17 @@ import pytest
 import torch
 from meltwatch_trainer.__main__ import app
 from meltwatch_trainer.benchmark.commands import figures_table
-from meltwatch_trainer.benchmark.evaluation import BenchmarkResult, evaluate_benchmark, tensors
+from meltwatch_trainer.benchmark.evaluation import (
+    BenchmarkResult,
+    Confusion,
+    evaluate_benchmark,
+    tensors,
+)
 from meltwatch_trainer.benchmark.files import (
     BenchmarkBatch,
     BenchmarkWindows,
     open_benchmark,
 )
-from meltwatch_trainer.benchmark.metrics import Confusion
 from meltwatch_trainer.benchmark.plan import PRESETS, BenchmarkPlan
 from meltwatch_trainer.benchmark.training import BenchmarkTraining, flip
 from meltwatch_trainer.benchmark.windows import ClipSpec, LoaderRule

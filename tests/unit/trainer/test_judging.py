@@ -8,7 +8,7 @@ from meltwatch_core.alarms.setpoints.held_level import AlarmRule
 from meltwatch_trainer.errors import PageError, ScoresError
 from meltwatch_trainer.judge.alarm_figures import alarm_outcome, raised_by_rule
 from meltwatch_trainer.judge.case_pictures import CasePicture, draw_cases
-from meltwatch_trainer.judge.cases import choose_cases
+from meltwatch_trainer.judge.case_study import choose_cases
 from meltwatch_trainer.judge.evaluation import Outputs, judged, write
 from meltwatch_trainer.judge.fusion import fit_aggregate, fit_fusion
 from meltwatch_trainer.judge.judging import SetVerdict, Terms, Verdict, judge_study

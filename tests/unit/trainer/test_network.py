@@ -7,13 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from meltwatch_schemas.encoder import default_encoder
 from meltwatch_trainer.network.availability import AVAILABILITY
-from meltwatch_trainer.network.levels import LIMIT, current_levels, video_levels
 from meltwatch_trainer.network.member import Member
 from meltwatch_trainer.network.member_spec import MemberSpec
 from meltwatch_trainer.network.published.fmformer import build_fmformer
 from meltwatch_trainer.network.published.spec import FmFormerSpec
 from meltwatch_trainer.network.published.tokens import cut_tubelets
 from meltwatch_trainer.network.steps import Aggregate, Decode, ServedAggregate
+from meltwatch_trainer.network.tokens import LIMIT, current_levels, video_levels
 from meltwatch_trainer.train.build import build
 from meltwatch_trainer.train.study import SHIPPED, STUDY, StudyModel, study_model
 from torch import Tensor, nn

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from meltwatch_trainer.benchmark.training import joint_loss
 from meltwatch_trainer.network.published.fmformer import FmFormer, FmFormerOutput, build_fmformer
-from meltwatch_trainer.network.published.loss import joint_loss
 from meltwatch_trainer.network.published.spec import FMFORMER_L, FmFormerSpec, difference, spec_of
 
 KEYS = Path(__file__).parent / "golden" / "published_keys.txt"

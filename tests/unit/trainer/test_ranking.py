@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meltwatch_trainer.judge.ranking import aurocs, average_precision, recall_at
+from meltwatch_trainer.judge.row_figures import aurocs, average_precision, recall_at
 from meltwatch_trainer.judge.statistics import auroc
 
 windows = st.lists(

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 from meltwatch_trainer.errors import ScoresError
-from meltwatch_trainer.judge.evaluation import SETS, write_repeats
+from meltwatch_trainer.judge.evaluation import SETS, repeats_tables, write_repeats
 from meltwatch_trainer.judge.judging import Terms, judge_study
-from meltwatch_trainer.judge.repeats import repeats_tables
 from meltwatch_trainer.judge.scores_file import write_scores
 from meltwatch_trainer.settings import Settings
 from meltwatch_trainer.train.study import STUDY

@@ -8,13 +8,13 @@ from meltwatch_schemas.encoder import default_encoder
 from meltwatch_schemas.window import PUBLISHED_SPEC
 from meltwatch_trainer.errors import RepositoryError
 from meltwatch_trainer.judge.served_ensemble import ServedEnsemble
-from meltwatch_trainer.network.rounding import round_weights
 from meltwatch_trainer.network.steps import Aggregate
 from meltwatch_trainer.release.digest import files_digest
 from meltwatch_trainer.release.ensemble_files import ensemble_files
 from meltwatch_trainer.release.model_repository import check_repository, write_repository
 from meltwatch_trainer.train.build import build
 from meltwatch_trainer.train.study import SHIPPED, study_model
+from meltwatch_trainer.train.trained import round_weights
 from torch import nn
 
 from tests.unit.trainer.study_models import small

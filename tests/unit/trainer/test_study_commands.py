@@ -10,7 +10,7 @@ from meltwatch_trainer.data.run_sets import RUN_SETS
 from meltwatch_trainer.data.windows import TRAINING
 from meltwatch_trainer.errors import TrainerError, TrialError, UnfinishedTrainingError
 from meltwatch_trainer.settings import Settings
-from meltwatch_trainer.train.outlook import estimated_hours
+from meltwatch_trainer.study_commands import estimated_hours
 from meltwatch_trainer.train.study import STUDY
 from typer.testing import CliRunner
 

@@ -4,7 +4,7 @@ from meltwatch_core.alarms.setpoints.held_level import AlarmRule
 from meltwatch_core.alarms.setpoints.threshold import Budget
 from meltwatch_trainer.errors import ScoresError
 from meltwatch_trainer.judge.fusion import fit_fusion
-from meltwatch_trainer.judge.thresholds import choose_threshold
+from meltwatch_trainer.judge.row_calibration import choose_threshold
 
 from tests.unit.trainer.synthetic_scores import synthetic_scores
 

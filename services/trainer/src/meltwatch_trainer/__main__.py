@@ -16,8 +16,7 @@ from meltwatch_trainer.benchmark.windows import ClipSpec, LoaderRule
 from meltwatch_trainer.data.run_sets import RUN_SETS
 from meltwatch_trainer.errors import TrainerError, TrialError
 from meltwatch_trainer.settings import Settings
-from meltwatch_trainer.study_commands import Study
-from meltwatch_trainer.study_options import study_command
+from meltwatch_trainer.study_commands import Study, study_command
 from meltwatch_trainer.train.study import SHIPPED, STUDY
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Train Meltwatch's models.")

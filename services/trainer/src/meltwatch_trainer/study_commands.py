@@ -1,22 +1,66 @@
-"""The steps that make weights and scores, with their progress; each goes on where it stopped."""
+"""Steps that make weights and scores, and the options they share; each goes on where it stopped."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from enum import StrEnum
+from functools import partial, wraps
+from inspect import Signature, signature
+from pathlib import Path
+from typing import Annotated, Any, Final
 
 import torch
 import typer
+from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 from rich.console import Console
 
 from meltwatch_trainer.data.dataset import simulate, training_windows
+from meltwatch_trainer.errors import DeviceError
 from meltwatch_trainer.judge.score_sets import score_set
-from meltwatch_trainer.settings import Settings
-from meltwatch_trainer.train.devices import described
-from meltwatch_trainer.train.outlook import outlook
+from meltwatch_trainer.settings import EVERY, Settings, default_work_folder, processors
 from meltwatch_trainer.train.progress import shown_steps, shown_trainings
-from meltwatch_trainer.train.study import StudyModel
+from meltwatch_trainer.train.study import STUDY, StudyModel
 from meltwatch_trainer.train.study_training import train_study
 from meltwatch_trainer.train.trained import weights_path
+
+# Processor seconds, seen on a machine of two cores: for a window to learn from, and to simulate,
+# to learn or to answer it with all models of the study.
+SIMULATED_S: Final = 0.01
+LEARNT_S: Final = 0.15
+ANSWERED_S: Final = 0.1
+SIDE_BY_SIDE_ON_GPU: Final = 5
+"""Networks this small leave a GPU idle between their steps; other trainings fill the gaps. The
+windows of five fit into 80 GB; where they do not fit, they are read from disk."""
+
+StudyFunction = Callable[..., None]
+"""Takes a study, then options of its own."""
+
+
+class DeviceName(StrEnum):
+    """What a user may ask for."""
+
+    AUTO = "auto"
+    CUDA = "cuda"
+    CPU = "cpu"
+
+
+def chosen_device(name: DeviceName) -> torch.device:
+    """Return the device: of ``auto`` a GPU if there is one.
+
+    Raises
+    ------
+    DeviceError
+        If there is no GPU but one is asked for.
+    """
+    if torch.cuda.is_available() and name is not DeviceName.CPU:
+        return torch.device("cuda")
+    if name is DeviceName.CUDA:
+        raise DeviceError("expected a CUDA GPU, PyTorch finds none; use --device cpu or auto")
+    return torch.device("cpu")
+
+
+def described(device: torch.device) -> str:
+    """Return what people call a device."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +122,83 @@ class Study:
                 with shown_steps(f"furnaces of {runs.name}", self.console) as show:
                     path = score_set(self.settings, runs, self.device, show)
                 typer.echo(f"wrote {path}")
+
+
+def estimated_hours(settings: Settings, unfinished: Sequence[StudyModel]) -> float:
+    """Return the hours that simulating, training and scoring may take on CPUs.
+
+    Parameters
+    ----------
+    unfinished
+        Models to train; without any, nothing is simulated to learn from.
+    """
+    seen = sum(model.scaled(settings.scale).plan.windows_seen for model in unfinished) / len(STUDY)
+    simulated = settings.training.size if unfinished else 0
+    hop_s = settings.every * PUBLISHED_SPEC.hop_ns / NS_PER_S
+    windows = sum(runs.furnaces * runs.duration_s / hop_s for runs in settings.run_sets)
+    work_s = simulated * SIMULATED_S + seen * LEARNT_S + windows * ANSWERED_S
+    return work_s / settings.workers / 3600
+
+
+def outlook(settings: Settings, unfinished: Sequence[StudyModel], device: str, name: str) -> str:
+    """Return one line for people: what is left to do, on what, and for roughly how long."""
+    left = f"{len(unfinished)} models to train, then to score and to judge"
+    if device == "cuda":
+        return f"{left}: on {name}; an H100 with 16 processors took 7 minutes"
+    return f"{left}: roughly {estimated_hours(settings, unfinished):.1f} hours without a GPU"
+
+
+def open_study(
+    work: Annotated[
+        Path,
+        typer.Option(
+            default_factory=default_work_folder,
+            help="Folder of windows, weights and scores: some gigabytes.",
+        ),
+    ],
+    seed: Annotated[int, typer.Option(help="Seed of the simulated furnaces.")] = 1,
+    scale: Annotated[
+        float,
+        typer.Option(
+            min=1e-4, max=1.0, help="Share of furnaces and training; below 1 it is a trial."
+        ),
+    ] = 1.0,
+    every: Annotated[int, typer.Option(min=1, help="Score each n-th window alone.")] = EVERY,
+    device: Annotated[DeviceName, typer.Option(help="Where networks compute.")] = DeviceName.AUTO,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Processes side by side; by default one a processor; five train on a GPU.",
+        ),
+    ] = None,
+) -> Study:
+    """Return the study that the options ask for."""
+    chosen = chosen_device(device)
+    return Study(
+        settings=Settings(work, seed, scale, every, workers or processors()),
+        device=chosen,
+        trainings=workers or (SIDE_BY_SIDE_ON_GPU if chosen.type == "cuda" else processors()),
+        console=Console(stderr=True),
+    )
+
+
+def study_command(app: typer.Typer, name: str) -> Callable[[StudyFunction], StudyFunction]:
+    """Register a function as a command whose options are its own and those of ``open_study``."""
+    shared = signature(open_study).parameters
+
+    def register(function: StudyFunction) -> StudyFunction:
+        own = dict(list(signature(function).parameters.items())[1:])
+
+        @wraps(function)
+        def command(**given: Any) -> None:
+            study = open_study(**{option: given.pop(option) for option in shared})
+            function(study, **given)
+
+        options = [*shared.values(), *own.values()]
+        command.__annotations__ = {option.name: option.annotation for option in options}
+        command.__signature__ = Signature(options)  # type: ignore[attr-defined]  # read by typer
+        app.command(name)(command)
+        return function
+
+    return register

@@ -24,8 +24,7 @@ from rich.text import Text
 
 from meltwatch_trainer.benchmark.evaluation import BenchmarkResult, evaluate_benchmark
 from meltwatch_trainer.benchmark.files import open_benchmark, split_windows
-from meltwatch_trainer.benchmark.paper_numbers import UNKNOWN, paper_numbers
-from meltwatch_trainer.benchmark.plan import PRESETS, BenchmarkPlan
+from meltwatch_trainer.benchmark.plan import PRESETS, UNKNOWN, BenchmarkPlan, paper_numbers
 from meltwatch_trainer.benchmark.training import BenchmarkTraining
 from meltwatch_trainer.benchmark.windows import ClipSpec
 from meltwatch_trainer.errors import BenchmarkError

@@ -9,14 +9,15 @@ from typing import Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 from meltwatch_trainer.benchmark.evaluation import tensors
 from meltwatch_trainer.benchmark.files import BenchmarkBatch, BenchmarkWindows
 from meltwatch_trainer.benchmark.plan import BenchmarkPlan
 from meltwatch_trainer.benchmark.windows import LoaderRule
 from meltwatch_trainer.errors import BenchmarkError, CacheMismatchError
-from meltwatch_trainer.network.published.fmformer import FmFormer
-from meltwatch_trainer.network.published.loss import joint_loss
+from meltwatch_trainer.network.published.fmformer import FmFormer, FmFormerOutput
 
 CHECKPOINT_EVERY: Final = 100
 """Steps."""
@@ -158,3 +159,23 @@ def flip(batch: BenchmarkBatch, flipped: NDArray[np.bool_], rule: LoaderRule) ->
     clips[flipped] = clips[flipped][(slice(None), slice(None), *side)]
     masks[flipped] = masks[flipped][(slice(None), *side)]
     return batch._replace(clips=clips, masks=masks)
+
+
+def joint_loss(output: FmFormerOutput, label: Tensor, mask: Tensor, alpha: float = 1.0) -> Tensor:
+    """Return ``L_pix + alpha * L_cls``, both cross-entropy; a head that is absent adds nothing.
+
+    Parameters
+    ----------
+    label
+        Shape ``(b,)``, int64: 1 where the newest frame is abnormal.
+    mask
+        Shape ``(b, 64, 64)``, int64, of the newest frame, column before row as the clip.
+    alpha
+        Weight of the class loss; the paper's value is not public.
+    """
+    loss = torch.zeros((), device=label.device)
+    if output.map_logits is not None:
+        loss = loss + cross_entropy(output.map_logits, mask)
+    if output.logits is not None:
+        loss = loss + alpha * cross_entropy(output.logits, label)
+    return loss

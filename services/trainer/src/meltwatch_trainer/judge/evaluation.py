@@ -1,25 +1,28 @@
 """From scores on disk to the evaluation: the page's tables, the figures and the document."""
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from meltwatch_trainer.data.run_sets import CALIBRATION, SHIFTED, TEST
+from meltwatch_trainer.errors import PageError
 from meltwatch_trainer.judge.case_study import ScoredRuns, draw_best_and_worst
 from meltwatch_trainer.judge.figures import draw_figures
-from meltwatch_trainer.judge.judging import Terms, Verdict, judge_study
-from meltwatch_trainer.judge.models_page import write_parts
-from meltwatch_trainer.judge.repeats import repeats_tables
+from meltwatch_trainer.judge.judging import SetVerdict, Terms, Verdict, judge_study
 from meltwatch_trainer.judge.scores import Scores
 from meltwatch_trainer.judge.scores_file import read_scores
 from meltwatch_trainer.judge.served_ensemble import ServedEnsemble
 from meltwatch_trainer.judge.verdict_document import document
-from meltwatch_trainer.judge.verdict_tables import tables
+from meltwatch_trainer.judge.verdict_tables import NONE, interval, table, tables
 from meltwatch_trainer.settings import Settings
 from meltwatch_trainer.train.study import SHIPPED
 
 SETS: Final = (CALIBRATION.name, TEST.name, SHIFTED.name)
+BASELINES: Final = frozenset({"always", "never", "random"})
+FIGURES: Final = {"recall": 3, "false_per_day": 2, "auroc": 4, "iou": 3}
+"""Name of each figure, and the digits that it is told with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,3 +103,77 @@ def write(verdict: Verdict, outputs: Outputs) -> None:
     outputs.document.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(document(verdict), indent=1, allow_nan=False)
     outputs.document.write_text(f"{text}\n")
+
+
+def write_parts(path: Path, parts: Mapping[str, str]) -> None:
+    """Put each part between ``<!-- NAME: generated -->`` and ``<!-- NAME: end -->``.
+
+    Raises
+    ------
+    PageError
+        If the page is not there or lacks a part's markers; nothing is written then.
+    """
+    try:
+        page = path.read_text()
+    except OSError as error:
+        raise PageError(f"{path}: expected a page to write into: {error.strerror}") from error
+    for name, text in parts.items():
+        page = _with_part(page, name, text, path)
+    path.write_text(page)
+
+
+def _with_part(page: str, name: str, text: str, path: Path) -> str:
+    begin, end = f"<!-- {name}: generated -->\n", f"<!-- {name}: end -->"
+    before, found, rest = page.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not (found and closed):
+        raise PageError(f"{path}: expected the markers {begin.strip()} and {end}")
+    return f"{before}{begin}{text}\n{end}{after}"
+
+
+def repeats_tables(verdicts: Sequence[Verdict]) -> str:
+    """Return, for each set of runs, the figures of all trainings side by side."""
+    sets = zip(*(verdict.sets for verdict in verdicts), strict=True)
+    return "\n\n".join(_set_tables(trained) for trained in sets)
+
+
+def _set_tables(trained: Sequence[SetVerdict]) -> str:
+    first = trained[0]
+    caption = (
+        f"**Simulated**: set `{first.name}`, {first.furnaces} furnaces, {first.faults} faults; "
+        f"each network trained {len(trained)} times, the study's own training first."
+    )
+    head = ("row", "event recall", "false alarms per furnace-day", "AUROC", "pixel IoU")
+    rows = [row.name for row in first.judged if row.name not in BASELINES]
+    return "\n\n".join(
+        (caption, table(head, (_cells(trained, name) for name in rows)), _gains(trained))
+    )
+
+
+def _cells(trained: Sequence[SetVerdict], name: str) -> list[str]:
+    rows = [next(row for row in one.judged if row.name == name) for one in trained]
+    cells = [rows[0].title]
+    for figure, digits in FIGURES.items():
+        found = [row.estimate(figure) for row in rows]
+        told = [NONE if one is None else f"{one.value:.{digits}f}" for one in found]
+        cells.append(NONE if set(told) == {NONE} else ", ".join(told))
+    return cells
+
+
+def _gains(trained: Sequence[SetVerdict]) -> str:
+    """Return what the ensemble has more than what it is compared with, training by training."""
+    head = ("ensemble minus", "training", "event recall", "AUROC")
+    titles = {row.name: row.title for row in trained[0].judged}
+    return table(
+        head,
+        (
+            [
+                titles[name],
+                str(number),
+                interval(found["recall"], 3, signed=True),
+                interval(found["auroc"], 4, signed=True),
+            ]
+            for number, one in enumerate(trained, start=1)
+            for name, found in one.differences.items()
+        ),
+    )

@@ -3,13 +3,25 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from meltwatch_core.alarms.setpoints.held_level import AlarmRule
-from meltwatch_core.alarms.setpoints.threshold import Budget, ThresholdBasis
+import numpy as np
+from meltwatch_core.alarms.setpoints.held_level import AlarmRule, held_levels
+from meltwatch_core.alarms.setpoints.threshold import (
+    Budget,
+    NormalOperation,
+    NoTailError,
+    ThresholdBasis,
+    find_threshold,
+)
+from numpy.typing import NDArray
 
+from meltwatch_trainer.errors import ScoresError
+from meltwatch_trainer.judge.events import LATE_S
 from meltwatch_trainer.judge.fusion import Fusion, fit_fusion
 from meltwatch_trainer.judge.scores import ENSEMBLE, Scores
 from meltwatch_trainer.judge.study_rows import OTHER_ROWS, SERVED_ROWS, Row
-from meltwatch_trainer.judge.thresholds import choose_threshold
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +72,68 @@ def _calibrated(scores: Scores, row: Row, rule: AlarmRule, budget: Budget) -> Ju
     fusion = fit_fusion(scores, row.models, row.state)
     basis = choose_threshold(scores, fusion.logits(scores), rule, budget)
     return Judge(row, fusion, basis, basis.logit_on)
+
+
+def choose_threshold(
+    scores: Scores, logits: FloatArray, rule: AlarmRule, budget: Budget
+) -> ThresholdBasis:
+    """Choose the threshold that normal operation exceeds as often as the budget allows.
+
+    Parameters
+    ----------
+    scores
+        Furnaces to calibrate on.
+    logits
+        Shape ``(n,)``: calibrated log-odds of their windows.
+
+    Raises
+    ------
+    ScoresError
+        If normal windows are all alike, so that there is no tail.
+    """
+    held = held_by_run(scores, logits, rule)
+    raised_s = scores.end_s + rule.windows_held(scores.hop_s) * scores.hop_s
+    normal = _normal(scores, raised_s, budget.settle_s) & np.isfinite(held)
+    # Runs follow one another on one time axis, too far apart to share an occasion.
+    times_s = scores.end_s + scores.run * (scores.duration_s + 1e6)
+    operation = NormalOperation(
+        held=held[normal],
+        times_s=times_s[normal],
+        unit=scores.run[normal],
+        units=len(scores.furnaces),
+        hop_s=scores.hop_s,
+        furnaces=len(scores.furnaces),
+        kind="simulated furnaces",
+    )
+    try:
+        basis = find_threshold(operation, budget)
+    except NoTailError as error:
+        raise ScoresError(str(error)) from error
+    margin = float(np.median(_highest_in_faults(scores, held, raised_s))) - basis.logit_on
+    return replace(basis, margin=margin)
+
+
+def held_by_run(scores: Scores, logits: FloatArray, rule: AlarmRule) -> FloatArray:
+    """Return the held level of every window, shape ``(n,)``; no window looks past its run."""
+    held = np.empty(len(logits))
+    for part in scores.runs():
+        held[part] = held_levels(logits[part], scores.hop_s, rule)
+    return held
+
+
+def _normal(scores: Scores, raised_s: FloatArray, settle_s: float) -> BoolArray:
+    """Return which windows would raise a false alarm, if any."""
+    normal: BoolArray = raised_s > 0
+    for run, start_s, end_s in scores.faults():
+        of_fault = (raised_s >= start_s) & (raised_s <= end_s + settle_s)
+        normal &= ~((scores.run == run) & of_fault)
+    return normal
+
+
+def _highest_in_faults(scores: Scores, held: FloatArray, raised_s: FloatArray) -> FloatArray:
+    """Return the highest threshold at which each fault would still be shown, ``(f,)``."""
+    highest = []
+    for run, start_s, end_s in scores.faults():
+        shows = (scores.run == run) & (raised_s >= start_s) & (raised_s <= end_s + LATE_S)
+        highest.append(held[shows].max(initial=-np.inf))
+    return np.array(highest)

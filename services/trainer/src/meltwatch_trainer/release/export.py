@@ -1,11 +1,13 @@
 """From weights and scores to a model repository, and back to proof that the repository is good."""
 
 from pathlib import Path
+from textwrap import wrap
 from typing import Final
 
 import numpy as np
 from meltwatch_core.alarms.setpoints.held_level import AlarmRule
 from meltwatch_core.alarms.setpoints.threshold import Budget
+from meltwatch_schemas.alarm import Setpoint
 from meltwatch_schemas.encoder import default_encoder
 from meltwatch_schemas.window import PUBLISHED_SPEC
 
@@ -26,7 +28,6 @@ from meltwatch_trainer.release.reference import (
     reference_windows,
     write_reference,
 )
-from meltwatch_trainer.release.setpoint_module import write_setpoint
 from meltwatch_trainer.settings import Settings
 from meltwatch_trainer.train.study import SHIPPED, study_model
 from meltwatch_trainer.train.trained import TrainedModel, trained_model
@@ -35,6 +36,26 @@ MODEL_VERSION: Final = "0.2.0"
 TRAINED_ON: Final = "simulated furnaces only"
 TOLERANCE: Final = 1e-3
 """Largest difference between a server's answer and PyTorch's, on logits and map."""
+_WIDTH: Final = 90
+_MODULE: Final = '''"""The set-point where nobody has written one; generated with the models.
+
+``meltwatch-trainer export`` writes this file: change it there.
+"""
+
+from typing import Final
+
+from meltwatch_schemas.alarm import Setpoint
+
+DEFAULT_SETPOINT: Final = Setpoint({values})
+
+BASIS: Final = (
+{basis}
+)
+"""What the threshold rests on, for an alarm point's ``setpoint_basis``."""
+
+MODEL_DIGEST: Final = "{digest}"
+"""Digest of the ensemble whose log-odds it belongs to."""
+'''
 
 
 def export(settings: Settings, repository: Path, reference: Path) -> str:
@@ -115,3 +136,23 @@ def verify_files(repository: Path, reference: Path) -> float:
             f"{reference}, got a difference of {worst:.2g}; export again"
         )
     return worst
+
+
+def write_setpoint(path: Path, setpoint: Setpoint, basis: str, digest: str) -> None:
+    """Write the module.
+
+    Parameters
+    ----------
+    basis
+        One line: what the threshold rests on.
+    digest
+        Of the ensemble that the threshold belongs to.
+    """
+    values = setpoint.model_dump(exclude_none=True)
+    lines = wrap(basis, _WIDTH, drop_whitespace=False)
+    text = _MODULE.format(
+        values=", ".join(f"{name}={round(value, 2)}" for name, value in values.items()),
+        basis="\n".join(f'    "{line}"' for line in lines),
+        digest=digest,
+    )
+    path.write_text(text)
