@@ -1,12 +1,19 @@
 """The product's own source as syntax trees, for the tests that judge it."""
 
 import ast
+import io
+import tokenize
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+_NO_CODE = {
+    tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT,
+    tokenize.ENDMARKER,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -30,6 +37,24 @@ class Module:
         """The path below the repository."""
         return str(self.path.relative_to(ROOT))
 
+    @property
+    def dotted(self) -> str:
+        """The name by which it is imported."""
+        parts = self.path.relative_to(ROOT).with_suffix("").parts
+        return ".".join(parts[parts.index("src") + 1 :]).removesuffix(".__init__")
+
+    @cached_property
+    def code_lines(self) -> int:
+        """How many lines hold code: no blank ones, comments or docstrings, as they cost nothing."""
+        lines: set[int] = set()
+        for token in tokenize.generate_tokens(io.StringIO(self.text).readline):
+            if token.type not in _NO_CODE:
+                lines.update(range(token.start[0], token.end[0] + 1))
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+                lines.difference_update(range(node.lineno, (node.end_lineno or 0) + 1))
+        return len(lines)
+
     def imported(self) -> Iterator[str]:
         """Give the full name of each module that is imported anywhere in the file."""
         for node in ast.walk(self.tree):
@@ -43,6 +68,24 @@ def modules_of(folder: str = "") -> list[Module]:
     """Give the runtime modules below a folder of the repository; all of them without one."""
     found = sorted((ROOT / folder).glob("**/src/meltwatch_*/**/*.py"))
     return [Module(path) for path in found if not _is_hidden(path)]
+
+
+def importers_of(modules: list[Module]) -> dict[str, set[str]]:
+    """Give by dotted name which modules import a module."""
+    names = {module.dotted for module in modules}
+    importers: dict[str, set[str]] = defaultdict(set)
+    for module in modules:
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.Import):
+                found = {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                full = {f"{node.module}.{alias.name}" for alias in node.names}
+                found = {name if name in names else node.module for name in full}
+            else:
+                continue
+            for name in found & names:
+                importers[name].add(module.dotted)
+    return importers
 
 
 def _is_hidden(path: Path) -> bool:
