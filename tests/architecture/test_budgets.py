@@ -27,7 +27,6 @@ STILL_SMALL = {
     "meltwatch_backtester.domain.event_time",
     "meltwatch_backtester.pipeline.recorded_windows",
     "meltwatch_backtester.pipeline.recording",
-    "meltwatch_backtester.pipeline.saying",
     "meltwatch_chassis.kafka.async_publisher",
     "meltwatch_chassis.kafka.unpacking",
     "meltwatch_chassis.known_variables",

@@ -13,7 +13,7 @@ from meltwatch_backtester.commands.setpoint import abnormal_of
 from meltwatch_backtester.domain.span import Span
 from meltwatch_backtester.domain.watch import Abnormal
 from meltwatch_backtester.errors import BadUsage
-from meltwatch_backtester.pipeline.saying import live_said
+from meltwatch_backtester.pipeline.live_scores import live_said
 from meltwatch_backtester.ports import OffsetRange, Saved, TopicPart
 from meltwatch_chassis.errors import FatalError
 from meltwatch_cli.command_tree import root

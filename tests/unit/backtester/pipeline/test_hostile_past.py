@@ -8,7 +8,7 @@ import pytest
 from meltwatch_backtester.domain.findings import Verdict
 from meltwatch_backtester.domain.outcome import Outcome
 from meltwatch_backtester.domain.span import Span
-from meltwatch_backtester.pipeline.saying import live_said
+from meltwatch_backtester.pipeline.live_scores import live_said
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_MS, NS_PER_S

@@ -22,7 +22,7 @@ from meltwatch_backtester.domain.setpoint_finding import find_setpoint
 from meltwatch_backtester.domain.span import Span
 from meltwatch_backtester.domain.watch import Abnormal, Said, Watch
 from meltwatch_backtester.errors import BadUsage
-from meltwatch_backtester.pipeline.saying import live_said
+from meltwatch_backtester.pipeline.live_scores import live_said
 from meltwatch_backtester.settings import Settings
 
 
