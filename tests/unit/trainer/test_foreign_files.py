@@ -40,8 +40,15 @@ def test_an_archive_that_unpacks_to_more_than_golden_outputs_is_refused(tmp_path
         read_cases(path)
 
 
+def test_another_pickle_protocol_is_read_without_a_word(tmp_path: Path) -> None:
+    path = tmp_path / "protocol.pt"
+    torch.save({"a": torch.ones(3)}, path, pickle_protocol=3)
+
+    assert read_weights(path)["a"].tolist() == [1, 1, 1]
+
+
 @pytest.mark.parametrize("suffix", ["pt", "safetensors", "npz"])
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(changes=st.lists(st.tuples(st.floats(0, 0.999), st.integers(0, 255)), min_size=1))
 def test_a_damaged_file_is_read_or_refused_in_one_line(
     tmp_path_factory: pytest.TempPathFactory, suffix: str, changes: list[tuple[float, int]]

@@ -1,5 +1,6 @@
 """Files of weights, read without running anything that they hold."""
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
@@ -31,7 +32,10 @@ def read_weights(path: Path) -> Mapping[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return safetensors.torch.load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # Another pickle protocol: what comes of it is read or refused, in our own words.
+            warnings.simplefilter("ignore")
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise WeightsError(f"{path}: expected a file of weights: {error.strerror}") from error
     except _DAMAGE as error:
