@@ -7,10 +7,12 @@ from meltwatch_core.join.errors import OutOfSequence
 from meltwatch_core.join.features import FeatureExtractor
 from meltwatch_core.join.joiner import PartitionJoiner
 from meltwatch_core.join.reading import Reading
+from meltwatch_core.join.restore import Past, Resumption
 from meltwatch_core.join.rules import PUBLISHED_RULES, JoinRules
 from meltwatch_core.join.watermark import Watermark
-from meltwatch_core.join.window import AlignedWindow
+from meltwatch_core.join.window import AlignedWindow, Outcome
 from meltwatch_schemas.encoder import default_encoder
+from meltwatch_schemas.errors import violation
 from meltwatch_schemas.score import Modality
 from meltwatch_schemas.window import WindowSpec
 
@@ -148,11 +150,19 @@ def one_furnace(times: range) -> tuple[PartitionJoiner, list[AlignedWindow]]:
 
 
 def test_a_record_refused_before_the_merge_moves_the_position_alone():
-    joiner = PartitionJoiner(7, ENCODER, rules_of(SMALL))
-    joiner.pass_over(Modality.VIDEO, 0)
+    joiner, refusal = PartitionJoiner(7, ENCODER, rules_of(SMALL)), violation("odd")
+    assert joiner.refuse(Modality.VIDEO, 0, refusal) == Outcome(refusal=refusal)
     assert joiner.acknowledgeable() == {Modality.VIDEO: 1}
     with pytest.raises(OutOfSequence, match="at least 1, got 0"):
-        joiner.pass_over(Modality.VIDEO, 0)
+        joiner.refuse(Modality.VIDEO, 0, refusal)
+
+
+def test_a_record_that_an_earlier_life_refused_is_not_refused_again():
+    past = Past(10, 9, 9, {}, {}, {Modality.VIDEO: 5})
+    resumption = Resumption({Modality.VIDEO: 4}, {"site/on": past})
+    joiner, refusal = PartitionJoiner(7, ENCODER, rules_of(SMALL), resumption), violation("odd")
+    assert joiner.refuse(Modality.VIDEO, 5, refusal) == Outcome(history=True)
+    assert joiner.refuse(Modality.VIDEO, 6, refusal) == Outcome(refusal=refusal)
 
 
 def test_a_window_that_nobody_closed_cannot_be_published():

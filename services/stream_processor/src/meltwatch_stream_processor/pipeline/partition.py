@@ -237,9 +237,7 @@ class PartitionPipeline:
         raw, content = entry.payload.raw, self._admitted(entry, joiner)
         self._undelivered = (entry.modality, entry.offset)
         if isinstance(content, ContractViolation):
-            history = joiner.is_history(entry.modality, entry.offset)
-            joiner.pass_over(entry.modality, entry.offset)
-            outcome = Outcome(history=history, refusal=None if history else content)
+            outcome = joiner.refuse(entry.modality, entry.offset, content)
         else:
             await self._recall(content, joiner)
             outcome = self._joined(content, raw, joiner)

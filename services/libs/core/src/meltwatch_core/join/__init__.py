@@ -6,15 +6,13 @@ input topics) from assignment to revocation. A turn of the pipeline is:
 1. ``merge.ReadingOrder``: ``push(Entry)`` what was read, and ``told(asked_ns, ends)`` where
    the partitions end, about once a second; pause the topic modalities in ``ahead``, resume the
    others; take what ``pop()`` returns, in that order. ``reading(now_ns)`` says how far that is.
-2. An entry without ``last_event_ns`` was refused by the record reader: dead-letter it, then
-   ``joiner.pass_over(modality, offset)``. ``joiner.is_history(modality, offset)`` tells that an
-   earlier life has done so already.
-3. ``joiner.hand_on(chunk, offset, reading) -> Outcome`` for every other entry, and
-   ``joiner.pass_time(reading) -> Outcome`` whenever the ends were told. Perform the outcome's
-   ``refusal`` (dead letter) and ``late`` (copy) *before* its windows are published.
-4. Score and publish ``outcome.windows`` (``AlignedWindow``) in order per furnace, then
+2. Each step of the joiner returns an ``Outcome``: ``hand_on(chunk, offset, reading)`` for an
+   entry, ``refuse(modality, offset, refusal)`` for one that the record reader refused, and
+   ``pass_time(reading)`` whenever the ends were told.
+3. Perform an outcome from left to right: its ``refusal`` (dead letter) or ``late`` (copy), then
+   score and publish its ``windows`` (``AlignedWindow``), in order per furnace, with
    ``joiner.published(window)`` for each, in the same order.
-5. ``joiner.acknowledgeable()`` gives per modality the next offset to commit: every record below
+4. ``joiner.acknowledgeable()`` gives per modality the next offset to commit: every record below
    it is needed by no window still to be published.
 
 On assignment: ``restore.ScoresTail(topics)``, fed with every score of the partition's tail, turns

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from meltwatch_schemas.encoder import Encoder
+from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.score import Modality
 
 from meltwatch_core.join.acknowledgement import Ledger, Offsets, lowest
@@ -92,26 +93,25 @@ class PartitionJoiner:
         """Tell whether a furnace is held: some day it is retired."""
         return furnace_id in self._lives
 
-    def is_history(self, modality: Modality, offset: int) -> bool:
-        """Tell whether some published window closed after an offset had been dealt with."""
-        return offset <= self._history_ends.get(modality, -1)
+    def refuse(self, modality: Modality, offset: int, refusal: ContractViolation) -> Outcome:
+        """Take note of a record that was refused before the join: it moves the position alone.
 
-    def pass_over(self, modality: Modality, offset: int) -> None:
-        """Take note of a record that was refused before the merge: it moves the position alone.
+        Parameters
+        ----------
+        modality, offset
+            Where it stands.
+        refusal
+            Why; returned, unless an earlier life has dealt with the record.
 
         Raises
         ------
         OutOfSequence
             If the offset is below the position of its partition.
         """
-        position = self._positions.get(modality, 0)
-        if offset < position:
-            raise OutOfSequence(
-                f"{modality} partition {self._context.partition}: expected an offset of at least "
-                f"{position}, got {offset}; make a new PartitionJoiner after a seek"
-            )
-        self._starts.setdefault(modality, offset)
-        self._positions[modality] = offset + 1
+        self._pass_over(modality, offset)
+        if offset <= self._history_ends.get(modality, -1):
+            return Outcome(history=True)
+        return Outcome(refusal=refusal)
 
     def hand_on(self, chunk: Chunk, offset: int, reading: Reading) -> Outcome:
         """Take the next record in reading order.
@@ -131,7 +131,7 @@ class PartitionJoiner:
             If the offset is below the position of its partition.
         """
         modality = modality_of(chunk)
-        self.pass_over(modality, offset)
+        self._pass_over(modality, offset)
         self._handed_on[modality] = offset
         name = chunk.identity.furnace_id
         past = self._past.get(name)
@@ -206,6 +206,16 @@ class PartitionJoiner:
     def waiting_bytes(self, modality: Modality) -> int:
         """Return what is held of a modality's events that no watermark has reached."""
         return sum(life.furnace.waiting_bytes(modality) for life in self._lives.values())
+
+    def _pass_over(self, modality: Modality, offset: int) -> None:
+        position = self._positions.get(modality, 0)
+        if offset < position:
+            raise OutOfSequence(
+                f"{modality} partition {self._context.partition}: expected an offset of at least "
+                f"{position}, got {offset}; make a new PartitionJoiner after a seek"
+            )
+        self._starts.setdefault(modality, offset)
+        self._positions[modality] = offset + 1
 
     def _hand_on_history(self, chunk: Chunk, offset: int, past: Past, reading: Reading) -> Outcome:
         """Fill the buffers again; what earlier lives counted, copied or refused stays so."""
