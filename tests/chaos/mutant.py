@@ -37,7 +37,7 @@ from meltwatch_schemas.score import Modality, WindowScore
 from meltwatch_stream_processor.pipeline import suspects
 from meltwatch_stream_processor.pipeline.beginning import Beginning
 from meltwatch_stream_processor.pipeline.delivery import Delivery
-from meltwatch_stream_processor.pipeline.publication import Closing, Publication
+from meltwatch_stream_processor.pipeline.publication import ClosingMoment, Publication
 
 from tests.chaos.site import MANAGER
 from tests.integration.stream_processor.worker import SERVICE
@@ -69,7 +69,7 @@ def publish_out_of_order() -> None:
     async def carry(
         self: Publication,
         window: AlignedWindow,
-        closing: Closing,
+        closing: ClosingMoment,
         previous: asyncio.Task[None] | None,
     ) -> None:
         await self._publish(window, await self._judge(window), closing)

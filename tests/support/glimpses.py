@@ -5,7 +5,7 @@ from typing import Any
 
 from meltwatch_chassis.run_state import ServiceState
 from meltwatch_local_cluster.domain.observed_run import ObservedRun
-from meltwatch_local_cluster.ports import Scenario, Sources
+from meltwatch_local_cluster.ports import RunScenario, RunSources
 from meltwatch_local_cluster.screen.glimpse import Glimpse
 from meltwatch_schemas.alarm import Heartbeat, ns_from_utc, utc_from_ns
 from meltwatch_schemas.window import PUBLISHED_SPEC
@@ -53,8 +53,8 @@ def glimpse(
     state = run_state(
         redis="redis://ops:secret@127.0.0.1:20002/0", services=ready | dict(services or {})
     )
-    scenario = Scenario(
-        sources=Sources.SIMULATOR if run.simulated else Sources.NONE,
+    scenario = RunScenario(
+        sources=RunSources.SIMULATOR if run.simulated else RunSources.NONE,
         furnaces=len(run.simulated),
         seed=1,
         duration_s=150.0,

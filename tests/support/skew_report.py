@@ -13,9 +13,9 @@ from typing import Any, Final
 import numpy as np
 from meltwatch_core.join.synchrony import (
     STEP_S,
+    SignalTrace,
     SkewLevel,
     Synchrony,
-    Trace,
     cross_correlation,
     estimate_skew,
 )
@@ -34,9 +34,9 @@ TRIALS: Final = 200
 _QUARTER: Final = 900 * NS_PER_S
 
 
-def traced(times_s: Floats, values: Floats) -> Trace:
+def traced(times_s: Floats, values: Floats) -> SignalTrace:
     """Return the trace of a signal."""
-    trace = Trace()
+    trace = SignalTrace()
     for time_s, value in zip(times_s.tolist(), values.tolist(), strict=True):
         trace.add(max(0, round(time_s * NS_PER_S)), value)
     return trace
@@ -60,7 +60,7 @@ def print_figures() -> None:
     print(f"one estimate: {(time.process_time() - begin_s) / 200 * 1000:.2f} ms of CPU")
 
 
-def _pair(camera: Observer, meter: Observer, seed: int) -> tuple[Trace, Trace]:
+def _pair(camera: Observer, meter: Observer, seed: int) -> tuple[SignalTrace, SignalTrace]:
     arcs = Arcs(seed, SECONDS)
     return (
         traced(*camera.see(arcs, SECONDS, 2 * seed)),

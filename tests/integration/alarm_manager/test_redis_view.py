@@ -14,7 +14,7 @@ from meltwatch_chassis.errors import ConfigurationError, TransientError
 from meltwatch_chassis.testing import ManualClock
 from meltwatch_core.alarms import points
 from meltwatch_local_cluster.servers import RedisServer
-from meltwatch_local_cluster.servers.child import Command
+from meltwatch_local_cluster.servers.child import ChildCommand
 from meltwatch_schemas.alarm import AlarmRecord, Mode
 from meltwatch_schemas.window import NS_PER_S
 from redis.asyncio import Redis
@@ -157,7 +157,7 @@ async def test_a_window_that_nobody_can_have_seen_gives_way(redis_server, view):
 class ClusterServer(RedisServer):
     """A Redis that is a node of a cluster."""
 
-    def _command(self) -> Command:
+    def _command(self) -> ChildCommand:
         command = super()._command()
         return replace(command, argv=[*command.argv, "--cluster-enabled", "yes"])
 

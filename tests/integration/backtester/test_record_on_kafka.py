@@ -15,7 +15,7 @@ from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from meltwatch_backtester.adapters.kafka_history import open_kafka_history
 from meltwatch_backtester.adapters.recording_history import open_recording
 from meltwatch_backtester.domain.span import Span
-from meltwatch_backtester.errors import HistoryGap
+from meltwatch_backtester.errors import HistoryMissing
 from meltwatch_backtester.pipeline.scope import ScopeOptions, scope_of
 from meltwatch_backtester.ports import OffsetRange, TopicPart
 from meltwatch_chassis.kafka.admin import create_topics
@@ -222,7 +222,7 @@ def test_what_retention_has_deleted_is_one_line(kafka, command, tmp_path, monkey
         part = TopicPart(Topic.CURRENTS, partition)
         with open_kafka_history(connection(kafka), doomed.prefix) as history:
             delete_below(kafka, doomed.name(Topic.CURRENTS), partition, 50)
-            with pytest.raises(HistoryGap, match="deleted records while they were read"):
+            with pytest.raises(HistoryMissing, match="deleted records while they were read"):
                 content(history, part, history.bounds(part))
         refused, partial = command(*saved), command(*saved, "--partial")
 

@@ -41,7 +41,7 @@ import os, sys
 from pathlib import Path
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.errors import FatalError
-from meltwatch_local_cluster.ports import Sources
+from meltwatch_local_cluster.ports import RunSources
 from meltwatch_local_cluster.launch.run import RunOptions, run_locally
 
 class Summary:
@@ -64,7 +64,7 @@ class WrittenView:
 
 sources, duration, summary = sys.argv[1:]
 options = RunOptions(
-    Sources(sources), 3, float(duration) or None, 7, Path(summary) if summary else None
+    RunSources(sources), 3, float(duration) or None, 7, Path(summary) if summary else None
 )
 try:
     sys.exit(run_locally(options, os.environ, WrittenView(), SystemClock()))

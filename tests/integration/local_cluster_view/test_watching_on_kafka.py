@@ -12,7 +12,7 @@ from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.health import Health, HealthServer
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_chassis.run_state import RunState, ServiceState
-from meltwatch_local_cluster.ports import Scenario, Sources
+from meltwatch_local_cluster.ports import RunScenario, RunSources
 from meltwatch_local_cluster.screen.follow import TopicFollower
 from meltwatch_local_cluster.screen.view import RunWatch
 from meltwatch_local_cluster.servers import KafkaServer
@@ -116,7 +116,7 @@ def test_a_run_is_watched_and_summed_up(kafka, topics, producer, metrics_address
     clock = PastClock()
     # The run began 150 s ago, so that the truth of all of it is known; its records come now.
     origin_ns = clock.now_ns() - round(DURATION_S * SECOND_NS)
-    scenario = Scenario(Sources.SIMULATOR, 1, 1, DURATION_S, origin_ns)
+    scenario = RunScenario(RunSources.SIMULATOR, 1, 1, DURATION_S, origin_ns)
     out = io.StringIO()
     view = RunWatch({}, Console(file=out, width=100), clock, picture=None)
     send_scores(producer, topics, origin_ns, until_s=75)

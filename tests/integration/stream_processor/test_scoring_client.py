@@ -25,7 +25,7 @@ from meltwatch_core.scoring.judge import Judge, Judgement, Patience
 from meltwatch_core.scoring.triton_endpoint import TritonEndpoint
 from meltwatch_local_cluster.servers import TritonServer
 from meltwatch_local_cluster.servers.addresses import free_ports
-from meltwatch_local_cluster.servers.child import Command
+from meltwatch_local_cluster.servers.child import ChildCommand
 from meltwatch_schemas.encoder import default_encoder
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.record import read_current, read_embedding
@@ -315,7 +315,7 @@ async def test_a_reload_under_us_is_noticed_and_undone_it_is_taken_back(
 class ClosedTriton(TritonServer):
     """A server whose models nobody may load or unload."""
 
-    def _command(self) -> Command:
+    def _command(self) -> ChildCommand:
         command = super()._command()
         others = [
             word for word in command.argv if not word.startswith(("--model-control", "--load"))

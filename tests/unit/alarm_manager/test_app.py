@@ -9,7 +9,7 @@ import pytest
 from meltwatch_alarm_manager import app
 from meltwatch_alarm_manager.pipeline.projection import Projection
 from meltwatch_alarm_manager.ports import AlarmChange, FurnaceChange, Settlement
-from meltwatch_alarm_manager.vitals import Vitals
+from meltwatch_alarm_manager.vitals import ManagerVitals
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.dependencies import Dependencies
 from meltwatch_chassis.errors import ConfigurationError, TransientError
@@ -39,7 +39,7 @@ class Plant:
         self.is_flushed = False
         self.views_made = 0
         metrics = Metrics()
-        self.vitals = Vitals(SystemClock(), Dependencies(metrics, SystemClock()), metrics)
+        self.vitals = ManagerVitals(SystemClock(), Dependencies(metrics, SystemClock()), metrics)
 
     # -- election, ledger, intake
     async def leads(self) -> bool:

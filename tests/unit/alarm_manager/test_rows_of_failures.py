@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from meltwatch_alarm_manager import app
-from meltwatch_alarm_manager.vitals import PROJECTOR, Vitals
+from meltwatch_alarm_manager.vitals import PROJECTOR, ManagerVitals
 from meltwatch_chassis.dependencies import Dependencies
 from meltwatch_chassis.errors import TransientError
 from meltwatch_chassis.metrics import Metrics
@@ -19,7 +19,7 @@ def test_a_row_of_failures_is_one_line(attempt_s: float) -> None:
 
     async def run() -> None:
         metrics, outages = Metrics(), [True]
-        vitals = Vitals(loop, Dependencies(metrics, loop), metrics)
+        vitals = ManagerVitals(loop, Dependencies(metrics, loop), metrics)
 
         async def attempt() -> None:
             await asyncio.sleep(attempt_s)

@@ -4,7 +4,7 @@ from meltwatch_alarm_manager.vitals import (
     PROJECTOR,
     SILENT_NS,
     STALLED_NS,
-    Vitals,
+    ManagerVitals,
 )
 from meltwatch_chassis.dependencies import Dependencies
 from meltwatch_chassis.metrics import Metrics
@@ -17,7 +17,7 @@ class Bench:
     def __init__(self) -> None:
         self.clock, self.metrics = ManualClock(), Metrics()
         self.dependencies = Dependencies(self.metrics, self.clock)
-        self.vitals = Vitals(self.clock, self.dependencies, self.metrics)
+        self.vitals = ManagerVitals(self.clock, self.dependencies, self.metrics)
 
     def advance(self, step_ns: int) -> None:
         """Let time pass in a process that runs."""

@@ -10,14 +10,14 @@ from meltwatch_backtester.domain.chart import WIDTH
 from meltwatch_backtester.domain.level_chart import LEVELS_HEIGHT, PeriodAxis, level_chart
 from meltwatch_backtester.domain.setpoint_finding import SetpointFinding, find_setpoint
 from meltwatch_backtester.domain.span import Span
-from meltwatch_backtester.domain.watch import Said, Watch
+from meltwatch_backtester.domain.watch import LogOddsWatch, Said
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 
 SPAN = Span(0, 86_400 * NS_PER_S)
 
 
 def finding(seed: int, windows: int, budget: float) -> SetpointFinding:
-    watch = Watch()
+    watch = LogOddsWatch()
     logits = np.random.default_rng(seed).normal(-6.0, 1.0, windows)
     for number, logit in enumerate(logits.tolist()):
         watch.add(Said("f", number * PUBLISHED_SPEC.hop_ns, logit, "m"))

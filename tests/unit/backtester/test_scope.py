@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 from meltwatch_backtester.domain.span import Span
-from meltwatch_backtester.errors import BadUsage, HistoryGap
+from meltwatch_backtester.errors import HistoryMissing
 from meltwatch_backtester.pipeline.scope import ScopeOptions, scope_of
 from meltwatch_backtester.ports import OffsetRange, Saved, TopicPart
+from meltwatch_chassis.errors import BadUsage
 from meltwatch_schemas import score as score_schema
 from meltwatch_schemas.record import RawRecord, headers_for
 from meltwatch_schemas.score import Cut, encode_score
@@ -116,13 +117,13 @@ def test_offsets_that_the_scores_need_and_retention_has_deleted_are_a_gap():
     found = history(a_score(0, 1000, 700, 1400), first=800)
 
     expected = r"embeddings\.v1/0: the scores need offsets 700 to 1401, there are 800 to 2000"
-    with pytest.raises(HistoryGap, match=expected):
+    with pytest.raises(HistoryMissing, match=expected):
         scope(found)
     assert scope(found, partial=True)[EMBEDDINGS] == OffsetRange(800, 1401)
 
 
 def test_without_scores_a_history_that_begins_too_late_is_a_gap():
-    with pytest.raises(HistoryGap, match="retention has deleted records below offset 900"):
+    with pytest.raises(HistoryMissing, match="retention has deleted records below offset 900"):
         scope(history(first=900))
 
 

@@ -12,10 +12,9 @@ from meltwatch_backtester.adapters.result_reader import backtest_said, span_of_b
 from meltwatch_backtester.commands.setpoint import abnormal_of
 from meltwatch_backtester.domain.span import Span
 from meltwatch_backtester.domain.watch import Abnormal
-from meltwatch_backtester.errors import BadUsage
 from meltwatch_backtester.pipeline.live_scores import live_said
 from meltwatch_backtester.ports import OffsetRange, Saved, TopicPart
-from meltwatch_chassis.errors import FatalError
+from meltwatch_chassis.errors import BadUsage, FatalError
 from meltwatch_cli.command_tree import root
 from meltwatch_schemas.alarm import rfc3339, utc_from_ns
 from meltwatch_schemas.score import WindowScore

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from meltwatch_chassis.pacing import Pace, SimulatedRun
-from meltwatch_chassis.publishing import Publication, Wire
+from meltwatch_chassis.publishing import PacedPublication, Wire
 from meltwatch_chassis.testing import ManualClock, RecordingPublisher
 from meltwatch_schemas.current import SCHEMA, CurrentChunk, decode_current, encode_current
 from meltwatch_schemas.topics import Topic
@@ -59,9 +59,9 @@ def publish(
     publisher: RecordingPublisher,
     speed: float = 1.0,
     duration_s: int | None = None,
-) -> tuple[Publication[CurrentChunk], Patience]:
+) -> tuple[PacedPublication[CurrentChunk], Patience]:
     clock = ManualClock(NOON_NS)
-    publication = Publication(feeds, WIRE, publisher, clock)
+    publication = PacedPublication(feeds, WIRE, publisher, clock)
     origin_ns = NOON_NS if speed == 1 else NOON_NS - 1000 * S
     end_ns = None if duration_s is None else origin_ns + duration_s * S
     stop = Patience(clock, seconds)
@@ -143,7 +143,7 @@ def test_what_waited_for_room_is_sent_when_there_is_some() -> None:
                 publisher.room = None
             return super().wait(timeout)
 
-    publication = Publication([Ticker("a")], WIRE, publisher, clock)
+    publication = PacedPublication([Ticker("a")], WIRE, publisher, clock)
     publication.run(SimulatedRun(NOON_NS, None, Pace(NOON_NS, NOON_NS)), Recovering(clock, 40))
 
     times = event_times(publisher)
@@ -164,7 +164,7 @@ def test_a_source_whose_time_was_over_before_its_start_waits_without_a_word() ->
     clock = ManualClock(NOON_NS)
     stop = Patience(clock, 60)
     over = SimulatedRun(NOON_NS - 1000 * S, NOON_NS - 500 * S, Pace(NOON_NS, NOON_NS))
-    Publication([Ticker("a")], WIRE, publisher, clock).run(over, stop)
+    PacedPublication([Ticker("a")], WIRE, publisher, clock).run(over, stop)
 
     assert publisher.records == []
     assert len(stop.waits) == 60
@@ -187,7 +187,7 @@ def test_it_is_ready_when_the_back_fill_is_delivered() -> None:
 
 def test_a_loop_that_stands_still_is_no_progress() -> None:
     clock = ManualClock(NOON_NS)
-    publication = Publication([Ticker("a")], WIRE, RecordingPublisher(), clock)
+    publication = PacedPublication([Ticker("a")], WIRE, RecordingPublisher(), clock)
     clock.advance(30 * S)
     assert publication.progress() is None
     clock.advance(1)

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from meltwatch_cli.pipeline.redrive import Redrive
-from meltwatch_cli.pipeline.verdicts import RedriveOptions, Verdict
+from meltwatch_cli.pipeline.verdicts import LetterVerdict, RedriveOptions
 from meltwatch_cli.ports import Sending
 from meltwatch_schemas.dead_letter import dead_letter_headers
 from meltwatch_schemas.errors import ContractViolation, Refusal
@@ -85,7 +85,7 @@ class MemoryKafka:
         view = View(self, hook)
         return Redrive(view, view, view, self.clock, options)
 
-    def redrive(self, *ids: int, name: str = "li", force: bool = False) -> list[Verdict]:
+    def redrive(self, *ids: int, name: str = "li", force: bool = False) -> list[LetterVerdict]:
         """Carry a redrive out."""
         wanted = ids or range(len(self.letters))
         return list(self.operator(name, force=force).carry_out(list(wanted)))

@@ -10,7 +10,7 @@ from meltwatch_chassis.run_state import ServiceState, write_state
 from meltwatch_cli import command_tree
 from meltwatch_cli.__main__ import main
 from meltwatch_cli.commands import status
-from meltwatch_cli.domain.watch import Furnaces, Watch
+from meltwatch_cli.domain.watch import Furnaces, WatchView
 
 from tests.support.run_states import run_state
 
@@ -31,7 +31,7 @@ def command(monkeypatch, capsys, tmp_path):
 
 @pytest.fixture
 def run_here(tmp_path, monkeypatch):
-    monkeypatch.setattr(status, "_watch", lambda _: Watch(Furnaces(12, 1), 2.0))
+    monkeypatch.setattr(status, "_watch", lambda _: WatchView(Furnaces(12, 1), 2.0))
     services = {
         "stream_processor": ServiceState(pid=11, state="degraded", detail="Triton does not answer"),
         "alarm_manager": ServiceState(pid=12, state="ready"),

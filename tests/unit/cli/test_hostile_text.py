@@ -13,14 +13,14 @@ from meltwatch_chassis.run_state import ServiceState
 from meltwatch_cli import bootstrap
 from meltwatch_cli.__main__ import main
 from meltwatch_cli.adapters.kafka_alarms import News
-from meltwatch_cli.adapters.kafka_dead_letters import Span
+from meltwatch_cli.adapters.kafka_dead_letters import LetterSpan
 from meltwatch_cli.commands import alarms, status
 from meltwatch_cli.commands.looking import Look
 from meltwatch_cli.commands.redrive import _report
 from meltwatch_cli.domain.redrive_journal import RedriveJournal
 from meltwatch_cli.domain.unreadable import Unreadable
-from meltwatch_cli.domain.watch import Furnaces, Watch
-from meltwatch_cli.pipeline.verdicts import Outcome, Verdict
+from meltwatch_cli.domain.watch import Furnaces, WatchView
+from meltwatch_cli.pipeline.verdicts import LetterFate, LetterVerdict
 from meltwatch_schemas.alarm import AlarmRecord
 from meltwatch_schemas.dead_letter import dead_letter_headers
 from meltwatch_schemas.errors import ContractViolation, Refusal
@@ -29,7 +29,7 @@ from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.redrive import RedriveNote, Step
 from meltwatch_schemas.text import is_printable
 from meltwatch_selftest.command import _show as show_selftest
-from meltwatch_selftest.domain.verdict import Verdict as SelfTestVerdict
+from meltwatch_selftest.domain.verdict import SelftestVerdict
 
 from tests.support.run_states import run_state
 from tests.support.timed_records import NOON, alarm_record
@@ -109,7 +109,7 @@ def test_alarms(form, text, monkeypatch, capsys):
     records = [hostile_alarm(text, state=s, quality="bad") for s in ("UNACK", "ACKED", "RTNUN")]
     unreadable = Unreadable()
     unreadable.note(text, text)
-    watch = Watch(Furnaces(1, 0), 1.0, problem=text)
+    watch = WatchView(Furnaces(1, 0), 1.0, problem=text)
     with pytest.MonkeyPatch.context() as patch:
         seen = Look(records[:1], watch, {text: unreadable})
         patch.setattr(alarms, "look", lambda *_, **__: seen)
@@ -137,10 +137,10 @@ class Letters:
     def __init__(self, raw: RawRecord) -> None:
         self.raw = raw
 
-    def span(self, *_: object) -> Span:
-        return Span(0, 1, is_cut=True)
+    def span(self, *_: object) -> LetterSpan:
+        return LetterSpan(0, 1, is_cut=True)
 
-    def letters(self, _span: Span) -> Iterator[RawRecord]:
+    def letters(self, _span: LetterSpan) -> Iterator[RawRecord]:
         return iter([self.raw])
 
     def take(self, _ids: object) -> Iterator[RawRecord]:
@@ -166,7 +166,7 @@ def test_dead_letters(text, time_ms, capsys):
         for arguments in (["list"], ["list", "--json"], ["show", "7"], ["show", "7", "--json"]):
             assert run(patch, "dead-letters", *arguments) == 0
             check(capsys)
-    verdicts = [Verdict(7, Outcome.REFUSED, text)]
+    verdicts = [LetterVerdict(7, LetterFate.REFUSED, text)]
     for as_json in (False, True):
         _report(verdicts, as_json=as_json)
         check(capsys)
@@ -190,11 +190,11 @@ def test_status_and_selftest(text, capsys):
     run_here = run_state(services={text: state}, kafka=text, triton=text, console=text)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(status, "current_run", lambda _: run_here)
-        patch.setattr(status, "_watch", lambda _: Watch(problem=text))
+        patch.setattr(status, "_watch", lambda _: WatchView(problem=text))
         for form in ([], ["--json"]):
             assert run(patch, "status", *form) == 0
             check(capsys)
-    verdict = SelfTestVerdict(
+    verdict = SelftestVerdict(
         furnace_id=text, alarm_id=text, failures=(text, text), windows={text: 1},
         event_to_score_s={text: 1.0}, anomaly_to_alarm_s=None, event_to_alarm_s=None,
     )  # fmt: skip

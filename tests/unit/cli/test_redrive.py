@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from meltwatch_cli.pipeline.redrive import BATCH_LETTERS
-from meltwatch_cli.pipeline.verdicts import Outcome
+from meltwatch_cli.pipeline.verdicts import LetterFate
 from meltwatch_cli.ports import Sending
 from meltwatch_schemas.codec import MAX_RECORD_BYTES
 from meltwatch_schemas.errors import Refusal
@@ -41,7 +41,7 @@ def test_a_letter_goes_back_as_it_was_and_says_whose_it_is(kafka):
         record.key, record.value, record.timestamp_ms,
     )  # fmt: skip
     assert sent.headers == (*record.headers, (REDRIVE_OF, f"{LETTERS}/0/{number}".encode()))
-    assert verdict.outcome is Outcome.SENT
+    assert verdict.outcome is LetterFate.SENT
     assert verdict.detail.startswith(f"to {PREFIX}.currents.v1/2 at 0; ")
     assert "refused again while another source has the furnace" in verdict.detail
 
@@ -52,7 +52,7 @@ def test_a_letter_that_was_sent_is_not_sent_again(kafka):
 
     (verdict,) = kafka.redrive(name="wang")
 
-    assert verdict.outcome is Outcome.ALREADY
+    assert verdict.outcome is LetterFate.ALREADY
     assert "by li" in verdict.detail
     assert len(kafka.arrived()) == 1
 
@@ -61,8 +61,8 @@ def test_two_letters_of_one_record_are_one(kafka):
     kafka.set_aside(kafka.sample())
     kafka.set_aside(kafka.sample())
 
-    assert outcomes(kafka.redrive()) == [Outcome.SENT, Outcome.ALREADY]
-    assert outcomes(kafka.redrive(1)) == [Outcome.ALREADY]
+    assert outcomes(kafka.redrive()) == [LetterFate.SENT, LetterFate.ALREADY]
+    assert outcomes(kafka.redrive(1)) == [LetterFate.ALREADY]
     assert len(kafka.arrived()) == 1
 
 
@@ -72,7 +72,7 @@ def test_a_record_that_is_refused_again_may_be_sent_again(kafka):
     (sent,) = kafka.sent[CURRENTS]
     second = kafka.set_aside(sent)
 
-    assert outcomes(kafka.redrive(second)) == [Outcome.SENT]
+    assert outcomes(kafka.redrive(second)) == [LetterFate.SENT]
     again = kafka.sent[CURRENTS][-1]
     named = [value for name, value in again.headers if name == REDRIVE_OF]
     assert named == [f"{LETTERS}/0/{second}".encode()]
@@ -86,11 +86,11 @@ def test_a_plan_says_the_same_and_writes_nothing(kafka):
 
     plan = list(kafka.operator("wang").plan([0, 1, 2, 9]))
 
-    would = Outcome.WOULD_SEND
-    assert outcomes(plan) == [Outcome.ALREADY, would, would, Outcome.MISSING]
+    would = LetterFate.WOULD_SEND
+    assert outcomes(plan) == [LetterFate.ALREADY, would, would, LetterFate.MISSING]
     assert kafka.journal == journal
     assert len(kafka.arrived()) == 1
-    kinds = {Outcome.WOULD_SEND: Outcome.SENT}
+    kinds = {LetterFate.WOULD_SEND: LetterFate.SENT}
     carried_out = kafka.redrive(0, 1, 2, 9)
     assert outcomes(carried_out) == [kinds.get(o, o) for o in outcomes(plan)]
 
@@ -108,16 +108,16 @@ def test_many_letters_go_in_the_order_of_their_ids(kafka):
 def test_what_is_certainly_not_sent_is_free_at_once_and_what_is_in_doubt_is_not(kafka):
     kafka.set_aside(kafka.sample())
     kafka.refuse = lambda _: Sending(None, "too old")
-    assert outcomes(kafka.redrive()) == [Outcome.FAILED]
+    assert outcomes(kafka.redrive()) == [LetterFate.FAILED]
     kafka.refuse = lambda _: Sending(None, "no answer", is_certain=False)
-    assert outcomes(kafka.redrive(name="wang")) == [Outcome.UNKNOWN]
+    assert outcomes(kafka.redrive(name="wang")) == [LetterFate.UNKNOWN]
     kafka.refuse = lambda _: None
 
     (held,) = kafka.redrive(name="zhao")
-    assert held.outcome is Outcome.HELD
+    assert held.outcome is LetterFate.HELD
     assert "wang" in held.detail
     kafka.clock.pass_s(61)
-    assert outcomes(kafka.redrive(name="zhao")) == [Outcome.SENT]
+    assert outcomes(kafka.redrive(name="zhao")) == [LetterFate.SENT]
 
 
 def test_where_the_topic_forgot_what_was_sent_only_force_sends_again(kafka):
@@ -128,9 +128,9 @@ def test_where_the_topic_forgot_what_was_sent_only_force_sends_again(kafka):
     kafka.forgotten = 1
 
     (verdict,) = kafka.redrive(name="wang")
-    assert verdict.outcome is Outcome.REFUSED
+    assert verdict.outcome is LetterFate.REFUSED
     assert "li may have sent it" in verdict.detail
-    assert outcomes(kafka.redrive(name="wang", force=True)) == [Outcome.SENT]
+    assert outcomes(kafka.redrive(name="wang", force=True)) == [LetterFate.SENT]
 
 
 def test_whoever_lost_the_claim_does_not_send_even_if_the_winner_s_runs_out_meanwhile(kafka):
@@ -152,7 +152,7 @@ def test_whoever_lost_the_claim_does_not_send_even_if_the_winner_s_runs_out_mean
     # The winner's claim is 42 s old when it is written and 61 s old when the loser reads it.
     (verdict,) = kafka.operator("wang", somebody_else_claims).carry_out([0])
 
-    assert (verdict.outcome, kafka.arrived()) == (Outcome.HELD, [])
+    assert (verdict.outcome, kafka.arrived()) == (LetterFate.HELD, [])
 
 
 def test_claims_that_took_too_long_are_given_back(kafka):
@@ -161,9 +161,9 @@ def test_claims_that_took_too_long_are_given_back(kafka):
 
     (verdict,) = slow.carry_out([0])
 
-    assert verdict.outcome is Outcome.FAILED
+    assert verdict.outcome is LetterFate.FAILED
     assert "claiming took 21 s" in verdict.detail
-    assert outcomes(kafka.redrive(name="wang")) == [Outcome.SENT]
+    assert outcomes(kafka.redrive(name="wang")) == [LetterFate.SENT]
 
 
 def dies(step: str):
@@ -184,11 +184,11 @@ def test_whoever_dies_the_next_one_sends_what_he_had_not_and_nothing_twice(kafka
     kafka.clock.pass_s(61)
     verdicts = kafka.redrive(name="wang")
 
-    assert set(outcomes(verdicts)) <= {Outcome.SENT, Outcome.ALREADY}
+    assert set(outcomes(verdicts)) <= {LetterFate.SENT, LetterFate.ALREADY}
     assert sorted(kafka.arrived()) == [f"{LETTERS}/0/{n}" for n in range(3)]
     kafka.clock.pass_s(61)
     kafka.forgotten = 99
-    assert set(outcomes(kafka.redrive(name="zhao"))) == {Outcome.ALREADY}
+    assert set(outcomes(kafka.redrive(name="zhao"))) == {LetterFate.ALREADY}
 
 
 @settings(max_examples=150)
@@ -226,7 +226,7 @@ def test_some_letters_are_never_sent_whatever_is_forced(kafka, change, expected)
 
     (verdict,) = kafka.redrive(force=True)
 
-    assert verdict.outcome is Outcome.REFUSED
+    assert verdict.outcome is LetterFate.REFUSED
     assert expected in verdict.detail
     assert kafka.arrived() == []
 
@@ -235,17 +235,17 @@ def test_what_would_be_refused_again_is_sent_by_force_alone(kafka):
     kafka.set_aside(replace(kafka.sample(), value=b"\xc1"), Refusal.MALFORMED)
 
     (refused,) = kafka.redrive()
-    assert refused.outcome is Outcome.REFUSED
+    assert refused.outcome is LetterFate.REFUSED
     assert "refused again (--force sends it): malformed" in refused.detail
     (sent,) = kafka.redrive(force=True)
-    assert sent.outcome is Outcome.SENT
+    assert sent.outcome is LetterFate.SENT
     assert "refused again: malformed" in sent.detail
 
 
 def test_a_letter_that_a_newer_version_can_read_is_sent(kafka):
     kafka.set_aside(kafka.sample(), Refusal.MALFORMED)
 
-    assert outcomes(kafka.redrive()) == [Outcome.SENT]
+    assert outcomes(kafka.redrive()) == [LetterFate.SENT]
 
 
 def test_a_topic_that_is_gone_is_named(kafka):
@@ -254,7 +254,7 @@ def test_a_topic_that_is_gone_is_named(kafka):
 
     (verdict,) = kafka.redrive()
 
-    assert verdict.outcome is Outcome.REFUSED
+    assert verdict.outcome is LetterFate.REFUSED
     assert f"expected the topic {CURRENTS[0]}, it is gone" in verdict.detail
 
 
@@ -265,7 +265,7 @@ def test_a_record_that_is_no_letter_is_refused(kafka):
 
     (verdict,) = kafka.redrive(force=True)
 
-    assert verdict.outcome is Outcome.REFUSED
+    assert verdict.outcome is LetterFate.REFUSED
     assert "dlq.topic" in verdict.detail
 
 

@@ -3,12 +3,12 @@ from itertools import accumulate, cycle
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meltwatch_cli.domain.watch import STALE_AFTER_S, Furnaces, Vigil, Watch
+from meltwatch_cli.domain.watch import STALE_AFTER_S, Furnaces, Vigil, WatchView
 from meltwatch_schemas.alarm import Heartbeat
 
 from tests.support.timed_records import NOON
 
-FRESH = Watch(Furnaces(12, 0, 3.0), 2.0)
+FRESH = WatchView(Furnaces(12, 0, 3.0), 2.0)
 Looks = list[tuple[int, bool]]
 """Seconds since the look before, and whether a heartbeat has come."""
 
@@ -23,7 +23,10 @@ def beat(watched: int | None = 12, blind: int | None = 0) -> Heartbeat:
 
 
 def turns(looks: Looks) -> list[list[str]]:
-    vigil, times = Vigil(0.0, Watch(FRESH.furnaces, 0.0)), accumulate(after for after, _ in looks)
+    vigil, times = (
+        Vigil(0.0, WatchView(FRESH.furnaces, 0.0)),
+        accumulate(after for after, _ in looks),
+    )
     return [
         vigil.turns(now_s, [beat()] if is_heard else [])
         for now_s, (_, is_heard) in zip(times, looks, strict=True)
@@ -35,9 +38,13 @@ def turns(looks: Looks) -> list[list[str]]:
     [
         (FRESH, 0, "no alarms; 12 furnaces watched, 0 blind; as of 2.0 s ago"),
         (FRESH, 1, "1 alarm (1 not acknowledged); 12 furnaces watched, 0 blind; as of 2.0 s ago"),
-        (Watch(Furnaces(1, 1), 0.0), 0, "no alarms; 1 furnace watched, 1 BLIND; as of 0.0 s ago"),
         (
-            Watch(Furnaces(), 1.0),
+            WatchView(Furnaces(1, 1), 0.0),
+            0,
+            "no alarms; 1 furnace watched, 1 BLIND; as of 0.0 s ago",
+        ),
+        (
+            WatchView(Furnaces(), 1.0),
             0,
             "no alarms; watched: unknown, the alarm manager does not say; as of 1.0 s ago",
         ),
@@ -51,9 +58,12 @@ def test_a_list_says_how_many_are_watched(watch, alarms, sentence):
 @pytest.mark.parametrize(
     ("watch", "words"),
     [
-        (Watch(Furnaces(12, 0), 15.0), "STALE: no heartbeat for 15 s"),
-        (Watch(), "STALE: no heartbeat within a day"),
-        (Watch(FRESH.furnaces, 1.0, "Kafka is away"), "cannot tell whether the list is current"),
+        (WatchView(Furnaces(12, 0), 15.0), "STALE: no heartbeat for 15 s"),
+        (WatchView(), "STALE: no heartbeat within a day"),
+        (
+            WatchView(FRESH.furnaces, 1.0, "Kafka is away"),
+            "cannot tell whether the list is current",
+        ),
     ],
 )
 def test_a_list_that_may_be_old_never_says_that_there_are_no_alarms(watch, words):
@@ -77,7 +87,7 @@ def test_silence_is_told_once_and_so_is_its_end():
 
 
 def test_what_was_stale_before_the_first_look_is_not_told_again():
-    vigil = Vigil(0.0, Watch())
+    vigil = Vigil(0.0, WatchView())
     assert vigil.turns(20.0, []) == []
     assert vigil.turns(21.0, [beat(None, None)])[0].startswith("live again")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
-from meltwatch_local_cluster.servers.child import ChildProcess, Command
+from meltwatch_local_cluster.servers.child import ChildCommand, ChildProcess
 
 SLEEPER = "import time; time.sleep(60)"
 PARENT_OF_SLEEPER = (
@@ -20,7 +20,7 @@ PARENT_OF_SLEEPER = (
 def python_child(program: str, log: Path, mark: str = "no-mark") -> ChildProcess:
     """Start a Python program whose command line ends with a mark, and wait until it is itself."""
     argv = [sys.executable, "-c", program, mark]
-    child = ChildProcess(Command(argv, dict(os.environ), log, mark))
+    child = ChildProcess(ChildCommand(argv, dict(os.environ), log, mark))
     wait_for(lambda: child.exit_code() is not None or _is_itself(child), "the tether is gone")
     return child
 

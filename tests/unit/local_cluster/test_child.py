@@ -5,7 +5,7 @@ import sys
 
 import psutil
 import pytest
-from meltwatch_local_cluster.servers.child import ChildProcess, Command
+from meltwatch_local_cluster.servers.child import ChildCommand, ChildProcess
 
 from tests.unit.local_cluster.processes import (
     PARENT_OF_SLEEPER,
@@ -124,7 +124,7 @@ def test_without_an_error_the_last_words_are_the_last_line_with_words(tmp_path):
 def test_a_telling_word_goes_before_errors_and_a_tables_frame_is_left_out(tmp_path):
     words = "print('| a | UNAVAILABLE: no   such file |\\nerror: failed to load all models')"
     argv = [sys.executable, "-c", words]
-    child = ChildProcess(Command(argv, {}, tmp_path / "log", "", telling="UNAVAILABLE: "))
+    child = ChildProcess(ChildCommand(argv, {}, tmp_path / "log", "", telling="UNAVAILABLE: "))
     wait_for(lambda: child.exit_code() is not None, "the child ends")
     assert child.last_words() == "a | UNAVAILABLE: no such file"
 

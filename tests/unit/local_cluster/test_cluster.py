@@ -12,7 +12,7 @@ from meltwatch_local_cluster.launch.interrupts import Interrupts
 from meltwatch_local_cluster.launch.leftovers import ProcessRecord
 from meltwatch_local_cluster.servers import Server
 from meltwatch_local_cluster.servers.addresses import free_ports
-from meltwatch_local_cluster.servers.child import Command
+from meltwatch_local_cluster.servers.child import ChildCommand
 from meltwatch_local_cluster.settings import Settings
 
 from tests.unit.local_cluster.processes import PARENT_OF_SLEEPER, is_gone, wait_for
@@ -54,9 +54,9 @@ class ServerWithChild(Server):
     def answers(self) -> bool:
         return False
 
-    def _command(self) -> Command:
+    def _command(self) -> ChildCommand:
         argv = [sys.executable, "-c", PARENT_OF_SLEEPER, "with-child"]
-        return Command(argv, dict(os.environ), self.log, "with-child")
+        return ChildCommand(argv, dict(os.environ), self.log, "with-child")
 
 
 def test_a_signal_in_the_midst_of_a_start_leaves_no_grandchild(tmp_path, monkeypatch):

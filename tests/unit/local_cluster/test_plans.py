@@ -1,11 +1,15 @@
 from pathlib import Path
 
 from meltwatch_local_cluster.launch.plans import PIPELINE, PRODUCERS, service_plans
-from meltwatch_local_cluster.ports import Scenario, Sources
+from meltwatch_local_cluster.ports import RunScenario, RunSources
 
 LOGS = Path("logs")
-SCENARIO = Scenario(
-    sources=Sources.SIMULATOR, furnaces=3, seed=11, duration_s=60.0, origin_ns=1_700_000_000 * 10**9
+SCENARIO = RunScenario(
+    sources=RunSources.SIMULATOR,
+    furnaces=3,
+    seed=11,
+    duration_s=60.0,
+    origin_ns=1_700_000_000 * 10**9,
 )
 
 
@@ -46,7 +50,7 @@ def test_producers_are_told_the_scenario_and_may_finish():
 
 
 def test_an_endless_scenario_states_no_duration():
-    endless = Scenario(Sources.SIMULATOR, furnaces=1, seed=1, duration_s=None, origin_ns=1)
+    endless = RunScenario(RunSources.SIMULATOR, furnaces=1, seed=1, duration_s=None, origin_ns=1)
     (plan,) = service_plans(("video_producer",), {}, LOGS, endless)
     assert "MELTWATCH_SIMULATOR_DURATION_S" not in plan.environment
 
@@ -58,7 +62,7 @@ def test_the_pipeline_is_told_no_scenario_and_may_not_finish():
 
 
 def test_producers_of_a_recording_are_told_its_folder():
-    scenario = Scenario(Sources.RECORDING, 2, 1, None, 1, recording=Path("here"))
+    scenario = RunScenario(RunSources.RECORDING, 2, 1, None, 1, recording=Path("here"))
     (plan,) = service_plans(("current_producer",), {}, LOGS, scenario)
 
     assert plan.environment["MELTWATCH_RECORDING_DIR"] == str(Path("here").absolute())

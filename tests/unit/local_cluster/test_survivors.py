@@ -16,14 +16,14 @@ ROOT = Path(__file__).parents[3]
 STARTS_ALL_SORTS = """
 import subprocess, sys, time
 from pathlib import Path
-from meltwatch_local_cluster.servers.child import ChildProcess, Command
+from meltwatch_local_cluster.servers.child import ChildCommand, ChildProcess
 from tests.unit.local_cluster.processes import PARENT_OF_SLEEPER
 
 def test_that_never_ends(tmp_path):
     argv = [sys.executable, "-c", PARENT_OF_SLEEPER, {mark!r}]
     subprocess.Popen(argv)
     subprocess.Popen(argv, start_new_session=True)
-    child = ChildProcess(Command(argv, {{}}, tmp_path / "log", {mark!r}))
+    child = ChildProcess(ChildCommand(argv, {{}}, tmp_path / "log", {mark!r}))
     time.sleep(60)
 """
 STARTED = 6

@@ -7,7 +7,7 @@ import pytest
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.errors import DependencyUnreachable
 from meltwatch_local_cluster.domain.counts import RestartingCounters
-from meltwatch_local_cluster.ports import Scenario, Sources
+from meltwatch_local_cluster.ports import RunScenario, RunSources
 from meltwatch_local_cluster.screen import view
 from rich.console import Console
 
@@ -47,7 +47,7 @@ def test_a_run_goes_on_when_nobody_can_see_it(
     )
     monkeypatch.setattr(view, "observer_of", lambda *_: observer)
     watch = view.RunWatch({}, Console(file=_Broken()), SystemClock(), picture=None)
-    scenario = Scenario(Sources.NONE, 0, 1, None, SystemClock().now_ns())
+    scenario = RunScenario(RunSources.NONE, 0, 1, None, SystemClock().now_ns())
     watch.start(STATE, scenario, {"stream_processor": "127.0.0.1:1"})
 
     summary = watch.stop()

@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from meltwatch_alarm_manager import app
 from meltwatch_alarm_manager.adapters import kafka_election
-from meltwatch_alarm_manager.vitals import MANAGER, PROJECTOR, Vitals
+from meltwatch_alarm_manager.vitals import MANAGER, PROJECTOR, ManagerVitals
 from meltwatch_chassis.dependencies import KAFKA, Dependencies, keep_asking
 from meltwatch_chassis.errors import TransientError
 from meltwatch_chassis.metrics import Metrics
@@ -165,7 +165,7 @@ def test_an_alarm_manager_that_must_join_again_is_told_of(
 
     async def run() -> None:
         server, board = Server(), Dependencies(Metrics(), loop)
-        vitals = Vitals(loop, board, Metrics())
+        vitals = ManagerVitals(loop, board, Metrics())
 
         async def reach() -> None:
             try:

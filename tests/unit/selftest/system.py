@@ -10,7 +10,7 @@ from meltwatch_schemas.score import SCHEMA, encode_score
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_MS, PUBLISHED_SPEC
 from meltwatch_selftest.domain.furnace import SyntheticFurnace
-from meltwatch_selftest.domain.messages import Outgoing
+from meltwatch_selftest.domain.messages import SelftestRecord
 
 from tests.support.builders import alarm_record, window_score
 
@@ -48,7 +48,7 @@ class System:
     furnace: WatchedFurnace
     alarm_id: str
     faults: set[str] = field(default_factory=set)
-    sent: list[Outgoing] = field(default_factory=list)
+    sent: list[SelftestRecord] = field(default_factory=list)
     records: list[RawRecord] = field(default_factory=list)
     state: str = "NORM"
     last_end_ns: int = 0

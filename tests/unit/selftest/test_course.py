@@ -5,7 +5,7 @@ from meltwatch_chassis.testing import ManualClock
 from meltwatch_schemas.alarm import AlarmPoint
 from meltwatch_schemas.outside import FurnaceState
 from meltwatch_schemas.topics import Topic
-from meltwatch_selftest.domain.verdict import Verdict
+from meltwatch_selftest.domain.verdict import SelftestVerdict
 from meltwatch_selftest.pipeline import Limits, SelfTest
 
 from tests.support.builders import NOON_NS
@@ -14,7 +14,7 @@ from tests.unit.selftest.system import PREFIX, System, WatchedFurnace
 FURNACE = "selftest/0badcafe/F-1"
 
 
-def visit(*faults: str) -> tuple[Verdict, System]:
+def visit(*faults: str) -> tuple[SelftestVerdict, System]:
     clock = ManualClock(NOON_NS)
     furnace = WatchedFurnace(FURNACE, "0123456789abcdef", NOON_NS)
     system = System(clock, furnace, f"{FURNACE}/OVERHEAT", set(faults))

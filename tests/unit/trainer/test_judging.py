@@ -11,7 +11,7 @@ from meltwatch_trainer.judge.case_pictures import CasePicture, draw_cases
 from meltwatch_trainer.judge.case_study import choose_cases
 from meltwatch_trainer.judge.evaluation import Outputs, judged, write
 from meltwatch_trainer.judge.fusion import fit_aggregate, fit_fusion
-from meltwatch_trainer.judge.judging import SetVerdict, Terms, Verdict, judge_study
+from meltwatch_trainer.judge.judging import JudgingVerdict, SetVerdict, Terms, judge_study
 from meltwatch_trainer.judge.row_figures import Judged
 from meltwatch_trainer.judge.scores import Scores
 from meltwatch_trainer.judge.scores_file import read_scores, write_scores
@@ -38,12 +38,12 @@ def scores_of(seed: int, furnaces: int = 20) -> Scores:
 
 
 @pytest.fixture(scope="module")
-def verdict() -> Verdict:
+def verdict() -> JudgingVerdict:
     return judge_study(scores_of(1, 30), {"test": scores_of(2)}, Terms())
 
 
 @pytest.fixture(scope="module")
-def found(verdict: Verdict) -> SetVerdict:
+def found(verdict: JudgingVerdict) -> SetVerdict:
     return verdict.sets[0]
 
 
@@ -84,7 +84,7 @@ def test_calibrating_needs_both_classes_and_every_network() -> None:
         fit_fusion(scores, ("no_cross",), "video")
 
 
-def test_the_served_rows_share_the_highest_of_their_thresholds(verdict: Verdict) -> None:
+def test_the_served_rows_share_the_highest_of_their_thresholds(verdict: JudgingVerdict) -> None:
     served = [judge for judge in verdict.judges if judge.served]
     assert len(served) == 3
     assert {judge.logit_on for judge in served} == {max(j.basis.logit_on for j in served)}
@@ -199,7 +199,7 @@ def test_one_call_writes_tables_figures_and_document(tmp_path: Path) -> None:
 
 
 def test_a_page_without_its_markers_is_refused_and_left_alone(
-    tmp_path: Path, verdict: Verdict
+    tmp_path: Path, verdict: JudgingVerdict
 ) -> None:
     outputs = outputs_in(tmp_path, PLACES[:1])
     before = outputs.page.read_text()

@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from meltwatch_trainer.data.window_cache import WindowArrays
 from meltwatch_trainer.errors import CacheMismatchError, TrainingError
-from meltwatch_trainer.network.model_config import ModelSpec, TensorSpec
+from meltwatch_trainer.network.model_config import ConfigTensor, ModelSpec
 from meltwatch_trainer.network.weights_file import read_weights
 from meltwatch_trainer.release.onnx_export import export_onnx
 from meltwatch_trainer.train.augmentation import Batch, augmented, availability
 from meltwatch_trainer.train.build import build
 from meltwatch_trainer.train.study import STUDY, StudyModel, study_model
 from meltwatch_trainer.train.study_training import train_study
-from meltwatch_trainer.train.training import Progress, joint_loss, train
+from meltwatch_trainer.train.training import TrainingProgress, joint_loss, train
 from meltwatch_trainer.train.training_plan import TrainingPlan
 from meltwatch_trainer.train.window_source import WindowSource, batch_index
 
@@ -54,7 +54,7 @@ def trained(model: StudyModel, checkpoint: Path) -> dict[str, torch.Tensor]:
 
 
 def test_a_network_learns_an_easy_anomaly(tmp_path: Path) -> None:
-    reports: list[Progress] = []
+    reports: list[TrainingProgress] = []
     model = planned(TINY, windows_seen=480, rate=5e-3)
     train(model, SOURCE, tmp_path / "b", CPU, reports.append, every_s=0)
     assert reports[-1].seen == reports[-1].total == 480
@@ -66,7 +66,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(model: StudyModel, tmp_pa
     model = small(model)
     whole = trained(model, tmp_path / "whole")
 
-    def die(progress: Progress) -> None:
+    def die(progress: TrainingProgress) -> None:
         if progress.seen > model.plan.windows_seen / 2:
             raise KeyboardInterrupt
 
@@ -91,7 +91,7 @@ def test_a_training_that_runs_away_says_so(tmp_path: Path) -> None:
 def test_a_study_is_trained_side_by_side_as_it_is_one_after_the_other(tmp_path: Path) -> None:
     models = [TINY, small(study_model("c"))]
     for workers in (1, 2):
-        reports: list[Progress] = []
+        reports: list[TrainingProgress] = []
         folder = tmp_path / str(workers)
         train_study(models, some_windows, folder, CPU, workers, reports.append)
         assert {report.name for report in reports} == {"b", "c"}
@@ -108,11 +108,11 @@ def test_an_exported_network_answers_as_pytorch_does(model: StudyModel) -> None:
     contract = ModelSpec(
         model.name,
         (
-            TensorSpec("clip", "TYPE_UINT8", (10, 64, 64, 3)),
-            TensorSpec("currents", "TYPE_FP32", (240, 3)),
-            TensorSpec("available", "TYPE_FP32", (2,)),
+            ConfigTensor("clip", "TYPE_UINT8", (10, 64, 64, 3)),
+            ConfigTensor("currents", "TYPE_FP32", (240, 3)),
+            ConfigTensor("available", "TYPE_FP32", (2,)),
         ),
-        (TensorSpec("logit", "TYPE_FP32", (1,)), TensorSpec("map", "TYPE_FP32", (64, 64))),
+        (ConfigTensor("logit", "TYPE_FP32", (1,)), ConfigTensor("map", "TYPE_FP32", (64, 64))),
     )
     session = ort.InferenceSession(export_onnx(network, contract))
     windows = some_windows(3)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from meltwatch_schemas.window import PUBLISHED_SPEC
 from meltwatch_trainer.data.run_sets import RunSet
-from meltwatch_trainer.data.simulated_runs import ORIGIN_NS, SimulatedRun, simulated_run
+from meltwatch_trainer.data.simulated_runs import ORIGIN_NS, FurnaceRun, simulated_run
 from meltwatch_trainer.errors import UnfinishedTrainingError
 from meltwatch_trainer.judge.score_sets import score_set, scored_weights
 from meltwatch_trainer.judge.scores_file import read_scores
@@ -30,7 +30,7 @@ SEED = 3
 
 
 @pytest.fixture(scope="module")
-def run() -> SimulatedRun:
+def run() -> FurnaceRun:
     return simulated_run(SEED, RUNS, EVERY, 0)
 
 
@@ -55,7 +55,7 @@ def scored(settings: Settings) -> list[int]:
     return reports
 
 
-def test_a_run_has_the_windows_of_the_product_and_the_truth_about_them(run: SimulatedRun) -> None:
+def test_a_run_has_the_windows_of_the_product_and_the_truth_about_them(run: FurnaceRun) -> None:
     ends_ns = run.seen.ends_ns
     assert set(np.diff(ends_ns)) == {EVERY * PUBLISHED_SPEC.hop_ns}
     assert ends_ns[0] < ORIGIN_NS < ends_ns[1]
@@ -70,7 +70,7 @@ def test_a_run_has_the_windows_of_the_product_and_the_truth_about_them(run: Simu
 
 
 def test_scores_are_what_the_networks_and_the_served_aggregate_say(
-    settings: Settings, run: SimulatedRun
+    settings: Settings, run: FurnaceRun
 ) -> None:
     scored(settings)
     scores = read_scores(settings.scores / "short.npz")

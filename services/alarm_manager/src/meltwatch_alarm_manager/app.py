@@ -24,8 +24,8 @@ from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_alarm_manager.pipeline.projection import Projection
 from meltwatch_alarm_manager.pipeline.reading_proof import ReadingProof
-from meltwatch_alarm_manager.ports import Election, Feed, Intake, Ledger, View
-from meltwatch_alarm_manager.vitals import MANAGER, PROJECTOR, Vitals
+from meltwatch_alarm_manager.ports import Election, Intake, Ledger, View, ViewFeed
+from meltwatch_alarm_manager.vitals import MANAGER, PROJECTOR, ManagerVitals
 
 HEARTBEAT_NS: Final = 5 * NS_PER_S
 _POLL_S: Final = 0.2
@@ -54,7 +54,7 @@ class Manager:
     intake: Callable[[], AbstractAsyncContextManager[Intake]]
     pipeline: Callable[[], AlarmPipeline]
     clock: Clock
-    vitals: Vitals
+    vitals: ManagerVitals
 
     async def run(self) -> None:
         """Stand for election, and reign for as long as it is won."""
@@ -134,11 +134,11 @@ class Projector:
         Time, and what the health page shows.
     """
 
-    feed: Callable[[], AbstractAsyncContextManager[Feed]]
+    feed: Callable[[], AbstractAsyncContextManager[ViewFeed]]
     view: Callable[[], AbstractAsyncContextManager[View]]
     projection: Projection
     clock: Clock
-    vitals: Vitals
+    vitals: ManagerVitals
 
     async def run(self) -> None:
         """Project until the view vanishes, then begin anew."""
@@ -150,7 +150,7 @@ class Projector:
                 await self._follow(feed, view)
                 _log.warning("view_vanished")
 
-    async def _follow(self, feed: Feed, view: View) -> None:
+    async def _follow(self, feed: ViewFeed, view: View) -> None:
         """Project until the view vanishes."""
         self.vitals.is_unwell(PROJECTOR, "the view is being made")
         has_caught_up = False
@@ -188,13 +188,13 @@ async def run(manager: Manager, projector: Projector, stop: asyncio.Event) -> No
     )
 
 
-async def _beat_regularly(vitals: Vitals) -> None:
+async def _beat_regularly(vitals: ManagerVitals) -> None:
     while True:
         vitals.beat()
         await asyncio.sleep(_BEAT_S)
 
 
-async def _persist(who: str, attempt: Callable[[], Awaitable[None]], vitals: Vitals) -> None:
+async def _persist(who: str, attempt: Callable[[], Awaitable[None]], vitals: ManagerVitals) -> None:
     """Try again whenever it ends, after failures ever more slowly; log the first of a row.
 
     What was well once becomes well again: then even a ``FatalError`` ends nothing.

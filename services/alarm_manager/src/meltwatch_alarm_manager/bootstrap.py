@@ -31,7 +31,7 @@ from meltwatch_alarm_manager.adapters.redis_probe import redis_probe
 from meltwatch_alarm_manager.adapters.redis_view import RedisView
 from meltwatch_alarm_manager.pipeline.projection import Projection
 from meltwatch_alarm_manager.settings import Settings
-from meltwatch_alarm_manager.vitals import Vitals
+from meltwatch_alarm_manager.vitals import ManagerVitals
 
 _REDIS_TIMEOUT_S = 5.0
 _REDIS_RETRIES = 1
@@ -47,7 +47,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
     points = {furnace.id: furnace.alarm_points for furnace in plant.furnaces}
     metrics, clock = Metrics(), SystemClock()
     dependencies = Dependencies(metrics, clock)
-    vitals = Vitals(clock, dependencies, metrics)
+    vitals = ManagerVitals(clock, dependencies, metrics)
     health = Health(progress=vitals.progress, readiness=vitals.readiness)
     probes = {
         KAFKA: kafka_probe(
@@ -70,7 +70,10 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
 
 
 def _manager(
-    settings: Settings, points: dict[str, tuple[AlarmPoint, ...]], metrics: Metrics, vitals: Vitals
+    settings: Settings,
+    points: dict[str, tuple[AlarmPoint, ...]],
+    metrics: Metrics,
+    vitals: ManagerVitals,
 ) -> app.Manager:
     connection, prefix = _connection(settings), settings.topic_prefix
     access = ACCESS[Principal.ALARM_MANAGER]
@@ -91,7 +94,7 @@ def _manager(
 
 
 def _projector(
-    settings: Settings, points: dict[str, tuple[AlarmPoint, ...]], vitals: Vitals
+    settings: Settings, points: dict[str, tuple[AlarmPoint, ...]], vitals: ManagerVitals
 ) -> app.Projector:
     connection, prefix = _connection(settings), settings.topic_prefix
     return app.Projector(

@@ -134,7 +134,7 @@ class View(Protocol):
         ...
 
 
-class Feed(Protocol):
+class ViewFeed(Protocol):
     """Reads what the view is made from."""
 
     async def end(self) -> int:

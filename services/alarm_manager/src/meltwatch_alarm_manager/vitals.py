@@ -21,7 +21,7 @@ HUNG_NS: Final = 15 * NS_PER_S
 """So long nothing at all ran in the process: whoever waits for an answer lets others run."""
 
 
-class Vitals:
+class ManagerVitals:
     """Signs of life; read by the health server's thread.
 
     Parameters

@@ -14,12 +14,12 @@ from contextlib import (
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from meltwatch_chassis.errors import BadUsage
 from meltwatch_chassis.kafka.config import connection_arguments
 from meltwatch_chassis.settings import KafkaSettings
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.identifiers import check_furnace_id
 
-from meltwatch_backtester.errors import BadUsage
 from meltwatch_backtester.ports import History
 from meltwatch_backtester.settings import Settings
 

@@ -3,11 +3,7 @@
 from meltwatch_chassis.errors import ConfigurationError
 
 
-class BadUsage(ConfigurationError):  # noqa: N818 - the name says what is the matter
-    """An argument is not what the command expects: exit code 2."""
-
-
-class HistoryGap(ConfigurationError):  # noqa: N818 - the name says what is the matter
+class HistoryMissing(ConfigurationError):  # noqa: N818 - the name says what is the matter
     """Of the span that was asked for, something is gone: exit code 2."""
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from meltwatch_cli.adapters.kafka_alarms import AlarmTopics
     from meltwatch_cli.adapters.kafka_dead_letters import DeadLetterTopic
-    from meltwatch_cli.adapters.redis_view import RedisView
+    from meltwatch_cli.adapters.redis_view import RedisAlarmReader
     from meltwatch_cli.domain.letters import Letter
     from meltwatch_cli.domain.redrive_journal import RedriveJournal
     from meltwatch_cli.pipeline.redrive import Redrive
@@ -41,7 +41,7 @@ def alarm_topics(
     return open_alarm_topics(_connection(settings, patience_s), settings.topic_prefix)
 
 
-def redis_view(settings: Settings) -> "AbstractContextManager[RedisView]":
+def redis_view(settings: Settings) -> "AbstractContextManager[RedisAlarmReader]":
     """Give access to the alarms in Redis; see ``adapters.redis_view``."""
     from meltwatch_cli.adapters.redis_view import open_redis_view
 

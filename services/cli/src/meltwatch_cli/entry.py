@@ -12,12 +12,11 @@ from contextlib import suppress
 from typing import Final, TextIO
 
 import typer
-from meltwatch_chassis.errors import FatalError
+from meltwatch_chassis.errors import BadUsage, FatalError
 from meltwatch_chassis.terminal import print_failure, print_notice
 
 from meltwatch_cli.adapters.interrupt import leaving_interrupts
 from meltwatch_cli.command_tree import root
-from meltwatch_cli.errors import BadUsage
 
 _NAME: Final = "meltwatch"
 _DONE, _FAULT, _BAD_USAGE, _INTERRUPTED, _PIPE_CLOSED = 0, 1, 2, 130, 141

@@ -1,10 +1,6 @@
 """What ends a command early, each with its exit code; the text is one line for people."""
 
-from meltwatch_chassis.errors import ConfigurationError, DependencyUnreachable
-
-
-class BadUsage(ConfigurationError):  # noqa: N818 - the name says what is the matter
-    """An argument is not what the command expects: exit code 2."""
+from meltwatch_chassis.errors import DependencyUnreachable
 
 
 class NoAnswer(DependencyUnreachable):

@@ -35,7 +35,7 @@ class Letters(Protocol):
         ...
 
 
-class Journal(Protocol):
+class RedriveLog(Protocol):
     """The notes of all redrives, in one order that everybody sees alike."""
 
     def append(self, notes: Iterable[RedriveNote]) -> None:

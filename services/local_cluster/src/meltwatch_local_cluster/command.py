@@ -12,7 +12,7 @@ from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.errors import ConfigurationError
 from rich.console import Console
 
-from meltwatch_local_cluster.ports import Sources
+from meltwatch_local_cluster.ports import RunSources
 
 
 def run(
@@ -42,10 +42,10 @@ def run(
     return run_locally(options, os.environ, view, clock)
 
 
-def _sources(given: str) -> tuple[Sources, Path | None]:
+def _sources(given: str) -> tuple[RunSources, Path | None]:
     kind, _, folder = given.partition(":")
-    sources = next((source for source in Sources if source == kind), None)
-    if sources is None or (sources is Sources.RECORDING) != bool(folder):
+    sources = next((source for source in RunSources if source == kind), None)
+    if sources is None or (sources is RunSources.RECORDING) != bool(folder):
         raise ConfigurationError(
             f"--sources: expected simulator, none or recording:DIR, got {given!r}"
         )

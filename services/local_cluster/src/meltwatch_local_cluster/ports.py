@@ -9,7 +9,7 @@ from typing import Protocol
 from meltwatch_chassis.run_state import RunState
 
 
-class Sources(StrEnum):
+class RunSources(StrEnum):
     """Where frames and currents come from; ``none`` is for people who bring their own."""
 
     SIMULATOR = "simulator"
@@ -18,7 +18,7 @@ class Sources(StrEnum):
 
 
 @dataclass(frozen=True)
-class Scenario:
+class RunScenario:
     """What a run streams.
 
     Attributes
@@ -37,7 +37,7 @@ class Scenario:
         Folder of the recordings, where they are the source.
     """
 
-    sources: Sources
+    sources: RunSources
     furnaces: int
     seed: int
     duration_s: float | None
@@ -60,7 +60,7 @@ class Summary(Protocol):
 class RunView(Protocol):
     """Shows a run while it lasts; every call comes from one thread and returns at once."""
 
-    def start(self, state: RunState, scenario: Scenario, health: Mapping[str, str]) -> None:
+    def start(self, state: RunState, scenario: RunScenario, health: Mapping[str, str]) -> None:
         """Begin to show a run whose servers and services are up.
 
         Parameters

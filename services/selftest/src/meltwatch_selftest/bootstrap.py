@@ -16,7 +16,7 @@ from meltwatch_selftest.adapters.kafka_topics import KafkaTopics, open_topics
 from meltwatch_selftest.adapters.redis_alarms import RedisAlarms, open_redis_alarms
 from meltwatch_selftest.domain.furnace import SyntheticFurnace
 from meltwatch_selftest.domain.messages import CONDITION
-from meltwatch_selftest.domain.verdict import Verdict
+from meltwatch_selftest.domain.verdict import SelftestVerdict
 from meltwatch_selftest.pipeline import Limits, SelfTest
 from meltwatch_selftest.ports import Tell
 from meltwatch_selftest.settings import Settings
@@ -24,7 +24,7 @@ from meltwatch_selftest.settings import Settings
 _RETRY_S: Final = 2.0
 
 
-def run_selftest(settings: Settings, limits: Limits, clock: Clock, tell: Tell) -> Verdict:
+def run_selftest(settings: Settings, limits: Limits, clock: Clock, tell: Tell) -> SelftestVerdict:
     """Run a self-test with a furnace of its own.
 
     Parameters

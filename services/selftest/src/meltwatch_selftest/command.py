@@ -13,7 +13,7 @@ from meltwatch_chassis.located import located
 from meltwatch_chassis.terminal import print_json, print_lines, print_notice
 from meltwatch_schemas.window import NS_PER_S
 
-from meltwatch_selftest.domain.verdict import Verdict
+from meltwatch_selftest.domain.verdict import SelftestVerdict
 from meltwatch_selftest.settings import Settings
 
 _DONE, _BAD_VERDICT = 0, 1
@@ -55,7 +55,7 @@ def _progress(clock: Clock) -> Callable[[str], None]:
     return tell
 
 
-def _show(verdict: Verdict, *, as_json: bool) -> None:
+def _show(verdict: SelftestVerdict, *, as_json: bool) -> None:
     if as_json:
         print_json(verdict.to_object())
         return
@@ -72,7 +72,7 @@ def _show(verdict: Verdict, *, as_json: bool) -> None:
     print_lines(*lines)
 
 
-def _percentiles(verdict: Verdict) -> str:
+def _percentiles(verdict: SelftestVerdict) -> str:
     if verdict.event_to_score_s is None:
         return "-"
     return ", ".join(f"{name} {_seconds(s)}" for name, s in verdict.event_to_score_s.items())

@@ -22,7 +22,7 @@ from meltwatch_selftest.domain.messages import (
     furnace_off,
     no_alarm_point,
 )
-from meltwatch_selftest.domain.verdict import Verdict
+from meltwatch_selftest.domain.verdict import SelftestVerdict
 from meltwatch_selftest.domain.windows import Windows
 from meltwatch_selftest.ports import AlarmView, Tell, Topics
 
@@ -89,7 +89,7 @@ class SelfTest:
         """Id of the furnace's alarm."""
         return alarm_id(self.furnace.furnace_id, CONDITION)
 
-    def run(self, limits: Limits) -> Verdict:
+    def run(self, limits: Limits) -> SelftestVerdict:
         """Show the system a furnace and return what came of it."""
         self.topics.send([alarm_point(self.alarm_id)])
         try:
@@ -202,13 +202,13 @@ class SelfTest:
     def _seconds_since_anomaly(self, raised: AlarmRecord) -> float:
         return (ns_from_utc(raised.times.published) - (self._anomaly_ns or 0)) / NS_PER_S
 
-    def _verdict(self) -> Verdict:
+    def _verdict(self) -> SelftestVerdict:
         raised = next((each for each in self._alarms if each.state is AlarmState.UNACK), None)
         waited_s = None
         if raised is not None and raised.raise_time is not None:
             waited_s = (raised.times.published - raised.raise_time).total_seconds()
         live_ns = self._live_ns
-        return Verdict(
+        return SelftestVerdict(
             furnace_id=self.furnace.furnace_id,
             alarm_id=self.alarm_id,
             failures=tuple(self._failures),

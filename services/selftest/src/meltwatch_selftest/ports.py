@@ -6,7 +6,7 @@ from typing import Protocol
 from meltwatch_schemas.alarm import AlarmRecord
 from meltwatch_schemas.record import RawRecord
 
-from meltwatch_selftest.domain.messages import Outgoing
+from meltwatch_selftest.domain.messages import SelftestRecord
 
 Tell = Callable[[str], None]
 """Takes a line of progress."""
@@ -15,7 +15,7 @@ Tell = Callable[[str], None]
 class Topics(Protocol):
     """The topics of the system under test."""
 
-    def send(self, records: Iterable[Outgoing]) -> None:
+    def send(self, records: Iterable[SelftestRecord]) -> None:
         """Send records and wait until they are delivered."""
         ...
 

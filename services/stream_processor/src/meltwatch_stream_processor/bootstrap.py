@@ -55,7 +55,7 @@ from meltwatch_stream_processor.pipeline.input_topics import InputTopics
 from meltwatch_stream_processor.pipeline.retry import Retry
 from meltwatch_stream_processor.pipeline.surroundings import Surroundings
 from meltwatch_stream_processor.settings import Settings
-from meltwatch_stream_processor.vitals import Vitals
+from meltwatch_stream_processor.vitals import ProcessorVitals
 
 _log = structlog.get_logger()
 _TOPICS: Final = ACCESS[Principal.STREAM_PROCESSOR].topics
@@ -73,7 +73,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     aiokafka_batches.accept_any()
     metrics = Metrics()
     dependencies = Dependencies(metrics, SystemClock())
-    vitals = Vitals(dependencies)
+    vitals = ProcessorVitals(dependencies)
     health = Health(vitals.progress, vitals.readiness, vitals.warning)
     access = connection_arguments(settings), _rights(settings)
     with (
@@ -95,7 +95,9 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             _log.info("beginning_again")
 
 
-async def _live(settings: Settings, metrics: Metrics, vitals: Vitals, stop: asyncio.Event) -> None:
+async def _live(
+    settings: Settings, metrics: Metrics, vitals: ProcessorVitals, stop: asyncio.Event
+) -> None:
     """Connect everything, work until told to stop, and take it apart again."""
     async with AsyncExitStack() as clients:
         assembled = await unless_set(stop, _assemble(settings, clients, metrics, vitals))
@@ -127,7 +129,7 @@ async def _until_let_in(connection: Mapping[str, Any], rights: Sequence[Right]) 
 
 
 async def _assemble(
-    settings: Settings, clients: AsyncExitStack, metrics: Metrics, vitals: Vitals
+    settings: Settings, clients: AsyncExitStack, metrics: Metrics, vitals: ProcessorVitals
 ) -> tuple[StatelessApp, Engine]:
     """Connect everything once Kafka has the topics and Triton has said who it is."""
     connection, topics = connection_arguments(settings), TopicNames(settings.topic_prefix)

@@ -9,7 +9,7 @@ from meltwatch_core.scoring.failover import Failover
 from meltwatch_stream_processor.pipeline.engine import Engine
 
 
-class Vitals:
+class ProcessorVitals:
     """What the health server may ask before, while and after the engine exists.
 
     Parameters

@@ -1,6 +1,6 @@
 """What of the live journal belongs to a span, and where it stood among the scores."""
 
-from meltwatch_backtester.domain.journal import Entry, Journal, Place
+from meltwatch_backtester.domain.journal import Journal, JournalEntry, JournalMoment
 from meltwatch_backtester.domain.span import Span
 from meltwatch_schemas.alarm import AlarmRecord, Transition, ns_from_utc, utc_from_ns
 from meltwatch_schemas.window import NS_PER_S
@@ -10,7 +10,9 @@ from tests.support.builders import ALARM, alarm_command, alarm_record, raw_recor
 SPAN = Span(1_000 * NS_PER_S, 1_100 * NS_PER_S)
 
 
-def entry(offset: int, cause: str, window_s: float, judged_s: float, **told: object) -> Entry:
+def entry(
+    offset: int, cause: str, window_s: float, judged_s: float, **told: object
+) -> JournalEntry:
     """A record of the journal: what caused it, on which window, and when it was written."""
     record = alarm_record(ALARM, seq=offset + 1)
     times = record.times.model_copy(
@@ -21,10 +23,10 @@ def entry(offset: int, cause: str, window_s: float, judged_s: float, **told: obj
     )
     transition = Transition(from_="NORM", to="UNACK", cause=cause, **told)
     changed = record.model_copy(update={"times": times, "transition": transition})
-    return Entry(raw_record(b"", offset=offset), changed)
+    return JournalEntry(raw_record(b"", offset=offset), changed)
 
 
-def journal(*entries: Entry) -> Journal:
+def journal(*entries: JournalEntry) -> Journal:
     return Journal(entries, SPAN)
 
 
@@ -70,7 +72,7 @@ def test_what_people_caused_after_the_end_is_left_out():
 def test_a_score_was_judged_when_its_first_record_was_written():
     found = journal(entry(4, "RAISE", 1010, 1012), entry(5, "QUALITY", 1010, 1012))
     furnace = found.within[ALARM][0].equipment_path
-    assert found.judged(furnace, 1010 * NS_PER_S) == Place(1012 * NS_PER_S, 5)
+    assert found.judged(furnace, 1010 * NS_PER_S) == JournalMoment(1012 * NS_PER_S, 5)
     assert found.judged(furnace, 1011 * NS_PER_S) is None
 
 

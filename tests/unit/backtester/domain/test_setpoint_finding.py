@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from meltwatch_backtester.domain.setpoint_finding import find_setpoint
 from meltwatch_backtester.domain.span import Span
-from meltwatch_backtester.domain.watch import Abnormal, Said, Watch
-from meltwatch_backtester.errors import BadUsage
+from meltwatch_backtester.domain.watch import Abnormal, LogOddsWatch, Said
+from meltwatch_chassis.errors import BadUsage
 from meltwatch_core.alarms.condition import Condition, Sample, decided, due, observe
 from meltwatch_schemas.alarm import Setpoint
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
@@ -20,8 +20,8 @@ def restless(seed: int, windows: int) -> np.ndarray:
     return np.asarray(lfilter([0.44], [1.0, -0.9], noise)) - 6.0
 
 
-def watched(furnaces: int, windows: int) -> tuple[Watch, dict[str, np.ndarray]]:
-    watch, logits = Watch(), {}
+def watched(furnaces: int, windows: int) -> tuple[LogOddsWatch, dict[str, np.ndarray]]:
+    watch, logits = LogOddsWatch(), {}
     for number in range(furnaces):
         logits[f"f{number}"] = restless(number, windows)
         for at, logit in enumerate(logits[f"f{number}"].tolist()):
@@ -106,7 +106,7 @@ def test_scores_of_two_models_are_refused() -> None:
 
 def test_no_scores_at_all_are_one_line() -> None:
     with pytest.raises(BadUsage, match="got no scores"):
-        find_setpoint(Watch(), SPAN, (), 4.0)
+        find_setpoint(LogOddsWatch(), SPAN, (), 4.0)
 
 
 def test_scores_that_are_all_abnormal_are_one_line() -> None:

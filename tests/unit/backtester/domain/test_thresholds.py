@@ -7,7 +7,7 @@ from meltwatch_backtester.domain.thresholds import (
     TriedAlarmList,
     parse_thresholds,
 )
-from meltwatch_backtester.errors import BadUsage
+from meltwatch_chassis.errors import BadUsage
 from meltwatch_core.alarms.points import OVERHEAT, default_point
 
 FURNACE = "hall/FMF-01"

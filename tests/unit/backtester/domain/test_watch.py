@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_backtester.domain.setpoint_finding import RULE
 from meltwatch_backtester.domain.span import Span
-from meltwatch_backtester.domain.watch import Abnormal, Said, Watch, normal_operation
+from meltwatch_backtester.domain.watch import Abnormal, LogOddsWatch, Said, normal_operation
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 
 HOP_NS = PUBLISHED_SPEC.hop_ns
@@ -12,15 +12,15 @@ HELD = RULE.windows_held(HOP_NS / NS_PER_S)
 """Windows after the first until an alarm is raised."""
 
 
-def watch_of(logits: dict[str, list[float | None]]) -> Watch:
-    watch = Watch()
+def watch_of(logits: dict[str, list[float | None]]) -> LogOddsWatch:
+    watch = LogOddsWatch()
     for furnace_id, series in logits.items():
         for number, logit in enumerate(series):
             watch.add(Said(furnace_id, number * HOP_NS, logit, "m"))
     return watch
 
 
-def held_of(watch: Watch, *abnormal: Abnormal) -> list[float]:
+def held_of(watch: LogOddsWatch, *abnormal: Abnormal) -> list[float]:
     return normal_operation(watch, abnormal, RULE, settle_s=0.0).held.tolist()
 
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import numpy as np
-from meltwatch_backtester.domain.outcome import Outcome
-from meltwatch_backtester.domain.question import Cuts, Plant, Question
+from meltwatch_backtester.domain.outcome import ReplayOutcome
+from meltwatch_backtester.domain.question import Cuts, PlantFacts, Question
 from meltwatch_backtester.domain.span import Span
 from meltwatch_backtester.domain.thresholds import Thresholds
 from meltwatch_backtester.domain.window_comparison import Kind
@@ -157,7 +157,7 @@ async def replay(
     furnaces: tuple[str, ...] = (),
     model: ModelIdentity = IDENTITY.model,
     scorer: FakeScorer | None = None,
-) -> tuple[Outcome, Noted]:
+) -> tuple[ReplayOutcome, Noted]:
     """Backtest a past."""
     history, noted, clock, metrics = past.history(), Noted(), SystemClock(), Metrics()
     outcome = await Backtest(
@@ -166,7 +166,7 @@ async def replay(
         question=Question(
             span=span, furnaces=furnaces, cuts=cuts, thresholds=thresholds or Thresholds()
         ),
-        plant=Plant(points={}, sync_offsets_s={}),
+        plant=PlantFacts(points={}, sync_offsets_s={}),
         judge=Judge(scorer or Swinging(), Patience(outage_s=0.2), clock, metrics),
         encoder=ENCODER,
         context=ScoreContext(TOPICS, model, PUBLISHED_SPEC.spec_id, 0.2, frozenset()),

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from meltwatch_backtester.domain.findings import Verdict
+from meltwatch_backtester.domain.findings import ReplayVerdict
 from meltwatch_backtester.domain.question import Cuts
 from meltwatch_backtester.domain.span import Span
 from meltwatch_backtester.domain.thresholds import parse_thresholds
@@ -70,7 +70,7 @@ def without_model(score: WindowScore) -> WindowScore:
 @pytest.mark.parametrize("cuts", Cuts)
 async def test_what_was_not_disturbed_is_replayed_exactly(steady, cuts):
     outcome, noted = await replay(steady, cuts=cuts)
-    assert outcome.findings.verdict is Verdict.SAME
+    assert outcome.findings.verdict is ReplayVerdict.SAME
     assert outcome.findings.equal == len(noted.kinds) == len(steady.scores) > 2 * SECONDS / 1.44 - 9
     assert [r.transition.cause for r in outcome.alarms].count("RAISE") >= 8
     assert [r.transition.cause for r in outcome.alarms].count("ACK") == 1
@@ -81,17 +81,17 @@ async def test_what_was_not_disturbed_is_replayed_exactly(steady, cuts):
 async def test_a_span_within_is_replayed_exactly_running_alarms_included(steady, from_s):
     span = Span(ORIGIN_NS + int(from_s * NS_PER_S), ORIGIN_NS + 140 * NS_PER_S)
     outcome, noted = await replay(steady, span=span)
-    assert outcome.findings.verdict is Verdict.SAME
+    assert outcome.findings.verdict is ReplayVerdict.SAME
     assert len(noted.kinds) == sum(score.window_end_ns in span for score in steady.scores)
 
 
 async def test_late_records_and_crashes_are_replayed_at_the_recorded_cuts():
     past = await Past.of(plant_records(late_s=20.0), lives=12)
     outcome, _ = await replay(past)
-    assert outcome.findings.verdict is Verdict.SAME
+    assert outcome.findings.verdict is ReplayVerdict.SAME
     assert outcome.tally.late > 0
     merged, _ = await replay(past, cuts=Cuts.EVENT_TIME)
-    assert merged.findings.verdict is Verdict.SAME
+    assert merged.findings.verdict is ReplayVerdict.SAME
     assert merged.tally.late == outcome.tally.late
 
 
@@ -100,7 +100,7 @@ async def test_what_live_closed_on_other_records_is_explained(steady):
     blind = changed(steady, 60, lambda score: replace(score, inputs=other_cut(score)))
     blind = changed(blind, 60, lambda score: replace(score, video_coverage=0.5))
     merged, _ = await replay(blind, cuts=Cuts.EVENT_TIME)
-    assert merged.findings.verdict is Verdict.EXPLAINED
+    assert merged.findings.verdict is ReplayVerdict.EXPLAINED
     assert set(merged.findings.kinds) == {Kind.LATE}
 
 
@@ -114,7 +114,7 @@ def other_cut(score: WindowScore) -> dict[str, Cut]:
 
 async def test_one_furnace_alone_gives_its_windows_as_before(steady):
     outcome, noted = await replay(steady, furnaces=FURNACES[:1])
-    assert outcome.findings.verdict is Verdict.SAME
+    assert outcome.findings.verdict is ReplayVerdict.SAME
     assert set(outcome.findings.furnaces) == set(FURNACES[:1])
     assert len(noted.kinds) == sum(s.furnace_id == FURNACES[0] for s in steady.scores)
 
@@ -122,7 +122,7 @@ async def test_one_furnace_alone_gives_its_windows_as_before(steady):
 async def test_a_window_that_live_could_not_score_is_scored_and_named(steady):
     outcome, noted = await replay(changed(steady, 60, without_model))
     assert outcome.findings.kinds == {Kind.MODEL_UNAVAILABLE: 1}
-    assert outcome.findings.verdict is Verdict.EXPLAINED
+    assert outcome.findings.verdict is ReplayVerdict.EXPLAINED
     assert noted.scores[60].logit is not None
 
 
@@ -138,7 +138,7 @@ async def test_a_window_that_live_could_not_score_is_scored_and_named(steady):
 async def test_a_difference_that_nothing_explains_is_named(steady, alter, kind):
     outcome, _ = await replay(changed(steady, 150, alter))
     assert set(outcome.findings.kinds) == ({kind} if kind else set())
-    assert outcome.findings.verdict is (Verdict.DIFFERENT if kind else Verdict.SAME)
+    assert outcome.findings.verdict is (ReplayVerdict.DIFFERENT if kind else ReplayVerdict.SAME)
 
 
 async def test_a_score_that_live_lost_is_named(steady):
@@ -146,7 +146,7 @@ async def test_a_score_that_live_lost_is_named(steady):
     past.change(Topic.SCORES, lambda log: [*log[:100], *log[101:]])
     outcome, _ = await replay(past)
     assert outcome.findings.kinds == {Kind.LOST: 1}
-    assert outcome.findings.verdict is Verdict.DIFFERENT
+    assert outcome.findings.verdict is ReplayVerdict.DIFFERENT
     merged, _ = await replay(past, cuts=Cuts.EVENT_TIME)
     assert merged.findings.kinds == {Kind.UNEXPECTED: 1}
 
@@ -155,7 +155,7 @@ async def test_records_that_are_gone_are_not_taken_for_the_same(steady):
     past = Past(dict(steady.logs))
     past.change(Topic.EMBEDDINGS, lambda log: [*log[:200], *log[230:]])
     outcome, _ = await replay(past)
-    assert outcome.findings.verdict is Verdict.DIFFERENT
+    assert outcome.findings.verdict is ReplayVerdict.DIFFERENT
     assert set(outcome.findings.kinds) <= {Kind.CONTENT, Kind.VERDICT}
 
 
@@ -163,35 +163,35 @@ async def test_an_alarm_that_live_did_not_raise_is_a_difference(steady):
     past = Past(dict(steady.logs))
     past.change(Topic.ALARMS, lambda log: log[:5])
     outcome, _ = await replay(past)
-    assert outcome.findings.verdict is Verdict.DIFFERENT
+    assert outcome.findings.verdict is ReplayVerdict.DIFFERENT
     assert all(not each.is_explained for each in outcome.findings.alarm_differences[:1])
 
 
 async def test_other_thresholds_explain_other_alarms(steady):
     outcome, _ = await replay(steady, thresholds=parse_thresholds(["6"]))
-    assert outcome.findings.verdict is Verdict.EXPLAINED
+    assert outcome.findings.verdict is ReplayVerdict.EXPLAINED
     assert outcome.alarms == []
     own = await replay(steady, thresholds=parse_thresholds(["3.0/1.0"]))
-    assert own[0].findings.verdict is Verdict.SAME
+    assert own[0].findings.verdict is ReplayVerdict.SAME
 
 
 async def test_an_acknowledgement_of_what_never_happened_is_stale(steady):
     outcome, _ = await replay(steady, thresholds=parse_thresholds(["-9/-9"]))
-    assert outcome.findings.verdict is Verdict.EXPLAINED
+    assert outcome.findings.verdict is ReplayVerdict.EXPLAINED
     assert {record.transition.cause for record in outcome.alarms} == {"RAISE", "QUALITY"}
 
 
 async def test_another_model_is_named(steady):
     outcome, _ = await replay(steady, model=ModelIdentity("challenger", "2", "e" * 64))
     assert set(outcome.findings.kinds) == {Kind.OTHER_MODEL}
-    assert outcome.findings.verdict is Verdict.EXPLAINED
+    assert outcome.findings.verdict is ReplayVerdict.EXPLAINED
 
 
 async def test_without_scores_event_time_still_gives_windows(steady):
     past = Past({**steady.logs, Topic.SCORES: [], Topic.ALARMS: []})
     outcome, noted = await replay(past, cuts=Cuts.EVENT_TIME)
     assert len(noted.scores) == len(steady.scores)
-    assert outcome.findings.verdict is Verdict.EXPLAINED
+    assert outcome.findings.verdict is ReplayVerdict.EXPLAINED
     assert set(outcome.findings.kinds) == {Kind.NOT_YET_LIVE}
 
 

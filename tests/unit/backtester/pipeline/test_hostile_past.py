@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
-from meltwatch_backtester.domain.findings import Verdict
-from meltwatch_backtester.domain.outcome import Outcome
+from meltwatch_backtester.domain.findings import ReplayVerdict
+from meltwatch_backtester.domain.outcome import ReplayOutcome
 from meltwatch_backtester.domain.span import Span
 from meltwatch_backtester.pipeline.live_scores import live_said
 from meltwatch_schemas.record import RawRecord
@@ -56,7 +56,7 @@ def told(noted: Noted) -> list[object]:
     return [score and (score.window_id, score.status, score.logit) for score in noted.scores]
 
 
-def courses(outcome: Outcome) -> list[object]:
+def courses(outcome: ReplayOutcome) -> list[object]:
     return [(a.alarm_id, a.transition.cause, a.condition_time, a.event_id) for a in outcome.alarms]
 
 
@@ -75,7 +75,7 @@ async def test_a_replay_takes_no_notice_of_what_live_refuses(steady: Past, topic
 
     assert told(noted) == told(calm)
     assert courses(outcome) == courses(expected) != []
-    assert outcome.findings.verdict is Verdict.SAME
+    assert outcome.findings.verdict is ReplayVerdict.SAME
 
 
 def test_what_live_said_is_read_past_strangers(steady: Past) -> None:

@@ -8,7 +8,7 @@ from meltwatch_core.alarms.system_alarms import (
     FURNACE_ALARMS,
     PLANT_ALARMS,
     SYSTEM_ALARMS,
-    Judge,
+    JudgedBy,
     system_points,
     words_of,
 )
@@ -187,7 +187,7 @@ def test_conditions_and_words_stand_in_one_table() -> None:
         point = points[condition]
         assert words_of(point) == (alarm.words or None)
         assert point.time_to_respond_s <= 1800, "later than that it is no alarm"
-        assert not alarm.words or alarm.judge is Judge.SCORES
+        assert not alarm.words or alarm.judge is JudgedBy.SCORES
     words = [word for alarm in SYSTEM_ALARMS.values() for word in alarm.words]
     assert len(words) == len(set(words))
     assert words_of(default_point(FURNACE)) is None

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from meltwatch_core.join.acknowledgement import Ledger
+from meltwatch_core.join.acknowledgement import NeededOffsets
 from meltwatch_core.join.errors import OutOfSequence
 from meltwatch_core.join.features import FeatureExtractor
 from meltwatch_core.join.joiner import PartitionJoiner
@@ -98,7 +98,7 @@ def test_a_modality_never_seen_is_waited_for_until_it_is_left_out():
 
 
 def test_windows_are_reported_published_in_their_order():
-    ledger = Ledger({})
+    ledger = NeededOffsets({})
     ledger.closed(8, {}, {})
     ledger.closed(16, {}, {})
     with pytest.raises(OutOfSequence, match="ending at 8 ns"):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meltwatch_core.join.synchrony import CAPACITY, MAX_LAG_S, SPAN_NS, Trace, estimate_skew
+from meltwatch_core.join.synchrony import CAPACITY, MAX_LAG_S, SPAN_NS, SignalTrace, estimate_skew
 from meltwatch_schemas.window import NS_PER_S
 from numpy.typing import NDArray
 
@@ -22,8 +22,8 @@ METER = Observer(period_s=SAMPLE_S, snr=3)
 Signal = tuple[Floats, Floats]
 
 
-def traced(signal: Signal) -> Trace:
-    trace = Trace()
+def traced(signal: Signal) -> SignalTrace:
+    trace = SignalTrace()
     times_ns = np.rint(signal[0] * NS_PER_S).astype(np.int64)
     for time_ns, value in zip(times_ns.tolist(), signal[1].tolist(), strict=True):
         trace.add(max(0, time_ns), value)
@@ -171,7 +171,7 @@ def test_what_is_older_than_ten_minutes_says_nothing() -> None:
 
 
 def test_a_trace_is_small_at_first_and_never_large_whatever_comes() -> None:
-    trace = Trace()
+    trace = SignalTrace()
     assert trace.size_bytes < 400
     for number in range(40_000):
         trace.add(number * 40_000_000, float(number))
@@ -182,7 +182,7 @@ def test_a_trace_is_small_at_first_and_never_large_whatever_comes() -> None:
 
 
 def test_events_of_one_cell_are_kept_as_their_mean() -> None:
-    trace = Trace()
+    trace = SignalTrace()
     for time_ns, value in ((1_000, 1.0), (3_000, 4.0), (5_000, 7.0), (300_000_000, 2.0)):
         trace.add(time_ns, value)
     times_s, values = trace.since(0)
@@ -198,7 +198,7 @@ def test_events_of_one_cell_are_kept_as_their_mean() -> None:
 )
 @examples(60)
 def test_a_trace_gives_increasing_times_of_any_sequence(events: list[tuple[int, float]]) -> None:
-    trace = Trace()
+    trace = SignalTrace()
     for time_ns, value in events:
         trace.add(time_ns, value)
     times_s, values = trace.since(SPAN_NS)

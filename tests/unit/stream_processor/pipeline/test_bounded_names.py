@@ -4,7 +4,7 @@ import gc
 import tracemalloc
 
 import pytest
-from meltwatch_core.join.synchrony import CAPACITY, CELL_NS, Trace
+from meltwatch_core.join.synchrony import CAPACITY, CELL_NS, SignalTrace
 from meltwatch_schemas.window import NS_PER_MS
 
 from tests.support.input_records import ORIGIN_NS, InputRecord, frame_record, live, sample_record
@@ -82,7 +82,7 @@ async def test_a_furnace_of_the_plant_is_judged_as_without_them() -> None:
 
 @pytest.mark.parametrize("events", [1, 16, 17, 100, CAPACITY, CAPACITY + 1, 3 * CAPACITY])
 def test_a_signal_holds_what_it_has_heard_and_no_more_than_ten_minutes(events: int) -> None:
-    trace = Trace()
+    trace = SignalTrace()
     for number in range(events):
         trace.add(number * CELL_NS, float(number))
     times_s, values = trace.since(0)

@@ -11,7 +11,7 @@ from meltwatch_schemas.access import Principal, rights_of
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic, timestamp_ms
 
-from meltwatch_backtester.errors import HistoryGap
+from meltwatch_backtester.errors import HistoryMissing
 from meltwatch_backtester.ports import OffsetRange, Saved, TopicPart
 
 _PARTITIONED: Final = (Topic.EMBEDDINGS, Topic.CURRENTS, Topic.SCORES)
@@ -65,7 +65,7 @@ class KafkaHistory:
             try:
                 yield from reader.read(name, part.partition, max(start, first), min(end, last))
             except RecordsDeleted as error:
-                raise HistoryGap(
+                raise HistoryMissing(
                     f"{name}/{part.partition}: retention has deleted records while they were read"
                 ) from error
 

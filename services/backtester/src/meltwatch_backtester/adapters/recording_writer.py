@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from meltwatch_chassis.errors import BadUsage
 from meltwatch_schemas.record import RawRecord
 
 from meltwatch_backtester.adapters.segment_codec import pack_record
@@ -16,7 +17,6 @@ from meltwatch_backtester.domain.manifest import (
     Part,
     Segment,
 )
-from meltwatch_backtester.errors import BadUsage
 from meltwatch_backtester.ports import OffsetRange, TopicPart
 
 

@@ -6,12 +6,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Final, Self
 
+from meltwatch_chassis.errors import BadUsage
 from meltwatch_chassis.whole_file import DRAFT, write_whole
 from meltwatch_schemas.alarm import AlarmRecord, rfc3339, utc_from_ns
 from meltwatch_schemas.score import WindowScore
 
 from meltwatch_backtester.domain.window_comparison import Kind
-from meltwatch_backtester.errors import BadUsage
 
 RUN: Final = "run.json"
 TIMING: Final = "timing.json"

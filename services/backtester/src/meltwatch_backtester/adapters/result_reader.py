@@ -7,12 +7,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from meltwatch_chassis.errors import BadUsage
 from meltwatch_schemas.alarm import ns_from_utc
 
 from meltwatch_backtester.adapters.result_folder import RUN, WINDOWS
 from meltwatch_backtester.domain.span import Span
 from meltwatch_backtester.domain.watch import Said
-from meltwatch_backtester.errors import BadUsage
 
 _DAMAGE: Final = (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError)
 """What reading raises where somebody else wrote."""

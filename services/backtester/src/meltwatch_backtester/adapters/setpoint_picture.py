@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Final
 
+from meltwatch_chassis.errors import BadUsage
 from meltwatch_chassis.whole_file import write_whole
 from meltwatch_schemas.default_setpoint import DEFAULT_SETPOINT
 
@@ -10,7 +11,6 @@ from meltwatch_backtester.adapters.pages import page_of
 from meltwatch_backtester.domain.chart import WIDTH
 from meltwatch_backtester.domain.level_chart import LEVELS_HEIGHT, level_chart
 from meltwatch_backtester.domain.setpoint_finding import SetpointFinding
-from meltwatch_backtester.errors import BadUsage
 
 _TEMPLATE: Final = "setpoint.svg.jinja"
 

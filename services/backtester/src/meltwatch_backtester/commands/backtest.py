@@ -21,7 +21,7 @@ from meltwatch_backtester.commands.options import (
     Until,
     span_of,
 )
-from meltwatch_backtester.domain.findings import Verdict
+from meltwatch_backtester.domain.findings import ReplayVerdict
 from meltwatch_backtester.domain.question import Cuts, Question
 from meltwatch_backtester.domain.thresholds import parse_thresholds
 from meltwatch_backtester.settings import Settings
@@ -94,7 +94,7 @@ def backtest(
         print_json(summary)
     else:
         print_lines(*_lines(summary))
-    return 1 if run["comparison"]["verdict"] == Verdict.DIFFERENT else 0
+    return 1 if run["comparison"]["verdict"] == ReplayVerdict.DIFFERENT else 0
 
 
 def _lines(summary: dict[str, Any]) -> list[str]:

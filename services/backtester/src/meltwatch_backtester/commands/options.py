@@ -4,12 +4,11 @@ from typing import Annotated, Final
 
 import typer
 from meltwatch_chassis.clock import SystemClock
-from meltwatch_chassis.errors import ConfigurationError
+from meltwatch_chassis.errors import BadUsage, ConfigurationError
 from meltwatch_chassis.moment import moment_ns
 from meltwatch_schemas.window import NS_PER_MS
 
 from meltwatch_backtester.domain.span import Span
-from meltwatch_backtester.errors import BadUsage
 
 _WHEN: Final = "10m (ago), 2h, 1d, now or an RFC 3339 time"
 

@@ -23,7 +23,7 @@ from meltwatch_backtester import bootstrap
 from meltwatch_backtester.adapters.report import write_report
 from meltwatch_backtester.adapters.result_folder import ALARMS, LIVE_ALARMS, ResultFolder
 from meltwatch_backtester.commands.progress import progress
-from meltwatch_backtester.domain.question import Plant, Question
+from meltwatch_backtester.domain.question import PlantFacts, Question
 from meltwatch_backtester.pipeline.backtest import Backtest
 from meltwatch_backtester.pipeline.run_document import parameters_of, run_document, run_id_of
 from meltwatch_backtester.pipeline.scope import INPUTS, Scope, ScopeOptions, scope_of
@@ -86,7 +86,7 @@ async def _replayed(
 ) -> tuple[dict[str, Any], ResultFolder]:
     scope = _scope(job, history)
     registered = read_plant(job.settings.plant_file).furnaces
-    plant = Plant(
+    plant = PlantFacts(
         points={furnace.id: furnace.alarm_points for furnace in registered},
         sync_offsets_s={furnace.id: furnace.sync_offset_s for furnace in registered},
     )
@@ -130,7 +130,7 @@ def _starts(scope: Scope) -> dict[str, int]:
     }
 
 
-def _context(job: Job, prefix: str, identity: EnsembleIdentity, plant: Plant) -> ScoreContext:
+def _context(job: Job, prefix: str, identity: EnsembleIdentity, plant: PlantFacts) -> ScoreContext:
     return ScoreContext(
         topics=TopicNames(prefix),
         model=identity.model,

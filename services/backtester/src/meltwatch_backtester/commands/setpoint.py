@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from meltwatch_chassis.errors import BadUsage
 from meltwatch_chassis.grouped_options import grouped
 from meltwatch_chassis.located import located
 from meltwatch_chassis.terminal import print_json, print_lines
@@ -20,8 +21,7 @@ from meltwatch_backtester.commands.options import AsJson, Furnaces, span_of
 from meltwatch_backtester.commands.progress import Advance, progress
 from meltwatch_backtester.domain.setpoint_finding import find_setpoint
 from meltwatch_backtester.domain.span import Span
-from meltwatch_backtester.domain.watch import Abnormal, Said, Watch
-from meltwatch_backtester.errors import BadUsage
+from meltwatch_backtester.domain.watch import Abnormal, LogOddsWatch, Said
 from meltwatch_backtester.pipeline.live_scores import live_said
 from meltwatch_backtester.settings import Settings
 
@@ -83,7 +83,7 @@ def setpoint(
     """Find the set-point at which normal operation raises no more false alarms than you accept."""
     span = watched.span()
     abnormal = [abnormal_of(text) for text in watched.abnormal or ()]
-    watch, wanted = Watch(), set(watched.furnace or ())
+    watch, wanted = LogOddsWatch(), set(watched.furnace or ())
     with progress("reading", "scores") as advance:
         for said in _said(watched, span, advance):
             if said.end_ns in span and (not wanted or said.furnace_id in wanted):

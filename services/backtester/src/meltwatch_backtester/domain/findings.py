@@ -16,7 +16,7 @@ _JUDGING_NS: Final = 10 * NS_PER_S
 """So much younger than the newest live score, live's manager may not have judged a window yet."""
 
 
-class Verdict(StrEnum):
+class ReplayVerdict(StrEnum):
     """How replay and live compare."""
 
     SAME = "same"
@@ -26,10 +26,12 @@ class Verdict(StrEnum):
 
 
 STATEMENTS: Final = {
-    Verdict.SAME: "The replay gives exactly the live windows, verdicts and alarms.",
-    Verdict.EXPLAINED: "The replay differs from live, and every difference is explained.",
-    Verdict.DIFFERENT: "The replay differs from live in a way that nothing explains.",
-    Verdict.NOTHING_TO_COMPARE: "Live left no scores and no alarms of this span to compare with.",
+    ReplayVerdict.SAME: "The replay gives exactly the live windows, verdicts and alarms.",
+    ReplayVerdict.EXPLAINED: "The replay differs from live, and every difference is explained.",
+    ReplayVerdict.DIFFERENT: "The replay differs from live in a way that nothing explains.",
+    ReplayVerdict.NOTHING_TO_COMPARE: (
+        "Live left no scores and no alarms of this span to compare with."
+    ),
 }
 
 
@@ -170,14 +172,14 @@ class Findings:
         return ExplainedDifference(difference, bool(why), why or "nothing explains it")
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> ReplayVerdict:
         """How replay and live compare."""
         alarms = [each.is_explained for each in self.alarm_differences]
         if not all(alarms) or not all(kind.is_explained for kind in self.kinds):
-            return Verdict.DIFFERENT
+            return ReplayVerdict.DIFFERENT
         if not self.live_models and not self.alarms_compared:
-            return Verdict.NOTHING_TO_COMPARE
-        return Verdict.EXPLAINED if alarms or self.kinds else Verdict.SAME
+            return ReplayVerdict.NOTHING_TO_COMPARE
+        return ReplayVerdict.EXPLAINED if alarms or self.kinds else ReplayVerdict.SAME
 
     def _count(self, furnace: FurnaceFindings, score: WindowScore) -> None:
         furnace.statuses[score.status] += 1

@@ -41,14 +41,14 @@ class Happening:
     by: str | None
 
 
-class Place(NamedTuple):
+class JournalMoment(NamedTuple):
     """Where something stood in the work of the live manager: wall clock, and number if recorded."""
 
     at_ns: int
     seq: int = 0
 
 
-class Entry(NamedTuple):
+class JournalEntry(NamedTuple):
     """A record of the alarms topic, raw and read."""
 
     raw: RawRecord
@@ -69,9 +69,9 @@ def is_by_score(record: AlarmRecord) -> bool:
     return record.transition.cause in _BY_SCORE
 
 
-def place_of(record: AlarmRecord) -> Place:
+def place_of(record: AlarmRecord) -> JournalMoment:
     """Return where a record stands in the work of its manager."""
-    return Place(ns_from_utc(record.times.published), record.seq)
+    return JournalMoment(ns_from_utc(record.times.published), record.seq)
 
 
 class Journal:
@@ -93,8 +93,8 @@ class Journal:
         caused after it.
     """
 
-    def __init__(self, entries: Iterable[Entry], span: Span) -> None:
-        alarms: dict[str, list[Entry]] = defaultdict(list)
+    def __init__(self, entries: Iterable[JournalEntry], span: Span) -> None:
+        alarms: dict[str, list[JournalEntry]] = defaultdict(list)
         for entry in entries:
             alarms[entry.record.alarm_id].append(entry)
         self.before: list[RawRecord] = []
@@ -111,15 +111,15 @@ class Journal:
             for alarm_id, lived in alarms.items()
         }
 
-    def _places(self) -> dict[tuple[str, datetime], Place]:
-        places: dict[tuple[str, datetime], Place] = {}
+    def _places(self) -> dict[tuple[str, datetime], JournalMoment]:
+        places: dict[tuple[str, datetime], JournalMoment] = {}
         for records in self.within.values():
             for record in filter(is_by_score, records):
                 key = (record.equipment_path, record.times.watermark)
                 places[key] = min(place_of(record), places.get(key, place_of(record)))
         return places
 
-    def judged(self, furnace_id: str, window_end_ns: int) -> Place | None:
+    def judged(self, furnace_id: str, window_end_ns: int) -> JournalMoment | None:
         """Return when a score was judged live, if it changed an alarm."""
         return self._judged.get((furnace_id, utc_from_ns(window_end_ns)))
 
@@ -148,7 +148,7 @@ class Journal:
         return record in self.within.get(record.alarm_id, ())
 
 
-def _bounds(lived: list[Entry], span: Span) -> tuple[int, int]:
+def _bounds(lived: list[JournalEntry], span: Span) -> tuple[int, int]:
     """Return from where to where an alarm's records belong to a span."""
     records = [entry.record for entry in lived]
     first = end = 0

@@ -9,7 +9,7 @@ from meltwatch_backtester.domain.tally import Tally
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ReplayOutcome:
     """What is known at the end.
 
     Attributes

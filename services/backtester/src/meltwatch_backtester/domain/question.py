@@ -40,7 +40,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plant:
+class PlantFacts:
     """What the plant file says.
 
     Attributes

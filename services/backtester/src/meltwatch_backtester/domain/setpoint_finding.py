@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+from meltwatch_chassis.errors import BadUsage
 from meltwatch_core.alarms.setpoints.held_level import AlarmRule
 from meltwatch_core.alarms.setpoints.threshold import (
     Budget,
@@ -18,8 +19,7 @@ from meltwatch_schemas.default_setpoint import DEFAULT_SETPOINT
 from numpy.typing import NDArray
 
 from meltwatch_backtester.domain.span import Span
-from meltwatch_backtester.domain.watch import Abnormal, Watch, normal_operation
-from meltwatch_backtester.errors import BadUsage
+from meltwatch_backtester.domain.watch import Abnormal, LogOddsWatch, normal_operation
 
 RULE: Final = AlarmRule(
     on_delay_s=DEFAULT_SETPOINT.on_delay_s,
@@ -155,7 +155,7 @@ class SetpointFinding:
 
 
 def find_setpoint(
-    watch: Watch, span: Span, abnormal: Sequence[Abnormal], false_alarms: float
+    watch: LogOddsWatch, span: Span, abnormal: Sequence[Abnormal], false_alarms: float
 ) -> SetpointFinding:
     """Find the set-point for a budget of false alarms.
 

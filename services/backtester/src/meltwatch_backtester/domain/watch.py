@@ -46,7 +46,7 @@ class Abnormal:
     furnace_id: str | None = None
 
 
-class Watch:
+class LogOddsWatch:
     """The log-odds of furnaces, 16 bytes a window; of a window that came twice the first stands.
 
     Attributes
@@ -80,7 +80,7 @@ class Watch:
 
 
 def normal_operation(
-    watch: Watch, abnormal: Iterable[Abnormal], rule: AlarmRule, settle_s: float
+    watch: LogOddsWatch, abnormal: Iterable[Abnormal], rule: AlarmRule, settle_s: float
 ) -> NormalOperation:
     """Return the windows from which an alarm rule could raise a false alarm.
 

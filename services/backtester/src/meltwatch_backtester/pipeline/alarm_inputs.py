@@ -13,7 +13,7 @@ from meltwatch_schemas.record import RawRecord, read_json
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_MS
 
-from meltwatch_backtester.domain.journal import Entry, Journal, Place, place_of
+from meltwatch_backtester.domain.journal import Journal, JournalEntry, JournalMoment, place_of
 from meltwatch_backtester.domain.span import Span
 from meltwatch_backtester.pipeline.scope import Scope
 from meltwatch_backtester.ports import History, TopicPart
@@ -23,7 +23,7 @@ from meltwatch_backtester.ports import History, TopicPart
 class Instruction:
     """A command or an alarm point, at its place among the scores."""
 
-    place: Place
+    place: JournalMoment
     topic: str
     offset: int
     raw: RawRecord
@@ -71,7 +71,7 @@ def read_alarm_inputs(
     points = list(records(Topic.ALARM_POINTS))
     before = [raw for raw in points if raw.timestamp_ms * NS_PER_MS < span.from_ns]
     instructions = [
-        Instruction(Place(raw.timestamp_ms * NS_PER_MS), raw.topic, raw.offset, raw)
+        Instruction(JournalMoment(raw.timestamp_ms * NS_PER_MS), raw.topic, raw.offset, raw)
         for raw in points[len(before) :]
     ]
     for raw in records(Topic.ALARM_COMMANDS):
@@ -108,11 +108,11 @@ def _concerns(raw: RawRecord, wanted: Callable[[str], bool]) -> bool:
     return wanted(furnace_id)
 
 
-def _entries(records: Iterator[RawRecord]) -> Iterator[Entry]:
+def _entries(records: Iterator[RawRecord]) -> Iterator[JournalEntry]:
     for raw in records:
         try:
             if raw.value is not None and not is_by_clock(alarm_id_of(raw.key)):
-                yield Entry(raw, read_json(raw, AlarmRecord))
+                yield JournalEntry(raw, read_json(raw, AlarmRecord))
         except ContractViolation:
             continue  # Live passes over it, too.
 
@@ -124,11 +124,11 @@ def _command(raw: RawRecord) -> AlarmCommand | None:
         return None
 
 
-def _place_of_command(raw: RawRecord, journal: Journal, span: Span) -> Place | None:
+def _place_of_command(raw: RawRecord, journal: Journal, span: Span) -> JournalMoment | None:
     """Return where a command stood among the scores; None if that was before the span."""
     sent_ns = raw.timestamp_ms * NS_PER_MS
     command = _command(raw)
     record = journal.answered(command, sent_ns) if command else None
     if record is not None:
         return place_of(record) if journal.is_within(record) else None
-    return Place(sent_ns) if sent_ns >= span.from_ns else None
+    return JournalMoment(sent_ns) if sent_ns >= span.from_ns else None

@@ -5,14 +5,13 @@ from typing import Final
 
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_core.alarms.manager.alarms import AlarmPipeline
-from meltwatch_core.alarms.ports import Commit, Outgoing
-from meltwatch_core.alarms.ports import Place as Part
+from meltwatch_core.alarms.ports import Commit, Outgoing, Place
 from meltwatch_schemas.alarm import AlarmRecord
 from meltwatch_schemas.record import RawRecord, headers_for
 from meltwatch_schemas.score import SCHEMA, WindowScore, encode_score
 from meltwatch_schemas.topics import Topic, timestamp_ms
 
-from meltwatch_backtester.domain.journal import Place, happening_of
+from meltwatch_backtester.domain.journal import JournalMoment, happening_of
 from meltwatch_backtester.domain.thresholds import TriedAlarmList
 from meltwatch_backtester.pipeline.alarm_inputs import AlarmInputs, addressed_again
 
@@ -47,7 +46,7 @@ class ReplayedAlarms:
         self._topic = Topic.SCORES.under(prefix)
         self._journal = inputs.journal
         self._instructions = list(reversed(inputs.instructions))
-        self._place = Place(0)
+        self._place = JournalMoment(0)
         self._offset = 0
         self._same_events: dict[str, str] = {}
         self._agreed: dict[str, int] = {}
@@ -77,7 +76,7 @@ class ReplayedAlarms:
             Where live's stands, or None for the next one.
         """
         told = self._journal.judged(score.furnace_id, score.window_end_ns)
-        self._place = max(self._place, told or Place(score.times.published_ns))
+        self._place = max(self._place, told or JournalMoment(score.times.published_ns))
         records = self._obey(lambda place: place < self._place)
         self._offset = self._offset + 1 if offset is None else offset
         raw = RawRecord(
@@ -101,10 +100,10 @@ class ReplayedAlarms:
         return self._place.at_ns
 
     def _begin(self, judged: int) -> None:
-        part = Part(Topic.SCORES, self._partition)
+        part = Place(Topic.SCORES, self._partition)
         self._pipeline.begin({part: Commit(0, judged, 0)}, {part: 0})
 
-    def _obey(self, is_due: Callable[[Place], bool]) -> list[AlarmRecord]:
+    def _obey(self, is_due: Callable[[JournalMoment], bool]) -> list[AlarmRecord]:
         records: list[AlarmRecord] = []
         while self._instructions and is_due(self._instructions[-1].place):
             due = self._instructions.pop()

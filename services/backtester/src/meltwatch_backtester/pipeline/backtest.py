@@ -20,8 +20,8 @@ from meltwatch_schemas.topics import Topic
 
 from meltwatch_backtester.domain.alarm_comparison import differences
 from meltwatch_backtester.domain.findings import Findings
-from meltwatch_backtester.domain.outcome import Outcome
-from meltwatch_backtester.domain.question import Cuts, Plant, Question
+from meltwatch_backtester.domain.outcome import ReplayOutcome
+from meltwatch_backtester.domain.question import Cuts, PlantFacts, Question
 from meltwatch_backtester.domain.tally import Tally
 from meltwatch_backtester.domain.thresholds import TriedAlarmList
 from meltwatch_backtester.domain.window_comparison import Kind
@@ -76,7 +76,7 @@ class Backtest:
     history: History
     scope: Scope
     question: Question
-    plant: Plant
+    plant: PlantFacts
     judge: Judge
     encoder: Encoder
     context: ScoreContext
@@ -85,7 +85,7 @@ class Backtest:
     partition_of: Callable[[str], int]
     on_records: Callable[[int], None]
 
-    async def run(self) -> Outcome:
+    async def run(self) -> ReplayOutcome:
         """Replay all partitions.
 
         Raises
@@ -96,7 +96,7 @@ class Backtest:
             If the ensemble is another one all of a sudden.
         """
         with_cuts = self.question.cuts is Cuts.RECORDED
-        outcome = Outcome(Findings(with_cuts=with_cuts), Tally())
+        outcome = ReplayOutcome(Findings(with_cuts=with_cuts), Tally())
         watching = asyncio.create_task(self._watch_the_scorer())
         try:
             for partition in self._partitions():
@@ -112,7 +112,7 @@ class Backtest:
     def _partitions(self) -> list[int]:
         return sorted({part.partition for part in self.scope if part.topic is Topic.SCORES})
 
-    async def _replay(self, partition: int, outcome: Outcome) -> None:
+    async def _replay(self, partition: int, outcome: ReplayOutcome) -> None:
         points = TriedAlarmList(self.plant.points, self.question.thresholds)
         inputs = await asyncio.to_thread(self._alarm_inputs, partition)
         alarms = ReplayedAlarms(partition, inputs, points, self.history.prefix)
@@ -172,7 +172,7 @@ class Backtest:
 
     def _conclude(
         self,
-        outcome: Outcome,
+        outcome: ReplayOutcome,
         inputs: AlarmInputs,
         ours: list[AlarmRecord],
         points: TriedAlarmList,

@@ -3,6 +3,7 @@
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 
+from meltwatch_chassis.errors import BadUsage
 from meltwatch_core.join.window import AlignedWindow
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.record import RawRecord, read_score
@@ -12,7 +13,6 @@ from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_backtester.domain.span import SETTLING_NS, Span
 from meltwatch_backtester.domain.watch import Said
-from meltwatch_backtester.errors import BadUsage
 from meltwatch_backtester.pipeline.replayed import Source, score_part
 from meltwatch_backtester.ports import History, TopicPart
 

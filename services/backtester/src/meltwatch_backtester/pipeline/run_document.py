@@ -18,14 +18,14 @@ from meltwatch_backtester.domain.findings import (
     WindowDifference,
 )
 from meltwatch_backtester.domain.journal import Happening
-from meltwatch_backtester.domain.outcome import Outcome
-from meltwatch_backtester.domain.question import Plant, Question
+from meltwatch_backtester.domain.outcome import ReplayOutcome
+from meltwatch_backtester.domain.question import PlantFacts, Question
 from meltwatch_backtester.domain.thresholds import Threshold, Thresholds
 from meltwatch_backtester.domain.window_comparison import MEANINGS
 
 
 def parameters_of(
-    question: Question, prefix: str, identity: EnsembleIdentity, plant: Plant
+    question: Question, prefix: str, identity: EnsembleIdentity, plant: PlantFacts
 ) -> dict[str, Any]:
     """Return everything that decides what a run gives on the same data."""
     return {
@@ -62,7 +62,9 @@ def run_id_of(parameters: Mapping[str, Any], starts: Mapping[str, int]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def run_document(parameters: Mapping[str, Any], run_id: str, outcome: Outcome) -> dict[str, Any]:
+def run_document(
+    parameters: Mapping[str, Any], run_id: str, outcome: ReplayOutcome
+) -> dict[str, Any]:
     """Return ``run.json``."""
     asked = {name: value for name, value in parameters.items() if name != "plant"}
     tally, findings = outcome.tally, outcome.findings
@@ -148,7 +150,7 @@ def _happening(found: Happening) -> dict[str, Any]:
     }
 
 
-def _alarms(outcome: Outcome) -> list[dict[str, Any]]:
+def _alarms(outcome: ReplayOutcome) -> list[dict[str, Any]]:
     raises = [each.alarm_id for each in outcome.alarms if each.transition.cause == "RAISE"]
     return [
         {

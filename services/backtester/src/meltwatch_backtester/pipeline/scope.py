@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from meltwatch_chassis.errors import BadUsage
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.record import RawRecord, read_score
 from meltwatch_schemas.score import Cut, WindowScore
@@ -20,7 +21,7 @@ from meltwatch_backtester.domain.span import (
     WARM_UP_NS,
     Span,
 )
-from meltwatch_backtester.errors import BadUsage, HistoryGap
+from meltwatch_backtester.errors import HistoryMissing
 from meltwatch_backtester.ports import History, OffsetRange, TopicPart
 
 INPUTS: Final = (Topic.EMBEDDINGS, Topic.CURRENTS)
@@ -107,7 +108,7 @@ def _scope_of_partition(
         found[part] = reach.widened(part.topic, _around(history, part, span), history.bounds(part))
     gaps = [gap for part, needed in found.items() if (gap := _gap(history, part, needed, reach))]
     if gaps and not options.partial:
-        raise HistoryGap(f"{'; '.join(gaps)}; --partial goes on without it")
+        raise HistoryMissing(f"{'; '.join(gaps)}; --partial goes on without it")
     return {part: _clamped(needed, history.bounds(part)) for part, needed in found.items()}
 
 

@@ -20,7 +20,7 @@ _CLOCKS_DIFFER_MS: Final = 300_000
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class LetterSpan:
     """A stretch of the dead letters.
 
     Attributes
@@ -64,7 +64,7 @@ class DeadLetterTopic:
                 "run 'meltwatch topics check'"
             )
 
-    def span(self, since_ms: int | None, until_ms: int | None, most: int) -> Span:
+    def span(self, since_ms: int | None, until_ms: int | None, most: int) -> LetterSpan:
         """Return where the newest letters set aside in a time stand, at most so many offsets."""
         stop = self._reader.end(self.name, 0)
         if until_ms is not None:
@@ -72,9 +72,9 @@ class DeadLetterTopic:
         start = self._reader.begin(self.name, 0)
         if since_ms is not None:
             start = max(start, self._offset_of(since_ms, stop))
-        return Span(max(start, stop - most), stop, is_cut=stop - most > start)
+        return LetterSpan(max(start, stop - most), stop, is_cut=stop - most > start)
 
-    def letters(self, span: Span) -> Iterator[RawRecord]:
+    def letters(self, span: LetterSpan) -> Iterator[RawRecord]:
         """Yield the letters of a stretch, oldest first."""
         return self._reader.read(self.name, 0, span.start, span.stop)
 

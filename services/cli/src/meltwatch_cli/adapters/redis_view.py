@@ -19,7 +19,7 @@ _TIMEOUT_S: Final = 5.0
 _SCAN_COUNT: Final = 1000
 
 
-class RedisView:
+class RedisAlarmReader:
     """Reads alarms from Redis.
 
     Parameters
@@ -97,7 +97,7 @@ class RedisView:
 
 
 @contextmanager
-def open_redis_view(settings: RedisSettings) -> Iterator[RedisView]:
+def open_redis_view(settings: RedisSettings) -> Iterator[RedisAlarmReader]:
     """Connect to Redis.
 
     Raises
@@ -116,6 +116,6 @@ def open_redis_view(settings: RedisSettings) -> Iterator[RedisView]:
             socket_connect_timeout=_TIMEOUT_S,
             **redis_login(settings),
         ) as client:
-            yield RedisView(client, RedisKeys(settings.topic_prefix))
+            yield RedisAlarmReader(client, RedisKeys(settings.topic_prefix))
     except (RedisError, OSError) as error:
         raise redis_problem(settings, error) from error

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 import typer
 from meltwatch_chassis.clock import Clock, SystemClock
-from meltwatch_chassis.errors import DependencyUnreachable
+from meltwatch_chassis.errors import BadUsage, DependencyUnreachable
 from meltwatch_chassis.moment import moment_ns
 from meltwatch_chassis.terminal import json_text
 from meltwatch_schemas.alarm import (
@@ -43,7 +43,7 @@ from meltwatch_cli.domain.alarm_list import listed
 from meltwatch_cli.domain.alarm_wording import list_lines, page
 from meltwatch_cli.domain.watch import Vigil
 from meltwatch_cli.domain.wording import clock_text, transition_line
-from meltwatch_cli.errors import BadUsage, NoAnswer
+from meltwatch_cli.errors import NoAnswer
 from meltwatch_cli.settings import Settings, located
 
 _MAX_COMMENT: Final = 1000

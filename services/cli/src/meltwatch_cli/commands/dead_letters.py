@@ -6,6 +6,7 @@ from typing import Annotated, Final
 
 import typer
 from meltwatch_chassis.clock import SystemClock
+from meltwatch_chassis.errors import BadUsage
 from meltwatch_chassis.grouped_options import grouped
 from meltwatch_schemas.dead_letter import read_dead_letter
 from meltwatch_schemas.errors import ContractViolation
@@ -26,7 +27,6 @@ from meltwatch_cli.domain.letter_page import headers_of, page
 from meltwatch_cli.domain.letter_wording import COLUMNS, as_json_object, row, totals_line
 from meltwatch_cli.domain.letters import letter_of, select
 from meltwatch_cli.domain.redrive_rules import refusal_now
-from meltwatch_cli.errors import BadUsage
 from meltwatch_cli.settings import located
 
 _MOST: Final = 100_000_000

@@ -7,15 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from meltwatch_chassis.clock import Clock
-from meltwatch_chassis.errors import DependencyUnreachable
+from meltwatch_chassis.errors import BadUsage, DependencyUnreachable
 from meltwatch_schemas.alarm import AlarmRecord, ns_from_utc
 from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_cli import bootstrap
 from meltwatch_cli.domain.alarm_list import is_unacknowledged, named, newest
 from meltwatch_cli.domain.unreadable import Unreadable
-from meltwatch_cli.domain.watch import STALE_AFTER_S, Furnaces, Watch
-from meltwatch_cli.errors import BadUsage
+from meltwatch_cli.domain.watch import STALE_AFTER_S, Furnaces, WatchView
 from meltwatch_cli.settings import located
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ class Look:
     """
 
     alarms: list[AlarmRecord]
-    watch: Watch
+    watch: WatchView
     unreadable: dict[str, Unreadable] = field(default_factory=dict)
 
     def sentence(self, shown: list[AlarmRecord]) -> str:
@@ -82,7 +81,7 @@ def found(alarms: list[AlarmRecord], name: str) -> AlarmRecord:
     raise BadUsage(f"expected more of the alarm id, {name!r} may be {some}{more}")
 
 
-def watch_now(topics: "AlarmTopics", clock: Clock, *, listen: bool = True) -> Watch:
+def watch_now(topics: "AlarmTopics", clock: Clock, *, listen: bool = True) -> WatchView:
     """Return what the newest heartbeat says.
 
     Its own time tells its age. Where that is old, or in the future, the clocks may differ: then
@@ -103,11 +102,11 @@ def watch_now(topics: "AlarmTopics", clock: Clock, *, listen: bool = True) -> Wa
     if not is_fresh and listen:
         for news in topics.follow(None, _is_over(clock, _LISTEN_S)):
             if news.beats:
-                return Watch(Furnaces.of(news.beats[-1]), 0.0)
+                return WatchView(Furnaces.of(news.beats[-1]), 0.0)
     if beat is None or age_s is None:
-        return Watch()
+        return WatchView()
     # One from the future that nothing follows is no sign of life.
-    return Watch(Furnaces.of(beat), max(age_s, 0.0) if age_s >= -_AHEAD_S else STALE_AFTER_S)
+    return WatchView(Furnaces.of(beat), max(age_s, 0.0) if age_s >= -_AHEAD_S else STALE_AFTER_S)
 
 
 def _is_over(clock: Clock, limit_s: float) -> Callable[[], bool]:
@@ -133,10 +132,10 @@ def _look_at_redis(clock: Clock) -> Look:
                     alarms, now_reached = view.alarms(), view.offset()
                     behind = now_reached is None or now_reached <= reached
                     if behind and (missing := topics.written_since(reached)):
-                        watch = Watch(watch.furnaces, watch.age_s, _behind(missing))
+                        watch = WatchView(watch.furnaces, watch.age_s, _behind(missing))
                 unreadable = {"Redis": view.unreadable, "the topics": topics.unreadable}
         except DependencyUnreachable as error:
-            watch, unreadable = Watch(problem=str(error)), {"Redis": view.unreadable}
+            watch, unreadable = WatchView(problem=str(error)), {"Redis": view.unreadable}
         return Look(alarms, watch, unreadable)
 
 

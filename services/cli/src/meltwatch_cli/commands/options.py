@@ -6,12 +6,12 @@ from typing import Annotated, Final
 
 import typer
 from meltwatch_chassis.clock import SystemClock
+from meltwatch_chassis.errors import BadUsage
 from meltwatch_chassis.moment import moment_ns
 from meltwatch_schemas.text import is_printable
 from meltwatch_schemas.topics import timestamp_ms
 
 from meltwatch_cli.domain.letters import Filter
-from meltwatch_cli.errors import BadUsage
 
 _MAX_USER: Final = 64
 _WHEN: Final = "90s, 10m, 2h, 1d ago or an RFC 3339 time."

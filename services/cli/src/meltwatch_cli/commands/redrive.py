@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from meltwatch_chassis.clock import SystemClock
+from meltwatch_chassis.errors import BadUsage
 from meltwatch_chassis.grouped_options import grouped
 
 from meltwatch_cli import bootstrap
@@ -24,14 +25,14 @@ from meltwatch_cli.commands.output import (
 )
 from meltwatch_cli.domain.letter_wording import errors_text
 from meltwatch_cli.domain.letters import Filter, Letter, letter_of, select
-from meltwatch_cli.errors import BadUsage, NoAnswer
-from meltwatch_cli.pipeline.verdicts import Outcome, RedriveOptions, Verdict
+from meltwatch_cli.errors import NoAnswer
+from meltwatch_cli.pipeline.verdicts import LetterFate, LetterVerdict, RedriveOptions
 from meltwatch_cli.settings import located
 
 if TYPE_CHECKING:
-    from meltwatch_cli.adapters.kafka_dead_letters import DeadLetterTopic, Span
+    from meltwatch_cli.adapters.kafka_dead_letters import DeadLetterTopic, LetterSpan
 
-_GOOD: Final = frozenset({Outcome.SENT, Outcome.WOULD_SEND, Outcome.ALREADY})
+_GOOD: Final = frozenset({LetterFate.SENT, LetterFate.WOULD_SEND, LetterFate.ALREADY})
 _NONE: Final = Chosen()
 
 
@@ -82,7 +83,9 @@ def _checked_times(
     return chosen.span_ms()
 
 
-def _found(topic: "DeadLetterTopic", span: "Span", wanted: Filter, limit: int) -> list[Letter]:
+def _found(
+    topic: "DeadLetterTopic", span: "LetterSpan", wanted: Filter, limit: int
+) -> list[Letter]:
     found = select(map(letter_of, topic.letters(span)), wanted, limit)
     if found.by_error.total() > limit:
         raise BadUsage(
@@ -99,8 +102,8 @@ def _is_wanted(letters: Sequence[Letter]) -> bool:
     return typer.confirm(f"send {len(letters)} letters again ({errors})?", err=True)
 
 
-def _report(verdicts: Iterable[Verdict], *, as_json: bool) -> int:
-    counts: Counter[Outcome] = Counter()
+def _report(verdicts: Iterable[LetterVerdict], *, as_json: bool) -> int:
+    counts: Counter[LetterFate] = Counter()
     told = []
     for verdict in verdicts:
         counts[verdict.outcome] += 1
@@ -113,13 +116,13 @@ def _report(verdicts: Iterable[Verdict], *, as_json: bool) -> int:
     else:
         totals = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
         print_line(totals or "no such letters")
-    if counts[Outcome.UNKNOWN]:
+    if counts[LetterFate.UNKNOWN]:
         raise NoAnswer(
-            f"expected the broker to confirm every record, {counts[Outcome.UNKNOWN]} are in "
+            f"expected the broker to confirm every record, {counts[LetterFate.UNKNOWN]} are in "
             "doubt; redrive them again in a minute: what arrived is not sent twice"
         )
     return DONE if counts.keys() <= _GOOD else BAD_VERDICT
 
 
-def _json_of(verdict: Verdict) -> dict[str, str]:
+def _json_of(verdict: LetterVerdict) -> dict[str, str]:
     return {"outcome": verdict.outcome.value, "detail": verdict.detail}

@@ -10,7 +10,7 @@ from meltwatch_chassis.run_state import RunState
 from meltwatch_cli import bootstrap
 from meltwatch_cli.commands.looking import watch_now
 from meltwatch_cli.commands.output import DONE, AsJson, print_json, print_line, print_table
-from meltwatch_cli.domain.watch import Watch
+from meltwatch_cli.domain.watch import WatchView
 from meltwatch_cli.domain.wording import service_text, without_password
 from meltwatch_cli.settings import current_run, located
 
@@ -31,16 +31,16 @@ def status(as_json: AsJson = False) -> int:
     return DONE
 
 
-def _watch(clock: Clock) -> Watch:
+def _watch(clock: Clock) -> WatchView:
     try:
         settings = located(os.environ, "kafka")
         with bootstrap.alarm_topics(settings, _PATIENCE_S) as topics:
             return watch_now(topics, clock, listen=False)
     except FatalError as error:
-        return Watch(problem=str(error))
+        return WatchView(problem=str(error))
 
 
-def _show(run: RunState, watch: Watch) -> None:
+def _show(run: RunState, watch: WatchView) -> None:
     print_line(f"Meltwatch is {'ready' if run.ready else 'not ready'}.")
     print_line("")
     print_line(f"Furnaces: {watch}")

@@ -53,7 +53,7 @@ class Furnaces:
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class WatchView:
     """What is known of the watch at the moment of one look.
 
     Attributes
@@ -117,7 +117,7 @@ class Vigil:
         What was known before the first look.
     """
 
-    def __init__(self, now_s: float, first: Watch) -> None:
+    def __init__(self, now_s: float, first: WatchView) -> None:
         self._heard_s = now_s - (first.age_s or 0.0)
         self._furnaces = first.furnaces
         self._is_stale = first.is_stale

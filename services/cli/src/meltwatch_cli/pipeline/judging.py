@@ -14,7 +14,7 @@ from meltwatch_schemas.topics import Topic
 from meltwatch_cli.domain.letters import place
 from meltwatch_cli.domain.redrive_journal import RedriveJournal
 from meltwatch_cli.domain.redrive_rules import objection, remarks
-from meltwatch_cli.pipeline.verdicts import Candidate, Outcome, RedriveOptions, Verdict
+from meltwatch_cli.pipeline.verdicts import Candidate, LetterFate, LetterVerdict, RedriveOptions
 from meltwatch_cli.ports import Targets
 
 _AHEAD_MS: Final = 10_000
@@ -50,7 +50,7 @@ class LetterJudge:
         self._taken: dict[str, int] = {}
         self._learnt: list[RedriveNote] = []
 
-    def judge(self, batch: Sequence[RawRecord]) -> tuple[list[Candidate], list[Verdict]]:
+    def judge(self, batch: Sequence[RawRecord]) -> tuple[list[Candidate], list[LetterVerdict]]:
         """Return the letters that may be sent, and verdicts on the others."""
         candidates, verdicts = [], []
         for raw in batch:
@@ -62,18 +62,18 @@ class LetterJudge:
                 verdicts.append(judged)
         return candidates, verdicts
 
-    def overtaken(self, candidate: Candidate) -> Verdict | None:
+    def overtaken(self, candidate: Candidate) -> LetterVerdict | None:
         """Return a verdict if somebody else sent, is sending or may have sent the record."""
         origin = candidate.origin
         if (note := self._notes.sent(origin)) is not None:
-            return candidate.verdict(Outcome.ALREADY, _sent_text(note))
+            return candidate.verdict(LetterFate.ALREADY, _sent_text(note))
         holder = self._notes.holder(origin)
         if (
             holder is not None
             and holder.run != self._options.run
             and self._notes.is_held(origin, self._now_ms())
         ):
-            return candidate.verdict(Outcome.HELD, self._held_text(holder))
+            return candidate.verdict(LetterFate.HELD, self._held_text(holder))
         return self._settled(candidate)
 
     def learnt(self) -> list[RedriveNote]:
@@ -81,22 +81,22 @@ class LetterJudge:
         learnt, self._learnt = self._learnt, []
         return learnt
 
-    def _judged(self, raw: RawRecord) -> Candidate | Verdict:
+    def _judged(self, raw: RawRecord) -> Candidate | LetterVerdict:
         try:
             dead = read_dead_letter(raw)
         except ContractViolation as error:
-            return Verdict(raw.offset, Outcome.REFUSED, error.detail)
+            return LetterVerdict(raw.offset, LetterFate.REFUSED, error.detail)
         options = self._options
         reason = objection(dead, options.prefix, force=options.force)
         if reason is not None:
-            return Verdict(raw.offset, Outcome.REFUSED, reason)
+            return LetterVerdict(raw.offset, LetterFate.REFUSED, reason)
         partition = self._targets.partition_of(dead.record)
         if partition is None:
             reason = f"expected the topic {dead.record.topic}, it is gone"
-            return Verdict(raw.offset, Outcome.REFUSED, reason)
+            return LetterVerdict(raw.offset, LetterFate.REFUSED, reason)
         candidate = self._candidate(raw, dead, partition)
         if (first := self._taken.get(candidate.origin)) is not None:
-            return candidate.verdict(Outcome.ALREADY, f"the same record as letter {first}")
+            return candidate.verdict(LetterFate.ALREADY, f"the same record as letter {first}")
         return self.overtaken(candidate) or candidate
 
     def _candidate(self, raw: RawRecord, dead: DeadLetter, partition: int) -> Candidate:
@@ -110,17 +110,17 @@ class LetterJudge:
             "; ".join(remarks(dead, self._options.prefix, self._now_ms())),
         )
 
-    def _settled(self, candidate: Candidate) -> Verdict | None:
+    def _settled(self, candidate: Candidate) -> LetterVerdict | None:
         """Find out whether one whose claim ran out had sent the record."""
         for claim in self._notes.doubtful(candidate.origin, self._options.run):
             found = self._search(claim)
             if found is None and not self._options.force:
                 detail = f"{claim.by} may have sent it at {claim.at:%F %TZ} (--force sends it)"
-                return candidate.verdict(Outcome.REFUSED, detail)
+                return candidate.verdict(LetterFate.REFUSED, detail)
             if found and claim.letter in found:
                 sent = claim.model_copy(update={"step": Step.SENT, "offset": found[claim.letter]})
                 self._learnt.append(sent)
-                return candidate.verdict(Outcome.ALREADY, _sent_text(sent))
+                return candidate.verdict(LetterFate.ALREADY, _sent_text(sent))
         return None
 
     def _search(self, claim: RedriveNote) -> Mapping[str, int] | None:

@@ -14,8 +14,8 @@ from meltwatch_schemas.redrive import RedriveNote, Step
 
 from meltwatch_cli.domain.redrive_journal import RedriveJournal
 from meltwatch_cli.pipeline.judging import LetterJudge
-from meltwatch_cli.pipeline.verdicts import Candidate, Outcome, RedriveOptions, Verdict
-from meltwatch_cli.ports import Journal, Letters, Sending, Targets
+from meltwatch_cli.pipeline.verdicts import Candidate, LetterFate, LetterVerdict, RedriveOptions
+from meltwatch_cli.ports import Letters, RedriveLog, Sending, Targets
 
 BATCH_LETTERS: Final = 100
 """At most 1 MiB each, unless a broker takes more."""
@@ -39,7 +39,7 @@ class Redrive:
     def __init__(
         self,
         letters: Letters,
-        journal: Journal,
+        journal: RedriveLog,
         targets: Targets,
         clock: Clock,
         options: RedriveOptions,
@@ -52,15 +52,15 @@ class Redrive:
         self._notes = RedriveJournal(options.hold_ms)
         self._judge = LetterJudge(self._notes, targets, clock, options)
 
-    def plan(self, ids: Sequence[int]) -> Iterator[Verdict]:
+    def plan(self, ids: Sequence[int]) -> Iterator[LetterVerdict]:
         """Say what ``carry_out`` would do, without writing anything."""
         for batch, missing in self._batches(ids):
             self._catch_up()
             candidates, verdicts = self._judge.judge(batch)
-            planned = [c.verdict(Outcome.WOULD_SEND, c.destination()) for c in candidates]
+            planned = [c.verdict(LetterFate.WOULD_SEND, c.destination()) for c in candidates]
             yield from _in_order(verdicts, planned, missing)
 
-    def carry_out(self, ids: Sequence[int]) -> Iterator[Verdict]:
+    def carry_out(self, ids: Sequence[int]) -> Iterator[LetterVerdict]:
         """Send letters by ascending id; yields what became of each as soon as it stands."""
         for batch, missing in self._batches(ids):
             self._catch_up()
@@ -69,7 +69,7 @@ class Redrive:
             self._journal.append(self._judge.learnt())
             yield from _in_order(verdicts, sent, missing)
 
-    def _batches(self, ids: Sequence[int]) -> Iterator[tuple[list[RawRecord], list[Verdict]]]:
+    def _batches(self, ids: Sequence[int]) -> Iterator[tuple[list[RawRecord], list[LetterVerdict]]]:
         """Read letters in batches, each with the ids that lead nowhere."""
         wanted = sorted(set(ids))
         for first in range(0, len(wanted), BATCH_LETTERS):
@@ -78,7 +78,7 @@ class Redrive:
             there = {raw.offset for raw in batch}
             yield batch, [_missing(number) for number in some if number not in there]
 
-    def _claim_and_send(self, candidates: Sequence[Candidate]) -> list[Verdict]:
+    def _claim_and_send(self, candidates: Sequence[Candidate]) -> list[LetterVerdict]:
         started_ns = self._clock.monotonic_ns()
         claims = self._claims(candidates)
         self._journal.append(claims.values())
@@ -88,7 +88,7 @@ class Redrive:
         if waited_ms > self._options.hold_ms // 3:
             self._release(ours, claims)
             detail = f"not sent: claiming took {waited_ms / 1000:.0f} s; redrive it again"
-            return lost + [candidate.verdict(Outcome.FAILED, detail) for candidate in ours]
+            return lost + [candidate.verdict(LetterFate.FAILED, detail) for candidate in ours]
         sendings = self._targets.send([candidate.record for candidate in ours])
         self._journal.append(_notes_of(ours, sendings, claims))
         return lost + [_verdict(c, s) for c, s in zip(ours, sendings, strict=True)]
@@ -115,14 +115,14 @@ class Redrive:
 
     def _won(
         self, candidates: Sequence[Candidate], claims: _Claims
-    ) -> tuple[list[Candidate], list[Verdict]]:
+    ) -> tuple[list[Candidate], list[LetterVerdict]]:
         """Tell the candidates that we alone may send from those that somebody else has."""
         ours, lost, verdicts = [], [], []
         for candidate in candidates:
             verdict = self._judge.overtaken(candidate)
             holder = self._notes.holder(candidate.origin)
             if verdict is None and (holder is None or holder.run != self._options.run):
-                verdict = candidate.verdict(Outcome.HELD, "somebody else was quicker")
+                verdict = candidate.verdict(LetterFate.HELD, "somebody else was quicker")
             if verdict is None:
                 ours.append(candidate)
             else:
@@ -139,12 +139,12 @@ class Redrive:
             self._notes.add(note)
 
 
-def _missing(number: int) -> Verdict:
+def _missing(number: int) -> LetterVerdict:
     detail = "expected an id of 'dead-letters list', found no such letter"
-    return Verdict(number, Outcome.MISSING, detail)
+    return LetterVerdict(number, LetterFate.MISSING, detail)
 
 
-def _in_order(*verdicts: Sequence[Verdict]) -> list[Verdict]:
+def _in_order(*verdicts: Sequence[LetterVerdict]) -> list[LetterVerdict]:
     together = [verdict for some in verdicts for verdict in some]
     return sorted(together, key=lambda verdict: verdict.letter)
 
@@ -165,10 +165,10 @@ def _released(claim: RedriveNote) -> RedriveNote:
     return claim.model_copy(update={"step": Step.RELEASED})
 
 
-def _verdict(candidate: Candidate, sending: Sending) -> Verdict:
+def _verdict(candidate: Candidate, sending: Sending) -> LetterVerdict:
     if sending.offset is not None:
-        return candidate.verdict(Outcome.SENT, candidate.destination(sending.offset))
+        return candidate.verdict(LetterFate.SENT, candidate.destination(sending.offset))
     if sending.is_certain:
-        return candidate.verdict(Outcome.FAILED, sending.failure)
+        return candidate.verdict(LetterFate.FAILED, sending.failure)
     detail = f"whether it arrived is not known ({sending.failure}); redrive it again in a minute"
-    return candidate.verdict(Outcome.UNKNOWN, detail)
+    return candidate.verdict(LetterFate.UNKNOWN, detail)

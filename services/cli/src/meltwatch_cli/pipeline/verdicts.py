@@ -8,7 +8,7 @@ from meltwatch_schemas.record import RawRecord
 from meltwatch_cli.domain.redrive_journal import HOLD_MS
 
 
-class Outcome(StrEnum):
+class LetterFate(StrEnum):
     """What became of a letter."""
 
     SENT = "sent"
@@ -22,7 +22,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class LetterVerdict:
     """What became of a letter, and why or where.
 
     Attributes
@@ -36,7 +36,7 @@ class Verdict:
     """
 
     letter: int
-    outcome: Outcome
+    outcome: LetterFate
     detail: str
 
 
@@ -87,9 +87,9 @@ class Candidate:
     record: RawRecord
     remarks: str
 
-    def verdict(self, outcome: Outcome, detail: str) -> Verdict:
+    def verdict(self, outcome: LetterFate, detail: str) -> LetterVerdict:
         """Return what became of it."""
-        return Verdict(self.id, outcome, detail)
+        return LetterVerdict(self.id, outcome, detail)
 
     def destination(self, offset: int | None = None) -> str:
         """Return where it goes or stands, and what a person should know."""

@@ -17,6 +17,10 @@ class ConfigurationError(FatalError):
     exit_code = 2
 
 
+class BadUsage(ConfigurationError):  # noqa: N818 - the name says what is the matter
+    """An argument is not what the command expects: exit code 2."""
+
+
 class DependencyUnreachable(FatalError):  # noqa: N818 - the name says what is the matter
     """A broker, Redis or Triton does not answer: exit code 3."""
 

@@ -13,7 +13,7 @@ from meltwatch_chassis.kafka.probe import kafka_probe
 from meltwatch_chassis.kafka.publisher import KafkaPublisher, right_to_write
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_chassis.pacing import SimulatedRun, simulated_run
-from meltwatch_chassis.publishing import AnyChunk, Feed, Publication, Wire
+from meltwatch_chassis.publishing import AnyChunk, Feed, PacedPublication, Wire
 from meltwatch_chassis.settings import ProducerSettings
 
 
@@ -56,7 +56,7 @@ def produce(
         metrics.records.labels(service, name, outcome).inc(records)
 
     with KafkaPublisher(connection, name, count, clock, dependencies) as publisher:
-        publication = Publication(feeds_of(run), wire, publisher, clock)
+        publication = PacedPublication(feeds_of(run), wire, publisher, clock)
         health = Health(
             publication.progress, lambda: dependencies.problem() or publication.readiness()
         )

@@ -76,7 +76,7 @@ class Feed(Protocol[_Chunk_co]):
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
+class OutgoingChunk:
     """A record to be sent."""
 
     key: bytes
@@ -85,10 +85,10 @@ class Outgoing:
     timestamp_ms: int
 
 
-class Publisher(Protocol):
+class RecordSink(Protocol):
     """Where records go."""
 
-    def send(self, record: Outgoing) -> None:
+    def send(self, record: OutgoingChunk) -> None:
         """Hand a record over for delivery; what becomes of it is the publisher's to count."""
         ...
 
@@ -102,7 +102,7 @@ class Publisher(Protocol):
 
 
 @dataclass(slots=True)
-class Publication(Generic[AnyChunk]):
+class PacedPublication(Generic[AnyChunk]):
     """Sends what falls due at all furnaces, in order of event time.
 
     While the publisher is full nothing is made; the feeds go on afterwards where they stopped,
@@ -122,7 +122,7 @@ class Publication(Generic[AnyChunk]):
 
     feeds: Sequence[Feed[AnyChunk]]
     wire: Wire[AnyChunk]
-    publisher: Publisher
+    publisher: RecordSink
     clock: Clock
     _alive_ns: int = field(init=False)
     _is_backfilled: bool = field(default=False, init=False)
@@ -172,12 +172,12 @@ class Publication(Generic[AnyChunk]):
             self.publisher.send(self._outgoing(chunk))
             self._alive_ns = self.clock.monotonic_ns()
 
-    def _outgoing(self, chunk: AnyChunk) -> Outgoing:
+    def _outgoing(self, chunk: AnyChunk) -> OutgoingChunk:
         identity = replace(chunk.identity, ingest_time_ns=self.clock.now_ns())
         headers = headers_for(self.wire.schema)
         if self.wire.traced:
             headers.append((TRACEPARENT, begin_trace().encode()))
-        return Outgoing(
+        return OutgoingChunk(
             key=identity.furnace_id.encode(),
             value=self.wire.encode(replace(chunk, identity=identity)),
             headers=headers,

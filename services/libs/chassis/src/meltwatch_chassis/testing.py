@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from meltwatch_chassis.publishing import Outgoing
+from meltwatch_chassis.publishing import OutgoingChunk
 
 
 @dataclass(slots=True)
@@ -44,11 +44,11 @@ class RecordingPublisher:
         Whether what it took counts as delivered.
     """
 
-    records: list[Outgoing] = field(default_factory=list)
+    records: list[OutgoingChunk] = field(default_factory=list)
     room: int | None = None
     delivers: bool = True
 
-    def send(self, record: Outgoing) -> None:
+    def send(self, record: OutgoingChunk) -> None:
         """Keep a record."""
         self.records.append(record)
         if self.room is not None:

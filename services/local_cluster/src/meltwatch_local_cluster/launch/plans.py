@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 
 from meltwatch_local_cluster.launch.service import ServicePlan
-from meltwatch_local_cluster.ports import Scenario
+from meltwatch_local_cluster.ports import RunScenario
 from meltwatch_local_cluster.servers.addresses import LOOPBACK, free_ports
 
 PIPELINE = ("stream_processor", "alarm_manager")
@@ -21,7 +21,10 @@ _MEMBERSHIP = {
 
 
 def service_plans(
-    names: Sequence[str], environ: Mapping[str, str], logs: Path, scenario: Scenario | None = None
+    names: Sequence[str],
+    environ: Mapping[str, str],
+    logs: Path,
+    scenario: RunScenario | None = None,
 ) -> list[ServicePlan]:
     """Plan services that share an environment, each with a health address and log of its own.
 
@@ -49,7 +52,7 @@ def service_plans(
     return plans
 
 
-def simulator_environment(scenario: Scenario) -> dict[str, str]:
+def simulator_environment(scenario: RunScenario) -> dict[str, str]:
     """Tell a producer what to simulate or to play back."""
     told = {
         "MELTWATCH_SIMULATOR_SEED": str(scenario.seed),

@@ -37,7 +37,7 @@ from meltwatch_local_cluster.launch.plans import (
 )
 from meltwatch_local_cluster.launch.service import Service, Supervisor
 from meltwatch_local_cluster.launch.state_folder import StateNote, owned, rotate_logs
-from meltwatch_local_cluster.ports import RunView, Scenario, Sources, Summary
+from meltwatch_local_cluster.ports import RunScenario, RunSources, RunView, Summary
 from meltwatch_local_cluster.settings import Settings
 from meltwatch_local_cluster.steps import say, step
 
@@ -70,7 +70,7 @@ class RunOptions:
         Folder of the recordings, where they are the source.
     """
 
-    sources: Sources
+    sources: RunSources
     furnaces: int
     duration_s: float | None
     seed: int
@@ -85,7 +85,7 @@ class RunOptions:
         ConfigurationError
             If recordings are not of their form.
         """
-        if self.sources is Sources.NONE:
+        if self.sources is RunSources.NONE:
             return ()
         if self.recording is None:
             return furnace_ids(self.furnaces)
@@ -176,7 +176,7 @@ class _Run:
             with step("creating topics"):
                 create_topics(self._kafka(), catalogue(self._prefix))
             scenario = self._scenario()
-            producing = () if scenario.sources is Sources.NONE else PRODUCERS
+            producing = () if scenario.sources is RunSources.NONE else PRODUCERS
             # First, so that the back-fill of both topics is there when reading starts: the merge
             # by event time then makes the first windows whole.
             producers = downwards.enter_context(self._supervised(producing, scenario))
@@ -186,7 +186,7 @@ class _Run:
         return [*self._problems(summary), *dead_servers]
 
     def _show(
-        self, view: RunView, scenario: Scenario, pipeline: Supervisor, producers: Supervisor
+        self, view: RunView, scenario: RunScenario, pipeline: Supervisor, producers: Supervisor
     ) -> Summary | None:
         """Let people watch until the end, then stop from the source to the mouth."""
         self._state.is_complete = True
@@ -201,7 +201,7 @@ class _Run:
             self._interrupts.ignore()
             view.stopping()
             producers.stop()
-            if scenario.sources is not Sources.NONE:
+            if scenario.sources is not RunSources.NONE:
                 results = [topic.under(self._prefix) for topic in _WRITTEN_BY_THE_PIPELINE]
                 wait_until_quiet(self._kafka(), results)
             pipeline.stop()
@@ -211,8 +211,8 @@ class _Run:
     def _kafka(self) -> dict[str, Any]:
         return connection_arguments(load(KafkaSettings, self._cluster.environ))
 
-    def _scenario(self) -> Scenario:
-        return Scenario(
+    def _scenario(self) -> RunScenario:
+        return RunScenario(
             sources=self._options.sources,
             furnaces=self._options.furnaces,
             seed=self._options.seed,
@@ -223,7 +223,7 @@ class _Run:
 
     @contextmanager
     def _supervised(
-        self, names: tuple[str, ...], scenario: Scenario | None = None
+        self, names: tuple[str, ...], scenario: RunScenario | None = None
     ) -> Iterator[Supervisor]:
         """Keep services running from here on; however we leave, they end."""
         logs = self._folder / LOG_FOLDER
@@ -241,7 +241,7 @@ class _Run:
         finally:
             group.stop()
 
-    def _stay(self, view: RunView, scenario: Scenario) -> None:
+    def _stay(self, view: RunView, scenario: RunScenario) -> None:
         shown = None
         while scenario.duration_s is None or self._streamed_s(scenario) < scenario.duration_s:
             time.sleep(_POLL_S)
@@ -252,7 +252,7 @@ class _Run:
                 view.services(state)
                 shown = state
 
-    def _streamed_s(self, scenario: Scenario) -> float:
+    def _streamed_s(self, scenario: RunScenario) -> float:
         return (self._clock.now_ns() - scenario.origin_ns) / _SECOND_NS
 
     def _problems(self, summary: Summary | None) -> list[str]:
@@ -264,11 +264,11 @@ class _Run:
         return [*summary.problems(), *died]
 
 
-def _register(furnaces: Sequence[str], sources: Sources, cluster: Cluster) -> None:
+def _register(furnaces: Sequence[str], sources: RunSources, cluster: Cluster) -> None:
     """Tell the services of the demo's furnaces, unless the user's own plant file does."""
     if furnaces and _PLANT_FILE not in cluster.environ:
         file = (cluster.folder / DATA_FOLDER / "plant.yaml").absolute()
-        notes = "simulated" if sources is Sources.SIMULATOR else "recorded"
+        notes = "simulated" if sources is RunSources.SIMULATOR else "recorded"
         cluster.environ[_PLANT_FILE] = str(write_plant_file(file, furnaces, notes))
 
 

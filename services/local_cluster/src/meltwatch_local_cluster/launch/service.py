@@ -13,7 +13,7 @@ from meltwatch_chassis.clock import Clock
 from meltwatch_chassis.errors import FatalError
 from meltwatch_chassis.run_state import ServiceState
 
-from meltwatch_local_cluster.servers.child import ChildProcess, Command
+from meltwatch_local_cluster.servers.child import ChildCommand, ChildProcess
 
 _SECOND_NS = 1_000_000_000
 _READINESS_TIMEOUT_S = 2.0
@@ -89,7 +89,9 @@ class Service:
         """Start the process; see ``ChildProcess`` for the thread to use."""
         module = f"meltwatch_{self.plan.name}"
         argv = [sys.executable, "-m", module]
-        self._child = ChildProcess(Command(argv, self.plan.environment, self.plan.log, mark=module))
+        self._child = ChildProcess(
+            ChildCommand(argv, self.plan.environment, self.plan.log, mark=module)
+        )
         self._on_start(self.plan.name, self._child)
         self._started_ns = self._clock.monotonic_ns()
         self._was_ready = False

@@ -66,7 +66,7 @@ def _lock_file(folder: Path) -> IO[str]:
         ) from error
 
 
-class Group(Protocol):
+class ProcessGroup(Protocol):
     """Processes that the note tells of."""
 
     @property
@@ -99,7 +99,7 @@ class StateNote:
     """
 
     def __init__(self, folder: Path, addresses: Mapping[str, str], prefix: str) -> None:
-        self.groups: list[Group] = []
+        self.groups: list[ProcessGroup] = []
         self.is_complete = False
         self._folder = folder
         self._addresses = addresses

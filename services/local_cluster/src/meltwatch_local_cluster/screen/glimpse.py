@@ -9,7 +9,7 @@ from meltwatch_cli.domain.wording import age_text
 from meltwatch_schemas.alarm import AlarmRecord, ns_from_utc
 
 from meltwatch_local_cluster.domain.observed_run import ObservedFurnace, ObservedRun
-from meltwatch_local_cluster.ports import Scenario
+from meltwatch_local_cluster.ports import RunScenario
 
 HEARTBEAT_LIMIT_S: Final = 15.0
 """Three heartbeats are missing."""
@@ -38,7 +38,7 @@ class Glimpse:
     """
 
     state: RunState
-    scenario: Scenario
+    scenario: RunScenario
     run: ObservedRun
     counters: Mapping[str, int]
     now_ns: int

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from meltwatch_local_cluster.domain.observed_run import ObservedRun
 from meltwatch_local_cluster.domain.summary import Measured, RunSummary, summarise
-from meltwatch_local_cluster.ports import Scenario
+from meltwatch_local_cluster.ports import RunScenario
 from meltwatch_local_cluster.screen.follow_metrics import COUNTERS, read_counters
 from meltwatch_local_cluster.screen.glimpse import Glimpse
 from meltwatch_local_cluster.screen.observer import Observer, observer_of
@@ -67,7 +67,7 @@ class RunWatch:
         self._all_ended = threading.Event()
         self._ended_ns: int | None = None
 
-    def start(self, state: RunState, scenario: Scenario, health: Mapping[str, str]) -> None:
+    def start(self, state: RunState, scenario: RunScenario, health: Mapping[str, str]) -> None:
         """Begin to watch a run whose servers and services are up."""
         self._state = state
         self._scenario = scenario

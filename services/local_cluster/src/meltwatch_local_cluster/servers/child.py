@@ -20,7 +20,7 @@ _LAST_WORDS_BYTES = 65_536
 
 
 @dataclass(frozen=True)
-class Command:
+class ChildCommand:
     """What to run and where its output goes.
 
     Attributes
@@ -56,7 +56,7 @@ class ChildProcess:
         When it started, seconds since 1970 as psutil counts them.
     """
 
-    def __init__(self, command: Command) -> None:
+    def __init__(self, command: ChildCommand) -> None:
         command.log.parent.mkdir(parents=True, exist_ok=True)
         tether = [sys.executable, "-I", "-S", str(_TETHER), str(os.getpid())]
         with command.log.open("ab") as log:

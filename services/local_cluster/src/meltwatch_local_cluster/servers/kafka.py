@@ -13,7 +13,7 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from meltwatch_local_cluster.servers.addresses import LOOPBACK, free_ports
-from meltwatch_local_cluster.servers.child import Command
+from meltwatch_local_cluster.servers.child import ChildCommand
 from meltwatch_local_cluster.servers.kafka_installation import (
     KAFKA_DISTRIBUTION,
     java_program,
@@ -113,7 +113,7 @@ class KafkaServer(Server):
         """Tell whether the broker has joined its cluster."""
         return kafka_answers({"bootstrap_servers": [self.address]})
 
-    def _command(self) -> Command:
+    def _command(self) -> ChildCommand:
         properties = self.folder / "server.properties"
         data = self.folder / "data"
         text = (KAFKA_DISTRIBUTION / "server.properties").read_text(encoding="utf-8")
@@ -141,7 +141,7 @@ class KafkaServer(Server):
         run = [*java, "kafka.Kafka", str(properties)]
         if not (data / "meta.properties").exists():
             run = self._formatted_first(java, properties, run)
-        return Command(run, environment, self.log, mark=str(properties))
+        return ChildCommand(run, environment, self.log, mark=str(properties))
 
     def _formatted_first(self, java: list[str], properties: Path, run: list[str]) -> list[str]:
         """Put the formatting of the data folder before the broker, in the same process."""

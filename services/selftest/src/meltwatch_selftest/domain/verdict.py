@@ -6,7 +6,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class SelftestVerdict:
     """The result of a self-test.
 
     Attributes

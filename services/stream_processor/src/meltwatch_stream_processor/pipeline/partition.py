@@ -25,7 +25,7 @@ from meltwatch_stream_processor.errors import RecordFailedError
 from meltwatch_stream_processor.pipeline.beginning import Beginning
 from meltwatch_stream_processor.pipeline.counts import OTHER
 from meltwatch_stream_processor.pipeline.furnace_log import FurnaceLog
-from meltwatch_stream_processor.pipeline.publication import Closing, Publication
+from meltwatch_stream_processor.pipeline.publication import ClosingMoment, Publication
 from meltwatch_stream_processor.pipeline.surroundings import Surroundings
 from meltwatch_stream_processor.pipeline.untimely import UntimelyRecords
 from meltwatch_stream_processor.ports import TopicPartition
@@ -283,7 +283,9 @@ class PartitionPipeline:
             raise RecordFailedError(place, f"{type(error).__name__}: {error}"[:300]) from error
         return outcome
 
-    async def _publish(self, window: AlignedWindow, judgement: Judgement, closing: Closing) -> None:
+    async def _publish(
+        self, window: AlignedWindow, judgement: Judgement, closing: ClosingMoment
+    ) -> None:
         around = self._around
         now_ns = around.clock.now_ns()
         clocks = (

@@ -11,11 +11,11 @@ from meltwatch_core.scoring.judge import Judgement
 from meltwatch_stream_processor.pipeline.in_flight import InFlightWindows
 
 Judging = Callable[[AlignedWindow], Awaitable[Judgement]]
-Publishing = Callable[[AlignedWindow, Judgement, "Closing"], Awaitable[None]]
+Publishing = Callable[[AlignedWindow, Judgement, "ClosingMoment"], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Closing:
+class ClosingMoment:
     """When a window closed, and in which trace.
 
     Attributes
@@ -64,7 +64,7 @@ class Publication:
 
     async def submit(self, window: AlignedWindow, traceparent: str | None = None) -> None:
         """Take the next window of a furnace; waits while too many are in flight."""
-        closing = Closing(self._clock.now_ns(), traceparent)
+        closing = ClosingMoment(self._clock.now_ns(), traceparent)
         await self._in_flight.enter(window.size_bytes)
         furnace_id = window.furnace_id
         task = self._group.create_task(self._carry(window, closing, self._newest.get(furnace_id)))
@@ -72,7 +72,7 @@ class Publication:
         task.add_done_callback(lambda done: self._finished(window, done))
 
     async def _carry(
-        self, window: AlignedWindow, closing: Closing, previous: asyncio.Task[None] | None
+        self, window: AlignedWindow, closing: ClosingMoment, previous: asyncio.Task[None] | None
     ) -> None:
         judgement = await self._judge(window)
         if previous is not None:

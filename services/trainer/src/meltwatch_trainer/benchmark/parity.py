@@ -19,7 +19,7 @@ from meltwatch_trainer.benchmark.parity_case import (
 )
 from meltwatch_trainer.benchmark.parity_file import read_cases
 from meltwatch_trainer.judge.served_ensemble import onnx_session
-from meltwatch_trainer.network.model_config import ModelSpec, TensorSpec
+from meltwatch_trainer.network.model_config import ConfigTensor, ModelSpec
 from meltwatch_trainer.network.published.fmformer import FmFormer, build_fmformer
 from meltwatch_trainer.release.onnx_export import export_onnx
 
@@ -90,8 +90,8 @@ def seeded_network(case: ParityCase) -> FmFormer:
 
 
 def _contract(case: ParityCase, inputs: dict[str, NDArray[np.float32]]) -> ModelSpec:
-    tensors = [TensorSpec(name, "TYPE_FP32", array.shape[1:]) for name, array in inputs.items()]
-    output = TensorSpec(case.output, "TYPE_FP32", OUTPUT_SHAPES[case.output][1:])
+    tensors = [ConfigTensor(name, "TYPE_FP32", array.shape[1:]) for name, array in inputs.items()]
+    output = ConfigTensor(case.output, "TYPE_FP32", OUTPUT_SHAPES[case.output][1:])
     return ModelSpec("fmformer_published", tuple(tensors), (output,))
 
 

@@ -16,7 +16,7 @@ WARM_UP_S: Final = 10.0
 """Windows are scored from this long before a run's origin, out of healthy back-filled history."""
 
 
-class Scorer(Protocol):
+class LogOddsScorer(Protocol):
     """Gives log-odds of windows."""
 
     def logits(
@@ -109,7 +109,7 @@ def observe(
 
 
 def operate(
-    ensemble: Scorer,
+    ensemble: LogOddsScorer,
     furnace: SimulatedFurnace,
     origin_ns: int,
     duration_s: float,

@@ -25,7 +25,7 @@ JITTER_S: Final = 390.0
 
 
 @dataclass(frozen=True, slots=True)
-class SimulatedRun:
+class FurnaceRun:
     """What one furnace showed during a run, and the truth.
 
     Attributes
@@ -45,7 +45,7 @@ class SimulatedRun:
     faults: tuple[Fault, ...]
 
 
-def simulated_run(seed: int, runs: RunSet, every: int, number: int) -> SimulatedRun:
+def simulated_run(seed: int, runs: RunSet, every: int, number: int) -> FurnaceRun:
     """Simulate the run of one of a set's furnaces, through each ``every``-th window."""
     furnace_id = runs.furnace_id(number)
     schedule = SlotSchedule(
@@ -64,7 +64,7 @@ def simulated_run(seed: int, runs: RunSet, every: int, number: int) -> Simulated
     span_ns = ORIGIN_NS, ORIGIN_NS + seconds(runs.duration_s)
     faults = furnace.faults_between(*span_ns)
     seen = observe(furnace, span_ns, PUBLISHED_SPEC, every)
-    return SimulatedRun(
+    return FurnaceRun(
         furnace_id=furnace_id,
         seen=seen,
         labels=true_labels(furnace, faults, seen.newest_ns),

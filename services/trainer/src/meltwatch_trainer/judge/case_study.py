@@ -11,7 +11,7 @@ from meltwatch_trainer.data.run_sets import RunSet
 from meltwatch_trainer.data.simulated_runs import simulated_run
 from meltwatch_trainer.judge.alarm_figures import AlarmOutcome, alarm_outcome, raised_by_rule
 from meltwatch_trainer.judge.case_pictures import CasePicture, draw_cases
-from meltwatch_trainer.judge.judging import Verdict
+from meltwatch_trainer.judge.judging import JudgingVerdict
 from meltwatch_trainer.judge.scores import Scores
 from meltwatch_trainer.judge.served_ensemble import ServedEnsemble
 from meltwatch_trainer.settings import Settings
@@ -119,7 +119,7 @@ class ScoredRuns:
 
 
 def draw_best_and_worst(
-    path: Path, scored: ScoredRuns, verdict: Verdict, ensemble: ServedEnsemble
+    path: Path, scored: ScoredRuns, verdict: JudgingVerdict, ensemble: ServedEnsemble
 ) -> None:
     """Draw the cases of a set of runs as one picture; takes seconds for each of them."""
     scores, served = scored.scores, verdict.served

@@ -10,7 +10,7 @@ from meltwatch_trainer.data.run_sets import CALIBRATION, SHIFTED, TEST
 from meltwatch_trainer.errors import PageError
 from meltwatch_trainer.judge.case_study import ScoredRuns, draw_best_and_worst
 from meltwatch_trainer.judge.figures import draw_figures
-from meltwatch_trainer.judge.judging import SetVerdict, Terms, Verdict, judge_study
+from meltwatch_trainer.judge.judging import JudgingVerdict, SetVerdict, Terms, judge_study
 from meltwatch_trainer.judge.scores import Scores
 from meltwatch_trainer.judge.scores_file import read_scores
 from meltwatch_trainer.judge.served_ensemble import ServedEnsemble
@@ -44,7 +44,7 @@ class Outputs:
     document: Path
 
 
-def evaluate(settings: Settings, repository: Path, outputs: Outputs) -> Verdict:
+def evaluate(settings: Settings, repository: Path, outputs: Outputs) -> JudgingVerdict:
     """Judge everything that was scored and write it down, best and worst cases included.
 
     Parameters
@@ -67,7 +67,7 @@ def evaluate(settings: Settings, repository: Path, outputs: Outputs) -> Verdict:
     return verdict
 
 
-def judged(sets: dict[str, Scores]) -> Verdict:
+def judged(sets: dict[str, Scores]) -> JudgingVerdict:
     """Return the verdict of the calibration furnaces on the others."""
     others = {name: scores for name, scores in sets.items() if name != CALIBRATION.name}
     return judge_study(sets[CALIBRATION.name], others, Terms())
@@ -96,7 +96,7 @@ def _scored(settings: Settings) -> dict[str, Scores]:
     return {name: read_scores(settings.scores / f"{name}.npz") for name in SETS}
 
 
-def write(verdict: Verdict, outputs: Outputs) -> None:
+def write(verdict: JudgingVerdict, outputs: Outputs) -> None:
     """Write tables, figures of the first set, and the document."""
     write_parts(outputs.page, tables(verdict))
     draw_figures(outputs.images, verdict.sets[0])
@@ -131,7 +131,7 @@ def _with_part(page: str, name: str, text: str, path: Path) -> str:
     return f"{before}{begin}{text}\n{end}{after}"
 
 
-def repeats_tables(verdicts: Sequence[Verdict]) -> str:
+def repeats_tables(verdicts: Sequence[JudgingVerdict]) -> str:
     """Return, for each set of runs, the figures of all trainings side by side."""
     sets = zip(*(verdict.sets for verdict in verdicts), strict=True)
     return "\n\n".join(_set_tables(trained) for trained in sets)

@@ -20,7 +20,7 @@ from meltwatch_trainer.judge.calibration_error import (
     reliability,
 )
 from meltwatch_trainer.judge.row_calibration import (
-    Judge,
+    CalibratedRow,
     calibrate,
     served_basis,
     served_judge,
@@ -73,16 +73,16 @@ class SetVerdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class JudgingVerdict:
     """Thresholds, and what they led to on each set of runs."""
 
     rule: AlarmRule
     budget: Budget
-    judges: tuple[Judge, ...]
+    judges: tuple[CalibratedRow, ...]
     sets: tuple[SetVerdict, ...]
 
     @property
-    def served(self) -> Judge:
+    def served(self) -> CalibratedRow:
         """The judge of the served ensemble with both modalities; its threshold serves all."""
         return served_judge(self.judges)
 
@@ -100,7 +100,7 @@ class Terms:
     budget: Budget = field(default_factory=Budget)
 
 
-def judge_study(calibration: Scores, sets: Mapping[str, Scores], terms: Terms) -> Verdict:
+def judge_study(calibration: Scores, sets: Mapping[str, Scores], terms: Terms) -> JudgingVerdict:
     """Calibrate and judge everything that was scored; the ensemble's members must be.
 
     Raises
@@ -110,10 +110,12 @@ def judge_study(calibration: Scores, sets: Mapping[str, Scores], terms: Terms) -
     """
     judges = calibrate(calibration, terms.rule, terms.budget)
     found = tuple(judge_set(name, scores, judges, terms.rule) for name, scores in sets.items())
-    return Verdict(terms.rule, terms.budget, judges, found)
+    return JudgingVerdict(terms.rule, terms.budget, judges, found)
 
 
-def judge_set(name: str, scores: Scores, judges: Sequence[Judge], rule: AlarmRule) -> SetVerdict:
+def judge_set(
+    name: str, scores: Scores, judges: Sequence[CalibratedRow], rule: AlarmRule
+) -> SetVerdict:
     """Judge all rows on furnaces that neither networks nor calibration have seen."""
     weights = resample(len(scores.furnaces))
     judged = {judge.row.name: judge_row(scores, judge, rule, weights) for judge in judges}
@@ -137,7 +139,7 @@ def _differences(judged: Mapping[str, Judged]) -> dict[str, dict[str, Estimate]]
     return {FAITHFUL: {name: estimate(ensemble[name] - other[name]) for name in COMPARED}}
 
 
-def _judge_state(scores: Scores, judge: Judge, weights: FloatArray) -> StateVerdict:
+def _judge_state(scores: Scores, judge: CalibratedRow, weights: FloatArray) -> StateVerdict:
     clear = scores.clear
     logits, anomalous = judge.fusion.logits(scores)[clear], scores.label[clear] == 1
     found = reliability(logits, anomalous, scores.run[clear], weights)

@@ -25,7 +25,7 @@ BoolArray = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
+class CalibratedRow:
     """A row with its calibration and its threshold.
 
     Attributes
@@ -47,18 +47,18 @@ class Judge:
         return self.row in SERVED_ROWS
 
 
-def served_judge(judges: Sequence[Judge]) -> Judge:
+def served_judge(judges: Sequence[CalibratedRow]) -> CalibratedRow:
     """Return the judge of the ensemble with both modalities; its threshold serves all states."""
     return next(judge for judge in judges if judge.row.name == ENSEMBLE)
 
 
-def served_basis(judges: Sequence[Judge]) -> ThresholdBasis:
+def served_basis(judges: Sequence[CalibratedRow]) -> ThresholdBasis:
     """Return what the served threshold rests on: the state that needed the highest."""
     logit_on = served_judge(judges).logit_on
     return next(judge.basis for judge in judges if judge.basis.logit_on == logit_on)
 
 
-def calibrate(scores: Scores, rule: AlarmRule, budget: Budget) -> tuple[Judge, ...]:
+def calibrate(scores: Scores, rule: AlarmRule, budget: Budget) -> tuple[CalibratedRow, ...]:
     """Return a judge of every row that was scored."""
     rows = [row for row in (*SERVED_ROWS, *OTHER_ROWS) if row.scored_in(scores)]
     judges = [_calibrated(scores, row, rule, budget) for row in rows]
@@ -68,10 +68,10 @@ def calibrate(scores: Scores, rule: AlarmRule, budget: Budget) -> tuple[Judge, .
     return tuple(replace(judge, logit_on=shared) if judge.served else judge for judge in judges)
 
 
-def _calibrated(scores: Scores, row: Row, rule: AlarmRule, budget: Budget) -> Judge:
+def _calibrated(scores: Scores, row: Row, rule: AlarmRule, budget: Budget) -> CalibratedRow:
     fusion = fit_fusion(scores, row.models, row.state)
     basis = choose_threshold(scores, fusion.logits(scores), rule, budget)
-    return Judge(row, fusion, basis, basis.logit_on)
+    return CalibratedRow(row, fusion, basis, basis.logit_on)
 
 
 def choose_threshold(

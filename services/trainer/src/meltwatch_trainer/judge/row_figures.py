@@ -26,7 +26,7 @@ from meltwatch_trainer.judge.alarm_figures import (
     random_raises,
 )
 from meltwatch_trainer.judge.events import rate_bounds
-from meltwatch_trainer.judge.row_calibration import Judge
+from meltwatch_trainer.judge.row_calibration import CalibratedRow
 from meltwatch_trainer.judge.scores import Scores
 
 PIXELS: Final = 64 * 64
@@ -68,7 +68,7 @@ class Judged:
         return estimate(self.figures[figure])
 
 
-def judge_row(scores: Scores, judge: Judge, rule: AlarmRule, weights: FloatArray) -> Judged:
+def judge_row(scores: Scores, judge: CalibratedRow, rule: AlarmRule, weights: FloatArray) -> Judged:
     """Judge a row by its windows, its pixels and its alarms."""
     logits = judge.fusion.logits(scores)
     raised = raised_by_rule(scores, logits, rule.setpoint(judge.logit_on))

@@ -15,7 +15,7 @@ from meltwatch_simulator import SIMULATOR_REVISION
 from meltwatch_trainer.data.operation import span_s
 from meltwatch_trainer.data.process_pool import in_processes
 from meltwatch_trainer.data.run_sets import RunSet
-from meltwatch_trainer.data.simulated_runs import ORIGIN_NS, SimulatedRun, simulated_run
+from meltwatch_trainer.data.simulated_runs import ORIGIN_NS, FurnaceRun, simulated_run
 from meltwatch_trainer.errors import ScoresError
 from meltwatch_trainer.judge.scores import Scores
 from meltwatch_trainer.judge.scores_file import read_scores, write_scores
@@ -109,7 +109,7 @@ def joined(parts: Sequence[Scores]) -> Scores:
 
 
 def _scores(
-    run: SimulatedRun,
+    run: FurnaceRun,
     duration_s: float,
     hop_s: float,
     models: Sequence[TrainedModel],

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from meltwatch_trainer.data.simulated_runs import SimulatedRun
+from meltwatch_trainer.data.simulated_runs import FurnaceRun
 from meltwatch_trainer.judge.scores import score_key
 from meltwatch_trainer.judge.study_rows import SERVED_ROWS
 from meltwatch_trainer.network.availability import AVAILABILITY
@@ -37,7 +37,7 @@ class Answers:
     pixels: Mapping[str, NDArray[np.int64]]
 
 
-def answers(run: SimulatedRun, models: Sequence[TrainedModel], device: torch.device) -> Answers:
+def answers(run: FurnaceRun, models: Sequence[TrainedModel], device: torch.device) -> Answers:
     """Ask every network about every window of a run, in every state that makes a difference.
 
     Parameters
@@ -90,7 +90,7 @@ class _Windows:
     clear: Tensor
 
     @classmethod
-    def of(cls, run: SimulatedRun, device: torch.device) -> "_Windows":
+    def of(cls, run: FurnaceRun, device: torch.device) -> "_Windows":
         arrays = (
             run.seen.frames,
             run.seen.samples,

@@ -7,14 +7,14 @@ from typing import Any
 from meltwatch_core.alarms.setpoints.bootstrap import Estimate
 
 from meltwatch_trainer.judge.calibration_error import Doubt
-from meltwatch_trainer.judge.judging import SetVerdict, StateVerdict, Verdict
-from meltwatch_trainer.judge.row_calibration import Judge
+from meltwatch_trainer.judge.judging import JudgingVerdict, SetVerdict, StateVerdict
+from meltwatch_trainer.judge.row_calibration import CalibratedRow
 from meltwatch_trainer.judge.row_figures import Judged
 
 Document = dict[str, Any]
 
 
-def document(verdict: Verdict) -> Document:
+def document(verdict: JudgingVerdict) -> Document:
     """Return all figures and thresholds; what is infinite or missing is null."""
     return {
         "simulated": True,
@@ -29,7 +29,7 @@ def document(verdict: Verdict) -> Document:
     }
 
 
-def _threshold(judge: Judge) -> Document:
+def _threshold(judge: CalibratedRow) -> Document:
     basis = judge.basis
     return {
         **asdict(basis),

@@ -6,14 +6,14 @@ from typing import Final
 
 from meltwatch_core.alarms.setpoints.bootstrap import Estimate
 
-from meltwatch_trainer.judge.judging import SetVerdict, Verdict
+from meltwatch_trainer.judge.judging import JudgingVerdict, SetVerdict
 from meltwatch_trainer.judge.row_figures import Judged
 
 STATE_TITLES: Final = {"both": "both", "video": "video alone", "current": "currents alone"}
 NONE: Final = "–"
 
 
-def tables(verdict: Verdict) -> dict[str, str]:
+def tables(verdict: JudgingVerdict) -> dict[str, str]:
     """Return every table of the page by the name of its place there."""
     found = {"thresholds": threshold_table(verdict)}
     for one in verdict.sets:
@@ -80,7 +80,7 @@ def difference_table(one: SetVerdict) -> str:
     )
 
 
-def threshold_table(verdict: Verdict) -> str:
+def threshold_table(verdict: JudgingVerdict) -> str:
     """Return what every row's threshold rests on."""
     head = (
         "row",

@@ -12,7 +12,7 @@ MAX_BATCH_SIZE = 4
 
 
 @dataclass(frozen=True, slots=True)
-class TensorSpec:
+class ConfigTensor:
     """A named tensor: Triton's data type and dimensions without the batch."""
 
     name: str
@@ -25,27 +25,27 @@ class ModelSpec:
     """A model's name and what goes in and out of it."""
 
     name: str
-    inputs: tuple[TensorSpec, ...]
-    outputs: tuple[TensorSpec, ...]
+    inputs: tuple[ConfigTensor, ...]
+    outputs: tuple[ConfigTensor, ...]
 
 
 def ensemble_spec(members: int, dims: int) -> ModelSpec:
     """Return the contract of the ensemble ``fmformer`` for ``members`` members and ``dims`` = d."""
     return ModelSpec(
         "fmformer",
-        (TensorSpec("patches", "TYPE_FP16", (10, 64, dims)), *_window_inputs()),
+        (ConfigTensor("patches", "TYPE_FP16", (10, 64, dims)), *_window_inputs()),
         (
-            TensorSpec("logit", "TYPE_FP32", (1,)),
-            TensorSpec("member_logits", "TYPE_FP32", (members,)),
-            TensorSpec("disagreement", "TYPE_FP32", (1,)),
-            TensorSpec("anomaly_map", "TYPE_FP32", (64, 64)),
+            ConfigTensor("logit", "TYPE_FP32", (1,)),
+            ConfigTensor("member_logits", "TYPE_FP32", (members,)),
+            ConfigTensor("disagreement", "TYPE_FP32", (1,)),
+            ConfigTensor("anomaly_map", "TYPE_FP32", (64, 64)),
         ),
     )
 
 
 def decode_spec(dims: int) -> ModelSpec:
     """Return the contract of the step that turns embeddings into whole greys."""
-    patches = TensorSpec("patches", "TYPE_FP16", (10, 64, dims))
+    patches = ConfigTensor("patches", "TYPE_FP16", (10, 64, dims))
     return ModelSpec("fmformer_decode", (patches,), (_clip(),))
 
 
@@ -55,8 +55,8 @@ def member_spec(letter: str) -> ModelSpec:
         f"fmformer_member_{letter}",
         (_clip(), *_window_inputs()),
         (
-            TensorSpec("logit", "TYPE_FP32", (1,)),
-            TensorSpec("map_logits", "TYPE_FP32", (64, 64)),
+            ConfigTensor("logit", "TYPE_FP32", (1,)),
+            ConfigTensor("map_logits", "TYPE_FP32", (64, 64)),
         ),
     )
 
@@ -66,7 +66,7 @@ def aggregate_spec(letters: Sequence[str]) -> ModelSpec:
     members = [tensor for letter in letters for tensor in _renamed_outputs(letter)]
     return ModelSpec(
         "fmformer_aggregate",
-        (TensorSpec("available", "TYPE_FP32", (2,)), *members),
+        (ConfigTensor("available", "TYPE_FP32", (2,)), *members),
         ensemble_spec(len(letters), dims=1).outputs,
     )
 
@@ -115,27 +115,27 @@ def ensemble_config(letters: Sequence[str], dims: int, parameters: Mapping[str, 
     )
 
 
-def _by_name(tensors: Sequence[TensorSpec]) -> dict[str, str]:
+def _by_name(tensors: Sequence[ConfigTensor]) -> dict[str, str]:
     return {tensor.name: tensor.name for tensor in tensors}
 
 
-def _clip() -> TensorSpec:
-    return TensorSpec("clip", "TYPE_UINT8", (10, 64, 64, 3))
+def _clip() -> ConfigTensor:
+    return ConfigTensor("clip", "TYPE_UINT8", (10, 64, 64, 3))
 
 
-def _window_inputs() -> tuple[TensorSpec, TensorSpec]:
+def _window_inputs() -> tuple[ConfigTensor, ConfigTensor]:
     return (
-        TensorSpec("currents", "TYPE_FP32", (240, 3)),
-        TensorSpec("available", "TYPE_FP32", (2,)),
+        ConfigTensor("currents", "TYPE_FP32", (240, 3)),
+        ConfigTensor("available", "TYPE_FP32", (2,)),
     )
 
 
-def _renamed_outputs(letter: str) -> list[TensorSpec]:
+def _renamed_outputs(letter: str) -> list[ConfigTensor]:
     outputs = member_spec(letter).outputs
-    return [TensorSpec(f"{t.name}_{letter}", t.data_type, t.dims) for t in outputs]
+    return [ConfigTensor(f"{t.name}_{letter}", t.data_type, t.dims) for t in outputs]
 
 
-def _tensors(side: str, tensors: Sequence[TensorSpec]) -> list[str]:
+def _tensors(side: str, tensors: Sequence[ConfigTensor]) -> list[str]:
     rows = [
         f'  {{ name: "{t.name}" data_type: {t.data_type} dims: [ {", ".join(map(str, t.dims))} ] }}'
         for t in tensors

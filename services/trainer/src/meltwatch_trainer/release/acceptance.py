@@ -62,7 +62,7 @@ def long_runs(
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class AcceptanceVerdict:
     """Alarms against faults over many runs.
 
     Attributes
@@ -101,7 +101,7 @@ class Verdict:
         )
 
 
-def verdict(runs: Iterable[Run], setpoint: Setpoint, column: int = 0) -> Verdict:
+def verdict(runs: Iterable[Run], setpoint: Setpoint, column: int = 0) -> AcceptanceVerdict:
     """Judge runs by one column of their logits."""
     missed = false_alarms = 0
     hours = 0.0
@@ -117,7 +117,7 @@ def verdict(runs: Iterable[Run], setpoint: Setpoint, column: int = 0) -> Verdict
         for delay, misty in zip(judgement.delays_s, run.misty, strict=True):
             if delay is not None:
                 delays[misty].append(delay)
-    return Verdict(
+    return AcceptanceVerdict(
         faults=missed + len(delays[False]) + len(delays[True]),
         missed=missed,
         false_alarms=false_alarms,

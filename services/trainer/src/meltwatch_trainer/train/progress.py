@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from meltwatch_trainer.train.training import Progress as TrainingProgress
+from meltwatch_trainer.train.training import TrainingProgress
 
 
 @contextmanager

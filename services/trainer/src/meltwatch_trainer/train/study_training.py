@@ -18,7 +18,7 @@ from meltwatch_trainer.data.process_pool import process_manager, process_pool
 from meltwatch_trainer.data.window_cache import WindowArrays
 from meltwatch_trainer.train.study import StudyModel
 from meltwatch_trainer.train.trained import weights_path
-from meltwatch_trainer.train.training import Progress, Report, train, write_atomically
+from meltwatch_trainer.train.training import Report, TrainingProgress, train, write_atomically
 from meltwatch_trainer.train.window_source import WindowSource
 
 POLL_S: Final = 0.5
@@ -61,7 +61,7 @@ def train_study(
         waiting: Queue[StudyModel] = manager.Queue()
         for model in models:
             waiting.put(model)
-        progress: Queue[Progress] = manager.Queue()
+        progress: Queue[TrainingProgress] = manager.Queue()
         futures = [
             pool.submit(_work, waiting, open_windows, folder, device, progress)
             for _ in range(workers)
@@ -74,7 +74,7 @@ def _work(
     open_windows: OpenWindows,
     folder: Path,
     device: torch.device,
-    progress: "Queue[Progress]",
+    progress: "Queue[TrainingProgress]",
 ) -> None:
     """Train one waiting model after the other until none is left."""
     keep_freed_memory()
@@ -96,7 +96,9 @@ def _finish(
     write_atomically(weights_path(folder, model.name), weights)
 
 
-def _follow(futures: Sequence[Future[None]], progress: "Queue[Progress]", report: Report) -> None:
+def _follow(
+    futures: Sequence[Future[None]], progress: "Queue[TrainingProgress]", report: Report
+) -> None:
     """Pass reports on until all is done; what failed is raised."""
     while not all(future.done() for future in futures) or not progress.empty():
         try:

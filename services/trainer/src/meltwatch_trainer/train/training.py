@@ -25,7 +25,7 @@ CHECKPOINT_EVERY_S: Final = 10.0
 """A killed run loses so much, or one step where that takes longer."""
 
 
-class Progress(NamedTuple):
+class TrainingProgress(NamedTuple):
     """How far a training is.
 
     Attributes
@@ -47,7 +47,7 @@ class Progress(NamedTuple):
     windows_per_s: float
 
 
-Report = Callable[[Progress], None]
+Report = Callable[[TrainingProgress], None]
 
 
 def train(
@@ -85,7 +85,11 @@ def train(
         if elapsed_s >= every_s or run.step == run.steps:
             loss = run.save()
             rate = (run.step - reported) * run.batch / max(elapsed_s, 1e-9)
-            report(Progress(model.name, run.step * run.batch, run.steps * run.batch, loss, rate))
+            report(
+                TrainingProgress(
+                    model.name, run.step * run.batch, run.steps * run.batch, loss, rate
+                )
+            )
             reported, reported_s = run.step, monotonic()
     return run.network.eval()
 

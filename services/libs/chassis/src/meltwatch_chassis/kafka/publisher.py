@@ -24,7 +24,7 @@ from meltwatch_chassis.kafka.access import (
     require_access,
 )
 from meltwatch_chassis.kafka.admin import missing_topics
-from meltwatch_chassis.publishing import Outgoing
+from meltwatch_chassis.publishing import OutgoingChunk
 
 LINGER_MS: Final = 10
 BATCH_BYTES: Final = 256 * 1024
@@ -128,7 +128,7 @@ class KafkaPublisher:
         self._watch = DeliveryWatch(clock)
         self._dependencies = dependencies
         self._numbers = count_from(0)
-        self._refused: dict[int, Outgoing] = {}
+        self._refused: dict[int, OutgoingChunk] = {}
         self._given_up: KafkaProducer | None = None
         self._asked_ns = 0
         self._producer = _connect(connection, topic)
@@ -139,7 +139,7 @@ class KafkaPublisher:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def send(self, record: Outgoing) -> None:
+    def send(self, record: OutgoingChunk) -> None:
         """Hand a record over; the client delivers, orders and retries it.
 
         What the broker refuses to let us write is kept, in order, until it lets us again.
@@ -153,7 +153,7 @@ class KafkaPublisher:
         self._hand_over(next(self._numbers), record)
         self._report()
 
-    def _hand_over(self, number: int, record: Outgoing) -> None:
+    def _hand_over(self, number: int, record: OutgoingChunk) -> None:
         if self._refused:  # it would overtake them, and this client is of no use any more
             self._refused[number] = record
             return
@@ -221,7 +221,7 @@ class KafkaPublisher:
         self._count("delivered", 1)
 
     def _failed(
-        self, client: KafkaProducer, number: int, record: Outgoing, error: Exception
+        self, client: KafkaProducer, number: int, record: OutgoingChunk, error: Exception
     ) -> None:
         if client is self._given_up or isinstance(error, AuthorizationError):
             self._refused[number] = record

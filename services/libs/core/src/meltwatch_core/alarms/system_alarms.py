@@ -27,7 +27,7 @@ _UNUSED_THRESHOLD: Final = 0.0
 _LONGEST_LEVEL: Final = 64
 
 
-class Judge(Enum):
+class JudgedBy(Enum):
     """What raises and clears a system alarm.
 
     Attributes
@@ -63,7 +63,7 @@ class SystemAlarm:
         How long it must have been so, or not have been so, without a break.
     """
 
-    judge: Judge
+    judge: JudgedBy
     words: frozenset[Reason] = frozenset()
     masked_by: tuple[str, ...] = ()
     title: str
@@ -78,7 +78,7 @@ class SystemAlarm:
 
 FURNACE_ALARMS: Final[Mapping[str, SystemAlarm]] = {
     VIDEO_LOST: SystemAlarm(
-        judge=Judge.SCORES,
+        judge=JudgedBy.SCORES,
         words=frozenset(
             {
                 Reason.NO_VIDEO,
@@ -102,7 +102,7 @@ FURNACE_ALARMS: Final[Mapping[str, SystemAlarm]] = {
         priority=Priority.LOW,
     ),
     CURRENT_LOST: SystemAlarm(
-        judge=Judge.SCORES,
+        judge=JudgedBy.SCORES,
         words=frozenset(
             {
                 Reason.NO_CURRENT,
@@ -126,7 +126,7 @@ FURNACE_ALARMS: Final[Mapping[str, SystemAlarm]] = {
         priority=Priority.LOW,
     ),
     CLOCK_FAULT: SystemAlarm(
-        judge=Judge.SCORES,
+        judge=JudgedBy.SCORES,
         words=frozenset(
             {
                 Reason.CLOCK_STEP_VIDEO,
@@ -149,7 +149,7 @@ FURNACE_ALARMS: Final[Mapping[str, SystemAlarm]] = {
         priority=Priority.LOW,
     ),
     SCORING_LOST: SystemAlarm(
-        judge=Judge.SCORES,
+        judge=JudgedBy.SCORES,
         words=frozenset(
             {
                 Reason.MODEL_UNAVAILABLE,
@@ -171,7 +171,7 @@ FURNACE_ALARMS: Final[Mapping[str, SystemAlarm]] = {
         priority=Priority.MEDIUM,
     ),
     SYNC_SKEW: SystemAlarm(
-        judge=Judge.SCORES,
+        judge=JudgedBy.SCORES,
         words=frozenset({Reason.SYNC_SKEW}),
         title="Clocks of camera and meter disagree",
         causes=(
@@ -189,7 +189,7 @@ FURNACE_ALARMS: Final[Mapping[str, SystemAlarm]] = {
         off_delay_s=720.0,
     ),
     SETPOINT_FOREIGN: SystemAlarm(
-        judge=Judge.SCORES,
+        judge=JudgedBy.SCORES,
         title="Set-point was made for another model",
         causes=("another ensemble is served", "the alarm point names an old ensemble"),
         consequence_if_no_action="The threshold may be too high or too low for these verdicts.",
@@ -199,7 +199,7 @@ FURNACE_ALARMS: Final[Mapping[str, SystemAlarm]] = {
         priority=Priority.LOW,
     ),
     FURNACE_SILENT: SystemAlarm(
-        judge=Judge.CLOCK,
+        judge=JudgedBy.CLOCK,
         masked_by=(PLANT_BLIND,),
         title="Furnace is silent",
         causes=(
@@ -218,7 +218,7 @@ FURNACE_ALARMS: Final[Mapping[str, SystemAlarm]] = {
 
 PLANT_ALARMS: Final[Mapping[str, SystemAlarm]] = {
     PLANT_BLIND: SystemAlarm(
-        judge=Judge.CLOCK,
+        judge=JudgedBy.CLOCK,
         title="Plant is blind",
         causes=(
             "the stream processors or Triton do not run",
@@ -230,7 +230,7 @@ PLANT_ALARMS: Final[Mapping[str, SystemAlarm]] = {
         priority=Priority.HIGH,
     ),
     TRITON_DOWN: SystemAlarm(
-        judge=Judge.CLOCK,
+        judge=JudgedBy.CLOCK,
         masked_by=(PLANT_BLIND,),
         title="Triton gives no verdicts",
         causes=(
@@ -243,7 +243,7 @@ PLANT_ALARMS: Final[Mapping[str, SystemAlarm]] = {
         priority=Priority.HIGH,
     ),
     HISTORY_GAP: SystemAlarm(
-        judge=Judge.REPORT,
+        judge=JudgedBy.REPORT,
         title="Records were lost before they were read",
         causes=(
             "a service was away for longer than a topic keeps its records",
@@ -259,7 +259,7 @@ PLANT_ALARMS: Final[Mapping[str, SystemAlarm]] = {
         off_delay_s=600.0,
     ),
     FOREIGN_WRITER: SystemAlarm(
-        judge=Judge.REPORT,
+        judge=JudgedBy.REPORT,
         title="Somebody else writes alarms",
         causes=(
             "a second installation uses the same topic prefix",
@@ -296,13 +296,13 @@ def words_of(point: AlarmPoint) -> frozenset[Reason] | None:
 def is_by_clock(alarm_id: str) -> bool:
     """Tell whether the manager's clock or a report raises an alarm: a replay knows none of it."""
     alarm = SYSTEM_ALARMS.get(alarm_id.rpartition("/")[2])
-    return alarm is not None and alarm.judge is not Judge.SCORES
+    return alarm is not None and alarm.judge is not JudgedBy.SCORES
 
 
 def is_by_scores(point: AlarmPoint) -> bool:
     """Tell whether scores raise and clear an alarm point: by their logit or as a system alarm."""
     alarm = system_alarm_of(point)
-    return alarm.judge is Judge.SCORES if alarm else point.class_ != SYSTEM
+    return alarm.judge is JudgedBy.SCORES if alarm else point.class_ != SYSTEM
 
 
 def gap_text(gap: HistoryGap) -> str:

@@ -34,7 +34,7 @@ class _Unpublished:
     anchor: Offsets | None
 
 
-class Ledger:
+class NeededOffsets:
     """What one life of a furnace still needs of the input topics.
 
     Parameters

@@ -11,7 +11,7 @@ from meltwatch_schemas.encoder import Encoder
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.score import Modality
 
-from meltwatch_core.join.acknowledgement import Ledger, Offsets, lowest
+from meltwatch_core.join.acknowledgement import NeededOffsets, Offsets, lowest
 from meltwatch_core.join.admission import refusal_of, was_admitted
 from meltwatch_core.join.buffers import Chunk, modality_of
 from meltwatch_core.join.errors import OutOfSequence
@@ -31,7 +31,7 @@ class _Life:
     """A furnace that is not retired."""
 
     furnace: Furnace
-    ledger: Ledger
+    ledger: NeededOffsets
 
 
 class PartitionJoiner:
@@ -68,7 +68,7 @@ class PartitionJoiner:
         self._closed_ns = {name: past.closed_ns for name, past in self._past.items()}
         # In the order of their last records, hence in the order of retirement.
         self._lives: dict[str, _Life] = {}
-        self._unsettled: dict[str, list[Ledger]] = {}
+        self._unsettled: dict[str, list[NeededOffsets]] = {}
 
     @property
     def furnaces(self) -> int:
@@ -253,7 +253,7 @@ class PartitionJoiner:
         furnace = Furnace(self._context, furnace_id, closed_ns, self._past.get(furnace_id))
         if furnace.was_retired and not self._has_history_ahead(furnace_id):
             furnace = Furnace(self._context, furnace_id, closed_ns)
-        return _Life(furnace, Ledger(lowest((self._following(), {modality: offset}))))
+        return _Life(furnace, NeededOffsets(lowest((self._following(), {modality: offset}))))
 
     def _spoke(self, life: _Life) -> None:
         """Keep a life as the one that spoke last."""

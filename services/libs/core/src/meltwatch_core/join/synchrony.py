@@ -45,7 +45,7 @@ _RESOLUTION: Final = 1e-6
 """Of the level: smaller changes are rounding, not a signal."""
 
 
-class Trace:
+class SignalTrace:
     """A signal over the last ten minutes of event time, in at most 40 kB whatever its rate.
 
     Events of one quarter of a second are kept as their mean, in time and value. A short signal
@@ -108,7 +108,7 @@ class Trace:
         return self._times_ns.nbytes + self._values.nbytes
 
 
-def estimate_skew(video: Trace, current: Trace, now_ns: int) -> float | None:
+def estimate_skew(video: SignalTrace, current: SignalTrace, now_ns: int) -> float | None:
     """Return by how much brightness lags behind current, in seconds, or None.
 
     Parameters
@@ -130,7 +130,9 @@ def estimate_skew(video: Trace, current: Trace, now_ns: int) -> float | None:
     return None if peak is None else (peak - _LAGS) * STEP_S
 
 
-def cross_correlation(video: Trace, current: Trace, now_ns: int) -> NDArray[np.float64] | None:
+def cross_correlation(
+    video: SignalTrace, current: SignalTrace, now_ns: int
+) -> NDArray[np.float64] | None:
     """Return how alike the changes are when brightness lags by -5 s to 5 s, or None.
 
     Parameters
@@ -150,7 +152,7 @@ def cross_correlation(video: Trace, current: Trace, now_ns: int) -> NDArray[np.f
     return around_zero[: 2 * _LAGS + 1]
 
 
-def _changes(trace: Trace, now_ns: int) -> NDArray[np.float64] | None:
+def _changes(trace: SignalTrace, now_ns: int) -> NDArray[np.float64] | None:
     """Return a signal's changes on the grid, of mean 0 and norm 1, 0 in holes: ``(_POINTS,)``."""
     times_s, values = trace.since(now_ns - SPAN_NS)
     if not times_s.size:
@@ -220,7 +222,7 @@ class Synchrony:
 
     def __init__(self, offset_s: float) -> None:
         self._offset_s = offset_s
-        self._traces = {modality: Trace() for modality in Modality}
+        self._traces = {modality: SignalTrace() for modality in Modality}
         self._now_ns = 0
         self._next_ns: int | None = None
         self._told_ns = 0

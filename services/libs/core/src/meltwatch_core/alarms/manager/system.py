@@ -19,7 +19,7 @@ from meltwatch_core.alarms.system_alarms import (
     PLANT_ALARMS,
     PLANT_BLIND,
     TRITON_DOWN,
-    Judge,
+    JudgedBy,
     parents,
 )
 from meltwatch_core.alarms.watch import Watch
@@ -105,7 +105,7 @@ class SystemDesk:
     def _tell_reports(self, now_ns: int) -> Iterator[Outgoing]:
         reports, self._reports = self._reports, {}
         for condition, alarm in PLANT_ALARMS.items():
-            if alarm.judge is Judge.REPORT:
+            if alarm.judge is JudgedBy.REPORT:
                 detail = _listed(reports.get(condition, ()))
                 yield from self._tell_report(condition, detail, now_ns)
 
