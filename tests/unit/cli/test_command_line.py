@@ -162,16 +162,21 @@ def test_the_version_is_that_of_the_package(command):
     assert command("--version") == (0, f"meltwatch {version('meltwatch-cli')}\n", "")
 
 
-SERVICES = ("alarm_manager", "stream_processor", "video_producer", "current_producer")
+SERVICES = {
+    "alarm_manager": "alarm-manager",
+    "stream_processor": "stream-processor",
+    "video_producer": "producers",
+    "current_producer": "producers",
+}
 
 
-@pytest.mark.parametrize("service", SERVICES)
-def test_each_service_says_its_version(service):
+@pytest.mark.parametrize(("service", "package"), SERVICES.items())
+def test_each_service_says_its_version(service, package):
     argv = [sys.executable, "-m", f"meltwatch_{service}", "--version"]
 
     said = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
 
-    assert said == f"{service} {version(f'meltwatch-{service}')}\n"
+    assert said == f"{service} {version(f'meltwatch-{package}')}\n"
 
 
 def test_what_nobody_expected_is_one_line_and_no_trace(command, monkeypatch):

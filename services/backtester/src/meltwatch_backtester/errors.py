@@ -1,6 +1,8 @@
 """What ends a command early, each with its exit code; the text is one line for people."""
 
-from meltwatch_chassis.errors import ConfigurationError
+from meltwatch_chassis.errors import BadUsage, ConfigurationError
+
+__all__ = ["BadUsage", "BrokenRecording", "HistoryMissing"]
 
 
 class HistoryMissing(ConfigurationError):  # noqa: N818 - the name says what is the matter

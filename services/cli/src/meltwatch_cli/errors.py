@@ -1,6 +1,8 @@
 """What ends a command early, each with its exit code; the text is one line for people."""
 
-from meltwatch_chassis.errors import DependencyUnreachable
+from meltwatch_chassis.errors import BadUsage, DependencyUnreachable
+
+__all__ = ["BadUsage", "NoAnswer"]
 
 
 class NoAnswer(DependencyUnreachable):

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from meltwatch_chassis.errors import BadUsage
 from meltwatch_core.alarms.setpoints.held_level import AlarmRule
 from meltwatch_core.alarms.setpoints.threshold import (
     Budget,
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 from meltwatch_backtester.domain.span import Span
 from meltwatch_backtester.domain.watch import Abnormal, LogOddsWatch, normal_operation
+from meltwatch_backtester.errors import BadUsage
 
 RULE: Final = AlarmRule(
     on_delay_s=DEFAULT_SETPOINT.on_delay_s,

@@ -4,11 +4,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from meltwatch_chassis.errors import BadUsage
 from meltwatch_core.alarms.points import OVERHEAT, MasterAlarmList
 from meltwatch_schemas.alarm import AlarmPoint, Setpoint
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.identifiers import check_alarm_id
+
+from meltwatch_backtester.errors import BadUsage
 
 
 @dataclass(frozen=True, slots=True)

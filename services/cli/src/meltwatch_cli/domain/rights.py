@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final
 
-from meltwatch_chassis.errors import BadUsage
 from meltwatch_schemas.access import (
     ACCESS,
     Principal,
@@ -17,6 +16,8 @@ from meltwatch_schemas.access import (
     redis_rules,
     rights_of,
 )
+
+from meltwatch_cli.errors import BadUsage
 
 _OPTIONS: Final = {
     Resource.TOPIC: "--topic",
