@@ -14,6 +14,7 @@ from meltwatch_chassis.errors import ConfigurationError, TransientError
 from meltwatch_chassis.testing import ManualClock
 from meltwatch_core.alarms import points
 from meltwatch_local_cluster.servers import RedisServer
+from meltwatch_local_cluster.servers.addresses import free_ports
 from meltwatch_local_cluster.servers.child import ChildCommand
 from meltwatch_schemas.alarm import AlarmRecord, Mode
 from meltwatch_schemas.window import NS_PER_S
@@ -158,8 +159,10 @@ class ClusterServer(RedisServer):
     """A Redis that is a node of a cluster."""
 
     def _command(self) -> ChildCommand:
-        command = super()._command()
-        return replace(command, argv=[*command.argv, "--cluster-enabled", "yes"])
+        command, (bus,) = super()._command(), free_ports(1)
+        # Of itself it takes its own port plus 10,000, which somebody else may have.
+        options = ["--cluster-enabled", "yes", "--cluster-port", str(bus)]
+        return replace(command, argv=[*command.argv, *options])
 
 
 async def test_a_redis_cluster_is_refused(tmp_path: Path):
