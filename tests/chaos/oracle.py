@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.chaos.tape import CURRENT, MODALITIES, VIDEO, Chunk, Place, Tape
-from tests.support.oracle import Numbers
+from tests.support.rule_numbers import Numbers
 
 NUMBERS: Final = Numbers()
 SPEC_ID: Final = hashlib.sha256(

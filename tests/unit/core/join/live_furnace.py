@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from meltwatch_core.join.joiner import PartitionJoiner
 from meltwatch_core.join.window import AlignedWindow, Outcome
 
-from tests.support.oracle import CURRENT, VIDEO, Record, Step
+from tests.support.oracle import Record, Step
+from tests.support.rule_numbers import CURRENT, VIDEO
 from tests.unit.core.join.sequences import (
     ENCODER,
     PUBLISHED,

@@ -11,7 +11,8 @@ from meltwatch_core.join.restore import resume
 from meltwatch_core.join.window import AlignedWindow, Outcome
 from meltwatch_schemas.score import Modality, ModelIdentity, ScoreTimes, WindowScore
 
-from tests.support.oracle import CURRENT, VIDEO, Record, Step
+from tests.support.oracle import Record, Step
+from tests.support.rule_numbers import CURRENT, VIDEO
 from tests.unit.core.join.sequences import (
     ENCODER,
     SMALL,

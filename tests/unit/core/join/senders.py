@@ -8,7 +8,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.support.oracle import CURRENT, VIDEO, Numbers, Record
+from tests.support.oracle import Record
+from tests.support.rule_numbers import CURRENT, VIDEO, Numbers
 
 LIVE = "live"
 SPELLS = {

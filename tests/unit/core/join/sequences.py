@@ -19,8 +19,9 @@ from meltwatch_schemas.encoder import Encoder, dct_basis
 from meltwatch_schemas.score import Features, Modality
 from meltwatch_schemas.window import WindowSpec
 
-from tests.support.oracle import CURRENT, VIDEO, Numbers, Record, Step, Window
+from tests.support.oracle import Record, Step, Window
 from tests.support.quality_oracle import Limits
+from tests.support.rule_numbers import CURRENT, VIDEO, Numbers
 from tests.unit.core.join.senders import (
     PUBLISHED,
     SMALL,

@@ -7,7 +7,8 @@ from hypothesis import given
 from meltwatch_schemas.reasons import Reason
 from meltwatch_schemas.score import Modality
 
-from tests.support.oracle import CURRENT, VIDEO, Step
+from tests.support.oracle import Step
+from tests.support.rule_numbers import CURRENT, VIDEO
 from tests.unit.core.join.live_furnace import delayed, frames, lived, samples, undisturbed
 from tests.unit.core.join.sequences import (
     CHANCE,

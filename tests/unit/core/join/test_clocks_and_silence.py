@@ -7,7 +7,8 @@ from meltwatch_core.join.joiner import PartitionJoiner
 from meltwatch_schemas.reasons import Reason
 from meltwatch_schemas.score import Modality
 
-from tests.support.oracle import CURRENT, VIDEO, Step
+from tests.support.oracle import Step
+from tests.support.rule_numbers import CURRENT, VIDEO
 from tests.unit.core.join.live_furnace import (
     FURNACE,
     ORIGIN,

@@ -8,7 +8,8 @@ from meltwatch_core.join.restore import resume
 from meltwatch_core.join.window import AlignedWindow
 from meltwatch_schemas.score import Modality
 
-from tests.support.oracle import CURRENT, VIDEO, Record, Step
+from tests.support.oracle import Record, Step
+from tests.support.rule_numbers import CURRENT, VIDEO
 from tests.unit.core.join.lives import TOPICS, Broker, Process, described, score_of
 from tests.unit.core.join.sequences import (
     ENCODER,

@@ -11,7 +11,8 @@ from meltwatch_core.join import frames, samples
 from meltwatch_core.join.joiner import PartitionJoiner
 from meltwatch_core.join.window import Outcome
 
-from tests.support.oracle import CURRENT, VIDEO, Numbers, Record, Step, Window
+from tests.support.oracle import Record, Step, Window
+from tests.support.rule_numbers import CURRENT, VIDEO, Numbers
 from tests.unit.core.join.sequences import (
     ENCODER,
     PUBLISHED,

@@ -16,7 +16,8 @@ from meltwatch_schemas.errors import violation
 from meltwatch_schemas.score import Modality
 from meltwatch_schemas.window import WindowSpec
 
-from tests.support.oracle import CURRENT, VIDEO, Record, Step
+from tests.support.oracle import Record, Step
+from tests.support.rule_numbers import CURRENT, VIDEO
 from tests.unit.core.join.sequences import (
     ENCODER,
     SMALL,

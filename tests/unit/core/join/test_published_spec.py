@@ -14,7 +14,8 @@ from meltwatch_core.join.window import (
 )
 from meltwatch_schemas.score import Modality, ScoreStatus
 
-from tests.support.oracle import CURRENT, VIDEO, Numbers, Oracle, Record
+from tests.support.oracle import Oracle, Record
+from tests.support.rule_numbers import CURRENT, VIDEO, Numbers
 from tests.unit.core.join.sequences import (
     PUBLISHED,
     Arrival,

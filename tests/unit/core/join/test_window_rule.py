@@ -5,7 +5,8 @@ from dataclasses import replace
 from hypothesis import given
 from meltwatch_core.join.window import Outcome
 
-from tests.support.oracle import Numbers, Oracle, Result, Step
+from tests.support.oracle import Oracle, Result, Step
+from tests.support.rule_numbers import Numbers
 from tests.unit.core.join.sequences import (
     LIMITS,
     SMALL,
