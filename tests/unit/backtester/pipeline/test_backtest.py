@@ -9,10 +9,17 @@ from meltwatch_backtester.domain.findings import ReplayVerdict
 from meltwatch_backtester.domain.question import Cuts
 from meltwatch_backtester.domain.span import Span
 from meltwatch_backtester.domain.thresholds import parse_thresholds
-from meltwatch_backtester.domain.window_comparison import Kind
+from meltwatch_backtester.domain.window_comparison import Kind, compare
 from meltwatch_chassis.errors import DependencyUnreachable, TransientError
 from meltwatch_schemas.record import RawRecord, read_score
-from meltwatch_schemas.score import Cut, ModelIdentity, ScoreStatus, WindowScore, encode_score
+from meltwatch_schemas.score import (
+    Cut,
+    Modality,
+    ModelIdentity,
+    ScoreStatus,
+    WindowScore,
+    encode_score,
+)
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_MS, NS_PER_S
 
@@ -102,6 +109,17 @@ async def test_what_live_closed_on_other_records_is_explained(steady):
     merged, _ = await replay(blind, cuts=Cuts.EVENT_TIME)
     assert merged.findings.verdict is ReplayVerdict.EXPLAINED
     assert set(merged.findings.kinds) == {Kind.LATE}
+
+
+def test_a_source_that_is_not_in_the_window_is_no_difference_by_event_time(steady):
+    """Live names it by how far was read, and there the replay has read less."""
+    live = next(score for score in steady.scores if score.modalities == (Modality.VIDEO,))
+    unnamed = replace(live, sources=replace(live.sources, current=None))
+    other = replace(live, sources=replace(live.sources, video="another"))
+    assert live.sources.current is not None
+    assert compare(unnamed, live, with_cuts=False).kind is None
+    assert compare(unnamed, live, with_cuts=True).kind is Kind.CONTENT
+    assert compare(other, live, with_cuts=False).kind is Kind.CONTENT
 
 
 def other_cut(score: WindowScore) -> dict[str, Cut]:
