@@ -30,7 +30,6 @@ STILL_SMALL = {
     "meltwatch_chassis.kafka.async_publisher",
     "meltwatch_chassis.kafka.unpacking",
     "meltwatch_chassis.known_variables",
-    "meltwatch_chassis.producer",
     "meltwatch_cli.domain.letter_page",
     "meltwatch_core.alarms.clock_levels",
     "meltwatch_core.alarms.manager.sight_gauges",

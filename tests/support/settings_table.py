@@ -7,7 +7,7 @@ import importlib
 from importlib.util import find_spec
 from pathlib import Path
 
-from meltwatch_chassis.settings import PREFIX, ProducerSettings, ServiceSettings
+from meltwatch_chassis.settings import PREFIX, ServiceSettings
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "operations.md"
@@ -17,15 +17,17 @@ BEGIN, END = "<!-- settings: generated -->", "<!-- settings: end -->"
 
 def services_with_settings() -> dict[str, type[ServiceSettings]]:
     """Return the settings model of every service that has one."""
-    # Both producers are told the same, so that they have no settings of their own.
-    found: dict[str, type[ServiceSettings]] = dict.fromkeys(PRODUCERS, ProducerSettings)
+    found: dict[str, type[ServiceSettings]] = {}
     for path in sorted(ROOT.glob("services/*/src/*/settings.py")):
         package = path.parent.name
         # The trainer lives in an environment of its own and takes arguments, no variables.
         if find_spec(package) is None:
             continue
         settings = importlib.import_module(f"{package}.settings").Settings
-        found[package.removeprefix("meltwatch_")] = settings
+        service = package.removeprefix("meltwatch_")
+        # Both producers stand in one package: they are told the same.
+        names = PRODUCERS if service == "producers" else (service,)
+        found |= dict.fromkeys(names, settings)
     return found
 
 

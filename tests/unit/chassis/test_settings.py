@@ -4,31 +4,31 @@ from meltwatch_chassis.kafka.config import connection_arguments
 from meltwatch_chassis.settings import (
     KafkaSettings,
     PlantSettings,
-    ProducerSettings,
     TritonSettings,
     describe,
     load,
 )
+from meltwatch_producers.settings import Settings
 from pydantic import ValidationError
 
 
 def refusal(environ: dict[str, str]) -> str:
     with pytest.raises(ConfigurationError) as error:
-        load(ProducerSettings, environ)
+        load(Settings, environ)
     assert error.value.exit_code == 2
     assert "\n" not in str(error.value)
     return str(error.value)
 
 
 def test_defaults_run_on_a_laptop() -> None:
-    settings = load(ProducerSettings, {})
+    settings = load(Settings, {})
 
     assert settings.kafka == "127.0.0.1:9092"
     assert settings.topic_prefix == "meltwatch"
 
 
 def test_values_are_read_from_the_environment_and_frozen() -> None:
-    settings = load(ProducerSettings, {"MELTWATCH_SIMULATOR_SPEED": "2.5", "PATH": "/bin"})
+    settings = load(Settings, {"MELTWATCH_SIMULATOR_SPEED": "2.5", "PATH": "/bin"})
 
     assert settings.simulator_speed == 2.5
     with pytest.raises(ValidationError, match="frozen"):
@@ -40,7 +40,7 @@ def test_a_variable_that_nobody_knows_is_an_error() -> None:
 
 
 def test_a_variable_of_another_service_is_ignored() -> None:
-    assert load(ProducerSettings, {"MELTWATCH_TRITON": "elsewhere:8001"}) == ProducerSettings()
+    assert load(Settings, {"MELTWATCH_TRITON": "elsewhere:8001"}) == Settings()
 
 
 @pytest.mark.parametrize(
@@ -103,9 +103,9 @@ def test_a_password_is_never_shown() -> None:
 
 
 def test_the_help_lists_every_variable_with_default_and_meaning() -> None:
-    lines = describe(ProducerSettings).splitlines()
+    lines = describe(Settings).splitlines()
 
-    assert len(lines) == len(ProducerSettings.model_fields)
+    assert len(lines) == len(Settings.model_fields)
     assert any(
         line.split() == ["MELTWATCH_SIMULATOR_SEED=1", "Seed", "of", "everything", "simulated."]
         for line in lines

@@ -7,12 +7,16 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Generic
 
+import structlog
+from meltwatch_chassis.clock import SystemClock
+from meltwatch_chassis.dependencies import KAFKA, Dependencies, DependencyWatch
 from meltwatch_chassis.errors import ConfigurationError
+from meltwatch_chassis.health import Health, HealthServer
+from meltwatch_chassis.kafka.config import connection_arguments
+from meltwatch_chassis.kafka.probe import kafka_probe
+from meltwatch_chassis.kafka.publisher import KafkaPublisher, right_to_write
 from meltwatch_chassis.lifecycle import run_sync
-from meltwatch_chassis.pacing import SimulatedRun
-from meltwatch_chassis.producer import produce
-from meltwatch_chassis.publishing import AnyChunk, Feed, Wire, unsent
-from meltwatch_chassis.settings import ProducerSettings
+from meltwatch_chassis.metrics import Metrics
 from meltwatch_fmf_benchmark import FormatError, Playback, Recording, open_recordings, play
 from meltwatch_schemas import current, embedding
 from meltwatch_schemas.chunk import ChunkIdentity
@@ -22,6 +26,68 @@ from meltwatch_schemas.window import PUBLISHED_SPEC
 from meltwatch_simulator import Scenario, SimulatedFurnace, furnace_ids
 
 from meltwatch_producers.feeds import CameraFeed, MeterFeed
+from meltwatch_producers.pacing import SimulatedRun, simulated_run
+from meltwatch_producers.publication import AnyChunk, Feed, PacedPublication, Wire, unsent
+from meltwatch_producers.settings import Settings
+
+
+def produce(
+    service: str,
+    settings: Settings,
+    wire: Wire[AnyChunk],
+    feeds_of: Callable[[SimulatedRun], Sequence[Feed[AnyChunk]]],
+    stop: threading.Event,
+) -> None:
+    """Publish what feeds give until told to stop; then deliver what is under way.
+
+    Parameters
+    ----------
+    service
+        Name in metrics.
+    settings
+        Addresses and the simulated run.
+    wire
+        How the chunks travel.
+    feeds_of
+        Makes the feeds of a run, one a furnace.
+    stop
+        Set from outside.
+
+    Raises
+    ------
+    ConfigurationError
+        If the settings do not fit each other.
+    DependencyUnreachable
+        If the broker does not answer or lacks the topic.
+    """
+    clock = SystemClock()
+    run = simulated_run(settings, clock.now_ns())
+    name = wire.topic.under(settings.topic_prefix)
+    metrics, connection = Metrics(), connection_arguments(settings)
+    dependencies = Dependencies(metrics, clock)
+
+    def count(outcome: str, records: int) -> None:
+        metrics.records.labels(service, name, outcome).inc(records)
+
+    with KafkaPublisher(connection, name, count, clock, dependencies) as publisher:
+        publication = PacedPublication(feeds_of(run), wire, publisher, clock)
+        health = Health(
+            publication.progress, lambda: dependencies.problem() or publication.readiness()
+        )
+        with (
+            DependencyWatch(dependencies, {KAFKA: kafka_probe(connection, [right_to_write(name)])}),
+            HealthServer(settings.health_address, health, metrics.registry) as server,
+        ):
+            structlog.get_logger().info(
+                "publication_started",
+                topic=name,
+                source=str(settings.recording_dir or "simulator"),
+                furnaces=settings.simulator_furnaces,
+                seed=settings.simulator_seed,
+                origin_ns=run.origin_ns,
+                health=server.address,
+            )
+            publication.run(run, stop)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +116,9 @@ class Producer(Generic[AnyChunk]):
 
     def main(self) -> int:
         """Publish until SIGTERM or SIGINT and return the exit code."""
-        return run_sync(self.service, ProducerSettings, self.run)
+        return run_sync(self.service, Settings, self.run)
 
-    def run(self, settings: ProducerSettings, stop: threading.Event) -> None:
+    def run(self, settings: Settings, stop: threading.Event) -> None:
         """Publish what all simulated or recorded furnaces show until told to stop.
 
         Raises
@@ -71,9 +137,7 @@ class Producer(Generic[AnyChunk]):
         except FormatError as error:
             raise ConfigurationError(f"MELTWATCH_RECORDING_DIR: {error}") from error
 
-    def _simulated_feeds(
-        self, settings: ProducerSettings, run: SimulatedRun
-    ) -> list[Feed[AnyChunk]]:
+    def _simulated_feeds(self, settings: Settings, run: SimulatedRun) -> list[Feed[AnyChunk]]:
         names = furnace_ids(settings.simulator_furnaces)
         scenario = Scenario(
             settings.simulator_seed, names, run.origin_ns, settings.simulator_duration_s

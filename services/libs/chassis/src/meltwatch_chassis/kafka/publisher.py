@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from itertools import count as count_from
 from typing import Any, Final, Self
@@ -24,7 +25,6 @@ from meltwatch_chassis.kafka.access import (
     require_access,
 )
 from meltwatch_chassis.kafka.admin import missing_topics
-from meltwatch_chassis.publishing import OutgoingChunk
 
 LINGER_MS: Final = 10
 BATCH_BYTES: Final = 256 * 1024
@@ -37,6 +37,16 @@ _RECONNECT_MS: Final = (
 _FLUSH_S: Final = 10.0
 _SILENCE_NS: Final = 5 * NS_PER_S
 _ASK_AGAIN_NS: Final = NS_PER_S
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingChunk:
+    """A record to be sent."""
+
+    key: bytes
+    value: bytes
+    headers: list[tuple[str, bytes]]
+    timestamp_ms: int
 
 
 class DeliveryWatch:

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_chassis.errors import ConfigurationError
-from meltwatch_chassis.pacing import Pace, simulated_run
-from meltwatch_chassis.settings import ProducerSettings
+from meltwatch_producers.pacing import Pace, simulated_run
+from meltwatch_producers.settings import Settings
 
 S = 1_000_000_000
 NOW_NS = 1_750_000_000 * S
@@ -13,10 +13,8 @@ SPEEDS = st.floats(1, 1000)
 SPANS = st.integers(0, 10**6 * S)
 
 
-def settings(**changes: float) -> ProducerSettings:
-    return ProducerSettings.model_validate(
-        {f"simulator_{name}": value for name, value in changes.items()}
-    )
+def settings(**changes: float) -> Settings:
+    return Settings.model_validate({f"simulator_{name}": value for name, value in changes.items()})
 
 
 @given(SPANS)
@@ -75,7 +73,7 @@ def test_a_fast_run_without_end_or_origin_is_refused() -> None:
 
 
 def test_a_recording_without_an_origin_is_refused() -> None:
-    alone = ProducerSettings(recording_dir=Path("here"))
+    alone = Settings(recording_dir=Path("here"))
 
     with pytest.raises(ConfigurationError, match="_DIR=here: expected MELTWATCH_SIMULATOR_ORIGIN"):
         simulated_run(alone, NOW_NS)

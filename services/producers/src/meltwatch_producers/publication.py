@@ -6,6 +6,9 @@ from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import Final, Generic, Protocol, TypeVar
 
+from meltwatch_chassis.clock import Clock
+from meltwatch_chassis.kafka.publisher import OutgoingChunk
+from meltwatch_chassis.tracing import TRACEPARENT, begin_trace
 from meltwatch_schemas.chunk import ChunkIdentity
 from meltwatch_schemas.current import CurrentChunk
 from meltwatch_schemas.embedding import EmbeddingChunk
@@ -13,9 +16,7 @@ from meltwatch_schemas.record import headers_for
 from meltwatch_schemas.topics import Topic, timestamp_ms
 from meltwatch_schemas.window import NS_PER_S
 
-from meltwatch_chassis.clock import Clock
-from meltwatch_chassis.pacing import SimulatedRun
-from meltwatch_chassis.tracing import TRACEPARENT, begin_trace
+from meltwatch_producers.pacing import SimulatedRun
 
 _PIECE_NS: Final = 10 * NS_PER_S  # enough for the simulator's batches, little enough to hold
 _LONGEST_WAIT_S: Final = 1.0
@@ -73,16 +74,6 @@ class Feed(Protocol[_Chunk_co]):
     def next_due_ns(self, after_ns: int) -> int:
         """Return the event time, later than ``after``, at which something falls due next."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class OutgoingChunk:
-    """A record to be sent."""
-
-    key: bytes
-    value: bytes
-    headers: list[tuple[str, bytes]]
-    timestamp_ms: int
 
 
 class RecordSink(Protocol):

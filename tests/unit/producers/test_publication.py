@@ -3,9 +3,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
-from meltwatch_chassis.pacing import Pace, SimulatedRun
-from meltwatch_chassis.publishing import PacedPublication, Wire
-from meltwatch_chassis.testing import ManualClock, RecordingPublisher
+from meltwatch_chassis.kafka.publisher import OutgoingChunk
+from meltwatch_chassis.testing import ManualClock
+from meltwatch_producers.pacing import Pace, SimulatedRun
+from meltwatch_producers.publication import PacedPublication, Wire
 from meltwatch_schemas.current import SCHEMA, CurrentChunk, decode_current, encode_current
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import Grid
@@ -34,6 +35,26 @@ class Ticker:
 
     def next_due_ns(self, after_ns: int) -> int:
         return Grid(self.phase_ns, S).first_after(after_ns)
+
+
+@dataclass(slots=True)
+class RecordingPublisher:
+    """A publisher that keeps what it is given, and has room for some records or for any number."""
+
+    records: list[OutgoingChunk] = field(default_factory=list)
+    room: int | None = None
+    delivers: bool = True
+
+    def send(self, record: OutgoingChunk) -> None:
+        self.records.append(record)
+        if self.room is not None:
+            self.room -= 1
+
+    def is_full(self) -> bool:
+        return self.room is not None and self.room <= 0
+
+    def is_idle(self) -> bool:
+        return self.delivers
 
 
 class Patience(threading.Event):

@@ -1,11 +1,11 @@
-"""How the event time of a simulated run follows the wall clock, which the caller reads."""
+"""How the event time of a run follows the wall clock, which the caller reads."""
 
 from dataclasses import dataclass
 
+from meltwatch_chassis.errors import ConfigurationError
 from meltwatch_schemas.window import NS_PER_S
 
-from meltwatch_chassis.errors import ConfigurationError
-from meltwatch_chassis.settings import SimulatorSettings
+from meltwatch_producers.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class SimulatedRun:
     pace: Pace
 
 
-def simulated_run(settings: SimulatorSettings, wall_ns: int) -> SimulatedRun:
+def simulated_run(settings: Settings, wall_ns: int) -> SimulatedRun:
     """Return where the run that settings describe lies, seen from a wall time.
 
     In real time the event time is the wall clock. A faster run begins so far in the past that it
