@@ -20,8 +20,8 @@ from meltwatch_core.alarms.caution import Caution
 from meltwatch_core.alarms.manager import scores
 from meltwatch_core.alarms.manager.alarms import AlarmPipeline
 from meltwatch_core.alarms.manager.commands import CommandDesk
+from meltwatch_core.alarms.manager.scores import PartitionProgress
 from meltwatch_core.alarms.ports import Outgoing
-from meltwatch_core.alarms.progress import PartitionProgress
 from meltwatch_core.join.buffers import Chunk
 from meltwatch_core.join.furnace import Furnace
 from meltwatch_core.join.joiner import PartitionJoiner

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 from meltwatch_chassis.testing import ManualClock
-from meltwatch_local_cluster.launch.service import Service, ServicePlan
+from meltwatch_local_cluster.launch.plans import ServicePlan
+from meltwatch_local_cluster.launch.service import Service
 from meltwatch_local_cluster.servers.addresses import LOOPBACK, free_ports
 
 from tests.unit.local_cluster.processes import wait_for

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_chassis.testing import ManualClock
 from meltwatch_local_cluster.domain.observed_run import ObservedRun
-from meltwatch_local_cluster.screen.layout import draw
 from meltwatch_local_cluster.screen.observer import Observer
+from meltwatch_local_cluster.screen.presenters import draw
 from meltwatch_schemas.record import RawRecord
 
 from tests.support.glimpses import ORIGIN_NS, at, glimpse, heartbeat

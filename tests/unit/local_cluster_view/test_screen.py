@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_chassis.run_state import ServiceState
 from meltwatch_cli.domain.wording import age_text
-from meltwatch_local_cluster.screen.layout import draw
 from meltwatch_local_cluster.screen.parts import (
     elapsed_text,
     share_text,
@@ -13,7 +12,7 @@ from meltwatch_local_cluster.screen.parts import (
     sparkline,
 )
 from meltwatch_local_cluster.screen.pipeline import status_line
-from meltwatch_local_cluster.screen.presenters import LinePresenter
+from meltwatch_local_cluster.screen.presenters import LinePresenter, draw
 from meltwatch_schemas.text import is_printable
 from meltwatch_simulator.scenario import furnace_ids
 from rich.console import Console

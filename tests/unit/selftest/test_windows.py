@@ -1,5 +1,5 @@
 from meltwatch_schemas.window import PUBLISHED_SPEC
-from meltwatch_selftest.domain.windows import Windows
+from meltwatch_selftest.domain.verdict import Windows
 
 from tests.support.builders import window_score
 

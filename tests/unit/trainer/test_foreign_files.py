@@ -9,7 +9,7 @@ import safetensors.torch
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from meltwatch_trainer.benchmark.parity_file import read_cases
+from meltwatch_trainer.benchmark.parity_case import read_cases
 from meltwatch_trainer.errors import ParityFileError, WeightsError
 from meltwatch_trainer.network.weights_file import read_weights
 

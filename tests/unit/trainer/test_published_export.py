@@ -12,8 +12,8 @@ from meltwatch_trainer.judge.served_ensemble import ServedEnsemble
 from meltwatch_trainer.network.published.fmformer import FmFormer, FmFormerOutput, build_fmformer
 from meltwatch_trainer.network.published.spec import FmFormerSpec
 from meltwatch_trainer.network.published.weights import load_fmformer
+from meltwatch_trainer.release.commands import export_weights
 from meltwatch_trainer.release.model_repository import check_repository
-from meltwatch_trainer.release.published_weights import export_weights
 from safetensors.torch import save_file
 
 TINY = FmFormerSpec(segments=True, width=12, depth=1)

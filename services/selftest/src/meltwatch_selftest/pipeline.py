@@ -22,8 +22,7 @@ from meltwatch_selftest.domain.messages import (
     furnace_off,
     no_alarm_point,
 )
-from meltwatch_selftest.domain.verdict import SelftestVerdict
-from meltwatch_selftest.domain.windows import Windows
+from meltwatch_selftest.domain.verdict import SelftestVerdict, Windows
 from meltwatch_selftest.ports import AlarmView, Tell, Topics
 
 _PIECE_NS: Final = 2 * NS_PER_S

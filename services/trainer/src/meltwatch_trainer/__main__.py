@@ -95,11 +95,11 @@ def export(
 ) -> None:
     """Calibrate the trained members and write the model repository, or write given weights."""
     if weights is not None:
-        from meltwatch_trainer.release.published_weights import export_weights
+        from meltwatch_trainer.release.commands import export_weights
 
         print(f"wrote {repository}, digest {export_weights(weights, repository)}")
         return
-    from meltwatch_trainer.release_commands import export_study
+    from meltwatch_trainer.release.commands import export_study
 
     _refuse_trial(study.settings, repository, reference)
     export_study(study.settings, repository, reference)
@@ -108,7 +108,7 @@ def export(
 @study_command(app, "judge")
 def judge(study: Study, repository: Repository = DEFAULT_REPOSITORY) -> None:
     """Judge everything that was scored: tables and figures of docs/models.md."""
-    from meltwatch_trainer.release_commands import judge_study
+    from meltwatch_trainer.release.commands import judge_study
 
     judge_study(study.settings, repository)
 
@@ -116,7 +116,7 @@ def judge(study: Study, repository: Repository = DEFAULT_REPOSITORY) -> None:
 @study_command(app, "repeats")
 def repeats(study: Study) -> None:
     """Hold the study against its repetitions (--repeat 1, 2, …): a table of docs/models.md."""
-    from meltwatch_trainer.release_commands import compare_repeats
+    from meltwatch_trainer.release.commands import compare_repeats
 
     compare_repeats(study.settings)
 
@@ -128,7 +128,7 @@ def verify(
     seeds: Seeds = 30,
 ) -> None:
     """Check files and answers, then demo runs and hours of operation; exit 1 if not good."""
-    from meltwatch_trainer.release_commands import verify_repository
+    from meltwatch_trainer.release.commands import verify_repository
 
     if not verify_repository(repository, reference, seeds, console):
         raise typer.Exit(1)

@@ -12,10 +12,9 @@ from meltwatch_schemas.alarm import AlarmRecord, ns_from_utc, utc_from_ns
 
 from meltwatch_backtester.adapters.pages import page_of
 from meltwatch_backtester.adapters.result_folder import REPORT, output_errors
-from meltwatch_backtester.domain.activity import Activity, activities
 from meltwatch_backtester.domain.chart import HEIGHT, WIDTH, Bar, Chart, TimeAxis, chart_of
 from meltwatch_backtester.domain.span import Span
-from meltwatch_backtester.domain.trace import Trace, TracedWindow
+from meltwatch_backtester.domain.trace import Activity, Trace, TracedWindow, activities
 
 _TEMPLATE: Final = "report.html.jinja"
 _STATUSES: Final = ("scored", "degraded", "unscored", "skipped")

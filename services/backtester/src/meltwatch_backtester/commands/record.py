@@ -1,12 +1,15 @@
 """``meltwatch record``: save what it takes to replay a stretch of time."""
 
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from meltwatch_chassis.located import located
 from meltwatch_chassis.terminal import print_json, print_line
+from meltwatch_schemas.alarm import utc_from_ns
+from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic
 
 from meltwatch_backtester import bootstrap
@@ -22,9 +25,8 @@ from meltwatch_backtester.commands.options import (
 from meltwatch_backtester.commands.progress import progress
 from meltwatch_backtester.domain.manifest import Manifest
 from meltwatch_backtester.domain.span import Span
-from meltwatch_backtester.pipeline.recording import save
-from meltwatch_backtester.pipeline.scope import Scope, ScopeOptions, scope_of
-from meltwatch_backtester.ports import History
+from meltwatch_backtester.pipeline.scope import INPUTS, Scope, ScopeOptions, scope_of
+from meltwatch_backtester.ports import History, RecordingSink
 from meltwatch_backtester.settings import Settings
 
 
@@ -90,3 +92,60 @@ def _text(summary: dict[str, Any]) -> str:
         f"{summary['from']} to {summary['to']}: {counts}; "
         f"{summary['bytes'] / 1e6:.1f} MB in {summary['segments']} segments, in {summary['folder']}"
     )
+
+
+def save(
+    history: History,
+    span: Span,
+    scope: Scope,
+    sink: RecordingSink,
+    on_records: Callable[[int], None],
+    *,
+    partial: bool,
+) -> Manifest:
+    """Save the records of a scope and return the manifest.
+
+    Parameters
+    ----------
+    history, span, scope
+        What to save: the scope of the span.
+    sink
+        Where to.
+    on_records
+        Told how many offsets further it is.
+    partial
+        Something of the span may be missing.
+
+    Raises
+    ------
+    DependencyUnreachable
+        If the broker does not answer.
+    HistoryGap
+        If retention deletes what is being read.
+    BadUsage
+        If the sink cannot take it.
+    """
+
+    def counted(records: Iterator[RawRecord], start: int, end: int) -> Iterator[RawRecord]:
+        at = start
+        for record in records:
+            yield record
+            on_records(record.offset + 1 - at)
+            at = record.offset + 1
+        on_records(end - at)
+
+    parts = tuple(
+        sink.write(part, offsets, counted(history.read(part, *offsets), *offsets))
+        for part, offsets in sorted(scope.items())
+    )
+    manifest = Manifest(
+        topic_prefix=history.prefix,
+        partitions=history.partitions,
+        recorded_partitions=tuple(sorted({p.partition for p in scope if p.topic in INPUTS})),
+        since=utc_from_ns(span.from_ns),
+        until=utc_from_ns(span.to_ns),
+        partial=partial,
+        parts=parts,
+    )
+    sink.finish(manifest)
+    return manifest

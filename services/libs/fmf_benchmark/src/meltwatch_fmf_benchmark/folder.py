@@ -7,9 +7,9 @@ from typing import Final
 
 import h5py
 
-from meltwatch_fmf_benchmark import first_layout, second_layout
 from meltwatch_fmf_benchmark.errors import FormatError
 from meltwatch_fmf_benchmark.hdf5 import open_file
+from meltwatch_fmf_benchmark.layouts import read_first_layout, read_second_layout, read_splits
 from meltwatch_fmf_benchmark.recording import Recording
 
 _SUBFOLDER: Final = "pixel-level"
@@ -34,11 +34,11 @@ def open_recordings(folder: Path) -> Iterator[list[Recording]]:
         second = next((f for f in (folder, folder / _SUBFOLDER) if (f / "videos").is_dir()), None)
         if second is None:
             paths = _files_of(folder, "videos/, currents/ and timestamps/, or *.mat files")
-            yield [first_layout.read_recording(_opened(files, path)) for path in paths]
+            yield [read_first_layout(_opened(files, path)) for path in paths]
             return
         paths = _files_of(second / "videos", "*.mat files")
-        splits = second_layout.read_splits(second)
-        yield [second_layout.read_recording(_opened(files, path), second, splits) for path in paths]
+        splits = read_splits(second)
+        yield [read_second_layout(_opened(files, path), second, splits) for path in paths]
 
 
 def _opened(files: ExitStack, path: Path) -> h5py.File:

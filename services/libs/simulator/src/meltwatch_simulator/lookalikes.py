@@ -7,8 +7,8 @@ import numpy as np
 from meltwatch_simulator import parameters as p
 from meltwatch_simulator.disturbances import Event, melt_light, occasional, rise_and_fall
 from meltwatch_simulator.parameters import Traits
-from meltwatch_simulator.patch import Moved, Patch
 from meltwatch_simulator.randomness import FloatArray, TimesNs, key_of, smoothstep, texture
+from meltwatch_simulator.spot import Moved, Patch
 from meltwatch_simulator.still import SIDE, Image, Still
 
 SLOT_S: Final = 150.0

@@ -1,11 +1,11 @@
 """Which services a run has, what each is told, and the plant file of a demo."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
-from meltwatch_local_cluster.launch.service import ServicePlan
 from meltwatch_local_cluster.ports import RunScenario
 from meltwatch_local_cluster.servers.addresses import LOOPBACK, free_ports
 
@@ -18,6 +18,31 @@ _MEMBERSHIP = {
     "stream_processor": {"MELTWATCH_GROUP_INSTANCE_ID": "local-0"},
     "alarm_manager": {"MELTWATCH_ALARM_MANAGER_INSTANCE": "local-0"},
 }
+
+
+@dataclass(frozen=True)
+class ServicePlan:
+    """How to run a service.
+
+    Attributes
+    ----------
+    name
+        As in the folder of services: its module is ``meltwatch_<name>``.
+    environment
+        All that it is told.
+    health_address
+        Where it serves ``/readyz``, ``host:port``.
+    log
+        File for its output.
+    may_finish
+        Whether it may end by itself, as a producer whose stream ends does.
+    """
+
+    name: str
+    environment: Mapping[str, str]
+    health_address: str
+    log: Path
+    may_finish: bool = False
 
 
 def service_plans(

@@ -4,15 +4,14 @@ import http.client
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 from meltwatch_chassis.clock import Clock
 from meltwatch_chassis.errors import FatalError
 from meltwatch_chassis.run_state import ServiceState
 
+from meltwatch_local_cluster.launch.plans import ServicePlan
 from meltwatch_local_cluster.servers.child import ChildCommand, ChildProcess
 
 _SECOND_NS = 1_000_000_000
@@ -24,31 +23,6 @@ STEADY_S = 60.0
 _POLL_S = 0.2
 _READY_WITHIN_S = 60.0
 _GRACE_S = 15.0
-
-
-@dataclass(frozen=True)
-class ServicePlan:
-    """How to run a service.
-
-    Attributes
-    ----------
-    name
-        As in the folder of services: its module is ``meltwatch_<name>``.
-    environment
-        All that it is told.
-    health_address
-        Where it serves ``/readyz``, ``host:port``.
-    log
-        File for its output.
-    may_finish
-        Whether it may end by itself, as a producer whose stream ends does.
-    """
-
-    name: str
-    environment: Mapping[str, str]
-    health_address: str
-    log: Path
-    may_finish: bool = False
 
 
 class Service:

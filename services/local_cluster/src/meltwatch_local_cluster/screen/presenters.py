@@ -1,26 +1,55 @@
-"""How a run is shown: a live screen on a terminal, plain lines anywhere else, and one picture."""
+"""How a run is shown: a live screen on a terminal, plain lines anywhere else, picture, summary.
+
+The screen is calm: one place for each thing, a symbol and a word beside colour. Grey is normal,
+colour is for what is not. Everything shown was measured.
+"""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Final, Protocol, Self
 
 from meltwatch_chassis.run_state import ServiceState
-from meltwatch_cli.domain.wording import service_text, transition_line
-from meltwatch_schemas.alarm import AlarmRecord, AlarmState
+from meltwatch_cli.domain.alarm_list import listed
+from meltwatch_cli.domain.wording import (
+    day_and_clock,
+    service_text,
+    transition_line,
+    without_password,
+)
+from meltwatch_schemas.alarm import AlarmRecord, AlarmState, utc_from_ns
 from meltwatch_schemas.text import escaped
-from rich.console import Console
+from meltwatch_simulator.schedule import Fault
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.table import Table
+from rich.text import Text
 
+from meltwatch_local_cluster.domain.fault_matching import Raise
+from meltwatch_local_cluster.domain.observed_run import WARM_UP_S
+from meltwatch_local_cluster.domain.summary import RunSummary
+from meltwatch_local_cluster.screen.alarms import alarm_lines, irregular_lines
+from meltwatch_local_cluster.screen.furnaces import furnace_table
 from meltwatch_local_cluster.screen.glimpse import Glimpse
-from meltwatch_local_cluster.screen.layout import draw
-from meltwatch_local_cluster.screen.pipeline import status_line
+from meltwatch_local_cluster.screen.parts import (
+    HEADING,
+    QUIET,
+    ScreenText,
+    elapsed_text,
+    seconds_text,
+)
+from meltwatch_local_cluster.screen.pipeline import pipeline_lines, problem_lines, status_line
 
 _DRAW_EVERY_NS: Final = 400_000_000
 _STATUS_EVERY_NS: Final = 10_000_000_000
 _COLUMNS: Final = 100
 _ROWS: Final = 26
 _AFTER_RAISE_S: Final = 8.0
+
+_HINTS: Final = "meltwatch alarms list | alarms ack ID | alarms tail | status        Ctrl-C stops"
+_LEAST_ALARM_LINES: Final = 5
+_LEAST_ROOM: Final = 6
+"""Lines for two furnaces and an alarm with their headings, whatever else there is to say."""
 
 
 class Presenter(Protocol):
@@ -151,3 +180,93 @@ def save_picture(glimpse: Glimpse, path: Path) -> None:
     )
     console.print(draw(glimpse, _COLUMNS, _ROWS))
     console.save_svg(str(path), title="meltwatch run")
+
+
+def draw(glimpse: Glimpse, width: int, height: int) -> Table:
+    """Draw the screen.
+
+    Parameters
+    ----------
+    glimpse
+        What to show.
+    width, height
+        Of the terminal, in characters; made for 80×24 and more.
+    """
+    alarms = listed(glimpse.run.standing_alarms(), everything=False)
+    head = [*_header(glimpse, width), ScreenText()]
+    foot = [*problem_lines(glimpse, width), ScreenText(_HINTS, style=QUIET)]
+    counts = pipeline_lines(glimpse)
+    room = height - len(head) - len(counts) - len(foot) - 2
+    counts += irregular_lines(glimpse, width, room - _LEAST_ROOM)
+    foot = [*counts, *foot]
+    room = height - len(head) - len(foot) - 2
+    furnace_room = room - min(2 * len(alarms) + 1, _LEAST_ALARM_LINES)
+    furnaces = furnace_table(glimpse, width, max(furnace_room, 3))
+    alarm_room = max(room - furnaces.row_count - 1, 1)
+    page = Table.grid(expand=True)
+    page.add_column(no_wrap=True, overflow="ellipsis")
+    lines = [ScreenText(), *alarm_lines(glimpse, alarms, alarm_room), ScreenText(), *foot]
+    parts: list[RenderableType] = [*head, furnaces, *lines]
+    for part in parts:
+        page.add_row(part)
+    return page
+
+
+def _header(glimpse: Glimpse, width: int) -> Iterator[Text]:
+    scenario, state = glimpse.scenario, glimpse.state
+    duration = scenario.duration_s
+    left = "" if duration is None else f" of {elapsed_text(duration)}"
+    now = day_and_clock(utc_from_ns(glimpse.now_ns))
+    plan = f"{elapsed_text(glimpse.elapsed_s)}{left}  sources: {scenario.sources}"
+    title = ScreenText.assemble(("Meltwatch  ", HEADING), plan)
+    title.append(now.rjust(width - len(title.plain)))
+    yield title
+    yield ScreenText(f"Kafka {state.kafka}  Redis {without_password(state.redis)}", style=QUIET)
+    console = f"  console {state.console}" if state.console else ""
+    yield ScreenText(f"Triton {state.triton}  topics {state.topic_prefix}.*{console}", style=QUIET)
+
+
+def summary_table(summary: RunSummary) -> Group:
+    """Draw a summary, its verdict last."""
+    bad = len(summary.problems())
+    return Group(
+        ScreenText(f"Summary after {summary.duration_s:.1f} s", style=HEADING),
+        _faults(summary.told) if summary.told else ScreenText("faults          none"),
+        *(ScreenText(f"{name:<16}{value}") for name, value in _figures(summary).items()),
+        ScreenText(f"✖ bad: {bad} to object to" if bad else "● good", style=HEADING),
+    )
+
+
+def _faults(told: Mapping[Fault, Raise | None]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("FAULT", "FURNACE", "MIST", "FOUND", "DELAY", "ALARM"):
+        table.add_column(name, no_wrap=name != "ALARM", overflow="fold")
+    for fault, raised in told.items():
+        span = f"{utc_from_ns(fault.start_ns):%H:%M:%S}-{utc_from_ns(fault.end_ns):%H:%M:%SZ}"
+        delay = f"{(raised.raise_ns - fault.start_ns) / 1e9:.1f} s" if raised else "-"
+        table.add_row(
+            span,
+            fault.furnace_id,
+            "heavy" if fault.heavy_mist else "",
+            ScreenText("✓ yes") if raised else ScreenText("✖ no", style="bold red"),
+            delay,
+            raised.alarm_id.rpartition("/")[2] if raised else "-",
+        )
+    return table
+
+
+def _figures(summary: RunSummary) -> dict[str, str]:
+    windows = ", ".join(f"{count} {status}" for status, count in summary.windows.items())
+    return {
+        "false alarms": str(len(summary.false_alarms)),
+        "windows": f"{windows}; back-fill {sum(summary.backfill.values())}",
+        "records": f"{summary.late} late, {summary.measured.duplicates} duplicates, "
+        f"{summary.dead_letters} dead letters",
+        "latencies": f"without what ended in a furnace's first {WARM_UP_S} s",
+        "event to score": _latency(summary.event_to_score_s),
+        "event to alarm": _latency(summary.event_to_alarm_s),
+    }
+
+
+def _latency(percentiles: Mapping[str, float | None]) -> str:
+    return "  ".join(f"{name} {seconds_text(value)}" for name, value in percentiles.items())

@@ -27,8 +27,8 @@ from meltwatch_local_cluster.screen.presenters import (
     PictureTaker,
     Presenter,
     ScreenPresenter,
+    summary_table,
 )
-from meltwatch_local_cluster.screen.summary_table import summary_table
 from meltwatch_local_cluster.steps import say
 
 _LOOK_MS: Final = 200

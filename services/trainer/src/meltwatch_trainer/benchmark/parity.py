@@ -14,10 +14,10 @@ from meltwatch_trainer.benchmark.parity_case import (
     OUTPUT_SHAPES,
     SPECS,
     ParityCase,
+    read_cases,
     seeded_inputs,
     seeded_weights,
 )
-from meltwatch_trainer.benchmark.parity_file import read_cases
 from meltwatch_trainer.judge.served_ensemble import onnx_session
 from meltwatch_trainer.network.model_config import ConfigTensor, ModelSpec
 from meltwatch_trainer.network.published.fmformer import FmFormer, build_fmformer

@@ -1,4 +1,7 @@
-"""The digest that names the exact files an ensemble answers from."""
+"""The digest that names the exact files an ensemble answers from.
+
+It stands alone and imports nothing of the trainer, so that it can be checked without PyTorch.
+"""
 
 import hashlib
 from collections.abc import Mapping

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 import structlog
+from meltwatch_chassis.furnace_gauge import FurnaceGauge
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_schemas.access import ACCESS, Principal
 from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord
@@ -26,13 +27,12 @@ from meltwatch_core.alarms.manager.outgoing import said
 from meltwatch_core.alarms.manager.own_topics import OWN, OwnTopics
 from meltwatch_core.alarms.manager.scores import ScoreDesk
 from meltwatch_core.alarms.manager.scribe import Scribe
-from meltwatch_core.alarms.manager.sight_gauges import SightGauges
 from meltwatch_core.alarms.manager.system import SystemDesk
 from meltwatch_core.alarms.points import MasterAlarmList
 from meltwatch_core.alarms.ports import Commit, Outgoing, Place, Written
 from meltwatch_core.alarms.registry import AlarmRegistry
 from meltwatch_core.alarms.system_alarms import HISTORY_GAP
-from meltwatch_core.alarms.watch import MAX_FURNACES, Watch
+from meltwatch_core.alarms.watch import MAX_FURNACES, Sighted, Watch
 
 _log = structlog.get_logger()
 JUDGED: Final = ACCESS[Principal.ALARM_MANAGER].inputs
@@ -346,3 +346,25 @@ def _read_state(record: RawRecord) -> tuple[str, FurnaceStateWord | None]:
     if record.value is None:
         return furnace_id, None
     return furnace_id, read_json(record, FurnaceState).state
+
+
+class SightGauges:
+    """Shows what is watched; a furnace that is not any more leaves no last value behind.
+
+    Parameters
+    ----------
+    metrics
+        Where to show it.
+    """
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._ages = FurnaceGauge(metrics.verdict_age)
+
+    def show(self, sighted: Sighted | None) -> None:
+        """Show it; None while nothing is known changes nothing."""
+        if sighted is None:
+            return
+        self._metrics.furnaces_watched.set(sighted.watched)
+        self._metrics.furnaces_blind.set(sighted.blind)
+        self._ages.show(sighted.ages_s)

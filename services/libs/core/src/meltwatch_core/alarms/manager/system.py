@@ -8,7 +8,6 @@ from meltwatch_schemas.text import escaped
 from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_core.alarms.alarm import Alarm
-from meltwatch_core.alarms.clock_levels import Level, furnace_silent, plant_blind, triton_down
 from meltwatch_core.alarms.judgement import announce, suppress, unsuppress, withdraw
 from meltwatch_core.alarms.manager.scribe import Scribe
 from meltwatch_core.alarms.ports import Outgoing
@@ -22,7 +21,7 @@ from meltwatch_core.alarms.system_alarms import (
     JudgedBy,
     parents,
 )
-from meltwatch_core.alarms.watch import Watch
+from meltwatch_core.alarms.watch import Level, Watch, furnace_silent, plant_blind, triton_down
 
 _EARLY_NS: Final = 5 * NS_PER_S
 """A parent that is due so soon masks already: its children would be announced just before it."""

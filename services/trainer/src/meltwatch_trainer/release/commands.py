@@ -1,18 +1,28 @@
 """The steps that make a repository of weights and scores, and judge both."""
 
+import hashlib
 import shutil
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import typer
 from meltwatch_schemas.default_setpoint import DEFAULT_SETPOINT
+from meltwatch_schemas.encoder import default_encoder
+from meltwatch_schemas.window import PUBLISHED_SPEC
 from rich.console import Console
 
+from meltwatch_trainer.errors import WeightsError
 from meltwatch_trainer.judge.evaluation import Outputs, evaluate, write_repeats
 from meltwatch_trainer.judge.served_ensemble import ServedEnsemble
 from meltwatch_trainer.network.availability import AVAILABILITY
+from meltwatch_trainer.network.published.served import ServedFmFormer
+from meltwatch_trainer.network.published.weights import load_fmformer
+from meltwatch_trainer.network.steps import Aggregate
 from meltwatch_trainer.release.acceptance import demo_runs, long_runs, verdict
+from meltwatch_trainer.release.ensemble_files import ensemble_files
 from meltwatch_trainer.release.export import export, verify_files, write_default_setpoint
+from meltwatch_trainer.release.model_repository import write_repository
 from meltwatch_trainer.settings import Settings
 from meltwatch_trainer.train.progress import shown_steps
 from meltwatch_trainer.train.study import SHIPPED
@@ -26,6 +36,9 @@ SETPOINT: Final = Path("schemas/src/meltwatch_schemas/default_setpoint.py")
 HELD_OUT_SEED: Final = 500_000
 """First seed of the verified runs: far from the training seeds that anybody would name."""
 LONG_RUN_MINUTES: Final = 12.0
+
+LETTER: Final = "a"
+MODEL_VERSION: Final = "published"
 
 
 def export_study(settings: Settings, repository: Path, reference: Path) -> None:
@@ -80,3 +93,37 @@ def verify_repository(repository: Path, reference: Path, seeds: int, console: Co
     for column, state in enumerate(AVAILABILITY):
         typer.echo(f"operation, {state}: {verdict(runs, DEFAULT_SETPOINT, column).line()}")
     return demo.accepted and verdict(runs, DEFAULT_SETPOINT).accepted
+
+
+def export_weights(weights: Path, repository: Path) -> str:
+    """Write the ensemble of a file of weights; return its digest.
+
+    The weights are exported as they are, in float32. The aggregate passes their log-odds through:
+    calibrating them needs recordings of the furnaces that they were trained for.
+
+    Raises
+    ------
+    WeightsError
+        If the file's keys are not the published ones, or its clips are not those of the windows.
+    """
+    network = load_fmformer(weights)
+    if network.spec.frames != PUBLISHED_SPEC.clip_frames:
+        raise WeightsError(
+            f"{weights}: expected weights for clips of {PUBLISHED_SPEC.clip_frames} frames, as the "
+            f"windows have, got {network.spec.frames}"
+        )
+    sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
+    described = {
+        "model_version": MODEL_VERSION,
+        "trained_on": f"unknown, weights of SHA-256 {sha256}, not calibrated",
+    }
+    members = {LETTER: ServedFmFormer(network)}
+    files = ensemble_files(
+        members, _uncalibrated(len(members)), default_encoder(), PUBLISHED_SPEC, described
+    )
+    return write_repository(repository, files)
+
+
+def _uncalibrated(members: int) -> Aggregate:
+    table = np.ones((len(AVAILABILITY), members + 1), dtype=np.float32)
+    return Aggregate(scale=table, shift=np.zeros_like(table))
