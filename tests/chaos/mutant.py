@@ -110,13 +110,13 @@ def drop_refused() -> None:
 
 def drop_nothing_at_all() -> None:
     """Pass over a refused record that has neither key nor value."""
-    handle = AlarmPipeline.handle
+    handle = AlarmPipeline.handle_record
 
     def without(self: AlarmPipeline, record: RawRecord, now_ns: int) -> list[Outgoing]:
         written = handle(self, record, now_ns)
         return [] if record.key is None and record.value is None else written
 
-    AlarmPipeline.handle = without  # type: ignore[method-assign]
+    AlarmPipeline.handle_record = without  # type: ignore[method-assign]
 
 
 def catch_nothing() -> None:
@@ -132,7 +132,7 @@ def catch_nothing() -> None:
         return self._judge(self._place(record).topic, record, now_ns)
 
     scores.read_score = read  # type: ignore[attr-defined]
-    AlarmPipeline.handle = handle  # type: ignore[method-assign]
+    AlarmPipeline.handle_record = handle  # type: ignore[method-assign]
 
 
 def believe_forgeries() -> None:

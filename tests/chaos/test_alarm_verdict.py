@@ -62,12 +62,12 @@ def played() -> Tape:
         fields = command_fields(Command.ACK, newest.event_id, alarm_id=newest.alarm_id)
         fields["command"] = word
         record = command_record(fields, len(commands), key=newest.alarm_id)
-        log.write(pipeline.handle(record, NOW_NS), pipeline)
+        log.write(pipeline.handle_record(record, NOW_NS), pipeline)
         place = ("alarm-commands", 0, len(commands))
         commands.append(Message(place, newest.alarm_id, {CODES: codes}, fields))
     written = []
     for offset, made in enumerate(scores[30:], 30):
-        written += pipeline.handle(score_record(made, offset), NOW_NS)
+        written += pipeline.handle_record(score_record(made, offset), NOW_NS)
     log.write(written, pipeline)
     return Tape(
         scores=[_as_read(made) for made in scores],

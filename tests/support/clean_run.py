@@ -197,7 +197,7 @@ def alarms(furnaces: Mapping[str, Iterator[Sent]], seconds: float) -> list[Alarm
         if score is None:
             log.written += manager.tick(at_ns, at_ns - NS_PER_S // 2)
         else:
-            log.written += manager.handle(score_record(score, offset), at_ns)
+            log.written += manager.handle_record(score_record(score, offset), at_ns)
     return [AlarmRecord.from_json(out.value or b"") for out in log.of(Topic.ALARMS)]
 
 

@@ -65,7 +65,7 @@ async def test_what_either_writes_all_read_alike(
     ]
 
     async with AsyncSpanReader.connected(connection, [(name, PART)]) as reader:
-        assert await reader.begin(name, PART) == 0
+        assert await reader.first_offset(name, PART) == 0
         assert await reader.end(name, PART) == 4
         assert await reader.offset_near(name, PART, NOON_MS + 2) == 2
         assert await reader.offset_near(name, PART, NOON_MS + 9) is None
@@ -74,7 +74,7 @@ async def test_what_either_writes_all_read_alike(
 
     def read() -> list[RawRecord]:
         with SpanReader.connected(connection) as reader:
-            assert (reader.begin(name, PART), reader.end(name, PART)) == (0, 4)
+            assert (reader.first_offset(name, PART), reader.end(name, PART)) == (0, 4)
             assert reader.offset_of(name, PART, NOON_MS + 2) == 2
             assert reader.offset_of(name, PART, NOON_MS + 9) is None
             assert list(reader.read(name, PART, 1, 3)) == expected[1:3]
@@ -93,10 +93,10 @@ def test_a_follower_begins_at_a_time_or_with_what_comes(kafka: KafkaServer, topi
         with pytest.raises(TopicMissing):
             follower.partitions("nobody")
         writer.write([old], 30.0)
-        follower.begin({(name, PART): None})
+        follower.read_from({(name, PART): None})
         writer.write([new], 30.0)
         assert values(follower, 1) == [b"new"]
-        follower.begin({(name, PART): NOON_MS})
+        follower.read_from({(name, PART): NOON_MS})
         assert values(follower, 2) == [b"old", b"new"]
 
 

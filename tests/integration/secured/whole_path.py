@@ -55,7 +55,9 @@ def _count(plant: Plant, topic: Topic) -> int:
     """Return how many records of the disturber a topic holds: a slow machine makes others late."""
     name = topic.under(PREFIX)
     with SpanReader.connected(plant.kafka.plain) as reader:
-        spans = [(n, reader.begin(name, n), reader.end(name, n)) for n in reader.partitions(name)]
+        spans = [
+            (n, reader.first_offset(name, n), reader.end(name, n)) for n in reader.partitions(name)
+        ]
         records = [record for span in spans for record in reader.read(name, *span)]
         return sum(record.key == DISTURBER.encode() for record in records)
 

@@ -190,7 +190,7 @@ async def test_the_ensemble_says_who_it_is_and_answers(
     endpoint: TritonEndpoint, window: AlignedWindow
 ) -> None:
     identity = await endpoint.identify()
-    verdict = await endpoint.score(window)
+    verdict = await endpoint.score_window(window)
     assert identity.model.name == ENSEMBLE
     assert f"member_logits FP32 [{len(verdict.member_logits)}]" in identity.tensors
     assert verdict.anomaly_map.shape == (64, 64)
@@ -200,7 +200,7 @@ async def test_what_an_absent_modality_holds_does_not_matter(
     endpoint: TritonEndpoint, window: AlignedWindow
 ) -> None:
     await endpoint.identify()
-    verdict = await endpoint.score(replace(window, clip=None))
+    verdict = await endpoint.score_window(replace(window, clip=None))
     assert np.isfinite(verdict.logit)
 
 
@@ -209,7 +209,7 @@ async def test_a_window_of_another_shape_is_refused_for_good(
 ) -> None:
     await endpoint.identify()
     with pytest.raises(ContractViolation, match=r"scoring_rejected.*unexpected shape"):
-        await endpoint.score(replace(window, clip=np.zeros((9, 64, 192), np.float16)))
+        await endpoint.score_window(replace(window, clip=np.zeros((9, 64, 192), np.float16)))
 
 
 async def test_an_endpoint_that_is_away_is_worth_another_try() -> None:

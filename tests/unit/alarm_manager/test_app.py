@@ -122,7 +122,7 @@ class Plant:
 
         async with asyncio.timeout(10), asyncio.TaskGroup() as group:
             group.create_task(watch())
-            await app.run(self._manager(), self._projector(), stop)
+            await app.run_until_stopped(self._manager(), self._projector(), stop)
 
     def _manager(self) -> app.Manager:
         return app.Manager(
@@ -132,7 +132,7 @@ class Plant:
                 Ports(
                     committed=self.committed,
                     whole=self.whole,
-                    begin=self.seek,
+                    read_from=self.seek,
                     poll=self.take,
                     ends=self.ends,
                     has_read=self.has_read,
@@ -146,7 +146,10 @@ class Plant:
     def _projector(self) -> app.Projector:
         registered: set[str] = set()
         feed = Ports(
-            end=self.end, begin=self.follow, poll=self.all_alarms, has_caught_up=self.has_caught_up
+            end=self.end,
+            read_from=self.follow,
+            poll=self.all_alarms,
+            has_caught_up=self.has_caught_up,
         )
         view = Ports(open=self.open, is_present=self.is_present, apply=self.apply)
         return app.Projector(

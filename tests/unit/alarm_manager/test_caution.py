@@ -143,7 +143,7 @@ def judged(
                 log.write(written, pipeline)
                 written = []
                 step()
-            written += pipeline.handle(record, 2**62)
+            written += pipeline.handle_record(record, 2**62)
             step()
     log.write(written, pipeline)
 
@@ -183,7 +183,7 @@ def test_a_deadly_record_is_found_though_each_life_gets_on_elsewhere(
     def die(*_: object) -> None:
         raise Death
 
-    monkeypatch.setattr(CommandDesk, "handle", die)
+    monkeypatch.setattr(CommandDesk, "handle_command", die)
     command = command_record(command_fields(Command.ACK))
     log, deaths = TopicLog(), 0
     for life in range(8):

@@ -134,7 +134,7 @@ def see(log: TopicLog, pipeline: AlarmPipeline) -> None:
     for place in (ALARMS, RESULTS, HEARTBEATS):
         begin = pipeline.commits()[place].position
         for record in log.read(place.topic, begin):
-            written = pipeline.handle(record, NOW_NS)
+            written = pipeline.handle_record(record, NOW_NS)
             if written:
                 log.write(written, pipeline)
 
@@ -171,7 +171,7 @@ def test_the_new_reign_is_above_the_forged_one_and_goes_on_from_the_truth() -> N
     restated = log.alarms()[-1]
     assert (restated.epoch, restated.transition.cause) == (1_000_000_000, "RESTATE")
     record = command_record(command_fields("ack", restated.event_id))
-    log.write(pipeline.handle(record, NOW_NS), pipeline)
+    log.write(pipeline.handle_record(record, NOW_NS), pipeline)
     acked = log.alarms()[-1]
     assert (acked.epoch, acked.state) == (1_000_000_000, "ACKED")
     assert log.take_over().commits()[ALARMS].epoch == 1_000_000_001
@@ -194,7 +194,7 @@ def test_one_forgery_between_two_transactions_is_not_taken_for_a_commit_marker()
     forge = dict(zip(NAMES, forged(raised()[0]), strict=True))
     for number in range(4):
         record = score_record(score(number, 6.0), number)
-        log.write(pipeline.handle(record, NOW_NS), pipeline)
+        log.write(pipeline.handle_record(record, NOW_NS), pipeline)
         if number == 1:
             log.written.append(forge["alarms-forged_same_epoch"])
             see(log, pipeline)  # answered by a tombstone: there is no such alarm yet
@@ -215,13 +215,13 @@ def test_any_forgeries_between_any_deaths_leave_the_truth(data) -> None:
     for number in range(data.draw(st.integers(1, 25), "windows")):
         logit = data.draw(st.sampled_from([6.0, -6.0]), "logit")
         sent.append(score_record(score(number, logit), number))
-        calm.write(quiet.handle(sent[-1], NOW_NS), quiet)
-        log.write(pipeline.handle(sent[-1], NOW_NS), pipeline)
+        calm.write(quiet.handle_record(sent[-1], NOW_NS), quiet)
+        log.write(pipeline.handle_record(sent[-1], NOW_NS), pipeline)
         log.written += data.draw(st.lists(st.sampled_from(forge), max_size=2), "forged")
         if data.draw(st.booleans(), "dies"):
             pipeline = log.take_over()
             for record in sent[log.commit(SCORES).offset :]:
-                log.write(pipeline.handle(record, NOW_NS), pipeline)
+                log.write(pipeline.handle_record(record, NOW_NS), pipeline)
         if data.draw(st.booleans(), "looks"):
             see(log, pipeline)
     see(log, pipeline)

@@ -44,7 +44,7 @@ def header(letter: Outgoing, name: str) -> str:
 
 @pytest.mark.parametrize("hostile", CORPUS, ids=lambda h: f"{h.topic}-{h.name}")
 def test_each_hostile_record_becomes_what_the_contract_says(hostile: HostileRecord) -> None:
-    written = new_log().take_over().handle(hostile.raw(PREFIX, offset=7), NOW_NS)
+    written = new_log().take_over().handle_record(hostile.raw(PREFIX, offset=7), NOW_NS)
     letters = [out for out in written if out.topic is Topic.DEAD_LETTERS]
     answers = [
         CommandResult.from_json(out.value or b"")
@@ -73,13 +73,13 @@ def test_after_all_of_them_a_good_score_raises_and_a_good_command_is_answered() 
     offsets: dict[Topic, int] = {}
     for hostile in CORPUS:
         offset = offsets[hostile.topic] = offsets.get(hostile.topic, -1) + 1
-        log.write(pipeline.handle(hostile.raw(PREFIX, offset=offset), NOW_NS), pipeline)
+        log.write(pipeline.handle_record(hostile.raw(PREFIX, offset=offset), NOW_NS), pipeline)
     for number in range(4):
         record = score_record(score(number, 6.0), LATE + number)
-        log.write(pipeline.handle(record, NOW_NS), pipeline)
+        log.write(pipeline.handle_record(record, NOW_NS), pipeline)
     (raised,) = log.alarms()
     good = command_record(command_fields("ack", raised.event_id), LATE)
-    log.write(pipeline.handle(good, NOW_NS), pipeline)
+    log.write(pipeline.handle_record(good, NOW_NS), pipeline)
     assert log.alarms()[-1].state == "ACKED"
 
 
@@ -132,7 +132,7 @@ def test_any_record_at_all_has_an_outcome_that_can_be_written(topic, key, value,
     }
     for tail in ((), (("schema", schemas[topic]), ("content-type", b"application/json"))):
         record = RawRecord(topic.under(PREFIX), 0, 7, 0, key, value, (*headers, *tail))
-        written = new_log().take_over().handle(record, NOW_NS)
+        written = new_log().take_over().handle_record(record, NOW_NS)
         for out in written:
             assert (out.key, out.value) != (None, None)
             assert out.topic is Topic.DEAD_LETTERS or len(out.value or b"") <= MAX_RECORD_BYTES
@@ -148,9 +148,9 @@ def test_a_text_of_any_length_is_answered(field: str, letter: str) -> None:
         pipeline = log.take_over()
         for number in range(4):
             record = score_record(score(number, 6.0), number)
-            log.write(pipeline.handle(record, NOW_NS), pipeline)
+            log.write(pipeline.handle_record(record, NOW_NS), pipeline)
         fields = command_fields("ack", log.alarms()[-1].event_id) | {field: letter * length}
-        (*_, answer) = pipeline.handle(command_record(fields), NOW_NS)
+        (*_, answer) = pipeline.handle_record(command_record(fields), NOW_NS)
         code = CommandResult.from_json(answer.value or b"").code
         bound = {"user": 64, "comment": 1000, "expected_event_id": 2000}[field]
         is_bad = length > bound or (field == "user" and not length)
@@ -161,18 +161,20 @@ def test_an_acknowledged_alarm_is_acknowledged_after_a_take_over_whatever_was_co
     log = new_log()
     pipeline = log.take_over()
     for number in range(4):
-        log.write(pipeline.handle(score_record(score(number, 6.0), number), NOW_NS), pipeline)
+        log.write(
+            pipeline.handle_record(score_record(score(number, 6.0), number), NOW_NS), pipeline
+        )
     comments = ["c" * 261_000, "\u4e2d" * 1000]
     for offset, comment in enumerate(comments):
         event_id = log.alarms()[-1].event_id
         fields = command_fields("ack", event_id, comment=comment)
-        log.write(pipeline.handle(command_record(fields, offset), NOW_NS), pipeline)
+        log.write(pipeline.handle_record(command_record(fields, offset), NOW_NS), pipeline)
     states = [record.state for record in log.alarms()]
     assert states == ["UNACK", "ACKED"]
     assert log.of(Topic.DEAD_LETTERS) == []
     successor = log.take_over()
     again = command_fields("ack", log.alarms()[-1].event_id)
-    (answer,) = successor.handle(command_record(again, 2), NOW_NS)
+    (answer,) = successor.handle_record(command_record(again, 2), NOW_NS)
     result = CommandResult.from_json(answer.value or b"")
     assert result.detail.endswith("acknowledged already, ACKED")
 
@@ -193,7 +195,7 @@ def test_a_record_is_judged_whole_or_not_at_all(monkeypatch) -> None:
     monkeypatch.setattr(scribe, "outgoing", fails_at_first)
     for number in range(5):
         record = score_record(score(number, 6.0, OTHER), number)
-        log.write(pipeline.handle(record, NOW_NS), pipeline)
+        log.write(pipeline.handle_record(record, NOW_NS), pipeline)
     (letter,) = log.of(Topic.DEAD_LETTERS)
     assert header(letter, "dlq.detail") == "MemoryError: "
     assert {record.alarm_id for record in log.alarms()} == {f"{OTHER}/OVERHEAT", high.alarm_id}

@@ -168,7 +168,7 @@ async def test_whatever_kafka_says_reading_begins_or_fails_to_be_tried_again(dat
         intake, feed = KafkaIntake({}, PREFIX, "group", INPUTS), KafkaFeed({}, PREFIX)
         await outcome(intake.committed(), dict)
         places = {kafka_intake.Place(topic, 0): None for topic in INPUTS}
-        await outcome(intake.begin(places), dict)
+        await outcome(intake.read_from(places), dict)
         await outcome(intake.ends(), dict)
         await outcome(feed.end(), int)
 

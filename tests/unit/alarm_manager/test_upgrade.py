@@ -41,7 +41,9 @@ def taken_over() -> AlarmPipeline:
     for record in records_of("results"):
         pipeline.restore_result(record)
     commits = commits_of_tail() | {STATES: None}
-    pipeline.begin(commits, {p: commit.offset if commit else 0 for p, commit in commits.items()})
+    pipeline.begin_reign(
+        commits, {p: commit.offset if commit else 0 for p, commit in commits.items()}
+    )
     return pipeline
 
 
@@ -51,7 +53,7 @@ def changes(pipeline: AlarmPipeline, logit: float, numbers: range) -> list[tuple
     for number in numbers:
         for place, name in enumerate(("a/b/F1", "a/b/F2")):
             record = score_record(score(number, logit, name), 2 * number + place)
-            written += pipeline.handle(record, NOW_NS)
+            written += pipeline.handle_record(record, NOW_NS)
     alarms = [
         AlarmRecord.from_json(one.value or b"") for one in written if one.topic is Topic.ALARMS
     ]
@@ -82,7 +84,7 @@ def test_a_command_that_was_answered_is_a_duplicate() -> None:
     known: dict[str, Any] = json.loads(records_of("results")[0].value or b"")
     order = command_fields("ack", "0" * 32, alarm_id=ACKED, command_id=known["command_id"])
 
-    answers = taken_over().handle(command_record(order, 1, key=ACKED), NOW_NS)
+    answers = taken_over().handle_record(command_record(order, 1, key=ACKED), NOW_NS)
 
     codes = [json.loads(answer.value or b"")["code"] for answer in answers]
     assert codes == ["duplicate"]

@@ -30,7 +30,7 @@ def traces(draw):
     ]
     trace = Trace(span)
     for window in windows:
-        trace.add(window)
+        trace.add_window(window)
     trace.finish()
     return trace, windows
 
@@ -108,6 +108,6 @@ def test_ticks_of_time_are_round():
 def test_stretches_that_no_picture_tells_apart_are_one():
     found = Stretches(10)
     for start, end in ((0, 5), (14, 20), (30, 40)):
-        found.add(start, end)
+        found.add_stretch(start, end)
 
     assert found.spans == (Span(0, 20), Span(30, 40))

@@ -20,7 +20,7 @@ def finding(seed: int, windows: int, budget: float) -> SetpointFinding:
     watch = LogOddsWatch()
     logits = np.random.default_rng(seed).normal(-6.0, 1.0, windows)
     for number, logit in enumerate(logits.tolist()):
-        watch.add(Said("f", number * PUBLISHED_SPEC.hop_ns, logit, "m"))
+        watch.add_window(Said("f", number * PUBLISHED_SPEC.hop_ns, logit, "m"))
     return find_setpoint(watch, SPAN, (), budget)
 
 

@@ -33,7 +33,7 @@ def test_a_folder_without_a_run_has_nothing_to_clear(tmp_path):
 
 def test_a_process_that_outlived_its_launcher_is_killed_and_named(tmp_path):
     child = python_child(SLEEPER, tmp_path / "log", mark())
-    ProcessRecord(tmp_path).add("kafka", child)
+    ProcessRecord(tmp_path).add_process("kafka", child)
     assert f"killed kafka (pid {child.pid}) and" in (clear_leftovers(tmp_path) or "")
     assert is_gone(child.pid)
     child.kill()
@@ -43,7 +43,7 @@ def test_an_orphan_of_a_dead_process_is_killed(tmp_path):
     log = tmp_path / "log"
     child = python_child(PARENT_OF_SLEEPER, log, mark())
     wait_for(lambda: log.read_text().strip() != "", "the grandchild has started")
-    ProcessRecord(tmp_path).add("triton", child)
+    ProcessRecord(tmp_path).add_process("triton", child)
     orphan = int(log.read_text())
     os.kill(child.pid, signal.SIGKILL)
     wait_for(lambda: child.exit_code() is not None, "the parent is gone")
@@ -57,7 +57,7 @@ def test_a_later_process_with_a_recorded_id_is_left_alone(tmp_path):
     for change in ({"mark": "another program"}, {"started_s": 4e9}):
         child = python_child(SLEEPER, tmp_path / "log", mark())
         try:
-            ProcessRecord(tmp_path).add("kafka", child)
+            ProcessRecord(tmp_path).add_process("kafka", child)
             (entry,) = json.loads((tmp_path / RECORD_FILE).read_text())
             (tmp_path / RECORD_FILE).write_text(json.dumps([entry | change]))
             assert "no process was left" in (clear_leftovers(tmp_path) or "")
@@ -75,7 +75,7 @@ def test_data_state_record_and_shared_memory_go_and_logs_stay(tmp_path):
     (tmp_path / "logs").mkdir()
     child = python_child("", tmp_path / "logs" / "log", mark())
     wait_for(lambda: child.exit_code() is not None, "the child ends")
-    ProcessRecord(tmp_path).add("triton", child, prefix)
+    ProcessRecord(tmp_path).add_process("triton", child, prefix)
     clear_leftovers(tmp_path)
     assert not region.exists()
     assert [entry.name for entry in tmp_path.iterdir()] == ["logs"]
@@ -93,7 +93,7 @@ def test_drafts_of_an_interrupted_run_go_too(tmp_path, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             write_state(folder, run_state())
         with pytest.raises(KeyboardInterrupt):
-            ProcessRecord(folder).add("kafka", child)
+            ProcessRecord(folder).add_process("kafka", child)
     assert len(list(folder.iterdir())) == 2
     clear_leftovers(folder)
     assert not list(folder.iterdir())
@@ -110,7 +110,7 @@ def test_a_restarted_service_takes_the_place_of_its_earlier_process(tmp_path):
     children = [python_child(SLEEPER, tmp_path / "log", mark()) for _ in range(2)]
     try:
         for child in children:
-            record.add("alarm_manager", child)
+            record.add_process("alarm_manager", child)
         (entry,) = json.loads((tmp_path / RECORD_FILE).read_text())
         assert entry["pid"] == children[1].pid
     finally:

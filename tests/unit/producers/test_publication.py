@@ -86,7 +86,7 @@ def publish(
     origin_ns = NOON_NS if speed == 1 else NOON_NS - 1000 * S
     end_ns = None if duration_s is None else origin_ns + duration_s * S
     stop = Patience(clock, seconds)
-    publication.run(SimulatedRun(origin_ns, end_ns, Pace(NOON_NS, origin_ns, speed)), stop)
+    publication.publish_due(SimulatedRun(origin_ns, end_ns, Pace(NOON_NS, origin_ns, speed)), stop)
     return publication, stop
 
 
@@ -165,7 +165,9 @@ def test_what_waited_for_room_is_sent_when_there_is_some() -> None:
             return super().wait(timeout)
 
     publication = PacedPublication([Ticker("a")], WIRE, publisher, clock)
-    publication.run(SimulatedRun(NOON_NS, None, Pace(NOON_NS, NOON_NS)), Recovering(clock, 40))
+    publication.publish_due(
+        SimulatedRun(NOON_NS, None, Pace(NOON_NS, NOON_NS)), Recovering(clock, 40)
+    )
 
     times = event_times(publisher)
     assert times == list(range(times[0], times[0] + len(times) * S, S))
@@ -185,7 +187,7 @@ def test_a_source_whose_time_was_over_before_its_start_waits_without_a_word() ->
     clock = ManualClock(NOON_NS)
     stop = Patience(clock, 60)
     over = SimulatedRun(NOON_NS - 1000 * S, NOON_NS - 500 * S, Pace(NOON_NS, NOON_NS))
-    PacedPublication([Ticker("a")], WIRE, publisher, clock).run(over, stop)
+    PacedPublication([Ticker("a")], WIRE, publisher, clock).publish_due(over, stop)
 
     assert publisher.records == []
     assert len(stop.waits) == 60

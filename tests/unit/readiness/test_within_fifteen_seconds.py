@@ -212,9 +212,9 @@ class RemoteTriton(FakeScorer):
         await self._asked(triton_endpoint._QUESTION_DEADLINE_S, self._explained_s)
         return self.identity
 
-    async def score(self, window: Any) -> Verdict:
+    async def score_window(self, window: Any) -> Verdict:
         await self._asked(Settings().scoring_deadline_s, 0.0)
-        return await super().score(window)
+        return await super().score_window(window)
 
     async def reload(self, model: str) -> None:
         raise AssertionError(f"no process of {self.name} ever dies, so {model} needs no cure")

@@ -20,7 +20,7 @@ def visit(*faults: str) -> tuple[SelftestVerdict, System]:
     system = System(clock, furnace, f"{FURNACE}/OVERHEAT", set(faults))
     told: list[str] = []
     test = SelfTest(furnace, system, system, PREFIX, clock, told.append)
-    return test.run(Limits(patience_s=5, budget_s=5, settling_s=5)), system
+    return test.run_course(Limits(patience_s=5, budget_s=5, settling_s=5)), system
 
 
 def test_a_system_that_does_everything_right_passes():

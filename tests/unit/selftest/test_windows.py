@@ -10,7 +10,7 @@ FIRST = window_score()
 def windows(*numbers: int, logit: float | None = -3.0) -> Windows:
     made = Windows()
     for number in numbers:
-        made.add(window_score(FIRST.window_end_ns + number * HOP_NS, logit=logit))
+        made.add_score(window_score(FIRST.window_end_ns + number * HOP_NS, logit=logit))
     return made
 
 
@@ -22,15 +22,15 @@ def test_window_numbers_without_a_window_are_missing():
 
 def test_a_window_that_comes_again_is_ignored():
     again = windows(0, 1)
-    again.add(window_score(FIRST.window_end_ns, logit=None))
+    again.add_score(window_score(FIRST.window_end_ns, logit=None))
 
     assert again.statuses() == {"scored": 2, "degraded": 0, "unscored": 0}
 
 
 def test_windows_without_a_verdict_are_found_from_an_instant_on():
     mixed = windows(0, logit=None)
-    mixed.add(window_score(FIRST.window_end_ns + HOP_NS))
-    mixed.add(window_score(FIRST.window_end_ns + 2 * HOP_NS, logit=None))
+    mixed.add_score(window_score(FIRST.window_end_ns + HOP_NS))
+    mixed.add_score(window_score(FIRST.window_end_ns + 2 * HOP_NS, logit=None))
 
     assert mixed.newest_scored_ns() is None
     assert [w.window_end_ns for w in mixed.without_verdict(FIRST.window_end_ns)] == [

@@ -136,7 +136,7 @@ def test_training_learns_and_sees_every_window_once_an_epoch(
     windows: BenchmarkWindows, tmp_path: Path
 ) -> None:
     steps: list[tuple[int, int, float]] = []
-    training(windows, tmp_path / "run").run(lambda *step: steps.append(step))
+    training(windows, tmp_path / "run").train_network(lambda *step: steps.append(step))
 
     assert [(done, total) for done, total, _ in steps] == [(n + 1, 6) for n in range(6)]
     assert steps[-1][2] < steps[0][2]
@@ -147,17 +147,17 @@ def test_a_killed_training_ends_as_if_it_had_not_been(
 ) -> None:
     monkeypatch.setattr("meltwatch_trainer.benchmark.training.CHECKPOINT_EVERY", 2)
     whole = training(windows, tmp_path / "whole")
-    whole.run(lambda *_: None)
+    whole.train_network(lambda *_: None)
 
     def kill(done: int, steps: int, loss: float) -> None:
         if done == 5:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        training(windows, tmp_path / "killed").run(kill)
+        training(windows, tmp_path / "killed").train_network(kill)
     resumed = training(windows, tmp_path / "killed")
     done: list[int] = []
-    resumed.run(lambda step, *_: done.append(step))
+    resumed.train_network(lambda step, *_: done.append(step))
 
     assert done == [5, 6]
     for one, other in zip(whole.network.parameters(), resumed.network.parameters(), strict=True):
@@ -165,10 +165,10 @@ def test_a_killed_training_ends_as_if_it_had_not_been(
 
 
 def test_another_runs_checkpoint_is_refused(windows: BenchmarkWindows, tmp_path: Path) -> None:
-    training(windows, tmp_path / "run").run(lambda *_: None)
+    training(windows, tmp_path / "run").train_network(lambda *_: None)
 
     with pytest.raises(CacheMismatchError, match="delete it or name another folder"):
-        training(windows, tmp_path / "run", seed=2).run(lambda *_: None)
+        training(windows, tmp_path / "run", seed=2).train_network(lambda *_: None)
 
 
 def test_a_loss_that_is_no_number_ends_the_training(
@@ -179,7 +179,7 @@ def test_a_loss_that_is_no_number_ends_the_training(
         next(run.network.parameters()).fill_(float("nan"))
 
     with pytest.raises(BenchmarkError, match="expected a finite loss, got nan"):
-        run.run(lambda *_: None)
+        run.train_network(lambda *_: None)
 
 
 def test_the_rate_falls_after_twenty_epochs_as_published() -> None:

@@ -75,7 +75,9 @@ def test_the_served_chain_answers_as_the_published_network(tmp_path: Path, varia
     ensemble = ServedEnsemble(tmp_path / "repository", ("a",))
     clips, currents = windows()
     decoded = ensemble.decode(np.stack([default_encoder().encode(clip) for clip in clips]))
-    logit, member_logits, disagreement, anomaly_map = ensemble.score(decoded, currents, AVAILABLE)
+    logit, member_logits, disagreement, anomaly_map = ensemble.score_windows(
+        decoded, currents, AVAILABLE
+    )
     answer = published_answer(network, clips, currents)
     assert np.allclose(logit[:, 0], expected_logits(answer), atol=1e-4)
     assert np.array_equal(logit, member_logits)
@@ -95,9 +97,11 @@ def test_an_absent_modality_has_no_influence_whatever_its_tensor_holds(
     export_weights(saved(tmp_path, a_network()), tmp_path / "repository")
     ensemble = ServedEnsemble(tmp_path / "repository", ("a",))
     clips, currents = windows()
-    expected = ensemble.score(clips, currents, AVAILABLE)
+    expected = ensemble.score_windows(clips, currents, AVAILABLE)
     currents[1], clips[2] = garbage, 77
-    for answer, before in zip(ensemble.score(clips, currents, AVAILABLE), expected, strict=True):
+    for answer, before in zip(
+        ensemble.score_windows(clips, currents, AVAILABLE), expected, strict=True
+    ):
         assert np.array_equal(answer, before)
 
 

@@ -45,7 +45,9 @@ def test_exported_members_answer_as_pytorch_does_for_any_batch(
     clips = rng.integers(0, 256, (count, 10, 64, 64, 3), dtype=np.uint8)
     currents = rng.normal(6500, 300, (count, 240, 3)).astype(np.float32)
     available = np.array([[1, 1], [0, 1], [1, 0]], dtype=np.float32)[:count]
-    logit, member_logits, _, _ = ServedEnsemble(root, SHIPPED).score(clips, currents, available)
+    logit, member_logits, _, _ = ServedEnsemble(root, SHIPPED).score_windows(
+        clips, currents, available
+    )
     with torch.no_grad():
         tensors = [torch.from_numpy(array) for array in (clips, currents, available)]
         raw = torch.cat([member(*tensors)[0] for member in members], dim=1)

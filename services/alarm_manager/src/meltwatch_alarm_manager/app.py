@@ -56,7 +56,7 @@ class Manager:
     clock: Clock
     vitals: ManagerVitals
 
-    async def run(self) -> None:
+    async def manage_alarms(self) -> None:
         """Stand for election, and reign for as long as it is won."""
         async with self.election() as election:
             while not await election.leads():
@@ -85,7 +85,7 @@ class Manager:
             async for record in intake.whole(topic):
                 restore(record)
                 self.vitals.got_on(MANAGER)
-        epoch = pipeline.begin(commits, await intake.begin(starts))
+        epoch = pipeline.begin_reign(commits, await intake.read_from(starts))
         await ledger.write([pipeline.heartbeat(self.clock.now_ns())], pipeline.commits)
         _log.info("reign_began", epoch=epoch)
 
@@ -104,7 +104,7 @@ class Manager:
                     await ledger.write(written, pipeline.commits)
                     written, uncommitted = [], BATCH
                     self.vitals.got_on(MANAGER)
-                written += pipeline.handle(record, self.clock.now_ns())
+                written += pipeline.handle_record(record, self.clock.now_ns())
             if proof.is_due():
                 read_until_ns = await proof.read_until()
                 written += pipeline.tick(self.clock.now_ns(), read_until_ns)
@@ -140,12 +140,12 @@ class Projector:
     clock: Clock
     vitals: ManagerVitals
 
-    async def run(self) -> None:
+    async def project_alarms(self) -> None:
         """Project until the view vanishes, then begin anew."""
         async with self.feed() as feed, self.view() as view:
             while True:
                 reached = await view.open(await feed.end())
-                await feed.begin(reached)
+                await feed.read_from(reached)
                 _log.info("projection_began", offset=reached)
                 await self._follow(feed, view)
                 _log.warning("view_vanished")
@@ -172,8 +172,8 @@ async def _lost(election: Election) -> None:
         pass
 
 
-async def run(manager: Manager, projector: Projector, stop: asyncio.Event) -> None:
-    """Run both until told to stop; what fails for good ends the other one too.
+async def run_until_stopped(manager: Manager, projector: Projector, stop: asyncio.Event) -> None:
+    """Run manager and projector until told to stop; what fails for good ends the other one too.
 
     Raises
     ------
@@ -183,8 +183,8 @@ async def run(manager: Manager, projector: Projector, stop: asyncio.Event) -> No
     await first_of(
         stop.wait(),
         _beat_regularly(manager.vitals),
-        _persist(MANAGER, manager.run, manager.vitals),
-        _persist(PROJECTOR, projector.run, projector.vitals),
+        _persist(MANAGER, manager.manage_alarms, manager.vitals),
+        _persist(PROJECTOR, projector.project_alarms, projector.vitals),
     )
 
 

@@ -64,7 +64,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         HealthServer(settings.health_address, health, metrics.registry) as server,
     ):
         structlog.get_logger().info("health_served", address=server.address)
-        await app.run(
+        await app.run_until_stopped(
             _manager(settings, points, metrics, vitals), _projector(settings, points, vitals), stop
         )
 

@@ -46,7 +46,7 @@ class Intake(Protocol):
         """Read a topic from its beginning to its present end, committed records only."""
         ...
 
-    async def begin(self, offsets: Mapping[Place, int | None]) -> Mapping[Place, int]:
+    async def read_from(self, offsets: Mapping[Place, int | None]) -> Mapping[Place, int]:
         """Start reading at the given offsets, or with None at the present end.
 
         Returns
@@ -141,7 +141,7 @@ class ViewFeed(Protocol):
         """Return the present end of the alarms topic."""
         ...
 
-    async def begin(self, alarms_offset: int) -> None:
+    async def read_from(self, alarms_offset: int) -> None:
         """Start reading alarms at an offset, and scores a little before their ends."""
 
     async def poll(self, timeout_s: float) -> Sequence[RawRecord]:

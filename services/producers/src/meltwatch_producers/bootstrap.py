@@ -87,7 +87,7 @@ def produce(
                 origin_ns=run.origin_ns,
                 health=server.address,
             )
-            publication.run(run, stop)
+            publication.publish_due(run, stop)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +116,9 @@ class Producer(Generic[AnyChunk]):
 
     def main(self) -> int:
         """Publish until SIGTERM or SIGINT and return the exit code."""
-        return run_sync(self.service, Settings, self.run)
+        return run_sync(self.service, Settings, self.publish_furnaces)
 
-    def run(self, settings: Settings, stop: threading.Event) -> None:
+    def publish_furnaces(self, settings: Settings, stop: threading.Event) -> None:
         """Publish what all simulated or recorded furnaces show until told to stop.
 
         Raises

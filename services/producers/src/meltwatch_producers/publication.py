@@ -121,7 +121,7 @@ class PacedPublication(Generic[AnyChunk]):
     def __post_init__(self) -> None:
         self._alive_ns = self.clock.monotonic_ns()
 
-    def run(self, run: SimulatedRun, stop: threading.Event) -> None:
+    def publish_due(self, run: SimulatedRun, stop: threading.Event) -> None:
         """Send the back-fill, then whatever falls due, until told to stop.
 
         A source that has ended waits to be stopped: a supervisor takes an exit for a crash.

@@ -57,7 +57,7 @@ def run_selftest(settings: Settings, limits: Limits, clock: Clock, tell: Tell) -
                 time.sleep(_RETRY_S)
         furnace = SyntheticFurnace(furnace_id, secrets.token_hex(8), clock.now_ns())
         test = SelfTest(furnace, topics, view, settings.topic_prefix, clock, tell)
-        return test.run(limits)
+        return test.run_course(limits)
 
 
 @contextmanager

@@ -88,7 +88,7 @@ class SelfTest:
         """Id of the furnace's alarm."""
         return alarm_id(self.furnace.furnace_id, CONDITION)
 
-    def run(self, limits: Limits) -> SelftestVerdict:
+    def run_course(self, limits: Limits) -> SelftestVerdict:
         """Show the system a furnace and return what came of it."""
         self.topics.send([alarm_point(self.alarm_id)])
         try:
@@ -171,7 +171,7 @@ class SelfTest:
 
     def _take(self, record: RawRecord) -> None:
         if record.topic == Topic.SCORES.under(self.prefix):
-            self.windows.add(read_score(record))
+            self.windows.add_score(read_score(record))
         elif record.topic == Topic.ALARMS.under(self.prefix):
             alarm = read_json(record, AlarmRecord)
             if alarm.alarm_id == self.alarm_id:

@@ -83,7 +83,7 @@ def train(
 @study_command(app, "score")
 def score(study: Study, only: Only = None, repeat: Repeat = 0) -> None:
     """Score whole runs of furnaces that no model has learned from, with every finished model."""
-    study.repeated(repeat).score(_known(only, list(RUN_SETS)))
+    study.repeated(repeat).score_runs(_known(only, list(RUN_SETS)))
 
 
 @study_command(app, "export")
@@ -147,7 +147,7 @@ def everything(
     if unfinished := study.unfinished():
         study.simulate()
         study.train(unfinished)
-    study.score(list(RUN_SETS))
+    study.score_runs(list(RUN_SETS))
     export(study, repository, reference)
     judge(study, repository)
     verify(repository, reference, seeds)

@@ -115,7 +115,7 @@ class Study:
         with shown_trainings(self.console) as show:
             train_study(scaled, windows, settings.models, self.device, workers, show)
 
-    def score(self, names: Sequence[str]) -> None:
+    def score_runs(self, names: Sequence[str]) -> None:
         """Score sets of runs with every finished model."""
         for runs in self.settings.run_sets:
             if runs.name in names:

@@ -25,7 +25,7 @@ def watched(furnaces: int, windows: int) -> tuple[LogOddsWatch, dict[str, np.nda
     for number in range(furnaces):
         logits[f"f{number}"] = restless(number, windows)
         for at, logit in enumerate(logits[f"f{number}"].tolist()):
-            watch.add(Said(f"f{number}", at * HOP_NS, logit, "m"))
+            watch.add_window(Said(f"f{number}", at * HOP_NS, logit, "m"))
     return watch, logits
 
 
@@ -91,7 +91,7 @@ def test_a_known_fault_that_is_named_does_not_move_the_set_point() -> None:
     watch, _ = watched(2, DAY_WINDOWS // 2)
     before = find_setpoint(watch, SPAN, (), 4.0)
     for number in range(5000, 5100):
-        watch.add(Said("f0", number * HOP_NS + SPAN.to_ns // 2, 15.0, "m"))
+        watch.add_window(Said("f0", number * HOP_NS + SPAN.to_ns // 2, 15.0, "m"))
     fault = Span(SPAN.to_ns // 2, SPAN.to_ns)
     assert find_setpoint(watch, SPAN, (Abnormal(fault, "f0"),), 4.0).basis == before.basis
     assert find_setpoint(watch, SPAN, (), 4.0).basis != before.basis
@@ -99,7 +99,7 @@ def test_a_known_fault_that_is_named_does_not_move_the_set_point() -> None:
 
 def test_scores_of_two_models_are_refused() -> None:
     watch, _ = watched(1, 300)
-    watch.add(Said("f0", 400 * HOP_NS, 1.0, "another"))
+    watch.add_window(Said("f0", 400 * HOP_NS, 1.0, "another"))
     with pytest.raises(BadUsage, match="got another, m; choose another span"):
         find_setpoint(watch, SPAN, (), 4.0)
 

@@ -16,7 +16,7 @@ def watch_of(logits: dict[str, list[float | None]]) -> LogOddsWatch:
     watch = LogOddsWatch()
     for furnace_id, series in logits.items():
         for number, logit in enumerate(series):
-            watch.add(Said(furnace_id, number * HOP_NS, logit, "m"))
+            watch.add_window(Said(furnace_id, number * HOP_NS, logit, "m"))
     return watch
 
 
@@ -37,7 +37,7 @@ def test_no_window_looks_across_a_gap() -> None:
 def test_of_a_window_that_came_twice_the_first_stands() -> None:
     watch = watch_of({"f": [5.0] * (HELD + 1)})
     for number in range(HELD + 1):
-        watch.add(Said("f", number * HOP_NS, 9.0, "m"))
+        watch.add_window(Said("f", number * HOP_NS, 9.0, "m"))
     assert held_of(watch) == [5.0]
 
 

@@ -40,8 +40,8 @@ PREFIX = TOPICS.prefix
 class Swinging(FakeScorer):
     """High for ten windows, low for the next ten: alarms come and go."""
 
-    async def score(self, window: AlignedWindow) -> Verdict:
-        await super().score(window)
+    async def score_window(self, window: AlignedWindow) -> Verdict:
+        await super().score_window(window)
         number = window.window_end_ns // PUBLISHED_SPEC.hop_ns
         logit = 5.0 if number // 10 % 2 else -5.0
         return Verdict(logit, (logit - 1, logit + 1), 1.0, np.full((64, 64), 0.5, np.float32))
@@ -101,11 +101,11 @@ def _judged(logs: dict[Topic, list[RawRecord]]) -> None:
     He acknowledges the first alarm 200 ms after it was raised, which is obeyed 100 ms later.
     """
     pipeline, part = AlarmPipeline(MasterAlarmList({}), Metrics(), PREFIX), Place(Topic.SCORES, 0)
-    pipeline.begin({part: Commit(0, 0, 0)}, {part: 0})
+    pipeline.begin_reign({part: Commit(0, 0, 0)}, {part: 0})
     logs[Topic.ALARMS], logs[Topic.ALARM_COMMANDS] = [], []
 
     def handle(raw: RawRecord, now_ns: int) -> None:
-        for out in pipeline.handle(raw, now_ns):
+        for out in pipeline.handle_record(raw, now_ns):
             if out.topic is Topic.ALARMS:
                 _append(logs, Topic.ALARMS, now_ns, out.key, out.value)
 
@@ -174,5 +174,5 @@ async def replay(
         results=noted,
         partition_of=lambda _: 0,
         on_records=lambda _: None,
-    ).run()
+    ).replay_span()
     return outcome, noted

@@ -34,8 +34,8 @@ def first_alarm(log: TopicLog, *point_records: RawRecord, logit: float = 1.5):
     pipeline = log.take_over()
     written = []
     for record in point_records:
-        written += pipeline.handle(record, NOW_NS)
-    written += pipeline.handle(score_record(score(0, logit), 0), NOW_NS)
+        written += pipeline.handle_record(record, NOW_NS)
+    written += pipeline.handle_record(score_record(score(0, logit), 0), NOW_NS)
     log.write(written, pipeline)
     return log.alarms()
 
@@ -56,10 +56,10 @@ def test_a_further_point_stands_beside_the_others():
     further = point(alarm_id=f"{FURNACE}/WARM", condition="WARM", setpoint=HASTY)
     log = TopicLog()
     pipeline = log.take_over()
-    log.write(pipeline.handle(point_record(further, key=further.alarm_id), NOW_NS), pipeline)
+    log.write(pipeline.handle_record(point_record(further, key=further.alarm_id), NOW_NS), pipeline)
     written = []
     for offset in range(4):
-        written += pipeline.handle(score_record(score(offset, 3.0), offset), NOW_NS)
+        written += pipeline.handle_record(score_record(score(offset, 3.0), offset), NOW_NS)
     log.write(written, pipeline)
     assert {record.alarm_id for record in log.alarms()} == {ALARM_ID, further.alarm_id}
 
@@ -73,7 +73,7 @@ def test_a_successor_starts_with_the_points_of_the_topic():
     pipeline = TopicLog().take_over()
     pipeline.restore_point(point_record(point(setpoint=HASTY)))
     pipeline.restore_point(replace(point_record(point()), value=b"{"))
-    assert len(pipeline.handle(score_record(score(0, 1.5), 0), NOW_NS)) == 1
+    assert len(pipeline.handle_record(score_record(score(0, 1.5), 0), NOW_NS)) == 1
 
 
 INCOMPLETE = b'{"alarm_id": "a/b/X"}'
@@ -109,7 +109,9 @@ def test_an_alarm_whose_point_is_gone_still_answers_to_an_operator():
     (raised,) = first_alarm(log, point_record(further, key=further.alarm_id))
     successor = log.take_over()  # which finds no such point in any list
     order = command_fields("ack", raised.event_id, alarm_id=raised.alarm_id)
-    log.write(successor.handle(command_record(order, key=raised.alarm_id), NOW_NS), successor)
+    log.write(
+        successor.handle_record(command_record(order, key=raised.alarm_id), NOW_NS), successor
+    )
     assert [record.state for record in log.alarms()] == ["UNACK", "ACKED"]
 
 

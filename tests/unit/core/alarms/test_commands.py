@@ -39,7 +39,7 @@ class Desk:
 
     def send(self, record):
         """Hand a record to the manager; return the topics that it wrote to."""
-        written = self.pipeline.handle(replace(record, offset=self.offset), NOW_NS)
+        written = self.pipeline.handle_record(replace(record, offset=self.offset), NOW_NS)
         self.offset += 1
         self.log.write(written, self.pipeline)
         return [out.topic for out in written]
@@ -52,7 +52,7 @@ class Desk:
     def lower(self):
         for offset in range(4, 11):
             record = score_record(score(offset, -3.0), offset)
-            self.log.write(self.pipeline.handle(record, NOW_NS), self.pipeline)
+            self.log.write(self.pipeline.handle_record(record, NOW_NS), self.pipeline)
 
 
 @pytest.fixture

@@ -64,10 +64,10 @@ def test_whatever_stands_in_a_field_ends_nothing_and_harms_no_neighbour(topic: T
     pipeline = TopicLog().take_over()
     written: list[Outgoing] = []
     for number in range(3):
-        pipeline.handle(score_record(score(number, 6.0), number), NOW_NS)
+        pipeline.handle_record(score_record(score(number, 6.0), number), NOW_NS)
     answers = 0
     for record in spoilt(topic):
-        said = pipeline.handle(record, NOW_NS)
+        said = pipeline.handle_record(record, NOW_NS)
         answers += bool(said)
         written += said
     pipeline.commits()
@@ -81,5 +81,5 @@ def test_whatever_stands_in_a_field_ends_nothing_and_harms_no_neighbour(topic: T
         replace(score_record(score(number, 6.0, NEIGHBOUR), number), offset=50_000 + number)
         for number in range(5)
     ]
-    after = [message for record in scores for message in pipeline.handle(record, NOW_NS)]
+    after = [message for record in scores for message in pipeline.handle_record(record, NOW_NS)]
     assert changes_of(after) == [(f"{NEIGHBOUR}/OVERHEAT", "UNACK")]

@@ -65,7 +65,7 @@ def test_it_is_acknowledged_by_its_id_and_survives_a_manager() -> None:
     log.write(pipeline.tick(NOW_NS, None), pipeline)
     successor = log.take_over()
     order = command_fields("ack", log.alarms()[0].event_id, alarm_id=NAME)
-    log.write(successor.handle(command_record(order, key=NAME), after(1)), successor)
+    log.write(successor.handle_record(command_record(order, key=NAME), after(1)), successor)
     successor.report(FOREIGN_WRITER, "seen again")
     log.write(successor.tick(after(2), None), successor)
     assert [record.state for record in log.alarms()] == ["UNACK", "ACKED"]
@@ -77,7 +77,7 @@ def test_scores_that_retention_deleted_before_they_were_read_are_told() -> None:
     log.write([], pipeline)
     pipeline = log.take_over()
     starts = {place: commit.offset for place, commit in log.commits.items() if commit}
-    pipeline.begin(log.commits, starts | {SCORES: 40})
+    pipeline.begin_reign(log.commits, starts | {SCORES: 40})
     log.write(pipeline.tick(NOW_NS, None), pipeline)
     (record,) = log.alarms()
     assert record.alarm_id == f"{PREFIX}/{HISTORY_GAP}"
@@ -88,7 +88,7 @@ def gaps_told(log: TopicLog, pipeline: AlarmPipeline, *gaps: Mapping[str, Histor
     """What the manager says of scores behind gaps."""
     for number, gap in enumerate(gaps):
         behind = score(number, -3.0, inputs=CUTS, gaps=gap)
-        log.write(pipeline.handle(score_record(behind, number), NOW_NS), pipeline)
+        log.write(pipeline.handle_record(score_record(behind, number), NOW_NS), pipeline)
     log.write(pipeline.tick(NOW_NS, None), pipeline)
     return [r.message for r in log.alarms() if r.alarm_id == f"{PREFIX}/{HISTORY_GAP}"]
 

@@ -18,9 +18,9 @@ def test_a_score_that_does_not_decode_is_set_aside_and_the_rest_goes_on():
     log = TopicLog()
     pipeline = log.take_over()
     spoilt = replace(score_record(score(0, 3.0), 0), value=b"\xc1")
-    written = pipeline.handle(spoilt, NOW_NS)
+    written = pipeline.handle_record(spoilt, NOW_NS)
     for offset in range(1, 5):
-        written += pipeline.handle(score_record(score(offset, 3.0), offset), NOW_NS)
+        written += pipeline.handle_record(score_record(score(offset, 3.0), offset), NOW_NS)
     log.write(written, pipeline)
     (letter,) = log.of(Topic.DEAD_LETTERS)
     headers = dict(letter.headers)
@@ -32,12 +32,12 @@ def test_a_dead_letter_is_written_once_though_its_record_is_read_again():
     log = TopicLog()
     pipeline = log.take_over()
     spoilt = replace(score_record(score(1, 3.0), 1), value=b"\xc1")
-    written = pipeline.handle(score_record(score(0, 3.0), 0), NOW_NS)
-    log.write([*written, *pipeline.handle(spoilt, NOW_NS)], pipeline)
+    written = pipeline.handle_record(score_record(score(0, 3.0), 0), NOW_NS)
+    log.write([*written, *pipeline.handle_record(spoilt, NOW_NS)], pipeline)
     successor = log.take_over()
     assert log.commit(SCORES).offset == 0
-    assert successor.handle(score_record(score(0, 3.0), 0), NOW_NS) == []
-    assert successor.handle(spoilt, NOW_NS) == []
+    assert successor.handle_record(score_record(score(0, 3.0), 0), NOW_NS) == []
+    assert successor.handle_record(spoilt, NOW_NS) == []
 
 
 def test_the_trace_of_a_score_goes_on_in_its_alarm():
@@ -47,7 +47,7 @@ def test_the_trace_of_a_score_goes_on_in_its_alarm():
     for offset in range(4):
         record = score_record(score(offset, 3.0), offset)
         traced = replace(record, headers=(*record.headers, ("traceparent", b"00-ab-cd-01")))
-        written += pipeline.handle(traced, NOW_NS)
+        written += pipeline.handle_record(traced, NOW_NS)
     log.write(written, pipeline)
     assert log.alarms()[0].traceparent == "00-ab-cd-01"
 
@@ -63,12 +63,12 @@ def test_annunciations_latency_and_active_alarms_are_measured():
     metrics = Metrics()
     pipeline = AlarmPipeline(MasterAlarmList({}), metrics, PREFIX)
     places = dict.fromkeys((SCORES, COMMANDS, POINTS))
-    pipeline.begin(places, dict.fromkeys(places, 0))
+    pipeline.begin_reign(places, dict.fromkeys(places, 0))
     published_ns = window_end(3) + 250_000_000
     pipeline.heartbeat(published_ns)
     for offset in range(4):
-        pipeline.handle(score_record(score(offset, 3.0), offset), published_ns)
-    pipeline.handle(replace(score_record(score(5, 3.0), 5), value=b""), published_ns)
+        pipeline.handle_record(score_record(score(offset, 3.0), offset), published_ns)
+    pipeline.handle_record(replace(score_record(score(5, 3.0), 5), value=b""), published_ns)
     pipeline.heartbeat(published_ns)
 
     def value(name: str, **labels: str):
@@ -95,14 +95,14 @@ def test_alarms_of_history_are_no_measure_of_how_long_we_take(
     metrics = Metrics()
     pipeline = AlarmPipeline(MasterAlarmList({}), metrics, PREFIX)
     places = dict.fromkeys((SCORES, COMMANDS, POINTS))
-    pipeline.begin(places, dict.fromkeys(places, 0))
+    pipeline.begin_reign(places, dict.fromkeys(places, 0))
     pipeline.heartbeat(window_end(3) + began_s * NS_PER_S)
     now_ns = window_end(3) + max(began_s, sent_late_s, 0) * NS_PER_S
     for offset in range(4):
         made = score(offset, 3.0)
         sent_ns = made.window_end_ns + sent_late_s * NS_PER_S
         made = replace(made, times=replace(made.times, last_ingest_ns=sent_ns))
-        pipeline.handle(score_record(made, offset), now_ns)
+        pipeline.handle_record(score_record(made, offset), now_ns)
 
     value = metrics.registry.get_sample_value
     assert value("meltwatch_alarm_annunciations_total", {"priority": "high"}) == 1

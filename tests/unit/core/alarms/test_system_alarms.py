@@ -154,8 +154,8 @@ def test_a_point_of_the_topic_takes_its_place() -> None:
     hasty = point.model_copy(update={"setpoint": setpoint(on_delay_s=0), "revision": "7"})
     log = TopicLog()
     pipeline = log.take_over()
-    written = pipeline.handle(json_record(Topic.ALARM_POINTS, hasty, ALARM_ID), NOW_NS)
-    written += pipeline.handle(score_record(apart(0)[0], 0), NOW_NS)
+    written = pipeline.handle_record(json_record(Topic.ALARM_POINTS, hasty, ALARM_ID), NOW_NS)
+    written += pipeline.handle_record(score_record(apart(0)[0], 0), NOW_NS)
     log.write(written, pipeline)
     assert [record.config_rev for record in log.alarms()] == ["7"]
 
@@ -166,7 +166,7 @@ def test_it_is_acknowledged_like_any_other() -> None:
     (raised,) = log.alarms()
     successor = log.take_over()
     order = command_fields("ack", raised.event_id, alarm_id=ALARM_ID)
-    log.write(successor.handle(command_record(order, key=ALARM_ID), NOW_NS), successor)
+    log.write(successor.handle_record(command_record(order, key=ALARM_ID), NOW_NS), successor)
     assert [record.state for record in log.alarms()] == ["UNACK", "ACKED"]
 
 

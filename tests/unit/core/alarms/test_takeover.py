@@ -55,7 +55,9 @@ def judge_with_deaths(stream, batches, deaths) -> TopicLog:
         size, dies = next(batches), next(deaths)
         written = []
         for record_offset in range(offset, min(offset + size, len(stream))):
-            written += pipeline.handle(score_record(stream[record_offset], record_offset), NOW_NS)
+            written += pipeline.handle_record(
+                score_record(stream[record_offset], record_offset), NOW_NS
+            )
         offset += size
         if dies:
             pipeline = log.take_over()
@@ -103,7 +105,7 @@ def test_a_silent_furnace_does_not_hold_the_commit_back_for_ever():
     pipeline = log.judge([score(0, 3.0, "a/b/F1"), score(0, -1.0)])
     assert log.commit(SCORES).offset == 0
     late = MAX_SILENCE_RECORDS + 5
-    log.write(pipeline.handle(score_record(score(1, -1.0), late), NOW_NS), pipeline)
+    log.write(pipeline.handle_record(score_record(score(1, -1.0), late), NOW_NS), pipeline)
     assert log.commit(SCORES).offset == late
 
 
@@ -112,12 +114,14 @@ def test_windows_before_a_silence_are_not_known_again_whether_or_not_somebody_di
     for dies in (False, True):
         log = TopicLog()
         pipeline = log.judge([score(number, 3.0) for number in range(10, 12)])
-        log.write(pipeline.handle(score_record(score(0, -1.0, "a/b/F1"), silence), 0), pipeline)
+        log.write(
+            pipeline.handle_record(score_record(score(0, -1.0, "a/b/F1"), silence), 0), pipeline
+        )
         if dies:
             pipeline = log.take_over()
         written = []
         for offset, number in enumerate(range(4), silence + 1):
-            written += pipeline.handle(score_record(score(number, 3.0), offset), NOW_NS)
+            written += pipeline.handle_record(score_record(score(number, 3.0), offset), NOW_NS)
         log.write(written, pipeline)
         assert [record.condition_time for record in log.alarms()] == [utc_from_ns(window_end(0))]
 
@@ -131,8 +135,8 @@ def test_windows_that_led_to_a_clear_do_not_vote_again_for_a_raise():
     assert (log.commit(SCORES).offset, log.alarms()[-1].state) == (0, "RTNUN")
     successor = log.take_over()
     for offset, made in enumerate(scores):
-        successor.handle(score_record(made, offset), NOW_NS)
-    assert successor.handle(score_record(score(10, 3.0), 11), NOW_NS) == []
+        successor.handle_record(score_record(made, offset), NOW_NS)
+    assert successor.handle_record(score_record(score(10, 3.0), 11), NOW_NS) == []
 
 
 def test_scores_that_are_read_again_from_the_beginning_repeat_no_alarm():
@@ -148,10 +152,10 @@ def test_a_topic_that_was_made_anew_is_judged_from_its_beginning():
     log = TopicLog()
     log.judge([score(number, -1.0) for number in range(50)])
     pipeline = log.take_over()
-    pipeline.begin(log.commits, dict.fromkeys(log.commits, 0))
+    pipeline.begin_reign(log.commits, dict.fromkeys(log.commits, 0))
     written = []
     for offset in range(5):
-        written += pipeline.handle(score_record(score(100 + offset, 3.0), offset), NOW_NS)
+        written += pipeline.handle_record(score_record(score(100 + offset, 3.0), offset), NOW_NS)
     assert len(written) == 1
 
 

@@ -67,7 +67,7 @@ class TopicLog:
             place: self.end(place.topic) if offset is None else offset
             for place, offset in wanted.items()
         }
-        pipeline.begin(self.commits, starts)
+        pipeline.begin_reign(self.commits, starts)
         return pipeline
 
     def commit(self, place: Place) -> Commit:
@@ -128,7 +128,7 @@ class TopicLog:
         pipeline = self.take_over()
         written = []
         for offset, made in enumerate(scores, begin):
-            written += pipeline.handle(score_record(made, offset), NOW_NS)
+            written += pipeline.handle_record(score_record(made, offset), NOW_NS)
         self.write(written, pipeline)
         return pipeline
 

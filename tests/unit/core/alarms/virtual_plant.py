@@ -93,13 +93,13 @@ class VirtualPlant:
         """Let the manager read a score now."""
         record = score_record(made, self._offset)
         self._offset += 1
-        self._write(self.manager.handle(record, at(self.now_s)))
+        self._write(self.manager.handle_record(record, at(self.now_s)))
 
     def say(self, furnace_id: str, word: FurnaceStateWord) -> None:
         """Let the plant say what a furnace is doing."""
         message = FurnaceState(state=word, since=utc_from_ns(at(self.now_s)), by="mes")
         record = json_record(Topic.FURNACE_STATES, message, furnace_id)
-        self._write(self.manager.handle(record, at(self.now_s)))
+        self._write(self.manager.handle_record(record, at(self.now_s)))
 
     def take_over(self) -> AlarmPipeline:
         """Let another manager go on from what was committed; it reads again what that says."""

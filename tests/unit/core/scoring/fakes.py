@@ -35,7 +35,7 @@ class FakeScorer:
     async def identify(self) -> EnsembleIdentity:
         return self.identity
 
-    async def score(self, window: AlignedWindow) -> Verdict:
+    async def score_window(self, window: AlignedWindow) -> Verdict:
         self.calls.append(window)
         outcome = self.attempt(window)
         if asyncio.iscoroutine(outcome):

@@ -120,7 +120,7 @@ def another_batch(answer: Any) -> Any:
 
 async def test_the_truth_is_a_verdict(endpoint: TritonEndpoint) -> None:
     await endpoint.identify()
-    verdict = await endpoint.score(window())
+    verdict = await endpoint.score_window(window())
 
     assert (verdict.logit, verdict.disagreement) == (1.5, pytest.approx(0.4))
     assert verdict.anomaly_map.shape == (64, 64)
@@ -148,7 +148,7 @@ async def test_numbers_without_sense_reject_the_window(
     server.answer = NO_NUMBERS[name]
 
     with pytest.raises(ContractViolation) as refusal:
-        await endpoint.score(window())
+        await endpoint.score_window(window())
 
     assert refusal.value.reason is Refusal.SCORING_REJECTED
 
@@ -180,7 +180,7 @@ async def test_another_form_than_it_said_is_the_endpoints_fault(
     server.answer = OTHER_FORMS[name]
 
     with pytest.raises(EndpointError) as failure:
-        await endpoint.score(window())
+        await endpoint.score_window(window())
 
     assert failure.value.code == "NONSENSE"
     assert str(failure.value).isprintable()
@@ -239,7 +239,7 @@ async def test_beside_a_liar_every_verdict_comes_from_the_other() -> None:
         await failover.identify()
         liar.answer = lambda _: service_pb2.ModelInferResponse()
 
-        verdicts = [await failover.score(window()) for _ in range(20)]
+        verdicts = [await failover.score_window(window()) for _ in range(20)]
 
     assert {verdict.logit for verdict in verdicts} == {1.5}
 

@@ -68,7 +68,7 @@ class KafkaFeed:
         with kafka_failures("asking for the end of the alarms"):
             return offset_of(await self._consumer.end_offsets([self._alarms]), self._alarms)
 
-    async def begin(self, alarms_offset: int) -> None:
+    async def read_from(self, alarms_offset: int) -> None:
         """Start reading alarms at an offset, and scores a little before their ends."""
         async with administration(self._connection) as admin:
             scores = await partitions_of(admin, self._scores)

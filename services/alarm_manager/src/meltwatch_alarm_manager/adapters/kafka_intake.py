@@ -101,7 +101,7 @@ class KafkaIntake:
                 for record in await self._poll(_WHOLE_POLL_S):
                     yield record
 
-    async def begin(self, offsets: Mapping[Place, int | None]) -> dict[Place, int]:
+    async def read_from(self, offsets: Mapping[Place, int | None]) -> dict[Place, int]:
         """Start reading at the given offsets, or with None at the present end.
 
         Returns

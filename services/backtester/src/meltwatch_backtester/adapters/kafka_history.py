@@ -85,7 +85,7 @@ class KafkaHistory:
 
     def _now(self, reader: SpanReader, part: TopicPart) -> OffsetRange:
         name, partition = part.topic.under(self.prefix), part.partition
-        return OffsetRange(reader.begin(name, partition), reader.end(name, partition))
+        return OffsetRange(reader.first_offset(name, partition), reader.end(name, partition))
 
 
 @contextmanager

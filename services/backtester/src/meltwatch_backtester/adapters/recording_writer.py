@@ -70,7 +70,7 @@ class RecordingWriter:
             if draft.records and len(draft.data) + len(packed) > self._segment_bytes:
                 yield self._saved(part, draft)
                 draft = _Draft()
-            draft.add(record, packed)
+            draft.add_record(record, packed)
         if draft.records:
             yield self._saved(part, draft)
 
@@ -92,7 +92,7 @@ class _Draft:
         self._last_offset = 0
         self._timestamps: tuple[int, int] = (0, 0)
 
-    def add(self, record: RawRecord, packed: bytes) -> None:
+    def add_record(self, record: RawRecord, packed: bytes) -> None:
         """Append a record."""
         time_ms = record.timestamp_ms
         if not self.records:

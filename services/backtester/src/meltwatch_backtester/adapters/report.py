@@ -102,7 +102,7 @@ def _furnace_pages(
 ) -> list[FurnacePage]:
     traces = {furnace_id: Trace(span) for furnace_id in sorted(run["windows"])}
     for line in _lines(folder / "windows.jsonl"):
-        traces[line["furnace_id"]].add(_traced(line))
+        traces[line["furnace_id"]].add_window(_traced(line))
     pages = []
     for furnace_id, trace in traces.items():
         trace.finish()

@@ -109,7 +109,7 @@ async def _replayed(
             results=folder,
             partition_of=lambda name: partition_of(name.encode(), history.partitions),
             on_records=opened.enter_context(progress("replaying", "records", total)),
-        ).run()
+        ).replay_span()
     folder.alarms(ALARMS, outcome.alarms)
     folder.alarms(LIVE_ALARMS, outcome.live_alarms)
     return run_document(parameters, run_id, outcome), folder

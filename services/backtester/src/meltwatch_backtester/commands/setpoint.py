@@ -87,7 +87,7 @@ def setpoint(
     with progress("reading", "scores") as advance:
         for said in _said(watched, span, advance):
             if said.end_ns in span and (not wanted or said.furnace_id in wanted):
-                watch.add(said)
+                watch.add_window(said)
     found = find_setpoint(watch, span, abnormal, budget)
     if picture is not None:
         write_picture(found, picture)

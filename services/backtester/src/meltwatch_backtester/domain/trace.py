@@ -43,7 +43,7 @@ class Stretches:
         self._apart_ns = apart_ns
         self._found: list[Span] = []
 
-    def add(self, start_ns: int, end_ns: int) -> None:
+    def add_stretch(self, start_ns: int, end_ns: int) -> None:
         """Add a stretch that begins no earlier than the last one."""
         if self._found and start_ns - self._found[-1].to_ns < self._apart_ns:
             last = self._found.pop()
@@ -99,7 +99,7 @@ class Trace:
         """Width of a column: no less than a hop, so that every window has its own or shares one."""
         return max(-(-(self.span.to_ns - self.span.from_ns) // COLUMNS), PUBLISHED_SPEC.hop_ns)
 
-    def add(self, window: TracedWindow) -> None:
+    def add_window(self, window: TracedWindow) -> None:
         """Add a window, which ends after the one before it."""
         start_ns = max(window.end_ns - PUBLISHED_SPEC.hop_ns, self.span.from_ns)
         self._note_gap(start_ns)
@@ -109,7 +109,7 @@ class Trace:
             if value is not None:
                 columns[column] = columns.get(column, Column(value, value)).with_value(value)
         for kind in window.kinds:
-            self._of(kind).add(start_ns, window.end_ns)
+            self._of(kind).add_stretch(start_ns, window.end_ns)
 
     def finish(self) -> None:
         """Say that no window follows."""
@@ -122,7 +122,7 @@ class Trace:
     def _note_gap(self, until_ns: int) -> None:
         since_ns = self.span.from_ns if self._last_end_ns is None else self._last_end_ns
         if until_ns - since_ns > PUBLISHED_SPEC.hop_ns // 2:
-            self._of("gap").add(since_ns, until_ns)
+            self._of("gap").add_stretch(since_ns, until_ns)
 
     def _of(self, kind: Kind) -> Stretches:
         return self._stretches.setdefault(kind, Stretches(self.column_ns))
@@ -148,7 +148,7 @@ class Activity:
     _active: list[Span] = field(default_factory=list)
     _since_ns: int | None = None
 
-    def add(self, record: AlarmRecord) -> None:
+    def add_record(self, record: AlarmRecord) -> None:
         """Take the next record."""
         self.raises += record.transition.cause == "RAISE"
         at_ns = ns_from_utc(record.evidence.window_end)
@@ -172,7 +172,7 @@ def activities(records: Iterable[AlarmRecord], span: Span) -> dict[str, Activity
     """Return what happened to each alarm, by its id."""
     found: dict[str, Activity] = {}
     for record in records:
-        found.setdefault(record.alarm_id, Activity(span)).add(record)
+        found.setdefault(record.alarm_id, Activity(span)).add_record(record)
     return found
 
 

@@ -60,7 +60,7 @@ class LogOddsWatch:
         self._ends: defaultdict[str, array[int]] = defaultdict(lambda: array("q"))
         self._logits: defaultdict[str, array[float]] = defaultdict(lambda: array("d"))
 
-    def add(self, said: Said) -> None:
+    def add_window(self, said: Said) -> None:
         """Take a window; one without a score leaves a gap."""
         if said.logit is not None:
             self.models.add(said.model_digest)

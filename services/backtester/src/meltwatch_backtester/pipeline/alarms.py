@@ -58,10 +58,10 @@ class ReplayedAlarms:
 
     def recall(self, raw: RawRecord) -> None:
         """Take a score before the span: it raises nothing, delays run on from it."""
-        self._pipeline.handle(raw, _LONG_AFTER_NS)
+        self._pipeline.handle_record(raw, _LONG_AFTER_NS)
         self._offset = raw.offset
 
-    def begin(self) -> None:
+    def begin_judging(self) -> None:
         """Judge from now on."""
         self._begin(judged=0)
 
@@ -88,7 +88,7 @@ class ReplayedAlarms:
             value=encode_score(score),
             headers=tuple(headers_for(SCHEMA)),
         )
-        return [*records, *self._taken(self._pipeline.handle(raw, self._place.at_ns))]
+        return [*records, *self._taken(self._pipeline.handle_record(raw, self._place.at_ns))]
 
     def finish(self, end_ns: int) -> list[AlarmRecord]:
         """Obey what was commanded before an instant, wall clock, behind the last score."""
@@ -101,14 +101,14 @@ class ReplayedAlarms:
 
     def _begin(self, judged: int) -> None:
         part = Place(Topic.SCORES, self._partition)
-        self._pipeline.begin({part: Commit(0, judged, 0)}, {part: 0})
+        self._pipeline.begin_reign({part: Commit(0, judged, 0)}, {part: 0})
 
     def _obey(self, is_due: Callable[[JournalMoment], bool]) -> list[AlarmRecord]:
         records: list[AlarmRecord] = []
         while self._instructions and is_due(self._instructions[-1].place):
             due = self._instructions.pop()
             raw = addressed_again(due.raw, self._same_events)
-            records += self._taken(self._pipeline.handle(raw, due.place.at_ns))
+            records += self._taken(self._pipeline.handle_record(raw, due.place.at_ns))
         return records
 
     def _taken(self, written: Iterable[Outgoing]) -> list[AlarmRecord]:

@@ -85,7 +85,7 @@ class Backtest:
     partition_of: Callable[[str], int]
     on_records: Callable[[int], None]
 
-    async def run(self) -> ReplayOutcome:
+    async def replay_span(self) -> ReplayOutcome:
         """Replay all partitions.
 
         Raises
@@ -118,7 +118,7 @@ class Backtest:
         alarms = ReplayedAlarms(partition, inputs, points, self.history.prefix)
         source = self._source(partition, outcome.tally)
         pasts = await asyncio.to_thread(_recall, source, alarms)
-        alarms.begin()
+        alarms.begin_judging()
         rescoring = Rescoring(self.judge, self.context, self.run_id)
         read, ours = outcome.tally.records.total(), list[AlarmRecord]()
         async with aclosing(rescoring.scores(self._windows(source, pasts))) as scores:

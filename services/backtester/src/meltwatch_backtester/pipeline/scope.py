@@ -102,7 +102,7 @@ def _scope_of_partition(
         options.on_score()
         score = _score(record)
         if score is not None:
-            reach.add(score)
+            reach.add_score(score)
     for topic in INPUTS:
         part = TopicPart(topic, partition)
         found[part] = reach.widened(part.topic, _around(history, part, span), history.bounds(part))
@@ -133,7 +133,7 @@ class _Reach:
         self._end: dict[Topic, int] = {}
         self._before: dict[str, WindowScore] = {}
 
-    def add(self, score: WindowScore) -> None:
+    def add_score(self, score: WindowScore) -> None:
         """Take what the cuts of a score say."""
         if score.window_end_ns in self._span:
             for topic in INPUTS:

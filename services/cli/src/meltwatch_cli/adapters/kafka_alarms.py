@@ -83,7 +83,7 @@ class AlarmTopics:
         name = Topic.ALARMS.under(self._prefix)
         with SpanReader.connected(self._connection) as reader:
             for number in _existing(name, reader.partitions(name)):
-                start, stop = reader.begin(name, number), reader.end(name, number)
+                start, stop = reader.first_offset(name, number), reader.end(name, number)
                 if since_ms is not None:
                     found = reader.offset_of(name, number, since_ms)
                     start = stop if found is None else max(start, found)
@@ -105,7 +105,7 @@ class AlarmTopics:
         name = Topic.HEARTBEATS.under(self._prefix)
         with SpanReader.connected(self._connection) as reader:
             _existing(name, reader.partitions(name))
-            begin, stop = reader.begin(name, 0), reader.end(name, 0)
+            begin, stop = reader.first_offset(name, 0), reader.end(name, 0)
             for reach in _REACHES:
                 start = max(begin, stop - reach)
                 beats = self._beats(reader.read(name, 0, start, stop))
@@ -173,7 +173,7 @@ class AlarmTopics:
     def _following(self, times_ms: Mapping[Topic, int | None]) -> Iterator[Follower]:
         """Give what comes to each topic from a time on, with None what comes next."""
         with Follower.connected(self._connection) as follower:
-            follower.begin(
+            follower.read_from(
                 {
                     (name, number): time_ms
                     for topic, time_ms in times_ms.items()

@@ -69,7 +69,7 @@ class DeadLetterTopic:
         stop = self._reader.end(self.name, 0)
         if until_ms is not None:
             stop = self._offset_of(until_ms, stop)
-        start = self._reader.begin(self.name, 0)
+        start = self._reader.first_offset(self.name, 0)
         if since_ms is not None:
             start = max(start, self._offset_of(since_ms, stop))
         return LetterSpan(max(start, stop - most), stop, is_cut=stop - most > start)
@@ -80,7 +80,7 @@ class DeadLetterTopic:
 
     def take(self, ids: Sequence[int]) -> Iterator[RawRecord]:
         """Yield the letters with these ids, which ascend; those that are gone are left out."""
-        first, end = self._reader.begin(self.name, 0), self._reader.end(self.name, 0)
+        first, end = self._reader.first_offset(self.name, 0), self._reader.end(self.name, 0)
         there = [number for number in ids if first <= number < end]
         for run in _runs(there):
             wanted = set(run)

@@ -108,7 +108,7 @@ class KafkaTargets:
         self, topic: str, partition: int, offset: int, until_ms: int | None
     ) -> Mapping[str, int] | None:
         """Return the records that were sent again from an offset on: offset by letter."""
-        if self._reader.begin(topic, partition) > offset:
+        if self._reader.first_offset(topic, partition) > offset:
             return None
         stop = None
         if until_ms is not None:

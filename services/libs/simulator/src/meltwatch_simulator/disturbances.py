@@ -107,7 +107,7 @@ class SensorNoise:
         table = normal(key_of(key, "table"), np.arange(self.TABLE, dtype=np.int64))
         self._table = (deviation * table).astype(np.float32)
 
-    def add(self, picture: Image, times_ns: TimesNs) -> None:
+    def add_noise(self, picture: Image, times_ns: TimesNs) -> None:
         """Add noise to ``(n, 64, 64, 3)`` in place."""
         values = SIDE * SIDE * 3
         starts = (uniform(self._key, times_ns) * (self.TABLE - values)).astype(np.int64)

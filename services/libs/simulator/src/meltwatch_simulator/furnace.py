@@ -160,14 +160,14 @@ class SimulatedFurnace:
         for slope, distance in zip(self._slope, moved, strict=True):
             picture += slope * _rgb(distance)
         for spot in self._spots(times_ns):
-            spot.patch(times_ns).add(picture, moved, still.shell)
-        self._lookalikes.add(picture, times_ns, moved)
+            spot.patch(times_ns).add_glow(picture, moved, still.shell)
+        self._lookalikes.add_lookalikes(picture, times_ns, moved)
         add_flames(picture, still, traits, key, times_ns)
         near = self._near(times_ns, LONGEST_LEAD_S)
         air = air_at(traits, self._own, times_ns, near)
         self._mist.hide(picture, air, light, times_ns)
         picture *= np.array([traits.balance_red, 1.0, traits.balance_blue], dtype=np.float32)
-        self._noise.add(picture, times_ns)
+        self._noise.add_noise(picture, times_ns)
         return np.clip(picture + np.float32(0.5), 0, 255).astype(np.uint8)
 
 

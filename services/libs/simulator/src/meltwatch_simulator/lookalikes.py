@@ -26,15 +26,15 @@ class Lookalikes:
         self._key = key
         self._lumps = texture(key_of(key, "lookalike lumps"), SIDE, 4).astype(np.float32)
 
-    def add(self, picture: Image, times_ns: TimesNs, moved: Moved) -> None:
+    def add_lookalikes(self, picture: Image, times_ns: TimesNs, moved: Moved) -> None:
         """Add what there is at instants ``(n,)`` to ``(n, 64, 64, 3)``, in place."""
         splash = self._splashes(times_ns)
         if splash.may_show(p.SPLASH_LENGTH.high):
-            self.splash(splash).add(picture, moved, self._still.shell)
+            self.splash(splash).add_glow(picture, moved, self._still.shell)
         reflection = self._reflections(times_ns)
         if reflection.may_show(p.REFLECTION_LENGTH.high):
             melt = melt_light(self._key, times_ns)
-            self.reflection(reflection, melt).add(picture, moved, self._still.shell)
+            self.reflection(reflection, melt).add_glow(picture, moved, self._still.shell)
 
     def warmths(self, times_ns: TimesNs) -> tuple[FloatArray, FloatArray]:
         """Return how strong splash and reflection are at each instant, each ``(n,)``."""

@@ -58,7 +58,7 @@ class Patch:
         glow: Image = per_frame(self.warmth) * (profile * shell)
         return glow
 
-    def add(self, picture: Image, moved: Moved, shell: Image) -> None:
+    def add_glow(self, picture: Image, moved: Moved, shell: Image) -> None:
         """Let the shell glow, in place: dull red at the edge, orange in the middle.
 
         Parameters

@@ -93,7 +93,7 @@ class Cluster:
         with step(f"starting {', '.join(self._own)}"):
             for name, server in self._own.items():
                 with interrupts.held():
-                    record.add(name, server.start(), server.shared_memory_prefix)
+                    record.add_process(name, server.start(), server.shared_memory_prefix)
             for server in self._own.values():
                 server.wait_ready()
 

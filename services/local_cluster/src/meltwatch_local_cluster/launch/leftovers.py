@@ -79,7 +79,7 @@ class ProcessRecord:
         self._file = folder / RECORD_FILE
         self._started: dict[str, StartedProcess] = {}
 
-    def add(self, name: str, child: ChildProcess, shared_memory_prefix: str = "") -> None:
+    def add_process(self, name: str, child: ChildProcess, shared_memory_prefix: str = "") -> None:
         """Record a process that has just started, in place of an earlier one of that name."""
         self._started[name] = StartedProcess(
             name, child.pid, child.started_s, child.mark, shared_memory_prefix

@@ -134,7 +134,7 @@ def run_locally(
             cluster = Cluster(settings, environ, folder)
             _register(furnaces, options.sources, cluster)
             run = _Run(options, cluster, settings.topic_prefix, interrupts, clock)
-            problems = run.execute(view)
+            problems = run.run_cluster(view)
         except KeyboardInterrupt:
             say("stopped before everything was up")
             return 0
@@ -165,7 +165,7 @@ class _Run:
         self._state = StateNote(self._folder, cluster.shown_addresses, prefix)
         self._state.groups.append(cluster)
 
-    def execute(self, view: RunView) -> list[str]:
+    def run_cluster(self, view: RunView) -> list[str]:
         """Run, and give the reasons why the run was bad."""
         with ExitStack() as downwards:
             downwards.callback(remove_run_files, self._folder)
@@ -228,7 +228,7 @@ class _Run:
         """Keep services running from here on; however we leave, they end."""
         logs = self._folder / LOG_FOLDER
         plans = service_plans(names, self._cluster.environ, logs, scenario)
-        group = Supervisor([Service(plan, self._clock, self._record.add) for plan in plans])
+        group = Supervisor([Service(plan, self._clock, self._record.add_process) for plan in plans])
         self._supervisors.append(group)
         self._state.groups.append(group)
         try:

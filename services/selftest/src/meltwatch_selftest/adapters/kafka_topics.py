@@ -94,7 +94,7 @@ def open_topics(
             Topic.ALARM_RESULTS: alarm_id,
         }
         parts = [_partition(follower, topic.under(prefix), key) for topic, key in keys.items()]
-        follower.begin(dict.fromkeys(parts))
+        follower.read_from(dict.fromkeys(parts))
         yield KafkaTopics(writer, follower, prefix, keys.values())
 
 

@@ -22,7 +22,7 @@ class Windows:
 
     scores: list[WindowScore] = field(default_factory=list)
 
-    def add(self, score: WindowScore) -> None:
+    def add_score(self, score: WindowScore) -> None:
         """Take the next window in."""
         if not self.scores or score.window_end_ns > self.scores[-1].window_end_ns:
             self.scores.append(score)

@@ -69,7 +69,7 @@ class KafkaScoreHistory:
 
 async def _newest_offsets(reader: AsyncSpanReader, topic: str, partition: int) -> range:
     end = await reader.end(topic, partition)
-    return range(max(await reader.begin(topic, partition), end - _NEWEST), end)
+    return range(max(await reader.first_offset(topic, partition), end - _NEWEST), end)
 
 
 async def _offsets_since(

@@ -136,7 +136,7 @@ def train_published(
         checkpoint = work / f"{preset}.checkpoint"
         training = BenchmarkTraining(network, windows, plan, seed, checkpoint, run.device)
         task = progress.add_task(preset)
-        training.run(_shown_on(progress, task, plan.steps_per_epoch(len(windows))))
+        training.train_network(_shown_on(progress, task, plan.steps_per_epoch(len(windows))))
     path = work / f"{preset}.safetensors"
     weights = {key: value.cpu().contiguous() for key, value in network.state_dict().items()}
     safetensors.torch.save_file(weights, path)

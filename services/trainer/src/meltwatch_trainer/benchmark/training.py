@@ -54,7 +54,7 @@ class BenchmarkTraining:
     checkpoint: Path
     device: torch.device
 
-    def run(self, report: Report) -> None:
+    def train_network(self, report: Report) -> None:
         """Train to the end, or finish what the checkpoint began.
 
         Parameters

@@ -138,7 +138,7 @@ def _picture(
     window = case.window - int(np.argmax(own))
     clip = run.seen.frames[run.seen.frame_of[window]]
     currents = run.seen.samples[run.seen.sample_of[window]]
-    answer = ensemble.score(clip[None], currents[None], np.ones((1, 2), dtype=np.float32))
+    answer = ensemble.score_windows(clip[None], currents[None], np.ones((1, 2), dtype=np.float32))
     end_s = scores.end_s[case.window]
     return CasePicture(
         title=case.title,

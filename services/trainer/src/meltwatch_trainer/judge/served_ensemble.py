@@ -32,7 +32,7 @@ class ServedEnsemble:
         clip: NDArray[np.uint8] = self._decode.run(None, {"patches": patches})[0]
         return clip
 
-    def score(
+    def score_windows(
         self,
         clips: NDArray[np.uint8],
         currents: NDArray[np.float32],
@@ -52,7 +52,7 @@ class ServedEnsemble:
     ) -> NDArray[np.float32]:
         """Return the fused logit of each window ``(n,)`` in an availability state."""
         available = np.tile(np.array(AVAILABILITY[state], dtype=np.float32), (len(clips), 1))
-        return self.score(clips, currents, available)[0][:, 0]
+        return self.score_windows(clips, currents, available)[0][:, 0]
 
 
 def onnx_session(model: Path | bytes) -> ort.InferenceSession:

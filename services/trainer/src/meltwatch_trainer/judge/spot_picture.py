@@ -56,7 +56,7 @@ def _judge(
     embeddings = default_encoder().encode(furnace.frames(end_ns + CLIP_NS))
     clip = ensemble.decode(embeddings[None])
     currents = furnace.currents(end_ns + LOOKBACK_NS)
-    answer = ensemble.score(clip, currents[None], np.ones((1, 2), dtype=np.float32))
+    answer = ensemble.score_windows(clip, currents[None], np.ones((1, 2), dtype=np.float32))
     return clip[0, -1], float(answer[0][0, 0]), answer[3][0]
 
 

@@ -126,7 +126,7 @@ def verify_files(repository: Path, reference: Path) -> float:
     embeddings = np.stack([default_encoder().encode(clip) for clip in clips])
     if not np.array_equal(ensemble.decode(embeddings), clips):
         raise RepositoryError("fmformer_decode: expected the very pixels back, got others")
-    outputs = ensemble.score(clips, currents, frozen["available"])
+    outputs = ensemble.score_windows(clips, currents, frozen["available"])
     answers = dict(zip(OUTPUTS, outputs, strict=True))
     answers["anomaly_map"] = pooled(answers["anomaly_map"])
     worst = max(float(np.abs(answers[name] - frozen[name]).max()) for name in OUTPUTS)

@@ -76,7 +76,7 @@ def train(
     TrainingError
         If the loss is no number any more.
     """
-    run = _Run.begin(model, windows, checkpoint, device)
+    run = _Run.start_anew(model, windows, checkpoint, device)
     run.network.train()
     reported, reported_s = run.step, monotonic()
     while run.step < run.steps:
@@ -133,7 +133,7 @@ class _Run:
     step: int = 0
 
     @classmethod
-    def begin(
+    def start_anew(
         cls, model: StudyModel, windows: WindowSource, checkpoint: Path, device: torch.device
     ) -> "_Run":
         network = build(model).to(device)

@@ -27,7 +27,7 @@ async def test_the_first_that_answers_says_which_ensemble_it_is(
     b.identity = OTHER
     async with on(a, b) as (failover, log):
         for _ in range(4):
-            await failover.score(WINDOW)
+            await failover.score_window(WINDOW)
         (refused,) = [line for line in log.lines if line["event"] == "triton_endpoint_refused"]
         assert refused["endpoint"] == "b:1"
         assert f"expected version 1, got 2; expected digest {'d' * 64}" in refused["difference"]
@@ -70,7 +70,7 @@ async def test_an_ensemble_against_the_contract_on_one_is_refused(
 ) -> None:
     a.form_error = "expected spec_id 1, got 2"
     async with on(a, b) as (failover, log):
-        await failover.score(WINDOW)
+        await failover.score_window(WINDOW)
         assert log.said() == [("triton_endpoint_refused", "a:1")]
     assert len(b.calls) == 1
 
@@ -79,12 +79,12 @@ async def test_a_reload_under_us_shows_without_any_error(a: FakeEndpoint, b: Fak
     async with on(a, b, timing=TIMING) as (failover, log):
         a.identity = OTHER
         await until(lambda: log.has("triton_endpoint_refused"))
-        await failover.score(WINDOW)
+        await failover.score_window(WINDOW)
         assert (len(a.calls), len(b.calls)) == (0, 1)
         b.identity = OTHER
         await until(lambda: len(log.said()) == 2)
         with pytest.raises(FatalError, match=r"expected the ensemble dddddddddddd of the start"):
-            await failover.score(WINDOW)
+            await failover.score_window(WINDOW)
 
 
 async def test_a_window_that_a_reloaded_ensemble_refuses_is_scored_elsewhere(
@@ -92,7 +92,7 @@ async def test_a_window_that_a_reloaded_ensemble_refuses_is_scored_elsewhere(
 ) -> None:
     async with on(a, b) as (failover, log):
         a.identity, a.attempt = OTHER, refusing
-        assert isinstance(await failover.score(WINDOW), Verdict)
+        assert isinstance(await failover.score_window(WINDOW), Verdict)
         assert log.said() == [("triton_endpoint_refused", "a:1")]
 
 
@@ -104,10 +104,10 @@ async def test_another_ensemble_is_taken_up_only_after_the_patience(
         a.stop()
         for _ in range(5):
             with pytest.raises(TransientError):
-                await failover.score(WINDOW)
+                await failover.score_window(WINDOW)
         await asyncio.sleep(TIMING.patience_s)
         with pytest.raises(FatalError, match="a restart takes up what is served now"):
-            await failover.score(WINDOW)
+            await failover.score_window(WINDOW)
 
 
 async def test_a_refused_endpoint_that_goes_away_is_no_reason_to_end(
@@ -121,4 +121,4 @@ async def test_a_refused_endpoint_that_goes_away_is_no_reason_to_end(
         await asyncio.sleep(1.5 * TIMING.patience_s)
         for _ in range(3):
             with pytest.raises(TransientError):
-                await failover.score(WINDOW)
+                await failover.score_window(WINDOW)

@@ -38,7 +38,7 @@ async def test_windows_of_one_that_hangs_are_scored_elsewhere_at_once(
 ) -> None:
     a.attempt = lambda _: asyncio.Event().wait()
     async with on(a, b, timing=replace(TIMING, check_s=60.0)) as (failover, _):
-        hanging = asyncio.create_task(failover.score(WINDOW))
+        hanging = asyncio.create_task(failover.score_window(WINDOW))
         await until(lambda: len(a.calls) == 1)
         a.is_frozen = True
         assert isinstance(await asyncio.wait_for(hanging, 20), Verdict)
@@ -60,7 +60,7 @@ async def test_signs_of_life_do_not_excuse_one_that_fails_every_window(
     a.attempt = failing
     async with on(a, b, timing=replace(TIMING, check_s=60.0)) as (failover, log):
         for _ in range(6):
-            await failover.score(WINDOW)
+            await failover.score_window(WINDOW)
             beats = a.beats
             await until(lambda: a.beats > beats or log.lines)  # noqa: B023 - awaited in the same turn
         assert log.has("triton_endpoint_lost")
@@ -92,7 +92,7 @@ async def test_one_of_two_that_is_away_is_a_warning_and_no_outage(
         said = {"killed": "connection refused", "frozen": "no answer"}[fault]
         assert failover.warning == f"1 of 2 scoring endpoints left: {lost.name}: {said}"
         assert (failover.outage, up()) == (None, [float(each is not lost) for each in (a, b)])
-        assert isinstance(await failover.score(WINDOW), Verdict)
+        assert isinstance(await failover.score_window(WINDOW), Verdict)
         (b if lost is a else a).stop()
         await until(lambda: failover.outage is not None)
         assert (failover.warning, up()) == (None, [0, 0])

@@ -43,7 +43,7 @@ class AsyncSpanReader:
         found: Mapping[tuple[str, int], int] = await self._consumer.end_offsets(asked)
         return found
 
-    async def begin(self, topic: str, partition: int) -> int:
+    async def first_offset(self, topic: str, partition: int) -> int:
         """Return the first offset that a partition still holds."""
         return (await self.begins([(topic, partition)]))[topic, partition]
 
@@ -65,7 +65,7 @@ class AsyncSpanReader:
                 _log.warning("broker_finds_no_time", topic=topic, partition=partition)
             else:
                 return None if found[part] is None else int(found[part].offset)
-        return await self.begin(topic, partition)
+        return await self.first_offset(topic, partition)
 
     async def read(self, topic: str, partition: int, offsets: range) -> AsyncIterator[RawRecord]:
         """Yield the records at these offsets of a partition that ``connected`` was told of."""

@@ -39,7 +39,7 @@ class Follower:
             raise TopicMissing(topic)
         return sorted(numbers)
 
-    def begin(self, times_ms: Mapping[tuple[str, int], int | None]) -> None:
+    def read_from(self, times_ms: Mapping[tuple[str, int], int | None]) -> None:
         """Read each partition from a time on, ms UTC, with None what comes next."""
         asked = {TopicPartition(*part): time_ms for part, time_ms in times_ms.items()}
         starts = SpanReader(self._consumer).starts(asked)

@@ -37,7 +37,7 @@ class SpanReader:
         """Return the partitions of a topic, none if it does not exist."""
         return sorted(self._consumer.partitions_for_topic(topic))
 
-    def begin(self, topic: str, partition: int) -> int:
+    def first_offset(self, topic: str, partition: int) -> int:
         """Return the first offset that a partition still holds."""
         where = TopicPartition(topic, partition)
         return int(self._consumer.beginning_offsets([where])[where])
@@ -61,7 +61,7 @@ class SpanReader:
             if found is None or asked_ms == max(time_ms, 0):
                 return found
             return self._looked_for(topic, partition, found, time_ms)
-        return self._looked_for(topic, partition, self.begin(topic, partition), time_ms)
+        return self._looked_for(topic, partition, self.first_offset(topic, partition), time_ms)
 
     def _told(self, where: TopicPartition, time_ms: int) -> int | None:
         found = self._consumer.offsets_for_times({where: time_ms}, timeout_ms=_QUESTION_MS)[where]

@@ -115,7 +115,7 @@ class TendedEndpoint:
         """
         return await self._attempt(self._endpoint.identify)
 
-    async def score(self, window: AlignedWindow) -> Verdict:
+    async def score_window(self, window: AlignedWindow) -> Verdict:
         """Return the endpoint's verdict.
 
         Raises
@@ -127,7 +127,7 @@ class TendedEndpoint:
         """
         self.under_way += 1
         try:
-            return await self._attempt(lambda: self._carried(self._endpoint.score(window)))
+            return await self._attempt(lambda: self._carried(self._endpoint.score_window(window)))
         except ContractViolation:
             # Another ensemble, loaded a moment ago, would refuse what the right one scores.
             await self.confirm()
@@ -227,7 +227,7 @@ class TendedEndpoint:
             window = self._common.probe_window
             if window is not None:
                 with suppress(ContractViolation):
-                    await self._attempt(lambda: self._endpoint.score(window))
+                    await self._attempt(lambda: self._endpoint.score_window(window))
         except EndpointError:
             self.circuit.probe_failed()
         else:

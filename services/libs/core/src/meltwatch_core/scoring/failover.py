@@ -118,7 +118,7 @@ class Failover:
         )  # fmt: skip
         return identities[0]
 
-    async def score(self, window: AlignedWindow) -> Verdict:
+    async def score_window(self, window: AlignedWindow) -> Verdict:
         """Return the verdict of the first endpoint that gives one, each asked once at most.
 
         Raises
@@ -136,7 +136,7 @@ class Failover:
         while (endpoint := self._next(asked)) is not None:
             asked.add(endpoint)
             try:
-                verdict = await endpoint.score(window)
+                verdict = await endpoint.score_window(window)
             except EndpointError:
                 continue
             self._common.probe_window, self._has_verdict = window, True

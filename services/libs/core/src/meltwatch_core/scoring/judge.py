@@ -184,7 +184,7 @@ class Judge:
     async def _call(self, window: AlignedWindow) -> Judgement | None:
         started_ns = self._clock.monotonic_ns()
         try:
-            verdict = await self._scorer.score(window)
+            verdict = await self._scorer.score_window(window)
         except TransientError as error:
             self._failed(error, started_ns)
             return None

@@ -81,7 +81,7 @@ class ScoringEndpoint(Protocol):
         """
         ...
 
-    async def score(self, window: AlignedWindow) -> Verdict:
+    async def score_window(self, window: AlignedWindow) -> Verdict:
         """Return the verdict on a window that has at least one modality.
 
         Raises
@@ -130,7 +130,7 @@ class Scorer(Protocol):
         """
         ...
 
-    async def score(self, window: AlignedWindow) -> Verdict:
+    async def score_window(self, window: AlignedWindow) -> Verdict:
         """Return the verdict on a window that has at least one modality.
 
         Raises

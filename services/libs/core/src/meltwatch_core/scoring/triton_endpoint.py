@@ -161,7 +161,7 @@ class TritonEndpoint:
         if not ready:
             raise EndpointError("NOT_FOUND", self._line(f"{self._ensemble} is not ready"))
 
-    async def score(self, window: AlignedWindow) -> Verdict:
+    async def score_window(self, window: AlignedWindow) -> Verdict:
         """Return the verdict on a window that has at least one modality.
 
         Raises

@@ -89,14 +89,14 @@ class AlarmPipeline:
         return {place: c.offset if c else 0 for place, c in commits.items()} | own
 
     def restore_point(self, record: RawRecord) -> None:
-        """Take over an alarm point; what is refused ``handle`` sets aside when it comes to it."""
+        """Take over an alarm point; ``handle_record`` sets aside what is refused."""
         try:
             self._registry.override(*_read_point(record))
         except Exception as error:  # noqa: BLE001 - whatever it holds, it ends nothing
             _log.debug("alarm_point_refused", offset=record.offset, detail=said(error))
 
     def restore_state(self, record: RawRecord) -> None:
-        """Take over what a plant says of a furnace; what is refused ``handle`` sets aside."""
+        """Take over what a plant says of a furnace; ``handle_record`` sets aside what is refused."""
         try:
             self._watch.take_state(*_read_state(record), 0)
         except Exception as error:  # noqa: BLE001 - whatever it holds, it ends nothing
@@ -124,7 +124,9 @@ class AlarmPipeline:
         if self._own.is_own(Topic.ALARM_RESULTS, record):
             self._commands.restore(record)
 
-    def begin(self, commits: Mapping[Place, Commit | None], starts: Mapping[Place, int]) -> int:
+    def begin_reign(
+        self, commits: Mapping[Place, Commit | None], starts: Mapping[Place, int]
+    ) -> int:
         """Begin a new epoch where the last one left off.
 
         Parameters
@@ -142,18 +144,18 @@ class AlarmPipeline:
         self._scribe.epoch = max(self._scribe.epoch, *known, 0) + 1
         for place, start in starts.items():
             self._begin(place, start, commits[place] or Commit(start, start, 0))
-        self._system.begin()
+        self._system.take_over_masks()
         return self._scribe.epoch
 
     def _begin(self, place: Place, start: int, commit: Commit) -> None:
         if place.topic in OWN:
-            self._own.begin(place, start)
+            self._own.begin_topic(place, start)
             return
         if start != commit.offset:
             self._tell_gap(place, commit.offset, start)
         if place.topic is Topic.SCORES:
             judged = commit.position if start >= commit.offset else start
-            self._scores.begin(place.partition, start, judged)
+            self._scores.begin_partition(place.partition, start, judged)
         else:
             self._positions[place] = start
 
@@ -220,7 +222,7 @@ class AlarmPipeline:
     def _place(self, record: RawRecord) -> Place:
         return Place(self._topics[record.topic], record.partition)
 
-    def handle(self, record: RawRecord, now_ns: int) -> list[Outgoing]:
+    def handle_record(self, record: RawRecord, now_ns: int) -> list[Outgoing]:
         """Judge a record and return what must be written because of it, whatever it holds.
 
         Parameters
@@ -244,13 +246,13 @@ class AlarmPipeline:
 
     def _judge(self, topic: Topic, record: RawRecord, now_ns: int) -> list[Outgoing]:
         if topic is Topic.SCORES:
-            return self._scores.handle(record, now_ns)
+            return self._scores.handle_score(record, now_ns)
         if topic in OWN:
-            put_right = self._own.handle(topic, record, now_ns)
+            put_right = self._own.handle_own_record(topic, record, now_ns)
             return [*put_right, self.heartbeat(now_ns)] if put_right else []
         self._positions[Place(topic, record.partition)] = record.offset + 1
         if topic is Topic.ALARM_COMMANDS:
-            return self._commands.handle(record, now_ns)
+            return self._commands.handle_command(record, now_ns)
         if topic is Topic.FURNACE_STATES:
             return self._take_state(record, now_ns)
         return self._take_point(record)

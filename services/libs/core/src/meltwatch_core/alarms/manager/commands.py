@@ -73,7 +73,7 @@ class CommandDesk:
             return
         self._judged.note(result.command_id, result.code)
 
-    def handle(self, record: RawRecord, now_ns: int) -> list[Outgoing]:
+    def handle_command(self, record: RawRecord, now_ns: int) -> list[Outgoing]:
         """Judge a command; return its result behind the alarm record that it caused, if any."""
         try:
             addressed = read_addressed(record)

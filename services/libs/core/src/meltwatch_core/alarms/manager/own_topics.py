@@ -63,7 +63,7 @@ class OwnTopics:
         authorship = self._authorships.get(Place(topic, record.partition))
         return authorship is None or authorship.is_own(record.offset)
 
-    def begin(self, place: Place, start: int) -> None:
+    def begin_topic(self, place: Place, start: int) -> None:
         """Begin to look a topic through, from an offset on."""
         known = self._authorships.get(place)
         if known is None or start < known.checked:
@@ -73,7 +73,7 @@ class OwnTopics:
         """Account for a record without looking at it."""
         self._authorships[place].look_at(record.offset)
 
-    def handle(self, topic: Topic, record: RawRecord, now_ns: int) -> list[Outgoing]:
+    def handle_own_record(self, topic: Topic, record: RawRecord, now_ns: int) -> list[Outgoing]:
         """Look at the next record of a topic; return what puts it right, if it is foreign."""
         if self._authorships[Place(topic, record.partition)].look_at(record.offset):
             return []

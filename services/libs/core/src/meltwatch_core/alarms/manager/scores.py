@@ -113,7 +113,7 @@ class ScoreDesk:
         self._partitions: dict[int, PartitionProgress] = {}
         self._is_full = False
 
-    def begin(self, partition: int, start: int, judged: int) -> None:
+    def begin_partition(self, partition: int, start: int, judged: int) -> None:
         """Begin a partition at an offset; what lies below ``judged`` is only recalled."""
         self._partitions[partition] = PartitionProgress(start, judged)
 
@@ -125,7 +125,7 @@ class ScoreDesk:
         """Go on behind a record without looking at it."""
         self._partitions[record.partition].position = record.offset + 1
 
-    def handle(self, record: RawRecord, now_ns: int) -> list[Outgoing]:
+    def handle_score(self, record: RawRecord, now_ns: int) -> list[Outgoing]:
         """Judge or recall a score; return what must be written because of it."""
         self.pass_over(record)
         progress = self._partitions[record.partition]

@@ -55,7 +55,7 @@ class SystemDesk:
         self._gone_ns: dict[str, int] = {}
         self._cleared_ns: dict[str, int] = {}
 
-    def begin(self) -> None:
+    def take_over_masks(self) -> None:
         """Take up what stood before: parents that are active mask from the first record on."""
         self._masks = {
             alarm.point.alarm_id
