@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from meltwatch_chassis.errors import FatalError
 from meltwatch_chassis.kafka.access import TopicMissing
+from meltwatch_chassis.kafka.async_consumers import AsyncReader
 from meltwatch_chassis.kafka.async_publisher import AsyncKafkaPublisher
-from meltwatch_chassis.kafka.async_span import AsyncSpanReader
 from meltwatch_chassis.kafka.follow import Follower
 from meltwatch_chassis.kafka.outgoing import OutgoingRecord
 from meltwatch_chassis.kafka.span import SpanReader
@@ -64,7 +64,7 @@ async def test_what_either_writes_all_read_alike(
         for number, record in enumerate(sent)
     ]
 
-    async with AsyncSpanReader.connected(connection, [(name, PART)]) as reader:
+    async with AsyncReader.connected(connection) as reader:
         assert await reader.first_offset(name, PART) == 0
         assert await reader.end(name, PART) == 4
         assert await reader.offset_near(name, PART, NOON_MS + 2) == 2

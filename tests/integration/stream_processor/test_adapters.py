@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 from meltwatch_chassis.errors import FatalError
+from meltwatch_chassis.kafka.async_consumers import AsyncReader
 from meltwatch_chassis.kafka.async_publisher import AsyncKafkaPublisher
-from meltwatch_chassis.kafka.async_span import AsyncSpanReader
 from meltwatch_chassis.kafka.outgoing import OutgoingRecord
 from meltwatch_core.join.topics import TopicNames
 from meltwatch_core.scoring.judge import Judgement
@@ -105,12 +105,14 @@ async def test_records_are_read_at_offsets_and_markers_are_none(
     plain = OutgoingRecord(part.topic, b"k", b"v", (("h", b"1"),), 5, part.partition)
     for _ in range(2):
         await publisher.publish(plain)
-    async with (
-        AIOKafkaProducer(**connection(kafka), transactional_id=part.topic) as producer,
-        producer.transaction(),
-    ):
-        await producer.send_and_wait(part.topic, b"within", partition=part.partition)
     async with KafkaInputRange(connection(kafka)) as input_range:
+        async with (
+            AIOKafkaProducer(**connection(kafka), transactional_id=part.topic) as producer,
+            producer.transaction(),
+        ):
+            await producer.send_and_wait(part.topic, b"within", partition=part.partition)
+            (open_yet,) = await input_range.records(part, range(2, 3))
+            assert open_yet.value == b"within"
         # The broker writes the marker of a transaction after it has said that it is committed.
         while await input_range.end_offsets([part]) != {part: 4}:  # noqa: ASYNC110 - no event
             await asyncio.sleep(0.05)
@@ -127,7 +129,7 @@ async def test_a_cancellation_while_a_reader_stops_is_not_lost(
     part = topics.name(Topic.SCORES), 0
 
     async def read(stopping: asyncio.Event) -> None:
-        async with AsyncSpanReader.connected(connection(kafka), [part]) as reader:
+        async with AsyncReader.connected(connection(kafka)) as reader:
             await reader.end(*part)
             stopping.set()
 

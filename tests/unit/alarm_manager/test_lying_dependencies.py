@@ -11,20 +11,20 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import OffsetAndMetadata
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from meltwatch_alarm_manager.adapters import kafka_feed, kafka_intake
+from meltwatch_alarm_manager.adapters import kafka_intake
 from meltwatch_alarm_manager.adapters.kafka_commit import as_committed, read_commit
 from meltwatch_alarm_manager.adapters.kafka_feed import KafkaFeed
 from meltwatch_alarm_manager.adapters.kafka_intake import KafkaIntake
 from meltwatch_alarm_manager.adapters.redis_view import RedisView
 from meltwatch_alarm_manager.ports import AlarmChange, FurnaceChange
 from meltwatch_chassis.errors import ConfigurationError, TransientError
-from meltwatch_chassis.kafka.async_admin import partitions_of
+from meltwatch_chassis.kafka.async_admin import Part, partitions_of
+from meltwatch_chassis.kafka.async_consumers import AsyncReader
 from meltwatch_chassis.testing import ManualClock
 from meltwatch_core.alarms.authorship import MAX_OWN_EPOCH
 from meltwatch_core.alarms.caution import Suspect
 from meltwatch_core.alarms.manager.alarms import INPUTS
 from meltwatch_core.alarms.ports import Commit
-from meltwatch_schemas.topics import Topic
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from tests.unit.core.alarms.samples import PREFIX, score
@@ -103,9 +103,6 @@ class LyingConsumer(Liar):
     def assign(self, _partitions: object) -> None:
         self.say(st.none() | FAULTS)
 
-    def assignment(self) -> set[TopicPartition]:
-        return {TopicPartition(Topic.SCORES.under(PREFIX), 0)}
-
     def seek(self, _partition: object, offset: object) -> None:
         assert isinstance(offset, int)
         assert offset >= 0
@@ -162,18 +159,20 @@ async def test_whatever_kafka_says_reading_begins_or_fails_to_be_tried_again(dat
     liar = LyingConsumer(data.draw)
     await outcome(partitions_of_topic(liar), list)
     with pytest.MonkeyPatch.context() as patch:
-        for module in (kafka_intake, kafka_feed):
-            patch.setattr(module, "AIOKafkaConsumer", lambda **_: liar)
         patch.setattr(kafka_intake, "administration", lambda _: opened(liar))
-        intake, feed = KafkaIntake({}, PREFIX, "group", INPUTS), KafkaFeed({}, PREFIX)
+        reader: Any = AsyncReader(liar)
+        intake = KafkaIntake(reader, {}, PREFIX, "group", INPUTS)
+        feed = KafkaFeed(reader, {}, PREFIX)
         await outcome(intake.committed(), dict)
         places = {kafka_intake.Place(topic, 0): None for topic in INPUTS}
         await outcome(intake.read_from(places), dict)
         await outcome(intake.ends(), dict)
         await outcome(feed.end(), int)
+        await outcome(intake.poll(0.0), list)
+        await outcome(intake.has_read(dict.fromkeys(places, 1)), bool)
 
 
-async def partitions_of_topic(liar: Liar) -> list[TopicPartition]:
+async def partitions_of_topic(liar: Liar) -> list[Part]:
     async with opened(liar) as admin:
         return await partitions_of(admin, "t")
 

@@ -8,7 +8,6 @@ import structlog
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.dependencies import KAFKA, REDIS, Dependencies, DependencyWatch
 from meltwatch_chassis.health import Health, HealthServer
-from meltwatch_chassis.kafka import aiokafka_batches
 from meltwatch_chassis.kafka.config import connection_arguments
 from meltwatch_chassis.kafka.probe import kafka_probe
 from meltwatch_chassis.metrics import Metrics
@@ -23,9 +22,9 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 
 from meltwatch_alarm_manager import app
-from meltwatch_alarm_manager.adapters.kafka_election import KafkaElection
-from meltwatch_alarm_manager.adapters.kafka_feed import KafkaFeed
-from meltwatch_alarm_manager.adapters.kafka_intake import KafkaIntake
+from meltwatch_alarm_manager.adapters.kafka_election import open_election
+from meltwatch_alarm_manager.adapters.kafka_feed import open_feed
+from meltwatch_alarm_manager.adapters.kafka_intake import open_intake
 from meltwatch_alarm_manager.adapters.kafka_ledger import KafkaLedger
 from meltwatch_alarm_manager.adapters.redis_probe import redis_probe
 from meltwatch_alarm_manager.adapters.redis_view import RedisView
@@ -42,7 +41,6 @@ _PATIENCE = {"request_timeout_ms": 15_000, "retry_backoff_ms": 500}
 
 async def main(settings: Settings, stop: asyncio.Event) -> None:
     """Run manager and projector until told to stop."""
-    aiokafka_batches.accept_any()
     plant = read_plant(settings.plant_file)
     points = {furnace.id: furnace.alarm_points for furnace in plant.furnaces}
     metrics, clock = Metrics(), SystemClock()
@@ -82,9 +80,9 @@ def _manager(
     instance = settings.alarm_manager_instance
     required = [topic.under(prefix) for topic in (*INPUTS, *OUTPUTS)]
     return app.Manager(
-        election=lambda: KafkaElection(connection, prefix, group, required, instance),
+        election=lambda: open_election(connection, prefix, group, required, instance),
         ledger=lambda: KafkaLedger(connection, prefix, name, offsets_group),
-        intake=lambda: KafkaIntake(connection, prefix, offsets_group, INPUTS),
+        intake=lambda: open_intake(connection, prefix, offsets_group, INPUTS),
         pipeline=lambda: AlarmPipeline(
             MasterAlarmList(points, prefix), metrics, prefix, settings.max_furnaces
         ),
@@ -98,7 +96,7 @@ def _projector(
 ) -> app.Projector:
     connection, prefix = _connection(settings), settings.topic_prefix
     return app.Projector(
-        feed=lambda: KafkaFeed(connection, prefix),
+        feed=lambda: open_feed(connection, prefix),
         view=lambda: RedisView(
             _redis_client(settings), prefix, SystemClock(), partial(redis_problem, settings)
         ),

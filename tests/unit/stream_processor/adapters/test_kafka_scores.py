@@ -6,7 +6,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import UnknownError
 from aiokafka.structs import OffsetAndTimestamp
-from meltwatch_chassis.kafka.async_span import AsyncSpanReader
+from meltwatch_chassis.kafka.async_consumers import AsyncReader
 from meltwatch_stream_processor.adapters.kafka_scores import _offsets_since
 
 PART = TopicPartition("scores", 0)
@@ -50,5 +50,5 @@ async def test_reading_begins_there_or_before(
     since_ms: int, fails_from_ms: int, expected: int
 ) -> None:
     broker: Any = Broker(fails_from_ms)
-    found = await _offsets_since(AsyncSpanReader(broker), *PART, since_ms)
+    found = await _offsets_since(AsyncReader(broker), *PART, since_ms)
     assert found == range(expected, END)

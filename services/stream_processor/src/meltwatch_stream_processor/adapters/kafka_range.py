@@ -5,15 +5,18 @@ poll of its connection, up to 1.5 s.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, AsyncExitStack
-from typing import Any, Self
+from contextlib import AsyncExitStack
+from typing import Any, Final, Self
 
-from meltwatch_chassis.kafka.async_span import AsyncSpanReader
-from meltwatch_chassis.kafka.errors import broker_expected, kafka_errors
+from meltwatch_chassis.errors import DependencyUnreachable, TransientError
+from meltwatch_chassis.kafka.async_consumers import AsyncReader
 from meltwatch_chassis.kafka.record import told
 from meltwatch_schemas.record import RawRecord
 
 from meltwatch_stream_processor.ports import TopicPartition
+
+_AS_FAUST: Final = {"isolation_level": "read_uncommitted"}
+"""Offsets are those of the consumer beneath Faust: what a transaction keeps open counts, too."""
 
 
 class KafkaInputRange:
@@ -30,9 +33,11 @@ class KafkaInputRange:
         self._clients = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        with broker_expected():
-            opening = AsyncSpanReader.connected(self._connection)
+        opening = AsyncReader.connected(self._connection, **_AS_FAUST)
+        try:
             self._reader = await self._clients.enter_async_context(opening)
+        except TransientError as error:
+            raise DependencyUnreachable(str(error)) from error
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -48,8 +53,7 @@ class KafkaInputRange:
         TransientError
             If the broker does not answer.
         """
-        with _failures():
-            return _named(await self._reader.begins(partitions))
+        return _named(await self._reader.begins(partitions))
 
     async def end_offsets(
         self, partitions: Iterable[TopicPartition]
@@ -61,8 +65,7 @@ class KafkaInputRange:
         TransientError
             If the broker does not answer.
         """
-        with _failures():
-            return _named(await self._reader.ends(partitions))
+        return _named(await self._reader.ends(partitions))
 
     async def records(self, partition: TopicPartition, offsets: range) -> Sequence[RawRecord]:
         """Return the records that stand at these offsets, in their order.
@@ -72,14 +75,8 @@ class KafkaInputRange:
         TransientError
             If the broker does not answer.
         """
-        with _failures():
-            async with AsyncSpanReader.connected(self._connection, [partition]) as reader:
-                found = [record async for record in reader.read(*partition, offsets)]
-        return [told(record) for record in found]
-
-
-def _failures() -> AbstractContextManager[None]:
-    return kafka_errors("Kafka offsets")
+        async with AsyncReader.connected(self._connection, **_AS_FAUST) as reader:
+            return [told(record) async for record in reader.read(*partition, offsets)]
 
 
 def _named(offsets: Mapping[tuple[str, int], int]) -> dict[TopicPartition, int]:

@@ -5,15 +5,14 @@ from functools import partial
 from typing import Any, Final
 
 import structlog
-from meltwatch_chassis.kafka.async_span import AsyncSpanReader
-from meltwatch_chassis.kafka.errors import kafka_errors
+from meltwatch_chassis.kafka.async_consumers import AsyncReader
 from meltwatch_schemas.errors import ContractViolation, Refusal
 from meltwatch_schemas.record import RawRecord, read_score
 from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.text import escaped
 from meltwatch_schemas.topics import timestamp_ms
 
-_Choose = Callable[[AsyncSpanReader, str, int], Awaitable[range]]
+_Choose = Callable[[AsyncReader, str, int], Awaitable[range]]
 _NEWEST: Final = 500
 _log = structlog.get_logger()
 
@@ -58,23 +57,23 @@ class KafkaScoreHistory:
 
     async def _read(self, partition: int, choose: _Choose) -> AsyncIterator[WindowScore]:
         part = self._topic, partition
-        with kafka_errors(f"reading {self._topic} partition {partition}"):
-            async with AsyncSpanReader.connected(self._connection, [part]) as reader:
-                offsets = await choose(reader, *part)
-                async for record in reader.read(*part, offsets):
-                    score = _read(record)
-                    if score is not None:
-                        yield score
+        # What somebody else's transaction keeps open must not hide what we wrote behind it.
+        async with AsyncReader.connected(
+            self._connection, isolation_level="read_uncommitted"
+        ) as reader:
+            offsets = await choose(reader, *part)
+            async for record in reader.read(*part, offsets):
+                score = _read(record)
+                if score is not None:
+                    yield score
 
 
-async def _newest_offsets(reader: AsyncSpanReader, topic: str, partition: int) -> range:
+async def _newest_offsets(reader: AsyncReader, topic: str, partition: int) -> range:
     end = await reader.end(topic, partition)
     return range(max(await reader.first_offset(topic, partition), end - _NEWEST), end)
 
 
-async def _offsets_since(
-    reader: AsyncSpanReader, topic: str, partition: int, since_ms: int
-) -> range:
+async def _offsets_since(reader: AsyncReader, topic: str, partition: int, since_ms: int) -> range:
     end = await reader.end(topic, partition)
     start = await reader.offset_near(topic, partition, since_ms)
     return range(end if start is None else start, end)

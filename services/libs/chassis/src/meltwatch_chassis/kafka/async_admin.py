@@ -4,12 +4,14 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from meltwatch_schemas.text import escaped
 
 from meltwatch_chassis.errors import DependencyUnreachable, TransientError
 from meltwatch_chassis.kafka.errors import kafka_failures
+
+Part = tuple[str, int]
+"""A partition: its topic's full name, and its number. Kafka's clients have a tuple for it, too."""
 
 
 @asynccontextmanager
@@ -41,7 +43,7 @@ async def require_topics(connection: Mapping[str, Any], topics: Collection[str])
         )
 
 
-async def partitions_of(admin: AIOKafkaAdminClient, topic: str) -> list[TopicPartition]:
+async def partitions_of(admin: AIOKafkaAdminClient, topic: str) -> list[Part]:
     """Return the partitions of a topic, ascending.
 
     Raises
@@ -53,10 +55,10 @@ async def partitions_of(admin: AIOKafkaAdminClient, topic: str) -> list[TopicPar
     numbers = [number for found in answer or () for number in _numbers(found)]
     if not numbers or len(set(numbers)) != len(numbers):
         raise TransientError(f"Kafka: expected the partitions of {topic}, got {numbers}")
-    return [TopicPartition(topic, number) for number in sorted(numbers)]
+    return [(topic, number) for number in sorted(numbers)]
 
 
-def offset_of(answer: Any, partition: TopicPartition) -> int:
+def offset_of(answer: Any, partition: Part) -> int:
     """Return the offset that an answer of the broker names for a partition.
 
     Raises
@@ -66,8 +68,9 @@ def offset_of(answer: Any, partition: TopicPartition) -> int:
     """
     found = answer.get(partition) if isinstance(answer, Mapping) else None
     if not isinstance(found, int) or isinstance(found, bool) or found < 0:
+        topic, number = partition
         raise TransientError(
-            f"Kafka: expected an offset of {partition.topic} partition {partition.partition}, "
+            f"Kafka: expected an offset of {topic} partition {number}, "
             f"got {escaped(repr(found))[:80]}"
         )
     return found

@@ -46,15 +46,6 @@ def kafka_failures(what: str) -> Iterator[None]:
 
 
 @contextmanager
-def kafka_errors(what: str) -> Iterator[None]:
-    """Turn the client's own errors into a ``TransientError``; all others are defects of ours."""
-    try:
-        yield
-    except KafkaError as error:
-        raise TransientError(f"{what}: {type(error).__name__}: {error}") from error
-
-
-@contextmanager
 def broker_expected() -> Iterator[None]:
     """Turn the client's errors at the start into ``DependencyUnreachable``."""
     try:
