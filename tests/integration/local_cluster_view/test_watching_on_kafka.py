@@ -191,7 +191,7 @@ def test_a_follower_waits_for_kafka_and_then_begins_where_it_was_told(own_kafka)
     own_kafka.stop()
     with closing(TopicFollower(connection, [TOPIC], since_ms=0)) as follower:
         assert follower.poll(200) == []
-        assert f"Kafka does not answer: {own_kafka.address}" in follower.problem
+        assert f"Kafka at {own_kafka.address}: expected an answer" in follower.problem
         assert follower.lag() == 0
 
         own_kafka.start()

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from meltwatch_chassis.errors import DependencyUnreachable
+from meltwatch_chassis.kafka.access import is_served
 from meltwatch_chassis.kafka.config import connection_arguments
 from meltwatch_chassis.redis_access import redis_login
 from meltwatch_chassis.run_state import ServiceState
@@ -12,7 +13,6 @@ from meltwatch_chassis.settings import KafkaSettings, RedisSettings, TritonSetti
 from meltwatch_local_cluster.launch.interrupts import Interrupts
 from meltwatch_local_cluster.launch.leftovers import DATA_FOLDER, ProcessRecord
 from meltwatch_local_cluster.servers import KafkaServer, RedisServer, Server, TritonServer
-from meltwatch_local_cluster.servers.kafka import kafka_answers
 from meltwatch_local_cluster.servers.redis import redis_answers
 from meltwatch_local_cluster.servers.triton import triton_answers
 from meltwatch_local_cluster.settings import Settings
@@ -121,7 +121,7 @@ def without_login(address: str) -> str:
 
 
 def _kafka_answers(environ: Mapping[str, str]) -> bool:
-    return kafka_answers(connection_arguments(load(KafkaSettings, environ)))
+    return is_served(connection_arguments(load(KafkaSettings, environ)))
 
 
 def _redis_answers(environ: Mapping[str, str]) -> bool:

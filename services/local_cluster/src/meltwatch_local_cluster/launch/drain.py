@@ -4,10 +4,9 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
-
-from meltwatch_local_cluster.servers.kafka import kafka_answers
+from meltwatch_chassis.errors import FatalError
+from meltwatch_chassis.kafka.access import explained, is_served
+from meltwatch_chassis.kafka.span import SpanReader
 
 _POLL_S = 0.25
 _QUIET_S = 2.0
@@ -32,28 +31,25 @@ def wait_until_quiet(
     Whether it became quiet; False also when the broker does not answer.
     """
     end_s = time.monotonic() + limit_s
-    if not kafka_answers(connection):
+    if not is_served(connection):
         return False
-    consumer = KafkaConsumer(**connection)
     try:
-        last, since_s = _ends(consumer, topics), time.monotonic()
-        while time.monotonic() < end_s:
-            if time.monotonic() - since_s >= _QUIET_S:
-                return True
-            time.sleep(_POLL_S)
-            if (ends := _ends(consumer, topics)) != last:
-                last, since_s = ends, time.monotonic()
-    except KafkaError:
-        return False
-    finally:
-        consumer.close()
+        with explained(connection, ()), SpanReader.connected(connection) as reader:
+            last, since_s = _ends(reader, topics), time.monotonic()
+            while time.monotonic() < end_s:
+                if time.monotonic() - since_s >= _QUIET_S:
+                    return True
+                time.sleep(_POLL_S)
+                if (ends := _ends(reader, topics)) != last:
+                    last, since_s = ends, time.monotonic()
+    except FatalError:
+        pass
     return False
 
 
-def _ends(consumer: KafkaConsumer, topics: Sequence[str]) -> dict[TopicPartition, int]:
-    partitions = [
-        TopicPartition(topic, partition)
+def _ends(reader: SpanReader, topics: Sequence[str]) -> dict[tuple[str, int], int]:
+    return {
+        (topic, number): reader.end(topic, number)
         for topic in topics
-        for partition in consumer.partitions_for_topic(topic) or ()
-    ]
-    return dict(consumer.end_offsets(partitions))
+        for number in reader.partitions(topic)
+    }

@@ -2,15 +2,13 @@
 
 import base64
 import shlex
-import socket
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
-from kafka.admin import KafkaAdminClient
-from kafka.errors import KafkaError
+from meltwatch_chassis.kafka.access import is_served
 
 from meltwatch_local_cluster.servers.addresses import LOOPBACK, free_ports
 from meltwatch_local_cluster.servers.child import ChildCommand
@@ -111,7 +109,7 @@ class KafkaServer(Server):
 
     def answers(self) -> bool:
         """Tell whether the broker has joined its cluster."""
-        return kafka_answers({"bootstrap_servers": [self.address]})
+        return is_served({"bootstrap_servers": [self.address]})
 
     def _command(self) -> ChildCommand:
         properties = self.folder / "server.properties"
@@ -210,21 +208,3 @@ def seats(count: int) -> list[Seat]:
     pairs = tuple(zip(ports[::2], ports[1::2], strict=True))
     cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     return [Seat(number, pairs, cluster_id) for number in range(1, count + 1)]
-
-
-def kafka_answers(connection: Mapping[str, Any]) -> bool:
-    """Tell whether a Kafka cluster has at least one broker that serves requests.
-
-    Parameters
-    ----------
-    connection
-        Arguments of a Kafka client: ``bootstrap_servers``, a list of ``host:port``; TLS, login.
-    """
-    host, _, port = connection["bootstrap_servers"][0].rpartition(":")
-    try:
-        # Asked first: kafka-python's client would log and retry a closed port for seconds.
-        socket.create_connection((host, int(port)), timeout=2).close()
-        with KafkaAdminClient(**connection, bootstrap_timeout_ms=5_000) as admin:
-            return bool(admin.describe_cluster()["brokers"])
-    except (OSError, ValueError, KafkaError):
-        return False

@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from kafka.errors import AuthorizationError, KafkaError
+from kafka.protocol.metadata import MetadataRequest
 from meltwatch_schemas.access import Right
 from meltwatch_schemas.text import escaped
 
@@ -66,6 +67,21 @@ def refusal(connection: Mapping[str, Any], rights: Sequence[Right] = ()) -> Fata
                 return None
             reasons.append(refused_rights(connection, absent))
     return min(reasons, key=lambda reason: reason.exit_code, default=None)
+
+
+def is_served(connection: Mapping[str, Any]) -> bool:
+    """Tell whether a broker of the list lets this client in and has joined its cluster.
+
+    Parameters
+    ----------
+    connection
+        Arguments of ``connection_arguments``.
+    """
+    for server in connection["bootstrap_servers"]:
+        with suppress(FatalError), introduced(server, connection) as talk:
+            if talk.ask(MetadataRequest(version=1, topics=[])).brokers:
+                return True
+    return False
 
 
 def require_access(

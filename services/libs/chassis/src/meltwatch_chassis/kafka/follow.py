@@ -1,17 +1,18 @@
 """What comes to some partitions, from now on or since a time: read without a group."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from itertools import chain
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from kafka import KafkaConsumer, TopicPartition
 from meltwatch_schemas.record import RawRecord
 
-from meltwatch_chassis.kafka import kafka_python_batches
 from meltwatch_chassis.kafka.access import TopicMissing
 from meltwatch_chassis.kafka.record import raw_record
-from meltwatch_chassis.kafka.span import SpanReader
+from meltwatch_chassis.kafka.span import SpanReader, consumer_of
+
+_AT_ONCE: Final = 500
 
 
 class Follower:
@@ -39,17 +40,29 @@ class Follower:
             raise TopicMissing(topic)
         return sorted(numbers)
 
-    def read_from(self, times_ms: Mapping[tuple[str, int], int | None]) -> None:
-        """Read each partition from a time on, ms UTC, with None what comes next."""
+    def read_from(
+        self, times_ms: Mapping[tuple[str, int], int | None]
+    ) -> Mapping[tuple[str, int], int]:
+        """Read each partition from a time on, ms UTC, with None what comes next; return where."""
         asked = {TopicPartition(*part): time_ms for part, time_ms in times_ms.items()}
         starts = SpanReader(self._consumer).starts(asked)
-        self._consumer.assign([*starts])
-        for partition, start in starts.items():
-            self._consumer.seek(partition, start)
+        self.go_on(starts)
+        return starts
+
+    def go_on(self, positions: Mapping[tuple[str, int], int]) -> None:
+        """Read these partitions from these offsets on, and no others."""
+        self._consumer.assign([TopicPartition(*part) for part in positions])
+        for part, offset in positions.items():
+            self._consumer.seek(TopicPartition(*part), offset)
+
+    def lag(self) -> int:
+        """Return how many offsets, markers included, lie ahead."""
+        ends = self._consumer.end_offsets(self._consumer.assignment())
+        return sum(max(0, end - self._consumer.position(part)) for part, end in ends.items())
 
     def poll(self, timeout_ms: int) -> list[RawRecord]:
         """Return what has come, waiting for it at most so long."""
-        found = self._consumer.poll(timeout_ms=timeout_ms).values()
+        found = self._consumer.poll(timeout_ms=timeout_ms, max_records=_AT_ONCE).values()
         return [raw_record(record) for record in chain.from_iterable(found)]
 
     @classmethod
@@ -62,13 +75,5 @@ class Follower:
         connection
             Address, TLS and SASL of the broker.
         """
-        kafka_python_batches.accept_any()
-        with closing(
-            KafkaConsumer(
-                **connection,
-                group_id=None,
-                enable_auto_commit=False,
-                isolation_level="read_committed",
-            )
-        ) as consumer:
+        with consumer_of(connection) as consumer:
             yield cls(consumer)

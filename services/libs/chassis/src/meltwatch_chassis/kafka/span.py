@@ -118,15 +118,21 @@ class SpanReader:
             Where records have been deleted, go on at the oldest that is left; else ``read`` raises
             ``RecordsDeleted``.
         """
-        kafka_python_batches.accept_any()
-        with closing(
-            KafkaConsumer(
-                **connection,
-                group_id=None,
-                enable_auto_commit=False,
-                auto_offset_reset="earliest" if jump_gaps else "none",
-                isolation_level="read_committed",
-                max_partition_fetch_bytes=_FETCH_BYTES,
-            )
+        start = "earliest" if jump_gaps else "none"
+        with consumer_of(
+            connection, auto_offset_reset=start, max_partition_fetch_bytes=_FETCH_BYTES
         ) as consumer:
             yield cls(consumer)
+
+
+@contextmanager
+def consumer_of(connection: Mapping[str, Any], **options: object) -> Iterator[KafkaConsumer]:
+    """Give Kafka's client, without a group; it sees committed records alone, of any batch."""
+    kafka_python_batches.accept_any()
+    as_a_rule = {"isolation_level": "read_committed", "auto_offset_reset": "earliest"}
+    with closing(
+        KafkaConsumer(
+            **as_a_rule | dict(connection) | options, group_id=None, enable_auto_commit=False
+        )
+    ) as consumer:
+        yield consumer
