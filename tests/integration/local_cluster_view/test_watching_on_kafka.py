@@ -13,7 +13,7 @@ from meltwatch_chassis.health import Health, HealthServer
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_chassis.run_state import RunState, ServiceState
 from meltwatch_local_cluster.ports import RunScenario, RunSources
-from meltwatch_local_cluster.screen.follow import TopicFollower
+from meltwatch_local_cluster.screen.observer import TopicFollower
 from meltwatch_local_cluster.screen.view import RunWatch
 from meltwatch_local_cluster.servers import KafkaServer
 from meltwatch_schemas.alarm import ALARM_SCHEMA, HEARTBEAT_SCHEMA, Heartbeat, utc_from_ns

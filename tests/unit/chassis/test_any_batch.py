@@ -11,7 +11,7 @@ from aiokafka.structs import TopicPartition
 from hypothesis import given
 from hypothesis import strategies as st
 from kafka.consumer import fetcher as kafka_python_fetcher
-from meltwatch_chassis.kafka import aiokafka_batches, kafka_python_batches
+from meltwatch_chassis.kafka import aiokafka_batches, consumer
 from meltwatch_chassis.kafka.any_batch import MOST_RECORDS
 from meltwatch_chassis.kafka.unpacking import MOST_BYTES
 from meltwatch_schemas.bounds import MAX_HEADERS
@@ -46,7 +46,7 @@ def _only_here() -> Iterator[None]:
         for module in (aiokafka_fetcher, kafka_python_fetcher):
             patch.setattr(module, "MemoryRecords", module.MemoryRecords)
         aiokafka_batches.accept_any()
-        kafka_python_batches.accept_any()
+        consumer.accept_any()
         yield
 
 

@@ -74,6 +74,7 @@ def create_topics(
         )
         errors = {each["name"]: for_code(each["error_code"]) for each in answer["topics"]}
         created = [name for name, error in errors.items() if error is NoError]
+        admin.wait_for_topics(created, timeout_ms=_TIMEOUT_MS)
         said = {each["name"]: each["error_message"] for each in answer["topics"]}
         failed = {
             name: f"{error.__name__}: {said[name]}" if said[name] else error.__name__
@@ -86,7 +87,6 @@ def create_topics(
                 f"Kafka: expected to create {len(missing)} topics, created {len(created)}, "
                 f"the broker refused {refused}"
             )
-        admin.wait_for_topics(created, timeout_ms=_TIMEOUT_MS)
         return created
 
 

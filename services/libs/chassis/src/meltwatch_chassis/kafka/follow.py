@@ -9,8 +9,9 @@ from kafka import KafkaConsumer, TopicPartition
 from meltwatch_schemas.record import RawRecord
 
 from meltwatch_chassis.kafka.access import TopicMissing
+from meltwatch_chassis.kafka.consumer import consumer_of
 from meltwatch_chassis.kafka.record import raw_record
-from meltwatch_chassis.kafka.span import SpanReader, consumer_of
+from meltwatch_chassis.kafka.span import SpanReader
 
 _AT_ONCE: Final = 500
 

@@ -1,14 +1,14 @@
 """Reads stretches of a partition: what is between two offsets, and where a time begins."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from typing import Any, Final, Self
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaTimeoutError, OffsetOutOfRangeError
 from meltwatch_schemas.record import RawRecord
 
-from meltwatch_chassis.kafka import kafka_python_batches
+from meltwatch_chassis.kafka.consumer import consumer_of
 from meltwatch_chassis.kafka.record import raw_record
 
 _POLL_MS: Final = 200
@@ -123,16 +123,3 @@ class SpanReader:
             connection, auto_offset_reset=start, max_partition_fetch_bytes=_FETCH_BYTES
         ) as consumer:
             yield cls(consumer)
-
-
-@contextmanager
-def consumer_of(connection: Mapping[str, Any], **options: object) -> Iterator[KafkaConsumer]:
-    """Give Kafka's client, without a group; it sees committed records alone, of any batch."""
-    kafka_python_batches.accept_any()
-    as_a_rule = {"isolation_level": "read_committed", "auto_offset_reset": "earliest"}
-    with closing(
-        KafkaConsumer(
-            **as_a_rule | dict(connection) | options, group_id=None, enable_auto_commit=False
-        )
-    ) as consumer:
-        yield consumer
