@@ -21,8 +21,9 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 
+from cyclopts import App
 from meltwatch_cli.command_tree import root
 from meltwatch_schemas.text import is_printable
 
@@ -79,41 +80,42 @@ class Done:
     err: str
 
 
-def commands() -> Iterator[tuple[str, Any]]:
-    """Yield each command of the tree: its words, and Click's command."""
+def commands() -> Iterator[tuple[str, App]]:
+    """Yield each command of the tree: its words, and the command itself."""
     yield from _under("", root())
 
 
-def _under(path: str, group: Any) -> Iterator[tuple[str, Any]]:
-    for name in group.commands:
-        command = group.commands[name]
-        words = f"{path} {name}".strip()
-        if hasattr(command, "commands"):
+def _under(path: str, group: App) -> Iterator[tuple[str, App]]:
+    for name in sorted(group.resolved_commands()):
+        words, command = f"{path} {name}".strip(), group[name]
+        if name.startswith("-"):
+            continue
+        if command.default_command is None:
             yield from _under(words, command)
         else:
             yield words, command
 
 
-def arguments_for(words: str, command: Any) -> list[str]:
+def arguments_for(words: str, command: App) -> list[str]:
     """Return a command line that a command takes, as far as its parameters tell."""
     line = [*words.split(), *_SPECIAL.get(words, ())]
-    for parameter in command.params:
-        is_given = any(option in line for option in parameter.opts)
-        if not parameter.required or is_given:
+    for parameter in command.assemble_argument_collection():
+        if not parameter.required or set(parameter.names) & set(line):
             continue
-        value = _BY_NAME.get(parameter.name) or _BY_TYPE.get(parameter.bare_type, "made-up")
-        line += [value] if parameter.param_type_name == "argument" else [parameter.opts[0], value]
+        value = _BY_NAME.get(parameter.field_info.name) or _BY_TYPE.get(parameter.hint, "made-up")
+        line += [value] if parameter.field_info.is_positional_only else [parameter.name, value]
     return line
 
 
-def options_of(command: Any) -> set[str]:
+def options_of(command: App) -> set[str]:
     """Return the options of a command, e.g. ``--json``."""
-    return {option for parameter in command.params for option in parameter.opts}
+    return {name for each in command.assemble_argument_collection() for name in each.names}
 
 
-def takes_when(command: Any) -> list[str]:
+def takes_when(command: App) -> list[str]:
     """Return those options of a command that take a time."""
-    return [each.opts[0] for each in command.params if getattr(each, "metavar", None) == "WHEN"]
+    found = command.assemble_argument_collection()
+    return [each.name for each in found if each.parameter.metavar == "WHEN"]
 
 
 def faults(done: Done) -> list[str]:

@@ -105,7 +105,7 @@ def test_a_recording_of_another_span_is_refused():
 def test_the_command_prints_for_programs_and_its_exit_code_says_if_it_is_sound(backtest, capsys):
     folder, made = backtest
     told = ("alarms", "setpoint", "--budget", "2", "--backtest", str(folder), "--json")
-    assert root().main(list(told), standalone_mode=False) == 1
+    assert root()(told, result_action="return_value") == 1
     found = json.loads(capsys.readouterr().out)
     assert found["setpoint"] is None
     assert "expected 50 separate peaks" in found["refusal"]
@@ -118,7 +118,7 @@ def test_the_picture_is_one_well_formed_file_that_needs_nothing_else(backtest, t
     folder, _ = backtest
     file = tmp_path / "levels.svg"
     told = ("alarms", "setpoint", "--budget", "2", "--backtest", str(folder))
-    root().main([*told, "--picture", str(file)], standalone_mode=False)
+    root()([*told, "--picture", str(file)], result_action="return_value")
     text = file.read_text()
     drawn = ET.fromstring(text)  # noqa: S314 - our own
     assert drawn.tag == "{http://www.w3.org/2000/svg}svg"
@@ -126,7 +126,7 @@ def test_the_picture_is_one_well_formed_file_that_needs_nothing_else(backtest, t
     assert "not sound yet" in text
     assert text.replace("http://www.w3.org/2000/svg", "").count("http") == 0
     with pytest.raises(BadUsage, match="No such file"):
-        root().main([*told, "--picture", str(tmp_path / "no" / "file")], standalone_mode=False)
+        root()([*told, "--picture", str(tmp_path / "no" / "file")], result_action="return_value")
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_the_picture_is_one_well_formed_file_that_needs_nothing_else(backtest, t
 def test_bad_usage_is_one_line(more, expected):
     told = ["alarms", "setpoint", "--budget", "2", *more]
     with pytest.raises(FatalError, match=expected) as caught:
-        root().main(told, standalone_mode=False)
+        root()(told, result_action="return_value")
     assert caught.value.exit_code == 2
 
 

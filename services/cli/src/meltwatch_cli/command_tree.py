@@ -1,21 +1,18 @@
 """The tree of commands: our own and those of installed packages, each imported on its first use.
 
 A package adds a command by an entry point of the group ``meltwatch.commands``: name ``run`` or,
-inside a group, ``alarms.shelve``; value a function with typer's annotations that returns the exit
-code (None is 0).
+inside a group, ``alarms.shelve``; value a function with cyclopts' annotations that returns the
+exit code (None is 0). A dataclass decorated as ``Parameter(name="*")`` is options that belong
+together.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points, version
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-import typer
-from meltwatch_chassis.terminal import print_line
-from typer.core import TyperGroup
-from typer.main import get_command, get_group
-
-from meltwatch_cli.adapters.interrupt import raising_interrupts
+from cyclopts import App, Parameter, Token, convert
 
 ENTRY_POINTS: Final = "meltwatch.commands"
 
@@ -41,6 +38,7 @@ _GROUP_HELP: Final = {
     "dead-letters": "List and read refused records, and send them again.",
     "topics": "Create, check and wait for the Kafka topics; list the rights on them.",
 }
+_WHOLE: Final = re.compile(r"[+-]?[0-9]+")
 
 
 @cache
@@ -49,80 +47,48 @@ def installed_commands() -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=ENTRY_POINTS)} | _OWN
 
 
-class Branch(Mapping[str, Any]):
-    """The commands under one word, made when they are asked for.
+def root(described: Sequence[str] | None = None) -> App:
+    """Return the ``meltwatch`` command.
 
     Parameters
     ----------
-    path
-        Empty for the root, else the group's name and a dot.
+    described
+        Words of the group whose commands are imported at once: help tells what each is for.
     """
-
-    def __init__(self, path: str = "") -> None:
-        self._path = path
-
-    def __getitem__(self, name: str) -> Any:
-        own = _OWN.get(self._path + name)
-        if own is not None:
-            return _command(name, own.load())
-        if name not in set(self):
-            raise KeyError(name)
-        point = installed_commands().get(self._path + name)
-        if point is not None:
-            return _command(name, point.load())
-        return _group(name, Branch(f"{self._path}{name}."), _GROUP_HELP.get(name))
-
-    def __iter__(self) -> Iterator[str]:
-        under = (name for name in installed_commands() if name.startswith(self._path))
-        return iter(sorted({name.removeprefix(self._path).partition(".")[0] for name in under}))
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-
-def _show_version(is_wanted: bool) -> None:
-    if is_wanted:
-        print_line(f"meltwatch {version('meltwatch-cli')}")
-        raise typer.Exit
+    app = App(
+        "meltwatch",
+        "Streaming anomaly detection for industrial furnaces.",
+        version=f"meltwatch {version('meltwatch-cli')}",
+        help_flags=["--help"],
+        help_format="plaintext",
+        default_parameter=Parameter(
+            converter=_converted,
+            negative=(),
+            json_list=False,
+            json_dict=False,
+            allow_leading_hyphen=True,  # a time may be "-10m"
+            show_default=_shown,
+        ),
+    )
+    for dotted, point in sorted(installed_commands().items()):
+        *words, name = dotted.split(".")
+        branch = app
+        for word in words:
+            if word not in branch:
+                branch.command(App(word, _GROUP_HELP.get(word, "")))
+            branch = branch[word]
+        branch.command(point.load() if words == described else point.value, name=name)
+    return app
 
 
-def root() -> TyperGroup:
-    """Return the ``meltwatch`` command."""
-    app = typer.Typer(add_completion=False)
-    app.callback()(_options)
-    group = get_group(app)
-    group.name, group.commands = "meltwatch", _lazy(Branch())
-    return group
+def _shown(default: object) -> str | None:
+    return None if default is None or default is False else f"{default}"
 
 
-def _options(
-    _version: Annotated[
-        bool,
-        typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version."),
-    ] = False,
-) -> None:
-    """Streaming anomaly detection for industrial furnaces."""
-
-
-def _command(name: str, function: Callable[..., int | None]) -> Any:
-    app = typer.Typer(add_completion=False)
-    app.command(name)(function)
-    command = get_command(app)
-    callback: Any = command.callback
-
-    def begun(**parameters: Any) -> int | None:
-        with raising_interrupts():
-            result: int | None = callback(**parameters)
-        return result
-
-    command.callback = begun
-    return command
-
-
-def _group(name: str, commands: Branch, text: str | None) -> TyperGroup:
-    return TyperGroup(name=name, commands=_lazy(commands), help=text)
-
-
-def _lazy(commands: Branch) -> Any:
-    """Return a mapping for the dict that a group types: it only looks names up and lists them."""
-    return commands
+def _converted(kind: Any, tokens: Sequence[Token]) -> Any:
+    """Convert as cyclopts does, but for whole numbers: it takes hex and rounds fractions."""
+    if kind in {int, list[int]}:
+        for token in tokens:
+            if not _WHOLE.fullmatch(token.value):
+                raise ValueError(f"expected a whole number, got {token.value!r}")
+    return convert(kind, tokens)

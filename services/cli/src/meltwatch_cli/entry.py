@@ -9,13 +9,14 @@ import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import takewhile
 from typing import Final, TextIO
 
-import typer
+from cyclopts import App, CycloptsError
 from meltwatch_chassis.errors import BadUsage, FatalError
 from meltwatch_chassis.terminal import print_failure, print_notice
 
-from meltwatch_cli.adapters.interrupt import leaving_interrupts
+from meltwatch_cli.adapters.interrupt import leaving_interrupts, raising_interrupts
 from meltwatch_cli.command_tree import root
 
 _NAME: Final = "meltwatch"
@@ -42,7 +43,7 @@ def run(arguments: Sequence[str]) -> int:
         if isinstance(end.__context__, BrokenPipeError):
             return _PIPE_CLOSED
         raise
-    except (KeyboardInterrupt, EOFError, typer.Abort):
+    except (KeyboardInterrupt, EOFError):
         return _INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last place that can say it in one line
         code = _code_of(error)
@@ -55,16 +56,16 @@ def run(arguments: Sequence[str]) -> int:
 def _carry_out(arguments: Sequence[str]) -> int:
     for argument in arguments:
         _check_utf8(argument)
-    command = root()
-    try:
-        # Not Click's own main(): it makes a verdict of a closed pipe.
-        with (
-            leaving_interrupts(),
-            command.make_context(_NAME, list(arguments)) as context,
-        ):
-            return command.invoke(context) or _DONE
-    except typer.Exit as end:
-        return end.exit_code
+    is_help_wanted = "--help" in arguments
+    words = list(takewhile(lambda argument: not argument.startswith("-"), arguments))
+    # Not the app itself: it makes a verdict of a closed pipe.
+    with leaving_interrupts():
+        app = root(words if is_help_wanted else None)
+        command, bound, _ = app.parse_args(arguments, print_error=False, exit_on_error=False)
+        if getattr(command, "__func__", None) is App.help_print and not is_help_wanted:
+            raise BadUsage("expected a command, got none (see 'meltwatch --help')")
+        with raising_interrupts():
+            return command(*bound.args, **bound.kwargs) or _DONE
 
 
 def _check_utf8(argument: str) -> None:
@@ -75,14 +76,14 @@ def _check_utf8(argument: str) -> None:
 
 
 def _code_of(error: Exception) -> int:
-    if isinstance(error, typer.TyperException | FatalError):
+    if isinstance(error, FatalError):
         return error.exit_code
-    return _BAD_USAGE if isinstance(error, OSError) else _FAULT
+    return _BAD_USAGE if isinstance(error, CycloptsError | OSError) else _FAULT
 
 
 def _words_for(error: Exception) -> str:
-    if isinstance(error, typer.TyperException):
-        return f"{error.format_message()} (see 'meltwatch --help')"
+    if isinstance(error, CycloptsError):
+        return f"{error} (see 'meltwatch --help')"
     if isinstance(error, FatalError):
         return str(error)
     if isinstance(error, OSError):

@@ -7,7 +7,8 @@ import os
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from cyclopts import Parameter
+from cyclopts.validators import Number
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.errors import ConfigurationError
 from rich.console import Console
@@ -16,19 +17,23 @@ from meltwatch_local_cluster.ports import RunSources
 
 
 def run(
+    *,
     sources: Annotated[
-        str, typer.Option(help="simulator, none, or recording:DIR", metavar="SOURCES")
+        str, Parameter(help="simulator, none, or recording:DIR", metavar="SOURCES")
     ] = "simulator",
-    furnaces: Annotated[int, typer.Option(min=1, help="How many furnaces to simulate.")] = 2,
+    furnaces: Annotated[
+        int, Parameter(validator=Number(gte=1), help="How many furnaces to simulate.")
+    ] = 2,
     duration: Annotated[
-        float | None, typer.Option(min=1, help="Stop after so many seconds; default: on Ctrl-C.")
+        float | None,
+        Parameter(validator=Number(gte=1), help="Stop after so many seconds; default: on Ctrl-C."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the simulated furnaces.")] = 1,
+    seed: Annotated[int, Parameter(validator=Number(gte=0), help="Of the simulated furnaces.")] = 1,
     summary: Annotated[
-        Path | None, typer.Option(help="Write the run's summary to this JSON file.")
+        Path | None, Parameter(help="Write the run's summary to this JSON file.")
     ] = None,
     screenshot: Annotated[
-        Path | None, typer.Option(hidden=True, help="Save a picture of the screen, SVG.")
+        Path | None, Parameter(show=False, help="Save a picture of the screen, SVG.")
     ] = None,
 ) -> int:
     """Start a broker, Redis, Triton and every service on this machine and show what they see."""

@@ -7,7 +7,8 @@ import os
 from collections.abc import Callable
 from typing import Annotated
 
-import typer
+from cyclopts import Parameter
+from cyclopts.validators import Number
 from meltwatch_chassis.clock import Clock, SystemClock
 from meltwatch_chassis.located import located
 from meltwatch_chassis.terminal import print_json, print_lines, print_notice
@@ -20,19 +21,26 @@ _DONE, _BAD_VERDICT = 0, 1
 
 
 def selftest(
+    *,
     budget_s: Annotated[
         float,
-        typer.Option(
-            "--budget", min=1, metavar="SECONDS", help="From the anomaly's beginning to the alarm."
+        Parameter(
+            "--budget",
+            validator=Number(gte=1),
+            metavar="SECONDS",
+            help="From the anomaly's beginning to the alarm.",
         ),
     ] = 60.0,
     patience_s: Annotated[
         float,
-        typer.Option(
-            "--patience", min=1, metavar="SECONDS", help="For servers, topics and a first score."
+        Parameter(
+            "--patience",
+            validator=Number(gte=1),
+            metavar="SECONDS",
+            help="For servers, topics and a first score.",
         ),
     ] = 60.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    as_json: Annotated[bool, Parameter("--json", help="Print JSON instead of text.")] = False,
 ) -> int:
     """Show the running system a simulated furnace that overheats, and expect the alarm."""
     from meltwatch_selftest.bootstrap import run_selftest  # noqa: PLC0415 - see above

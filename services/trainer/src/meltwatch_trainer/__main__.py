@@ -9,57 +9,71 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from cyclopts import App, Parameter
+from cyclopts.validators import Number
 from rich.console import Console
 
 from meltwatch_trainer.benchmark.windows import ClipSpec, LoaderRule
 from meltwatch_trainer.data.run_sets import RUN_SETS
 from meltwatch_trainer.errors import TrainerError, TrialError
 from meltwatch_trainer.settings import Settings
-from meltwatch_trainer.study_commands import Study, study_command
+from meltwatch_trainer.study_commands import StudyOptions
 from meltwatch_trainer.train.study import SHIPPED, STUDY
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Train Meltwatch's models.")
+app = App(
+    "meltwatch-trainer",
+    "Train Meltwatch's models.",
+    version_flags=[],
+    help_flags=["--help"],
+    help_format="plaintext",
+    default_parameter=Parameter(negative=()),
+)
 console = Console(stderr=True)
 
 DEFAULT_REPOSITORY = Path("triton_models/repository")
 DEFAULT_REFERENCE = Path("tests/contract/models/reference.npz")
 
-Repository = Annotated[Path, typer.Option(help="Triton's model repository.")]
-Reference = Annotated[Path, typer.Option(help="Frozen windows and answers.")]
+USUAL = StudyOptions()
+
+Repository = Annotated[Path, Parameter(help="Triton's model repository.")]
+Reference = Annotated[Path, Parameter(help="Frozen windows and answers.")]
 Weights = Annotated[
     Path | None,
-    typer.Option(
+    Parameter(
         help="File of published FmFormer weights (.safetensors, .pth), to export in place of the "
         "trained members."
     ),
 ]
-Seeds = Annotated[int, typer.Option(help="Demo seeds and held-out furnaces to verify on.")]
-Only = Annotated[list[str] | None, typer.Option(help="This one alone; may be given again.")]
+Seeds = Annotated[int, Parameter(help="Demo seeds and held-out furnaces to verify on.")]
+Only = Annotated[list[str] | None, Parameter(help="This one alone; may be given again.")]
 Repeat = Annotated[
-    int, typer.Option(min=0, help="Above 0: once more, trained with other random numbers.")
+    int,
+    Parameter(
+        validator=Number(gte=0), help="Above 0: once more, trained with other random numbers."
+    ),
 ]
 Loader = Annotated[
-    LoaderRule, typer.Option(help="Windows of recordings: causal, or with the published quirks.")
+    LoaderRule, Parameter(help="Windows of recordings: causal, or with the published quirks.")
 ]
 
 
-@study_command(app, "simulate")
-def simulate(study: Study) -> None:
+@app.command(name="simulate")
+def simulate(*, options: StudyOptions = USUAL) -> None:
     """Simulate the windows to learn from."""
-    study.simulate()
+    options.study().simulate()
 
 
-@study_command(app, "train")
+@app.command(name="train")
 def train(
-    study: Study,
+    *,
+    options: StudyOptions = USUAL,
     only: Only = None,
     data: Annotated[
         Path | None,
-        typer.Option(help="Recordings of the FMF-Benchmark, to learn from in place of simulation."),
+        Parameter(help="Recordings of the FMF-Benchmark, to learn from in place of simulation."),
     ] = None,
     preset: Annotated[
-        str, typer.Option(help="With --data: fmformer-b, -l, -s, -t or -tiny.")
+        str, Parameter(help="With --data: fmformer-b, -l, -s, -t or -tiny.")
     ] = "fmformer-b",
     loader: Loader = LoaderRule.CAUSAL,
     repeat: Repeat = 0,
@@ -72,23 +86,24 @@ def train(
         from meltwatch_trainer.benchmark.commands import BenchmarkRun, train_published
 
         run = BenchmarkRun(data, ClipSpec(rule=loader))
-        settings = study.settings
+        settings = options.study().settings
         print(f"wrote {train_published(run, preset, settings.seed, settings.work, console)}")
         return
     names = _known(only, [model.name for model in STUDY])
-    study = study.repeated(repeat)
+    study = options.study().repeated(repeat)
     study.train([model for model in study.unfinished() if model.name in names])
 
 
-@study_command(app, "score")
-def score(study: Study, only: Only = None, repeat: Repeat = 0) -> None:
+@app.command(name="score")
+def score(*, options: StudyOptions = USUAL, only: Only = None, repeat: Repeat = 0) -> None:
     """Score whole runs of furnaces that no model has learned from, with every finished model."""
-    study.repeated(repeat).score_runs(_known(only, list(RUN_SETS)))
+    options.study().repeated(repeat).score_runs(_known(only, list(RUN_SETS)))
 
 
-@study_command(app, "export")
+@app.command(name="export")
 def export(
-    study: Study,
+    *,
+    options: StudyOptions = USUAL,
     repository: Repository = DEFAULT_REPOSITORY,
     reference: Reference = DEFAULT_REFERENCE,
     weights: Weights = None,
@@ -101,60 +116,63 @@ def export(
         return
     from meltwatch_trainer.release.commands import export_study
 
-    _refuse_trial(study.settings, repository, reference)
-    export_study(study.settings, repository, reference)
+    settings = options.study().settings
+    _refuse_trial(settings, repository, reference)
+    export_study(settings, repository, reference)
 
 
-@study_command(app, "judge")
-def judge(study: Study, repository: Repository = DEFAULT_REPOSITORY) -> None:
+@app.command(name="judge")
+def judge(*, options: StudyOptions = USUAL, repository: Repository = DEFAULT_REPOSITORY) -> None:
     """Judge everything that was scored: tables and figures of docs/models.md."""
     from meltwatch_trainer.release.commands import judge_study
 
-    judge_study(study.settings, repository)
+    judge_study(options.study().settings, repository)
 
 
-@study_command(app, "repeats")
-def repeats(study: Study) -> None:
+@app.command(name="repeats")
+def repeats(*, options: StudyOptions = USUAL) -> None:
     """Hold the study against its repetitions (--repeat 1, 2, …): a table of docs/models.md."""
     from meltwatch_trainer.release.commands import compare_repeats
 
-    compare_repeats(study.settings)
+    compare_repeats(options.study().settings)
 
 
-@app.command("verify")
+@app.command(name="verify")
 def verify(
+    *,
     repository: Repository = DEFAULT_REPOSITORY,
     reference: Reference = DEFAULT_REFERENCE,
     seeds: Seeds = 30,
-) -> None:
+) -> int:
     """Check files and answers, then demo runs and hours of operation; exit 1 if not good."""
     from meltwatch_trainer.release.commands import verify_repository
 
-    if not verify_repository(repository, reference, seeds, console):
-        raise typer.Exit(1)
+    return 0 if verify_repository(repository, reference, seeds, console) else 1
 
 
-@study_command(app, "all")
+@app.command(name="all")
 def everything(
-    study: Study,
+    *,
+    options: StudyOptions = USUAL,
     repository: Repository = DEFAULT_REPOSITORY,
     reference: Reference = DEFAULT_REFERENCE,
     seeds: Seeds = 30,
-) -> None:
+) -> int:
     """Do every step in order: from seeds to a proven repository and its judgement."""
+    study = options.study()
     _refuse_trial(study.settings, repository, reference)
     study.announce()
     if unfinished := study.unfinished():
         study.simulate()
         study.train(unfinished)
     study.score_runs(list(RUN_SETS))
-    export(study, repository, reference)
-    judge(study, repository)
-    verify(repository, reference, seeds)
+    export(options=options, repository=repository, reference=reference)
+    judge(options=options, repository=repository)
+    return verify(repository=repository, reference=reference, seeds=seeds)
 
 
-@app.command("parity")
-def parity(file: Annotated[Path, typer.Argument(help="Golden outputs (.npz) with seeds.")]) -> None:
+@app.command(name="parity")
+def parity(file: Annotated[Path, Parameter(help="Golden outputs (.npz) with seeds.")], /) -> int:
     """Hold the published network against golden outputs; exit 1 above the tolerance."""
     from meltwatch_trainer.benchmark.parity import TOLERANCE, measure_file
 
@@ -166,17 +184,22 @@ def parity(file: Annotated[Path, typer.Argument(help="Golden outputs (.npz) with
         faithful &= row.holds
     if not faithful:
         print(f"not faithful: expected every difference within {TOLERANCE:g}", file=sys.stderr)
-        raise typer.Exit(1)
+    return 0 if faithful else 1
 
 
-@app.command("evaluate")
+@app.command(name="evaluate")
 def evaluate_command(
-    data: Annotated[Path, typer.Option(help="Recordings of the FMF-Benchmark.")],
-    weights: Annotated[Path, typer.Option(help="Published FmFormer (.safetensors, .pth).")],
-    split: Annotated[str, typer.Option(help="train or test.")] = "test",
+    *,
+    data: Annotated[Path, Parameter(help="Recordings of the FMF-Benchmark.")],
+    weights: Annotated[Path, Parameter(help="Published FmFormer (.safetensors, .pth).")],
+    split: Annotated[str, Parameter(help="train or test.")] = "test",
     loader: Loader = LoaderRule.CAUSAL,
-    stride: Annotated[int, typer.Option(min=1, help="Frames from one of a clip to the next.")] = 18,
-    every: Annotated[int, typer.Option(min=1, help="Judge each n-th window alone.")] = 1,
+    stride: Annotated[
+        int, Parameter(validator=Number(gte=1), help="Frames from one of a clip to the next.")
+    ] = 18,
+    every: Annotated[
+        int, Parameter(validator=Number(gte=1), help="Judge each n-th window alone.")
+    ] = 1,
 ) -> None:
     """Judge weights on recordings by the paper's metrics, beside the paper's figures."""
     from meltwatch_trainer.benchmark.commands import BenchmarkRun, judge_published
@@ -185,13 +208,14 @@ def evaluate_command(
     Console().print(judge_published(run, weights, split, every, console))
 
 
-@app.command("gallery")
+@app.command(name="gallery")
 def gallery(
-    to: Annotated[Path, typer.Option(help="PNG file to write.")] = Path(
+    *,
+    to: Annotated[Path, Parameter(help="PNG file to write.")] = Path(
         "docs/images/simulator-gallery.png"
     ),
-    seed: Annotated[int, typer.Option(help="Seed of the furnaces that are drawn.")] = 7,
-    furnaces: Annotated[int, typer.Option(help="Rows of the gallery.")] = 6,
+    seed: Annotated[int, Parameter(help="Seed of the furnaces that are drawn.")] = 7,
+    furnaces: Annotated[int, Parameter(help="Rows of the gallery.")] = 6,
 ) -> None:
     """Draw what the simulated furnaces look like."""
     from meltwatch_trainer.data.gallery import draw_gallery
@@ -200,11 +224,12 @@ def gallery(
     print(f"wrote {to}")
 
 
-@app.command("spot")
+@app.command(name="spot")
 def spot(
-    to: Annotated[Path, typer.Option(help="PNG file to write.")] = Path("docs/images/spot.png"),
-    seed: Annotated[int, typer.Option(help="Seed of the furnace that is drawn.")] = 7,
-    furnace: Annotated[str, typer.Option(help="Its name.")] = "gallery/furnace-2",
+    *,
+    to: Annotated[Path, Parameter(help="PNG file to write.")] = Path("docs/images/spot.png"),
+    seed: Annotated[int, Parameter(help="Seed of the furnace that is drawn.")] = 7,
+    furnace: Annotated[str, Parameter(help="Its name.")] = "gallery/furnace-2",
     repository: Repository = DEFAULT_REPOSITORY,
 ) -> None:
     """Draw a simulated furnace with the spot as the ensemble outlines it."""
@@ -228,16 +253,14 @@ def _refuse_trial(settings: Settings, repository: Path, reference: Path) -> None
 def _known(asked: list[str] | None, names: list[str]) -> list[str]:
     """Return the names asked for, by default all."""
     if unknown := set(asked or ()) - set(names):
-        raise typer.BadParameter(
-            f"--only: expected {', '.join(names)}, got {', '.join(sorted(unknown))}"
-        )
+        raise TrainerError(f"--only: expected {', '.join(names)}, got {', '.join(sorted(unknown))}")
     return asked or names
 
 
 def main() -> None:
     """Run the command line; an expected error is one line and exit code 2."""
     try:
-        app()
+        app(sys.argv[1:])
     except TrainerError as error:
         print(f"meltwatch-trainer: {error}", file=sys.stderr)
         sys.exit(2)

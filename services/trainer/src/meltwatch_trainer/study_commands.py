@@ -1,15 +1,16 @@
 """Steps that make weights and scores, and the options they share; each goes on where it stopped."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import partial, wraps
-from inspect import Signature, signature
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import torch
-import typer
+from cyclopts import Parameter
+from cyclopts.validators import Number
+from meltwatch_chassis.terminal import print_line
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 from rich.console import Console
 
@@ -30,9 +31,6 @@ ANSWERED_S: Final = 0.1
 SIDE_BY_SIDE_ON_GPU: Final = 5
 """Networks this small leave a GPU idle between their steps; other trainings fill the gaps. The
 windows of five fit into 80 GB; where they do not fit, they are read from disk."""
-
-StudyFunction = Callable[..., None]
-"""Takes a study, then options of its own."""
 
 
 class DeviceName(StrEnum):
@@ -91,7 +89,7 @@ class Study:
     def announce(self) -> None:
         """Say what is left to do, on what, and for roughly how long."""
         device = self.device
-        typer.echo(outlook(self.settings, self.unfinished(), device.type, described(device)))
+        print_line(outlook(self.settings, self.unfinished(), device.type, described(device)))
 
     def simulate(self) -> None:
         """Make the windows to learn from."""
@@ -121,7 +119,7 @@ class Study:
             if runs.name in names:
                 with shown_steps(f"furnaces of {runs.name}", self.console) as show:
                     path = score_set(self.settings, runs, self.device, show)
-                typer.echo(f"wrote {path}")
+                print_line(f"wrote {path}")
 
 
 def estimated_hours(settings: Settings, unfinished: Sequence[StudyModel]) -> float:
@@ -148,57 +146,48 @@ def outlook(settings: Settings, unfinished: Sequence[StudyModel], device: str, n
     return f"{left}: roughly {estimated_hours(settings, unfinished):.1f} hours without a GPU"
 
 
-def open_study(
+@Parameter(name="*")
+@dataclass(frozen=True)
+class StudyOptions:
+    """The options of every step."""
+
     work: Annotated[
-        Path,
-        typer.Option(
-            default_factory=default_work_folder,
-            help="Folder of windows, weights and scores: some gigabytes.",
+        Path | None,
+        Parameter(
+            help="Folder of windows, weights and scores: some gigabytes; "
+            "by default ~/.cache/meltwatch/trainer."
         ),
-    ],
-    seed: Annotated[int, typer.Option(help="Seed of the simulated furnaces.")] = 1,
+    ] = None
+    seed: Annotated[int, Parameter(help="Seed of the simulated furnaces.")] = 1
     scale: Annotated[
         float,
-        typer.Option(
-            min=1e-4, max=1.0, help="Share of furnaces and training; below 1 it is a trial."
+        Parameter(
+            validator=Number(gte=1e-4, lte=1.0),
+            help="Share of furnaces and training; below 1 it is a trial.",
         ),
-    ] = 1.0,
-    every: Annotated[int, typer.Option(min=1, help="Score each n-th window alone.")] = EVERY,
-    device: Annotated[DeviceName, typer.Option(help="Where networks compute.")] = DeviceName.AUTO,
+    ] = 1.0
+    every: Annotated[
+        int, Parameter(validator=Number(gte=1), help="Score each n-th window alone.")
+    ] = EVERY
+    device: Annotated[DeviceName, Parameter(help="Where networks compute.")] = DeviceName.AUTO
     workers: Annotated[
         int | None,
-        typer.Option(
-            min=1,
+        Parameter(
+            validator=Number(gte=1),
             help="Processes side by side; by default one a processor; five train on a GPU.",
         ),
-    ] = None,
-) -> Study:
-    """Return the study that the options ask for."""
-    chosen = chosen_device(device)
-    return Study(
-        settings=Settings(work, seed, scale, every, workers or processors()),
-        device=chosen,
-        trainings=workers or (SIDE_BY_SIDE_ON_GPU if chosen.type == "cuda" else processors()),
-        console=Console(stderr=True),
-    )
+    ] = None
 
-
-def study_command(app: typer.Typer, name: str) -> Callable[[StudyFunction], StudyFunction]:
-    """Register a function as a command whose options are its own and those of ``open_study``."""
-    shared = signature(open_study).parameters
-
-    def register(function: StudyFunction) -> StudyFunction:
-        own = dict(list(signature(function).parameters.items())[1:])
-
-        @wraps(function)
-        def command(**given: Any) -> None:
-            study = open_study(**{option: given.pop(option) for option in shared})
-            function(study, **given)
-
-        options = [*shared.values(), *own.values()]
-        command.__annotations__ = {option.name: option.annotation for option in options}
-        command.__signature__ = Signature(options)  # type: ignore[attr-defined]  # read by typer
-        app.command(name)(command)
-        return function
-
-    return register
+    def study(self) -> Study:
+        """Return the study that the options ask for."""
+        chosen = chosen_device(self.device)
+        work = self.work or default_work_folder()
+        return Study(
+            settings=Settings(
+                work, self.seed, self.scale, self.every, self.workers or processors()
+            ),
+            device=chosen,
+            trainings=self.workers
+            or (SIDE_BY_SIDE_ON_GPU if chosen.type == "cuda" else processors()),
+            console=Console(stderr=True),
+        )

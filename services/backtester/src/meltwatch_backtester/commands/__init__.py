@@ -1,1 +1,1 @@
-"""The commands, one module each; typer makes options of their annotations."""
+"""The commands, one module each; cyclopts makes options of their annotations."""

@@ -4,11 +4,9 @@ import asyncio
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-import typer
-from meltwatch_chassis import logging
-from meltwatch_chassis.grouped_options import grouped
+from cyclopts import Parameter
 from meltwatch_chassis.located import located
 from meltwatch_chassis.terminal import print_json, print_lines
 from meltwatch_schemas.tensors import ENSEMBLE
@@ -27,49 +25,56 @@ from meltwatch_backtester.domain.thresholds import parse_thresholds
 from meltwatch_backtester.settings import Settings
 
 
+@Parameter(name="*")
 @dataclass(frozen=True)
 class Trial:
     """What is tried."""
 
     furnace: Furnaces = None
-    model: Annotated[str, typer.Option(help="The ensemble that scores.")] = ENSEMBLE
+    model: Annotated[str, Parameter(help="The ensemble that scores.")] = ENSEMBLE
     threshold: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="ON[/OFF]",
-            help="Try this set-point for every OVERHEAT alarm, or ALARM_ID=ON/OFF for one.",
+        Parameter(
+            metavar="ON/OFF",
+            help="Try this set-point for every OVERHEAT alarm, or ALARM_ID=ON/OFF for one; "
+            "OFF may be left out.",
         ),
     ] = None
     cuts: Annotated[
-        Cuts, typer.Option(help="Close windows where live did, or by event time alone.")
+        Cuts, Parameter(help="Close windows where live did, or by event time alone.")
     ] = Cuts.RECORDED
 
 
+@Parameter(name="*")
 @dataclass(frozen=True)
 class Places:
     """Where things are."""
 
     recording: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Read a recording instead of Kafka.")
+        Path | None, Parameter(metavar="DIR", help="Read a recording instead of Kafka.")
     ] = None
     triton: Annotated[
         str | None,
-        typer.Option(metavar="HOST:PORT,…", help="The Triton that scores; default: the live one."),
+        Parameter(metavar="HOST:PORT,…", help="The Triton that scores; default: the live one."),
     ] = None
     plant: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="plant.yaml; default: MELTWATCH_PLANT_FILE.")
+        Path | None, Parameter(metavar="FILE", help="plant.yaml; default: MELTWATCH_PLANT_FILE.")
     ] = None
     output: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Default: backtests/<run id>.")
+        Path | None, Parameter(metavar="DIR", help="Default: backtests/<run id>.")
     ] = None
 
 
-@grouped
+_AS_LIVE: Final = Trial()
+_USUAL: Final = Places()
+
+
 def backtest(
+    *,
     since: Since,
     until: Until,
-    trial: Trial,
-    places: Places,
+    trial: Trial = _AS_LIVE,
+    places: Places = _USUAL,
     partial: Partial = False,
     as_json: AsJson = False,
 ) -> int:
@@ -84,9 +89,11 @@ def backtest(
     told = {name: str(value) for name, value in given.items() if value is not None}
     needs = ("triton",) if places.recording else ("kafka", "triton")
     settings = located(Settings, os.environ | told, *needs)
-    logging.configure("backtest", "warning", "console")
+    from meltwatch_chassis import logging  # noqa: PLC0415 - takes long
+
     from meltwatch_backtester.commands.replaying import Job, replay  # noqa: PLC0415 - takes long
 
+    logging.configure("backtest", "warning", "console")
     job = Job(settings, question, trial.model, places.output, places.recording, partial)
     run, folder = asyncio.run(replay(job))
     summary = run | {"folder": str(folder)}

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final
 
-import typer
+from cyclopts import Parameter
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.errors import BadUsage, ConfigurationError
 from meltwatch_chassis.moment import moment_ns
@@ -13,17 +13,17 @@ from meltwatch_backtester.domain.span import Span
 _WHEN: Final = "10m (ago), 2h, 1d, now or an RFC 3339 time"
 
 Since = Annotated[
-    str, typer.Option("--from", metavar="WHEN", help=f"Event time of the first windows: {_WHEN}.")
+    str, Parameter("--from", metavar="WHEN", help=f"Event time of the first windows: {_WHEN}.")
 ]
 Until = Annotated[
-    str, typer.Option("--to", metavar="WHEN", help="Event time of the last windows, excluded.")
+    str, Parameter("--to", metavar="WHEN", help="Event time of the last windows, excluded.")
 ]
 Furnaces = Annotated[
     list[str] | None,
-    typer.Option("--furnace", metavar="ID", help="Only this furnace; may be given several times."),
+    Parameter("--furnace", metavar="ID", help="Only this furnace; may be given several times."),
 ]
-Partial = Annotated[bool, typer.Option("--partial", help="Go on where history has lost something.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Partial = Annotated[bool, Parameter("--partial", help="Go on where history has lost something.")]
+AsJson = Annotated[bool, Parameter("--json", help="Print JSON instead of text.")]
 
 
 def span_of(since: str, until: str) -> Span:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
+from cyclopts import Parameter
 from meltwatch_chassis.located import located
 from meltwatch_chassis.terminal import print_json, print_line
 from meltwatch_schemas.alarm import utc_from_ns
@@ -31,8 +31,9 @@ from meltwatch_backtester.settings import Settings
 
 
 def record(
+    *,
     since: Since,
-    output: Annotated[Path, typer.Option(metavar="DIR", help="A new or empty folder.")],
+    output: Annotated[Path, Parameter(metavar="DIR", help="A new or empty folder.")],
     until: Until = "now",
     furnace: Furnaces = None,
     partial: Partial = False,

@@ -4,11 +4,11 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
-import typer
+from cyclopts import Parameter
+from cyclopts.validators import Number
 from meltwatch_chassis.errors import BadUsage
-from meltwatch_chassis.grouped_options import grouped
 from meltwatch_chassis.located import located
 from meltwatch_chassis.terminal import print_json, print_lines
 from meltwatch_schemas.errors import ContractViolation
@@ -26,30 +26,31 @@ from meltwatch_backtester.pipeline.live_scores import live_said
 from meltwatch_backtester.settings import Settings
 
 
+@Parameter(name="*")
 @dataclass(frozen=True)
 class Watched:
     """Which scores are read."""
 
     since: Annotated[
         str | None,
-        typer.Option("--from", metavar="WHEN", help="Event time of the first windows: 7d (ago), …"),
+        Parameter("--from", metavar="WHEN", help="Event time of the first windows: 7d (ago), …"),
     ] = None
     until: Annotated[
-        str, typer.Option("--to", metavar="WHEN", help="Event time of the last ones, excluded.")
+        str, Parameter("--to", metavar="WHEN", help="Event time of the last ones, excluded.")
     ] = "now"
     backtest: Annotated[
         Path | None,
-        typer.Option(
+        Parameter(
             metavar="DIR", help="Read a backtest's folder instead of Kafka, from --from to --to."
         ),
     ] = None
     recording: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Read a recording instead of Kafka.")
+        Path | None, Parameter(metavar="DIR", help="Read a recording instead of Kafka.")
     ] = None
     furnace: Furnaces = None
     abnormal: Annotated[
         list[str] | None,
-        typer.Option(
+        Parameter(
             "--except",
             metavar="FROM/TO",
             help="No normal operation: a known fault, maintenance. Also ID=FROM/TO, for one "
@@ -68,15 +69,19 @@ class Watched:
         return span_of_backtest(self.backtest)
 
 
-@grouped
+_LIVE: Final = Watched()
+
+
 def setpoint(
+    *,
     budget: Annotated[
-        float, typer.Option(min=0.001, max=1000, help="False alarms per furnace-day.")
+        float,
+        Parameter(validator=Number(gte=0.001, lte=1000), help="False alarms per furnace-day."),
     ],
-    watched: Watched,
+    watched: Watched = _LIVE,
     picture: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Draw peaks, fitted tail and thresholds, SVG."),
+        Parameter(metavar="FILE", help="Draw peaks, fitted tail and thresholds, SVG."),
     ] = None,
     as_json: AsJson = False,
 ) -> int:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from itertools import chain, islice
 from typing import Annotated, Final
 
-import typer
+from cyclopts import Parameter
+from cyclopts.validators import Number
 from meltwatch_chassis.clock import Clock, SystemClock
 from meltwatch_chassis.errors import BadUsage, DependencyUnreachable
 from meltwatch_chassis.moment import moment_ns
@@ -51,16 +52,21 @@ _HISTORY_MARGIN_MS: Final = 60_000
 """Clocks of the furnace and of the manager may differ."""
 
 FromKafka = Annotated[
-    bool, typer.Option("--from-kafka", help="Read the alarms topic instead of Redis.")
+    bool, Parameter("--from-kafka", help="Read the alarms topic instead of Redis.")
 ]
 AlarmName = Annotated[
     str,
-    typer.Argument(metavar="ALARM_ID", help="From 'alarms list'; its end is enough, if unique."),
+    Parameter(
+        "ALARM_ID",
+        allow_leading_hyphen=False,
+        help="From 'alarms list'; its end is enough, if unique.",
+    ),
 ]
 
 
 def list_alarms(
-    everything: Annotated[bool, typer.Option("--all", help="Normal ones too.")] = False,
+    *,
+    everything: Annotated[bool, Parameter("--all", help="Normal ones too.")] = False,
     from_kafka: FromKafka = False,
     as_json: AsJson = False,
 ) -> int:
@@ -102,7 +108,7 @@ def _verdict(seen: Look) -> int:
     return BAD_VERDICT if seen.watch.is_blind or (lost and lost.count) else DONE
 
 
-def show(alarm_id: AlarmName, from_kafka: FromKafka = False, as_json: AsJson = False) -> int:
+def show(alarm_id: AlarmName, /, *, from_kafka: FromKafka = False, as_json: AsJson = False) -> int:
     """Show all about an alarm: what it is, what to do, what it rests on, what happened so far."""
     clock = SystemClock()
     seen = look(clock, from_kafka=from_kafka)
@@ -134,9 +140,10 @@ def _history(alarm: AlarmRecord) -> list[AlarmRecord]:
 
 
 def tail(
+    *,
     since: Annotated[
         str | None,
-        typer.Option(metavar="WHEN", help="Start earlier: 90s, 10m, 2h, 1d or an RFC 3339 time."),
+        Parameter(metavar="WHEN", help="Start earlier: 90s, 10m, 2h, 1d or an RFC 3339 time."),
     ] = None,
     as_json: AsJson = False,
 ) -> int:
@@ -169,13 +176,17 @@ def _say(clock: Clock, text: str) -> None:
 
 def ack(
     alarm_id: AlarmName,
+    /,
+    *,
     event_id: Annotated[
         str | None,
-        typer.Option(help="The event to acknowledge; by default the newest one that Redis shows."),
+        Parameter(help="The event to acknowledge; by default the newest one that Redis shows."),
     ] = None,
-    comment: Annotated[str | None, typer.Option(help="For the journal.")] = None,
-    user: Annotated[str | None, typer.Option(help="By default the login name.")] = None,
-    timeout_s: Annotated[float, typer.Option(min=0.1, max=600, help="Seconds to wait.")] = 15.0,
+    comment: Annotated[str | None, Parameter(help="For the journal.")] = None,
+    user: Annotated[str | None, Parameter(help="By default the login name.")] = None,
+    timeout_s: Annotated[
+        float, Parameter(validator=Number(gte=0.1, lte=600), help="Seconds to wait.")
+    ] = 15.0,
     as_json: AsJson = False,
 ) -> int:
     """Acknowledge an alarm and wait for the answer; exit code 1 if it is refused."""

@@ -4,16 +4,16 @@ import os
 from pathlib import Path
 from typing import Annotated, Final
 
-import typer
+from cyclopts import Parameter
+from cyclopts.validators import Number
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.errors import BadUsage
-from meltwatch_chassis.grouped_options import grouped
 from meltwatch_schemas.dead_letter import read_dead_letter
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.record import RawRecord
 
 from meltwatch_cli import bootstrap
-from meltwatch_cli.commands.options import Chosen
+from meltwatch_cli.commands.options import ALL, Chosen
 from meltwatch_cli.commands.output import (
     DONE,
     AsJson,
@@ -31,13 +31,17 @@ from meltwatch_cli.settings import located
 
 _MOST: Final = 100_000_000
 
-Scan = Annotated[int, typer.Option(min=1, max=_MOST, help="Read at most so many, the newest.")]
+Scan = Annotated[
+    int, Parameter(validator=Number(gte=1, lte=_MOST), help="Read at most so many, the newest.")
+]
 
 
-@grouped
 def list_letters(
-    chosen: Chosen,
-    limit: Annotated[int, typer.Option(min=1, max=100_000, help="Show at most so many.")] = 50,
+    *,
+    chosen: Chosen = ALL,
+    limit: Annotated[
+        int, Parameter(validator=Number(gte=1, lte=100_000), help="Show at most so many.")
+    ] = 50,
     scan: Scan = 5_000,
     as_json: AsJson = False,
 ) -> int:
@@ -62,10 +66,18 @@ def list_letters(
 
 def show(
     letter_id: Annotated[
-        int, typer.Argument(metavar="ID", min=0, help="From 'dead-letters list'.")
+        int,
+        Parameter(
+            "ID",
+            validator=Number(gte=0),
+            allow_leading_hyphen=False,
+            help="From 'dead-letters list'.",
+        ),
     ],
+    /,
+    *,
     output: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the record's bytes to this file.")
+        Path | None, Parameter(metavar="FILE", help="Write the record's bytes to this file.")
     ] = None,
     as_json: AsJson = False,
 ) -> int:

@@ -4,7 +4,7 @@ import getpass
 from dataclasses import dataclass
 from typing import Annotated, Final
 
-import typer
+from cyclopts import Parameter
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.errors import BadUsage
 from meltwatch_chassis.moment import moment_ns
@@ -17,20 +17,21 @@ _MAX_USER: Final = 64
 _WHEN: Final = "90s, 10m, 2h, 1d ago or an RFC 3339 time."
 
 
+@Parameter(name="*")
 @dataclass(frozen=True)
 class Chosen:
     """Which dead letters are meant."""
 
-    error: Annotated[
-        str | None, typer.Option(help="Only this dlq.error, e.g. unexpected_source.")
-    ] = None
-    topic: Annotated[str | None, typer.Option(help="Only of this topic, e.g. embeddings.")] = None
-    furnace: Annotated[str | None, typer.Option(metavar="ID", help="Only of this furnace.")] = None
+    error: Annotated[str | None, Parameter(help="Only this dlq.error, e.g. unexpected_source.")] = (
+        None
+    )
+    topic: Annotated[str | None, Parameter(help="Only of this topic, e.g. embeddings.")] = None
+    furnace: Annotated[str | None, Parameter(metavar="ID", help="Only of this furnace.")] = None
     since: Annotated[
-        str | None, typer.Option("--from", metavar="WHEN", help=f"Set aside since: {_WHEN}")
+        str | None, Parameter("--from", metavar="WHEN", help=f"Set aside since: {_WHEN}")
     ] = None
     until: Annotated[
-        str | None, typer.Option("--to", metavar="WHEN", help=f"Set aside before: {_WHEN}")
+        str | None, Parameter("--to", metavar="WHEN", help=f"Set aside before: {_WHEN}")
     ] = None
 
     @property
@@ -54,18 +55,22 @@ class Chosen:
         return since, until
 
 
+ALL: Final = Chosen()
+
+
+@Parameter(name="*")
 @dataclass(frozen=True)
 class Manner:
     """How dead letters are sent again."""
 
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
+        bool, Parameter("--dry-run", help="Say what would be done, and do nothing.")
     ] = False
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False
-    force: Annotated[
-        bool, typer.Option("--force", help="Send also what would be refused again.")
-    ] = False
-    user: Annotated[str | None, typer.Option(help="By default the login name.")] = None
+    yes: Annotated[bool, Parameter("--yes", help="Do not ask.")] = False
+    force: Annotated[bool, Parameter("--force", help="Send also what would be refused again.")] = (
+        False
+    )
+    user: Annotated[str | None, Parameter(help="By default the login name.")] = None
 
 
 def user_of(given: str | None) -> str:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable
 from typing import Annotated, Final
 
-import typer
+from cyclopts import Parameter
 from meltwatch_chassis.terminal import print_json, print_line, print_notice
 from meltwatch_schemas.text import escaped
 
@@ -23,7 +23,7 @@ __all__ = [
     "screen_width",
 ]
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+AsJson = Annotated[bool, Parameter("--json", help="Print JSON instead of text.")]
 """The option of every listing."""
 
 DONE: Final = 0

@@ -7,14 +7,14 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, Final
 
-import typer
+from cyclopts import Parameter
+from cyclopts.validators import Number
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.errors import BadUsage
-from meltwatch_chassis.grouped_options import grouped
 
 from meltwatch_cli import bootstrap
 from meltwatch_cli.commands.dead_letters import Scan
-from meltwatch_cli.commands.options import Chosen, Manner, user_of
+from meltwatch_cli.commands.options import ALL, Chosen, Manner, user_of
 from meltwatch_cli.commands.output import (
     BAD_VERDICT,
     DONE,
@@ -33,17 +33,23 @@ if TYPE_CHECKING:
     from meltwatch_cli.adapters.kafka_dead_letters import DeadLetterTopic, LetterSpan
 
 _GOOD: Final = frozenset({LetterFate.SENT, LetterFate.WOULD_SEND, LetterFate.ALREADY})
-_NONE: Final = Chosen()
+_CAREFUL: Final = Manner()
+
+LetterIds = Annotated[
+    list[int] | None,
+    Parameter("ID…", allow_leading_hyphen=False, help="From 'dead-letters list'."),
+]
 
 
-@grouped
 def redrive(
-    chosen: Chosen,
-    manner: Manner,
-    letter_ids: Annotated[
-        list[int] | None, typer.Argument(metavar="ID…", help="From 'dead-letters list'.")
-    ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=100_000, help="Refuse to send more.")] = 1000,
+    letter_ids: LetterIds = None,
+    /,
+    *,
+    chosen: Chosen = ALL,
+    manner: Manner = _CAREFUL,
+    limit: Annotated[
+        int, Parameter(validator=Number(gte=1, lte=100_000), help="Refuse to send more.")
+    ] = 1000,
     scan: Scan = 100_000,
     as_json: AsJson = False,
 ) -> int:
@@ -76,7 +82,7 @@ def _checked_times(
     ids: Sequence[int], chosen: Chosen, manner: Manner
 ) -> tuple[int | None, int | None]:
     """Return the times that letters are chosen by, once the usage is right."""
-    if bool(ids) == (chosen != _NONE):
+    if bool(ids) == (chosen != ALL):
         raise BadUsage("expected either ids of letters or filters such as --error and --from")
     if not (manner.dry_run or manner.yes or sys.stdin.isatty()):
         raise BadUsage("expected --dry-run or --yes where nobody can be asked")
@@ -99,7 +105,8 @@ def _found(
 
 def _is_wanted(letters: Sequence[Letter]) -> bool:
     errors = errors_text(Counter(letter.error for letter in letters))
-    return typer.confirm(f"send {len(letters)} letters again ({errors})?", err=True)
+    print_notice(f"send {len(letters)} letters again ({errors})? y or n:")
+    return input().strip().lower() in {"y", "yes"}
 
 
 def _report(verdicts: Iterable[LetterVerdict], *, as_json: bool) -> int:

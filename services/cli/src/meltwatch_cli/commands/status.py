@@ -19,7 +19,7 @@ _PATIENCE_S: Final = 2
 """A run that starts has no broker yet, and is asked for its status often."""
 
 
-def status(as_json: AsJson = False) -> int:
+def status(*, as_json: AsJson = False) -> int:
     """Show the run in this folder: addresses, services, how many furnaces are watched."""
     run = current_run(os.environ)
     watch = _watch(SystemClock())

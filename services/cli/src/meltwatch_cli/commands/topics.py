@@ -5,7 +5,8 @@ import time
 from collections.abc import Iterator
 from typing import Annotated, Final
 
-import typer
+from cyclopts import Parameter
+from cyclopts.validators import Number
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.errors import DependencyUnreachable
 from meltwatch_chassis.settings import load
@@ -23,34 +24,49 @@ _POLL_S: Final = 1.0
 
 Partitions = Annotated[
     int,
-    typer.Option(min=1, max=10_000, help="Partitions of both inputs, scores and late alike."),
+    Parameter(
+        validator=Number(gte=1, lte=10_000),
+        help="Partitions of both inputs, scores and late alike.",
+    ),
 ]
 ReplicationFactor = Annotated[
     int,
-    typer.Option(min=-1, max=32_767, help="Copies of each partition; -1 leaves it to the broker."),
+    Parameter(
+        validator=Number(gte=-1, lte=32_767),
+        help="Copies of each partition; -1 leaves it to the broker.",
+    ),
 ]
 MinIsr = Annotated[
     int | None,
-    typer.Option(
+    Parameter(
         "--min-isr",
-        min=1,
-        max=32_767,
+        validator=Number(gte=1, lte=32_767),
         help="min.insync.replicas of each topic; not checked if absent.",
     ),
 ]
 OneUser = Annotated[
-    str | None, typer.Option("--user", help="One user with the rights of all that are named.")
+    str | None, Parameter("--user", help="One user with the rights of all that are named.")
 ]
 Principals = Annotated[
-    list[Principal] | None, typer.Argument(help="Whose rights; of all, if none is named.")
+    list[Principal] | None,
+    Parameter(
+        "PRINCIPAL…",
+        name_transform=str.lower,
+        allow_leading_hyphen=False,
+        help="Whose rights; of all, if none is named.",
+    ),
 ]
 PatienceS = Annotated[
-    int, typer.Option("--patience", min=1, help="Longest wait for a broker that is away, s.")
+    int,
+    Parameter(
+        "--patience", validator=Number(gte=1), help="Longest wait for a broker that is away, s."
+    ),
 ]
-LongestS = Annotated[int, typer.Option("--for", min=1, help="Longest wait, s.")]
+LongestS = Annotated[int, Parameter("--for", validator=Number(gte=1), help="Longest wait, s.")]
 
 
 def create(
+    *,
     partitions: Partitions = DEFAULT_PARTITIONS,
     replication_factor: ReplicationFactor = _BROKERS_DEFAULT,
     min_isr: MinIsr = None,
@@ -71,6 +87,7 @@ def create(
 
 
 def check(
+    *,
     partitions: Partitions = DEFAULT_PARTITIONS,
     replication_factor: ReplicationFactor = _BROKERS_DEFAULT,
     min_isr: MinIsr = None,
@@ -88,7 +105,7 @@ def check(
     return BAD_VERDICT if problems else DONE
 
 
-def wait(longest_s: LongestS = 300) -> int:
+def wait(*, longest_s: LongestS = 300) -> int:
     """Wait until the broker has every topic of the catalogue; exit code 3 if that takes too long.
 
     Topics that the user may not see are not waited for. What else a service wants of its topics
@@ -108,7 +125,7 @@ def wait(longest_s: LongestS = 300) -> int:
     return DONE
 
 
-def acls(principals: Principals = None, user: OneUser = None, as_json: AsJson = False) -> int:
+def acls(principals: Principals = None, /, *, user: OneUser = None, as_json: AsJson = False) -> int:
     """Print the least rights that each service and user needs, as commands for Kafka and Redis.
 
     The topic prefix is that of MELTWATCH_TOPIC_PREFIX; the broker is not asked or changed.

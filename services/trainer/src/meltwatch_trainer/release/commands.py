@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import typer
+from meltwatch_chassis.terminal import print_line
 from meltwatch_schemas.default_setpoint import DEFAULT_SETPOINT
 from meltwatch_schemas.encoder import default_encoder
 from meltwatch_schemas.window import PUBLISHED_SPEC
@@ -44,18 +44,18 @@ MODEL_VERSION: Final = "published"
 def export_study(settings: Settings, repository: Path, reference: Path) -> None:
     """Calibrate the members; write the model repository and the default set-point."""
     digest = export(settings, repository, reference)
-    typer.echo(f"wrote {repository}, digest {digest}")
+    print_line(f"wrote {repository}, digest {digest}")
     setpoint = settings.work / SETPOINT.name if settings.is_trial else SETPOINT
     basis = write_default_setpoint(settings, digest, setpoint)
-    typer.echo(f"wrote {setpoint}: {basis}")
+    print_line(f"wrote {setpoint}: {basis}")
 
 
 def judge_study(settings: Settings, repository: Path) -> None:
     """Judge everything that was scored, and write tables, figures and document."""
     outputs = _outputs(settings)
     found = evaluate(settings, repository, outputs)
-    typer.echo(f"wrote {outputs.page}, {outputs.images}, {outputs.document}")
-    typer.echo(f"one threshold for all states: {found.served_basis.text()}")
+    print_line(f"wrote {outputs.page}, {outputs.images}, {outputs.document}")
+    print_line(f"one threshold for all states: {found.served_basis.text()}")
 
 
 def _outputs(settings: Settings) -> Outputs:
@@ -71,7 +71,7 @@ def compare_repeats(settings: Settings) -> None:
     """Hold the study against its repetitions, and write the table."""
     page = _outputs(settings).page
     count = write_repeats(settings, page)
-    typer.echo(f"wrote {page}: {count} trainings of each network")
+    print_line(f"wrote {page}: {count} trainings of each network")
 
 
 def verify_repository(repository: Path, reference: Path, seeds: int, console: Console) -> bool:
@@ -82,16 +82,16 @@ def verify_repository(repository: Path, reference: Path, seeds: int, console: Co
     Whether every fault was shown and nothing else was.
     """
     worst = verify_files(repository, reference)
-    typer.echo(f"files match their digest; answers within {worst:.1g} of PyTorch's")
+    print_line(f"files match their digest; answers within {worst:.1g} of PyTorch's")
     ensemble = ServedEnsemble(repository, SHIPPED)
     numbers = range(HELD_OUT_SEED, HELD_OUT_SEED + seeds)
     with shown_steps("demo runs", console) as show:
         demo = verdict(demo_runs(ensemble, numbers, ("both",), show), DEFAULT_SETPOINT)
-    typer.echo(f"demo: {demo.line()}")
+    print_line(f"demo: {demo.line()}")
     with shown_steps("hours of operation", console) as show:
         runs = long_runs(ensemble, numbers, LONG_RUN_MINUTES, tuple(AVAILABILITY), show)
     for column, state in enumerate(AVAILABILITY):
-        typer.echo(f"operation, {state}: {verdict(runs, DEFAULT_SETPOINT, column).line()}")
+        print_line(f"operation, {state}: {verdict(runs, DEFAULT_SETPOINT, column).line()}")
     return demo.accepted and verdict(runs, DEFAULT_SETPOINT).accepted
 
 
