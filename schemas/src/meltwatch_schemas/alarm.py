@@ -111,7 +111,7 @@ class Shelve(Message):
 
 
 class Evidence(Message):
-    """What the alarm rests on."""
+    """The evidence for the alarm."""
 
     score: Logit | None = Field(description="Calibrated fused logit, or null without a verdict.")
     threshold: Logit = Field(description="logit_on of the alarm point.")
@@ -144,7 +144,7 @@ class Guidance(Message):
 
 
 class AlarmTimes(Message):
-    """When the evidence passed through the house."""
+    """When the evidence passed each step of Meltwatch."""
 
     event: UtcTime = Field(description="Newest event time of the furnace.")
     watermark: UtcTime = Field(description="Event time up to which the furnace is judged.")

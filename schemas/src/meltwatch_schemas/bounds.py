@@ -1,7 +1,7 @@
 """How long, how many, how large: the bounds of what crosses a process border, each stated once.
 
-Whoever writes keeps them and whoever reads refuses what lies beyond: nothing of a message can grow
-until it breaks its reader. ``record`` says by which word a record is refused.
+Writers keep them and readers refuse what lies beyond, so no part of a message can grow until it
+breaks its reader. ``record`` says by which word a record is refused.
 """
 
 import math
@@ -38,7 +38,7 @@ MAX_WHOLE: Final = 2**64 - 1
 MAX_HEADER_BYTES: Final = 64 * 1024
 """All names and values of a record's headers together."""
 MAX_HEADERS: Final = 1_000
-"""Empty ones weigh nothing on the wire, and much in memory."""
+"""Empty headers cost nothing on the wire but much in memory."""
 
 
 def check_text(name: str, text: str, most: int = MAX_ID, least: int = 1) -> None:
@@ -57,7 +57,7 @@ def check_text(name: str, text: str, most: int = MAX_ID, least: int = 1) -> None
 
 
 def check_words(name: str, words: tuple[str, ...]) -> None:
-    """Refuse too many words, or one that is none."""
+    """Refuse too many words, or a word of the wrong form."""
     check_most(name, len(words), MAX_WORDS)
     for word in words:
         check_text(name, word, MAX_WORD)
@@ -76,7 +76,7 @@ def check_whole(name: str, number: int, most: int, least: int = 0) -> None:
 
 
 def check_real(name: str, number: float | None, most: float, least: float | None = None) -> None:
-    """Refuse a real number beyond its bounds, ``-most`` below unless told; None is none.
+    """Refuse a real number beyond its bounds; the lower one is ``-most`` unless given. None passes.
 
     Raises
     ------

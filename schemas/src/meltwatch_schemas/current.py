@@ -55,7 +55,7 @@ class CurrentChunk:
     @property
     def event_times_ns(self) -> NDArray[np.int64]:
         """Event times of all samples, shape ``(n,)``, int64, ns."""
-        # By whole numbers of any size: one sample alone may state a period beyond int64.
+        # Python's integers, not int64: a chunk of one sample may state a period beyond int64.
         count = len(self.data)
         times = range(
             self.event_time_ns, self.event_time_ns + count * self.period_ns, self.period_ns
@@ -118,7 +118,7 @@ def decode_current(
 def _check_amperes(samples: NDArray[np.float32]) -> None:
     sizes = np.abs(samples)
     infinite = np.isinf(sizes)
-    # NaN is larger than nothing; what is not finite is another refusal, which comes later.
+    # NaN compares as not larger. What is not finite is refused later, for another reason.
     if (sizes[~infinite] > MAX_CURRENT_A).any():
         raise violation(f"data: expected at most {MAX_CURRENT_A:g} A either way, got more")
     if infinite.any():

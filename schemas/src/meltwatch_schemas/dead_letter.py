@@ -1,4 +1,4 @@
-"""Dead letters: the refused record's own key and bytes, with headers that say why and whence."""
+"""Dead letters: a refused record's own key and bytes, with headers that say why and from where."""
 
 from dataclasses import dataclass, replace
 from typing import Final

@@ -16,8 +16,8 @@ def parse_object(value: bytes) -> dict[str, Any]:
     Raises
     ------
     ContractViolation
-        ``too_large`` over 256 KiB; ``malformed`` if the bytes are not one JSON object nested
-        at most 32 deep, NaN and infinity being no JSON.
+        ``too_large`` over 256 KiB; ``malformed`` if the bytes are not one JSON object, nested at
+        most 32 deep. NaN and infinity are not JSON.
     """
     check_size(value)
     try:

@@ -1,4 +1,4 @@
-"""What others tell about alarms and furnaces: receipts of adapters, states of furnaces."""
+"""What others report: adapters about alarm records, the plant about its furnaces."""
 
 from enum import StrEnum
 from typing import ClassVar, Final, Literal

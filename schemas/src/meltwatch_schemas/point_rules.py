@@ -27,7 +27,7 @@ UNSUPPORTED: Final = (
     "highly_managed",
     "display_url",
 )
-"""Settings that promise what nothing does yet: only their defaults are taken."""
+"""Settings for features that do not exist yet: only their defaults are accepted."""
 
 
 def unsupported_setting(point: AlarmPoint) -> str | None:
@@ -49,8 +49,8 @@ def check_point(point: AlarmPoint) -> AlarmPoint:
     Raises
     ------
     ContractViolation
-        If its id is not its furnace and condition, nothing would judge it, it asks for too long
-        a memory, or for something that this version does not do. The detail begins with the
+        If its id is not its furnace and condition, if nothing would judge it, or if it asks for too
+        long a memory or for something that this version does not do. The detail begins with the
         setting's name.
     """
     furnace_id, condition = split_alarm_id(point.alarm_id)

@@ -44,6 +44,6 @@ LATE: Final = {Modality.VIDEO: Reason.LATE_VIDEO, Modality.CURRENT: Reason.LATE_
 FUTURE: Final = {Modality.VIDEO: Reason.FUTURE_VIDEO, Modality.CURRENT: Reason.FUTURE_CURRENT}
 """Records of a modality were refused as future ones."""
 UNTIMELY: Final = frozenset({*LATE.values(), *FUTURE.values()})
-"""What no window's own content tells, but how its records came."""
+"""Reasons that come from how records arrived, not from a window's content."""
 BEHIND: Final = {Modality.VIDEO: Reason.BEHIND_VIDEO, Modality.CURRENT: Reason.BEHIND_CURRENT}
 """A modality was left out because its event times were too far behind the other's."""

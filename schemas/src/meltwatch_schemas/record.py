@@ -101,7 +101,7 @@ def check_content_type(record: RawRecord, content_type: str) -> None:
 
 
 def check_headers(record: RawRecord) -> None:
-    """Refuse a record whose headers are more, or together longer, than any copy of it may carry.
+    """Refuse a record with more headers, or longer ones, than a copy of it may carry.
 
     Raises
     ------

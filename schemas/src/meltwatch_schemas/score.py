@@ -20,7 +20,7 @@ SCHEMA: Final = "score/1.0"
 
 
 class ScoreStatus(StrEnum):
-    """How much a verdict rests on."""
+    """Which modalities a verdict is based on."""
 
     SCORED = "scored"
     DEGRADED = "degraded"
@@ -76,7 +76,7 @@ class Sources:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceState:
-    """What the quality of windows to come rests on beside their own content.
+    """State of a source that decides the quality of later windows, beside their own content.
 
     Attributes
     ----------
@@ -105,7 +105,7 @@ class SourceState:
 
 @dataclass(frozen=True, slots=True)
 class ScoreTimes:
-    """When a window went through the house, ns UTC.
+    """When a window passed each step of Meltwatch, ns UTC.
 
     Attributes
     ----------
@@ -126,7 +126,7 @@ class ScoreTimes:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """What of one input topic a window rests on.
+    """Which records of one input topic a window is made of.
 
     Attributes
     ----------

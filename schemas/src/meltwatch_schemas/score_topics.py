@@ -1,4 +1,4 @@
-"""What a score says of the input topics beside its cuts: which they were, what was never read."""
+"""What a score says of its input topics beside the cuts: their ids, and what was never read."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -37,7 +37,7 @@ class HistoryGap(NamedTuple):
     cause
         Why, as ``GapCause`` says it.
     records
-        How many offsets; None where nobody can tell.
+        How many offsets; None where it is not known.
     """
 
     cause: str

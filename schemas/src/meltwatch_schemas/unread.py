@@ -1,4 +1,4 @@
-"""What stands for a batch of records that nobody may or can read."""
+"""The stand-in for a batch of records that is too large, or cannot be read."""
 
 from typing import Self
 
@@ -13,7 +13,7 @@ class UnreadBatch(bytes):
     first, last
         Offsets that it stands for.
     reason, detail
-        Why it is refused, whoever reads it.
+        Why every reader refuses it.
     """
 
     first: int
@@ -23,7 +23,7 @@ class UnreadBatch(bytes):
 
     @classmethod
     def of(cls, content: bytes, offsets: range, reason: Refusal, detail: str) -> Self:
-        """Make one of a batch's bytes, and say what was expected and what came."""
+        """Make one from a batch's bytes, with what was expected and what came."""
         made = cls(content)
         made.first, made.last = offsets.start, offsets.stop - 1
         made.reason = reason

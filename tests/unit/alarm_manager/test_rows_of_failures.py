@@ -24,7 +24,7 @@ def test_a_row_of_failures_is_one_line(attempt_s: float) -> None:
         async def attempt() -> None:
             await asyncio.sleep(attempt_s)
             while not outages[-1]:
-                vitals.is_well(PROJECTOR)
+                vitals.note_working(PROJECTOR)
                 await asyncio.sleep(1.0)
             raise TransientError("no answer")
 

@@ -30,11 +30,11 @@ class Bench:
 
 def test_both_loops_must_be_well_to_be_ready():
     vitals = Bench().vitals
-    vitals.is_well(MANAGER)
+    vitals.note_working(MANAGER)
     assert vitals.readiness() == "projector: not yet connected to Redis"
-    vitals.is_well(PROJECTOR)
+    vitals.note_working(PROJECTOR)
     assert vitals.readiness() is None
-    vitals.is_unwell(PROJECTOR, "Redis is away")
+    vitals.note_problem(PROJECTOR, "Redis is away")
     assert vitals.readiness() == "projector: Redis is away"
 
 
@@ -49,10 +49,10 @@ def test_trying_in_vain_is_progress_and_standing_still_is_not():
     vitals = bench.vitals
     bench.advance(STALLED_NS)
     assert vitals.progress() is None
-    vitals.is_unwell(PROJECTOR, "Redis is away")
+    vitals.note_problem(PROJECTOR, "Redis is away")
     bench.advance(1)
     assert vitals.progress() == "manager: no answer for 60 s"
-    vitals.got_on(MANAGER)
+    vitals.note_progress(MANAGER)
     assert vitals.progress() is None
 
 
@@ -78,10 +78,10 @@ def test_a_process_that_hangs_is_stuck_whatever_is_away():
 def test_a_loop_that_waits_for_an_answer_is_not_ready_long_before_it_counts_as_stuck():
     bench = Bench()
     vitals = bench.vitals
-    vitals.is_well(MANAGER)
-    vitals.is_well(PROJECTOR)
+    vitals.note_working(MANAGER)
+    vitals.note_working(PROJECTOR)
     bench.advance(SILENT_NS + 1)
-    vitals.got_on(PROJECTOR)
+    vitals.note_progress(PROJECTOR)
     assert vitals.readiness() == "manager: no answer for 10 s"
     assert vitals.progress() is None
 
@@ -92,7 +92,7 @@ def test_who_leads_and_how_long_its_commits_wait_are_shown():
     assert bench.value("meltwatch_leader") == 0
     with bench.vitals.leading():
         assert bench.value("meltwatch_leader") == 1
-        bench.vitals.commits.waits()
+        bench.vitals.commits.note_waiting()
         bench.advance(3_500_000_000)
         assert bench.value(age, service="alarm_manager") == 3.5
     assert bench.value("meltwatch_leader") == 0

@@ -123,12 +123,12 @@ def test_a_commit_that_waits_grows_older_until_it_is_done() -> None:
         return bench.metrics.registry.get_sample_value("meltwatch_commit_age_seconds", labels)
 
     assert shown() == 0
-    age.waits()
+    age.note_waiting()
     bench.clock.advance(2 * S)
-    age.waits()
+    age.note_waiting()
     bench.clock.advance(1 * S)
     assert shown() == 3
-    age.is_done()
+    age.note_committed()
     assert shown() == 0
 
 

@@ -179,7 +179,7 @@ def test_an_alarm_manager_that_must_join_again_is_told_of(
                 await asyncio.sleep(joining_s)
                 while True:
                     await reach()
-                    vitals.is_well(who)
+                    vitals.note_working(who)
                     await asyncio.sleep(ROUND_TRIP_S)
 
             return live

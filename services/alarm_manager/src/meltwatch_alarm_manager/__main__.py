@@ -9,7 +9,7 @@ from meltwatch_alarm_manager.bootstrap import main
 from meltwatch_alarm_manager.settings import Settings
 
 _STOP_LIMIT_S: Final = 5.0
-"""A standby leads 6 s after us anyway; a transaction that is cut short was never written."""
+"""A standby leads after 6 s in any case. A transaction that is cut off was never written."""
 
 if __name__ == "__main__":
     sys.exit(run_async("alarm_manager", Settings, main, lambda _: _STOP_LIMIT_S))

@@ -1,7 +1,7 @@
-"""Two loops beside each other: one manager who judges, one projector who shows it in Redis.
+"""Two loops side by side: a manager that judges, a projector that shows the result in Redis.
 
-Each starts from what the topics say, and does so again after every failure: there is one way to
-begin, whether after an installation, a crash or a broker's absence.
+Each starts from what the topics say, and does so again after every failure. So there is one way to
+begin: after an installation, a crash or an outage of the broker.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ class Manager:
     Attributes
     ----------
     election, ledger, intake
-        How to open each; all three anew for each reign.
+        How to open each; all three are opened again for each reign.
     pipeline
         How to make an empty pipeline.
     clock, vitals
@@ -60,7 +60,7 @@ class Manager:
         """Stand for election, and reign for as long as it is won."""
         async with self.election() as election:
             while not await election.leads():
-                self.vitals.is_well(MANAGER)
+                self.vitals.note_working(MANAGER)
             await first_of(_lost(election), self._reign())
 
     async def _reign(self) -> None:
@@ -84,7 +84,7 @@ class Manager:
         for topic, restore in steps.items():
             async for record in intake.whole(topic):
                 restore(record)
-                self.vitals.got_on(MANAGER)
+                self.vitals.note_progress(MANAGER)
         epoch = pipeline.begin_reign(commits, await intake.read_from(starts))
         await ledger.write([pipeline.heartbeat(self.clock.now_ns())], pipeline.commits)
         _log.info("reign_began", epoch=epoch)
@@ -103,7 +103,7 @@ class Manager:
                 if pipeline.name(record, lasts[record.topic, record.partition]):
                     await ledger.write(written, pipeline.commits)
                     written, uncommitted = [], BATCH
-                    self.vitals.got_on(MANAGER)
+                    self.vitals.note_progress(MANAGER)
                 written += pipeline.handle_record(record, self.clock.now_ns())
             if proof.is_due():
                 read_until_ns = await proof.read_until()
@@ -112,12 +112,12 @@ class Manager:
                 written.append(pipeline.heartbeat(self.clock.now_ns()))
                 next_heartbeat_ns = self.clock.monotonic_ns() + HEARTBEAT_NS
             if records or written:
-                self.vitals.commits.waits()
+                self.vitals.commits.note_waiting()
             if written or uncommitted >= BATCH:
                 await ledger.write(written, pipeline.commits)
                 written, uncommitted = [], 0
-                self.vitals.commits.is_done()
-            self.vitals.is_well(MANAGER)
+                self.vitals.commits.note_committed()
+            self.vitals.note_working(MANAGER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class Projector:
     Attributes
     ----------
     feed, view
-        How to open each; both anew after a failure.
+        How to open each; both are opened again after a failure.
     projection
         What records mean for the view.
     clock, vitals
@@ -141,7 +141,7 @@ class Projector:
     vitals: ManagerVitals
 
     async def project_alarms(self) -> None:
-        """Project until the view vanishes, then begin anew."""
+        """Project until the view vanishes, then begin again."""
         async with self.feed() as feed, self.view() as view:
             while True:
                 reached = await view.open(await feed.end())
@@ -152,7 +152,7 @@ class Projector:
 
     async def _follow(self, feed: ViewFeed, view: View) -> None:
         """Project until the view vanishes."""
-        self.vitals.is_unwell(PROJECTOR, "the view is being made")
+        self.vitals.note_problem(PROJECTOR, "the view is being made")
         has_caught_up = False
         while True:
             records = await feed.poll(_POLL_S)
@@ -162,9 +162,9 @@ class Projector:
                 return
             has_caught_up = has_caught_up or await feed.has_caught_up()
             if has_caught_up:
-                self.vitals.is_well(PROJECTOR)
+                self.vitals.note_working(PROJECTOR)
             else:
-                self.vitals.got_on(PROJECTOR)
+                self.vitals.note_progress(PROJECTOR)
 
 
 async def _lost(election: Election) -> None:
@@ -178,7 +178,7 @@ async def run_until_stopped(manager: Manager, projector: Projector, stop: asynci
     Raises
     ------
     FatalError
-        If trying again is of no use, and it was never well.
+        If trying again is useless, and the loop has never worked.
     """
     await first_of(
         stop.wait(),
@@ -195,9 +195,9 @@ async def _beat_regularly(vitals: ManagerVitals) -> None:
 
 
 async def _persist(who: str, attempt: Callable[[], Awaitable[None]], vitals: ManagerVitals) -> None:
-    """Try again whenever it ends, after failures ever more slowly; log the first of a row.
+    """Try again whenever it ends, after failures more and more slowly; log the first of a row.
 
-    What was well once becomes well again: then even a ``FatalError`` ends nothing.
+    A loop that worked once can work again: then even a ``FatalError`` does not end it.
     """
     loop = asyncio.get_running_loop()
     pause_s = _SHORTEST_PAUSE_S
@@ -206,11 +206,11 @@ async def _persist(who: str, attempt: Callable[[], Awaitable[None]], vitals: Man
         try:
             await _uncancelled(attempt)
         except Exception as error:
-            if isinstance(error, FatalError) and not vitals.was_well(who):
+            if isinstance(error, FatalError) and not vitals.has_ever_worked(who):
                 raise
             problem = _one_line(error)
-            had_success = vitals.is_in_order(who)
-            vitals.is_unwell(who, problem)
+            had_success = vitals.is_working(who)
+            vitals.note_problem(who, problem)
             if had_success and loop.time() - began_s > _LONGEST_PAUSE_S:
                 pause_s = _SHORTEST_PAUSE_S
             if pause_s == _SHORTEST_PAUSE_S:
@@ -220,7 +220,7 @@ async def _persist(who: str, attempt: Callable[[], Awaitable[None]], vitals: Man
 
 
 async def _uncancelled(attempt: Callable[[], Awaitable[None]]) -> None:
-    """Make a failure of a cancellation that nobody asked for.
+    """Turn a cancellation that nobody asked for into a failure.
 
     aiokafka's consumer lets out that of its own fetching while it stops beside a broker that is
     away: it would end the process.
@@ -235,6 +235,6 @@ async def _uncancelled(attempt: Callable[[], Awaitable[None]]) -> None:
 
 
 def _one_line(error: Exception) -> str:
-    """Return what went wrong; of what nobody foresaw also its kind."""
+    """Return what went wrong; with its type if it was not expected."""
     is_ours = isinstance(error, TransientError | FatalError)
     return escaped(str(error)) if is_ours else f"unexpected: {said(error)}"

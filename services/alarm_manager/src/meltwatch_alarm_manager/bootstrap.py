@@ -34,9 +34,9 @@ from meltwatch_alarm_manager.vitals import ManagerVitals
 
 _REDIS_TIMEOUT_S = 5.0
 _REDIS_RETRIES = 1
-"""A connection that went meanwhile is made again at once; more than that is an outage."""
+"""A connection that was lost is made again at once; more than that is an outage."""
 _PATIENCE = {"request_timeout_ms": 15_000, "retry_backoff_ms": 500}
-"""A frozen broker is given up well before the health page calls it a standstill."""
+"""A frozen broker is given up well before the health page reports a standstill."""
 
 
 async def main(settings: Settings, stop: asyncio.Event) -> None:

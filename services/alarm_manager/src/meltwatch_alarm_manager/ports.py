@@ -1,4 +1,4 @@
-"""What the alarm manager needs from the outside, and what it tells the view."""
+"""What the alarm manager needs from outside, and the changes that it passes to the view."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class Ledger(Protocol):
 
 
 class Intake(Protocol):
-    """Reads what the manager judges, and what it once wrote."""
+    """Reads what the manager judges, and what managers wrote before."""
 
     async def committed(self) -> Mapping[Place, Commit | None]:
         """Return every partition that is to be read, with what has been committed for it."""

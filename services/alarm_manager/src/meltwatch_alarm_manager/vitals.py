@@ -14,15 +14,15 @@ from meltwatch_schemas.window import NS_PER_S
 MANAGER: Final = "manager"
 PROJECTOR: Final = "projector"
 SILENT_NS: Final = 10 * NS_PER_S
-"""A loop that waits so long for an answer is not ready, though it may yet get one."""
+"""A loop that waits this long for an answer is not ready."""
 STALLED_NS: Final = 60 * NS_PER_S
-"""A loop that stands so long though its dependencies answer is stuck: start the process anew."""
+"""A loop that stands still this long while its dependencies answer is stuck: restart."""
 HUNG_NS: Final = 15 * NS_PER_S
-"""So long nothing at all ran in the process: whoever waits for an answer lets others run."""
+"""Nothing ran in the process for this long. Waiting for an answer is no excuse: others can run."""
 
 
 class ManagerVitals:
-    """Signs of life; read by the health server's thread.
+    """Signs of life of the two loops; read by the health server's thread.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class ManagerVitals:
         self.commits = CommitAge(metrics.commit_age, SERVICE, clock)
         self._turn_ns = now_ns = clock.monotonic_ns()
         self._beats = {MANAGER: now_ns, PROJECTOR: now_ns}
-        self._were_well: set[str] = set()
+        self._have_worked: set[str] = set()
         self._problems: dict[str, str | None] = {
             MANAGER: "not yet connected to Kafka",
             PROJECTOR: "not yet connected to Redis",
@@ -56,28 +56,28 @@ class ManagerVitals:
         """Note that the process runs at all."""
         self._turn_ns = self._clock.monotonic_ns()
 
-    def got_on(self, loop: str) -> None:
-        """Note that a loop has gone round once more, be it in vain."""
+    def note_progress(self, loop: str) -> None:
+        """Note that a loop has run once more, even without a result."""
         self._beats[loop] = self._clock.monotonic_ns()
 
-    def is_well(self, loop: str) -> None:
-        """Note that a loop does what it is for."""
-        self._were_well.add(loop)
+    def note_working(self, loop: str) -> None:
+        """Note that a loop works: the manager leads or stands by, the projector is up to date."""
+        self._have_worked.add(loop)
         self._problems[loop] = None
-        self.got_on(loop)
+        self.note_progress(loop)
 
-    def was_well(self, loop: str) -> bool:
-        """Tell whether a loop has ever done what it is for."""
-        return loop in self._were_well
+    def has_ever_worked(self, loop: str) -> bool:
+        """Tell whether a loop has ever worked."""
+        return loop in self._have_worked
 
-    def is_in_order(self, loop: str) -> bool:
-        """Tell whether a loop did what it is for when it was last heard of."""
+    def is_working(self, loop: str) -> bool:
+        """Tell whether a loop worked when it last reported."""
         return self._problems[loop] is None
 
-    def is_unwell(self, loop: str, problem: str) -> None:
-        """Note why a loop cannot do what it is for."""
+    def note_problem(self, loop: str, problem: str) -> None:
+        """Note why a loop cannot work."""
         self._problems[loop] = problem
-        self.got_on(loop)
+        self.note_progress(loop)
 
     @contextmanager
     def leading(self) -> Iterator[None]:
@@ -87,10 +87,10 @@ class ManagerVitals:
             yield
         finally:
             self._leader.set(0)
-            self.commits.is_done()
+            self.commits.note_committed()
 
     def progress(self) -> str | None:
-        """Return what is stuck, if anything; who waits for a dependency that is away is not."""
+        """Return what is stuck, if anything; a loop that waits for a missing dependency is not."""
         hung_ns = self._clock.monotonic_ns() - self._turn_ns
         if hung_ns > HUNG_NS:
             return f"expected a beat every second, the last was {hung_ns // NS_PER_S} s ago"
@@ -98,7 +98,7 @@ class ManagerVitals:
         return "; ".join(self._silent_for(STALLED_NS, since_ns=well_ns)) or None
 
     def readiness(self) -> str | None:
-        """Return what is not in order, if anything; a standby is in order."""
+        """Return what does not work, if anything; a standby is ready."""
         if away := self._dependencies.problem():
             return away
         problems = [f"{loop}: {problem}" for loop, problem in self._problems.items() if problem]

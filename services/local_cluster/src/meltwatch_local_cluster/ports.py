@@ -10,7 +10,7 @@ from meltwatch_chassis.run_state import RunState
 
 
 class RunSources(StrEnum):
-    """Where frames and currents come from; ``none`` is for people who bring their own."""
+    """Where frames and currents come from; with ``none`` the user sends them."""
 
     SIMULATOR = "simulator"
     RECORDING = "recording"
@@ -46,7 +46,7 @@ class RunScenario:
 
 
 class Summary(Protocol):
-    """What a run came to."""
+    """The result of a run."""
 
     def problems(self) -> list[str]:
         """Say why the run is bad, one line each: a missed fault, a false alarm; empty when good."""
@@ -83,7 +83,7 @@ class RunView(Protocol):
         ...
 
     def stop(self) -> Summary | None:
-        """End and sum up what was seen.
+        """End, and return the summary of what was seen.
 
         The producers have ended and the pipeline has drained, but Kafka and Redis still answer.
         """

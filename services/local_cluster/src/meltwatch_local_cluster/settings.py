@@ -1,4 +1,4 @@
-"""What the environment says about a run; the command line says the rest."""
+"""Settings of a run that come from the environment; the others are options of the command."""
 
 from pathlib import Path
 

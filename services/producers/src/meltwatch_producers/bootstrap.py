@@ -92,7 +92,7 @@ def produce(
 
 @dataclass(frozen=True, slots=True)
 class Producer(Generic[AnyChunk]):
-    """What tells one producer from another.
+    """How the two producers differ.
 
     Attributes
     ----------

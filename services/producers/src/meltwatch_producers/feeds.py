@@ -1,6 +1,6 @@
 """From what furnaces show to chunks: of a camera one frame, of a meter two samples a message.
 
-Of a camera's frames only those are ever used that come last before an instant of the clip's grid.
+Only the last frame before each instant of the clip's grid is ever used.
 """
 
 from collections.abc import Callable, Sequence
@@ -37,7 +37,7 @@ class Meter(Protocol):
 
 
 def at_all_times(event_times_ns: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Tell for every event time that there is something: the same shape, True."""
+    """Say that there is data at every event time: True, in the same shape."""
     return np.ones(event_times_ns.shape, dtype=np.bool_)
 
 

@@ -1,4 +1,4 @@
-"""What producers share: what falls due at the furnaces is sent when its event time has come."""
+"""The common loop of producers: a chunk is sent when its event time has come."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -18,7 +18,9 @@ from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_producers.pacing import SimulatedRun
 
-_PIECE_NS: Final = 10 * NS_PER_S  # enough for the simulator's batches, little enough to hold
+_PIECE_NS: Final = (
+    10 * NS_PER_S
+)  # large enough for the simulator to work in batches, small enough for memory
 _LONGEST_WAIT_S: Final = 1.0
 _ROOM_WAIT_S: Final = 0.1
 _STUCK_NS: Final = 30 * NS_PER_S
@@ -80,7 +82,7 @@ class RecordSink(Protocol):
     """Where records go."""
 
     def send(self, record: OutgoingChunk) -> None:
-        """Hand a record over for delivery; what becomes of it is the publisher's to count."""
+        """Hand a record over for delivery; the publisher counts whether it was delivered."""
         ...
 
     def is_full(self) -> bool:
@@ -96,8 +98,8 @@ class RecordSink(Protocol):
 class PacedPublication(Generic[AnyChunk]):
     """Sends what falls due at all furnaces, in order of event time.
 
-    While the publisher is full nothing is made; the feeds go on afterwards where they stopped,
-    so that an outage of the broker delays records and drops none.
+    While the publisher is full no chunk is made. Afterwards the feeds go on where they stopped, so
+    an outage of the broker delays records and loses none.
 
     Attributes
     ----------
@@ -124,7 +126,7 @@ class PacedPublication(Generic[AnyChunk]):
     def publish_due(self, run: SimulatedRun, stop: threading.Event) -> None:
         """Send the back-fill, then whatever falls due, until told to stop.
 
-        A source that has ended waits to be stopped: a supervisor takes an exit for a crash.
+        A source that has ended waits to be stopped: a supervisor would treat its exit as a crash.
         """
         live_ns = run.pace.event_time_ns(self.clock.now_ns())
         position_ns = live_ns - self.wire.backfill_ns
@@ -147,7 +149,7 @@ class PacedPublication(Generic[AnyChunk]):
         return None if self._is_backfilled else "expected the back-fill to be delivered by now"
 
     def progress(self) -> str | None:
-        """Return None while the loop goes round, else one line; an outage does not stop it."""
+        """Return None while the loop runs, else one line; an outage does not stop it."""
         silent_ns = self.clock.monotonic_ns() - self._alive_ns
         if silent_ns > _STUCK_NS:
             return f"expected to go round every second, silent for {silent_ns // NS_PER_S} s"

@@ -27,7 +27,7 @@ class Projection:
     is_registered
         Tells whether somebody has registered a furnace.
     max_furnaces
-        Most furnaces that nobody has registered: anybody may make up names.
+        Limit of unregistered furnaces, because anybody may invent names.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Projection:
         records
             Of the alarms topic and the scores.
         now_ns
-            Wall clock, ns UTC: a window of the future is nobody's newest.
+            Wall clock, ns UTC: a window in the future is no furnace's newest.
         """
         alarms: list[AlarmChange | FurnaceChange] = []
         furnaces: dict[str, FurnaceChange] = {}

@@ -1,4 +1,4 @@
-"""Up to which instant the manager has read everything: silence can be told only up to there."""
+"""Up to which instant the manager has read everything: only up to there can it report silence."""
 
 import asyncio
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ INTERVAL_NS: Final = NS_PER_S
 
 
 class ReadingProof:
-    """Asks the broker how far the scores go, and waits until reading has passed that.
+    """Asks the broker where the scores end, and waits until reading has passed that point.
 
     A poll that returns nothing proves nothing: a frozen broker gives the same answer as a silent
     plant. The question goes on beside the reading, because a partition without a leader answers
@@ -62,7 +62,7 @@ class ReadingProof:
     async def read_until(self) -> int | None:
         """Return an instant before which nothing was written that is not read; None if unknown.
 
-        To be asked once everything that was read has been handled.
+        Call it when everything that was read has been handled.
         """
         if self._asking is not None and self._asking.done():
             self._ends, self._asking = _answer(self._asking), None
@@ -70,7 +70,7 @@ class ReadingProof:
         if self._ends is not None and await self._intake.has_read(self._ends):
             proven, self._ends = self._asked_ns, None
         if self._ends is None and self._asking is None:
-            # Before asking: what is written meanwhile belongs to the next time.
+            # Before asking: records written meanwhile count for the next proof.
             self._asked_ns = self._clock.now_ns()
             self._asking = asyncio.create_task(self._intake.ends())
         return proven

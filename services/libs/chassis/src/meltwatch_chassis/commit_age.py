@@ -24,13 +24,13 @@ class CommitAge:
         self._waiting_ns: int | None = None
         gauge.labels(service).set_function(self.age_s)
 
-    def waits(self) -> None:
+    def note_waiting(self) -> None:
         """Note that there is something to commit."""
         if self._waiting_ns is None:
             self._waiting_ns = self._clock.monotonic_ns()
 
-    def is_done(self) -> None:
-        """Note that all is committed, or that it is another's business now."""
+    def note_committed(self) -> None:
+        """Note that all is committed, or that another process commits it now."""
         self._waiting_ns = None
 
     def age_s(self) -> float:

@@ -20,7 +20,7 @@ STEP_S: Final = 5.0
 """How long to wait for each answer."""
 _PLAINTEXT: Final = "an answer without it: is this a plaintext port?"
 TLS_ALERT: Final = b"\x15\x03"
-"""How an answer begins that a server of TLS gives to one who does not speak it."""
+"""How a TLS server's answer to a client without TLS begins."""
 _NO_SUCH_HOST_IN_CERTIFICATE: Final = (62, 64)
 _EXPIRED: Final = (9, 10)
 
@@ -123,7 +123,7 @@ def tls_problem(peer: Peer, context: ssl.SSLContext | None) -> FatalError | None
 
 
 def _first_answer(channel: socket.socket) -> bytes | None:
-    """Return what a plain line brings: nothing if the server hangs up, None if it is silent."""
+    """Return the answer to a plain line: empty if the server hangs up, None if it is silent."""
     try:
         channel.sendall(b"PING\r\n\r\n")
         return channel.recv(16)
@@ -149,7 +149,7 @@ def _refuse_handshake(peer: Peer, error: Exception) -> NoReturn:
 
 
 def _silent_at_tls(peer: Peer) -> FatalError:
-    """Return what it means that nothing comes back: some plain servers wait for a line's end."""
+    """Return what silence means: some servers without TLS wait for the end of a line."""
     try:
         with opened(peer) as channel:
             if _first_answer(channel):

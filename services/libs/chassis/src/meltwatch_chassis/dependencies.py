@@ -1,7 +1,7 @@
-"""Whether what a process depends on answers: for ``/readyz``, a metric, and one log line a change.
+"""Whether a process's dependencies answer: for ``/readyz``, a metric, a log line per change.
 
-Who finds out what is a *source*: a probe that asks every few seconds, a delivery that waits, an
-attempt that fails. A dependency is up while no source has anything against it.
+A *source* finds out: a probe that asks every few seconds, a delivery that waits, an attempt that
+fails. A dependency is up while no source reports a problem with it.
 """
 
 import asyncio
@@ -54,13 +54,13 @@ class Dependencies:
         self._well_ns = clock.monotonic_ns()
 
     def expect(self, dependency: str) -> None:
-        """Hold a dependency for missing until a probe has had its answer."""
+        """Report a dependency as missing until a probe has had its answer."""
         with self._lock:
             self._problems.setdefault(dependency, {})[_PROBE] = "no answer yet"
             self._up.labels(dependency).set(0)
 
     def tell(self, dependency: str, source: str, problem: str | None) -> None:
-        """Take what a source says: one line that is wrong with a dependency, or None."""
+        """Take what a source reports of a dependency: one line with the problem, or None."""
         with self._lock:
             problems = self._problems.setdefault(dependency, {})
             if problem is None:
@@ -75,7 +75,7 @@ class Dependencies:
                 self._well_again(dependency)
 
     def forget(self, dependency: str) -> None:
-        """Take a dependency for none any more."""
+        """Stop watching a dependency."""
         with self._lock:
             if self._problems.pop(dependency, None) is not None:
                 self._up.remove(dependency)
@@ -89,7 +89,7 @@ class Dependencies:
             _log.info("dependency_recovered", dependency=dependency, after_s=after_s)
 
     def problem(self) -> str | None:
-        """Return one line that names what does not answer and why; None if all do."""
+        """Return one line that names what does not answer and why; None if all answer."""
         with self._lock:
             lines = [
                 f"{dependency.capitalize()}: {', '.join(dict.fromkeys(problems.values()))}"
@@ -101,7 +101,7 @@ class Dependencies:
     def well_since_ns(self) -> int:
         """Return since when all answer, monotonic; the present if one does not.
 
-        Nobody can be blamed for standing still before.
+        A standstill before that is not the process's fault.
         """
         return self._clock.monotonic_ns() if self.problem() else self._well_ns
 
@@ -138,7 +138,7 @@ class DependencyWatch:
 
 
 async def keep_asking(dependencies: Dependencies, dependency: str, probe: Probe) -> None:
-    """Ask one dependency until cancelled, and tell what is found."""
+    """Ask one dependency until cancelled, and report what is found."""
     while True:
         dependencies.tell(dependency, _PROBE, await found_by(probe))
         await asyncio.sleep(_PAUSE_S)

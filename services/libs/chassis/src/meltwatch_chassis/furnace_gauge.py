@@ -6,7 +6,7 @@ from prometheus_client import Gauge
 
 
 class FurnaceGauge:
-    """Shows the furnaces that there are; one that is gone leaves no last value behind.
+    """Shows the present furnaces. One that is gone has no value any more.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ Check = Callable[[], str | None]
 """Returns None when all is well, else one line that says what is not."""
 
 _TEXT: Final = "text/plain; charset=utf-8"
-_EXCHANGE_S: Final = 5.0  # a client that says nothing, drips or does not read is let go
+_EXCHANGE_S: Final = 5.0  # a client that sends nothing, sends too slowly or does not read is closed
 _MAX_HEAD_BYTES: Final = 8 * 1024
 _MAX_CONNECTIONS: Final = 128
 _MAX_LINE: Final = 2_000
@@ -41,11 +41,11 @@ class Health:
     Attributes
     ----------
     progress
-        Does it get on with its work? (A dependency that is down is no lack of progress.)
+        Does its work go on? (A dependency that is down is no lack of progress.)
     readiness
         Do its dependencies answer?
     warning
-        Is something away that it can do without? It is ready all the same, and says so beside.
+        Is something away that it can work without? It is still ready, and the answer says so.
     """
 
     progress: Check
@@ -62,8 +62,8 @@ class _Answer(NamedTuple):
 class HealthServer:
     """Serves health and metrics from a thread, so that a busy event loop cannot hide.
 
-    Each connection is one exchange with a deadline. Beyond 128 of them the oldest is let go, so
-    that whoever comes next is always heard.
+    Each connection is one exchange with a deadline. Beyond 128 of them the oldest is closed, so
+    that the next client is always served.
 
     Parameters
     ----------
@@ -167,7 +167,7 @@ def _line(text: str) -> bytes:
 
 
 def _outcome(check: Check) -> str | None:
-    """Return what a check says; one that cannot say is a problem by itself."""
+    """Return the result of a check; a check that fails with an error is itself a problem."""
     try:
         return check()
     except Exception as error:  # noqa: BLE001 - whatever it is, the probe gets an answer

@@ -5,11 +5,11 @@ from typing import Final
 from meltwatch_schemas.window import NS_PER_S
 
 HISTORY_NS: Final = 15 * NS_PER_S
-"""More than an idle gap and a take-over last; a source's back-fill and a backlog are older."""
+"""Longer than idle gap and take-over together; back-fill and backlog are older."""
 
 
 def is_live(event_ns: int, ingest_ns: int, began_ns: int) -> bool:
-    """Tell whether evidence shows how long we take; late senders and our own absence do not.
+    """Tell whether a latency is ours: not that of a late sender or of our own absence.
 
     Parameters
     ----------

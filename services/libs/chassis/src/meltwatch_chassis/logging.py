@@ -11,12 +11,12 @@ from meltwatch_schemas.text import escaped
 _OF_SEVERAL_LINES: Final = frozenset({"exception", "stack"})
 
 _LIBRARY_LEVELS = {
-    # Its failures reach us as exceptions; by itself it writes thousands of lines an outage.
+    # Its failures reach us as exceptions. Its own log has thousands of lines per outage.
     "aiokafka": stdlib.CRITICAL,
     "asyncio": stdlib.WARNING,
     "faust": stdlib.WARNING,
     "mode": stdlib.WARNING,
-    # Says each attempt of an outage as an error, ten a second; our adapters say it once.
+    # Logs each attempt of an outage as an error, ten a second. Our adapters log it once.
     "kafka": stdlib.CRITICAL,
 }
 
@@ -66,7 +66,7 @@ def configure(service: str, level: str = "info", form: Literal["json", "console"
 
 
 def _fit_for_people(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> dict[str, Any]:
-    """Escape whatever a line holds: nothing of it steers a terminal or looks like another line."""
+    """Escape what a line holds: it must not control a terminal or look like a second line."""
     return {escaped(str(name)): _escaped_value(name, value) for name, value in line.items()}
 
 

@@ -45,7 +45,7 @@ class PlantFurnace(_Strict):
         default=0.0,
         ge=-5.0,
         le=5.0,
-        description="By how much brightness follows the current while both clocks are right.",
+        description="Delay of brightness after the current while both clocks are right.",
     )
     alarm_points: tuple[Annotated[AlarmPoint, AfterValidator(_workable)], ...] = Field(
         default=(), description="The defaults if empty."
@@ -105,7 +105,7 @@ def read_plant(path: Path | None) -> Plant:
 
 
 def _explain(error: ValidationError, document: Document) -> str:
-    """Return line, place and fault of the most telling error: a misspelt key before its absence."""
+    """Return line, place and fault of the most helpful error: misspelt before missing keys."""
     faults = sorted(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
     first = faults[0]
     message = first["msg"].removeprefix("Value error, ")

@@ -41,7 +41,8 @@ def redis_problem(settings: RedisSettings, error: Exception) -> FatalError:
     settings
         Where Redis is.
     error
-        What a client raised; its kind is told by name, for processes without Redis have no client.
+        What a client raised; recognised by name, because processes without Redis do not install its
+        client.
     """
     peer = _peer(settings)
     kinds = {kind.__name__ for kind in type(error).__mro__}

@@ -1,4 +1,4 @@
-"""What a run on this machine leaves for others to find it: one small JSON file."""
+"""How commands find a run on this machine: one small JSON file."""
 
 import os
 from collections.abc import Mapping

@@ -16,7 +16,7 @@ PREFIX = "MELTWATCH_"
 
 
 class ServiceSettings(BaseModel):
-    """What every service can be told."""
+    """Settings of every service."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

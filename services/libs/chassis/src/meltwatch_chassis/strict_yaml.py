@@ -17,7 +17,7 @@ from meltwatch_schemas.text import escaped
 MAX_BYTES: Final = 4 * 1024 * 1024
 MAX_DEPTH: Final = 32
 MAX_VALUES: Final = 200_000
-"""Of the whole document, what stands behind an alias counted each time."""
+"""In the whole document; the content of an alias counts each time."""
 _NUMBER: Final = re.compile(r"[-+]?(0|[1-9][0-9]*)?(\.[0-9]+)?(?<=[0-9])([eE][-+]?[0-9]{1,3})?")
 _MAX_DIGITS: Final = 32
 _WORDS: Final = {"true": True, "false": False, "null": None, "~": None, "": None}
@@ -109,7 +109,7 @@ def read_yaml(path: Path) -> Document:
 
 
 class _Loader(yaml.SafeLoader):
-    """Composes one document; refuses tags, and nesting before Python runs out of stack."""
+    """Composes one document; refuses tags, and nesting that is too deep for Python's stack."""
 
     _depth = 0
 
@@ -146,7 +146,7 @@ def _composed(text: str) -> yaml.Node | None:
 
 
 def _pairs(node: yaml.MappingNode, place: str) -> Mapping[str, yaml.Node]:
-    """Return the values by key; what ``<<`` brings in stands below a mapping's own keys."""
+    """Return the values by key; a mapping's own keys win over those that ``<<`` brings in."""
     own: dict[str, yaml.Node] = {}
     merged: dict[str, yaml.Node] = {}
     for key, value in node.value:
@@ -180,7 +180,7 @@ def _is_merge(key: yaml.Node) -> bool:
 
 
 def _scalar(node: yaml.ScalarNode, place: str) -> Any:
-    """Return what a scalar looks like; refuse one that YAML reads as something else."""
+    """Return the value that a scalar looks like; refuse one that YAML reads as something else."""
     text: str = node.value
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise _error(node, f"{place}: expected text, got half a character")

@@ -1,4 +1,4 @@
-"""Several things at a time: which of them ends first, and how the others are ended."""
+"""Several tasks at a time: which of them ends first, and how the others are ended."""
 
 import asyncio
 from collections.abc import Collection, Coroutine
@@ -75,7 +75,7 @@ async def cancel_until_ended(tasks: Collection[asyncio.Task[Any]]) -> None:
 
 
 def first_cause(error: BaseException | None) -> BaseException | None:
-    """Return an error, or the first one of a group: a group tells nobody what happened."""
+    """Return an error, or the first one of a group, whose own text says nothing."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error

@@ -1,7 +1,7 @@
-"""The way to a person's eyes and to a program's pipe: every line of a command goes through here.
+"""What commands print: every line for a person or a pipe goes through here.
 
-Text from outside can hold what steers a terminal or forges a line; it is escaped here, once for
-every field there is and will be.
+Text from outside can control a terminal or forge a line. It is escaped here, once for all fields,
+present and future.
 """
 
 import json
@@ -32,7 +32,7 @@ def print_json(value: Any, *, indent: int | None = 2) -> None:
 
 
 def print_notice(text: str) -> None:
-    """Write one line about the command itself to standard error, if anybody can read it there."""
+    """Write one line about the command itself to standard error, if that is still open."""
     with suppress(OSError):
         sys.stderr.write(f"{escaped(text)}\n")
         sys.stderr.flush()
@@ -44,7 +44,7 @@ def print_failure(program: str, text: str) -> None:
 
 
 def json_text(value: Any, indent: int | None = None) -> str:
-    """Return JSON as UTF-8 allows it, but for characters that no person should be shown raw."""
+    """Return JSON in UTF-8; characters that must not reach a terminal are escaped."""
     text = json.dumps(value, indent=indent, ensure_ascii=not _takes_unicode())
     if _SEEN_AS_IS.fullmatch(text):
         return text

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Final
 
 DRAFT: Final = ".draft"
-"""What a file is called before it is whole, behind its name."""
+"""Ending of a file's name until the file is complete."""
 
 
 def write_whole(file: Path, text: str) -> None:
-    """Write a text: what stood in the file before stays if the disk is full.
+    """Write a text; the old content stays if the disk is full.
 
     Raises
     ------

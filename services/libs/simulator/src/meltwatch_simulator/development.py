@@ -1,4 +1,4 @@
-"""How a fault develops: warmth, size, and what of it the currents show."""
+"""How a fault develops: warmth, size, and its signs in the currents."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -28,7 +28,7 @@ def strength(fault: Fault, times_ns: TimesNs) -> FloatArray:
 
 
 def size(fault: Fault, times_ns: TimesNs) -> FloatArray:
-    """Return the spot's radius ``(n,)``, of its full one: it grows, and the slower the smaller."""
+    """Return the spot's radius ``(n,)`` as a share of the full one; small spots grow slowly."""
     growth_s = _within(p.SPOT_GROWTH, p.SPOT_GROWTH_OF_LENGTH * fault.length_s)
     quick = p.SPOT_LENGTHS.high - _within(p.SPOT_LENGTHS, fault.length_s)
     start = p.SPOT_START.at(quick / (p.SPOT_LENGTHS.high - p.SPOT_LENGTHS.low))
@@ -58,7 +58,7 @@ class Signature:
 def signature_of(fault: Fault, seed: int) -> Signature:
     """Draw which signs a fault shows, and how strong: none, one, usually two, or all three.
 
-    A veiled fault shows at least two, on the stronger side: the currents are all there is to see.
+    A veiled fault shows at least two, on the stronger side: only the currents can show it.
     """
     key = fault_key(seed, fault)
     phase = int(3 * uniform(key_of(key, "place"), np.arange(3))[2])

@@ -1,4 +1,4 @@
-"""What comes and goes and means nothing: occasional events, light, shake, sensor noise.
+"""Changes that are no fault: occasional events, light, shake, sensor noise.
 
 All functions take event times of shape ``(n,)``.
 """

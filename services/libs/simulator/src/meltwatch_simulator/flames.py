@@ -1,4 +1,4 @@
-"""Burning gas at the mouth, flares and spatter: bright, short, moving, and meaning nothing."""
+"""Burning gas at the mouth, flares and spatter: bright, short, moving, and no fault."""
 
 from collections.abc import Iterator
 from typing import Final

@@ -1,4 +1,4 @@
-"""Water mist and steam: they drift, hide more or less of the picture, and mostly mean nothing."""
+"""Water mist and steam: they drift and hide parts of the picture, mostly without a fault."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -28,7 +28,7 @@ MIST_TILE: Final = 128
 BRIGHTEST: Final = np.float32(215.0)
 """Greys of lit mist: a camera's exposure follows what fills its picture."""
 LONGEST_LEAD_S: Final = max(p.VEIL_LEAD.high, p.HEAVY_MIST_LEAD_S)
-"""Farther from a fault, the air knows nothing of it."""
+"""Mist and steam are not changed by a fault that is farther away in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Air:
 def air_at(
     traits: Traits, furnace: tuple[int, int], times_ns: TimesNs, faults: tuple[Fault, ...]
 ) -> Air:
-    """Return what is in the air; a fault decides over what is around it.
+    """Return what is in the air; around a fault, the fault's own mist counts.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def everyday_mist(traits: Traits, key: int, times_ns: TimesNs) -> FloatArray:
 
 
 def passing_heavy_mist(key: int, times_ns: TimesNs) -> FloatArray:
-    """Return 0..1: heavy mist that comes without a fault and means nothing."""
+    """Return 0..1: heavy mist that comes without a fault."""
     event = occasional(key_of(key, "heavy mist"), times_ns, MIST_SLOT_S, MIST_CHANCE)
     if not event.may_show(p.HEAVY_MIST_LENGTH.high):
         return np.zeros(times_ns.shape)
@@ -104,7 +104,7 @@ def passing_heavy_mist(key: int, times_ns: TimesNs) -> FloatArray:
 
 
 def passing_steam(traits: Traits, key: int, times_ns: TimesNs) -> FloatArray:
-    """Return 0..1: dense steam that comes without a fault and means nothing."""
+    """Return 0..1: dense steam that comes without a fault."""
     event = occasional(key_of(key, "steam"), times_ns, STEAM_SLOT_S, traits.steam_chance)
     if not event.may_show(p.STEAM_LENGTH.high):
         return np.zeros(times_ns.shape)

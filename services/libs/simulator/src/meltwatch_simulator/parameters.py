@@ -16,7 +16,7 @@ from meltwatch_simulator.randomness import key_of, uniform
 NS_PER_S: Final = 1_000_000_000
 
 SIMULATOR_REVISION: Final = 3
-"""Raise it with any change of what a furnace shows: what was made of another revision is void."""
+"""Raise it with any change of what a furnace shows: data of another revision is void."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """What makes one furnace differ from another; each field is drawn from ``RANGES``."""
+    """The traits by which furnaces differ; each field is drawn from ``RANGES``."""
 
     shell_left: float
     shell_right: float
@@ -171,7 +171,7 @@ TWO_SIGNS_FROM: Final = 0.25
 THREE_SIGNS_FROM: Final = 0.85
 """A quarter of the faults show one of the three signs, most two, some all."""
 
-# Of what resembles a fault and means nothing; strengths and lengths overlap with a fault's.
+# Events that look like a fault and are none; their strengths and lengths overlap with a fault's.
 SPLASH_LENGTH: Final = Range(15, 60, "s", "a palm-thick splash cools within a minute")
 SPLASH_GREEN: Final = Range(0.55, 0.8, "of red", "yellow-hot at first, half of it when cold")
 REFLECTION_LENGTH: Final = Range(10, 60, "s", "until the wet place dries or the bath moves")

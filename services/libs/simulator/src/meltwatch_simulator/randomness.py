@@ -60,7 +60,7 @@ def smoothstep(x: FloatArray) -> FloatArray:
 
 
 def fade(x: FloatArray) -> FloatArray:
-    """Return ``(1 - x/8)**8``, 0 from 8 on: ``exp(-x)`` for who needs the same bits everywhere.
+    """Return ``(1 - x/8)**8``, 0 from 8 on: like ``exp(-x)``, with the same bits everywhere.
 
     ``x`` is at least 0; float32 stays float32.
     """

@@ -10,7 +10,7 @@ from meltwatch_simulator.schedule import DemoSchedule, Fault, Schedule
 FURNACES_PER_SHOP = 4
 _FIRST_DEMO_NS = 1_800_000_000 * NS_PER_S
 _DEMO_STEP_S = 7_777
-_DEMO_HOURS = 900_000  # as many steps as 63 bits of nanoseconds hold
+_DEMO_HOURS = 900_000  # as many seconds as 63 bits of nanoseconds hold
 
 
 def furnace_ids(count: int) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ class Fault:
     Attributes
     ----------
     heavy_mist
-        Whether the camera sees it through thin places of mist only.
+        Whether the camera sees it only through thin places of mist.
     veiled
         Whether dense steam hides it from the camera for all of its life.
     silent
@@ -161,7 +161,7 @@ class DemoSchedule:
             end_s = start_s + plan.length_s.draw(key_of(key, number, "length"))
             heavy_mist = number == misty
             if number == 0 and self._squeezes(end_s):
-                # Too short a stay for a spot that mist hides half of the time.
+                # Too short for a spot that mist hides half of the time.
                 start_s, end_s, heavy_mist = QUIET_START_S, self._latest_s(), False
             name = self.furnace_ids[plan.furnace]
             yield _fault(name, self.origin_ns, (start_s, end_s), heavy_mist=heavy_mist)

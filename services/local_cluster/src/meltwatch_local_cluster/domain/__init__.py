@@ -1,1 +1,1 @@
-"""Rules of a local run that need no process: when to start a dead service again."""
+"""Rules of a local run that need no process: what was observed, and whether that is good."""

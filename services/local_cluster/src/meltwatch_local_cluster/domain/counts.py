@@ -31,14 +31,14 @@ class Latencies:
 
 
 class RestartingCounters(Generic[_Name]):
-    """Totals of counters that begin at zero again when their process does."""
+    """Totals of counters that start again at zero with their process."""
 
     def __init__(self) -> None:
         self._before: dict[_Name, float] = {}
         self._last: dict[_Name, float] = {}
 
     def read(self, values: Mapping[_Name, float]) -> None:
-        """Note what the process shows now; a value that fell tells of a restart."""
+        """Note the present values of a process; a value that fell means a restart."""
         for name, value in values.items():
             last = self._last.get(name, 0.0)
             if value < last:

@@ -1,4 +1,4 @@
-"""Which alarm tells of which fault: one to one, by time."""
+"""Which alarm belongs to which fault: one to one, by time."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Final
 from meltwatch_simulator.schedule import Fault
 
 TOLERANCE_NS: Final = 15_000_000_000
-"""How long after its end a fault may still be told of, ns: delays, and the melt that cools."""
+"""How long after its end a fault may raise an alarm, ns: delays, and slow cooling."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +46,10 @@ def match(faults: Iterable[Fault], raises: Iterable[Raise]) -> dict[Fault, Raise
 def false_alarms(
     faults: Sequence[Fault], raises: Iterable[Raise], simulated: Iterable[str]
 ) -> list[Raise]:
-    """Return the raises of simulated furnaces that tell of no fault, by time.
+    """Return the raises of simulated furnaces that belong to no fault, by time.
 
-    A second raise within one fault is no false alarm; a furnace that somebody else brought has
-    faults that we know nothing about.
+    A second raise within one fault is no false alarm; of furnaces that are not simulated the true
+    faults are not known.
     """
     ours = set(simulated)
     unexplained = (

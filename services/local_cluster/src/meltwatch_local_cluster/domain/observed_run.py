@@ -17,8 +17,8 @@ MAX_RAISES: Final = 100_000
 ALARM_MANAGER: Final = "alarm_manager"
 RECENT_WINDOWS: Final = 120
 WARM_UP_S: Final = 10
-"""What ends in a furnace's first live seconds says how long starting takes, not how fast we are:
-it counts as a window, and in no latency."""
+"""In a furnace's first live seconds latencies show how long starting takes. Windows of that time
+count as windows, but in no latency."""
 _WARM_UP_NS: Final = WARM_UP_S * 1_000_000_000
 
 
@@ -33,8 +33,8 @@ class ObservedFurnace:
     newest
         Its newest verdict, None before the first.
     live_from_ns
-        Windows that end later are live: both the run and the furnace's producers had begun. What
-        producers sent of the time before is back-fill, whose latency means nothing.
+        Windows that end later are live: both the run and the furnace's producers had begun. Records
+        of the time before are back-fill, whose latency means nothing.
     live
         Live windows by status.
     recent
@@ -115,7 +115,7 @@ class ObservedRun:
         return True
 
     def add_heartbeat(self, heartbeat: Heartbeat) -> None:
-        """Note a sign of life of the alarm manager; whoever else sends them says nothing of it."""
+        """Note a heartbeat of the alarm manager; those of others are ignored."""
         if heartbeat.service == ALARM_MANAGER:
             self.heartbeat = heartbeat
 

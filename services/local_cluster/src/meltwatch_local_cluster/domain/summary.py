@@ -1,4 +1,4 @@
-"""What a run came to: faults told of or missed, false alarms, windows, latencies, verdict."""
+"""The result of a run: faults found or missed, false alarms, windows, latencies, verdict."""
 
 import json
 from collections import Counter
@@ -45,7 +45,7 @@ class RunSummary:
     seed
         Of the simulator, None if it did not run.
     told
-        The raise that tells of each fault that began in time, None where there was none.
+        For each fault that began in time, the raise that belongs to it, or None.
     windows, backfill
         Windows by status: live ones, and those of the time before the furnace was live.
     expected, scored
@@ -125,7 +125,7 @@ class RunSummary:
 def summarise(
     run: ObservedRun, faults: Sequence[Fault], measured: Measured, seed: int | None
 ) -> RunSummary:
-    """Judge what was observed by the truth.
+    """Compare what was observed with the truth.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def summarise(
 
 
 def _expected(run: ObservedRun, furnace_id: str, until_ns: int) -> int:
-    """Count the live windows that should be there; a furnace that never spoke owes them all."""
+    """Count the live windows that should be there; a furnace that never sent one lacks them all."""
     furnace = run.furnaces[furnace_id]
     start_ns = run.origin_ns if furnace.live_from_ns is None else furnace.live_from_ns
     first_ns = PUBLISHED_SPEC.first_end_after(furnace_id, start_ns)

@@ -59,7 +59,7 @@ class Cluster:
 
     @property
     def states(self) -> dict[str, ServiceState]:
-        """Our own servers by name; those of others are not ours to watch."""
+        """Our own servers by name; others' servers are not watched."""
         return {name: server.state for name, server in self._own.items()}
 
     def problems(self) -> list[str]:
@@ -132,7 +132,7 @@ def _redis_answers(environ: Mapping[str, str]) -> bool:
 def _triton_answers(environ: Mapping[str, str]) -> bool:
     settings = load(TritonSettings, environ)
     tls, ca_file = settings.triton_tls, settings.triton_ca_file
-    # The stream processor goes on without the others.
+    # The stream processor keeps working without the others.
     return any(
         triton_answers(address, tls=tls, ca_file=ca_file) for address in settings.triton_endpoints
     )

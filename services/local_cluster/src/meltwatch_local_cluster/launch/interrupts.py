@@ -34,7 +34,7 @@ class Interrupts:
             signal.signal(number, handler)
 
     def hold(self) -> None:
-        """Let a signal that comes from now on wait for ``release``."""
+        """Hold back signals from now on, until ``release``."""
         self._is_held = True
 
     def release(self) -> None:
@@ -46,7 +46,7 @@ class Interrupts:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Let what was begun be finished: a signal that comes meanwhile interrupts after it."""
+        """Finish the block before a signal that comes meanwhile interrupts."""
         self.hold()
         try:
             yield
@@ -55,7 +55,7 @@ class Interrupts:
         self.release()
 
     def ignore(self) -> None:
-        """Let nothing interrupt any more."""
+        """Ignore all further signals."""
         for number in _ENDING:
             signal.signal(number, signal.SIG_IGN)
 

@@ -1,4 +1,4 @@
-"""The record of a run's processes, by which the next run clears up after a killed launcher.
+"""The record of a run's processes: with it the next run clears up after a killed launcher.
 
 Processes die with their launcher, but nobody removes the data and the shared memory; and a process
 that the launcher saw die may have left others.
@@ -50,7 +50,7 @@ class StartedProcess:
     shared_memory_prefix: str = ""
 
     def survivors(self) -> Iterator[psutil.Process]:
-        """Find what still lives of its group: itself, or orphans that it left."""
+        """Find the living processes of its group: itself, or orphans that it left."""
         for process in psutil.process_iter():
             try:
                 if os.getpgid(process.pid) == self.pid and self._knows(process):
@@ -64,10 +64,10 @@ class StartedProcess:
 
 
 class ProcessRecord:
-    """The processes of the present run, on disk before they do harm.
+    """The processes of the present run, noted on disk as soon as they start.
 
-    On a full disk the record grows old and the run goes on: the guards of its processes end them
-    with it all the same.
+    On a full disk the record is not updated and the run goes on: the guards of its processes still
+    end them with it.
 
     Parameters
     ----------

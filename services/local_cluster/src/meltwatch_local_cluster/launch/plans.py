@@ -11,7 +11,7 @@ from meltwatch_local_cluster.servers.addresses import LOOPBACK, free_ports
 
 PIPELINE = ("stream_processor", "alarm_manager")
 PRODUCERS = ("video_producer", "current_producer")
-# What belongs to the launcher alone, or differs from service to service.
+# Variables of the launcher alone, or different for each service.
 _NOT_PASSED_ON = ("MELTWATCH_STATE_DIR", "MELTWATCH_HEALTH_ADDRESS")
 # Static group members: one that died and was started again takes its work up at once.
 _MEMBERSHIP = {
@@ -29,7 +29,7 @@ class ServicePlan:
     name
         As in the folder of services: its module is ``meltwatch_<name>``.
     environment
-        All that it is told.
+        Its environment variables.
     health_address
         Where it serves ``/readyz``, ``host:port``.
     log
@@ -78,7 +78,7 @@ def service_plans(
 
 
 def simulator_environment(scenario: RunScenario) -> dict[str, str]:
-    """Tell a producer what to simulate or to play back."""
+    """Return the variables that tell a producer what to simulate or to play back."""
     told = {
         "MELTWATCH_SIMULATOR_SEED": str(scenario.seed),
         "MELTWATCH_SIMULATOR_FURNACES": str(scenario.furnaces),

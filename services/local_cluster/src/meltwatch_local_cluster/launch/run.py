@@ -188,7 +188,7 @@ class _Run:
     def _show(
         self, view: RunView, scenario: RunScenario, pipeline: Supervisor, producers: Supervisor
     ) -> Summary | None:
-        """Let people watch until the end, then stop from the source to the mouth."""
+        """Show the run until its end, then stop it from the producers on."""
         self._state.is_complete = True
         health = {**pipeline.health_addresses, **producers.health_addresses}
         self._interrupts.hold()
@@ -225,7 +225,7 @@ class _Run:
     def _supervised(
         self, names: tuple[str, ...], scenario: RunScenario | None = None
     ) -> Iterator[Supervisor]:
-        """Keep services running from here on; however we leave, they end."""
+        """Keep services running while the block lasts; they end with it, also after an error."""
         logs = self._folder / LOG_FOLDER
         plans = service_plans(names, self._cluster.environ, logs, scenario)
         group = Supervisor([Service(plan, self._clock, self._record.add_process) for plan in plans])
@@ -265,7 +265,7 @@ class _Run:
 
 
 def _register(furnaces: Sequence[str], sources: RunSources, cluster: Cluster) -> None:
-    """Tell the services of the demo's furnaces, unless the user's own plant file does."""
+    """Give the services a plant file with the demo's furnaces, unless the user has one."""
     if furnaces and _PLANT_FILE not in cluster.environ:
         file = (cluster.folder / DATA_FOLDER / "plant.yaml").absolute()
         notes = "simulated" if sources is RunSources.SIMULATOR else "recorded"

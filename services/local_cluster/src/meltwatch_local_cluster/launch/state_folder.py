@@ -1,6 +1,6 @@
 """What a run keeps in its state folder: a lock, a note of its state for others, its logs.
 
-A long run begins its logs anew and keeps few old ones, so that they never fill a disk.
+A long run starts new logs and keeps few old ones, so that they never fill a disk.
 """
 
 import fcntl
@@ -111,7 +111,7 @@ class StateNote:
     def write(self) -> RunState:
         """Write the state as it is now where it has changed, and give it.
 
-        A disk that is full is told of once, and tried again at the next call: the run goes on.
+        A full disk is reported once and tried again at the next call; the run goes on.
         """
         services = {name: state for group in self.groups for name, state in group.states.items()}
         state = RunState(
@@ -141,10 +141,10 @@ class StateNote:
 
 
 def rotate_logs(folder: Path, max_bytes: int = MAX_LOG_BYTES, kept: int = KEPT_LOGS) -> None:
-    """Begin each log anew that has grown over a bound; a full disk costs the old ones only.
+    """Start each log again that has grown over a bound; on a full disk only old ones are lost.
 
-    Who writes to a log goes on in the same file, which must have been opened for appending: it is
-    copied and emptied, not renamed. A line that is written between both is lost.
+    The file is copied and emptied, not renamed, so its writer goes on in the same file. The writer
+    must have opened it for appending. A line that is written between both is lost.
     """
     for log in folder.glob("*.log"):
         with suppress(OSError):

@@ -1,4 +1,4 @@
-"""What people should see to on the screen: alarms that stand, and furnaces with irregularities."""
+"""The screen's part for action: standing alarms, and furnaces with irregularities."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -18,7 +18,7 @@ from meltwatch_local_cluster.screen.parts import (
 )
 
 _WAITING: Final = frozenset({AlarmState.UNACK, AlarmState.LATUN, AlarmState.RTNUN})
-"""What nobody has acknowledged yet."""
+"""States that nobody has acknowledged yet."""
 MAX_FURNACES: Final = 3
 _IRREGULAR: Final = "IRREGULAR  "
 _ID_WIDTH: Final = 28
@@ -62,7 +62,7 @@ def alarm_lines(glimpse: Glimpse, alarms: Sequence[AlarmRecord], lines: int) -> 
 
 
 def _title(glimpse: Glimpse, alarms: Sequence[AlarmRecord]) -> Text:
-    """Say what stands, and for how many furnaces and from when that holds."""
+    """Say how many alarms stand, for how many furnaces, and since when that is known."""
     waiting = sum(alarm.state in _WAITING for alarm in alarms)
     raised = len(glimpse.run.raises)
     counts = f"; {len(alarms)} stand, {waiting} unacknowledged; {raised} raised so far"
@@ -72,7 +72,7 @@ def _title(glimpse: Glimpse, alarms: Sequence[AlarmRecord]) -> Text:
 
 
 def _advice(glimpse: Glimpse, alarm: AlarmRecord) -> Text:
-    """Say what to do and how much of the time for it is left."""
+    """Say what to do and how much time is left for it."""
     left_s = alarm.guidance.time_to_respond_s - glimpse.standing_s(alarm)
     left = f"{age_text(left_s)} left" if left_s > 0 else f"{age_text(-left_s)} over time"
     return ScreenText(f"        {left}: {alarm.guidance.action}", style=QUIET if left_s > 0 else "")
@@ -88,7 +88,7 @@ def _line(glimpse: Glimpse, alarm: AlarmRecord) -> Text:
 
 
 def irregular_lines(glimpse: Glimpse, width: int, lines: int) -> list[ScreenText]:
-    """Draw what was not as it should be of the furnaces with most of it; nothing if all is well.
+    """Draw the irregularities of the furnaces with most of them; nothing if all is well.
 
     Parameters
     ----------

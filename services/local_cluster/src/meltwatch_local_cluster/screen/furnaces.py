@@ -30,7 +30,7 @@ _MIN_ID: Final = 12
 
 
 def furnace_table(glimpse: Glimpse, width: int, lines: int) -> Table:
-    """Draw furnaces by id; where they do not all fit, those with most to say.
+    """Draw furnaces by id; if they do not all fit, the most important ones.
 
     Parameters
     ----------

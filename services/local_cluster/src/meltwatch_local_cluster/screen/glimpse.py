@@ -1,4 +1,4 @@
-"""What one picture of the live screen is drawn from."""
+"""The data for one picture of the live screen."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -32,9 +32,9 @@ class Glimpse:
     now_ns
         Wall clock, ns UTC.
     problem
-        Why the figures grow old, None when they do not.
+        Why the figures are out of date, or None.
     irregularities
-        What was not as it should be, by furnace and kind.
+        Irregularities by furnace and kind.
     """
 
     state: RunState
@@ -60,7 +60,7 @@ class Glimpse:
 
     @property
     def is_stale(self) -> bool:
-        """Tell whether the alarm manager has been silent for so long that its alarms are old."""
+        """Tell whether the alarm manager is silent, so that its alarms may be out of date."""
         return self.silence_s > HEARTBEAT_LIMIT_S
 
     def age_s(self, furnace: ObservedFurnace) -> float | None:

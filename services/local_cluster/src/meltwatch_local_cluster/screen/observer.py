@@ -131,7 +131,7 @@ class Observer:
     counters
         Totals over the stream processor's restarts.
     unreadable
-        Records that are not what their topic promises.
+        Records that break the contract of their topic.
     """
 
     def __init__(
@@ -148,7 +148,7 @@ class Observer:
 
     @property
     def problem(self) -> str | None:
-        """One line that says why what is known grows old, None when all is well."""
+        """One line that says why the data is out of date, None when all is well."""
         return self._follower.problem
 
     def look(self, timeout_ms: int) -> list[AlarmRecord]:
@@ -164,14 +164,14 @@ class Observer:
         return changed
 
     def irregularities(self) -> dict[str, Counter[str]]:
-        """Return what was not as it should be, by furnace and kind, over all restarts."""
+        """Return the irregularities by furnace and kind, over all restarts."""
         found: defaultdict[str, Counter[str]] = defaultdict(Counter)
         for (furnace_id, kind), count in self._irregularities.totals().items():
             found[furnace_id][kind] = count
         return dict(found)
 
     def catch_up(self) -> None:
-        """Take in all that the topics hold by now, within ten seconds."""
+        """Read all that the topics hold at present, within ten seconds."""
         end_ns = self._clock.monotonic_ns() + _CATCH_UP_NS
         while self._clock.monotonic_ns() < end_ns:
             self.look(timeout_ms=200)

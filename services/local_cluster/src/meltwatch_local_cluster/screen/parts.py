@@ -23,7 +23,7 @@ _ALARM_STYLES: Final = {
 
 
 class ScreenText(Text):
-    """The one kind of text on the screen: what would steer a terminal is escaped in it."""
+    """The only kind of text on the screen: it escapes whatever could control a terminal."""
 
     def __init__(self, text: str = "", style: str = "", **options: Any) -> None:
         super().__init__(escaped(text), style, **options)

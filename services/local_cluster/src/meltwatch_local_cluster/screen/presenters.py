@@ -116,7 +116,7 @@ class LinePresenter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Leave everything as it is: lines stay."""
+        """Do nothing: the written lines stay."""
 
     def show(self, glimpse: Glimpse, changed: Sequence[AlarmRecord]) -> None:
         """Write what is new."""

@@ -75,7 +75,7 @@ class RunWatch:
         names = simulation.furnace_ids(scenario.furnaces) if simulated else ()
         self._run = ObservedRun(names, scenario.origin_ns)
         self._observer = self._observe(health[_COUNTED_SERVICE])
-        # A daemon: whatever becomes of the launcher, this thread must not keep it from ending.
+        # A daemon, so that this thread can never keep the launcher from ending.
         threading.Thread(target=self._watch_to_the_end, name="view", daemon=True).start()
 
     def services(self, state: RunState) -> None:

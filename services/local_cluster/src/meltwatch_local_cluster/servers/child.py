@@ -1,6 +1,6 @@
 """Child processes: own session, output to a log file, and no life beyond the launcher's.
 
-Neither theirs nor that of what they start: ``tether.py`` sees to it, whatever kills the launcher.
+The same holds for what they start: ``tether.py`` ensures it, whatever kills the launcher.
 """
 
 import os
@@ -116,10 +116,10 @@ class ChildProcess:
         return self._popen.wait(_KILL_WAIT_S)
 
     def last_words(self) -> str:
-        """Give the most telling line of this child's own output, empty when it said nothing."""
+        """Give the most useful line of this child's own output, empty when there is none."""
         with self.log.open("rb") as log:
             size = log.seek(0, os.SEEK_END)
-            start = self._log_start if self._log_start <= size else 0  # it began anew meanwhile
+            start = self._log_start if self._log_start <= size else 0  # it was emptied meanwhile
             log.seek(max(start, size - _LAST_WORDS_BYTES))
             lines = log.read().decode(errors="replace").splitlines()
         told = [line for line in lines if any(character.isalpha() for character in line)]

@@ -39,7 +39,7 @@ _JVM_OPTIONS = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:
 
 @dataclass(frozen=True)
 class Seat:
-    """A broker's place among those that make up a cluster.
+    """A broker's place in a cluster.
 
     Attributes
     ----------
@@ -155,7 +155,7 @@ class KafkaServer(Server):
 
 
 class KafkaCluster:
-    """Brokers that replicate each other's topics; all but one of them suffice.
+    """Brokers that replicate each other's topics; one of them may be away.
 
     Parameters
     ----------

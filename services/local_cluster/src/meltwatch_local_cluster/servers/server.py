@@ -60,7 +60,7 @@ class Server(ABC):
 
     @property
     def state(self) -> ServiceState:
-        """The process as others are told of it; a server that ends is not started again."""
+        """The process as the state file shows it; a server that ends is not started again."""
         if self._child is None:
             return ServiceState(pid=None, state="starting")
         if self.is_running():
@@ -132,12 +132,12 @@ class Server(ABC):
             remove_regions(self.shared_memory_prefix)
 
     def freeze(self) -> None:
-        """Stop the process in its tracks (SIGSTOP) without closing its connections."""
+        """Freeze the process (SIGSTOP) without closing its connections."""
         if self._child is not None:
             self._child.signal_group(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let a frozen process run on."""
+        """Continue a frozen process."""
         if self._child is not None:
             self._child.signal_group(signal.SIGCONT)
 

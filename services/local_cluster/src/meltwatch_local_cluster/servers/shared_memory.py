@@ -12,7 +12,7 @@ _OURS = re.compile(r"meltwatch_(?P<launcher>[0-9]+)_[0-9a-f]{8}_")
 
 
 def new_prefix() -> str:
-    """Make up what the names of one server's regions begin with: ours, and whose they are."""
+    """Make the prefix of the names of one server's regions: ours, and whose they are."""
     return f"meltwatch_{os.getpid()}_{secrets.token_hex(4)}_"
 
 

@@ -46,7 +46,7 @@ def _handle(process: int) -> int | None:
 
 
 def _leave_guard(launcher: int) -> None:
-    """Start a guard of this process's group, which is no child of the program to be."""
+    """Start a guard of this process's group that is not a child of the later program."""
     group = os.getpid()
     program = os.pidfd_open(group)
     child = os.fork()

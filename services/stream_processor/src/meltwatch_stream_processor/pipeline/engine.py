@@ -130,7 +130,7 @@ class Engine:
         self._around.counts.clear()
         self._around.input_topics.forget()
         self._committed, self._starts, self._lag = {}, {}, {}
-        self._commit_age.is_done()
+        self._commit_age.note_committed()
 
     def _whole_numbers(self) -> list[int]:
         """Return the partition numbers that were assigned of both topics: one alone is no join."""
@@ -221,9 +221,9 @@ class Engine:
         }
         topic_ids = {t: i for pipeline in pipelines.values() for t, i in pipeline.topic_ids.items()}
         if not offsets:
-            self._commit_age.is_done()
+            self._commit_age.note_committed()
             return
-        self._commit_age.waits()
+        self._commit_age.note_waiting()
         try:
             await self._around.inputs.commit(
                 {
@@ -236,7 +236,7 @@ class Engine:
             _log.info("commit_postponed", error=str(error))
         else:
             self._committed |= offsets
-            self._commit_age.is_done()
+            self._commit_age.note_committed()
 
     async def _commit_regularly(self) -> None:
         while True:

@@ -1,4 +1,4 @@
-"""One alarm: its point, its last record, and the condition that runs beneath it.
+"""One alarm: its point, its last record, and its condition, which is judged all the time.
 
 The last record is the state: what is not in it (running delays) comes back by reading scores
 again, so nothing else is ever stored.
@@ -25,10 +25,10 @@ from meltwatch_core.alarms.lost_source import telling
 from meltwatch_core.alarms.system_alarms import SETPOINT_FOREIGN, words_of
 
 CLOCK: Final = "CLOCK"
-"""Cause of a transition that the manager's wall clock brought about; a replay has none."""
+"""Cause of a transition by the manager's wall clock; a replay has none."""
 DAY_NS: Final = 24 * 3600 * NS_PER_S
 MAX_RAISES: Final = 10_000
-"""More raises than this within 24 h are not told apart."""
+"""More raises than this within 24 h are not counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """An alarm point and what became of it.
+    """An alarm point and what has happened to it.
 
     Attributes
     ----------
@@ -79,7 +79,7 @@ class Alarm:
 
     @property
     def facts(self) -> Facts:
-        """What is true of it."""
+        """The facts: active, acknowledged, latched, masked."""
         record = self.record
         if record is None:
             return Facts()

@@ -18,8 +18,9 @@ DSUPR    CLEAR    NORM: nobody was told of it
 DSUPR    UNSUPPRESS  UNACK if the condition holds, announced anew; else NORM
 =======  =======  ======================================================================
 
-Everything else is refused. Suppressions are facts of their own, which ``derive`` ranks above the
-others: the condition runs on beneath them, so that their end needs no history.
+Everything else is refused. A suppression is a fact of its own and outranks the others in
+``derive``. The condition is still judged while it lasts, so nothing of the past is needed when it
+ends.
 """
 
 from collections.abc import Callable
@@ -72,7 +73,7 @@ class Facts:
 
     @property
     def stands(self) -> bool:
-        """Whether anything is left to be told, masked or not."""
+        """Whether an operator still has something to see or do, masked or not."""
         return self.active or not self.acked or self.latched
 
     @property
@@ -87,7 +88,7 @@ class Facts:
 
 
 def derive(facts: Facts) -> AlarmState:
-    """Return the state that the facts amount to."""
+    """Return the state that follows from the facts."""
     if facts.masked:
         return AlarmState.DSUPR
     if facts.active:

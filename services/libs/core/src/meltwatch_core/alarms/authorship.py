@@ -2,8 +2,8 @@
 
 The broker lets anybody with the right write there, and a consumer is not told who wrote what. But
 the manager knows the offset of each record that it wrote, and commits with every transaction how
-far it has looked the topic through, and which records beyond that are its own. So it, and whoever
-takes over, can tell every other record.
+far it has looked the topic through, and which records beyond that are its own. So this manager, and
+the next one, recognise every record of somebody else.
 """
 
 from collections.abc import Iterable
@@ -15,9 +15,9 @@ Range = tuple[int, int]
 MAX_RANGES: Final = 64
 """They travel with the committed offset, for which a broker takes 4,096 bytes."""
 MAX_EPOCH: Final = 2**52
-"""A claim above it is not outdone by a greater epoch: readers hold numbers up to 2^53 exactly."""
+"""No greater epoch answers a claim above this: readers hold numbers up to 2^53 exactly."""
 MAX_OWN_EPOCH: Final = MAX_EPOCH + 2**51
-"""No manager comes so far, even if every record of a lifetime were a claim of ``MAX_EPOCH``."""
+"""No manager reaches this, even if every record it ever reads claimed ``MAX_EPOCH``."""
 
 
 class Authorship:
@@ -33,7 +33,7 @@ class Authorship:
     Attributes
     ----------
     checked, own
-        As they are by now.
+        The present values.
     """
 
     def __init__(self, checked: int = 0, own: Iterable[Range] = ()) -> None:

@@ -1,4 +1,4 @@
-"""What ends the manager again and again is set aside, without a good record being lost by it.
+"""A record that ends the manager again and again is set aside, and no good record with it.
 
 At the beginning of a reign the records that were read at once are named in a commit before they
 are judged: as many of each partition as the reign before can have left undone. Where a life ended
@@ -22,7 +22,7 @@ GIVEN_UP: Final = 3
 WITHOUT_BYTES: Final = 4
 """Named so often, its bytes are left out: even its dead letter could not be written."""
 MAX_SET_ASIDE: Final = 64
-"""The newest of a partition; they travel with the committed offset."""
+"""The newest of a partition. They are committed together with the offset."""
 
 _Place = TypeVar("_Place", bound=Hashable)
 
@@ -40,7 +40,7 @@ class Suspect:
 
 
 class Caution(Generic[_Place]):
-    """How carefully a reign goes.
+    """What a reign must treat with care.
 
     Parameters
     ----------

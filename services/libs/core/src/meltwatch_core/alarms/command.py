@@ -3,8 +3,8 @@
 malformed, unknown_command, unknown_alarm, bad_arguments, not_permitted, duplicate, stale; what
 is left may still be refused by the alarm's state (wrong_state).
 
-Texts and durations have bounds, because they end in alarm records: what is longer could make one
-that no reader takes, and what cannot be printed would show a person what nobody wrote.
+Texts and durations have bounds, because they end in alarm records: a longer text could make a
+record that no reader takes, and unprintable characters could show a person what nobody wrote.
 """
 
 from collections.abc import Callable, Iterator
@@ -114,7 +114,7 @@ class Addressed:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Why a command is not obeyed."""
+    """Why a command is refused."""
 
     code: ResultCode
     detail: str
@@ -137,7 +137,7 @@ def read_addressed(record: RawRecord) -> Addressed:
 
 
 def alarm_id_of(key: bytes | None) -> str:
-    """Return the alarm id that a record's key is.
+    """Return the alarm id in a record's key.
 
     Raises
     ------
@@ -151,7 +151,7 @@ def alarm_id_of(key: bytes | None) -> str:
 
 
 def furnace_id_of(key: bytes | None) -> str:
-    """Return the furnace id that a record's key is.
+    """Return the furnace id in a record's key.
 
     Raises
     ------

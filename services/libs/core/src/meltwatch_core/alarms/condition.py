@@ -16,9 +16,9 @@ MAX_GAP_NS: Final = 2 * PUBLISHED_SPEC.hop_ns
 """Longest distance of two samples that counts towards a delay: one missing window."""
 
 MAX_SILENCE_RECORDS: Final = 10_000
-"""A delay that heard nothing for so many records of its partition is given up.
+"""A delay is given up when its furnace sent nothing for this many records of the partition.
 
-It would otherwise hold back the committed offset of all furnaces beside it, without bound.
+Otherwise it would hold back the committed offset of all other furnaces there, without bound.
 """
 
 
@@ -104,7 +104,7 @@ def observe(
     Parameters
     ----------
     max_gap_ns
-        Longest distance of two samples that counts; other than live where windows were thinned.
+        Longest distance of two samples that counts; a replay of fewer windows passes a longer one.
     """
     condition = _without_abandoned_delay(condition, sample.position)
     if setpoint.n is not None and not condition.active:
@@ -135,7 +135,7 @@ def due(condition: Condition, setpoint: Setpoint) -> Due | None:
 
 
 def decided(condition: Condition) -> Condition:
-    """Return the condition with the decision turned round and no delay running."""
+    """Return the condition with the opposite decision and no delay running."""
     return Condition(active=not condition.active, newest=condition.newest)
 
 

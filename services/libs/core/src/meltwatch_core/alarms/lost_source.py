@@ -1,4 +1,4 @@
-"""Whether a source is lost, or has only just begun: then its window is not full yet."""
+"""Whether a source is lost, or has only just begun and cannot fill a window yet."""
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
@@ -21,7 +21,7 @@ _REACH_NS: Final = {
 
 
 def telling(score: WindowScore, words: AbstractSet[Reason]) -> list[Reason]:
-    """Return the words that a score has and that tell of a fault, in a fixed order."""
+    """Return the score's words that mean a fault, in a fixed order."""
     if words.isdisjoint(score.reasons):
         return []
     found = [word for word in Reason if word in words and word in score.reasons]

@@ -44,7 +44,7 @@ def default_point(furnace_id: str) -> AlarmPoint:
 
 
 def point_of(record: AlarmRecord) -> AlarmPoint:
-    """Return what a record tells of its alarm point, for one that stands in no list any more."""
+    """Return the alarm point that a record was made for, where no list holds it any more."""
     furnace_id, condition = split_alarm_id(record.alarm_id)
     return AlarmPoint.model_validate(
         {
@@ -91,7 +91,7 @@ class MasterAlarmList:
         self._resolved: dict[str, Mapping[str, AlarmPoint]] = {}
 
     def override(self, alarm_id: str, point: AlarmPoint | None) -> None:
-        """Set an alarm point, or with None go back to what it was without."""
+        """Set an alarm point; None restores the one of the plant file or the default."""
         furnace_id, _ = split_alarm_id(alarm_id)
         points = self._overrides.setdefault(furnace_id, {})
         points.pop(alarm_id, None)

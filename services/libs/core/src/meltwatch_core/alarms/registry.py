@@ -28,7 +28,7 @@ class AlarmRegistry:
 
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
-        """Put every alarm back as it was before, should what is done meanwhile fail."""
+        """Restore every alarm as it was before, if what is done in the block fails."""
         self._before.clear()
         try:
             yield
@@ -79,7 +79,7 @@ class AlarmRegistry:
         return current.get(alarm_id, known)
 
     def put(self, alarm: Alarm) -> None:
-        """Keep an alarm in place of its former self."""
+        """Replace an alarm by its newer version."""
         alarm_id = alarm.point.alarm_id
         self._before.setdefault(alarm_id, self._alarms.get(alarm_id))
         self._alarms[alarm_id] = alarm
@@ -97,7 +97,7 @@ class AlarmRegistry:
         self.put(restore(known, record))
 
     def last_known(self, alarm_id: str) -> Alarm | None:
-        """Return an alarm as it was last put, whatever the master alarm list says of it now."""
+        """Return an alarm as it was last kept, whatever the master alarm list says now."""
         return self._alarms.get(alarm_id)
 
     def forget(self, alarm_id: str) -> None:

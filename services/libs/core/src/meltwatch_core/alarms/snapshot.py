@@ -68,7 +68,7 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """Who caused a transition, and what he wrote; empty where no person did."""
+    """Who caused a transition, and what they wrote; empty where it was no person."""
 
     cause: str
     by: str | None = None
@@ -145,7 +145,7 @@ class Occasion:
 
 
 def raised_by_clock(alarm: Alarm, occasion: Occasion, facts: Facts, stamp: Stamp) -> AlarmRecord:
-    """Return the record of a new occurrence that no score tells of."""
+    """Return the record of a new occurrence that does not come from a score."""
     point, since = alarm.point, utc_from_ns(occasion.since_ns)
     return AlarmRecord.model_validate(
         _stamped(alarm, facts, Remark(CLOCK), stamp)
@@ -206,7 +206,7 @@ def acknowledged(alarm: Alarm, facts: Facts, remark: Remark, stamp: Stamp) -> Al
 
 
 def restated(alarm: Alarm, stamp: Stamp) -> AlarmRecord:
-    """Return what is true of an alarm once more, because somebody else has written about it."""
+    """Return the true state of an alarm again, because somebody else has written about it."""
     return remarked(alarm, alarm.facts, Remark("RESTATE"), stamp)
 
 

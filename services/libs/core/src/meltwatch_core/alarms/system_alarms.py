@@ -34,10 +34,8 @@ class JudgedBy(Enum):
     ----------
     SCORES
         A word of a score, or whose it is; in event time, alike live and replayed.
-    CLOCK
-        The manager's wall clock; a replay has none of these.
-    REPORT
-        Somebody in the manager saw it happen; it clears when that was long ago.
+    CLOCK The manager's wall clock; a replay has none of these. REPORT
+        A part of the manager saw it happen; it clears when that was long ago.
     """
 
     SCORES = auto()
@@ -306,7 +304,7 @@ def is_by_scores(point: AlarmPoint) -> bool:
 
 
 def gap_text(gap: HistoryGap) -> str:
-    """Return what a stream processor never read, for a person."""
+    """Say for a person what a stream processor never read."""
     many = "records" if gap.records is None else f"{gap.records} records"
     match gap.cause:
         case GapCause.MOVED:

@@ -8,9 +8,9 @@ from meltwatch_schemas.score import Modality, ScoreStatus, WindowScore
 from meltwatch_schemas.window import NS_PER_S
 
 MAX_AHEAD_NS: Final = 24 * 3600 * NS_PER_S
-"""So far the clocks of two machines, or their time zones, may be apart.
+"""How far the clocks of two machines, or their time zones, may be apart.
 
-A window that ends later would make every true one of its furnace an old one, for so long.
+A window that ends later would make every true window of its furnace look old, for that long.
 """
 
 

@@ -19,13 +19,13 @@ from meltwatch_schemas.window import NS_PER_S
 from meltwatch_core.alarms.system_alarms import FURNACE_ALARMS, PLANT_ALARMS, SCORING_LOST
 
 REMEMBERED_NS: Final = 24 * 3600 * NS_PER_S
-"""A furnace of no plant file is watched for so long after its last window."""
+"""A furnace that is in no plant file is watched for this long after its last window."""
 HISTORY_NS: Final = 60 * NS_PER_S
 """A window that ended longer ago is history, ns."""
 BLIND_AFTER_NS: Final = 10 * NS_PER_S
 """Without a verdict for so long a furnace is blind: seven windows."""
 INTERRUPTED_NS: Final = 10 * NS_PER_S
-"""The clock of silence starts anew when scores could not be read for so long."""
+"""The clock of silence starts again when scores could not be read for this long."""
 MAX_FURNACES: Final = 2000
 _AT_REST: Final = frozenset({FurnaceStateWord.OFF, FurnaceStateWord.MAINTENANCE})
 _SCORING: Final = FURNACE_ALARMS[SCORING_LOST].words
@@ -46,7 +46,8 @@ class Sight:
     verdict_ns
         The same, with a verdict.
     unjudged_ns
-        First window of the present row that lacks its verdict for Triton's sake, or has it late.
+        First window of the present run of windows without a verdict, or with a late one, because of
+        Triton.
     reasons
         Those of the newest window.
     """
@@ -81,7 +82,7 @@ class Sighted:
 
     @property
     def oldest_age_s(self) -> float | None:
-        """Age of the oldest last verdict."""
+        """Age of the oldest among the furnaces' last verdicts."""
         return max(self.ages_s.values(), default=None)
 
 
@@ -109,7 +110,7 @@ class Watch:
     _states: dict[str, FurnaceStateWord] = field(default_factory=dict)
 
     def admits(self, furnace_id: str) -> bool:
-        """Tell whether there is room for a furnace, or it has its place already."""
+        """Tell whether there is room for a furnace, or it is known already."""
         is_known = furnace_id in self._sights or furnace_id in self.registered
         return is_known or len(self._sights) < self.max_furnaces
 
@@ -239,7 +240,7 @@ class Level:
 
 
 def furnace_silent(watch: Watch, sight: Sight | None, at_ns: int) -> Level:
-    """Return whether a furnace is silent; None is one that is not watched."""
+    """Return whether a furnace is silent; None stands for one that is not watched."""
     if sight is None:
         return Level(False, at_ns, "not watched any more", ends_at_once=True)
     if not is_silent(sight, at_ns):
@@ -258,7 +259,7 @@ def plant_blind(watch: Watch, sights: Collection[Sight], at_ns: int) -> Level:
 
 
 def triton_down(sights: Collection[Sight], at_ns: int) -> Level:
-    """Return whether half of the watched furnaces lack verdicts for Triton's sake."""
+    """Return whether half of the watched furnaces lack verdicts because of Triton."""
     since = sorted(sight.unjudged_ns for sight in sights if sight.unjudged_ns is not None)
     words = Counter(word for sight in sights for word in sight.reasons if word in _SCORING)
     text = f"{len(since)} of {len(sights)} watched furnaces are not judged, or late"

@@ -22,9 +22,9 @@ from meltwatch_core.scoring.circuit import Circuit, CircuitLimits, Remedy
 from meltwatch_core.scoring.errors import DeadStubError, EndpointError, ReloadRefusedError
 from meltwatch_core.scoring.ports import EnsembleIdentity, ScoringEndpoint, Verdict
 
-# Nobody listens, or the ensemble is not loaded: the next call would fare no better.
+# Nobody listens, or the ensemble is not loaded: the next call would fail too.
 _DECISIVE: Final = frozenset({"UNAVAILABLE", "NOT_FOUND"})
-# A call that waits for nothing by now: the next endpoint may be quicker.
+# Abandon the call: the next endpoint may be quicker.
 _SILENT: Final = "DEADLINE_EXCEEDED"
 _MISSED_BEATS: Final = 2
 _log = structlog.get_logger()
@@ -129,14 +129,14 @@ class TendedEndpoint:
         try:
             return await self._attempt(lambda: self._carried(self._endpoint.score_window(window)))
         except ContractViolation:
-            # Another ensemble, loaded a moment ago, would refuse what the right one scores.
+            # Another ensemble, loaded a moment ago, may refuse a window that the right one scores.
             await self.confirm()
             raise
         finally:
             self.under_way -= 1
 
     async def confirm(self) -> None:
-        """Make sure that the endpoint serves the reference.
+        """Check that the endpoint serves the reference.
 
         Raises
         ------
@@ -152,12 +152,12 @@ class TendedEndpoint:
             self._close()
 
     def stay_away(self, failure: EndpointError) -> None:
-        """Say that the endpoint is not in the rotation at the start."""
+        """Log that the endpoint is not in the rotation at the start."""
         if self.objection is None:
             self._say_lost(failure)
 
     async def tend(self, check_s: float, beat_s: float) -> None:
-        """Look after it while in the rotation, probe while not; runs until cancelled.
+        """Watch the endpoint while in the rotation, probe it while not; runs until cancelled.
 
         Parameters
         ----------
@@ -174,7 +174,7 @@ class TendedEndpoint:
                 await self._probe()
 
     async def _accompany(self, check_s: float, beat_s: float) -> None:
-        """Ask for signs of life, now and then who it is, until it leaves the rotation."""
+        """Ask for signs of life and, at times, for the identity, until it leaves the rotation."""
         confirmed_ns, missed = self._now_ns(), 0
         while not await self._leaves_within(0.0 if missed else min(beat_s, check_s)):
             missed = missed + 1 if await self._is_silent(missed) else 0

@@ -36,4 +36,4 @@ class DeadStubError(EndpointError):
 
 
 class ReloadRefusedError(Exception):
-    """A scoring endpoint lets nobody reload its models, or not us."""
+    """A scoring endpoint does not allow reloading of its models, at least not to us."""

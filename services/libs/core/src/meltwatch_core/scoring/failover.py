@@ -34,7 +34,7 @@ class FailoverTiming:
     beat_s
         Interval in which they are asked for a sign of life.
     patience_s
-        So long nobody may serve the ensemble while others serve another one.
+        How long the ensemble may be missing while endpoints serve another one.
     circuit
         What takes an endpoint out of the rotation, and when it is probed.
     """
@@ -51,7 +51,7 @@ class Failover:
     Parameters
     ----------
     endpoints
-        In the order of preference for who says which ensemble it is; at least one.
+        At least one. The first that answers at the start says which ensemble all must serve.
     timing
         How long things may take.
     clock
@@ -144,13 +144,13 @@ class Failover:
         raise self._nobody()
 
     async def watch(self) -> None:
-        """Look after all endpoints; runs until cancelled."""
+        """Watch and probe all endpoints; runs until cancelled."""
         async with asyncio.TaskGroup() as group:
             for endpoint in self._endpoints:
                 group.create_task(endpoint.tend(self._timing.check_s, self._timing.beat_s))
 
     def _next(self, asked: Collection[TendedEndpoint]) -> TendedEndpoint | None:
-        """Return the least busy endpoint of the rotation; of equals the one longest not asked."""
+        """Return the least busy endpoint in rotation; among equals, the one asked longest ago."""
         free = [each for each in self._endpoints if each.circuit.is_closed and each not in asked]
         if not free:
             return None
@@ -173,7 +173,7 @@ class Failover:
         return "; ".join(endpoint.trouble for endpoint in self._endpoints)
 
     def _is_replaced(self) -> bool:
-        """Whether waiting is in vain: all object, or another one serves and ours is long gone."""
+        """Whether waiting is useless: all were rejected, or they long serve another ensemble."""
         objections = [each.objection for each in self._endpoints if each.objection is not None]
         if len(objections) == len(self._endpoints):
             return True

@@ -1,4 +1,4 @@
-"""A judgement on every window, through outages: retry, then give up at once until it is back."""
+"""A judgement on every window: in an outage retry, then give up at once until it is over."""
 
 import asyncio
 from contextlib import suppress
@@ -21,14 +21,14 @@ from meltwatch_core.scoring.ports import Scorer, Verdict
 MODEL_UNAVAILABLE: Final = Reason.MODEL_UNAVAILABLE
 SCORING_REJECTED: Final = Reason.SCORING_REJECTED
 OVERLOAD: Final = Reason.OVERLOAD
-# What a window may still wait when the scorer is back; asking costs nothing while it is away.
+# How long a window may still wait when the scorer is back. While it is away, asking is free.
 _LONGEST_PAUSE_S: Final = 2.0
 _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What became of a window's scoring.
+    """The result of scoring a window.
 
     Attributes
     ----------
@@ -113,8 +113,8 @@ class Judge:
     def outage(self) -> str | None:
         """One line while the scorer does not answer, else None.
 
-        A failure counts as long as somebody waits to try again: windows that went to another
-        worker will never say that the scorer is back.
+        A failure counts as long as somebody waits to try again: windows that moved to another
+        worker will never report that the scorer is back.
         """
         is_tried_again = self._lag.count > 0 or self._given_up.is_set()
         if not (self._failing and is_tried_again):
@@ -136,7 +136,7 @@ class Judge:
             return await self._judge(window)
 
     async def watch(self) -> None:
-        """Watch over the scorer and the waiting windows; runs until cancelled.
+        """Watch the scorer and the waiting windows; runs until cancelled.
 
         Raises
         ------
@@ -162,7 +162,7 @@ class Judge:
                 break
             if await self._gave_up_within(pause_s):
                 break
-        # The newest one: a window that nobody could score must not be what recovery hangs on.
+        # The newest one: recovery must not depend on a window that nobody can score.
         self._probe_with = window
         return Judgement(reason=MODEL_UNAVAILABLE)
 
@@ -178,7 +178,7 @@ class Judge:
 
     async def _attempt(self, window: AlignedWindow) -> Judgement | None:
         async with self._slots:
-            # Those that waited here while the patience of others ran out must not try again.
+            # Windows that waited here while others gave up must not try again.
             return None if self._given_up.is_set() else await self._call(window)
 
     async def _call(self, window: AlignedWindow) -> Judgement | None:

@@ -1,4 +1,4 @@
-"""Whether windows wait too long for their judgement: a slow scorer is never shed, but said."""
+"""Whether windows wait too long for their judgement: a slow scorer is reported, never given up."""
 
 import asyncio
 from collections.abc import Iterator

@@ -115,7 +115,7 @@ class Scorer(Protocol):
 
     @property
     def outage(self) -> str | None:
-        """One line while nobody would answer, as far as known without a window; else None."""
+        """One line while no endpoint would answer, as far as is known; else None."""
         ...
 
     async def identify(self) -> EnsembleIdentity:
@@ -145,5 +145,5 @@ class Scorer(Protocol):
         ...
 
     async def watch(self) -> None:
-        """Look after the connection to the ensemble; runs until cancelled."""
+        """Keep the connection to the ensemble working; runs until cancelled."""
         ...

@@ -5,7 +5,7 @@ from meltwatch_schemas.encoder import Encoder, dct_basis, dims_of
 
 
 def served_encoder(encoder_id: str) -> Encoder:
-    """Return the encoder of an id; only the cosine basis comes with us.
+    """Return the encoder of an id; only the cosine basis is built in.
 
     Raises
     ------

@@ -53,7 +53,7 @@ _CA: Final = "MELTWATCH_TRITON_CA_FILE"
 _ROUNDING: Final = 1e-3
 _RELOADS: Final = "reloads"
 _NONSENSE: Final = "NONSENSE"
-"""Code of an endpoint that answers, and not what it was asked."""
+"""Code of an endpoint whose answer does not fit the question."""
 _BOUNDS: Final = {
     tensors.LOGIT: (-MAX_LOGIT, MAX_LOGIT),
     tensors.MEMBER_LOGITS: (-MAX_LOGIT, MAX_LOGIT),
@@ -191,7 +191,7 @@ class TritonEndpoint:
         try:
             outputs = {spec.name: _output(result, spec) for spec in form.outputs}
         except Exception as error:
-            # Never the window's doing: others may answer as they should.
+            # The server's fault, not the window's: other endpoints may answer.
             said = escaped(f"its answer: {error}"[:_LONGEST_LINE])
             raise EndpointError(_NONSENSE, self._line(said)) from error
         return _verdict(outputs)
@@ -233,7 +233,7 @@ class TritonEndpoint:
         return DeadStubError(code, text, dead["model"]) if dead else EndpointError(code, text)
 
     async def _explained(self, error: Exception) -> Exception:
-        """Return why nothing can be said to the server, where that is what an error means."""
+        """Return why the server cannot be talked to, if that is what an error means."""
         if not isinstance(error, EndpointError) or error.code != "UNAVAILABLE":
             return error
         cause = None
@@ -288,7 +288,7 @@ def _input(spec: TensorSpec, array: NDArray[Any] | None) -> InferInput:
 def _verdict(values: Mapping[str, NDArray[np.float32]]) -> Verdict:
     for name, (least, most) in _BOUNDS.items():
         array = values[name]
-        # Said so that NaN, which is neither, does not pass.
+        # Written so that NaN does not pass: it compares as neither.
         if not ((array >= least) & (array <= most)).all():
             raise _rejected(
                 f"output {name}: expected numbers within {least:g}..{most:g}, got others"

@@ -1,7 +1,7 @@
 """From scores, commands and alarm points to alarm records, results and dead letters.
 
-One ``AlarmPipeline`` is one reign of a manager: it is filled from the topics, and thrown away when
-anything goes wrong, because everything in it can be read again.
+One ``AlarmPipeline`` is one reign of a manager: it is filled from the topics. When anything goes
+wrong it is thrown away: everything in it can be read again.
 """
 
 from collections.abc import Mapping
@@ -96,7 +96,7 @@ class AlarmPipeline:
             _log.debug("alarm_point_refused", offset=record.offset, detail=said(error))
 
     def restore_state(self, record: RawRecord) -> None:
-        """Take over what a plant says of a furnace; ``handle_record`` sets aside what is refused."""
+        """Take over a furnace's state; ``handle_record`` sets aside what is refused."""
         try:
             self._watch.take_state(*_read_state(record), 0)
         except Exception as error:  # noqa: BLE001 - whatever it holds, it ends nothing
@@ -181,7 +181,7 @@ class AlarmPipeline:
         self._system.report(condition, detail)
 
     def tick(self, now_ns: int, read_until_ns: int | None) -> list[Outgoing]:
-        """Judge what no record tells, about once a second; return what must be written.
+        """Judge what follows from the clock, about once a second; return what must be written.
 
         Parameters
         ----------
@@ -267,7 +267,7 @@ class AlarmPipeline:
         return []
 
     def _give_up(self, place: Place, record: RawRecord, times: int) -> list[Outgoing]:
-        """Set a record aside that lives have ended over, at last without its bytes."""
+        """Set aside a record that has ended the manager before; in the end without its bytes."""
         self._pass_over(place, record)
         self._caution.set_aside(place, record.offset)
         if times >= WITHOUT_BYTES:
@@ -351,7 +351,7 @@ def _read_state(record: RawRecord) -> tuple[str, FurnaceStateWord | None]:
 
 
 class SightGauges:
-    """Shows what is watched; a furnace that is not any more leaves no last value behind.
+    """Shows what is watched. A furnace that is no longer watched has no value any more.
 
     Parameters
     ----------

@@ -52,7 +52,7 @@ _log = structlog.get_logger()
 
 
 class CommandDesk:
-    """Answers every command that can be answered, and obeys those that are in order.
+    """Answers every command that can be answered, and carries out those that are in order.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class CommandDesk:
         self._judged = JudgedCommands()
 
     def restore(self, record: RawRecord) -> None:
-        """Take over the id of a command that was answered in an earlier life."""
+        """Take over the id of a command that was answered before a restart."""
         try:
             result = read_json(record, CommandResult)
         except Exception as error:  # noqa: BLE001 - whatever it holds, it ends nothing

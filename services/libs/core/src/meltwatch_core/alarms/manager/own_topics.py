@@ -1,4 +1,4 @@
-"""The topics that the manager alone may write: what somebody else writes there is put right.
+"""The topics that only the manager may write: what others write there is corrected.
 
 It reads them as it reads its input. A record that it did not write is kept as a dead letter, and
 what is true of the alarm that it touched is written again, in a new reign above the one it claims.
@@ -74,7 +74,7 @@ class OwnTopics:
         self._authorships[place].look_at(record.offset)
 
     def handle_own_record(self, topic: Topic, record: RawRecord, now_ns: int) -> list[Outgoing]:
-        """Look at the next record of a topic; return what puts it right, if it is foreign."""
+        """Look at the next record of a topic; return what corrects it, if it is foreign."""
         if self._authorships[Place(topic, record.partition)].look_at(record.offset):
             return []
         claimed = _claimed_epoch(record)
@@ -103,7 +103,7 @@ class OwnTopics:
         try:
             alarm_id = alarm_id_of(record.key)
         except ContractViolation:
-            return []  # under such a key nobody looks for an alarm
+            return []  # no reader looks for an alarm under such a key
         forget = tombstone(Topic.ALARMS, alarm_id)
         alarm = self._scribe.registry.last_known(alarm_id)
         if alarm is None or alarm.record is None:
@@ -126,9 +126,9 @@ class OwnTopics:
 
 
 def _claimed_epoch(record: RawRecord) -> int:
-    """Return the epoch that a record names, however odd it is otherwise; 0 if none.
+    """Return the epoch that a record names, even if the rest is damaged; 0 if none.
 
-    A number that no 64 bits hold is as good as any above all bounds, and can be told.
+    A number beyond 64 bits counts as one above all bounds, and can be reported.
     """
     try:
         epoch = parse_object(record.value or b"").get("epoch")

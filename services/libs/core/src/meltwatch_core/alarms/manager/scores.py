@@ -44,7 +44,7 @@ class PartitionProgress:
     position
         Offset of the next record to judge or recall.
     judged
-        Records below this offset were judged in an earlier life: recall them only.
+        Records below this offset were judged before a restart: they are only recalled.
     newest
         Newest window by (furnace id, model name). After ``MAX_SILENCE_RECORDS`` further records
         of the partition it is forgotten, so that a silent furnace does not hold back the others.
@@ -122,7 +122,7 @@ class ScoreDesk:
         return self._partitions[record.partition].is_history(record.offset)
 
     def pass_over(self, record: RawRecord) -> None:
-        """Go on behind a record without looking at it."""
+        """Skip a record without looking at it."""
         self._partitions[record.partition].position = record.offset + 1
 
     def handle_score(self, record: RawRecord, now_ns: int) -> list[Outgoing]:
@@ -149,7 +149,7 @@ class ScoreDesk:
         return self._recall(sighting) if is_history else self._judge(sighting, now_ns)
 
     def _refuse(self, furnace_id: str) -> None:
-        """Say once that there is no room; the counter says how much is refused."""
+        """Log once that there is no room; the counter says how much is refused."""
         self._scribe.count(Topic.SCORES, "refused")
         if not self._is_full:
             self._is_full = True
@@ -171,7 +171,7 @@ class ScoreDesk:
         return written
 
     def _tell_gaps(self, score: WindowScore) -> None:
-        """Report what the stream processor never read; it has said so in its log, too."""
+        """Report what the stream processor never read. Its own log says the same."""
         for topic, gap in score.gaps.items():
             cut = score.inputs.get(topic)
             where = f"{topic} partition {cut.partition}" if cut else topic

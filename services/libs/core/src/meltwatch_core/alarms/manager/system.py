@@ -1,4 +1,4 @@
-"""System alarms that no score tells of: raised and cleared by the clock, or by a report."""
+"""System alarms that do not come from scores: the clock or a report raises and clears them."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -24,15 +24,15 @@ from meltwatch_core.alarms.system_alarms import (
 from meltwatch_core.alarms.watch import Level, Watch, furnace_silent, plant_blind, triton_down
 
 _EARLY_NS: Final = 5 * NS_PER_S
-"""A parent that is due so soon masks already: its children would be announced just before it."""
+"""A parent that is due this soon masks already: else its children are announced just before it."""
 _SETTLING_NS: Final = 5 * NS_PER_S
-"""A parent masks for so long after its end: its children are about to end, too."""
+"""A parent still masks for this long after its end: its children are about to end, too."""
 _LONGEST_DETAIL: Final = 300
 _MOST_REPORTS: Final = 100
 
 
 class SystemDesk:
-    """Judges the house itself.
+    """Judges Meltwatch itself.
 
     Parameters
     ----------
@@ -165,7 +165,7 @@ class SystemDesk:
             yield from self._clear(alarm, level, now_ns)
 
     def _settle(self, name: str, at_ns: int) -> None:
-        """Let an alarm mask no more, once its children had time to end as well."""
+        """Stop an alarm from masking once its children had time to end as well."""
         if at_ns - self._cleared_ns.get(name, 0) >= _SETTLING_NS:
             self._cleared_ns.pop(name, None)
             self._masks.discard(name)
