@@ -34,7 +34,7 @@ _PATIENCE_MS: Final = 5_000
 
 
 def kafka_history(settings: KafkaSettings) -> "AbstractContextManager[KafkaHistory]":
-    """Give what the live system left behind in Kafka; see ``adapters.kafka_history``."""
+    """Give the history that the live system left in Kafka; see ``adapters.kafka_history``."""
     from meltwatch_backtester.adapters.kafka_history import open_kafka_history
 
     connection = connection_arguments(settings) | {"bootstrap_timeout_ms": _PATIENCE_MS}
@@ -74,7 +74,7 @@ def partitions_of(history: History, furnace_ids: Iterable[str]) -> frozenset[int
 async def ensemble(
     settings: Settings, name: str
 ) -> "AsyncIterator[tuple[Judge, EnsembleIdentity]]":
-    """Give an ensemble that judges windows as live does, and who it is.
+    """Give an ensemble that judges windows as live does, and its identity.
 
     Raises
     ------

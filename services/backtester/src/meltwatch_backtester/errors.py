@@ -6,7 +6,7 @@ __all__ = ["BadUsage", "BrokenRecording", "HistoryMissing"]
 
 
 class HistoryMissing(ConfigurationError):  # noqa: N818 - the name says what is the matter
-    """Of the span that was asked for, something is gone: exit code 2."""
+    """A part of the requested span is no longer there: exit code 2."""
 
 
 class BrokenRecording(ConfigurationError):  # noqa: N818 - the name says what is the matter

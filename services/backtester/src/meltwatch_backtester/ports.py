@@ -1,4 +1,4 @@
-"""What replaying asks of the outside world; adapters answer, tests use fakes."""
+"""What a replay needs from outside; adapters give it, tests use fakes."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class Saved:
 
 
 class History(Protocol):
-    """What a live system left behind, frozen: nothing that came after it was opened is seen."""
+    """What a live system left behind, frozen: later records are not seen."""
 
     @property
     def prefix(self) -> str:

@@ -1,4 +1,4 @@
-"""Put the self-test together."""
+"""Put the self-test together; the clients are imported here."""
 
 import secrets
 import time

@@ -26,7 +26,7 @@ from meltwatch_selftest.domain.verdict import SelftestVerdict, Windows
 from meltwatch_selftest.ports import AlarmView, Tell, Topics
 
 _PIECE_NS: Final = 2 * NS_PER_S
-"""What video and current may be apart in the history: less than the idle gap of 5 s."""
+"""Video and current of the history are sent in pieces: less than the idle gap of 5 s apart."""
 _YOUNG_NS: Final = 10 * NS_PER_S
 _REMIND_NS: Final = 10 * NS_PER_S
 
@@ -89,7 +89,7 @@ class SelfTest:
         return alarm_id(self.furnace.furnace_id, CONDITION)
 
     def run_course(self, limits: Limits) -> SelftestVerdict:
-        """Show the system a furnace and return what came of it."""
+        """Show the system a furnace and return the result."""
         self.topics.send([alarm_point(self.alarm_id)])
         try:
             self._watch(limits)
@@ -141,7 +141,7 @@ class SelfTest:
             )
 
     def _until(self, seen: Callable[[], _Seen | None], limit_s: float, what: str) -> _Seen | None:
-        """Keep the furnace going until something is seen; note a failure if the time is over."""
+        """Send data until something is seen; note a failure if the time is over."""
         began_ns = reminded_ns = self.clock.monotonic_ns()
         while (found := seen()) is None:
             now_ns = self.clock.monotonic_ns()
@@ -157,7 +157,7 @@ class SelfTest:
         return found
 
     def _go_on(self) -> None:
-        """Send what has fallen due and take in what has come."""
+        """Send what is due and read what has come."""
         now_ns = self.clock.now_ns()
         while self.furnace.position_ns < now_ns:
             until_ns = min(now_ns, self.furnace.position_ns + _PIECE_NS)

@@ -18,7 +18,7 @@ class UnfinishedTrainingError(TrainerError):
 
 
 class TrainingError(TrainerError):
-    """A training went wrong in a way that going on cannot mend: change its plan."""
+    """A training failed in a way that more training cannot repair: change its plan."""
 
 
 class WeightsError(TrainerError):
@@ -30,7 +30,7 @@ class ParityFileError(TrainerError):
 
 
 class BenchmarkError(TrainerError):
-    """The benchmark's files and what is asked of them do not go together: ask otherwise."""
+    """The benchmark's files do not have what was asked for: ask for something else."""
 
 
 class ScoresError(TrainerError):

@@ -45,12 +45,12 @@ class KafkaHistory:
             self._bounds = {part: self._now(reader, part) for part in self._parts()}
 
     def bounds(self, part: TopicPart) -> OffsetRange:
-        """Return the offsets that there were when the history was opened."""
+        """Return the offsets at the moment when the history was opened."""
         return self._bounds[part]
 
     def start_at(self, part: TopicPart, time_ns: int) -> int:
         """Return the first offset whose record timestamp is not earlier, the end if none is."""
-        # A record a fraction of a millisecond after the time bears a timestamp before it.
+        # Timestamps are cut to milliseconds: a record just after the time bears one before it.
         name, time_ms = part.topic.under(self.prefix), timestamp_ms(time_ns)
         with self._reader() as reader:
             found = reader.offset_of(name, part.partition, time_ms)

@@ -19,14 +19,14 @@ def page_of(
 def rendered(
     template: str, values: Mapping[str, Any], filters: Mapping[str, Callable[..., str]]
 ) -> str:
-    """Return what a template makes. Text from outside stands in it as text, whatever it holds.
+    """Return the filled template. Text from outside stays text, whatever it holds.
 
     Parameters
     ----------
     template
         Text of it.
     values, filters
-        What it names. Markup in a text is escaped, and so is what no person can see.
+        Its names. Markup and invisible characters in a text are escaped.
     """
     environment = Environment(
         autoescape=True,

@@ -27,7 +27,7 @@ class RecordingHistory:
     folder
         Where the recording is.
     manifest
-        What it says of itself.
+        Its manifest.
     """
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:

@@ -54,7 +54,7 @@ class ResultFolder:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with suppress(OSError):  # what it could not write has been told
+        with suppress(OSError):  # the failure to write has been reported
             self._windows.close()
 
     def window(
@@ -93,7 +93,7 @@ class ResultFolder:
             write_whole(self.path / name, "".join(lines))
 
     def finish(self, run: Mapping[str, Any], timing: Mapping[str, Any]) -> None:
-        """Write what was found, and apart from it what no two runs have in common."""
+        """Write the findings, and in a file of its own what differs from run to run."""
         with output_errors(self.path):
             self._windows.close()
             for name, content in {TIMING: timing, RUN: run}.items():
@@ -103,7 +103,7 @@ class ResultFolder:
 
 @contextmanager
 def output_errors(folder: Path) -> Iterator[None]:
-    """Turn what a disk refuses into one line.
+    """Turn an error of the disk into one line.
 
     Raises
     ------

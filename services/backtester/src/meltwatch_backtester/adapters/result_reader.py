@@ -15,7 +15,7 @@ from meltwatch_backtester.domain.span import Span
 from meltwatch_backtester.domain.watch import Said
 
 _DAMAGE: Final = (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError)
-"""What reading raises where somebody else wrote."""
+"""What reading raises if the files were changed by somebody else."""
 
 
 def span_of_backtest(folder: Path) -> Span:

@@ -32,7 +32,7 @@ def unpack_records(data: bytes, topic: str, partition: int) -> Iterator[RawRecor
     data
         The whole of it.
     topic, partition
-        Whence they are: full name of the topic.
+        Where they are from: full name of the topic.
 
     Raises
     ------

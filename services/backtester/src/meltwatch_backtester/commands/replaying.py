@@ -71,7 +71,7 @@ async def replay(job: Job) -> tuple[dict[str, Any], Path]:
     """
     clock = SystemClock()
     began_ns = clock.monotonic_ns()
-    threadpool_limits(1)  # as live: threads would spin longer than our small products take
+    threadpool_limits(1)  # as live: threads only slow down our small products
     with bootstrap.history(job.settings, job.recording) as history:
         async with bootstrap.ensemble(job.settings, job.model) as (judge, identity):
             run, folder = await _replayed(job, history, judge, identity)
@@ -141,7 +141,7 @@ def _context(job: Job, prefix: str, identity: EnsembleIdentity, plant: PlantFact
 
 
 def _timing(job: Job, clock: SystemClock, took_s: float) -> dict[str, Any]:
-    """Return what no two runs have in common."""
+    """Return what differs from run to run."""
     return {
         "finished_at_ns": clock.now_ns(),
         "took_s": round(took_s, 3),

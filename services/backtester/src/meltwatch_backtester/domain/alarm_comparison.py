@@ -11,7 +11,7 @@ from meltwatch_backtester.domain.journal import Happening, happening_of, place_o
 
 @dataclass(frozen=True, slots=True)
 class AlarmDifference:
-    """An alarm that took another course.
+    """An alarm whose course differs between live and replay.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ def differences(
 
 
 def _is_compared(record: AlarmRecord) -> bool:
-    """Tell whether a replay can know of a record.
+    """Tell whether a replay can produce a record.
 
     A system alarm may be masked by one that the manager's clock raised: what follows from that,
     and what people did then, is live's alone.

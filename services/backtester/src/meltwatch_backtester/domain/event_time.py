@@ -1,7 +1,7 @@
-"""Closes windows by event time alone, as live does wherever nothing was late.
+"""Closes windows by event time alone, as live does when nothing is late.
 
-Nothing of the reader's clock is recorded, and in a replay it would mean nothing. Records come
-merged by event time, so what is not there by then does not come: no modality is waited for.
+The reader's clock is not recorded, and would mean nothing in a replay. Records come merged by event
+time. What is not there by then never comes, so no modality is waited for.
 """
 
 from collections.abc import Mapping

@@ -13,7 +13,7 @@ from meltwatch_backtester.domain.window_comparison import Comparison, Kind, comp
 
 _FIRST: Final = 20
 _JUDGING_NS: Final = 10 * NS_PER_S
-"""So much younger than the newest live score, live's manager may not have judged a window yet."""
+"""Of windows this close to the newest live score, live's manager may not have judged all yet."""
 
 
 class ReplayVerdict(StrEnum):
@@ -37,7 +37,7 @@ STATEMENTS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class WindowDifference:
-    """A window of which replay and live do not say the same."""
+    """A window on which replay and live differ."""
 
     furnace_id: str
     window_end_ns: int
@@ -47,7 +47,7 @@ class WindowDifference:
 
 @dataclass(slots=True)
 class FurnaceFindings:
-    """What became of one furnace.
+    """The windows of one furnace in numbers.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class FurnaceFindings:
 
 @dataclass(frozen=True, slots=True)
 class ExplainedDifference:
-    """An alarm that took another course, and whether something explains it."""
+    """An alarm with another course, and what explains it."""
 
     difference: AlarmDifference
     is_explained: bool
@@ -140,18 +140,18 @@ class Findings:
         return comparison.kind
 
     def note_lost(self, live: WindowScore) -> None:
-        """Take note that live owes the window number before one of its scores."""
+        """Note that live lacks the window number before one of its scores."""
         self._add(Comparison(Kind.LOST), self.furnaces[live.furnace_id], live)
 
     def note_alarms(self, compared: int, found: list[ExplainedDifference]) -> None:
-        """Take what the comparison of journals gave."""
+        """Add the result of comparing the journals."""
         self.alarms_compared += compared
         self.alarm_differences += found
 
     def explained(
         self, difference: AlarmDifference, *, is_tried: bool, newest_live_ns: int
     ) -> ExplainedDifference:
-        """Say what explains that an alarm took another course, if anything does.
+        """Say what explains the other course of an alarm, if anything does.
 
         Parameters
         ----------
@@ -212,7 +212,7 @@ class Findings:
     def _or_late(
         self, comparison: Comparison, furnace: FurnaceFindings, *, is_read_alike: bool
     ) -> Comparison:
-        """Let late records explain what differs, unless they were read as live read them."""
+        """Take late records as the explanation, unless they were read as live read them."""
         kind = comparison.kind
         if self.with_cuts or kind is None or kind.is_explained:
             return comparison

@@ -1,4 +1,4 @@
-"""What the alarms topic says of a span: what was before it, what happened in it, and when.
+"""What the alarms topic says of a span: the state before, the transitions in it, and when.
 
 A record that a score caused belongs to the span if its window does. One that a command caused
 belongs where it stands between those of its alarm, or else by the wall clock.
@@ -21,7 +21,7 @@ _BY_SCORE: Final = frozenset({"RAISE", "CLEAR", "QUALITY"})
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """A transition, as far as two journals can have it in common.
+    """A transition, reduced to what live and replay can have in common.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class Happening:
 
 
 class JournalMoment(NamedTuple):
-    """Where something stood in the work of the live manager: wall clock, and number if recorded."""
+    """When the live manager did something: wall clock, and sequence number if recorded."""
 
     at_ns: int
     seq: int = 0
@@ -70,7 +70,7 @@ def is_by_score(record: AlarmRecord) -> bool:
 
 
 def place_of(record: AlarmRecord) -> JournalMoment:
-    """Return where a record stands in the work of its manager."""
+    """Return when its manager wrote a record."""
     return JournalMoment(ns_from_utc(record.times.published), record.seq)
 
 

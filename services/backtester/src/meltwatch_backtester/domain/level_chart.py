@@ -57,7 +57,7 @@ class PeriodAxis:
 
 @dataclass(frozen=True, slots=True)
 class LevelChart:
-    """What normal operation reaches, and how seldom.
+    """Which logits normal operation reaches, and how rarely.
 
     Attributes
     ----------

@@ -13,7 +13,7 @@ from meltwatch_backtester.domain.span import Span
 
 FILE_NAME: Final = "manifest.json"
 MAX_SEGMENT_BYTES: Final = 16 * 1024 * 1024
-"""A segment is read whole before a byte of it is believed."""
+"""A segment is read whole, and checked, before any of it is used."""
 
 _Offset = Field(ge=0, description="Offset in the topic's partition.")
 

@@ -1,8 +1,8 @@
 """Closes each window again where it was closed live: at the cut that its score recorded.
 
-The order between the two topics is recorded nowhere and matters to no window: what a furnace holds
-when a window closes follows from the records of each topic up to the cut. Retirement is not
-recorded either, yet shows: nothing else closes a window beyond the watermark.
+The order between the two topics is not recorded, and no window depends on it: the content of a
+window follows from the records of each topic up to the cut. Retirement is not recorded either, but
+can be seen: nothing else closes a window beyond the watermark.
 """
 
 from collections import deque
@@ -23,7 +23,7 @@ from meltwatch_schemas.score import Modality, WindowScore
 
 @dataclass(slots=True)
 class Closed:
-    """What closing one recorded window led to.
+    """The result of closing one recorded window.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ _Record = tuple[Chunk, int]
 
 
 class _Line:
-    """One furnace from life to life: what waits, and what lives."""
+    """One furnace across its retirements: the records that wait, and its present state."""
 
     def __init__(self, furnace_id: str, past: Past | None) -> None:
         self.furnace_id = furnace_id
@@ -143,7 +143,8 @@ class RecordedJoiner:
         for record in records:
             self._admit(line, record, sources, closed)
         if line.life is not None:
-            # What lies between has no score, so it was silent then; a late record may fill it now.
+            # No score between means that it was silent then; a late record may fill such a window
+            # now.
             line.life.skip_until(score.window_end_ns - 1)
             windows = line.life.close_until(score.window_end_ns, cut).windows
             closed.window = windows[0] if windows else None
@@ -164,7 +165,7 @@ class RecordedJoiner:
         return line
 
     def _go_on(self, line: _Line, past: Past, records: list[_Record]) -> list[_Record]:
-        """Take a furnace up where its newest score before the span stands; return what is new.
+        """Restore a furnace from its newest score before the span; return the records that are new.
 
         Records that this score knows fill the buffers and do nothing else.
         """

@@ -1,4 +1,4 @@
-"""Which set-points budgets of false alarms ask for, and what speaks for them."""
+"""Which set-point a budget of false alarms gives, and the evidence for it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ _BESIDE: Final = (1 / 7, 0.5, 1.0, 2.0)
 
 @dataclass(frozen=True)
 class SetpointFinding:
-    """What normal operation says of set-points.
+    """What follows from normal operation for set-points.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ class SetpointFinding:
 
     @property
     def caution(self) -> str | None:
-        """What to bear in mind of a threshold that is sound, or None."""
+        """A warning about a threshold that can be used, or None."""
         if round(self.basis.budget * self.basis.days, 1) >= 1:
             return None
         return (
@@ -124,7 +124,7 @@ class SetpointFinding:
 
     @property
     def setpoint_digest(self) -> str | None:
-        """The ensemble that the set-point is for: with another one it means nothing."""
+        """The ensemble that the set-point is for; it must not be used with another one."""
         return None if self.setpoint is None else self.model
 
     def lines(self) -> Iterator[str]:

@@ -19,10 +19,10 @@ RECALL_NS: Final = 15 * 60 * NS_PER_S
 """Of scores, before a span: what furnaces are restored from and running delays are recalled by."""
 
 SETTLING_NS: Final = 3600 * NS_PER_S
-"""Of scores and commands, after a span: how late those of a slow gateway may stand."""
+"""Of scores and commands, after a span: those of a slow gateway may be written this late."""
 
 COMMAND_SLACK_NS: Final = 60 * NS_PER_S
-"""Of commands, before a span: they bear the wall clock, not event time."""
+"""Of commands, before a span: they carry wall-clock time, not event time."""
 
 
 @dataclass(frozen=True, slots=True)

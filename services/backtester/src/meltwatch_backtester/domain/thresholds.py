@@ -1,4 +1,4 @@
-"""Set-points to try: alarm points as they are, but for their thresholds."""
+"""Set-points to try: alarm points with other thresholds and otherwise unchanged."""
 
 import math
 from collections.abc import Mapping

@@ -52,13 +52,13 @@ class Stretches:
 
     @property
     def spans(self) -> tuple[Span, ...]:
-        """What there is, by time."""
+        """The stretches, by time."""
         return tuple(self._found)
 
 
 @dataclass(frozen=True, slots=True)
 class TracedWindow:
-    """What a trace shows of a window.
+    """One window of a trace.
 
     Attributes
     ----------

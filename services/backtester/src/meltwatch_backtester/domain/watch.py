@@ -1,4 +1,4 @@
-"""What a model said of furnaces over a stretch of time, and which of it is normal operation."""
+"""What a model said of furnaces over a span, and which windows are normal operation."""
 
 from array import array
 from collections import defaultdict

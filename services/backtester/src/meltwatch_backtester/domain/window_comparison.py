@@ -15,9 +15,9 @@ _VERDICT: Final = frozenset({"logit", "probability", "member_logits", "disagreem
 _NEVER: Final = frozenset(
     {"topic_ids", "gaps", "model", "times", "anomaly_map", "run_id", "unregistered"}
 )
-"""What tells of the house and not of the window; the map is compared with the verdict."""
+"""Fields that depend on the run, not on the window. The map is compared with the verdict."""
 _CUTS: Final = frozenset({"inputs", "source_states"})
-"""What follows the order of reading beyond the window itself."""
+"""Fields that depend on the order of reading."""
 
 
 class Kind(StrEnum):
@@ -36,7 +36,7 @@ class Kind(StrEnum):
 
     @property
     def is_explained(self) -> bool:
-        """Whether such a difference is no sign of a defect."""
+        """Whether such a difference is expected, and no defect."""
         return self in _EXPLAINED
 
 
@@ -129,13 +129,13 @@ def largest_difference(replayed: WindowScore, live: WindowScore) -> float | None
 
 def _is_same_map(replayed: WindowScore, live: WindowScore) -> bool:
     if replayed.anomaly_map is None or live.anomaly_map is None:
-        # Each may have been told another probability from which it is published.
+        # Each run may publish maps from another probability on.
         return True
     return bool(np.array_equal(replayed.anomaly_map, live.anomaly_map))
 
 
 def _own_content(score: WindowScore) -> WindowScore:
-    """Return a score without what tells how records came, not what its window holds.
+    """Return a score without the fields that depend on how records arrived.
 
     A source that has sent nothing yet, or nothing of late, is named or not by how far was read.
     """

@@ -82,7 +82,7 @@ def read_alarm_inputs(
 
 
 def addressed_again(raw: RawRecord, same_events: dict[str, str]) -> RawRecord:
-    """Return a command that names an event of the live journal by its name in the replay.
+    """Return a command with the event id of the replay in place of the live one.
 
     Parameters
     ----------

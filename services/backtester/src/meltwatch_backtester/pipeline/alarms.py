@@ -17,7 +17,7 @@ from meltwatch_backtester.pipeline.alarm_inputs import AlarmInputs, addressed_ag
 
 _EVERYTHING: Final = 2**62
 _LONG_AFTER_NS: Final = 2**62
-"""What lies in the past was no window of the future when it was judged."""
+"""No window was in the future when it was judged; so the replay must not refuse it."""
 
 
 class ReplayedAlarms:
@@ -91,7 +91,7 @@ class ReplayedAlarms:
         return [*records, *self._taken(self._pipeline.handle_record(raw, self._place.at_ns))]
 
     def finish(self, end_ns: int) -> list[AlarmRecord]:
-        """Obey what was commanded before an instant, wall clock, behind the last score."""
+        """Carry out the commands before an instant, wall clock, that follow the last score."""
         return self._obey(lambda place: place.at_ns < end_ns)
 
     @property

@@ -37,7 +37,7 @@ from meltwatch_backtester.ports import History
 
 
 class Results(Protocol):
-    """Where windows go that are too many to be kept."""
+    """Takes the windows, which are too many to be kept in memory."""
 
     def window(
         self,

@@ -17,7 +17,7 @@ from meltwatch_backtester.pipeline.replayed import Source, score_part
 from meltwatch_backtester.ports import History, TopicPart
 
 _REACH_NS = 600 * NS_PER_S
-"""Scores of a partition stand in the order of event time but for this, or they count as missing."""
+"""How far scores of a partition may be out of order in event time; others count as missing."""
 
 
 def live_scores(source: Source) -> Iterator[tuple[RawRecord, WindowScore]]:

@@ -1,4 +1,4 @@
-"""What replay gives before it is scored: a window, the live score of its number, or both."""
+"""One step of a replay before it is scored: a window, the live score of its number, or both."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class Replayed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """One partition of history, and what is wanted of it.
+    """One partition of history, and which part of it to replay.
 
     Attributes
     ----------
@@ -103,7 +103,7 @@ class Source:
 
 
 def words_beside(score: WindowScore) -> tuple[Reason, ...]:
-    """Return a live score's words that no window's content tells: how its records came."""
+    """Return the reasons of a live score that come from how its records arrived."""
     return tuple(Reason(word) for word in score.reasons if word in _BESIDE)
 
 

@@ -24,7 +24,7 @@ _AT_ONCE: Final = 16
 class Rescoring:
     """Turns replayed windows into scores, under a virtual clock.
 
-    The clock stands where live's stood: at the moments that its score of the window tells.
+    The clock shows live's time: that of the moments in its score of the window.
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ from meltwatch_backtester.domain.window_comparison import MEANINGS
 def parameters_of(
     question: Question, prefix: str, identity: EnsembleIdentity, plant: PlantFacts
 ) -> dict[str, Any]:
-    """Return everything that decides what a run gives on the same data."""
+    """Return all parameters that decide the result of a run on the same data."""
     return {
         "prefix": prefix,
         "from": _time(question.span.from_ns),

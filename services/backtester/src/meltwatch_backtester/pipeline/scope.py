@@ -1,4 +1,4 @@
-"""Which offsets it takes to record or replay a span: the same answer for both.
+"""Which offsets are needed to record or replay a span: the same answer for both.
 
 So a recording holds exactly what a replay of Kafka itself would read.
 """

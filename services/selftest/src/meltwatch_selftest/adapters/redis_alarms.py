@@ -36,7 +36,7 @@ class RedisAlarms:
             value = self._client.hget(self._keys.alarm(alarm_id), "record")
             return None if value is None else AlarmRecord.model_validate_json(value, strict=True)
         except (ResponseError, ValidationError):
-            return None  # whatever else stands there is not the alarm that is waited for
+            return None  # any other content there is not the awaited alarm
 
 
 @contextmanager
@@ -58,7 +58,7 @@ def open_redis_alarms(settings: RedisSettings) -> Iterator[RedisAlarms]:
             **redis_login(settings),
         ) as client:
             keys = RedisKeys(settings.topic_prefix)
-            client.hget(keys.meta, "offset")  # what it will ask later it may ask
+            client.hget(keys.meta, "offset")  # the right that is needed later is checked now
             yield RedisAlarms(client, keys)
     except (RedisError, OSError) as error:
         raise redis_problem(settings, error) from error

@@ -21,7 +21,7 @@ _SEED: Final = 1
 _LOOKS_LIKE: Final = furnace_ids(1)[0]
 _OWN_ORIGIN_NS: Final = demo_origin_ns(_SEED)
 _LONGEST_NS: Final = 60 * NS_PER_S
-"""A longer fault would also grow more slowly, and so would the alarm's coming."""
+"""A longer fault also grows more slowly, so the alarm would come later."""
 _SAMPLES: Final = 2
 _MESSAGES: Final = Grid(0, _SAMPLES * PUBLISHED_SPEC.sample_period_ns)
 

@@ -32,7 +32,7 @@ class SelftestRecord:
     Attributes
     ----------
     topic, key, value, headers
-        What and where; a value of None takes back what the key said.
+        What and where; a value of None removes the key's message.
     timestamp_ms
         Event time; None is the wall clock.
     """
@@ -63,7 +63,7 @@ def chunk_record(chunk: Chunk, ingest_time_ns: int) -> SelftestRecord:
 
 
 def alarm_point(alarm_id: str) -> SelftestRecord:
-    """Return an alarm point that tells operators not to mind; thresholds as by default."""
+    """Return an alarm point whose text tells operators to ignore it; default thresholds."""
     point = AlarmPoint.model_validate(
         {
             "alarm_id": alarm_id,
@@ -89,7 +89,7 @@ def no_alarm_point(alarm_id: str) -> SelftestRecord:
 
 
 def furnace_off(furnace_id: str, now_ns: int) -> SelftestRecord:
-    """Return the record that says that the furnace is off: nobody is to miss it."""
+    """Return the record that says that the furnace is off, so that its silence raises no alarm."""
     state = FurnaceState(state=FurnaceStateWord.OFF, since=utc_from_ns(now_ns), by=_USER)
     return _json_record(Topic.FURNACE_STATES, furnace_id, FURNACE_STATE_SCHEMA, state.to_json())
 

@@ -39,7 +39,7 @@ class Windows:
         return {status.value: counted[status.value] for status in ScoreStatus}
 
     def summary(self) -> str:
-        """Return in a few words what has come."""
+        """Return a short text about the windows so far."""
         if not self.scores:
             return "no window came"
         last = self.scores[-1]

@@ -23,7 +23,7 @@ EPSILON: Final = 1e-5
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """How often what was said met what was so.
+    """Counts of right and wrong decisions.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Work in processes side by side that never outlive who started them."""
+"""Work in parallel processes that never outlive the process that started them."""
 
 import os
 from collections import deque
@@ -19,7 +19,7 @@ AHEAD: Final = 2
 def process_pool(workers: int) -> ProcessPoolExecutor:
     """Return a pool whose processes end when this one does, killed or not.
 
-    Else they would go on, and write the same checkpoints as those of the next attempt.
+    Otherwise they would go on and write the same checkpoints as the next attempt.
     """
     return ProcessPoolExecutor(workers, get_context("spawn"), initializer=_end_with_parent)
 
@@ -45,7 +45,7 @@ def _wait_for_its_end() -> None:
 def in_processes(
     work: Callable[[Item], Result], items: Iterable[Item], workers: int
 ) -> Iterator[Result]:
-    """Yield ``work(item)`` of every item in order, never far ahead of who takes the results.
+    """Yield ``work(item)`` of every item in order, never far ahead of the consumer.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What is true of simulated furnaces at the instants by which windows are judged."""
+"""The truth about simulated furnaces at the instants of the windows' newest frames."""
 
 from typing import Final
 

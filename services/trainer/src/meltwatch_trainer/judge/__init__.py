@@ -1,1 +1,1 @@
-"""What networks are worth: scores of whole runs, calibrated, judged, as tables and figures."""
+"""How good networks are: scores of whole runs, calibrated, judged, as tables and figures."""

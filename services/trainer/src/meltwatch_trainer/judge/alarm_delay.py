@@ -1,4 +1,4 @@
-"""What the alarm rule makes of a series of logits, set against faults."""
+"""The alarms that the alarm rule raises from a series of logits, compared with faults."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -39,8 +39,8 @@ class JudgedAlarms:
 def alarms(series: Iterable[tuple[float, float]], setpoint: Setpoint) -> list[AlarmSpan]:
     """Return the alarms of a series of (window end in seconds, logit), in order.
 
-    The rule is the alarm manager's, but that no distance of windows is a gap: a series has none,
-    at whatever hop it was scored. An alarm's times are those of the windows that decide it.
+    The rule is the alarm manager's, except that no distance of windows is a gap: a series has none,
+    whatever its hop. An alarm's times are those of the windows that decide it.
     """
     raised: list[AlarmSpan] = []
     condition = Condition()

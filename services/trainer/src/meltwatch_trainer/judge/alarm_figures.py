@@ -1,4 +1,4 @@
-"""What people would have had of a row's alarms: faults shown, how soon, and false alarms."""
+"""What a row's alarms are worth to people: faults shown, how soon, and false alarms."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

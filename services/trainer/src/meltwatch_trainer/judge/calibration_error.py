@@ -1,4 +1,4 @@
-"""Whether log-odds mean what they say, and whether disagreement tells right from wrong.
+"""Whether log-odds are true to their numbers, and whether disagreement shows wrong decisions.
 
 Calibrated log-odds claim a chance at equal shares of normal and anomalous windows; both classes
 are therefore weighed alike, whatever their share.

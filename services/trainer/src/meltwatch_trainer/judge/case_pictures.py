@@ -14,7 +14,7 @@ from PIL import Image
 
 LOOKBACK_S: Final = 120.0
 ASIDE_S: Final = 180.0
-"""So much of the logit's course is drawn on either side of a case."""
+"""How much of the logit's course is drawn on either side of a case."""
 
 
 @dataclass(frozen=True, slots=True)

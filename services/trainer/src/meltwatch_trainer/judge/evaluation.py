@@ -161,7 +161,7 @@ def _cells(trained: Sequence[SetVerdict], name: str) -> list[str]:
 
 
 def _gains(trained: Sequence[SetVerdict]) -> str:
-    """Return what the ensemble has more than what it is compared with, training by training."""
+    """Return by how much the ensemble's figures exceed the others', training by training."""
     head = ("ensemble minus", "training", "event recall", "AUROC")
     titles = {row.name: row.title for row in trained[0].judged}
     return table(

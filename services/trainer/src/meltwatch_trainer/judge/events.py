@@ -1,6 +1,6 @@
 """Alarms against faults, one to one by the time at which they are raised (never by overlap).
 
-An alarm that happens to stand when a fault begins has told nobody of that fault.
+An alarm that happens to stand when a fault begins is no sign of that fault.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ LATE_S: Final = 6.0
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """What became of the faults and alarms of one run.
+    """The faults and alarms of one run, matched.
 
     Attributes
     ----------

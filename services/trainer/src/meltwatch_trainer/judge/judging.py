@@ -74,7 +74,7 @@ class SetVerdict:
 
 @dataclass(frozen=True, slots=True)
 class JudgingVerdict:
-    """Thresholds, and what they led to on each set of runs."""
+    """Thresholds, and their results on each set of runs."""
 
     rule: AlarmRule
     budget: Budget
@@ -94,7 +94,7 @@ class JudgingVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What is the same for all rows."""
+    """The settings that are the same for all rows."""
 
     rule: AlarmRule = field(default_factory=AlarmRule)
     budget: Budget = field(default_factory=Budget)

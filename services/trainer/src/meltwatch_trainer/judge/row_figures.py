@@ -1,4 +1,4 @@
-"""What one row was worth on a set of runs, beside what does not look at the furnace at all."""
+"""The figures of one row on a set of runs, beside rows that never look at the furnace."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -93,7 +93,7 @@ def judge_row(scores: Scores, judge: CalibratedRow, rule: AlarmRule, weights: Fl
 def baselines(
     scores: Scores, rule: AlarmRule, per_day: float, weights: FloatArray
 ) -> tuple[Judged, ...]:
-    """Return what alarms are worth that never look: as often as can be, never, and by chance.
+    """Return the figures of alarms that never look: as often as possible, never, and by chance.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What networks said about whole runs of furnaces, raw, beside what was true.
+"""Raw scores of networks on whole runs of furnaces, beside the truth.
 
 All judging reads these arrays alone, so that it can be repeated without a network at hand.
 """

@@ -1,4 +1,4 @@
-"""What trained networks say about one run, on the processor or the GPU."""
+"""Scores of trained networks on one run, on the processor or the GPU."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence

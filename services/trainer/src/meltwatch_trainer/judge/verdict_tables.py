@@ -63,7 +63,7 @@ def kinds_table(one: SetVerdict) -> str:
 
 
 def difference_table(one: SetVerdict) -> str:
-    """Return what the ensemble has more than what it is compared with."""
+    """Return by how much the ensemble's figures exceed those of the others."""
     titles = {row.name: row.title for row in one.judged}
     head = ("ensemble minus", "event recall", "AUROC", "false alarms per furnace-day")
     return table(

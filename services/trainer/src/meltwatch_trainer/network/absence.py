@@ -1,4 +1,4 @@
-"""How the networks keep away from what is not there."""
+"""How the networks ignore a modality that is not there."""
 
 import torch
 from torch import Tensor

@@ -19,7 +19,7 @@ from meltwatch_trainer.network.tokens import CurrentTokens, VideoTokens
 PEAK_PIXELS = 16
 """About the size of a spot when it becomes detectable."""
 PEAK_WEIGHT = 0.5
-"""Of the peak at the start: from zero it would take a short training half of its steps."""
+"""Initial weight of the peak: from zero, a short training would need half its steps for it."""
 
 
 class GuardedCrossAttention(nn.Module):

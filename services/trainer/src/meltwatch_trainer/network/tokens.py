@@ -31,7 +31,7 @@ LEAST_CURRENT_A = 1.0
 DEVIATION = 0.02
 """Share of the median that counts as 1: about the size of what a fault does."""
 LIMIT = 8.0
-"""Largest channel either way: beyond it, more says no more."""
+"""Largest value of a channel, either sign: beyond it, more means no more."""
 
 
 class _Embedding(nn.Module):
@@ -95,7 +95,7 @@ class CurrentTokens(nn.Module):
 
 
 def _zero_linear(inputs: int, outputs: int) -> nn.Linear:
-    """Return a linear map that says nothing yet: training starts at the published tokens."""
+    """Return a linear map of zeros: training starts at the published tokens."""
     linear = nn.Linear(inputs, outputs)
     nn.init.zeros_(linear.weight)
     nn.init.zeros_(linear.bias)

@@ -1,1 +1,1 @@
-"""What is given away: the model repository, frozen answers, the default set-point, their proof."""
+"""What is released: the model repository, frozen answers, the default set-point, their tests."""

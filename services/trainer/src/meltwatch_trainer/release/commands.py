@@ -68,14 +68,14 @@ def _outputs(settings: Settings) -> Outputs:
 
 
 def compare_repeats(settings: Settings) -> None:
-    """Hold the study against its repetitions, and write the table."""
+    """Compare the study with its repetitions, and write the table."""
     page = _outputs(settings).page
     count = write_repeats(settings, page)
     print_line(f"wrote {page}: {count} trainings of each network")
 
 
 def verify_repository(repository: Path, reference: Path, seeds: int, console: Console) -> bool:
-    """Print how a repository's files, answers, demo runs and hours of operation fare.
+    """Print the results of a repository's files, answers, demo runs and hours of operation.
 
     Returns
     -------

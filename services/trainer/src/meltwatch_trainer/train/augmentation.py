@@ -1,4 +1,4 @@
-"""What is varied anew each time that a window is learned from."""
+"""Random changes of a window, new each time that it is learned from."""
 
 from dataclasses import dataclass
 from typing import Final

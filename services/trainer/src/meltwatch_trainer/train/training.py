@@ -22,7 +22,7 @@ GRADIENT_LIMIT: Final = 1.0
 SMOOTHING: Final = 0.02
 """Weight of a step's loss in the smoothed one."""
 CHECKPOINT_EVERY_S: Final = 10.0
-"""A killed run loses so much, or one step where that takes longer."""
+"""A killed run loses this much, or one step where that takes longer."""
 
 
 class TrainingProgress(NamedTuple):
