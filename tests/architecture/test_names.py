@@ -1,10 +1,13 @@
 """Names that say what they name: a public class once in the workspace, a verb with its object."""
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Iterator
 
-from tests.support.source import modules_of
+from tests.support.source import ROOT, modules_of
+
+GLOSSARY = ROOT / "docs/glossary.md"
 
 ONE_A_SERVICE = {"Settings"}
 # Verbs that any class could have: a search for one of them finds everything, and so nothing.
@@ -57,3 +60,13 @@ def functions_in(node: ast.Module | ast.ClassDef, name: str) -> Iterator[str]:
             yield from functions_in(each, f"{name}.{each.name}")
         elif isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef):
             yield f"{name}.{each.name}"
+
+
+def test_the_glossary_explains_words_that_the_code_uses() -> None:
+    code = " ".join(module.text for module in modules_of())
+    spoken = re.sub(r"(?<=[a-z])(?=[A-Z])|[\s_-]+", " ", code).lower()
+    rows = re.findall(r"^\| (.+?) \|", GLOSSARY.read_text(), flags=re.MULTILINE)[1:]
+    words = [word.strip().replace("-", " ") for row in rows for word in row.split(",")]
+
+    assert words
+    assert [word for word in words if not re.search(rf"\b{word.lower()}", spoken)] == []

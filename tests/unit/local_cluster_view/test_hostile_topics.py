@@ -10,8 +10,8 @@ from meltwatch_local_cluster.screen.observer import Observer
 from meltwatch_local_cluster.screen.presenters import draw
 from meltwatch_schemas.record import RawRecord
 
-from tests.support.glimpses import ORIGIN_NS, at, glimpse, heartbeat
 from tests.support.hostile_alarms import foreign_records, hostile_scores
+from tests.support.run_snapshots import ORIGIN_NS, at, heartbeat, snapshot
 from tests.support.timed_records import FURNACE, alarm_record
 
 TOPICS = ("scores", "alarms", "heartbeats", "late", "dead-letters")
@@ -31,7 +31,7 @@ def followed(records: list[RawRecord]) -> Observer:
     observer = Observer(Follower(), run, lambda: None, ManualClock())  # type: ignore[arg-type]  # what it needs of one
     observer.look(0)
     run.add_heartbeat(heartbeat(30))
-    draw(glimpse(run, 31), 80, 24)
+    draw(snapshot(run, 31), 80, 24)
     return observer
 
 

@@ -9,7 +9,7 @@ from meltwatch_schemas.record import JSON, RawRecord, headers_for
 from meltwatch_schemas.score import SCHEMA, encode_score
 from pydantic import ValidationError
 
-from tests.support.glimpses import ORIGIN_NS, at, heartbeat
+from tests.support.run_snapshots import ORIGIN_NS, at, heartbeat
 from tests.support.timed_records import FURNACE, alarm_record, window_score
 
 

@@ -17,7 +17,7 @@ from meltwatch_schemas.text import is_printable
 from meltwatch_simulator.scenario import furnace_ids
 from rich.console import Console
 
-from tests.support.glimpses import at, glimpse, heartbeat, streamed
+from tests.support.run_snapshots import at, heartbeat, snapshot, streamed
 from tests.support.timed_records import alarm_record, window_score
 
 SIZES = [(80, 24), (100, 30), (200, 60)]
@@ -38,7 +38,7 @@ def test_the_essentials_stand_on_every_size(width, height):
     run.add_score(window_score(names[0], at(61), probability=0.97))
     run.add_alarm(alarm_record(f"{names[0]}/OVERHEAT", raised_s=35))
 
-    text = text_of(glimpse(run, 62), width, height)
+    text = text_of(snapshot(run, 62), width, height)
 
     for fact in (
         "01:02 of 02:30",
@@ -79,7 +79,7 @@ def test_the_screen_always_fits(width, height, furnaces, alarms, irregular):
 
     kinds = {f"kind_{number}": number for number in range(9)}
     odd = {f"a/very/long/path/of/levels/F{number}": kinds for number in range(irregular)}
-    shown = glimpse(run, 5, services, "Kafka does not answer", odd)
+    shown = snapshot(run, 5, services, "Kafka does not answer", odd)
     lines = text_of(shown, width, height).splitlines()
 
     assert len(lines) <= height
@@ -94,14 +94,14 @@ def test_what_does_not_fit_is_counted_and_the_alarming_furnaces_stay():
     run = streamed(*names, until_s=4)
     run.add_alarm(alarm_record(f"{names[37]}/OVERHEAT"))
 
-    text = text_of(glimpse(run, 5))
+    text = text_of(snapshot(run, 5))
 
     assert f"{names[37]} ▲ UNACK" in text
     assert "more" in text
 
 
 def test_a_furnace_without_windows_is_awaited():
-    assert "awaited" in text_of(glimpse(streamed("f", until_s=0), 1))
+    assert "awaited" in text_of(snapshot(streamed("f", until_s=0), 1))
 
 
 def test_trouble_is_told_in_words():
@@ -114,7 +114,7 @@ def test_trouble_is_told_in_words():
     run.heartbeat = heartbeat(20)
 
     services = {"alarm_manager": down, "stream_processor": waits}
-    text = text_of(glimpse(run, 61, services, "Kafka does not answer: X"))
+    text = text_of(snapshot(run, 61, services, "Kafka does not answer: X"))
 
     for fact in (
         "✖ down  alarm_manager: down since 12:00:03 UTC, death 2",
@@ -135,7 +135,7 @@ def test_what_nobody_has_acknowledged_counts_as_such_whatever_its_condition(stat
     run.add_alarm(alarm_record("f/OVERHEAT", state, raised_s=15))
     run.add_alarm(alarm_record("f/OTHER", "ACKED", raised_s=15))
 
-    assert "2 stand, 1 unacknowledged" in text_of(glimpse(run, 21))
+    assert "2 stand, 1 unacknowledged" in text_of(snapshot(run, 21))
 
 
 def test_what_to_do_and_how_long_one_has_stands_under_each_active_alarm():
@@ -145,7 +145,7 @@ def test_what_to_do_and_how_long_one_has_stands_under_each_active_alarm():
     run.add_alarm(alarm_record("f/OTHER", raised_s=50, guidance=guidance))
     run.add_alarm(alarm_record("f/GONE", "RTNUN", raised_s=50, guidance=guidance))
 
-    text = text_of(glimpse(run, 500), height=30)
+    text = text_of(snapshot(run, 500), height=30)
 
     assert "3 min left: Cool it." in text
     assert "150 s over time" in text or "2 min over time: Cool it." in text
@@ -155,19 +155,19 @@ def test_what_to_do_and_how_long_one_has_stands_under_each_active_alarm():
 def test_alarms_never_stand_without_what_is_watched_and_how_old_that_is():
     run = streamed("f", "g", until_s=20)
 
-    assert "2 watched, 0 blind; 0 stand" in text_of(glimpse(run, 21))
-    assert "old: nothing heard for 16 s; 0 stand" in text_of(glimpse(run, 36))
+    assert "2 watched, 0 blind; 0 stand" in text_of(snapshot(run, 21))
+    assert "old: nothing heard for 16 s; 0 stand" in text_of(snapshot(run, 36))
     run.add_heartbeat(heartbeat(36, watched=2, blind=1))
-    assert "2 watched, 1 blind; 0 stand" in text_of(glimpse(run, 37))
+    assert "2 watched, 1 blind; 0 stand" in text_of(snapshot(run, 37))
     run.add_heartbeat(heartbeat(37))
-    assert "nobody says how many are watched" in text_of(glimpse(run, 38))
+    assert "nobody says how many are watched" in text_of(snapshot(run, 38))
 
 
 def test_signs_of_life_of_others_are_none_of_the_alarm_manager():
     run = streamed("f", until_s=20)
     run.add_heartbeat(heartbeat(30).model_copy(update={"service": "console"}))
 
-    assert "old: nothing heard for 20 s" in text_of(glimpse(run, 40))
+    assert "old: nothing heard for 20 s" in text_of(snapshot(run, 40))
 
 
 @given(st.text(st.characters(codec=None), min_size=1, max_size=60))
@@ -186,7 +186,7 @@ def test_text_from_outside_neither_steers_a_terminal_nor_forges_a_line(text):
     run.add_alarm(told)
     run.dead_letters[hostile] += 1
     down = ServiceState(pid=None, state="down", detail=hostile)
-    shown = glimpse(run, 21, {"stream_processor": down}, hostile, {"f": {hostile: 3}})
+    shown = snapshot(run, 21, {"stream_processor": down}, hostile, {"f": {hostile: 3}})
     out = io.StringIO()
 
     lines = text_of(shown).split("\n")
@@ -206,18 +206,18 @@ def test_irregularities_are_told_per_furnace_where_there_are_any():
         "h": {"late": 0},
     }
 
-    text = text_of(glimpse(streamed("f", until_s=2), 3, irregularities=odd))
+    text = text_of(snapshot(streamed("f", until_s=2), 3, irregularities=odd))
 
     assert "IRREGULAR  g  frozen_video 60 " in text
     assert "f  source 4 · late 3 · future 2 · dup 1" in text
     assert "\n           h" not in text
-    assert "IRREGULAR" not in text_of(glimpse(streamed("f", until_s=2), 3))
+    assert "IRREGULAR" not in text_of(snapshot(streamed("f", until_s=2), 3))
 
 
 def test_the_worst_furnaces_stand_first_and_the_others_are_counted():
     odd = {f"f{number}": {"late": number} for number in range(1, 8)}
 
-    lines = text_of(glimpse(streamed("f", until_s=2), 3, irregularities=odd)).splitlines()
+    lines = text_of(snapshot(streamed("f", until_s=2), 3, irregularities=odd)).splitlines()
 
     (first,) = (n for n, line in enumerate(lines) if line.startswith("IRREGULAR"))
     assert [line.strip() for line in lines[first : first + 3]] == [
@@ -231,7 +231,7 @@ def test_the_status_line_says_the_same_in_one_line():
     run = streamed("f", until_s=20)
     run.add_alarm(alarm_record("f/OVERHEAT", raised_s=15))
 
-    line = status_line(glimpse(run, 21))
+    line = status_line(snapshot(run, 21))
 
     assert line == (
         "00:21 windows 14 scored, 0 degraded, 0 unscored; 0 late, 0 dead letters; "

@@ -60,10 +60,10 @@ def blind_record(records: list[AlarmRecord]) -> AlarmRecord:
 def test_two_hours_of_clean_furnaces_say_nothing() -> None:
     plant = VirtualPlant(TWO)
     assert plant.run(2 * HOUR_S) == []
-    assert sight(plant) == (2, 0)
+    assert seen(plant) == (2, 0)
 
 
-def sight(plant: VirtualPlant) -> tuple[int | None, int | None]:
+def seen(plant: VirtualPlant) -> tuple[int | None, int | None]:
     """What the next heartbeat says: watched and blind."""
     message = Heartbeat.from_json(plant.manager.heartbeat(at(plant.now_s)).value or b"")
     return message.watched, message.blind
@@ -103,7 +103,7 @@ def test_a_furnace_is_said_to_be_silent_within_thirty_seconds() -> None:
     (record,) = plant.run(600, of_first(None))
     assert (record.transition.cause, record.priority) == ("CLOCK", "medium")
     assert 60 + 20 <= second(record) < 60 + 25
-    assert sight(plant) == (4, 1)
+    assert seen(plant) == (4, 1)
 
 
 def second(record: AlarmRecord) -> float:
@@ -163,7 +163,7 @@ def test_a_furnace_at_rest_is_not_watched(word: FurnaceStateWord) -> None:
     assert plant.run(60, of_first(None)) == []
     plant.say(FIRST, word)
     assert plant.run(300, of_first(None)) == []
-    assert sight(plant) == (3, 0)
+    assert seen(plant) == (3, 0)
     plant.say(FIRST, FurnaceStateWord.HEATING)
     assert announced(plant.run(15, of_first(None))) == []
     assert announced(plant.run(15, of_first(None))) == ["FURNACE_SILENT"]
@@ -187,7 +187,7 @@ def test_a_furnace_that_nobody_registered_is_forgotten_after_a_day() -> None:
     assert plant.run(30, is_read=True, fault=lambda *_: None) == []
     plant.now_s += 200
     assert told(plant.run(30, fault=lambda *_: None)) == [("FURNACE_SILENT", "RTNUN")]
-    assert sight(plant) == (0, 0)
+    assert seen(plant) == (0, 0)
 
 
 def test_what_a_manager_could_not_read_is_no_silence() -> None:
@@ -195,7 +195,7 @@ def test_what_a_manager_could_not_read_is_no_silence() -> None:
     plant.run(60)
     plant.run(300, is_read=False)
     assert plant.log.alarms() == []
-    assert sight(plant) == (4, 4)
+    assert seen(plant) == (4, 4)
     assert plant.run(15, fault=lambda *_: None) == []
     assert announced(plant.run(15, fault=lambda *_: None)) == ["PLANT_BLIND"]
 
@@ -207,10 +207,10 @@ def test_a_take_over_raises_nothing_and_clears_nothing() -> None:
     assert before == {f"{FIRST}/FURNACE_SILENT": "UNACK"}
     plant.take_over()
     assert plant.manager.heartbeat(at(plant.now_s)).value
-    assert sight(plant) == (None, None)
+    assert seen(plant) == (None, None)
     assert plant.run(60, of_first(None)) == []
     assert plant.standing() == before
-    assert sight(plant) == (4, 1)
+    assert seen(plant) == (4, 1)
 
 
 def test_a_worker_that_takes_31_s_to_come_back_is_told_once_and_clears() -> None:
@@ -230,7 +230,7 @@ def test_history_that_is_caught_up_is_no_verdict_of_now() -> None:
     for made in late:
         plant.hear(made)
     assert plant.run(40, lambda *_: None) == []
-    assert sight(plant) == (4, 4)
+    assert seen(plant) == (4, 4)
 
 
 def test_a_source_that_begins_is_not_lost() -> None:
@@ -283,4 +283,4 @@ def test_furnaces_beyond_the_bound_are_refused_and_those_of_the_plant_file_are_n
     plant.log.max_furnaces = 2
     plant.manager = plant.log.take_over()
     assert plant.run(60) == []
-    assert sight(plant)[0] == 2
+    assert seen(plant)[0] == 2

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from meltwatch_core.alarms.system_alarms import SYSTEM
 from meltwatch_schemas.alarm import AlarmRecord
 
-from meltwatch_backtester.domain.journal import Happening, happening_of, place_of
+from meltwatch_backtester.domain.journal import ComparedTransition, compared, place_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,8 @@ class AlarmDifference:
 
     alarm_id: str
     furnace_id: str
-    live: tuple[Happening, ...]
-    replayed: tuple[Happening, ...]
+    live: tuple[ComparedTransition, ...]
+    replayed: tuple[ComparedTransition, ...]
     at_ns: int
 
 
@@ -67,7 +67,7 @@ def _is_compared(record: AlarmRecord) -> bool:
 def _difference(
     alarm_id: str, live: Sequence[AlarmRecord], ours: Sequence[AlarmRecord]
 ) -> AlarmDifference | None:
-    happened, happens = [*map(happening_of, live)], [*map(happening_of, ours)]
+    happened, happens = [*map(compared, live)], [*map(compared, ours)]
     if happened == happens:
         return None
     pairs = zip(happened, happens, strict=False)

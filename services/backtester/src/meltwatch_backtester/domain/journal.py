@@ -20,7 +20,7 @@ _BY_SCORE: Final = frozenset({"RAISE", "CLEAR", "QUALITY"})
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
+class ComparedTransition:
     """A transition, reduced to what live and replay can have in common.
 
     Attributes
@@ -55,13 +55,13 @@ class JournalEntry(NamedTuple):
     record: AlarmRecord
 
 
-def happening_of(record: AlarmRecord) -> Happening:
+def compared(record: AlarmRecord) -> ComparedTransition:
     """Return the transition of a record."""
     state = record.state.value
     if record.class_ == SYSTEM:
         state = "active" if record.active else "over"
     told = record.transition
-    return Happening(told.cause, record.times.watermark, state, told.by)
+    return ComparedTransition(told.cause, record.times.watermark, state, told.by)
 
 
 def is_by_score(record: AlarmRecord) -> bool:

@@ -89,7 +89,7 @@ def addressed_again(raw: RawRecord, same_events: dict[str, str]) -> RawRecord:
     raw
         The command's record.
     same_events
-        By event id of the live journal, that of the same happening in the replay.
+        By event id of the live journal, that of the same transition in the replay.
     """
     command = _command(raw)
     event_id = command.expected_event_id if command else None

@@ -11,7 +11,7 @@ from meltwatch_schemas.record import RawRecord, headers_for
 from meltwatch_schemas.score import SCHEMA, WindowScore, encode_score
 from meltwatch_schemas.topics import Topic, timestamp_ms
 
-from meltwatch_backtester.domain.journal import JournalMoment, happening_of
+from meltwatch_backtester.domain.journal import JournalMoment, compared
 from meltwatch_backtester.domain.thresholds import TriedAlarmList
 from meltwatch_backtester.pipeline.alarm_inputs import AlarmInputs, addressed_again
 
@@ -120,12 +120,12 @@ class ReplayedAlarms:
         return records
 
     def _note_same(self, record: AlarmRecord) -> None:
-        """Remember that an event of the live journal and one of ours are the same happening."""
+        """Remember that an event of the live journal and one of ours are the same transition."""
         live, number = (
             self._journal.within.get(record.alarm_id, []),
             self._agreed.get(record.alarm_id, 0),
         )
-        if number < len(live) and happening_of(live[number]) == happening_of(record):
+        if number < len(live) and compared(live[number]) == compared(record):
             self._same_events[live[number].event_id] = record.event_id
             self._agreed[record.alarm_id] = number + 1
         else:

@@ -17,7 +17,7 @@ from meltwatch_backtester.domain.findings import (
     FurnaceFindings,
     WindowDifference,
 )
-from meltwatch_backtester.domain.journal import Happening
+from meltwatch_backtester.domain.journal import ComparedTransition
 from meltwatch_backtester.domain.outcome import ReplayOutcome
 from meltwatch_backtester.domain.question import PlantFacts, Question
 from meltwatch_backtester.domain.thresholds import Threshold, Thresholds
@@ -136,12 +136,12 @@ def _alarm_difference(found: ExplainedDifference) -> dict[str, Any]:
         "alarm_id": difference.alarm_id,
         "explained": found.is_explained,
         "why": found.why,
-        "live": [_happening(each) for each in difference.live],
-        "replayed": [_happening(each) for each in difference.replayed],
+        "live": [_transition(each) for each in difference.live],
+        "replayed": [_transition(each) for each in difference.replayed],
     }
 
 
-def _happening(found: Happening) -> dict[str, Any]:
+def _transition(found: ComparedTransition) -> dict[str, Any]:
     return {
         "cause": found.cause,
         "window_end": rfc3339(found.window_end),

@@ -7,7 +7,6 @@ from meltwatch_cli.domain.wording import age_text, clock_text, state_text
 from meltwatch_schemas.alarm import AlarmRecord, AlarmState
 from rich.text import Text
 
-from meltwatch_local_cluster.screen.glimpse import Glimpse, watch_text
 from meltwatch_local_cluster.screen.parts import (
     ABNORMAL,
     HEADING,
@@ -16,6 +15,7 @@ from meltwatch_local_cluster.screen.parts import (
     alarm_style,
     shortened,
 )
+from meltwatch_local_cluster.screen.run_snapshot import RunSnapshot, watch_text
 
 _WAITING: Final = frozenset({AlarmState.UNACK, AlarmState.LATUN, AlarmState.RTNUN})
 """States that nobody has acknowledged yet."""
@@ -30,19 +30,19 @@ _SHORT: Final = {
 }
 
 
-def alarm_lines(glimpse: Glimpse, alarms: Sequence[AlarmRecord], lines: int) -> list[Text]:
+def alarm_lines(snapshot: RunSnapshot, alarms: Sequence[AlarmRecord], lines: int) -> list[Text]:
     """Draw alarms.
 
     Parameters
     ----------
-    glimpse
+    snapshot
         What to show.
     alarms
         In reading order.
     lines
         Room, heading included; what does not fit is counted.
     """
-    title = _title(glimpse, alarms)
+    title = _title(snapshot, alarms)
     if not alarms:
         return [title]
     fits = len(alarms) <= lines - 1
@@ -50,9 +50,9 @@ def alarm_lines(glimpse: Glimpse, alarms: Sequence[AlarmRecord], lines: int) -> 
     room_for_advice = lines - 1 - len(alarms)
     page: list[Text] = [title]
     for alarm in shown:
-        page.append(_line(glimpse, alarm))
+        page.append(_line(snapshot, alarm))
         if alarm.active and room_for_advice > 0:
-            page.append(_advice(glimpse, alarm))
+            page.append(_advice(snapshot, alarm))
             room_for_advice -= 1
     if not fits:
         page.append(
@@ -61,43 +61,43 @@ def alarm_lines(glimpse: Glimpse, alarms: Sequence[AlarmRecord], lines: int) -> 
     return page
 
 
-def _title(glimpse: Glimpse, alarms: Sequence[AlarmRecord]) -> Text:
+def _title(snapshot: RunSnapshot, alarms: Sequence[AlarmRecord]) -> Text:
     """Say how many alarms stand, for how many furnaces, and since when that is known."""
     waiting = sum(alarm.state in _WAITING for alarm in alarms)
-    raised = len(glimpse.run.raises)
+    raised = len(snapshot.run.raises)
     counts = f"; {len(alarms)} stand, {waiting} unacknowledged; {raised} raised so far"
-    watch, is_well = watch_text(glimpse)
+    watch, is_well = watch_text(snapshot)
     held = (watch, QUIET if is_well else ABNORMAL)
     return ScreenText.assemble(("ALARMS   ", HEADING), held, (counts, QUIET))
 
 
-def _advice(glimpse: Glimpse, alarm: AlarmRecord) -> Text:
+def _advice(snapshot: RunSnapshot, alarm: AlarmRecord) -> Text:
     """Say what to do and how much time is left for it."""
-    left_s = alarm.guidance.time_to_respond_s - glimpse.standing_s(alarm)
+    left_s = alarm.guidance.time_to_respond_s - snapshot.standing_s(alarm)
     left = f"{age_text(left_s)} left" if left_s > 0 else f"{age_text(-left_s)} over time"
     return ScreenText(f"        {left}: {alarm.guidance.action}", style=QUIET if left_s > 0 else "")
 
 
-def _line(glimpse: Glimpse, alarm: AlarmRecord) -> Text:
+def _line(snapshot: RunSnapshot, alarm: AlarmRecord) -> Text:
     since = clock_text(alarm.raise_time or alarm.condition_time)
     rest = (
-        f"{alarm.priority:<8} {since} {age_text(glimpse.standing_s(alarm)):>6}  "
+        f"{alarm.priority:<8} {since} {age_text(snapshot.standing_s(alarm)):>6}  "
         f"{alarm.alarm_id}  {alarm.message}"
     )
     return ScreenText.assemble((f"{state_text(alarm.state):<8}", alarm_style(alarm)), rest)
 
 
-def irregular_lines(glimpse: Glimpse, width: int, lines: int) -> list[ScreenText]:
+def irregular_lines(snapshot: RunSnapshot, width: int, lines: int) -> list[ScreenText]:
     """Draw the irregularities of the furnaces with most of them; nothing if all is well.
 
     Parameters
     ----------
-    glimpse
+    snapshot
         What to show.
     width, lines
         Room in characters; three lines at most are taken, none if there is no room.
     """
-    counts = {name: kinds for name, kinds in glimpse.irregularities.items() if any(kinds.values())}
+    counts = {name: kinds for name, kinds in snapshot.irregularities.items() if any(kinds.values())}
     worst = sorted(counts, key=lambda name: (-sum(counts[name].values()), name))
     shown = worst[: max(0, min(lines, MAX_FURNACES))]
     page: list[ScreenText] = []

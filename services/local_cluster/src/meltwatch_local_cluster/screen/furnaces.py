@@ -10,7 +10,6 @@ from meltwatch_schemas.score import ScoreStatus, WindowScore
 from rich.table import Table
 
 from meltwatch_local_cluster.domain.observed_run import ObservedFurnace, ObservedRun
-from meltwatch_local_cluster.screen.glimpse import Glimpse
 from meltwatch_local_cluster.screen.parts import (
     ABNORMAL,
     QUIET,
@@ -20,6 +19,7 @@ from meltwatch_local_cluster.screen.parts import (
     shortened,
     sparkline,
 )
+from meltwatch_local_cluster.screen.run_snapshot import RunSnapshot
 
 OLD_VERDICT_S: Final = 15.0
 """A verdict that is older is marked: ten windows are missing."""
@@ -29,26 +29,26 @@ _MAX_SPARK: Final = 60
 _MIN_ID: Final = 12
 
 
-def furnace_table(glimpse: Glimpse, width: int, lines: int) -> Table:
+def furnace_table(snapshot: RunSnapshot, width: int, lines: int) -> Table:
     """Draw furnaces by id; if they do not all fit, the most important ones.
 
     Parameters
     ----------
-    glimpse
+    snapshot
         What to show.
     width, lines
         Room in characters, heading included.
     """
-    worst = _worst_alarms(glimpse.run)
-    names = _chosen(glimpse.run, worst, lines - 1)
+    worst = _worst_alarms(snapshot.run)
+    names = _chosen(snapshot.run, worst, lines - 1)
     id_width = max(len(name) for name in [*names, "FURNACE"])
     id_width = max(_MIN_ID, min(id_width, width - _FIXED_WIDTH - _MIN_SPARK))
     spark_width = max(_MIN_SPARK, min(_MAX_SPARK, width - _FIXED_WIDTH - id_width))
     table = _empty_table(id_width, spark_width)
     for name in names:
-        cells = _cells(glimpse, glimpse.run.furnaces[name], worst.get(name), spark_width)
+        cells = _cells(snapshot, snapshot.run.furnaces[name], worst.get(name), spark_width)
         table.add_row(shortened(name, id_width), *cells)
-    if hidden := len(glimpse.run.furnaces) - len(names):
+    if hidden := len(snapshot.run.furnaces) - len(names):
         table.add_row(ScreenText(f"… {hidden} more", style=QUIET))
     return table
 
@@ -86,13 +86,13 @@ def _worst_alarms(run: ObservedRun) -> dict[str, AlarmRecord]:
 
 
 def _cells(
-    glimpse: Glimpse, furnace: ObservedFurnace, alarm: AlarmRecord | None, spark_width: int
+    snapshot: RunSnapshot, furnace: ObservedFurnace, alarm: AlarmRecord | None, spark_width: int
 ) -> Iterator[ScreenText]:
     if alarm is None:
         yield ScreenText("✓ none", style=QUIET)
     else:
         yield ScreenText(state_text(alarm.state), style=alarm_style(alarm))
-    newest, age_s = furnace.newest, glimpse.age_s(furnace)
+    newest, age_s = furnace.newest, snapshot.age_s(furnace)
     if newest is None or age_s is None:
         yield from (ScreenText("-"), ScreenText(), ScreenText("awaited", style=QUIET))
         return

@@ -9,7 +9,6 @@ from meltwatch_cli.domain.wording import age_text, service_text
 from rich.text import Text
 
 from meltwatch_local_cluster.domain.observed_run import WARM_UP_S
-from meltwatch_local_cluster.screen.glimpse import Glimpse, watch_text
 from meltwatch_local_cluster.screen.parts import (
     ABNORMAL,
     HEADING,
@@ -18,24 +17,25 @@ from meltwatch_local_cluster.screen.parts import (
     elapsed_text,
     seconds_text,
 )
+from meltwatch_local_cluster.screen.run_snapshot import RunSnapshot, watch_text
 
 MAX_PROBLEMS: Final = 4
 _RUNNING: Final = frozenset({"ready", "stopped"})
 
 
-def pipeline_lines(glimpse: Glimpse) -> list[Text]:
+def pipeline_lines(snapshot: RunSnapshot) -> list[Text]:
     """Draw counts and latencies."""
-    run = glimpse.run
+    run = snapshot.run
     windows = _heading("WINDOWS")
     for status in ("scored", "degraded", "unscored"):
         _count(windows, status, run.live[status], wrong=status != "scored")
-    _count(windows, "skipped", glimpse.counters.get("skipped", 0), wrong=False)
+    _count(windows, "skipped", snapshot.counters.get("skipped", 0), wrong=False)
     _count(windows, "back-fill", run.backfill.total(), wrong=False)
     refused = _heading("RECORDS")
     _count(refused, "late", run.late, wrong=True)
-    _count(refused, "duplicate", glimpse.counters.get("duplicates", 0), wrong=True)
+    _count(refused, "duplicate", snapshot.counters.get("duplicates", 0), wrong=True)
     _count(refused, "dead letters", run.dead_letters.total(), wrong=True)
-    if unreadable := glimpse.counters.get("unreadable", 0):
+    if unreadable := snapshot.counters.get("unreadable", 0):
         _count(refused, "unreadable here", unreadable, wrong=True)
     for reason, count in run.dead_letters.most_common(2):
         refused.append(f"{reason} {count}  ", style=ABNORMAL)
@@ -46,10 +46,10 @@ def pipeline_lines(glimpse: Glimpse) -> list[Text]:
     return [windows, refused, delays]
 
 
-def problem_lines(glimpse: Glimpse, width: int) -> list[Text]:
+def problem_lines(snapshot: RunSnapshot, width: int) -> list[Text]:
     """Draw what is wrong, at most two lines each, or that nothing is."""
-    problems = [*_problems(glimpse)]
-    count = len(glimpse.state.services)
+    problems = [*_problems(snapshot)]
+    count = len(snapshot.state.services)
     if not problems:
         return [ScreenText(f"SERVICES  ● all {count} run", style=QUIET)]
     page: list[Text] = [ScreenText(f"SERVICES  {len(problems)} need attention", style=HEADING)]
@@ -59,14 +59,14 @@ def problem_lines(glimpse: Glimpse, width: int) -> list[Text]:
     return page
 
 
-def _problems(glimpse: Glimpse) -> Iterator[str]:
-    if glimpse.problem is not None:
-        yield f"✖ this screen grows old: {glimpse.problem}"
-    for name, service in sorted(glimpse.state.services.items()):
+def _problems(snapshot: RunSnapshot) -> Iterator[str]:
+    if snapshot.problem is not None:
+        yield f"✖ this screen grows old: {snapshot.problem}"
+    for name, service in sorted(snapshot.state.services.items()):
         if service.state not in _RUNNING:
             yield _service_problem(name, service)
-    if glimpse.is_stale:
-        yield f"✖ no heartbeat of the alarm manager for {age_text(glimpse.silence_s)}"
+    if snapshot.is_stale:
+        yield f"✖ no heartbeat of the alarm manager for {age_text(snapshot.silence_s)}"
 
 
 def _service_problem(name: str, service: ServiceState) -> str:
@@ -87,15 +87,15 @@ def _latency(line: Text, name: str, percentiles: Mapping[str, float | None]) -> 
     line.append(f"{name} p50 {p50} p95 {p95}  ")
 
 
-def status_line(glimpse: Glimpse) -> str:
+def status_line(snapshot: RunSnapshot) -> str:
     """Return the run in one line, for logs."""
-    run, live = glimpse.run, glimpse.run.live
+    run, live = snapshot.run, snapshot.run.live
     counts = ", ".join(f"{live[status]} {status}" for status in ("scored", "degraded", "unscored"))
-    problems = "; ".join(_problems(glimpse))
+    problems = "; ".join(_problems(snapshot))
     return (
-        f"{elapsed_text(glimpse.elapsed_s)} windows {counts}; {run.late} late, "
+        f"{elapsed_text(snapshot.elapsed_s)} windows {counts}; {run.late} late, "
         f"{run.dead_letters.total()} dead letters; "
         f"alarms {len(run.standing_alarms())} standing, {len(run.raises)} raised; "
-        f"{watch_text(glimpse)[0]}; "
+        f"{watch_text(snapshot)[0]}; "
         f"{problems or 'all services run'}"
     )

@@ -30,7 +30,6 @@ from meltwatch_local_cluster.domain.observed_run import WARM_UP_S
 from meltwatch_local_cluster.domain.summary import RunSummary
 from meltwatch_local_cluster.screen.alarms import alarm_lines, irregular_lines
 from meltwatch_local_cluster.screen.furnaces import furnace_table
-from meltwatch_local_cluster.screen.glimpse import Glimpse
 from meltwatch_local_cluster.screen.parts import (
     HEADING,
     QUIET,
@@ -39,6 +38,7 @@ from meltwatch_local_cluster.screen.parts import (
     seconds_text,
 )
 from meltwatch_local_cluster.screen.pipeline import pipeline_lines, problem_lines, status_line
+from meltwatch_local_cluster.screen.run_snapshot import RunSnapshot
 
 _DRAW_EVERY_NS: Final = 400_000_000
 _STATUS_EVERY_NS: Final = 10_000_000_000
@@ -63,7 +63,7 @@ class Presenter(Protocol):
         """Give it back."""
         ...
 
-    def show(self, glimpse: Glimpse, changed: Sequence[AlarmRecord]) -> None:
+    def show(self, snapshot: RunSnapshot, changed: Sequence[AlarmRecord]) -> None:
         """Show the run as it is now, and the alarms that changed since the last call."""
         ...
 
@@ -89,13 +89,13 @@ class ScreenPresenter:
     def __exit__(self, *_: object) -> None:
         self._live.stop()
 
-    def show(self, glimpse: Glimpse, changed: Sequence[AlarmRecord]) -> None:
+    def show(self, snapshot: RunSnapshot, changed: Sequence[AlarmRecord]) -> None:
         """Draw, unless the last picture is still fresh and no alarm changed."""
-        if glimpse.now_ns < self._due_ns and not changed:
+        if snapshot.now_ns < self._due_ns and not changed:
             return
-        self._due_ns = glimpse.now_ns + _DRAW_EVERY_NS
+        self._due_ns = snapshot.now_ns + _DRAW_EVERY_NS
         width, height = self._console.size
-        self._live.update(draw(glimpse, width, height), refresh=True)
+        self._live.update(draw(snapshot, width, height), refresh=True)
 
 
 class LinePresenter:
@@ -118,27 +118,27 @@ class LinePresenter:
     def __exit__(self, *_: object) -> None:
         """Do nothing: the written lines stay."""
 
-    def show(self, glimpse: Glimpse, changed: Sequence[AlarmRecord]) -> None:
+    def show(self, snapshot: RunSnapshot, changed: Sequence[AlarmRecord]) -> None:
         """Write what is new."""
         if not self._due_ns:
-            self._write(_where(glimpse))
+            self._write(_where(snapshot))
         for record in changed:
             self._write(transition_line(record))
-        for name, service in glimpse.state.services.items():
+        for name, service in snapshot.state.services.items():
             if self._services.get(name) != service:
                 self._write(f"{name}: {service_text(service.state)} {service.detail}".rstrip())
-        self._services = dict(glimpse.state.services)
-        if glimpse.now_ns >= self._due_ns:
-            self._due_ns = glimpse.now_ns + _STATUS_EVERY_NS
-            self._write(status_line(glimpse))
+        self._services = dict(snapshot.state.services)
+        if snapshot.now_ns >= self._due_ns:
+            self._due_ns = snapshot.now_ns + _STATUS_EVERY_NS
+            self._write(status_line(snapshot))
 
     def _write(self, line: str) -> None:
         self._out.write(f"{escaped(line)}\n")
         self._out.flush()
 
 
-def _where(glimpse: Glimpse) -> str:
-    state, scenario = glimpse.state, glimpse.scenario
+def _where(snapshot: RunSnapshot) -> str:
+    state, scenario = snapshot.state, snapshot.scenario
     end = "until Ctrl-C" if scenario.duration_s is None else f"for {scenario.duration_s:g} s"
     return (
         f"streaming {end}, sources: {scenario.sources}; Kafka {state.kafka}, Redis {state.redis}, "
@@ -158,66 +158,66 @@ class PictureTaker:
     def __init__(self, path: Path | None) -> None:
         self._path = path
 
-    def consider(self, glimpse: Glimpse) -> None:
+    def consider(self, snapshot: RunSnapshot) -> None:
         """Take the picture if this is the moment."""
         if self._path is not None and any(
-            alarm.state is AlarmState.UNACK and glimpse.standing_s(alarm) >= _AFTER_RAISE_S
-            for alarm in glimpse.run.standing_alarms()
+            alarm.state is AlarmState.UNACK and snapshot.standing_s(alarm) >= _AFTER_RAISE_S
+            for alarm in snapshot.run.standing_alarms()
         ):
-            self.finish(glimpse)
+            self.finish(snapshot)
 
-    def finish(self, glimpse: Glimpse) -> None:
+    def finish(self, snapshot: RunSnapshot) -> None:
         """Take the picture now, unless it has been taken."""
         if self._path is not None:
-            save_picture(glimpse, self._path)
+            save_picture(snapshot, self._path)
             self._path = None
 
 
-def save_picture(glimpse: Glimpse, path: Path) -> None:
+def save_picture(snapshot: RunSnapshot, path: Path) -> None:
     """Write the screen as SVG, as a terminal of 100×26 characters shows it."""
     console = Console(
         record=True, width=_COLUMNS, height=_ROWS, file=io.StringIO(), force_terminal=True
     )
-    console.print(draw(glimpse, _COLUMNS, _ROWS))
+    console.print(draw(snapshot, _COLUMNS, _ROWS))
     console.save_svg(str(path), title="meltwatch run")
 
 
-def draw(glimpse: Glimpse, width: int, height: int) -> Table:
+def draw(snapshot: RunSnapshot, width: int, height: int) -> Table:
     """Draw the screen.
 
     Parameters
     ----------
-    glimpse
+    snapshot
         What to show.
     width, height
         Of the terminal, in characters; made for 80×24 and more.
     """
-    alarms = listed(glimpse.run.standing_alarms(), everything=False)
-    head = [*_header(glimpse, width), ScreenText()]
-    foot = [*problem_lines(glimpse, width), ScreenText(_HINTS, style=QUIET)]
-    counts = pipeline_lines(glimpse)
+    alarms = listed(snapshot.run.standing_alarms(), everything=False)
+    head = [*_header(snapshot, width), ScreenText()]
+    foot = [*problem_lines(snapshot, width), ScreenText(_HINTS, style=QUIET)]
+    counts = pipeline_lines(snapshot)
     room = height - len(head) - len(counts) - len(foot) - 2
-    counts += irregular_lines(glimpse, width, room - _LEAST_ROOM)
+    counts += irregular_lines(snapshot, width, room - _LEAST_ROOM)
     foot = [*counts, *foot]
     room = height - len(head) - len(foot) - 2
     furnace_room = room - min(2 * len(alarms) + 1, _LEAST_ALARM_LINES)
-    furnaces = furnace_table(glimpse, width, max(furnace_room, 3))
+    furnaces = furnace_table(snapshot, width, max(furnace_room, 3))
     alarm_room = max(room - furnaces.row_count - 1, 1)
     page = Table.grid(expand=True)
     page.add_column(no_wrap=True, overflow="ellipsis")
-    lines = [ScreenText(), *alarm_lines(glimpse, alarms, alarm_room), ScreenText(), *foot]
+    lines = [ScreenText(), *alarm_lines(snapshot, alarms, alarm_room), ScreenText(), *foot]
     parts: list[RenderableType] = [*head, furnaces, *lines]
     for part in parts:
         page.add_row(part)
     return page
 
 
-def _header(glimpse: Glimpse, width: int) -> Iterator[Text]:
-    scenario, state = glimpse.scenario, glimpse.state
+def _header(snapshot: RunSnapshot, width: int) -> Iterator[Text]:
+    scenario, state = snapshot.scenario, snapshot.state
     duration = scenario.duration_s
     left = "" if duration is None else f" of {elapsed_text(duration)}"
-    now = day_and_clock(utc_from_ns(glimpse.now_ns))
-    plan = f"{elapsed_text(glimpse.elapsed_s)}{left}  sources: {scenario.sources}"
+    now = day_and_clock(utc_from_ns(snapshot.now_ns))
+    plan = f"{elapsed_text(snapshot.elapsed_s)}{left}  sources: {scenario.sources}"
     title = ScreenText.assemble(("Meltwatch  ", HEADING), plan)
     title.append(now.rjust(width - len(title.plain)))
     yield title

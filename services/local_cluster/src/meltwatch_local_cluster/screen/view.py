@@ -20,7 +20,6 @@ from meltwatch_local_cluster.domain.observed_run import ObservedRun
 from meltwatch_local_cluster.domain.summary import Measured, RunSummary, summarise
 from meltwatch_local_cluster.ports import RunScenario
 from meltwatch_local_cluster.screen.follow_metrics import COUNTERS, read_counters
-from meltwatch_local_cluster.screen.glimpse import Glimpse
 from meltwatch_local_cluster.screen.observer import Observer, observer_of
 from meltwatch_local_cluster.screen.presenters import (
     LinePresenter,
@@ -29,6 +28,7 @@ from meltwatch_local_cluster.screen.presenters import (
     ScreenPresenter,
     summary_table,
 )
+from meltwatch_local_cluster.screen.run_snapshot import RunSnapshot
 from meltwatch_local_cluster.steps import say
 
 _LOOK_MS: Final = 200
@@ -144,21 +144,21 @@ class RunWatch:
         self._observer.close()
 
     def _show(self, presenter: Presenter) -> None:
-        glimpse = self._glimpse()
+        snapshot = self._snapshot()
         while not self._streaming_ended.is_set():
             changed = self._observer.look(_LOOK_MS)
-            glimpse = self._glimpse()
-            presenter.show(glimpse, changed)
-            self._picture.consider(glimpse)
-        self._picture.finish(glimpse)
+            snapshot = self._snapshot()
+            presenter.show(snapshot, changed)
+            self._picture.consider(snapshot)
+        self._picture.finish(snapshot)
 
     def _presenter(self) -> Presenter:
         if self._console.is_terminal:
             return ScreenPresenter(self._console)
         return LinePresenter(self._console.file)
 
-    def _glimpse(self) -> Glimpse:
-        return Glimpse(
+    def _snapshot(self) -> RunSnapshot:
+        return RunSnapshot(
             state=self._state,
             scenario=self._scenario,
             run=self._run,

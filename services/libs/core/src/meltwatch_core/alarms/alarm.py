@@ -32,8 +32,8 @@ MAX_RAISES: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
-    """A score as it came.
+class ReceivedScore:
+    """A score as the manager received it.
 
     Attributes
     ----------
@@ -95,18 +95,18 @@ class Alarm:
         """Trust in the input, as last told."""
         return self.record.quality if self.record else Quality.GOOD
 
-    def sample(self, sighting: Sighting) -> Sample | None:
+    def sample(self, received: ReceivedScore) -> Sample | None:
         """Return what a score says about the condition; nothing if that takes a logit it lacks."""
-        level = self._level(sighting)
-        end_ns = sighting.score.window_end_ns
-        return None if level is None else Sample(end_ns, level, sighting.position)
+        level = self._level(received)
+        end_ns = received.score.window_end_ns
+        return None if level is None else Sample(end_ns, level, received.position)
 
-    def _level(self, sighting: Sighting) -> float | None:
-        score, words = sighting.score, words_of(self.point)
+    def _level(self, received: ReceivedScore) -> float | None:
+        score, words = received.score, words_of(self.point)
         if words is not None:
             return math.inf if telling(score, words) else -math.inf
         if self.point.condition == SETPOINT_FOREIGN and score.logit is not None:
-            return math.inf if sighting.is_foreign else -math.inf
+            return math.inf if received.is_foreign else -math.inf
         return score.logit
 
     def knows(self, score: WindowScore) -> bool:

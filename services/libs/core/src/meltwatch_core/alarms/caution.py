@@ -1,10 +1,10 @@
 """A record that ends the manager again and again is set aside, and no good record with it.
 
-At the beginning of a reign the records that were read at once are named in a commit before they
-are judged: as many of each partition as the reign before can have left undone. Where a life ended
-over named records, the next one names and judges them one by one. Whoever finds a record named
-three times has seen three lives end over it, two of them at it alone, and does not judge it again;
-nor does anybody who comes to it later, for as long as it can be read again.
+At the beginning of a reign the records that were read at once are named in a commit before they are
+judged: as many of each partition as the reign before can have left undone. Where a reign ended over
+named records, the next one names and judges them one by one. A record that is found named three
+times has ended three reigns, two of them alone. It is not judged again, by this manager or a later
+one, for as long as it can be read again.
 """
 
 from collections import Counter
@@ -29,7 +29,7 @@ _Place = TypeVar("_Place", bound=Hashable)
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """Records that were named before they were judged, and how many lives ended over them."""
+    """Records that were named before they were judged, and how many reigns ended over them."""
 
     first: int
     last: int
@@ -87,7 +87,7 @@ class Caution(Generic[_Place]):
         return True
 
     def times_found(self, place: _Place, offset: int) -> int:
-        """Return how many lives have ended over a record, as far as was named."""
+        """Return how many reigns have ended over a record, as far as was named."""
         past = self._past.get(place)
         return past.times if past is not None and offset in past else 0
 

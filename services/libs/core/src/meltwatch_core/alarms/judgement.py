@@ -6,7 +6,7 @@ from typing import Final
 
 from meltwatch_schemas.alarm import AlarmCommand, AlarmRecord, Command
 
-from meltwatch_core.alarms.alarm import Alarm, Sighting, restore
+from meltwatch_core.alarms.alarm import Alarm, ReceivedScore, restore
 from meltwatch_core.alarms.alarm_state import Facts, Trigger, WrongState, step
 from meltwatch_core.alarms.condition import Due, decided, due, observe
 from meltwatch_core.alarms.snapshot import (
@@ -25,25 +25,25 @@ from meltwatch_core.alarms.system_alarms import SYSTEM_ALARMS
 from meltwatch_core.alarms.trust import quality_of
 
 
-def recall(alarm: Alarm, sighting: Sighting) -> Alarm:
-    """Return the alarm after a score that it had judged in an earlier life of the process.
+def recall(alarm: Alarm, received: ReceivedScore) -> Alarm:
+    """Return the alarm after a score that was judged before a restart.
 
     Only the delays run: what the score changed is in the alarm's last record already.
     """
-    sample = alarm.sample(sighting)
-    if sample is None or alarm.knows(sighting.score):
+    sample = alarm.sample(received)
+    if sample is None or alarm.knows(received.score):
         return alarm
     return replace(alarm, condition=observe(alarm.condition, sample, alarm.point.setpoint))
 
 
-def judge(alarm: Alarm, sighting: Sighting, stamp: Stamp, *, is_masked: bool = False) -> Alarm:
+def judge(alarm: Alarm, received: ReceivedScore, stamp: Stamp, *, is_masked: bool = False) -> Alarm:
     """Return the alarm after a score.
 
     Parameters
     ----------
     alarm
         Before.
-    sighting
+    received
         A score newer than all before it of that furnace and model. Without a logit it neither
         raises nor clears an alarm that is judged by it.
     stamp
@@ -56,26 +56,26 @@ def judge(alarm: Alarm, sighting: Sighting, stamp: Stamp, *, is_masked: bool = F
     The alarm; its record is another one if the score raised or cleared it, or changed the
     quality of a process alarm that is on an operator's list: a system alarm is what tells of it.
     """
-    if alarm.knows(sighting.score):
+    if alarm.knows(received.score):
         return alarm
-    alarm = recall(alarm, sighting)
-    change = due(alarm.condition, alarm.point.setpoint) if alarm.sample(sighting) else None
+    alarm = recall(alarm, received)
+    change = due(alarm.condition, alarm.point.setpoint) if alarm.sample(received) else None
     if change is not None:
-        return _decide(alarm, sighting, change, stamp, is_masked=is_masked)
+        return _decide(alarm, received, change, stamp, is_masked=is_masked)
     is_process = alarm.point.condition not in SYSTEM_ALARMS
-    if is_process and alarm.facts.retain and quality_of(sighting.score) is not alarm.quality:
-        return replace(alarm, record=requalified(alarm, sighting, stamp))
+    if is_process and alarm.facts.retain and quality_of(received.score) is not alarm.quality:
+        return replace(alarm, record=requalified(alarm, received, stamp))
     return alarm
 
 
 def _decide(
-    alarm: Alarm, sighting: Sighting, change: Due, stamp: Stamp, *, is_masked: bool
+    alarm: Alarm, received: ReceivedScore, change: Due, stamp: Stamp, *, is_masked: bool
 ) -> Alarm:
     if alarm.condition.active:
-        record = cleared(alarm, sighting, change, _after_clear(alarm), stamp)
+        record = cleared(alarm, received, change, _after_clear(alarm), stamp)
     else:
         facts = _after_raise(alarm, is_masked=is_masked)
-        record = raised(alarm, sighting, change, facts, stamp)
+        record = raised(alarm, received, change, facts, stamp)
     return replace(restore(alarm, record), condition=decided(alarm.condition))
 
 

@@ -52,7 +52,7 @@ class Commit:
     suspect
         The records that were to be judged next, where such are named.
     set_aside
-        Records from ``offset`` on over which lives have ended: nobody looks at them again.
+        Records from ``offset`` on that ended the manager and were set aside: never judged again.
     own
         For a topic that the manager alone writes: its records from ``position`` on.
     """

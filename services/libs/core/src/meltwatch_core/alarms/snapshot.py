@@ -24,7 +24,7 @@ from meltwatch_schemas.alarm import (
 )
 from meltwatch_schemas.window import PUBLISHED_SPEC
 
-from meltwatch_core.alarms.alarm import CLOCK, Alarm, Sighting
+from meltwatch_core.alarms.alarm import CLOCK, Alarm, ReceivedScore
 from meltwatch_core.alarms.alarm_state import Facts, WrongState, derive
 from meltwatch_core.alarms.condition import Due
 from meltwatch_core.alarms.lost_source import telling
@@ -76,21 +76,21 @@ class Remark:
 
 
 def raised(
-    alarm: Alarm, sighting: Sighting, change: Due, facts: Facts, stamp: Stamp
+    alarm: Alarm, received: ReceivedScore, change: Due, facts: Facts, stamp: Stamp
 ) -> AlarmRecord:
     """Return the record of a new occurrence."""
-    score = sighting.score
+    score = received.score
     condition_time = utc_from_ns(change.first_ns)
     return AlarmRecord.model_validate(
         _stamped(alarm, facts, Remark("RAISE"), stamp)
         | _of_point(alarm.point)
-        | _judged(sighting, alarm.point)
-        | _seen(sighting, stamp)
+        | _judged(received, alarm.point)
+        | _seen(received, stamp)
         | {
             "alarm_id": alarm.point.alarm_id,
             "equipment_path": alarm.point.equipment_path,
             "occurrence_id": occurrence_id(alarm.point.alarm_id, condition_time, score.run_id),
-            "message": f"{alarm.point.title}: {_level(alarm.point, sighting)} since "
+            "message": f"{alarm.point.title}: {_level(alarm.point, received)} since "
             f"{condition_time:%H:%M:%S} UTC",
             "condition_time": condition_time,
             "raise_time": utc_from_ns(change.at_ns),
@@ -102,27 +102,27 @@ def raised(
 
 
 def cleared(
-    alarm: Alarm, sighting: Sighting, change: Due, facts: Facts, stamp: Stamp
+    alarm: Alarm, received: ReceivedScore, change: Due, facts: Facts, stamp: Stamp
 ) -> AlarmRecord:
     """Return the record of a condition that returned to normal."""
     return _following(
         alarm,
         _stamped(alarm, facts, Remark("CLEAR"), stamp)
         | _of_point(alarm.point)
-        | _judged(sighting, alarm.point)
-        | _seen(sighting, stamp)
+        | _judged(received, alarm.point)
+        | _seen(received, stamp)
         | {
-            "message": f"{alarm.point.title}: returned to normal, {_level(alarm.point, sighting)}",
+            "message": f"{alarm.point.title}: returned to normal, {_level(alarm.point, received)}",
             "clear_time": utc_from_ns(change.at_ns),
             "count_24h": len(alarm.raises_before(change.at_ns)),
         },
     )
 
 
-def requalified(alarm: Alarm, sighting: Sighting, stamp: Stamp) -> AlarmRecord:
+def requalified(alarm: Alarm, received: ReceivedScore, stamp: Stamp) -> AlarmRecord:
     """Return the record of an alarm whose input is trusted more or less than before."""
     changed = _stamped(alarm, alarm.facts, Remark("QUALITY"), stamp)
-    return _following(alarm, changed | _seen(sighting, stamp))
+    return _following(alarm, changed | _seen(received, stamp))
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,9 +271,9 @@ def _of_point(point: AlarmPoint) -> dict[str, Any]:
     }
 
 
-def _judged(sighting: Sighting, point: AlarmPoint) -> dict[str, Any]:
+def _judged(received: ReceivedScore, point: AlarmPoint) -> dict[str, Any]:
     """Return what the decision rests on; it stays until the next raise or clear."""
-    score, setpoint = sighting.score, point.setpoint
+    score, setpoint = received.score, point.setpoint
     by_logit = point.condition not in SYSTEM_ALARMS
     members = score.member_logits if by_logit else None
     start_ns = score.window_end_ns - PUBLISHED_SPEC.lookback_ns
@@ -296,8 +296,8 @@ def _judged(sighting: Sighting, point: AlarmPoint) -> dict[str, Any]:
     }
 
 
-def _seen(sighting: Sighting, stamp: Stamp) -> dict[str, Any]:
-    score, times = sighting.score, sighting.score.times
+def _seen(received: ReceivedScore, stamp: Stamp) -> dict[str, Any]:
+    score, times = received.score, received.score.times
     return {
         "quality": quality_of(score),
         "quality_reasons": quality_reasons(score),
@@ -308,16 +308,16 @@ def _seen(sighting: Sighting, stamp: Stamp) -> dict[str, Any]:
             scored=None if times.scored_ns is None else utc_from_ns(times.scored_ns),
             published=utc_from_ns(stamp.at_ns),
         ),
-        "traceparent": sighting.traceparent,
+        "traceparent": received.traceparent,
     }
 
 
-def _level(point: AlarmPoint, sighting: Sighting) -> str:
-    score, words, setpoint = sighting.score, words_of(point), point.setpoint
+def _level(point: AlarmPoint, received: ReceivedScore) -> str:
+    score, words, setpoint = received.score, words_of(point), point.setpoint
     if words is not None:
         named = sorted(telling(score, words))
         return f"{' and '.join(named)} reported" if named else "no longer reported"
     if point.condition == SETPOINT_FOREIGN:
-        whose = "another ensemble" if sighting.is_foreign else "the ensemble of the set-point"
+        whose = "another ensemble" if received.is_foreign else "the ensemble of the set-point"
         return f"verdicts are of {whose}, {score.model.digest[:12]}"
     return f"logit {score.logit:.2f} (on {setpoint.logit_on:.2f}, off {setpoint.logit_off:.2f})"

@@ -32,8 +32,8 @@ _SCORING: Final = FURNACE_ALARMS[SCORING_LOST].words
 
 
 @dataclass(slots=True)
-class Sight:
-    """One furnace, as last seen; instants are wall clock, ns UTC.
+class LastSeen:
+    """When a furnace was last heard and judged; instants are wall clock, ns UTC.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class Sight:
 
 
 @dataclass(frozen=True, slots=True)
-class Sighted:
+class WatchSummary:
     """How much of the plant is seen, for heartbeat and metrics.
 
     Attributes
@@ -106,30 +106,30 @@ class Watch:
     max_furnaces: int = MAX_FURNACES
     read_until_ns: int | None = None
     reading_since_ns: int = 0
-    _sights: dict[str, Sight] = field(default_factory=dict)
+    _furnaces: dict[str, LastSeen] = field(default_factory=dict)
     _states: dict[str, FurnaceStateWord] = field(default_factory=dict)
 
     def admits(self, furnace_id: str) -> bool:
         """Tell whether there is room for a furnace, or it is known already."""
-        is_known = furnace_id in self._sights or furnace_id in self.registered
-        return is_known or len(self._sights) < self.max_furnaces
+        is_known = furnace_id in self._furnaces or furnace_id in self.registered
+        return is_known or len(self._furnaces) < self.max_furnaces
 
     def hear(self, score: WindowScore, now_ns: int) -> None:
         """Take a score as it is read."""
         end_ns = score.window_end_ns
-        sight = self._sights.setdefault(score.furnace_id, Sight(now_ns))
-        sight.told_ns = max(sight.told_ns, min(now_ns, max(end_ns, score.times.published_ns)))
+        seen = self._furnaces.setdefault(score.furnace_id, LastSeen(now_ns))
+        seen.told_ns = max(seen.told_ns, min(now_ns, max(end_ns, score.times.published_ns)))
         if now_ns - end_ns > HISTORY_NS:
             return
         written_ns = max(end_ns, score.times.published_ns, self.read_until_ns or 0)
-        heard_ns = max(min(now_ns, written_ns), sight.heard_ns or 0)
-        sight.heard_ns, sight.reasons = heard_ns, score.reasons
+        heard_ns = max(min(now_ns, written_ns), seen.heard_ns or 0)
+        seen.heard_ns, seen.reasons = heard_ns, score.reasons
         if score.status is not ScoreStatus.UNSCORED:
-            sight.verdict_ns = heard_ns
+            seen.verdict_ns = heard_ns
         if _SCORING.isdisjoint(score.reasons):
-            sight.unjudged_ns = None
-        elif sight.unjudged_ns is None:
-            sight.unjudged_ns = heard_ns
+            seen.unjudged_ns = None
+        elif seen.unjudged_ns is None:
+            seen.unjudged_ns = heard_ns
 
     def remember(self, record: AlarmRecord) -> None:
         """Take over from an alarm's record when its furnace was heard."""
@@ -138,9 +138,9 @@ class Watch:
         ):
             return
         heard_ns = ns_from_utc(record.times.watermark)
-        sight = self._sights.setdefault(record.equipment_path, Sight(heard_ns))
-        sight.told_ns = max(sight.told_ns, heard_ns)
-        sight.heard_ns = max(sight.heard_ns or 0, heard_ns)
+        seen = self._furnaces.setdefault(record.equipment_path, LastSeen(heard_ns))
+        seen.told_ns = max(seen.told_ns, heard_ns)
+        seen.heard_ns = max(seen.heard_ns or 0, heard_ns)
 
     def take_state(self, furnace_id: str, state: FurnaceStateWord | None, now_ns: int) -> None:
         """Take what the plant says of a furnace; None takes it back."""
@@ -148,8 +148,8 @@ class Watch:
         self._states.pop(furnace_id, None)
         if state is not None:
             self._states[furnace_id] = state
-        if was_at_rest and not self.is_at_rest(furnace_id) and furnace_id in self._sights:
-            self._sights[furnace_id].since_ns = now_ns
+        if was_at_rest and not self.is_at_rest(furnace_id) and furnace_id in self._furnaces:
+            self._furnaces[furnace_id].since_ns = now_ns
 
     def is_at_rest(self, furnace_id: str) -> bool:
         """Tell whether a furnace is off or in maintenance."""
@@ -165,56 +165,56 @@ class Watch:
             self.reading_since_ns = until_ns
         self.read_until_ns = until_ns
 
-    def watched(self, now_ns: int) -> dict[str, Sight]:
+    def watched(self, now_ns: int) -> dict[str, LastSeen]:
         """Return the furnaces that should be judged; forget those that nobody has heard for long.
 
         Those of the plant file, and those heard within 24 h, unless at rest.
         """
         for name in self.registered:
-            self._sights.setdefault(name, Sight(now_ns))
-        for sight in self._sights.values():
-            sight.told_ns = min(sight.told_ns, now_ns)
-            sight.heard_ns = None if sight.heard_ns is None else min(sight.heard_ns, now_ns)
-        self._sights = {
-            name: sight
-            for name, sight in self._sights.items()
-            if name in self.registered or now_ns - sight.told_ns <= REMEMBERED_NS
+            self._furnaces.setdefault(name, LastSeen(now_ns))
+        for seen in self._furnaces.values():
+            seen.told_ns = min(seen.told_ns, now_ns)
+            seen.heard_ns = None if seen.heard_ns is None else min(seen.heard_ns, now_ns)
+        self._furnaces = {
+            name: seen
+            for name, seen in self._furnaces.items()
+            if name in self.registered or now_ns - seen.told_ns <= REMEMBERED_NS
         }
-        return {name: each for name, each in self._sights.items() if not self.is_at_rest(name)}
+        return {name: each for name, each in self._furnaces.items() if not self.is_at_rest(name)}
 
-    def sighted(self, now_ns: int) -> Sighted | None:
+    def summary(self, now_ns: int) -> WatchSummary | None:
         """Return how much is seen; None while the past is still being read."""
         if self.read_until_ns is None:
             return None
-        sights = self.watched(now_ns)
+        furnaces = self.watched(now_ns)
         ages_s = {
-            name: max(0, now_ns - (sight.verdict_ns or sight.since_ns)) / NS_PER_S
-            for name, sight in sights.items()
+            name: max(0, now_ns - (seen.verdict_ns or seen.since_ns)) / NS_PER_S
+            for name, seen in furnaces.items()
         }
-        return Sighted(ages_s, sum(is_blind(sight, now_ns) for sight in sights.values()))
+        return WatchSummary(ages_s, sum(is_blind(seen, now_ns) for seen in furnaces.values()))
 
-    def silent_since(self, sight: Sight) -> int:
+    def silent_since(self, seen: LastSeen) -> int:
         """Return since when a furnace may be called silent."""
-        return max(sight.heard_ns or 0, sight.since_ns, self.reading_since_ns)
+        return max(seen.heard_ns or 0, seen.since_ns, self.reading_since_ns)
 
-    def dark_since(self, sight: Sight) -> int:
+    def dark_since(self, seen: LastSeen) -> int:
         """Return since when a furnace may be called blind."""
-        return max(sight.verdict_ns or 0, sight.since_ns, self.reading_since_ns)
+        return max(seen.verdict_ns or 0, seen.since_ns, self.reading_since_ns)
 
 
-def is_silent(sight: Sight, at_ns: int) -> bool:
+def is_silent(seen: LastSeen, at_ns: int) -> bool:
     """Tell whether no window has come lately."""
-    return sight.heard_ns is None or at_ns - sight.heard_ns >= BLIND_AFTER_NS
+    return seen.heard_ns is None or at_ns - seen.heard_ns >= BLIND_AFTER_NS
 
 
-def is_blind(sight: Sight, at_ns: int) -> bool:
+def is_blind(seen: LastSeen, at_ns: int) -> bool:
     """Tell whether no verdict has come lately."""
-    return sight.verdict_ns is None or at_ns - sight.verdict_ns >= BLIND_AFTER_NS
+    return seen.verdict_ns is None or at_ns - seen.verdict_ns >= BLIND_AFTER_NS
 
 
-def blind_among(sights: Collection[Sight], at_ns: int) -> Iterator[Sight]:
+def blind_among(furnaces: Collection[LastSeen], at_ns: int) -> Iterator[LastSeen]:
     """Yield the furnaces without a verdict."""
-    return (sight for sight in sights if is_blind(sight, at_ns))
+    return (seen for seen in furnaces if is_blind(seen, at_ns))
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,33 +239,33 @@ class Level:
     ends_at_once: bool = False
 
 
-def furnace_silent(watch: Watch, sight: Sight | None, at_ns: int) -> Level:
+def furnace_silent(watch: Watch, seen: LastSeen | None, at_ns: int) -> Level:
     """Return whether a furnace is silent; None stands for one that is not watched."""
-    if sight is None:
+    if seen is None:
         return Level(False, at_ns, "not watched any more", ends_at_once=True)
-    if not is_silent(sight, at_ns):
+    if not is_silent(seen, at_ns):
         return Level(False, at_ns, "windows come again")
-    return Level(True, watch.silent_since(sight), "no window comes")
+    return Level(True, watch.silent_since(seen), "no window comes")
 
 
-def plant_blind(watch: Watch, sights: Collection[Sight], at_ns: int) -> Level:
+def plant_blind(watch: Watch, furnaces: Collection[LastSeen], at_ns: int) -> Level:
     """Return whether half of the watched furnaces, and more than one, have no verdict."""
-    blind = list(blind_among(sights, at_ns))
-    since = sorted(watch.dark_since(sight) for sight in blind)
-    text = f"{len(blind)} of {len(sights)} watched furnaces without a verdict"
+    blind = list(blind_among(furnaces, at_ns))
+    since = sorted(watch.dark_since(seen) for seen in blind)
+    text = f"{len(blind)} of {len(furnaces)} watched furnaces without a verdict"
     if blind:
         text += f" ({_why(blind, at_ns)})"
-    return _level(since, max(2, _half(sights)), text, at_ns)
+    return _level(since, max(2, _half(furnaces)), text, at_ns)
 
 
-def triton_down(sights: Collection[Sight], at_ns: int) -> Level:
+def triton_down(furnaces: Collection[LastSeen], at_ns: int) -> Level:
     """Return whether half of the watched furnaces lack verdicts because of Triton."""
-    since = sorted(sight.unjudged_ns for sight in sights if sight.unjudged_ns is not None)
-    words = Counter(word for sight in sights for word in sight.reasons if word in _SCORING)
-    text = f"{len(since)} of {len(sights)} watched furnaces are not judged, or late"
+    since = sorted(seen.unjudged_ns for seen in furnaces if seen.unjudged_ns is not None)
+    words = Counter(word for seen in furnaces for word in seen.reasons if word in _SCORING)
+    text = f"{len(since)} of {len(furnaces)} watched furnaces are not judged, or late"
     if words:
         text += f" ({_listed(words)})"
-    return _level(since, max(1, _half(sights)), text, at_ns)
+    return _level(since, max(1, _half(furnaces)), text, at_ns)
 
 
 def _level(since: list[int], needed: int, text: str, at_ns: int) -> Level:
@@ -274,16 +274,16 @@ def _level(since: list[int], needed: int, text: str, at_ns: int) -> Level:
     return Level(True, since[needed - 1], text)
 
 
-def _half(sights: Collection[Sight]) -> int:
-    return -(-len(sights) // 2)
+def _half(furnaces: Collection[LastSeen]) -> int:
+    return -(-len(furnaces) // 2)
 
 
-def _why(blind: list[Sight], at_ns: int) -> str:
-    silent = [sight for sight in blind if is_silent(sight, at_ns)]
+def _why(blind: list[LastSeen], at_ns: int) -> str:
+    silent = [seen for seen in blind if is_silent(seen, at_ns)]
     words = Counter({"silent": len(silent)} if silent else {})
-    for sight in blind:
-        if not is_silent(sight, at_ns):
-            words.update(sight.reasons)
+    for seen in blind:
+        if not is_silent(seen, at_ns):
+            words.update(seen.reasons)
     return _listed(words)
 
 

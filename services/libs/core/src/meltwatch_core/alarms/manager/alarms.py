@@ -32,7 +32,7 @@ from meltwatch_core.alarms.points import MasterAlarmList
 from meltwatch_core.alarms.ports import Commit, Outgoing, Place, Written
 from meltwatch_core.alarms.registry import AlarmRegistry
 from meltwatch_core.alarms.system_alarms import HISTORY_GAP
-from meltwatch_core.alarms.watch import MAX_FURNACES, Sighted, Watch
+from meltwatch_core.alarms.watch import MAX_FURNACES, Watch, WatchSummary
 
 _log = structlog.get_logger()
 JUDGED: Final = ACCESS[Principal.ALARM_MANAGER].inputs
@@ -65,7 +65,7 @@ class AlarmPipeline:
         self._registry = AlarmRegistry(master_list)
         self._watch = Watch(master_list.furnaces, max_furnaces)
         self._scribe = Scribe(self._registry, metrics)
-        self._sight = SightGauges(metrics)
+        self._sight = WatchGauges(metrics)
         self._system = SystemDesk(self._scribe, self._watch, master_list.plant_equipment)
         self._commands = CommandDesk(self._scribe)
         self._scores = ScoreDesk(self._scribe, self._watch, self._system)
@@ -304,9 +304,9 @@ class AlarmPipeline:
 
     def heartbeat(self, now_ns: int) -> Outgoing:
         """Return a sign of life."""
-        sighted = self._watch.sighted(now_ns)
-        self._sight.show(sighted)
-        return self._scribe.heartbeat(now_ns, sighted)
+        summary = self._watch.summary(now_ns)
+        self._sight.show(summary)
+        return self._scribe.heartbeat(now_ns, summary)
 
     def commits(self, written: Written = ()) -> dict[Place, Commit]:
         """Return what may be committed with everything returned so far.
@@ -350,7 +350,7 @@ def _read_state(record: RawRecord) -> tuple[str, FurnaceStateWord | None]:
     return furnace_id, read_json(record, FurnaceState).state
 
 
-class SightGauges:
+class WatchGauges:
     """Shows what is watched. A furnace that is no longer watched has no value any more.
 
     Parameters
@@ -363,10 +363,10 @@ class SightGauges:
         self._metrics = metrics
         self._ages = FurnaceGauge(metrics.verdict_age)
 
-    def show(self, sighted: Sighted | None) -> None:
+    def show(self, summary: WatchSummary | None) -> None:
         """Show it; None while nothing is known changes nothing."""
-        if sighted is None:
+        if summary is None:
             return
-        self._metrics.furnaces_watched.set(sighted.watched)
-        self._metrics.furnaces_blind.set(sighted.blind)
-        self._ages.show(sighted.ages_s)
+        self._metrics.furnaces_watched.set(summary.watched)
+        self._metrics.furnaces_blind.set(summary.blind)
+        self._ages.show(summary.ages_s)

@@ -14,7 +14,7 @@ from meltwatch_schemas.record import RawRecord, header, read_score
 from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.topics import Topic
 
-from meltwatch_core.alarms.alarm import Alarm, Sighting
+from meltwatch_core.alarms.alarm import Alarm, ReceivedScore
 from meltwatch_core.alarms.condition import MAX_SILENCE_RECORDS
 from meltwatch_core.alarms.judgement import judge, recall
 from meltwatch_core.alarms.manager.scribe import Scribe
@@ -55,7 +55,7 @@ class PartitionProgress:
     newest: dict[tuple[str, str], Newest] = field(default_factory=dict)
 
     def is_history(self, offset: int) -> bool:
-        """Tell whether a record was judged in an earlier life."""
+        """Tell whether a record was judged before a restart."""
         return offset < self.judged
 
     def admit(self, score: WindowScore, offset: int) -> bool:
@@ -118,7 +118,7 @@ class ScoreDesk:
         self._partitions[partition] = PartitionProgress(start, judged)
 
     def is_history(self, record: RawRecord) -> bool:
-        """Tell whether a record was judged in an earlier life."""
+        """Tell whether a record was judged before a restart."""
         return self._partitions[record.partition].is_history(record.offset)
 
     def pass_over(self, record: RawRecord) -> None:
@@ -145,8 +145,8 @@ class ScoreDesk:
             return []
         self._scribe.count(Topic.SCORES, "recalled" if is_history else "judged")
         traceparent = header(record.headers, "traceparent")
-        sighting = Sighting(score, record.offset, traceparent, self._is_foreign(score))
-        return self._recall(sighting) if is_history else self._judge(sighting, now_ns)
+        received = ReceivedScore(score, record.offset, traceparent, self._is_foreign(score))
+        return self._recall(received) if is_history else self._judge(received, now_ns)
 
     def _refuse(self, furnace_id: str) -> None:
         """Log once that there is no room; the counter says how much is refused."""
@@ -156,17 +156,17 @@ class ScoreDesk:
             limit = self._watch.max_furnaces
             _log.error("furnace_refused", furnace=furnace_id, max_furnaces=limit)
 
-    def _recall(self, sighting: Sighting) -> list[Outgoing]:
-        for alarm in self._concerned(sighting):
-            self._scribe.registry.put(recall(alarm, sighting))
+    def _recall(self, received: ReceivedScore) -> list[Outgoing]:
+        for alarm in self._concerned(received):
+            self._scribe.registry.put(recall(alarm, received))
         return []
 
-    def _judge(self, sighting: Sighting, now_ns: int) -> list[Outgoing]:
-        self._tell_gaps(sighting.score)
+    def _judge(self, received: ReceivedScore, now_ns: int) -> list[Outgoing]:
+        self._tell_gaps(received.score)
         written: list[Outgoing] = []
-        for alarm in self._concerned(sighting):
+        for alarm in self._concerned(received):
             stamp, is_masked = self._scribe.stamp(now_ns), self._system.is_masked(alarm.point)
-            after = judge(alarm, sighting, stamp, is_masked=is_masked)
+            after = judge(alarm, received, stamp, is_masked=is_masked)
             written += self._scribe.keep(alarm, after)
         return written
 
@@ -183,9 +183,9 @@ class ScoreDesk:
         digests = {point.setpoint_digest for point in points}
         return not digests <= {None, score.model.digest}
 
-    def _concerned(self, sighting: Sighting) -> list[Alarm]:
+    def _concerned(self, received: ReceivedScore) -> list[Alarm]:
         """Return the alarms that scores raise: by their logit, or by words that we know."""
-        alarms = self._scribe.registry.of(sighting.score.furnace_id)
+        alarms = self._scribe.registry.of(received.score.furnace_id)
         return [alarm for alarm in alarms if is_by_scores(alarm.point)]
 
     def commits(self) -> dict[Place, Commit]:

@@ -26,7 +26,7 @@ from meltwatch_core.alarms.manager.outgoing import SERVICE, dead_letter, outgoin
 from meltwatch_core.alarms.ports import Outgoing
 from meltwatch_core.alarms.registry import AlarmRegistry
 from meltwatch_core.alarms.snapshot import Stamp, restated
-from meltwatch_core.alarms.watch import Sighted
+from meltwatch_core.alarms.watch import WatchSummary
 
 _log = structlog.get_logger()
 
@@ -103,7 +103,7 @@ class Scribe:
         """Count a record that somebody else wrote where only the manager may."""
         self._metrics.foreign_records.labels(topic.value).inc()
 
-    def heartbeat(self, now_ns: int, sighted: Sighted | None) -> Outgoing:
+    def heartbeat(self, now_ns: int, summary: WatchSummary | None) -> Outgoing:
         """Return a sign of life, with what is watched where that is known.
 
         The first one is the beginning of the reign.
@@ -118,9 +118,9 @@ class Scribe:
             seq=self._seq,
             active_alarms=sum(record.active for record in records),
             at=utc_from_ns(now_ns),
-            watched=sighted.watched if sighted else None,
-            blind=sighted.blind if sighted else None,
-            oldest_verdict_age_s=sighted.oldest_age_s if sighted else None,
+            watched=summary.watched if summary else None,
+            blind=summary.blind if summary else None,
+            oldest_verdict_age_s=summary.oldest_age_s if summary else None,
         )
         return outgoing(Topic.HEARTBEATS, SERVICE, message)
 

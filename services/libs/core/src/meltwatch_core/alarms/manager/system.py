@@ -124,16 +124,16 @@ class SystemDesk:
 
     def _judge(self, at_ns: int, now_ns: int) -> Iterator[Outgoing]:
         """Parents first: what they mask is not to be announced a moment before them."""
-        sights = self._watch.watched(now_ns)
-        each = list(sights.values())
+        furnaces = self._watch.watched(now_ns)
+        each = list(furnaces.values())
         yield from self._take(
             self._plant, PLANT_BLIND, plant_blind(self._watch, each, at_ns), now_ns
         )
         yield from self._take(self._plant, TRITON_DOWN, triton_down(each, at_ns), now_ns)
         told = (alarm.point for alarm in self._scribe.registry.active())
         standing = [p.equipment_path for p in told if p.condition == FURNACE_SILENT]
-        for furnace_id in dict.fromkeys([*sights, *standing]):
-            level = furnace_silent(self._watch, sights.get(furnace_id), at_ns)
+        for furnace_id in dict.fromkeys([*furnaces, *standing]):
+            level = furnace_silent(self._watch, furnaces.get(furnace_id), at_ns)
             yield from self._take(furnace_id, FURNACE_SILENT, level, now_ns)
 
     def _take(

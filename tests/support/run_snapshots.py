@@ -6,7 +6,7 @@ from typing import Any
 from meltwatch_chassis.run_state import ServiceState
 from meltwatch_local_cluster.domain.observed_run import ObservedRun
 from meltwatch_local_cluster.ports import RunScenario, RunSources
-from meltwatch_local_cluster.screen.glimpse import Glimpse
+from meltwatch_local_cluster.screen.run_snapshot import RunSnapshot
 from meltwatch_schemas.alarm import Heartbeat, ns_from_utc, utc_from_ns
 from meltwatch_schemas.window import PUBLISHED_SPEC
 
@@ -41,13 +41,13 @@ def heartbeat(second: float, **changes: Any) -> Heartbeat:
     return Heartbeat(service="alarm_manager", **(fields | changes))
 
 
-def glimpse(
+def snapshot(
     run: ObservedRun,
     now_s: float,
     services: Mapping[str, ServiceState] | None = None,
     problem: str | None = None,
     irregularities: Mapping[str, Mapping[str, int]] | None = None,
-) -> Glimpse:
+) -> RunSnapshot:
     """Return a run so many seconds after its start; services are ready unless told otherwise."""
     ready = {name: ServiceState(pid=1, state="ready") for name in SERVICES}
     state = run_state(
@@ -61,4 +61,4 @@ def glimpse(
         origin_ns=ORIGIN_NS,
     )
     counters = {"skipped": 2, "duplicates": 0}
-    return Glimpse(state, scenario, run, counters, at(now_s), problem, irregularities or {})
+    return RunSnapshot(state, scenario, run, counters, at(now_s), problem, irregularities or {})

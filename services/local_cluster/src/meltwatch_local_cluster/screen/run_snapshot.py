@@ -16,7 +16,7 @@ HEARTBEAT_LIMIT_S: Final = 15.0
 
 
 @dataclass(frozen=True)
-class Glimpse:
+class RunSnapshot:
     """A run at one moment.
 
     Attributes
@@ -73,14 +73,14 @@ class Glimpse:
         return (self.now_ns - ns_from_utc(alarm.raise_time or alarm.condition_time)) / 1e9
 
 
-def watch_text(glimpse: Glimpse) -> tuple[str, bool]:
+def watch_text(snapshot: RunSnapshot) -> tuple[str, bool]:
     """Say how many furnaces are watched and blind, or that the alarms are old; and if all is well.
 
     Without this, an empty list would read as a plant without alarms.
     """
-    if glimpse.is_stale:
-        return f"old: nothing heard for {age_text(glimpse.silence_s)}", False
-    heartbeat = glimpse.run.heartbeat
+    if snapshot.is_stale:
+        return f"old: nothing heard for {age_text(snapshot.silence_s)}", False
+    heartbeat = snapshot.run.heartbeat
     if heartbeat is None or heartbeat.watched is None:
         return "nobody says how many are watched", True
     blind = heartbeat.blind or 0
