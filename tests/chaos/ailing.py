@@ -10,11 +10,15 @@ import os
 import signal
 import sys
 from runpy import run_module
-from typing import Any, Final
+from typing import Final
 
 from meltwatch_core.alarms.manager.alarms import AlarmPipeline
 from meltwatch_core.alarms.ports import Outgoing
+from meltwatch_core.join.entry import Entry
 from meltwatch_core.join.joiner import PartitionJoiner
+from meltwatch_core.join.reading import Reading
+from meltwatch_core.join.window import Outcome
+from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic
 
@@ -37,11 +41,13 @@ def deadly() -> None:
 
 def breaking() -> None:
     """Have the join break over poison, and now and then for a moment over what is good."""
-    hand_on, survived = PartitionJoiner.hand_on, set[tuple[str, str, int]]()
+    advance, survived = PartitionJoiner.advance, set[tuple[str, str, int]]()
 
-    def fail(self: PartitionJoiner, chunk: Any, *others: Any, **more: Any) -> Any:
-        outcome = hand_on(self, chunk, *others, **more)
-        who = chunk.identity
+    def fail(self: PartitionJoiner, entry: Entry | None, reading: Reading) -> Outcome:
+        outcome = advance(self, entry, reading)
+        if entry is None or isinstance(entry.content, ContractViolation):
+            return outcome
+        who = entry.content.identity
         name = (who.furnace_id, who.source_id, who.seq)
         is_shaken = who.seq % _SHAKEN_EVERY == 0 and name not in survived
         survived.add(name)
@@ -49,7 +55,7 @@ def breaking() -> None:
             raise RuntimeError("the join is ill")
         return outcome
 
-    PartitionJoiner.hand_on = fail  # type: ignore[method-assign]
+    PartitionJoiner.advance = fail  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

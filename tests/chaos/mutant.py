@@ -81,13 +81,13 @@ def publish_out_of_order() -> None:
 
 def reread_is_late() -> None:
     """Take what is read again for what comes too late."""
-    hand_on_history = PartitionJoiner._hand_on_history
+    admit_again = PartitionJoiner._admit_again
 
     def late(self: PartitionJoiner, *record: Any) -> Outcome:
-        outcome = hand_on_history(self, *record)
+        outcome = admit_again(self, *record)
         return Outcome(late=True, windows=outcome.windows, skipped=outcome.skipped)
 
-    PartitionJoiner._hand_on_history = late  # type: ignore[method-assign]
+    PartitionJoiner._admit_again = late  # type: ignore[method-assign]
 
 
 def no_codec() -> None:
@@ -190,13 +190,15 @@ def never_give_up() -> None:
 
 def idle_by_event_time() -> None:
     """Take for idle what is 5 s of event time behind the other modality."""
+    began_ns: dict[str, int] = {}
 
     def move_on(self: Furnace, reading: Reading) -> None:
         left_out = [m for m in Modality if self._watch.is_set_back(m) or is_far_behind(self, m)]
         self._watermark.update(reading, left_out)
 
     def is_far_behind(furnace: Furnace, modality: Modality) -> bool:
-        first_ns, newest_ns = furnace._earliest_ns or 0, furnace._watermark._newest_ns
+        newest_ns = furnace._watermark._newest_ns
+        first_ns = began_ns.setdefault(furnace.furnace_id, furnace.newest_ns)
         lead_ns = newest_ns.get(OTHER[modality], first_ns) - newest_ns.get(modality, first_ns)
         return lead_ns > PUBLISHED_RULES.idle_gap_ns
 
@@ -235,15 +237,15 @@ def forget_the_sources() -> None:
 
 def late_by_itself() -> None:
     """Ask whether a record is late after it has closed windows."""
-    hand_on = PartitionJoiner._hand_on_new
+    admit = PartitionJoiner._admit
 
     def after(self: PartitionJoiner, chunk: Chunk, *place: Any) -> Outcome:
-        outcome = hand_on(self, chunk, *place)
+        outcome = admit(self, chunk, *place)
         life = self._lives.get(chunk.identity.furnace_id)
         is_admitted = life is not None and outcome.refusal is None
         return replace(outcome, late=is_admitted and life.furnace.is_late(chunk))
 
-    PartitionJoiner._hand_on_new = after  # type: ignore[method-assign]
+    PartitionJoiner._admit = after  # type: ignore[method-assign]
 
 
 def trust_old_cuts() -> None:

@@ -31,6 +31,7 @@ from meltwatch_schemas.window import NS_PER_MS, NS_PER_S, PUBLISHED_SPEC
 from meltwatch_simulator import Scenario, furnace_ids
 
 from tests.support.builders import current_chunk, embedding_chunk
+from tests.support.entries import entry_of
 from tests.unit.core.alarms.samples import score_record
 from tests.unit.core.alarms.topic_log import TopicLog
 
@@ -179,7 +180,7 @@ def scores(furnace_id: str, sent: Iterator[Sent]) -> Iterator[tuple[int, WindowS
     for offset, (at_ns, chunk) in enumerate(sent):
         # All is read at once: the reader's clock is the one by which records are sent.
         reading = Reading(at_ns, dict.fromkeys(Modality, at_ns))
-        outcomes = joiner.hand_on(chunk, offset, reading), joiner.pass_time(reading)
+        outcomes = joiner.advance(entry_of(chunk, offset), reading), joiner.advance(None, reading)
         for window in (window for outcome in outcomes for window in outcome.windows):
             judgement = _CALM if window.modalities else Judgement()
             published_ns = at_ns + _SCORED_AFTER_NS

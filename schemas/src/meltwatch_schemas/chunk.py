@@ -17,6 +17,13 @@ MAX_AHEAD_OF_RECORD_NS: Final = 10 * NS_PER_S
 """What the broker lets a record's own timestamp be ahead of its clock."""
 
 
+class Modality(StrEnum):
+    """A kind of input."""
+
+    VIDEO = "video"
+    CURRENT = "current"
+
+
 class SyncSource(StrEnum):
     """Where a producer's clock gets its time from."""
 

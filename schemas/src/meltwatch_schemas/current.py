@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from meltwatch_schemas.bounds import MAX_CURRENT_A, MAX_WHOLE, check_whole
 from meltwatch_schemas.chunk import (
     ChunkIdentity,
+    Modality,
     accept_any_envelope,
     check_count,
     check_identity,
@@ -42,10 +43,16 @@ class CurrentChunk:
         be read.
     """
 
+    modality: ClassVar[Modality] = Modality.CURRENT
     identity: ChunkIdentity
     event_time_ns: int
     period_ns: int
     data: NDArray[np.float32]
+
+    @property
+    def first_event_ns(self) -> int:
+        """Event time of the first sample, ns."""
+        return self.event_time_ns
 
     @property
     def last_event_ns(self) -> int:

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from meltwatch_schemas.chunk import (
     ChunkIdentity,
+    Modality,
     accept_any_envelope,
     check_count,
     check_identity,
@@ -40,10 +41,16 @@ class EmbeddingChunk:
         Shape ``(n, 64, d)``, float16, finite.
     """
 
+    modality: ClassVar[Modality] = Modality.VIDEO
     identity: ChunkIdentity
     event_times_ns: NDArray[np.int64]
     encoder_id: str
     data: NDArray[np.float16]
+
+    @property
+    def first_event_ns(self) -> int:
+        """Event time of the first frame, ns."""
+        return int(self.event_times_ns[0])
 
     @property
     def last_event_ns(self) -> int:

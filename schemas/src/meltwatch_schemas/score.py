@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from meltwatch_schemas.chunk import Modality as Modality  # noqa: PLC0414 - a score names it, too
 from meltwatch_schemas.chunk import accept_any_envelope
 from meltwatch_schemas.codec import Fields, array_from, bytes_of, pack, unpack
 from meltwatch_schemas.encoder import SIDE
@@ -25,13 +26,6 @@ class ScoreStatus(StrEnum):
     SCORED = "scored"
     DEGRADED = "degraded"
     UNSCORED = "unscored"
-
-
-class Modality(StrEnum):
-    """A kind of input."""
-
-    VIDEO = "video"
-    CURRENT = "current"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from meltwatch_schemas.window import NS_PER_MS, PUBLISHED_SPEC
 
 from tests.integration.stream_processor import forgetful
 from tests.integration.stream_processor.worker import Works, gaps, statuses
+from tests.support.entries import entry_of
 from tests.support.input_records import InputRecord, live
 
 pytestmark = pytest.mark.integration
@@ -44,7 +45,7 @@ def expected(records: list[InputRecord]) -> Windows:
             raw = record.at(offsets[record.topic])
             offsets[record.topic] += 1
             read = read_embedding if record.topic is Topic.EMBEDDINGS else read_current
-            for window in joiner.hand_on(read(raw), raw.offset, Reading(0)).windows:
+            for window in joiner.advance(entry_of(read(raw), raw.offset), Reading(0)).windows:
                 windows[window.window_id] = window
     return windows
 

@@ -18,6 +18,7 @@ from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_S
 
 from tests.integration.stream_processor.worker import Works
+from tests.support.entries import entry_of
 from tests.support.input_records import ORIGIN_NS, InputRecord, live
 
 pytestmark = pytest.mark.integration
@@ -70,7 +71,7 @@ def windows_of(given: list[InputRecord]) -> dict[str, AlignedWindow]:
             raw = record.at(offsets[record.topic])
             offsets[record.topic] += 1
             read = read_embedding if record.topic is Topic.EMBEDDINGS else read_current
-            for window in joiner.hand_on(read(raw), raw.offset, Reading(0)).windows:
+            for window in joiner.advance(entry_of(read(raw), raw.offset), Reading(0)).windows:
                 windows[window.window_id] = window
     return windows
 

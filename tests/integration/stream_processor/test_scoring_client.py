@@ -37,6 +37,7 @@ from structlog.testing import capture_logs
 from tritonclient.grpc.aio import InferenceServerClient
 
 from tests.integration.stream_processor.worker import Works, gaps
+from tests.support.entries import entry_of
 from tests.support.input_records import InputRecord, live
 
 pytestmark = pytest.mark.integration
@@ -73,7 +74,7 @@ def window() -> AlignedWindow:
         raw = record.at(offsets[record.topic])
         offsets[record.topic] += 1
         read = read_embedding if record.topic is Topic.EMBEDDINGS else read_current
-        made += joiner.hand_on(read(raw), raw.offset, Reading(0)).windows
+        made += joiner.advance(entry_of(read(raw), raw.offset), Reading(0)).windows
     assert made[-1].modalities == tuple(Modality)
     return made[-1]
 

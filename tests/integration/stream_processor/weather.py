@@ -18,6 +18,7 @@ from meltwatch_schemas.score import Modality
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_MS, NS_PER_S, PUBLISHED_SPEC
 
+from tests.support.entries import entry_of
 from tests.support.input_records import (
     PERIOD_NS,
     STRIDE_NS,
@@ -108,7 +109,7 @@ class Weather:
         return {
             window.window_id: window
             for chunk, offset in numbered
-            for window in joiner.hand_on(chunk, offset, Reading(0)).windows
+            for window in joiner.advance(entry_of(chunk, offset), Reading(0)).windows
         }
 
 

@@ -34,8 +34,41 @@ class Committed(NamedTuple):
     topic_id: str | None = None
 
 
+class Arrivals(Protocol):
+    """What the consumer brings of one partition: it may repeat records, and pass some over."""
+
+    @property
+    def position(self) -> int:
+        """The offset below which every record has come, or is known to be none."""
+        ...
+
+    def came(self, offset: int) -> bool:
+        """Take note of a record; tell whether it is new."""
+        ...
+
+    def begins(self, offset: int) -> None:
+        """Insist on every record from an offset on."""
+        ...
+
+    def told(self, asked_ns: int, end_offset: int, *, awaited: bool) -> None:
+        """Take where the partition ends, and whether its next record could have come."""
+        ...
+
+    def missing(self, head: int | None) -> range:
+        """Return the offsets to be read from the broker, given the next one that waits."""
+        ...
+
+    def filled(self, records: Sequence[RawRecord]) -> list[RawRecord]:
+        """Take what the broker has of them; return what has not come meanwhile."""
+        ...
+
+
 class Inputs(Protocol):
     """Consumer of both input topics: its flow and its committed offsets, not its records."""
+
+    def arrivals(self) -> Arrivals:
+        """Return a new account of what will come of one partition."""
+        ...
 
     def pause(self, partition: TopicPartition) -> None:
         """Fetch no more of a partition; what was already fetched still arrives."""

@@ -19,6 +19,7 @@ from meltwatch_schemas.encoder import Encoder, dct_basis
 from meltwatch_schemas.score import Features, Modality
 from meltwatch_schemas.window import WindowSpec
 
+from tests.support.entries import entry_of
 from tests.support.oracle import Record, Step, Window
 from tests.support.quality_oracle import Limits
 from tests.support.rule_numbers import CURRENT, VIDEO, Numbers
@@ -142,9 +143,9 @@ def reading_of(step: Step) -> Reading:
 
 def take(joiner: PartitionJoiner, step: Step) -> Outcome:
     """Tell a joiner of a step."""
-    if step.record is None:
-        return joiner.pass_time(reading_of(step))
-    return joiner.hand_on(chunk_of(step.record), step.record.offset, reading_of(step))
+    record = step.record
+    entry = None if record is None else entry_of(chunk_of(record), record.offset)
+    return joiner.advance(entry, reading_of(step))
 
 
 def join(steps: Iterable[Step], numbers: Numbers) -> list[Outcome]:

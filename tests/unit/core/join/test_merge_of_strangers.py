@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from hypothesis import given
 from meltwatch_core.join.joiner import PartitionJoiner
-from meltwatch_core.join.merge import Entry, ReadingOrder
+from meltwatch_core.join.merge import ReadingOrder
 from meltwatch_core.join.window import AlignedWindow, Outcome
 from meltwatch_schemas.score import Modality
 
+from tests.support.entries import entry_of
 from tests.support.oracle import Record
 from tests.unit.core.join.sequences import (
     CHANCE,
@@ -43,7 +44,7 @@ class Merged:
     def __init__(self, arrivals: list[Arrival], start: int, chance: random.Random) -> None:
         self._logs = {m: [a for a in arrivals if a.record.modality == m] for m in Modality}
         self._fetched = dict.fromkeys(Modality, 0)
-        self._order: ReadingOrder[Record] = ReadingOrder({})
+        self._order = ReadingOrder({})
         self._joiner = PartitionJoiner(7, ENCODER, rules_of(SMALL))
         self._chance, self._now, self._last = chance, start, arrivals[-1].at
 
@@ -55,10 +56,10 @@ class Merged:
                 self._now += self._chance.randint(1, SMALL.pause_cap)
             if not any(came) or self._chance.random() < 0.3:
                 self._order.told(self._now, {m: self._end(m) for m in Modality})
-                yield None, self._joiner.pass_time(self._order.reading(self._now))
+                yield None, self._joiner.advance(None, self._order.reading(self._now))
             while (entry := self._order.pop()) is not None:
-                reading, record = self._order.reading(self._now), entry.payload
-                yield record, self._joiner.hand_on(chunk_of(record), record.offset, reading)
+                record = self._logs[entry.modality][entry.offset].record
+                yield record, self._joiner.advance(entry, self._order.reading(self._now))
 
     def _end(self, modality: Modality) -> int:
         return sum(arrival.at <= self._now for arrival in self._logs[modality])
@@ -68,7 +69,7 @@ class Merged:
         start, end = self._fetched[modality], self._end(modality)
         taken = self._logs[modality][start:end][: self._chance.randint(0, 8)]
         for record in (arrival.record for arrival in taken):
-            self._order.push(Entry(modality, record.offset, record.times[-1], 1, record))
+            self._order.push(entry_of(chunk_of(record), record.offset))
         self._fetched[modality] += len(taken)
         return end - start
 

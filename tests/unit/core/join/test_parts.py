@@ -16,6 +16,7 @@ from meltwatch_schemas.errors import violation
 from meltwatch_schemas.score import Modality
 from meltwatch_schemas.window import WindowSpec
 
+from tests.support.entries import entry_at
 from tests.support.oracle import Record, Step
 from tests.support.rule_numbers import CURRENT, VIDEO
 from tests.unit.core.join.sequences import (
@@ -152,18 +153,22 @@ def one_furnace(times: range) -> tuple[PartitionJoiner, list[AlignedWindow]]:
 
 def test_a_record_refused_before_the_merge_moves_the_position_alone():
     joiner, refusal = PartitionJoiner(7, ENCODER, rules_of(SMALL)), violation("odd")
-    assert joiner.refuse(Modality.VIDEO, 0, refusal) == Outcome(refusal=refusal)
+    assert joiner.advance(entry_at(Modality.VIDEO, 0, refusal), Reading(0)) == Outcome(
+        refusal=refusal
+    )
     assert joiner.acknowledgeable() == {Modality.VIDEO: 1}
     with pytest.raises(OutOfSequence, match="at least 1, got 0"):
-        joiner.refuse(Modality.VIDEO, 0, refusal)
+        joiner.advance(entry_at(Modality.VIDEO, 0, refusal), Reading(0))
 
 
 def test_a_record_that_an_earlier_life_refused_is_not_refused_again():
     past = Past(10, 9, 9, {}, {}, {Modality.VIDEO: 5})
     resumption = Resumption({Modality.VIDEO: 4}, {"site/on": past})
     joiner, refusal = PartitionJoiner(7, ENCODER, rules_of(SMALL), resumption), violation("odd")
-    assert joiner.refuse(Modality.VIDEO, 5, refusal) == Outcome(history=True)
-    assert joiner.refuse(Modality.VIDEO, 6, refusal) == Outcome(refusal=refusal)
+    assert joiner.advance(entry_at(Modality.VIDEO, 5, refusal), Reading(0)) == Outcome(history=True)
+    assert joiner.advance(entry_at(Modality.VIDEO, 6, refusal), Reading(0)) == Outcome(
+        refusal=refusal
+    )
 
 
 def test_a_window_that_nobody_closed_cannot_be_published():

@@ -9,8 +9,8 @@ import pytest
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.errors import TransientError
 from meltwatch_chassis.metrics import Metrics
+from meltwatch_core.join.entry import read
 from meltwatch_core.join.joiner import PartitionJoiner
-from meltwatch_core.join.read_record import read
 from meltwatch_core.join.reading import Reading
 from meltwatch_core.join.window import AlignedWindow
 from meltwatch_core.scoring.judge import Judge, Judgement, Patience
@@ -29,9 +29,8 @@ def windows() -> list[AlignedWindow]:
     made: list[AlignedWindow] = []
     for offset, record in enumerate(live(["melt/a"], 20.0, encoder=ENCODER)):
         raw = record.at(offset)
-        chunk = read(raw, TOPICS.modality_of(raw.topic)).payload.content
-        assert not isinstance(chunk, ContractViolation)
-        made += joiner.hand_on(chunk, offset, Reading(0)).windows
+        entry = read(raw, TOPICS.modality_of(raw.topic))
+        made += joiner.advance(entry, Reading(0)).windows
     return made
 
 

@@ -17,6 +17,7 @@ from meltwatch_core.scoring.scores import ScoreContext
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.score import WindowScore, decode_score
 from meltwatch_schemas.window import NS_PER_MS
+from meltwatch_stream_processor.adapters.faust.arrivals import FaustArrivals
 from meltwatch_stream_processor.pipeline.counts import Counts
 from meltwatch_stream_processor.pipeline.delivery import Delivery
 from meltwatch_stream_processor.pipeline.engine import Engine
@@ -77,6 +78,9 @@ class MemoryBroker:
         for record in records:
             log = self.logs[record.topic.under(TOPICS.prefix)]
             log.append(record.at(len(log)))
+
+    def arrivals(self) -> FaustArrivals:
+        return FaustArrivals()
 
     def pause(self, partition: TopicPartition) -> None:
         self.pauses += 1

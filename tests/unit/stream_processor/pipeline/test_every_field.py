@@ -7,7 +7,7 @@ from typing import Any
 
 import msgpack
 import pytest
-from meltwatch_core.join.read_record import read
+from meltwatch_core.join.entry import read
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.record import RawRecord, header, headers_for, read_score
 from meltwatch_schemas.score import SCHEMA, Sources, WindowScore, encode_score
@@ -94,7 +94,7 @@ async def test_whatever_stands_in_a_field_is_read_or_set_aside_and_harms_no_neig
     refused = {
         record.offset: content.reason.value
         for record in broker.logs[full]
-        if isinstance(content := read(record, modality).payload.content, ContractViolation)
+        if isinstance(content := read(record, modality).content, ContractViolation)
     }
     letters = {
         int(header(letter.headers, "dlq.offset") or -1): header(letter.headers, "dlq.error")

@@ -3,11 +3,10 @@
 from dataclasses import replace
 
 from meltwatch_chassis.tracing import begin_trace, trace_id
+from meltwatch_core.join.entry import read
 from meltwatch_core.join.joiner import PartitionJoiner
-from meltwatch_core.join.read_record import read
 from meltwatch_core.join.reading import Reading
 from meltwatch_core.join.window import AlignedWindow, Outcome
-from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.score import Modality, WindowScore
 from meltwatch_stream_processor.pipeline.furnace_log import FurnaceLog
 from structlog.testing import capture_logs
@@ -87,9 +86,8 @@ def test_a_furnace_is_retired_once_its_last_window_is_out() -> None:
     windows: list[AlignedWindow] = []
     for offset, record in enumerate(live(["melt/a"], 10.0, encoder=ENCODER)):
         raw = record.at(offset)
-        chunk = read(raw, TOPICS.modality_of(raw.topic)).payload.content
-        assert not isinstance(chunk, ContractViolation)
-        windows += joiner.hand_on(chunk, offset, Reading(offset)).windows
+        entry = read(raw, TOPICS.modality_of(raw.topic))
+        windows += joiner.advance(entry, Reading(offset)).windows
     scores = [
         replace(window_score(), furnace_id=w.furnace_id, window_end_ns=w.window_end_ns)
         for w in windows

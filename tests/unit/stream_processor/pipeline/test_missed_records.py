@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from functools import partial
 
 import pytest
-from meltwatch_core.join import merge
 from meltwatch_schemas.score import Modality
 from meltwatch_schemas.window import NS_PER_MS
+from meltwatch_stream_processor.adapters.faust import arrivals
 from meltwatch_stream_processor.pipeline import engine
 from structlog.testing import capture_logs
 
@@ -28,7 +28,7 @@ def records() -> list[InputRecord]:
 @pytest.fixture(autouse=True)
 def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "_ENDS_INTERVAL_S", 0.05)
-    monkeypatch.setattr(merge, "_OVERDUE_NS", 50 * NS_PER_MS)
+    monkeypatch.setattr(arrivals, "_OVERDUE_NS", 50 * NS_PER_MS)
 
 
 async def published(

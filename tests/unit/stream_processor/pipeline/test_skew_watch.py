@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from meltwatch_core.join.buffers import Chunk
-from meltwatch_core.join.read_record import read
+from meltwatch_core.join.entry import read
 from meltwatch_core.join.skew_watch import SkewWatch
 from meltwatch_core.join.window import Outcome
 from meltwatch_schemas.current import CurrentChunk
@@ -108,7 +108,7 @@ async def test_a_new_life_knows_nothing_and_says_nothing(apart: list[InputRecord
 
 def chunk_of(record: InputRecord) -> Chunk:
     modality = Modality.VIDEO if record.topic is Topic.EMBEDDINGS else Modality.CURRENT
-    content = read(record.at(0), modality).payload.content
+    content = read(record.at(0), modality).content
     assert not isinstance(content, Exception)
     return content
 

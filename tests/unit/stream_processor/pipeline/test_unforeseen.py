@@ -5,10 +5,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
-from meltwatch_core.join import read_record
+from meltwatch_core.join import entry as entries
 from meltwatch_core.join.buffers import Chunk
+from meltwatch_core.join.entry import Entry
 from meltwatch_core.join.joiner import PartitionJoiner
 from meltwatch_core.join.reading import Reading
+from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.record import header
 from meltwatch_schemas.score import Modality
 from meltwatch_schemas.window import NS_PER_S
@@ -55,21 +57,26 @@ def fault(request: pytest.FixtureRequest) -> type[Exception]:
     return found
 
 
+def seq_of(entry: Entry) -> int | None:
+    """The number of a record; None if it was refused."""
+    return None if isinstance(entry.content, ContractViolation) else entry.content.identity.seq
+
+
 async def test_a_record_that_breaks_the_join_twice_is_set_aside_and_its_furnace_goes_on(
     broker: MemoryBroker, monkeypatch: pytest.MonkeyPatch, fault: type[Exception]
 ) -> None:
     undisturbed = MemoryBroker()
     undisturbed.produce(*live(FURNACES, 20.0, encoder=ENCODER))
     expected = await scores_of(undisturbed)
-    hand_on, tries = PartitionJoiner.hand_on, []
+    advance, tries = PartitionJoiner.advance, []
 
-    def break_down(joiner: PartitionJoiner, chunk: Chunk, offset: int, reading: Reading) -> Any:
-        if chunk.identity.seq != BAD_SEQ:
-            return hand_on(joiner, chunk, offset, reading)
-        tries.append(offset)
+    def break_down(joiner: PartitionJoiner, entry: Entry | None, reading: Reading) -> Any:
+        if entry is None or seq_of(entry) != BAD_SEQ:
+            return advance(joiner, entry, reading)
+        tries.append(entry.offset)
         raise fault("beyond everything")
 
-    monkeypatch.setattr(PartitionJoiner, "hand_on", break_down)
+    monkeypatch.setattr(PartitionJoiner, "advance", break_down)
     broker.produce(*with_one_more(poison()))
     with capture_logs() as said:
         found = await scores_of(broker)
@@ -97,15 +104,15 @@ async def test_a_record_that_breaks_the_join_once_is_joined(
     undisturbed = MemoryBroker()
     undisturbed.produce(*with_one_more(poison()))
     expected = await scores_of(undisturbed)
-    hand_on, tries = PartitionJoiner.hand_on, []
+    advance, tries = PartitionJoiner.advance, []
 
-    def stumble(joiner: PartitionJoiner, chunk: Chunk, offset: int, reading: Reading) -> Any:
-        if chunk.identity.seq == BAD_SEQ and not tries:
-            tries.append(offset)
+    def stumble(joiner: PartitionJoiner, entry: Entry | None, reading: Reading) -> Any:
+        if entry is not None and seq_of(entry) == BAD_SEQ and not tries:
+            tries.append(entry.offset)
             raise MemoryError
-        return hand_on(joiner, chunk, offset, reading)
+        return advance(joiner, entry, reading)
 
-    monkeypatch.setattr(PartitionJoiner, "hand_on", stumble)
+    monkeypatch.setattr(PartitionJoiner, "advance", stumble)
 
     assert await scores_of(broker) == expected
     assert (tries != [], broker.letters()) == (True, [])
@@ -114,7 +121,7 @@ async def test_a_record_that_breaks_the_join_once_is_joined(
 async def test_a_record_that_breaks_the_decoder_is_a_dead_letter(
     broker: MemoryBroker, monkeypatch: pytest.MonkeyPatch, fault: type[Exception]
 ) -> None:
-    read = read_record._READERS[Modality.CURRENT]
+    read = entries._READERS[Modality.CURRENT]
 
     def break_down(raw: Any) -> Chunk:
         chunk = read(raw)
@@ -122,8 +129,8 @@ async def test_a_record_that_breaks_the_decoder_is_a_dead_letter(
             raise fault("beyond everything")
         return chunk
 
-    readers = {**read_record._READERS, Modality.CURRENT: break_down}
-    monkeypatch.setattr(read_record, "_READERS", readers)
+    readers = {**entries._READERS, Modality.CURRENT: break_down}
+    monkeypatch.setattr(entries, "_READERS", readers)
     broker.produce(*with_one_more(poison()))
 
     assert await scores_of(broker)

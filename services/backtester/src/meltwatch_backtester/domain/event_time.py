@@ -7,7 +7,7 @@ time. What is not there by then never comes, so no modality is waited for.
 from collections.abc import Mapping
 
 from meltwatch_core.join.admission import refusal_of
-from meltwatch_core.join.buffers import Chunk, modality_of
+from meltwatch_core.join.buffers import Chunk
 from meltwatch_core.join.features import FeatureExtractor
 from meltwatch_core.join.furnace import Closing, Furnace, JoinContext
 from meltwatch_core.join.rules import PUBLISHED_RULES, JoinRules
@@ -39,10 +39,10 @@ class EventTimeJoiner:
         self._closed_ns: dict[str, int | None] = {}
         self._handed_on: dict[Modality, int] = {}
 
-    def hand_on(self, chunk: Chunk, offset: int) -> Outcome:
+    def admit(self, chunk: Chunk, offset: int) -> Outcome:
         """Take the next record, in the order of event time over both topics."""
         name = chunk.identity.furnace_id
-        self._handed_on[modality_of(chunk)] = offset
+        self._handed_on[chunk.modality] = offset
         last = self._retire_if_away(name, chunk)
         retired = () if last is None else (name,)
         last = last or Closing()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from meltwatch_core.join.acknowledgement import Offsets
 from meltwatch_core.join.admission import refusal_of, was_admitted
-from meltwatch_core.join.buffers import Chunk, modality_of
+from meltwatch_core.join.buffers import Chunk
 from meltwatch_core.join.features import FeatureExtractor
 from meltwatch_core.join.furnace import Furnace, JoinContext
 from meltwatch_core.join.restore import Past, sources_of
@@ -107,7 +107,7 @@ class RecordedJoiner:
         ``waiting`` counts the records that wait.
         """
         line = self._line(chunk.identity.furnace_id)
-        line.waiting[modality_of(chunk)].append((chunk, offset))
+        line.waiting[chunk.modality].append((chunk, offset))
         self.waiting += 1
 
     def cut_of(self, score: WindowScore) -> dict[Modality, int]:
@@ -172,7 +172,7 @@ class RecordedJoiner:
         line.past, new = None, []
         life = Furnace(self._context, line.furnace_id, past.closed_ns, past)
         for chunk, offset in records:
-            if not past.covers(modality_of(chunk), offset):
+            if not past.covers(chunk.modality, offset):
                 new.append((chunk, offset))
             elif was_admitted(chunk, past.sources, self._context.encoder_id):
                 life.admit_again(chunk, offset)

@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from meltwatch_core.join.merge import Entry, ReadingOrder
-from meltwatch_core.join.read_record import ReadRecord
+from meltwatch_core.join.entry import Entry
+from meltwatch_core.join.merge import ReadingOrder
 from meltwatch_core.join.skew_watch import SkewWatch
 from meltwatch_core.join.window import AlignedWindow, Outcome
 from meltwatch_schemas.errors import ContractViolation
@@ -30,10 +30,10 @@ def event_time_windows(source: Source, begun: frozenset[str]) -> Iterator[Replay
     skew = SkewWatch(source.encoder, source.sync_offsets_s)
     lives, late = LiveScores(source, begun), Counter[str]()
     for entry in _merged(source.inputs()):
-        content = entry.payload.content
+        content = entry.content
         if isinstance(content, ContractViolation):
             continue
-        outcome = joiner.hand_on(content, entry.offset)
+        outcome = joiner.admit(content, entry.offset)
         skew.take(content, outcome)
         skew.forget(outcome.retired)
         if source.wanted(content.identity.furnace_id):
@@ -46,9 +46,9 @@ def event_time_windows(source: Source, begun: frozenset[str]) -> Iterator[Replay
     yield from map(_missing, lives.rest())
 
 
-def _merged(readers: dict[Modality, InputReader]) -> Iterator[Entry[ReadRecord]]:
+def _merged(readers: dict[Modality, InputReader]) -> Iterator[Entry]:
     """Yield the records of both topics in reading order, with frozen ends."""
-    order: ReadingOrder[ReadRecord] = ReadingOrder({m: r.position for m, r in readers.items()})
+    order = ReadingOrder({m: r.position for m, r in readers.items()})
     unread = set(readers)
     lacking = set(readers)
     while True:

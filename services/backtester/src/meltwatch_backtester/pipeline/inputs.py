@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from meltwatch_core.join.merge import Entry
-from meltwatch_core.join.read_record import ReadRecord, read
+from meltwatch_core.join.entry import Entry, read
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.score import Modality
@@ -46,7 +45,7 @@ class InputReader:
         self._tally = tally
         self.position = offsets.start
 
-    def next(self) -> Entry[ReadRecord] | None:
+    def next(self) -> Entry | None:
         """Return the next record, or None at the end."""
         raw, self._next = self._peek(), None
         if raw is None:
@@ -54,11 +53,11 @@ class InputReader:
         self.reached(raw.offset + 1)
         entry = read(raw, self._modality)
         self._tally.records[self._part.topic] += 1
-        if isinstance(entry.payload.content, ContractViolation):
-            self._tally.dead_letters[entry.payload.content.reason.value] += 1
+        if isinstance(entry.content, ContractViolation):
+            self._tally.dead_letters[entry.content.reason.value] += 1
         return entry
 
-    def until(self, last_offset: int) -> Iterator[Entry[ReadRecord]]:
+    def until(self, last_offset: int) -> Iterator[Entry]:
         """Yield the records up to an offset."""
         while (raw := self._peek()) is not None and raw.offset <= last_offset:
             entry = self.next()

@@ -54,7 +54,7 @@ def recorded_windows(source: Source, pasts: Mapping[str, Past]) -> Iterator[Repl
 
 def _push_until(last: int, reader: InputReader, joiner: RecordedJoiner, source: Source) -> None:
     for entry in reader.until(last):
-        content = entry.payload.content
+        content = entry.content
         if isinstance(content, ContractViolation) or not source.wanted(content.identity.furnace_id):
             continue
         joiner.push(content, entry.offset)

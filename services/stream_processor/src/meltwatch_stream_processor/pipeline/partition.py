@@ -9,9 +9,9 @@ import structlog
 from meltwatch_chassis.live import is_live
 from meltwatch_chassis.tracing import TRACEPARENT, continue_trace
 from meltwatch_core.join.buffers import Chunk
+from meltwatch_core.join.entry import Entry, read
 from meltwatch_core.join.joiner import PartitionJoiner
-from meltwatch_core.join.merge import Entry, Gap, ReadingOrder
-from meltwatch_core.join.read_record import ReadRecord, read
+from meltwatch_core.join.merge import ReadingOrder
 from meltwatch_core.join.skew_watch import SkewWatch
 from meltwatch_core.join.window import AlignedWindow, Outcome
 from meltwatch_core.scoring.judge import Judgement
@@ -53,7 +53,8 @@ class PartitionPipeline:
         self._began_ns = surroundings.clock.now_ns()
         topics = surroundings.context.topics.inputs
         self._parts = {m: TopicPartition(topic, number) for m, topic in topics.items()}
-        self._order: ReadingOrder[ReadRecord] = ReadingOrder({}, surroundings.limits)
+        self._arrivals = {m: surroundings.inputs.arrivals() for m in self._parts}
+        self._order = ReadingOrder({}, surroundings.limits)
         self._joiner: PartitionJoiner | None = None
         self._log = FurnaceLog()
         self._skew = SkewWatch(surroundings.encoder, surroundings.sync_offsets_s)
@@ -72,6 +73,8 @@ class PartitionPipeline:
     def receive(self, raw: RawRecord) -> None:
         """Take a record as read; offsets of a topic ascend."""
         modality = self._around.context.topics.modality_of(raw.topic)
+        if not self._arrivals[modality].came(raw.offset):
+            return
         entry = read(raw, modality)
         self._order.push(entry)
         if modality not in self._first_event_ns:
@@ -90,7 +93,8 @@ class PartitionPipeline:
             asked_ns = around.clock.monotonic_ns()
             starts = await self._beginning.settle()
             for modality, start in starts.items():
-                self._order.starts_at(modality, start.offset)
+                self._arrivals[modality].begins(start.offset)
+                self._order.read_until(modality, start.offset)
             self._order.told(asked_ns, {m: start.end for m, start in starts.items()})
             while self._reading:
                 await self._arrived.wait()
@@ -147,6 +151,9 @@ class PartitionPipeline:
 
     def told(self, asked_ns: int, ends: Mapping[TopicPartition, int]) -> None:
         """Take how far the input goes, and when that was asked by the monotonic clock."""
+        for modality, part in self._parts.items():
+            awaited = self._order.head(modality) is None and modality not in self._paused
+            self._arrivals[modality].told(asked_ns, ends[part], awaited=awaited)
         self._order.told(asked_ns, {m: ends[part] for m, part in self._parts.items()})
         self._told = True
         self._arrived.set()
@@ -170,7 +177,7 @@ class PartitionPipeline:
 
     async def _recall(self, chunk: Chunk, joiner: PartitionJoiner) -> None:
         """Look further back before a furnace begins with events older than what is known."""
-        first_ns = int(chunk.event_times_ns[0])
+        first_ns = chunk.first_event_ns
         if self._beginning.knows(first_ns) or joiner.remembers(chunk.identity.furnace_id):
             return
         resumption = await self._beginning.further_back(first_ns)
@@ -179,14 +186,13 @@ class PartitionPipeline:
 
     async def _hand_on_ready(self, publication: Publication) -> None:
         while self._reading:
-            while (gap := self._order.gap()) is not None:
-                await self._fill(gap)
+            await self._fill_gaps()
             entry = self._order.pop()
             if entry is None:
                 return
             if self._joiner is None:
                 self._joiner = await self._restored()
-            await self._hand_on(entry, self._joiner, publication)
+            await self._advance(entry, self._joiner, publication)
             self._handed_on[entry.modality] = entry.offset + 1
             self._control_flow()
             await self._pass_time(publication)
@@ -197,7 +203,7 @@ class PartitionPipeline:
             return
         self._told = False
         reading = self._order.reading(self._around.clock.monotonic_ns())
-        outcome = self._joiner.pass_time(reading)
+        outcome = self._joiner.advance(None, reading)
         self._around.gate.holds(self.number, self._joiner.furnaces)
         self._around.counts.closed(outcome)
         self._untimely.forget(outcome.retired)
@@ -206,42 +212,48 @@ class PartitionPipeline:
         for window in outcome.windows:
             await publication.submit(window)
 
-    async def _fill(self, gap: Gap) -> None:
-        """Read what the consumer has passed over: Faust drops what it fetched in a rebalance."""
-        part, offsets = self._parts[gap.modality], gap.offsets
+    async def _fill_gaps(self) -> None:
+        """Read what the consumer has passed over: nothing goes ahead of it."""
+        for modality, arrivals in self._arrivals.items():
+            while offsets := arrivals.missing(self._order.head(modality)):
+                await self._fill(modality, offsets)
+
+    async def _fill(self, modality: Modality, offsets: range) -> None:
+        part = self._parts[modality]
         missed = partial(self._around.input_range.records, part, offsets)
         records = await self._around.retry.until_done(
             missed, f"reading what was missed of {part.topic}"
         )
-        entries = [read(raw, gap.modality) for raw in records]
+        entries = [read(raw, modality) for raw in self._arrivals[modality].filled(records)]
         if self._joiner is None:
             self._begins(entries)
-        self._order.fill(gap, entries)
-        if len(entries) < len(offsets):
-            await self._beginning.is_gone(gap.modality, offsets)
-        self._around.metrics.records_missed.labels(part.topic).inc(len(entries))
+        for entry in entries:
+            self._order.push(entry)
+        self._order.read_until(modality, self._arrivals[modality].position)
+        if len(records) < len(offsets):
+            await self._beginning.is_gone(modality, offsets)
+        self._around.metrics.records_missed.labels(part.topic).inc(len(records))
         _log.info(
-            "missed_records_read", **part._asdict(), first=offsets.start, records=len(entries)
+            "missed_records_read", **part._asdict(), first=offsets.start, records=len(records)
         )
 
-    def _begins(self, entries: Iterable[Entry[ReadRecord]]) -> None:
+    def _begins(self, entries: Iterable[Entry]) -> None:
         """Take note of the event time at which a topic begins."""
         for entry in entries:
             if entry.last_event_ns is not None:
                 self._first_event_ns[entry.modality] = entry.last_event_ns
                 return
 
-    async def _hand_on(
-        self, entry: Entry[ReadRecord], joiner: PartitionJoiner, publication: Publication
+    async def _advance(
+        self, entry: Entry, joiner: PartitionJoiner, publication: Publication
     ) -> None:
-        raw, content = entry.payload.raw, self._admitted(entry, joiner)
+        """Hand a record on to the join, and do what that leads to."""
         self._undelivered = (entry.modality, entry.offset)
-        if isinstance(content, ContractViolation):
-            outcome = joiner.refuse(entry.modality, entry.offset, content)
-        else:
-            await self._recall(content, joiner)
-            outcome = self._joined(content, raw, joiner)
-            self._around.gate.holds(self.number, joiner.furnaces)
+        entry, raw = self._admitted(entry, joiner), entry.raw
+        if not isinstance(entry.content, ContractViolation):
+            await self._recall(entry.content, joiner)
+        outcome = self._joined(entry, joiner)
+        self._around.gate.holds(self.number, joiner.furnaces)
         if outcome.refusal is not None:
             await self._around.delivery.dead_letter(raw, outcome.refusal)
         elif outcome.late:
@@ -253,20 +265,18 @@ class PartitionPipeline:
         for window in outcome.windows:
             await publication.submit(window, continue_trace(header(raw.headers, TRACEPARENT)))
 
-    def _admitted(
-        self, entry: Entry[ReadRecord], joiner: PartitionJoiner
-    ) -> Chunk | ContractViolation:
-        """Return a record's chunk, or why it does not reach the join."""
-        content = entry.payload.content
+    def _admitted(self, entry: Entry, joiner: PartitionJoiner) -> Entry:
+        """Return a record as it is, or refused if it must not reach the join."""
+        content = entry.content
         if isinstance(content, ContractViolation):
-            return content
+            return entry
         furnace_id = content.identity.furnace_id
-        refusal = self._around.suspects.refusal_of(entry.payload.raw)
+        refusal = self._around.suspects.refusal_of(entry.raw)
         if refusal is None and not joiner.knows(furnace_id):
             refusal = self._around.gate.refusal_of(furnace_id)
-        return refusal or content
+        return entry if refusal is None else replace(entry, content=refusal)
 
-    def _joined(self, chunk: Chunk, raw: RawRecord, joiner: PartitionJoiner) -> Outcome:
+    def _joined(self, entry: Entry, joiner: PartitionJoiner) -> Outcome:
         """Hand a record on to the join.
 
         Raises
@@ -276,10 +286,11 @@ class PartitionPipeline:
         """
         try:
             reading = self._order.reading(self._around.clock.monotonic_ns())
-            outcome = joiner.hand_on(chunk, raw.offset, reading)
-            self._skew.take(chunk, outcome)
+            outcome = joiner.advance(entry, reading)
+            if not isinstance(entry.content, ContractViolation):
+                self._skew.take(entry.content, outcome)
         except Exception as error:
-            place = (raw.topic, raw.partition, raw.offset)
+            place = (entry.raw.topic, entry.raw.partition, entry.raw.offset)
             raise RecordFailedError(place, f"{type(error).__name__}: {error}"[:300]) from error
         return outcome
 

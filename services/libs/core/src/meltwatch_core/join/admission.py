@@ -6,7 +6,7 @@ from meltwatch_schemas.embedding import EmbeddingChunk
 from meltwatch_schemas.errors import ContractViolation, Refusal
 from meltwatch_schemas.score import Modality
 
-from meltwatch_core.join.buffers import Chunk, modality_of
+from meltwatch_core.join.buffers import Chunk
 
 
 def refusal_of(
@@ -24,7 +24,7 @@ def refusal_of(
         The encoder that the ensemble serves.
     """
     source = chunk.identity.source_id
-    expected = sources.get(modality_of(chunk), source)
+    expected = sources.get(chunk.modality, source)
     if source != expected:
         return ContractViolation(
             Refusal.UNEXPECTED_SOURCE,
@@ -42,7 +42,7 @@ def refusal_of(
 
 def was_admitted(chunk: Chunk, sources: Mapping[Modality, str], encoder_id: str) -> bool:
     """Tell whether a record was admitted in an earlier life of which the sources are known."""
-    is_known = sources.get(modality_of(chunk)) == chunk.identity.source_id
+    is_known = sources.get(chunk.modality) == chunk.identity.source_id
     return is_known and _encoder_of(chunk, encoder_id) == encoder_id
 
 

@@ -18,11 +18,6 @@ Chunk = EmbeddingChunk | CurrentChunk
 """A record of either input topic."""
 
 
-def modality_of(chunk: Chunk) -> Modality:
-    """Return the modality that a chunk belongs to."""
-    return Modality.VIDEO if isinstance(chunk, EmbeddingChunk) else Modality.CURRENT
-
-
 class EventBuffers:
     """Frames and samples of one furnace within the reach of its windows to come.
 
@@ -46,7 +41,7 @@ class EventBuffers:
             Modality.CURRENT: self.samples.timeline,
         }
 
-    def add(self, chunk: Chunk, offset: int, next_end_ns: int | None) -> int:
+    def add(self, chunk: Chunk, offset: int, next_end_ns: int) -> int:
         """Take a record's events and return how many of them are duplicates.
 
         Parameters
@@ -57,14 +52,12 @@ class EventBuffers:
             Its offset.
         next_end_ns
             End of the next window: events beyond its reach are not held, and neither recognised
-            nor counted as duplicates. None holds everything.
+            nor counted as duplicates.
         """
-        modality, times_ns = modality_of(chunk), chunk.event_times_ns
-        stale = 0
-        if next_end_ns is not None:
-            reach_ns = next_end_ns - self._rules.reach_ns(modality)
+        modality, times_ns, stale = chunk.modality, chunk.event_times_ns, 0
+        reach_ns = next_end_ns - self._rules.reach_ns(modality)
+        if chunk.first_event_ns <= reach_ns:
             stale = int(np.searchsorted(times_ns, reach_ns, side="right"))
-        if stale:
             self._remember(int(times_ns[stale - 1]))
         events: NDArray[Any] = np.empty(
             times_ns.size - stale, self._timelines[modality].events.dtype

@@ -7,7 +7,7 @@ from meltwatch_schemas.reasons import BEHIND
 from meltwatch_schemas.score import Cut, Modality, Sources
 
 from meltwatch_core.join.acknowledgement import Offsets
-from meltwatch_core.join.buffers import Chunk, EventBuffers, modality_of
+from meltwatch_core.join.buffers import Chunk, EventBuffers
 from meltwatch_core.join.features import FeatureExtractor
 from meltwatch_core.join.reading import MODALITIES, Reading
 from meltwatch_core.join.restore import Past
@@ -104,15 +104,15 @@ class Furnace:
         self._watermark = Watermark(rules, past.behind if past else ())
         forgotten_ns = past.last_event_ns if past else None
         self._buffers = EventBuffers(rules, self._spec.phase_ns(furnace_id), forgotten_ns)
-        self._earliest_ns: int | None = None
         self.newest_ns = forgotten_ns or 0
         self._last_ingest_ns = past.last_ingest_ns if past else 0
         self._has_closed = past is not None
         # Newest event time of what is read again, for modalities of which nothing new came yet.
         self._history_ns: dict[Modality, int | None] = dict.fromkeys(Modality, forgotten_ns)
         self.furnace_id = furnace_id
-        self.closed_ns = closed_ns
+        self.closed_ns = past.closed_ns if past else closed_ns
         self.sources: dict[Modality, str] = dict(past.sources) if past else {}
+        self._next_end_ns = self._end_after(past.closed_ns) if past else None
 
     @property
     def watermark_ns(self) -> int | None:
@@ -142,7 +142,7 @@ class Furnace:
     @property
     def was_retired(self) -> bool:
         """Whether an earlier process closed all windows, and nothing new has come since."""
-        return self.has_closed_all and None not in self._history_ns.values()
+        return None not in self._history_ns.values() and self.has_closed_all
 
     @property
     def size_bytes(self) -> int:
@@ -162,18 +162,18 @@ class Furnace:
 
     def is_late(self, chunk: Chunk) -> bool:
         """Tell whether any event lies at or before the last closed window end."""
-        return self.closed_ns is not None and int(chunk.event_times_ns[0]) <= self.closed_ns
+        return self.closed_ns is not None and chunk.first_event_ns <= self.closed_ns
 
     def admit(self, chunk: Chunk, offset: int) -> int:
         """Take a record and return how many of its events are duplicates."""
         self.sources = self.sources_for(chunk)
-        self._history_ns[modality_of(chunk)] = None
+        self._history_ns[chunk.modality] = None
         self._follow(chunk)
         return self._take(chunk, offset)
 
     def admit_again(self, chunk: Chunk, offset: int) -> None:
         """Take a record that is history: it fills the buffers, the last score says the rest."""
-        if modality_of(chunk) not in self._told:  # a score need not tell the states
+        if chunk.modality not in self._told:  # a score need not tell the states
             self._follow(chunk)
         self._take(chunk, offset)
         for modality, history_ns in self._history_ns.items():
@@ -186,7 +186,7 @@ class Furnace:
         A furnace that fell silent while nobody read would have been retired: its first new record
         of a modality may come from another source. Event time tells, as in a replay.
         """
-        modality = modality_of(chunk)
+        modality = chunk.modality
         history_ns = self._history_ns[modality]
         limit_ns = self._context.rules.retire_after_ns
         if history_ns is None or chunk.last_event_ns - history_ns <= limit_ns:
@@ -194,20 +194,21 @@ class Furnace:
         return {m: source for m, source in self.sources.items() if m is not modality}
 
     def _follow(self, chunk: Chunk) -> None:
-        span_ns = int(chunk.event_times_ns[0]), chunk.last_event_ns
-        self._watch.follow(modality_of(chunk), chunk.identity, span_ns)
+        span_ns = chunk.first_event_ns, chunk.last_event_ns
+        self._watch.follow(chunk.modality, chunk.identity, span_ns)
 
     def _take(self, chunk: Chunk, offset: int) -> int:
-        first_ns, last_ns = int(chunk.event_times_ns[0]), chunk.last_event_ns
-        modality = modality_of(chunk)
+        first_ns, last_ns = chunk.first_event_ns, chunk.last_event_ns
+        modality = chunk.modality
         self.sources.setdefault(modality, chunk.identity.source_id)
         self._watermark.advance(modality, last_ns)
-        if self._earliest_ns is None or first_ns < self._earliest_ns:
-            self._earliest_ns = first_ns
+        if self._next_end_ns is None or not self._has_closed:
+            # The first window of a life lies behind its earliest event.
+            end_ns = self._end_after(max(self.closed_ns or 0, first_ns))
+            self._next_end_ns = min(end_ns, self._next_end_ns or end_ns)
         self.newest_ns = max(self.newest_ns, last_ns)
         self._last_ingest_ns = max(self._last_ingest_ns, chunk.identity.ingest_time_ns)
-        next_end_ns = None if self.closed_ns is None else self._end_after(self.closed_ns)
-        return self._buffers.add(chunk, offset, next_end_ns)
+        return self._buffers.add(chunk, offset, self._next_end_ns)
 
     def heard(self, modality: Modality, reading: Reading) -> None:
         """Take note of when a record was handed on."""
@@ -220,11 +221,8 @@ class Furnace:
         self._move_on(reading)
 
     def _move_on(self, reading: Reading) -> None:
-        left_out = [
-            modality
-            for modality in MODALITIES
-            if self._watch.is_set_back(modality) or self._idleness.is_idle(modality, reading)
-        ]
+        is_set_back, is_idle = self._watch.is_set_back, self._idleness.is_idle
+        left_out = [m for m in MODALITIES if is_set_back(m) or is_idle(m, reading)]
         self._watermark.update(reading, left_out)
 
     def close_due(self, handed_on: Offsets) -> Closing:
@@ -249,8 +247,9 @@ class Furnace:
             Per modality, the last offset handed on in the partition.
         """
         closing = Closing()
-        for end_ns, last_event_ns in self._closing_until(last_ns, closing):
-            closing.windows.append(self._window(end_ns, last_event_ns, handed_on))
+        if self._next_end_ns is not None and self._next_end_ns <= last_ns:
+            for end_ns, last_event_ns in self._closing_until(last_ns, closing):
+                closing.windows.append(self._window(end_ns, last_event_ns, handed_on))
         return closing
 
     def skip_until(self, last_ns: int) -> int:
@@ -279,7 +278,7 @@ class Furnace:
 
     def _closing_until(self, last_ns: int, closing: Closing) -> Iterator[tuple[int, int]]:
         """Close the windows up to an instant; yield end and newest event of each not silent one."""
-        end_ns = self._next_end_ns()
+        end_ns = self._next_end_ns
         if end_ns is None or end_ns > last_ns:
             return
         closing.needed = self.needed()
@@ -297,15 +296,7 @@ class Furnace:
                 next_end_ns = end_ns + self._spec.hop_ns
             self._buffers.forget_before(next_end_ns)
             self.closed_ns, self._has_closed = next_end_ns - self._spec.hop_ns, True
-            end_ns = next_end_ns
-
-    def _next_end_ns(self) -> int | None:
-        """Return the end of the next window to close; None before the first record."""
-        if self._has_closed and self.closed_ns is not None:
-            return self._end_after(self.closed_ns)
-        if self._earliest_ns is None:
-            return None
-        return self._end_after(max(self.closed_ns or 0, self._earliest_ns))
+            self._next_end_ns = end_ns = next_end_ns
 
     def _end_of_silence(self, silent_end_ns: int, last_ns: int) -> int:
         """Return the next window end with an event, at most the first one after ``last_ns``."""

@@ -13,7 +13,8 @@ from meltwatch_schemas.score import Modality
 
 from meltwatch_core.join.acknowledgement import NeededOffsets, Offsets, lowest
 from meltwatch_core.join.admission import refusal_of, was_admitted
-from meltwatch_core.join.buffers import Chunk, modality_of
+from meltwatch_core.join.buffers import Chunk
+from meltwatch_core.join.entry import Entry
 from meltwatch_core.join.errors import OutOfSequence
 from meltwatch_core.join.features import FeatureExtractor
 from meltwatch_core.join.furnace import Closing, Furnace, JoinContext
@@ -93,35 +94,14 @@ class PartitionJoiner:
         """Tell whether a furnace is held: some day it is retired."""
         return furnace_id in self._lives
 
-    def refuse(self, modality: Modality, offset: int, refusal: ContractViolation) -> Outcome:
-        """Take note of a record that was refused before the join: it moves the position alone.
+    def advance(self, entry: Entry | None, reading: Reading) -> Outcome:
+        """Take the next record in reading order, or the passing of time.
 
         Parameters
         ----------
-        modality, offset
-            Where it stands.
-        refusal
-            Why; returned, unless an earlier life has dealt with the record.
-
-        Raises
-        ------
-        OutOfSequence
-            If the offset is below the position of its partition.
-        """
-        self._pass_over(modality, offset)
-        if offset <= self._history_ends.get(modality, -1):
-            return Outcome(history=True)
-        return Outcome(refusal=refusal)
-
-    def hand_on(self, chunk: Chunk, offset: int, reading: Reading) -> Outcome:
-        """Take the next record in reading order.
-
-        Parameters
-        ----------
-        chunk
-            A valid chunk of either topic.
-        offset
-            Its offset.
+        entry
+            The record; a refused one moves the position alone. None if only time has passed: then
+            modalities become idle and furnaces are retired.
         reading
             How far reading has come.
 
@@ -130,23 +110,20 @@ class PartitionJoiner:
         OutOfSequence
             If the offset is below the position of its partition.
         """
-        modality = modality_of(chunk)
-        self._pass_over(modality, offset)
+        if entry is None:
+            return self._pass_time(reading)
+        modality, offset, chunk = entry.modality, entry.offset, entry.content
+        self._move_to(modality, offset)
+        if isinstance(chunk, ContractViolation):
+            is_history = offset <= self._history_ends.get(modality, -1)
+            return Outcome(history=True) if is_history else Outcome(refusal=chunk)
         self._handed_on[modality] = offset
-        name = chunk.identity.furnace_id
-        past = self._past.get(name)
+        past = self._past.get(chunk.identity.furnace_id)
         if past is not None and past.covers(modality, offset):
-            return self._hand_on_history(chunk, offset, past, reading)
-        return self._hand_on_new(chunk, offset, reading)
+            return self._admit_again(chunk, offset, past, reading)
+        return self._admit(chunk, offset, reading)
 
-    def pass_time(self, reading: Reading) -> Outcome:
-        """Take note that time has passed: modalities become idle, furnaces are retired.
-
-        Parameters
-        ----------
-        reading
-            How far reading has come.
-        """
+    def _pass_time(self, reading: Reading) -> Outcome:
         closings = []
         for life in list(self._lives.values()):
             life.furnace.pass_time(reading)
@@ -207,7 +184,7 @@ class PartitionJoiner:
         """Return what is held of a modality's events that no watermark has reached."""
         return sum(life.furnace.waiting_bytes(modality) for life in self._lives.values())
 
-    def _pass_over(self, modality: Modality, offset: int) -> None:
+    def _move_to(self, modality: Modality, offset: int) -> None:
         position = self._positions.get(modality, 0)
         if offset < position:
             raise OutOfSequence(
@@ -217,18 +194,18 @@ class PartitionJoiner:
         self._starts.setdefault(modality, offset)
         self._positions[modality] = offset + 1
 
-    def _hand_on_history(self, chunk: Chunk, offset: int, past: Past, reading: Reading) -> Outcome:
+    def _admit_again(self, chunk: Chunk, offset: int, past: Past, reading: Reading) -> Outcome:
         """Fill the buffers again; what earlier lives counted, copied or refused stays so."""
         if not was_admitted(chunk, past.sources, self._context.encoder_id):
             return Outcome(history=True)
-        modality = modality_of(chunk)
+        modality = chunk.modality
         life = self._life_of(chunk.identity.furnace_id, modality, offset)
         life.furnace.admit_again(chunk, offset)
         closing = self._close_after(life, modality, reading)
         return Outcome(history=True, windows=tuple(closing.windows), skipped=closing.skipped)
 
-    def _hand_on_new(self, chunk: Chunk, offset: int, reading: Reading) -> Outcome:
-        name, modality = chunk.identity.furnace_id, modality_of(chunk)
+    def _admit(self, chunk: Chunk, offset: int, reading: Reading) -> Outcome:
+        name, modality = chunk.identity.furnace_id, chunk.modality
         life = self._life_of(name, modality, offset)
         sources = life.furnace.sources_for(chunk)
         refusal = refusal_of(chunk, sources, self._context.encoder_id)

@@ -66,15 +66,16 @@ class KnownEnds:
         self.as_of_ns: int | None = None
         self._unreached: deque[tuple[int, int]] = deque()
 
-    def told(self, asked_ns: int, end_offset: int, position: int) -> None:
+    def told(self, asked_ns: int, end_offset: int) -> None:
         """Take an end offset that was asked for at an instant; instants ascend."""
         self.end_offset = end_offset
         if len(self._unreached) >= _MAX_ENDS:
             self._unreached.pop()
         self._unreached.append((asked_ns, end_offset))
-        self.reached(position)
 
-    def reached(self, position: int) -> None:
-        """Take note that all below a position is read."""
+    def reached(self, position: int) -> bool:
+        """Take note that all below a position is read; tell whether ``as_of_ns`` has moved."""
+        before_ns = self.as_of_ns
         while self._unreached and self._unreached[0][1] <= position:
             self.as_of_ns = self._unreached.popleft()[0]
+        return self.as_of_ns is not before_ns

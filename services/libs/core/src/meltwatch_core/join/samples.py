@@ -96,11 +96,14 @@ class SampleBuffer:
         total = points_ns.size * PHASES
         if not times_ns.size:
             return CurrentGrid(None, 0.0, None)
-        latest = _last_present(~np.isnan(values_a))
         rows = np.searchsorted(times_ns, points_ns, side="right") - 1
+        oldest_ns = points_ns - self._rules.sample_reach_ns
+        held_a = values_a[rows]
+        if rows[0] >= 0 and (times_ns[rows] > oldest_ns).all() and not np.isnan(held_a).any():
+            return CurrentGrid(held_a, 1.0, held_a)
+        latest = _last_present(~np.isnan(values_a))
         chosen = np.where(rows[:, None] >= 0, latest[rows], -1)
-        oldest_ns = points_ns[:, None] - self._rules.sample_reach_ns
-        present = (chosen >= 0) & (times_ns[chosen] > oldest_ns)
+        present = (chosen >= 0) & (times_ns[chosen] > oldest_ns[:, None])
         count = int(np.count_nonzero(present))
         own_a = np.take_along_axis(values_a, chosen, axis=0)
         if count == total:

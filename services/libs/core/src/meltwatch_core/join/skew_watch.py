@@ -14,7 +14,7 @@ from meltwatch_schemas.reasons import Reason
 from meltwatch_schemas.score import Modality
 from numpy.typing import NDArray
 
-from meltwatch_core.join.buffers import Chunk, modality_of
+from meltwatch_core.join.buffers import Chunk
 from meltwatch_core.join.features import FeatureExtractor
 from meltwatch_core.join.synchrony import SYNC_SKEW, SkewLevel, Synchrony
 from meltwatch_core.join.window import Outcome
@@ -68,7 +68,7 @@ class SkewWatch:
         return sum(furnace.size_bytes for furnace in self._furnaces.values())
 
     def _note(self, chunk: Chunk) -> None:
-        modality = modality_of(chunk)
+        modality = chunk.modality
         furnace = self._followed(chunk.identity.furnace_id, modality)
         if furnace is None:
             return

@@ -123,16 +123,14 @@ class Watermark:
             Modalities that are idle, or whose clocks went back.
         """
         self._update_behind(reading)
-        lowest_ns: int | None = None
-        for modality in MODALITIES:
-            if modality in left_out or modality in self.behind:
-                continue
-            mark_ns = self._mark_ns(modality)
-            if mark_ns is None:
-                return
-            lowest_ns = mark_ns if lowest_ns is None else min(lowest_ns, mark_ns)
-        if lowest_ns is not None:
-            self.time_ns = lowest_ns if self.time_ns is None else max(self.time_ns, lowest_ns)
+        marks_ns = [
+            self._mark_ns(modality)
+            for modality in MODALITIES
+            if modality not in left_out and modality not in self.behind
+        ]
+        known_ns = [mark_ns for mark_ns in marks_ns if mark_ns is not None]
+        if known_ns and len(known_ns) == len(marks_ns):
+            self.time_ns = max(min(known_ns), self.time_ns or 0)
 
     def behind_ns(self, modality: Modality) -> int:
         """Return how far a modality's events are behind those of the other one, ns, 0 or more."""
@@ -154,15 +152,17 @@ class Watermark:
 
         Time counts as far as all is read: else it is our reading that is behind.
         """
+        limit_ns = self._rules.max_skew_ns
         if len(self._newest_ns) == len(MODALITIES):
             lead_ns = self._newest_ns[Modality.VIDEO] - self._newest_ns[Modality.CURRENT]
             for modality, behind_ns in ((Modality.VIDEO, -lead_ns), (Modality.CURRENT, lead_ns)):
-                if behind_ns <= self._rules.max_skew_ns:
-                    self._behind_since_ns.pop(modality, None)
-                else:
+                if behind_ns > limit_ns:
                     self._behind_since_ns.setdefault(modality, reading.now_ns)
-        self.behind = tuple(
-            modality
-            for modality, since_ns in self._behind_since_ns.items()
-            if reading.read_as_of.get(modality, _ALWAYS_NS) - since_ns > self._rules.max_skew_ns
-        )
+                elif modality in self._behind_since_ns:
+                    del self._behind_since_ns[modality]
+        if self._behind_since_ns or self.behind:
+            self.behind = tuple(
+                modality
+                for modality, since_ns in self._behind_since_ns.items()
+                if reading.read_as_of.get(modality, _ALWAYS_NS) - since_ns > limit_ns
+            )

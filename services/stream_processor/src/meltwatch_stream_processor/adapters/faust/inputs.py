@@ -16,6 +16,7 @@ import faust
 from aiokafka.errors import IllegalStateError, KafkaError
 from meltwatch_chassis.errors import TransientError
 
+from meltwatch_stream_processor.adapters.faust.arrivals import FaustArrivals
 from meltwatch_stream_processor.ports import Committed, TopicPartition
 
 _OURS: Final = "meltwatch"
@@ -35,6 +36,10 @@ class FaustInputs:
 
     def __init__(self, app: faust.App) -> None:
         self._app = app
+
+    def arrivals(self) -> FaustArrivals:
+        """Return a new account of what will come of one partition."""
+        return FaustArrivals()
 
     def pause(self, partition: TopicPartition) -> None:
         """Fetch no more of a partition; what was already fetched still arrives."""
