@@ -1,19 +1,13 @@
 """The product's own source as syntax trees, for the tests that judge it."""
 
 import ast
-import io
-import tokenize
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-_NO_CODE = {
-    tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT,
-    tokenize.ENDMARKER,
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -46,10 +40,8 @@ class Module:
     @cached_property
     def code_lines(self) -> int:
         """How many lines hold code: no blank ones, comments or docstrings, as they cost nothing."""
-        lines: set[int] = set()
-        for token in tokenize.generate_tokens(io.StringIO(self.text).readline):
-            if token.type not in _NO_CODE:
-                lines.update(range(token.start[0], token.end[0] + 1))
+        texts = enumerate(map(str.strip, self.text.splitlines()), start=1)
+        lines = {number for number, text in texts if text and not text.startswith("#")}
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
                 lines.difference_update(range(node.lineno, (node.end_lineno or 0) + 1))
@@ -64,13 +56,14 @@ class Module:
                 yield node.module
 
 
-def modules_of(folder: str = "") -> list[Module]:
+@cache
+def modules_of(folder: str = "") -> tuple[Module, ...]:
     """Give the runtime modules below a folder of the repository; all of them without one."""
     found = sorted((ROOT / folder).glob("**/src/meltwatch_*/**/*.py"))
-    return [Module(path) for path in found if not _is_hidden(path)]
+    return tuple(Module(path) for path in found if not _is_hidden(path))
 
 
-def importers_of(modules: list[Module]) -> dict[str, set[str]]:
+def importers_of(modules: Sequence[Module]) -> dict[str, set[str]]:
     """Give by dotted name which modules import a module."""
     names = {module.dotted for module in modules}
     importers: dict[str, set[str]] = defaultdict(set)
