@@ -19,10 +19,10 @@ from tests.chaos.site import PATIENCE_S, Site, wait_for_event
 from tests.chaos.stage import Stage
 from tests.chaos.strangers import sendable
 from tests.chaos.tape import MARK, Message, Reader
-from tests.integration.stream_processor.worker import wait_until
 from tests.support.hostile_alarms import foreign_records
 from tests.support.hostile_wire import HostileRecord
 from tests.support.input_records import InputRecord
+from tests.support.waiting import until
 
 NAME: Final = "forged"
 REASON: Final = "contract_violation"
@@ -64,7 +64,7 @@ def _forgeries(site: Site, reader: Reader, rng: random.Random) -> Iterator[Input
         return [each for each in reader.tape().alarms if each.key == _ALARM][-1:]
 
     while True:
-        wait_until(newest, PATIENCE_S, site.last_lines)
+        until(newest, site.last_lines, PATIENCE_S)
         true_record = json.dumps(newest()[0].fields).encode()
         kinds = [each for each in foreign_records(_FURNACE, true_record, 0) if _is_possible(each)]
         rng.shuffle(kinds)

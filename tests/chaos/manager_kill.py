@@ -8,7 +8,8 @@ from typing import Final
 from tests.chaos.report import Report
 from tests.chaos.site import PATIENCE_S, Site, wait_for_event
 from tests.chaos.stage import Stage
-from tests.integration.stream_processor.worker import Worker, wait_until
+from tests.integration.stream_processor.worker import Worker
+from tests.support.waiting import until
 
 NAME: Final = "manager-kill"
 TURNS: Final = ("killed", "killed at its start", "killed in its take-over", "frozen", "succeeded")
@@ -64,10 +65,10 @@ def _outlive(site: Site, leader: Worker) -> Worker:
     said = leader.log.stat().st_size
     leader.process.send_signal(signal.SIGCONT)
     # One that is fenced steps down; one that is not goes on where it was, and says so.
-    wait_until(
+    until(
         lambda: "meltwatch_leader 0.0" in leader.ask("metrics") or leader.log.stat().st_size > said,
-        PATIENCE_S,
         site.last_lines,
+        PATIENCE_S,
     )
     site.wait_more(_WHILE_IT_WAKES)
     leader.kill()

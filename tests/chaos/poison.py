@@ -20,8 +20,8 @@ from tests.chaos.report import Report
 from tests.chaos.site import PATIENCE_S, Site, wait_for_event
 from tests.chaos.stage import Stage
 from tests.chaos.tape import MARK, Reader
-from tests.integration.stream_processor.worker import wait_until
 from tests.support.input_records import ORIGIN_NS, InputRecord, frame_record, sample_record
+from tests.support.waiting import until
 
 NAME: Final = "poison"
 TOPICS: Final = (
@@ -78,9 +78,7 @@ class _Nurse:
 
     def wait_until(self, condition: Callable[[], object]) -> None:
         """Wait for a condition, and keep the manager going."""
-        wait_until(
-            lambda: self._look() or condition(), MOST_LIVES * PATIENCE_S, self._site.last_lines
-        )
+        until(lambda: self._look() or condition(), self._site.last_lines, MOST_LIVES * PATIENCE_S)
 
     def wait_more(self, count: int = 1) -> None:
         """Wait for so many scores more than there are."""

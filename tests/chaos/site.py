@@ -26,9 +26,10 @@ from tests.chaos.report import Report
 from tests.chaos.tape import INPUTS, MARK, Reader, Score, Tape
 from tests.chaos.verdict import judge, missing, unrefused
 from tests.chaos.view import wrong_view
-from tests.integration.stream_processor.worker import Tail, Worker, wait_until
+from tests.integration.stream_processor.worker import Tail, Worker
 from tests.support.input_records import InputRecord
 from tests.support.source import ROOT
+from tests.support.waiting import until
 
 MANAGER = "meltwatch_alarm_manager"
 # How soon things go on is measured, not demanded: a machine may be busy with other work.
@@ -165,7 +166,7 @@ class Site:
     def wait_more(self, count: int = 1, limit_s: float = PATIENCE_S) -> None:
         """Wait for so many scores more than there are."""
         wanted = self.count() + count
-        wait_until(lambda: self.count() >= wanted, limit_s, self.last_lines)
+        until(lambda: self.count() >= wanted, self.last_lines, limit_s)
 
     def last_lines(self) -> str:
         """What the sender and the newest worker said last."""
@@ -245,7 +246,7 @@ def wait_for_event(service: Worker, event: str) -> None:
         assert service.process.poll() is None, f"{ended}: {service.log.read_text()[-1000:]}"
         return event in service.log.read_text()
 
-    wait_until(is_told, PATIENCE_S, service.log.read_text)
+    until(is_told, service.log.read_text, PATIENCE_S)
 
 
 def make_topics(kafka: str, prefix: str, replicas: int = 1) -> None:

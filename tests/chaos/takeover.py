@@ -7,7 +7,8 @@ from tests.chaos.load import CROWD, WARM_UP_CYCLES
 from tests.chaos.report import Report
 from tests.chaos.site import PATIENCE_S, wait_for_event
 from tests.chaos.stage import Stage
-from tests.integration.stream_processor.worker import Worker, wait_until
+from tests.integration.stream_processor.worker import Worker
+from tests.support.waiting import until
 
 NAME: Final = "takeover"
 SESSION_S: Final = 6.0
@@ -24,7 +25,7 @@ def run(stage: Stage, rounds: int, seed: int = 1) -> Report:
         workers = [site.worker(**session), site.worker(**session)]
         for worker in workers:
             wait_for_event(worker, "partition_restored")
-        wait_until(lambda: site.count() > _WARM, PATIENCE_S, site.last_lines)
+        until(lambda: site.count() > _WARM, site.last_lines, PATIENCE_S)
         for _ in range(rounds):
             site.wait_more(5 * CROWD)
             owner = next(worker for worker in workers if 0 in _partitions(worker))

@@ -26,8 +26,9 @@ from tests.chaos.site import PATIENCE_S, Site, recoveries
 from tests.chaos.stage import Stage
 from tests.chaos.tape import Score
 from tests.chaos.verdict import Verdict
-from tests.integration.stream_processor.worker import Tail, Worker, send, wait_until
+from tests.integration.stream_processor.worker import Tail, Worker, send
 from tests.support.input_records import ORIGIN_NS, live
+from tests.support.waiting import until
 
 NAME: Final = "topics"
 FURNACES: Final = tuple(f"chaos/remade/F{number}" for number in range(6))
@@ -61,7 +62,7 @@ class _Plant:
     def wait(self) -> None:
         """Wait until all furnaces have windows nearly up to what was sent."""
         wanted_ns = ORIGIN_NS + self.sent_s * NS_PER_S - 3 * _HOP_NS
-        wait_until(lambda: self._newest() > wanted_ns, PATIENCE_S, self.site.last_lines)
+        until(lambda: self._newest() > wanted_ns, self.site.last_lines, PATIENCE_S)
 
     def _newest(self) -> int:
         self.scores = [decode_score(record.value) for record in self.site.published()]
@@ -85,9 +86,9 @@ class _Plant:
             if spec.topic in topics
         ]
         connection = {"bootstrap_servers": [self.site.kafka]}
-        wait_until(lambda: not self._there(names), PATIENCE_S)
+        until(lambda: not self._there(names), "the topics", PATIENCE_S)
         create_topics(connection, specs)
-        wait_until(lambda: len(self._there(names)) == len(names), PATIENCE_S)
+        until(lambda: len(self._there(names)) == len(names), "the topics", PATIENCE_S)
 
     def _there(self, names: Iterable[str]) -> list[str]:
         found = self.admin.describe_topics(list(names))
@@ -100,8 +101,9 @@ class _Plant:
             ends = consumer.end_offsets(parts)
         offsets = {part: OffsetAndMetadata(choose(end), "", -1) for part, end in ends.items()}
         group = f"{self.site.prefix}.{_GROUP}"
-        wait_until(
+        until(
             lambda: set(self.admin.alter_group_offsets(group, offsets).values()) == {NoError},
+            "the topics",
             PATIENCE_S,
         )
 
@@ -154,7 +156,7 @@ def run(stage: Stage, rounds: int, seed: int = 1) -> Report:
             turn = list(TURNS)[number % len(TURNS)]
             site.fault(turn)
             TURNS[turn](plant)
-            wait_until(plant.ready, PATIENCE_S, site.last_lines)
+            until(plant.ready, site.last_lines, PATIENCE_S)
         plant.send()
         plant.wait()
         alarms = [] if _is_raised(site) or not rounds else ["HISTORY_GAP: expected it, got none"]

@@ -12,7 +12,8 @@ from tests.chaos.report import Report
 from tests.chaos.site import PATIENCE_S, Site
 from tests.chaos.stage import Stage
 from tests.chaos.verdict import UNAVAILABLE
-from tests.integration.stream_processor.worker import scores_of, wait_until
+from tests.integration.stream_processor.worker import scores_of
+from tests.support.waiting import until
 
 NAME: Final = "triton"
 LONG: Final = "triton-long"
@@ -70,7 +71,7 @@ def _wait_for_reason(site: Site, *, present: bool) -> None:
             UNAVAILABLE in score.reasons if present else score.logit is not None for score in newest
         )
 
-    wait_until(is_so, PATIENCE_S, site.last_lines)
+    until(is_so, site.last_lines, PATIENCE_S)
 
 
 def _freeze(triton: TritonServer, away_s: float) -> None:

@@ -24,7 +24,8 @@ from tests.chaos.site import PATIENCE_S, Site, wait_for_event
 from tests.chaos.stage import Stage
 from tests.chaos.tape import Reader
 from tests.chaos.wind import Wind
-from tests.integration.stream_processor.worker import Worker, wait_until
+from tests.integration.stream_processor.worker import Worker
+from tests.support.waiting import until
 
 NAME: Final = "weather"
 MOMENTS: Final = ("waits", "restores", "catches up")
@@ -168,4 +169,4 @@ class _Storm:
         }
 
     def _wait_for(self, condition: Callable[[], object]) -> None:
-        wait_until(condition, PATIENCE_S, self._site.last_lines)
+        until(condition, self._site.last_lines, PATIENCE_S)

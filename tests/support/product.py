@@ -5,10 +5,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, Self, TypeVar
+
+from tests.support.waiting import until
 
 T = TypeVar("T")
 MELTWATCH = Path(sys.executable).with_name("meltwatch")
@@ -86,13 +87,14 @@ class RunningProduct:
 
     def wait_until(self, probe: Callable[[], T | None], timeout_s: float) -> T:
         """Probe twice a second until there is something, while the run lives."""
-        deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
-            if (found := probe()) is not None:
-                return found
+
+        def found() -> tuple[T] | None:
+            if (it := probe()) is not None:
+                return (it,)
             assert self.process.poll() is None, f"the run has ended:\n{self.output()[-3000:]}"
-            time.sleep(0.5)
-        raise AssertionError(f"nothing within {timeout_s} s:\n{self.output()[-3000:]}")
+            return None
+
+        return until(found, self.output, timeout_s, every_s=0.5)[0]
 
     def output(self) -> str:
         """Return what the run has printed so far."""

@@ -5,10 +5,9 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -18,6 +17,7 @@ from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.topics import Topic
 
+from tests.support.waiting import until
 from tests.unit.core.alarms.samples import DIGEST, score_record, setpoint
 
 T = TypeVar("T")
@@ -188,16 +188,6 @@ class Broker:
         self._producer.close()
         for consumer, _ in self._readers.values():
             consumer.close()
-
-
-def until(probe: Callable[[], T | None], what: str, timeout_s: float = 120.0) -> T:
-    """Probe every 50 ms until there is something true."""
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        if found := probe():
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"not within {timeout_s} s: {what}")
 
 
 def view_of(client: Any, prefix: str) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from meltwatch_schemas.score import ScoreTimes, WindowScore
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import PUBLISHED_SPEC
 
-from tests.integration.alarm_manager.bench import Broker, assert_view_equals, until
+from tests.integration.alarm_manager.bench import Broker, assert_view_equals
+from tests.support.waiting import until
 from tests.unit.core.alarms.samples import json_record, score
 
 pytestmark = pytest.mark.integration

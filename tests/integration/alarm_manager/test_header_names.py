@@ -3,8 +3,8 @@
 import pytest
 from meltwatch_schemas.topics import Topic
 
-from tests.integration.alarm_manager.bench import until
 from tests.support.foreign_batches import batch_of, send_all
+from tests.support.waiting import until
 from tests.unit.core.alarms.samples import ALARM_ID, score
 
 pytestmark = pytest.mark.integration

@@ -12,9 +12,9 @@ from meltwatch_schemas.alarm import AlarmRecord
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import PUBLISHED_SPEC
 
-from tests.integration.alarm_manager.bench import until
 from tests.support.hostile_alarms import foreign_records, hostile_alarm_inputs
 from tests.support.hostile_sender import send_hostile
+from tests.support.waiting import until
 from tests.unit.core.alarms.samples import ALARM_ID, FURNACE, command_fields, command_record, score
 
 pytestmark = pytest.mark.integration

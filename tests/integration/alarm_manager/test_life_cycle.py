@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 from meltwatch_schemas.topics import Topic
 
-from tests.integration.alarm_manager.bench import assert_view_equals, until
+from tests.integration.alarm_manager.bench import assert_view_equals
+from tests.support.waiting import until
 from tests.unit.core.alarms.samples import (
     ALARM_ID,
     FURNACE,

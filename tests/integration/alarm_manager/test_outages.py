@@ -10,7 +10,8 @@ import pytest
 from meltwatch_local_cluster.servers import RedisServer
 from redis import Redis
 
-from tests.integration.alarm_manager.bench import assert_view_equals, until
+from tests.integration.alarm_manager.bench import assert_view_equals
+from tests.support.waiting import until
 from tests.unit.core.alarms.samples import score
 
 pytestmark = pytest.mark.integration

@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from tests.integration.alarm_manager.bench import assert_view_equals, until, view_of
+from tests.integration.alarm_manager.bench import assert_view_equals, view_of
+from tests.support.waiting import until
 from tests.unit.core.alarms.samples import score
 from tests.unit.core.alarms.topic_log import TopicLog, without_run
 

@@ -8,8 +8,9 @@ from kafka import KafkaAdminClient
 from meltwatch_schemas.redrive import REDRIVE_OF, journal_topic
 from meltwatch_schemas.topics import Topic
 
-from tests.integration.stream_processor.worker import Tail, Worker, send, wait_until
+from tests.integration.stream_processor.worker import Tail, Worker, send
 from tests.support.input_records import ORIGIN_NS, STRIDE_NS, frame_record, live, sample_record
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.integration
 
@@ -47,7 +48,7 @@ def test_a_letter_of_a_worker_goes_back_and_is_judged_as_any_new_record(
         worker.until_ready()
         history = list(live([FURNACE], 12.0))
         send(kafka.address, topics.prefix, history)
-        wait_until(lambda: handed_on(worker) == len(history), 30)
+        until(lambda: handed_on(worker) == len(history), "the counts", 30)
         # How late those of a slow sender were is another test's business.
         late_before = counted(worker, "video", "late"), counted(worker, "current", "late")
         send(kafka.address, topics.prefix, bad)
@@ -70,7 +71,7 @@ def test_a_letter_of_a_worker_goes_back_and_is_judged_as_any_new_record(
         assert headers["dlq.error"] == b"unexpected_source"
         assert headers[REDRIVE_OF].decode().endswith(f"/0/{errors['unexpected_source']}")
 
-        wait_until(lambda: counted(worker, "video", "unexpected_source") == 2, 10)
+        until(lambda: counted(worker, "video", "unexpected_source") == 2, "the counts", 10)
         late = counted(worker, "video", "late"), counted(worker, "current", "late")
         assert late == (late_before[0] + 1, late_before[1] + 1)
         assert counted(worker, "current", "future_event_time") == 1

@@ -17,7 +17,7 @@ from typing import Any
 
 import psutil
 
-from tests.unit.local_cluster.processes import wait_for
+from tests.support.waiting import until
 
 SERVICES = ("stream_processor", "alarm_manager", "video_producer", "current_producer")
 STANDS_READY = """
@@ -130,7 +130,7 @@ class Launcher:
     def wait_ready(self) -> dict[str, Any]:
         """Wait until the run says that it is ready, and give its state."""
         assert self.process is not None
-        wait_for(self._ready_or_over, "the run is ready", timeout_s=90)
+        until(self._ready_or_over, "the run is ready", 90)
         assert self.process.poll() is None, self.process.communicate()
         return self.state()
 

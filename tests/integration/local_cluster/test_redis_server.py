@@ -2,7 +2,7 @@ import pytest
 from meltwatch_local_cluster.servers import RedisServer
 from redis import Redis
 
-from tests.unit.local_cluster.processes import wait_for
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.integration
 
@@ -32,6 +32,6 @@ def test_each_test_finds_redis_empty(redis_server, turn):
 def test_a_frozen_redis_does_not_answer_until_it_is_thawed(tmp_path):
     with RedisServer(tmp_path / "redis") as own:
         own.freeze()
-        wait_for(lambda: not own.answers(), "the frozen server is silent")
+        until(lambda: not own.answers(), "the frozen server is silent")
         own.thaw()
         own.wait_ready()

@@ -8,7 +8,8 @@ from meltwatch_local_cluster.servers.addresses import free_ports
 from redis import Redis
 
 from tests.integration.local_cluster.launcher import launcher_in
-from tests.unit.local_cluster.processes import is_gone, wait_for
+from tests.support.waiting import until
+from tests.unit.local_cluster.processes import is_gone
 
 pytestmark = pytest.mark.integration
 
@@ -66,8 +67,8 @@ def test_after_a_launcher_is_killed_the_next_run_clears_up_and_goes_on(own):
     state = own.wait_ready()
     processes = own.processes()
     own.end(signal.SIGKILL)
-    wait_for(lambda: all(is_gone(process.pid) for process in processes), "the children died too")
-    wait_for(lambda: own.still_there() == [], "what they had started, too")
+    until(lambda: all(is_gone(process.pid) for process in processes), "the children died too")
+    until(lambda: own.still_there() == [], "what they had started, too")
     assert (own.state_folder / "data").exists()
 
     own.start("none")
@@ -109,7 +110,7 @@ def test_a_service_that_dies_is_started_again_and_spoils_the_verdict(guest):
         now = guest.state()["services"]["alarm_manager"]
         return now["state"] == "ready" and now["pid"] != before
 
-    wait_for(back, "the alarm manager is back")
+    until(back, "the alarm manager is back")
     code, out, errors = guest.end(signal.SIGINT)
     assert code == 1
     assert "alarm_manager down down since" in out
@@ -145,8 +146,8 @@ def test_producers_that_finish_are_no_deaths(guest):
         guest.write_service(producer, f"{program}{timed}\nserver.serve_forever()\n")
     guest.start()
     guest.wait_ready()
-    wait_for(lambda: states(guest, *producers) == {"stopped"}, "both finished")
-    wait_for(lambda: guest.state()["ready"], "the run goes on")
+    until(lambda: states(guest, *producers) == {"stopped"}, "both finished")
+    until(lambda: guest.state()["ready"], "the run goes on")
     code, _, errors = guest.end(signal.SIGINT)
     assert code == 0, errors
 
@@ -163,7 +164,7 @@ def test_a_service_that_cannot_start_ends_the_run_with_its_last_words(guest):
 
 def test_an_interrupted_start_leaves_nothing(own):
     own.start()
-    wait_for((own.state_folder / "processes.json").exists, "servers start", 60)
+    until((own.state_folder / "processes.json").exists, "servers start", 60)
     processes = own.processes()
     code, _, errors = own.end(signal.SIGTERM)
     assert code == 0, errors
@@ -197,7 +198,7 @@ def test_two_runs_in_two_folders_do_not_meet(guest, tmp_path):
         states = [launcher.wait_ready() for launcher in (guest, other)]
         pids = [state["services"]["alarm_manager"]["pid"] for state in states]
         assert guest.end(signal.SIGKILL)[0] == -signal.SIGKILL
-        wait_for(lambda: is_gone(pids[0]), "the killed run's service is gone")
+        until(lambda: is_gone(pids[0]), "the killed run's service is gone")
         code, _, errors = guest.run("none", duration_s=1)
         assert code == 0, errors
         assert psutil.pid_exists(pids[1])

@@ -15,7 +15,7 @@ from meltwatch_local_cluster.servers.shared_memory import regions
 from meltwatch_schemas.encoder import default_encoder
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
-from tests.unit.local_cluster.processes import wait_for
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.integration
 
@@ -111,7 +111,7 @@ def test_requests_that_run_as_one_batch_get_their_own_rows(repository, tmp_path)
             assert clip.shape == (levels[level], 10, 64, 64, 3)
             np.testing.assert_array_equal(clip, np.uint8(level))
         # Triton counts a batch after it has sent its answers.
-        wait_for(lambda: statistics(client).inference_count == 4, "four windows counted")
+        until(lambda: statistics(client).inference_count == 4, "four windows counted")
         assert statistics(client).execution_count == 1
 
 
@@ -161,7 +161,7 @@ def test_no_process_and_no_shared_memory_is_left(repository, tmp_path, end):
 
 def test_a_frozen_server_does_not_answer_and_goes_on_when_thawed(loose):
     loose.freeze()
-    wait_for(lambda: not loose.answers(), "the frozen server is silent")
+    until(lambda: not loose.answers(), "the frozen server is silent")
     loose.thaw()
     loose.wait_ready()
     with connected(loose) as client:

@@ -26,6 +26,7 @@ from rich.console import Console
 
 from tests.support.run_states import run_state
 from tests.support.timed_records import NOON, SECOND_NS, alarm_record, window_score
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.integration
 
@@ -128,7 +129,7 @@ def test_a_run_is_watched_and_summed_up(kafka, topics, producer, metrics_address
         send_raise(producer, topics, fault.start_ns + 6 * SECOND_NS, seq)
     send_the_rest(producer, topics, clock)
     producer.flush()
-    wait_for(lambda: out.getvalue().count("▲ UNACK") == len(faults))
+    until(lambda: out.getvalue().count("▲ UNACK") == len(faults), out.getvalue)
     clock.ended_ns = origin_ns + round(DURATION_S * SECOND_NS)
     view.stopping()
     said = out.getvalue()
@@ -154,13 +155,6 @@ def send_scores_after(producer, topics, origin_ns: int) -> None:
     """What the pipeline still publishes while it drains; repeated windows are no new ones."""
     send_scores(producer, topics, origin_ns, until_s=DURATION_S)
     producer.flush()
-
-
-def wait_for(condition, timeout_s: float = 30.0) -> None:
-    end_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < end_s
-        time.sleep(0.1)
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ from meltwatch_simulator import furnace_ids
 from tests.support import fmf_files
 from tests.support.murmur2 import partition_of
 from tests.support.servers import Topics
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
@@ -74,11 +75,12 @@ class Producer:
 
     def wait_until(self, said: str, seconds: float = 40) -> None:
         """Wait until /readyz says something."""
-        end = time.monotonic() + seconds
-        while said not in self.readiness():
+
+        def is_said() -> bool:
             assert self.process.poll() is None, self.log.read_text()
-            assert time.monotonic() < end, f"expected {said!r}, got {self.readiness()!r}"
-            time.sleep(0.1)
+            return said in self.readiness()
+
+        until(is_said, lambda: f"expected {said!r}, got {self.readiness()!r}", seconds)
 
     def stop(self) -> int:
         """Ask it to leave and give its exit code."""

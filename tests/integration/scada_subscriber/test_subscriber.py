@@ -21,10 +21,11 @@ from meltwatch_schemas.text import is_printable
 from meltwatch_schemas.topics import Topic, catalogue
 from redis import Redis
 
-from tests.integration.alarm_manager.bench import Broker, ManagerProcess, until
+from tests.integration.alarm_manager.bench import Broker, ManagerProcess
 from tests.support.servers import Topics
 from tests.support.subscriber import PROGRAM, Subscriber
 from tests.support.timed_records import NOON, alarm_record
+from tests.support.waiting import until
 from tests.unit.core.alarms.samples import score
 
 pytestmark = pytest.mark.integration

@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +23,7 @@ from redis import Redis
 
 from tests.support.product import MELTWATCH
 from tests.support.secured import SecuredKafka, TlsProxy
+from tests.support.waiting import until
 
 PARTITIONS = 3
 START_S = 120.0  # a machine that does other work as well needs a minute
@@ -205,7 +205,11 @@ class Process:
 
     def until(self, is_so: Callable[[str], bool]) -> None:
         """Wait until /readyz says something."""
-        until(lambda: is_so(self.readiness()), lambda: self.readiness() + self.log.read_text())
+        until(
+            lambda: is_so(self.readiness()),
+            lambda: self.readiness() + self.log.read_text(),
+            START_S,
+        )
 
     def until_ready(self) -> None:
         self.until(lambda said: said.strip() == "ok")
@@ -214,14 +218,6 @@ class Process:
     def command_line(self) -> str:
         """What anybody on the machine can see of it."""
         return Path(f"/proc/{self.process.pid}/cmdline").read_text()
-
-
-def until(is_so: Callable[[], bool], context: Callable[[], Any], limit_s: float = START_S) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + limit_s
-    while not is_so():
-        assert time.monotonic() < deadline, str(context())[-3000:]
-        time.sleep(0.2)
 
 
 def connection_of(environment: Mapping[str, str]) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from meltwatch_schemas.access import Operation, Resource, Right
 from meltwatch_schemas.record import read_current, read_embedding
 from meltwatch_schemas.topics import Topic
 
-from tests.integration.secured.bench import PREFIX, Plant, Process, until
+from tests.integration.secured.bench import PREFIX, Plant, Process
+from tests.support.waiting import until
 
 
 def _on(operation: Operation, topic: Topic) -> Right:

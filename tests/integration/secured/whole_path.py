@@ -12,9 +12,10 @@ from meltwatch_schemas.access import ACCESS, Operation, Principal, Resource, Rig
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_S
 
-from tests.integration.secured.bench import PREFIX, Plant, connection_of, until
+from tests.integration.secured.bench import PREFIX, Plant, connection_of
 from tests.support.input_records import InputRecord, frame_record, live
 from tests.support.product import MELTWATCH
+from tests.support.waiting import until
 
 # A redrive that was cut short is looked for in its target; the ordinary way needs no look.
 UNUSED = {

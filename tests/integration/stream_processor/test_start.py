@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from meltwatch_local_cluster.servers.addresses import free_ports
 
-from tests.integration.stream_processor.worker import Worker, Works, wait_until
+from tests.integration.stream_processor.worker import Worker, Works
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.integration
 
@@ -16,9 +17,9 @@ def nowhere() -> str:
 
 def test_without_triton_it_waits_says_so_and_stops_when_told(works: Works) -> None:
     with works.worker(nowhere()) as worker:
-        wait_until(lambda: "Triton" in worker.ask("readyz"), 60, worker.log.read_text)
+        until(lambda: "Triton" in worker.ask("readyz"), worker.log.read_text, 60)
         assert worker.ask("healthz") == "ok\n"
-        wait_until(lambda: worker.events()["dependency_lost"], 60, worker.log.read_text)
+        until(lambda: worker.events()["dependency_lost"], worker.log.read_text, 60)
         assert worker.stop() == 0
 
 

@@ -8,8 +8,9 @@ from meltwatch_chassis.kafka.admin import create_topics
 from meltwatch_local_cluster.servers import KafkaServer, TritonServer
 from meltwatch_schemas.topics import catalogue
 
-from tests.integration.stream_processor.worker import Worker, Works, wait_until
+from tests.integration.stream_processor.worker import Worker, Works
 from tests.support.input_records import live
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.integration
 
@@ -32,7 +33,9 @@ def test_with_a_frozen_triton_it_leaves_its_windows_to_the_next(works: Works) ->
     ):
         works.published(5)
         triton.freeze()
-        wait_until(lambda: "inflight_windows 4.0" in first.ask("metrics"), 20.0)
+        until(
+            lambda: "inflight_windows 4.0" in first.ask("metrics"), "four windows in flight", 20.0
+        )
         assert stopped(first) < SESSION_S
         triton.kill()
         triton.start()

@@ -17,10 +17,11 @@ from meltwatch_schemas.score_topics import GapCause
 from meltwatch_schemas.topics import Topic, catalogue
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 
-from tests.integration.stream_processor.worker import Tail, Worker, Works, wait_until
+from tests.integration.stream_processor.worker import Tail, Worker, Works
 from tests.support.input_records import ORIGIN_NS, live
 from tests.support.murmur2 import partition_of
 from tests.support.servers import TEST_PARTITIONS
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.integration
 INPUTS = (Topic.EMBEDDINGS, Topic.CURRENTS)
@@ -51,11 +52,11 @@ class Sending:
 
 def wait_for(worker: Worker, line: str) -> None:
     """Wait until the worker is not ready, for this reason."""
-    wait_until(lambda: line in worker.ask("readyz"), LIMIT_S, lambda: said(worker))
+    until(lambda: line in worker.ask("readyz"), lambda: said(worker), LIMIT_S)
 
 
 def wait_until_ready(worker: Worker) -> None:
-    wait_until(lambda: worker.ask("readyz") == "ok\n", LIMIT_S, lambda: said(worker))
+    until(lambda: worker.ask("readyz") == "ok\n", lambda: said(worker), LIMIT_S)
 
 
 def said(worker: Worker) -> str:
@@ -92,10 +93,10 @@ def newest(works: Works, furnace_id: str) -> int:
 def wait_for_windows(works: Works, worker: Worker, until_s: int) -> None:
     """Wait until each furnace has windows nearly up to an instant of event time."""
     wanted_ns = ORIGIN_NS + until_s * NS_PER_S - 3 * PUBLISHED_SPEC.hop_ns
-    wait_until(
+    until(
         lambda: all(newest(works, name) > wanted_ns for name in FURNACES),
-        LIMIT_S,
         lambda: said(worker),
+        LIMIT_S,
     )
 
 
@@ -121,7 +122,7 @@ def test_topics_made_again_under_a_running_worker(
             )
             wait_until_ready(worker)
             assert worker.ask("healthz") == "ok\n"
-            wait_until(partial(is_told, worker, names), LIMIT_S, partial(said, worker))
+            until(partial(is_told, worker, names), partial(said, worker), LIMIT_S)
         sending.more(20)
         wait_for_windows(works, worker, sent_s + 20)
         scores = works.settled(worker)
@@ -160,12 +161,12 @@ def test_partitions_added_under_a_running_worker_and_to_a_kept_assignment(
         assert worker.stop() == 0
     add(partitioned, 9)
     with works.worker(triton.address, **settings) as worker:
-        wait_until(lambda: lines(worker, "partitions_assigned"), LIMIT_S, lambda: said(worker))
+        until(lambda: lines(worker, "partitions_assigned"), lambda: said(worker), LIMIT_S)
         wait_until_ready(worker)
-        wait_until(
+        until(
             lambda: lines(worker, "partitions_assigned")[-1]["partitions"] == list(range(9)),
-            LIMIT_S,
             lambda: said(worker),
+            LIMIT_S,
         )
         judges(worker, 6, 9)
 

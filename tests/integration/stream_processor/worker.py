@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from meltwatch_local_cluster.servers.addresses import free_ports
 from meltwatch_schemas.score import ScoreStatus, WindowScore, decode_score
 
 from tests.support.input_records import InputRecord
+from tests.support.waiting import until
 
 START_S = 120.0
 # By default a client of a broker that was away tries again after up to 30 s.
@@ -83,22 +83,12 @@ class Worker:
 
     def until_ready(self) -> None:
         """Wait for ``/readyz``."""
-        wait_until(lambda: self.ask("readyz") == "ok\n", START_S, self.log.read_text)
+        until(lambda: self.ask("readyz") == "ok\n", self.log.read_text, START_S)
 
     def events(self) -> Counter[str]:
         """How often each event stands in the log."""
         lines = [line for line in self.log.read_text().splitlines() if line.startswith("{")]
         return Counter(json.loads(line)["event"] for line in lines)
-
-
-def wait_until(
-    condition: Callable[[], object], limit_s: float, explain: Callable[[], str] = str
-) -> None:
-    """Wait for a condition; say what is known if it never holds."""
-    end = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < end, f"waited {limit_s} s in vain: {explain()[-2000:]}"
-        time.sleep(0.05)
 
 
 def send(address: str, prefix: str, records: Iterable[InputRecord]) -> None:
@@ -151,7 +141,7 @@ class Tail:
         self, enough: Callable[[list[ConsumerRecord]], bool], limit_s: float
     ) -> list[ConsumerRecord]:
         """Wait for enough records."""
-        wait_until(lambda: enough(self.read()), limit_s, lambda: f"{len(self.records)} records")
+        until(lambda: enough(self.read()), lambda: f"{len(self.records)} records", limit_s)
         return self.records
 
 
@@ -213,5 +203,5 @@ class Works:
 
     def settled(self, worker: Worker) -> list[WindowScore]:
         """Wait until a worker has nothing in flight; return all scores."""
-        wait_until(lambda: "inflight_windows 0.0" in worker.ask("metrics"), 20.0)
+        until(lambda: "inflight_windows 0.0" in worker.ask("metrics"), "no window in flight", 20.0)
         return scores_of(self.scores.read())

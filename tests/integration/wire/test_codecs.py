@@ -18,13 +18,14 @@ from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic, catalogue
 from meltwatch_selftest.adapters.kafka_topics import open_topics
 
-from tests.integration.alarm_manager.bench import Broker, ManagerProcess, until
+from tests.integration.alarm_manager.bench import Broker, ManagerProcess
 from tests.integration.stream_processor.worker import Tail, Worker, scores_of
 from tests.support.input_records import ORIGIN_NS, live, sample_record
 from tests.support.servers import Topics
 from tests.support.standard_producers import CODECS, every_way, transactional
 from tests.support.subscriber import Subscriber
 from tests.support.timed_records import alarm_record
+from tests.support.waiting import until
 from tests.unit.core.alarms.samples import (
     command_fields,
     command_record,

@@ -21,7 +21,7 @@ from meltwatch_local_cluster.servers import KafkaServer, TritonServer
 from meltwatch_schemas.alarm import Heartbeat
 from meltwatch_schemas.topics import Topic
 
-from tests.integration.alarm_manager.bench import Broker, ManagerProcess, until
+from tests.integration.alarm_manager.bench import Broker, ManagerProcess
 from tests.integration.stream_processor.worker import Tail, Worker, scores_of, send
 from tests.support.foreign_batches import (
     MIB,
@@ -36,6 +36,7 @@ from tests.support.memory import Peak
 from tests.support.servers import Topics
 from tests.support.subscriber import Subscriber
 from tests.support.timed_records import NOON, alarm_record
+from tests.support.waiting import until
 from tests.unit.core.alarms.samples import ALARM_ID, json_record, score
 
 pytestmark = pytest.mark.integration

@@ -2,12 +2,12 @@
 
 import os
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 from meltwatch_local_cluster.servers.child import ChildCommand, ChildProcess
+
+from tests.support.waiting import until
 
 SLEEPER = "import time; time.sleep(60)"
 PARENT_OF_SLEEPER = (
@@ -21,22 +21,13 @@ def python_child(program: str, log: Path, mark: str = "no-mark") -> ChildProcess
     """Start a Python program whose command line ends with a mark, and wait until it is itself."""
     argv = [sys.executable, "-c", program, mark]
     child = ChildProcess(ChildCommand(argv, dict(os.environ), log, mark))
-    wait_for(lambda: child.exit_code() is not None or _is_itself(child), "the tether is gone")
+    until(lambda: child.exit_code() is not None or _is_itself(child), "the tether is gone")
     return child
 
 
 def _is_itself(child: ChildProcess) -> bool:
     line = psutil.Process(child.pid).cmdline()
     return bool(line) and not any("tether.py" in part for part in line)
-
-
-def wait_for(condition: Callable[[], bool], what: str, timeout_s: float = 15.0) -> None:
-    """Wait until something is so, and fail with its name when it never is."""
-    end_s = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > end_s:
-            raise AssertionError(f"never came true within {timeout_s:g} s: {what}")
-        time.sleep(0.02)
 
 
 def is_gone(pid: int) -> bool:

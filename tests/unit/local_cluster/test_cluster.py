@@ -15,7 +15,8 @@ from meltwatch_local_cluster.servers.addresses import free_ports
 from meltwatch_local_cluster.servers.child import ChildCommand
 from meltwatch_local_cluster.settings import Settings
 
-from tests.unit.local_cluster.processes import PARENT_OF_SLEEPER, is_gone, wait_for
+from tests.support.waiting import until
+from tests.unit.local_cluster.processes import PARENT_OF_SLEEPER, is_gone
 
 
 def addresses(names):
@@ -75,9 +76,9 @@ def test_a_signal_in_the_midst_of_a_start_leaves_no_grandchild(tmp_path, monkeyp
         patched.setattr(psutil, "Process", interrupted)
         with pytest.raises(KeyboardInterrupt):
             cluster.start(ProcessRecord(tmp_path), interrupts)
-    wait_for(lambda: log.read_text().strip().isdigit(), "the child has a child")
+    until(lambda: log.read_text().strip().isdigit(), "the child has a child")
     cluster.stop()
-    wait_for(lambda: is_gone(int(log.read_text())), "the grandchild is gone")
+    until(lambda: is_gone(int(log.read_text())), "the grandchild is gone")
 
 
 def test_services_are_told_every_address_and_what_else_the_environment_holds(tmp_path):

@@ -14,12 +14,12 @@ from meltwatch_local_cluster.launch.leftovers import (
 )
 
 from tests.support.run_states import run_state
+from tests.support.waiting import until
 from tests.unit.local_cluster.processes import (
     PARENT_OF_SLEEPER,
     SLEEPER,
     is_gone,
     python_child,
-    wait_for,
 )
 
 
@@ -42,14 +42,14 @@ def test_a_process_that_outlived_its_launcher_is_killed_and_named(tmp_path):
 def test_an_orphan_of_a_dead_process_is_killed(tmp_path):
     log = tmp_path / "log"
     child = python_child(PARENT_OF_SLEEPER, log, mark())
-    wait_for(lambda: log.read_text().strip() != "", "the grandchild has started")
+    until(lambda: log.read_text().strip() != "", "the grandchild has started")
     ProcessRecord(tmp_path).add_process("triton", child)
     orphan = int(log.read_text())
     os.kill(child.pid, signal.SIGKILL)
-    wait_for(lambda: child.exit_code() is not None, "the parent is gone")
+    until(lambda: child.exit_code() is not None, "the parent is gone")
     assert not is_gone(orphan)
     clear_leftovers(tmp_path)
-    wait_for(lambda: is_gone(orphan), "the orphan is gone")
+    until(lambda: is_gone(orphan), "the orphan is gone")
 
 
 def test_a_later_process_with_a_recorded_id_is_left_alone(tmp_path):
@@ -74,7 +74,7 @@ def test_data_state_record_and_shared_memory_go_and_logs_stay(tmp_path):
     (tmp_path / "run.json").write_text("{}")
     (tmp_path / "logs").mkdir()
     child = python_child("", tmp_path / "logs" / "log", mark())
-    wait_for(lambda: child.exit_code() is not None, "the child ends")
+    until(lambda: child.exit_code() is not None, "the child ends")
     ProcessRecord(tmp_path).add_process("triton", child, prefix)
     clear_leftovers(tmp_path)
     assert not region.exists()
@@ -86,7 +86,7 @@ def test_drafts_of_an_interrupted_run_go_too(tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     child = python_child("", tmp_path / "log", mark())
-    wait_for(lambda: child.exit_code() is not None, "the child ends")
+    until(lambda: child.exit_code() is not None, "the child ends")
     folder = tmp_path / "state"
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", interrupt)

@@ -4,7 +4,8 @@ import shutil
 import pytest
 from meltwatch_local_cluster.launch.state_folder import StateNote, rotate_logs
 
-from tests.unit.local_cluster.processes import python_child, wait_for
+from tests.support.waiting import until
+from tests.unit.local_cluster.processes import python_child
 
 ADDRESSES = {"kafka": "k:1", "redis": "redis://r:1", "triton": "t:1"}
 WRITER = "import sys, time\nwhile True: print('line ' * 2000, flush=True); time.sleep(0.01)"
@@ -20,7 +21,7 @@ def test_however_long_a_child_writes_its_logs_are_bounded(tmp_path):
     try:
         newest = tmp_path / "child.log.1"
         for _ in range(4):
-            wait_for(lambda: log.stat().st_size > 30_000, "the log has grown")
+            until(lambda: log.stat().st_size > 30_000, "the log has grown")
             rotate_logs(tmp_path, max_bytes=30_000, kept=2)
             assert log.stat().st_size < newest.stat().st_size
     finally:
@@ -48,7 +49,7 @@ def test_the_last_words_of_a_child_whose_log_began_anew_are_found(tmp_path):
     log.write_bytes(b"x" * 30_001)
     child = python_child("input('')\n", log)
     rotate_logs(tmp_path, max_bytes=30_000)
-    wait_for(lambda: child.exit_code() is not None, "the child ends")
+    until(lambda: child.exit_code() is not None, "the child ends")
     log.write_text("Error: all is lost\n")
     assert child.last_words() == "Error: all is lost"
 

@@ -8,7 +8,7 @@ from meltwatch_local_cluster.launch.plans import ServicePlan
 from meltwatch_local_cluster.launch.service import Service
 from meltwatch_local_cluster.servers.addresses import LOOPBACK, free_ports
 
-from tests.unit.local_cluster.processes import wait_for
+from tests.support.waiting import until
 
 SECOND_NS = 10**9
 SERVER = """
@@ -47,7 +47,7 @@ class Bench:
             self.service.watch()
             return self.service.state.state == state
 
-        wait_for(reached, f"the service is {state}")
+        until(reached, f"the service is {state}")
         return self.service.state.detail
 
 

@@ -10,13 +10,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.unit.local_cluster.processes import wait_for
+from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[3]
 STARTS_ALL_SORTS = """
 import subprocess, sys, time
 from pathlib import Path
 from meltwatch_local_cluster.servers.child import ChildCommand, ChildProcess
+from tests.support.waiting import until
 from tests.unit.local_cluster.processes import PARENT_OF_SLEEPER
 
 def test_that_never_ends(tmp_path):
@@ -52,17 +53,19 @@ def test_nothing_outlives_tests_that_are_interrupted(
     # Whoever runs these tests in the background has them ignore SIGINT, and so their children.
     python = ["env", "--default-signal=INT", sys.executable]
     options = ["-p", "tests.support.survivors", "-p", "no:cacheprovider", "-c", os.devnull]
+    options += ["-p", "xdist"]  # no other plugin: they would cost more than what is tried here
     with subprocess.Popen(
         [*python, "-m", "pytest", *options, "--rootdir", tmp_path, *workers, file],
         cwd=ROOT,
+        env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     ) as tests:
-        wait_for(lambda: len(marked(mark)) == STARTED, "all is started", timeout_s=60)
+        until(lambda: len(marked(mark)) == STARTED, "all is started", limit_s=60)
         if number == signal.SIGINT:
             os.killpg(tests.pid, number)  # as a terminal does
         else:
             tests.send_signal(number)
         tests.wait(60)
-    wait_for(lambda: not marked(mark), "all is gone", timeout_s=30)
+    until(lambda: not marked(mark), "all is gone", limit_s=30)
