@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from tests.chaos.verdict import Tensors
 _AT_ONCE = 8
 _BATCH = 4
 _TYPES = {"patches": "FP16", "currents": "FP32", "available": "FP32"}
+_told: dict[bytes, float] = {}
+"""What he has answered before: campaigns of one seed send the same windows."""
 
 
 class Referee:
@@ -30,7 +33,10 @@ class Referee:
 
     def __call__(self, windows: Sequence[Tensors]) -> list[float]:
         """The logit of each window."""
-        return asyncio.run(self._ask(windows))
+        keys = [_digest(window) for window in windows]
+        unknown = {key: each for key, each in zip(keys, windows, strict=True) if key not in _told}
+        _told.update(zip(unknown, asyncio.run(self._ask([*unknown.values()])), strict=True))
+        return [_told[key] for key in keys]
 
     async def _ask(self, windows: Sequence[Tensors]) -> list[float]:
         room = asyncio.Semaphore(_AT_ONCE)
@@ -51,6 +57,12 @@ class Referee:
         return [logit for batch in found for logit in batch]
 
 
+def _digest(window: Tensors) -> bytes:
+    clip, grid, available = window
+    arrays = [_or_zeros(clip, 0, np.float16), _or_zeros(grid, 0, np.float32), np.array(available)]
+    return sha256(b"/".join(array.tobytes() for array in arrays)).digest()
+
+
 def _inputs(batch: Sequence[Tensors]) -> list[InferInput]:
     arrays: dict[str, NDArray[Any]] = {
         "patches": np.stack([_or_zeros(clip, (10, 64, 192), np.float16) for clip, _, _ in batch]),
@@ -65,5 +77,5 @@ def _inputs(batch: Sequence[Tensors]) -> list[InferInput]:
     return tensors
 
 
-def _or_zeros(array: NDArray[Any] | None, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+def _or_zeros(array: NDArray[Any] | None, shape: int | tuple[int, ...], dtype: Any) -> NDArray[Any]:
     return np.zeros(shape, dtype) if array is None else array

@@ -1,0 +1,21 @@
+"""Each kind of fault of the services once: nothing lost, changed or out of order."""
+
+from collections.abc import Callable
+
+import pytest
+
+pytestmark = [
+    pytest.mark.integration,
+    # How soon things go on is no promise: a machine may be busy with other work.
+    pytest.mark.timeout(1800),
+    # kafka-python forgets to close the sockets of connections that a dead broker refuses.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+@pytest.mark.parametrize(
+    "name", ["worker-kill", "rebalance", "producer-kill", "manager-kill", "forged"]
+)
+def test_a_campaign_ends_in_zeros(ends_in_zeros: Callable[[str], None], name: str) -> None:
+    ends_in_zeros(name)
