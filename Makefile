@@ -2,7 +2,8 @@
 # Each sets up everything it needs; a machine needs Python 3.11 or newer, make and git.
 
 PYTHON ?= python3
-PROCESSES ?= 2
+# Twice as many as cores: most of what needs servers waits for them.
+PROCESSES ?= 4
 UV_VERSION := 0.13.9
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 TOOLS := $(CURDIR)/.tools
@@ -45,18 +46,18 @@ run: runtime ## Do the main job: broker, Redis, Triton, services, simulated furn
 		$(if $(SUMMARY),--summary $(SUMMARY))
 
 .PHONY: test
-test: setup ## Run the whole test suite against real Kafka, Redis and Triton (PROCESSES= at once, 2 by default), or one test (T=path or node id)
+test: setup ## Run the whole test suite against real Kafka, Redis and Triton (PROCESSES= at once, 4 by default), or one test (T=path or node id)
 	@$(BIN)/pytest $(if $(T),$(T),-n $(PROCESSES) --dist loadfile --no-loadscope-reorder)
 
 .PHONY: test-unit
 test-unit: setup ## Run the tests that need no server
-	@$(BIN)/pytest tests/unit tests/architecture
+	@$(BIN)/pytest tests/unit tests/architecture tests/contract/wire -n auto --dist loadfile
 
 .PHONY: test-trainer
-test-trainer: $(UV) ## Run the trainer's tests (installs PyTorch for the processor, about 2 GB; PROCESSES= at once)
+test-trainer: $(UV) ## Run the trainer's tests (installs PyTorch for the processor, about 2 GB)
 	@$(TRAINER_CPU) sync --frozen --inexact --package meltwatch-trainer $(addprefix --no-install-package ,$(CUDA))
 	@.venv-trainer-cpu/bin/python tests/support/cpu_torch.py
-	@.venv-trainer-cpu/bin/python -m pytest tests/unit/trainer --confcutdir=tests/unit/trainer -n $(PROCESSES)
+	@.venv-trainer-cpu/bin/python -m pytest tests/unit/trainer --confcutdir=tests/unit/trainer -n auto
 
 .PHONY: test-k8s
 test-k8s: setup $(if $(BUILT),,images) ## Try the laptop overlay on the test cluster of KUBECONFIG (LOAD="kind load docker-image" CONTEXT= BUILT=yes; as for images)
@@ -67,8 +68,12 @@ manifests: setup ## Render the Kubernetes overlays, held against Kubernetes' sch
 	@$(BIN)/pytest tests/unit/k8s -q >&2
 	@$(BIN)/kubectl kustomize k8s/overlays/$(or $(OVERLAY),laptop)
 
+.PHONY: properties
+properties: setup ## Try each property with twenty times as many examples as the tests do, and with others each time
+	@$(BIN)/pytest tests/unit -m "hypothesis or wide" --hypothesis-profile=long --timeout=3600 -n auto
+
 .PHONY: chaos
-chaos: setup ## Break everything again and again on real servers, and count what is lost (CAMPAIGN= ROUNDS= SEED=)
+chaos: setup $(if $(CAMPAIGN),,properties) ## Break everything again and again on real servers, and count what is lost (CAMPAIGN= ROUNDS= SEED=)
 	@$(BIN)/python -m tests.chaos $(addprefix --campaign ,$(CAMPAIGN)) \
 		$(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED))
 

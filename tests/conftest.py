@@ -3,12 +3,11 @@
 import hypothesis
 import pytest
 
-from tests.support import survivors
+from tests.support import examples, survivors
 from tests.support.servers import kafka, redis_of_session, redis_server, topics, triton
 
-# A shared machine may be slow at any moment; how long an example takes is no property.
-hypothesis.settings.register_profile("default", deadline=None)
-hypothesis.settings.load_profile("default")
+examples.register_profiles()
+hypothesis.settings.load_profile(examples.GATE)
 
 __all__ = ["kafka", "redis_of_session", "redis_server", "topics", "triton"]
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import repeat
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_alarm_manager import app
 from meltwatch_core.alarms.caution import BATCH, CAREFUL_RECORDS, GIVEN_UP, Caution, Suspect
@@ -16,6 +16,7 @@ from meltwatch_schemas.record import RawRecord, read_score
 from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.topics import Topic
 
+from tests.support.examples import examples
 from tests.unit.alarm_manager.test_app import Plant
 from tests.unit.core.alarms.samples import command_fields, command_record, score, score_record
 from tests.unit.core.alarms.topic_log import COMMANDS, SCORES, TopicLog
@@ -148,7 +149,7 @@ def judged(
     log.write(written, pipeline)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(30)
 @given(
     st.integers(0, 11),
     st.lists(st.integers(0, 2), min_size=12, max_size=12),
@@ -201,7 +202,7 @@ def done(log: TopicLog) -> set[Place]:
     return {place for place, commit in log.commits.items() if commit and commit.position}
 
 
-@settings(max_examples=200, deadline=None)
+@examples(50)
 @given(st.lists(st.integers(0, 40), max_size=2))
 def test_two_deaths_wherever_they_come_cost_no_record(fates: list[int]) -> None:
     log, records = TopicLog(), stream()
@@ -214,7 +215,7 @@ def test_two_deaths_wherever_they_come_cost_no_record(fates: list[int]) -> None:
     assert furnaces_raised(log) == set(FURNACES)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(30)
 @given(st.lists(st.integers(0, 40), min_size=3, max_size=12))
 def test_deaths_without_end_cost_a_record_only_if_three_of_them_came_over_it(
     fates: list[int],

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_alarm_manager.adapters.kafka_commit import as_committed
 from meltwatch_core.alarms.authorship import MAX_EPOCH, MAX_RANGES, Authorship
@@ -14,6 +14,7 @@ from meltwatch_schemas.alarm import AlarmRecord
 from meltwatch_schemas.topics import Topic
 from structlog.testing import capture_logs
 
+from tests.support.examples import examples
 from tests.support.hostile_alarms import foreign_records
 from tests.unit.core.alarms.samples import (
     ALARM_ID,
@@ -205,7 +206,7 @@ def test_one_forgery_between_two_transactions_is_not_taken_for_a_commit_marker()
     assert (mine.state, mine.epoch) == ("UNACK", 1_000_000_000)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(20)
 @given(st.data())
 def test_any_forgeries_between_any_deaths_leave_the_truth(data) -> None:
     """Scores, commands, forged records and deaths in any order: as if nobody had forged."""

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_alarm_manager.pipeline.projection import Projection
 from meltwatch_alarm_manager.ports import FurnaceChange
@@ -16,6 +16,7 @@ from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import PUBLISHED_SPEC
 
+from tests.support.examples import examples
 from tests.support.hostile_alarms import hostile_alarm_inputs
 from tests.support.hostile_wire import HostileRecord
 from tests.unit.core.alarms.samples import (
@@ -112,7 +113,7 @@ def test_names_without_end_fill_no_view_and_hide_no_registered_furnace() -> None
     assert len(projection.changes([again], NOW_NS)) == 1
 
 
-@settings(max_examples=150, deadline=None)
+@examples(60)
 @given(
     st.sampled_from([Topic.SCORES, Topic.ALARM_COMMANDS, Topic.ALARM_POINTS]),
     st.none() | st.binary(max_size=40) | st.sampled_from([b"a/b/F1/OVERHEAT", b"a/b/F1"]),

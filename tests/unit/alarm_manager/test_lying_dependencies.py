@@ -9,7 +9,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from aiokafka.structs import OffsetAndMetadata
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_alarm_manager.adapters import kafka_intake
 from meltwatch_alarm_manager.adapters.kafka_commit import as_committed, read_commit
@@ -27,6 +27,7 @@ from meltwatch_core.alarms.manager.alarms import INPUTS
 from meltwatch_core.alarms.ports import Commit
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
+from tests.support.examples import examples
 from tests.unit.core.alarms.samples import PREFIX, score
 
 END = 1_000
@@ -140,7 +141,7 @@ async def outcome(call: Any, expected: type | tuple[type, ...]) -> None:
         assert isinstance(failure, TransientError) or "Redis Cluster" in str(failure)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(60)
 @given(st.data())
 async def test_whatever_redis_says_the_view_answers_or_fails_to_be_tried_again(data) -> None:
     view = RedisView(LyingRedis(data.draw), PREFIX, ManualClock(1))
@@ -153,7 +154,7 @@ async def test_whatever_redis_says_the_view_answers_or_fails_to_be_tried_again(d
     await outcome(view.apply(changes), bool)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(60)
 @given(st.data())
 async def test_whatever_kafka_says_reading_begins_or_fails_to_be_tried_again(data) -> None:
     liar = LyingConsumer(data.draw)

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_backtester.domain.chart import WIDTH
 from meltwatch_backtester.domain.level_chart import LEVELS_HEIGHT, PeriodAxis, level_chart
@@ -12,6 +12,8 @@ from meltwatch_backtester.domain.setpoint_finding import SetpointFinding, find_s
 from meltwatch_backtester.domain.span import Span
 from meltwatch_backtester.domain.watch import LogOddsWatch, Said
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
+
+from tests.support.examples import examples
 
 SPAN = Span(0, 86_400 * NS_PER_S)
 
@@ -24,7 +26,7 @@ def finding(seed: int, windows: int, budget: float) -> SetpointFinding:
     return find_setpoint(watch, SPAN, (), budget)
 
 
-@settings(max_examples=30)
+@examples(10)
 @given(st.integers(0, 99), st.integers(200, 3_000), st.floats(0.01, 100.0), st.floats(-9, 9))
 def test_all_that_was_found_lies_in_the_picture_and_the_asked_is_marked_once(
     seed: int, windows: int, budget: float, default: float

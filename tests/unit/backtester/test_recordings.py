@@ -5,7 +5,7 @@ from itertools import accumulate
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_backtester.adapters.recording_history import open_recording
 from meltwatch_backtester.adapters.recording_writer import RecordingWriter
@@ -18,6 +18,7 @@ from meltwatch_chassis.errors import BadUsage
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic
 
+from tests.support.examples import examples
 from tests.support.history import HistoryInMemory
 
 PART = TopicPart(Topic.EMBEDDINGS, 1)
@@ -55,7 +56,7 @@ def three_records() -> list[RawRecord]:
 
 
 @given(records=partitions(), segment_bytes=st.integers(1, 400), data=st.data())
-@settings(max_examples=60)
+@examples(20)
 def test_a_recording_gives_back_what_was_saved(tmp_path_factory, records, segment_bytes, data):
     folder = tmp_path_factory.mktemp("recording") / "new"
     saved(folder, records, segment_bytes)
@@ -70,7 +71,7 @@ def test_a_recording_gives_back_what_was_saved(tmp_path_factory, records, segmen
 
 
 @given(records=partitions())
-@settings(max_examples=20)
+@examples(10)
 def test_the_same_records_give_the_same_bytes(tmp_path_factory, records):
     folders = [tmp_path_factory.mktemp("recording") / "new" for _ in range(2)]
     for folder in folders:
@@ -81,7 +82,7 @@ def test_the_same_records_give_the_same_bytes(tmp_path_factory, records):
 
 
 @given(records=partitions())
-@settings(max_examples=30)
+@examples(15)
 def test_bytes_cut_off_anywhere_are_refused_or_end_behind_a_record(records):
     packed = [pack_record(record) for record in records]
     whole, ends = b"".join(packed), set(accumulate(map(len, packed), initial=0))

@@ -5,11 +5,13 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_chassis.errors import ConfigurationError
 from meltwatch_chassis.plant import Plant, read_plant
 from meltwatch_chassis.strict_yaml import MAX_BYTES, YamlError, read_yaml
+
+from tests.support.examples import examples
 
 PLANTS = Path(__file__).parent / "plants"
 EXAMPLE = (Path(__file__).parents[3] / "examples" / "plant.yaml").read_bytes()
@@ -165,7 +167,7 @@ def damaged(draw: st.DrawFn) -> bytes:
     return EXAMPLE[:start] + piece + EXAMPLE[end:]
 
 
-@settings(max_examples=400)
+@examples(100)
 @given(content=st.one_of(damaged(), st.binary(max_size=200), st.text(max_size=100).map(str.encode)))
 def test_any_bytes_are_a_plant_or_one_line_with_its_place(
     tmp_path_factory: pytest.TempPathFactory, content: bytes

@@ -12,10 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from meltwatch_cli.domain.rights import acl_lines, grants
 from meltwatch_schemas.access import CLUSTER_NAME, Operation, Principal, Resource, Right, rights_of
+
+from tests.support.examples import examples
 
 ONCE = {"--bootstrap-server", "--command-config", "--resource-pattern-type"}
 MANY = {"--allow-principal", "--operation", "--topic", "--group", "--transactional-id"}
@@ -154,7 +156,7 @@ def test_the_lines_give_each_user_its_rights_and_no_others(tool: Path, prefix: s
     assert taken == {each.value: set(rights_of(each, prefix)) for each in Principal}
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.text(
         st.characters(min_codepoint=ord("!"), max_codepoint=ord("~")), min_size=1, max_size=40

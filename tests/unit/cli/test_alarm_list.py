@@ -1,4 +1,4 @@
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_cli.domain.alarm_list import listed, newest
 
@@ -8,7 +8,6 @@ VERSIONS = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 3), st.inte
 
 
 @given(VERSIONS, st.randoms())
-@settings(deadline=None)
 def test_folding_does_not_depend_on_order_or_repetition(versions, random):
     records = [alarm_record(f"f/{name}", epoch=e, seq=s) for name, e, s in versions]
     shuffled = records * 2

@@ -1,8 +1,13 @@
-"""Every command of the tree under every condition that a terminal, a pipe or a cron job brings."""
+"""Every command of the tree under every condition that a terminal, a pipe or a cron job brings.
+
+Of conditions of one kind (encodings, broken files) each command meets one, and ``status`` all; in
+the long form (``make properties``) each meets all.
+"""
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +27,10 @@ from tests.support.command_shell import (
     options_of,
     takes_when,
 )
+from tests.support.examples import is_long
 from tests.support.run_states import run_state
 
+pytestmark = pytest.mark.wide
 COMMANDS = dict(commands())
 LINES = {words: arguments_for(words, command) for words, command in COMMANDS.items()}
 FAR_TIMES = (
@@ -85,8 +92,13 @@ def everywhere(**circumstances: Any) -> list[Call]:
     return [Call(arguments=line, **circumstances) for line in LINES.values()]
 
 
-def helps(**circumstances: Any) -> list[Call]:
-    return [Call(arguments=[*words.split(), "--help"], **circumstances) for words in LINES]
+def in_turn(kinds: Sequence[Mapping[str, Any]], *, more: Sequence[str] = ()) -> list[Call]:
+    """Each command under one of some circumstances, and ``status`` under all of them."""
+    lines = [[*words.split(), *more] if more else line for words, line in LINES.items()]
+    if is_long():
+        return [Call(arguments=line, **kind) for line in lines for kind in kinds]
+    calls = [Call(arguments=line, **kind) for line, kind in zip(lines, cycle(kinds), strict=False)]
+    return [*calls, *(Call(arguments=["status", *more], **kind) for kind in kinds)]
 
 
 def test_without_servers_each_says_in_one_line_what_is_missing(shell):
@@ -103,16 +115,18 @@ def test_without_servers_each_says_in_one_line_what_is_missing(shell):
 
 
 def test_a_full_or_closed_output_is_one_line_at_most(shell):
-    for stdout, codes in (("/dev/full", {2}), (CLOSED_PIPE, {0, 141}), ("closed", {0, 2})):
-        check(*shell.run(*helps(stdout=stdout)), codes=codes)
-        check(*shell.run(*everywhere(stdout=stdout)), codes={2, 3}, serverless=codes)
-    check(*shell.run(*everywhere(stderr="/dev/full"), *everywhere(stderr="closed")))
+    codes = {"/dev/full": {2}, CLOSED_PIPE: {0, 141}, "closed": {0, 2}}
+    for done in shell.run(*in_turn([{"stdout": each} for each in codes], more=["--help"])):
+        check(done, codes=codes[done.call.stdout])
+    for stdout, serverless in codes.items():
+        check(*shell.run(*everywhere(stdout=stdout)), codes={2, 3}, serverless=serverless)
+    check(*shell.run(*in_turn([{"stderr": each} for each in ("/dev/full", "closed")])))
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "gbk", "latin-1", "utf-16"])
-def test_any_encoding_will_do(shell, encoding):
-    check(*shell.run(*helps(encoding=encoding)), codes={0})
-    check(*shell.run(*everywhere(encoding=encoding)), codes={2, 3}, serverless={0})
+def test_any_encoding_will_do(shell):
+    kinds = [{"encoding": each} for each in ("ascii", "gbk", "latin-1", "utf-16")]
+    check(*shell.run(*in_turn(kinds, more=["--help"])), codes={0})
+    check(*shell.run(*in_turn(kinds)), codes={2, 3}, serverless={0})
 
 
 def test_streams_folders_and_variables_may_be_missing(shell, tmp_path):
@@ -120,10 +134,14 @@ def test_streams_folders_and_variables_may_be_missing(shell, tmp_path):
     for folder in gone:
         folder.mkdir()
     calls = [
-        *everywhere(stdin="closed"),
-        *everywhere(unset=["HOME", "PATH"]),
-        *everywhere(environ={"TZ": "Nowhere/Land", "LANG": "xx_YY", "COLUMNS": "x"}),
-        *everywhere(environ={"COLUMNS": "1"}),
+        *in_turn(
+            [
+                {"stdin": "closed"},
+                {"unset": ["HOME", "PATH"]},
+                {"environ": {"TZ": "Nowhere/Land", "LANG": "xx_YY", "COLUMNS": "x"}},
+                {"environ": {"COLUMNS": "1"}},
+            ]
+        ),
         *(
             Call(arguments=line, cwd=folder, is_cwd_gone=True, unset=["MELTWATCH_STATE_DIR"])
             for line, folder in zip(LINES.values(), gone, strict=True)
@@ -133,17 +151,16 @@ def test_streams_folders_and_variables_may_be_missing(shell, tmp_path):
 
 
 def test_every_time_is_a_moment_or_bad_usage(shell):
-    check(
-        *shell.run(
-            *(
-                Call(arguments=[*without(line, option), option, text], environ=NO_SERVERS)
-                for words, line in LINES.items()
-                for option in takes_when(COMMANDS[words])
-                for text in FAR_TIMES
-            )
-        ),
-        codes={2, 3},
+    options = [
+        (line, option) for words, line in LINES.items() for option in takes_when(COMMANDS[words])
+    ]
+    assert len(options) > len(FAR_TIMES) / 3
+    calls = (
+        Call(arguments=[*without(line, option), option, text], environ=NO_SERVERS)
+        for number, (line, option) in enumerate(options)
+        for text in (FAR_TIMES if is_long() else FAR_TIMES[number % 4 :: 4])
     )
+    check(*shell.run(*calls), codes={2, 3})
 
 
 def without(line: list[str], option: str) -> list[str]:
@@ -160,7 +177,7 @@ def test_any_text_in_a_variable_is_taken_or_refused_in_one_line(shell, name):
         *shell.run(
             *(
                 Call(arguments=[*words.split()], environ=NO_SERVERS | {name: text})
-                for words in ("status", USER_OF.get(name, "status"))
+                for words in {"status", USER_OF.get(name, "status")}
                 for text in TEXTS
             )
         ),
@@ -173,29 +190,25 @@ def test_arguments_that_are_no_text_are_bad_usage(shell):
     check(*shell.run(*calls, Call(arguments=[b"\xff"]), Call(arguments=["\x1b[2J"])), codes={2})
 
 
-@pytest.mark.parametrize("state", STATES)
-def test_a_broken_state_of_a_run_is_no_run(shell, tmp_path, state):
-    (tmp_path / FILE_NAME).write_bytes(STATES[state])
-    calls = everywhere(environ={"MELTWATCH_STATE_DIR": str(tmp_path)})
-    check(*shell.run(*calls), codes={2, 3}, serverless={0})
-
-
-@pytest.mark.parametrize(
-    "change", [{"launcher_pid": n} for n in (-1, 0, 2**31, 2**63, 10**30)] + [{"kafka": "a b"}]
-)
-def test_a_state_that_cannot_be_is_no_run(shell, tmp_path, change):
-    fields = json.loads(run_state().model_dump_json()) | change
-    (tmp_path / FILE_NAME).write_text(json.dumps(fields))
-    calls = everywhere(environ={"MELTWATCH_STATE_DIR": str(tmp_path)})
-    check(*shell.run(*calls), codes={2, 3}, serverless={0})
+def test_a_state_that_is_broken_or_cannot_be_is_no_run(shell, tmp_path):
+    good = json.loads(run_state().model_dump_json())
+    impossible = [{"launcher_pid": n} for n in (-1, 0, 2**31, 2**63, 10**30)] + [{"kafka": "a b"}]
+    states = [*STATES.values(), *(json.dumps(good | each).encode() for each in impossible)]
+    kinds = []
+    for number, state in enumerate(states):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / FILE_NAME).write_bytes(state)
+        kinds.append({"environ": {"MELTWATCH_STATE_DIR": str(folder)}})
+    check(*shell.run(*in_turn(kinds)), codes={2, 3}, serverless={0})
 
 
 def test_a_state_folder_may_be_anything(shell, tmp_path):
     (tmp_path / "file").write_text("x")
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
-    for folder in (tmp_path / "file", tmp_path / "loop", Path("/proc/1/root"), Path("x" * 5000)):
-        environ = {"MELTWATCH_STATE_DIR": str(folder)}
-        check(*shell.run(*everywhere(environ=environ)), codes={2, 3}, serverless={0})
+    folders = (tmp_path / "file", tmp_path / "loop", Path("/proc/1/root"), Path("x" * 5000))
+    kinds = [{"environ": {"MELTWATCH_STATE_DIR": str(folder)}} for folder in folders]
+    check(*shell.run(*in_turn(kinds)), codes={2, 3}, serverless={0})
 
 
 @pytest.fixture
@@ -232,8 +245,8 @@ def test_a_run_with_hostile_texts_is_shown_escaped(shell, hostile_run):
             assert next(iter(json.loads(done.out)["services"])).startswith("\x1b]0;owned")
 
 
-@pytest.mark.parametrize("after_s", [0.0, 0.05, 0.1, 0.3, 1.0])
-def test_an_interrupt_ends_it_at_once(shell, after_s):
-    calls = everywhere(environ=NO_SERVERS, interrupt_after_s=after_s)
-    ended = shell.run(*calls, at_once=2 if after_s < 0.3 else 8)
-    check(*ended, codes={1, 2, 3, 130}, serverless={0, 130})
+def test_an_interrupt_ends_it_at_once(shell):
+    for at_once, moments in ((2, (0.0, 0.05, 0.1)), (8, (0.3, 1.0))):
+        kinds = [{"environ": NO_SERVERS, "interrupt_after_s": after_s} for after_s in moments]
+        ended = shell.run(*in_turn(kinds), at_once=at_once)
+        check(*ended, codes={1, 2, 3, 130}, serverless={0, 130})

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from meltwatch_chassis.run_state import ServiceState
 from meltwatch_cli import bootstrap
@@ -31,6 +31,7 @@ from meltwatch_schemas.text import is_printable
 from meltwatch_selftest.command import _show as show_selftest
 from meltwatch_selftest.domain.verdict import SelftestVerdict
 
+from tests.support.examples import examples
 from tests.support.run_states import run_state
 from tests.support.timed_records import NOON, alarm_record
 
@@ -103,7 +104,7 @@ class Topics:
 
 
 @pytest.mark.parametrize("form", [[], ["--json"]])
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@examples(15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=TEXTS)
 def test_alarms(form, text, monkeypatch, capsys):
     records = [hostile_alarm(text, state=s, quality="bad") for s in ("UNACK", "ACKED", "RTNUN")]
@@ -147,7 +148,7 @@ class Letters:
         return iter([self.raw])
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@examples(15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=TEXTS, time_ms=st.sampled_from([0, -1, 2**62, 1_700_000_000_000]))
 def test_dead_letters(text, time_ms, capsys):
     data = text.encode(errors="replace")
@@ -183,7 +184,7 @@ def _journal(text: str) -> RedriveJournal:
     return journal
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@examples(15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=TEXTS)
 def test_status_and_selftest(text, capsys):
     state = ServiceState(pid=1, state=text, detail=text)

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_cli.pipeline.redrive import BATCH_LETTERS
 from meltwatch_cli.pipeline.verdicts import LetterFate
@@ -12,6 +12,7 @@ from meltwatch_schemas.record import header
 from meltwatch_schemas.redrive import REDRIVE_OF, RedriveNote, Step
 from meltwatch_schemas.topics import Topic
 
+from tests.support.examples import examples
 from tests.unit.cli.redrive_fakes import LETTERS, PREFIX, Killed, MemoryKafka, Operator
 
 CURRENTS = (Topic.CURRENTS.under(PREFIX), 2)
@@ -191,7 +192,7 @@ def test_whoever_dies_the_next_one_sends_what_he_had_not_and_nothing_twice(kafka
     assert set(outcomes(kafka.redrive(name="zhao"))) == {LetterFate.ALREADY}
 
 
-@settings(max_examples=150)
+@examples(40)
 @given(data=st.data())
 def test_in_whatever_order_operators_take_their_steps_nothing_is_sent_twice(data):
     kafka = MemoryKafka()

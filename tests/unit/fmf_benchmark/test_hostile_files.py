@@ -8,12 +8,13 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from meltwatch_fmf_benchmark import FormatError, open_recordings
 from meltwatch_fmf_benchmark.hdf5 import MAX_CHUNK_BYTES, MAX_FRAMES
 
 from tests.support import fmf_files
+from tests.support.examples import examples
 
 FRAMES = 250
 SHAPE = (FRAMES, 3, 64, 64)
@@ -152,7 +153,7 @@ def test_a_split_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
         assert len(recording.split("train")) == 10
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_damaged_file_gives_pictures_or_one_line(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -1,5 +1,5 @@
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_local_cluster.domain.counts import MAX_LATENCIES, Latencies, RestartingCounters
 
@@ -9,7 +9,6 @@ def test_no_latency_has_no_percentiles():
 
 
 @given(st.lists(st.integers(0, 10**11), min_size=1, max_size=50))
-@settings(deadline=None)
 def test_percentiles_are_those_of_numpy_in_seconds(latencies_ns):
     latencies = Latencies()
     for latency_ns in latencies_ns:

@@ -1,6 +1,6 @@
 from itertools import combinations, permutations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_local_cluster.domain.fault_matching import (
     TOLERANCE_NS,
@@ -10,6 +10,8 @@ from meltwatch_local_cluster.domain.fault_matching import (
     tells_of,
 )
 from meltwatch_simulator.schedule import Fault
+
+from tests.support.examples import examples
 
 SECOND_NS = 1_000_000_000
 
@@ -48,7 +50,7 @@ def most_pairs(faults: list[Fault], raises: list[Raise]) -> int:
 
 
 @given(FAULTS, RAISES)
-@settings(max_examples=300, deadline=None)
+@examples(100)
 def test_greedy_matching_finds_as_many_pairs_as_brute_force(faults, raises):
     found = match(faults, raises)
 
@@ -59,7 +61,6 @@ def test_greedy_matching_finds_as_many_pairs_as_brute_force(faults, raises):
 
 
 @given(FAULTS, RAISES, st.randoms())
-@settings(deadline=None)
 def test_matching_does_not_depend_on_order(faults, raises, random):
     before = match(faults, raises)
     random.shuffle(raises)

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from meltwatch_alarm_manager import app
 from meltwatch_alarm_manager.adapters import kafka_election
@@ -29,6 +29,7 @@ from meltwatch_stream_processor.pipeline.retry import Retry
 from meltwatch_stream_processor.settings import Settings
 from structlog.testing import capture_logs
 
+from tests.support.examples import examples
 from tests.support.leaping_loop import LeapingLoop, leap
 from tests.support.promise import PROMISED_S
 from tests.unit.core.scoring.fakes import FakeScorer
@@ -242,7 +243,7 @@ async def windows(judge: Judge) -> None:
             await asyncio.sleep(HOP_S)
 
 
-@settings(max_examples=150)
+@examples(30)
 @given(
     fault=FAULTS,
     at_s=MOMENTS,
@@ -279,7 +280,7 @@ def test_the_only_triton_is_told_of_whether_or_not_windows_come(
     leap(loop, run())
 
 
-@settings(max_examples=150)
+@examples(30)
 @given(
     fault=FAULTS,
     at_s=MOMENTS,

@@ -42,7 +42,8 @@ STATES = st.builds(
     stepped_from_ns=st.none() | TIMES,
     begun_ns=st.none() | TIMES,
 )
-NAMES = st.text(min_size=1, max_size=30).filter(is_printable)
+LETTERS = st.characters(exclude_categories=("C", "Z"), include_characters=" ")
+NAMES = st.text(LETTERS, min_size=1, max_size=30).filter(is_printable)
 SOURCES = st.none() | NAMES
 GAPS = st.builds(HistoryGap, st.sampled_from(GapCause) | NAMES, st.none() | st.integers(0, 2**62))
 

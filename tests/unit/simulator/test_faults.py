@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_simulator import Fault
 from meltwatch_simulator import parameters as p
 from meltwatch_simulator.development import Signature, signature_of, size, strength
 from meltwatch_simulator.parameters import NS_PER_S
 
+from tests.support.examples import examples
 from tests.unit.simulator.plants import HOUR_NS, ORIGIN_NS, calm, furnace, schedule, seconds_from
 
 names = st.text("abc/", min_size=1, max_size=8)
@@ -110,7 +111,7 @@ def test_a_veil_hides_a_fault_from_first_warmth_to_the_last(
     assert veiled.masks(times_ns).any()
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(veiled=st.floats(0, 0.5), silent=st.floats(0, 0.5), seed=st.integers(0, 2**40))
 def test_no_fault_is_hidden_from_both(veiled: float, silent: float, seed: int) -> None:
     plan = schedule(seed=seed, veiled=veiled, silent=silent, misty=1.0)

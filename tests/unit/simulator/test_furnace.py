@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_simulator import Scenario, SimulatedFurnace, furnace_ids
 from numpy.typing import NDArray
+
+from tests.support.examples import examples
 
 NS_PER_S = 1_000_000_000
 ORIGIN_NS = 1_790_000_000_123_456_789
@@ -26,7 +28,7 @@ def times(count: int, step_s: float, first_s: float = 0.0) -> NDArray[np.int64]:
     return ORIGIN_NS + (first_s * NS_PER_S + np.arange(count) * step_s * NS_PER_S).astype(np.int64)
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(
     seed=st.integers(0, 2**40),
     offsets_ms=st.lists(st.integers(-130_000, 200_000), min_size=1, max_size=70),

@@ -1,9 +1,11 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_simulator import Scenario, furnace_ids
+
+from tests.support.examples import examples
 
 NS_PER_S = 1_000_000_000
 seeds = st.integers(0, 2**63)
@@ -58,7 +60,7 @@ def test_a_single_furnace_has_a_misty_fault_too() -> None:
         assert sorted(fault.heavy_mist for fault in faults) == [False, True]
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(seed=seeds, origin=origins)
 def test_an_endless_run_goes_on_with_a_fault_every_four_to_six_minutes(
     seed: int, origin: int

@@ -10,6 +10,7 @@ from meltwatch_core.join.window import AlignedWindow
 from meltwatch_schemas.reasons import BEHIND
 from meltwatch_schemas.score import Modality, WindowScore
 
+from tests.support.examples import examples
 from tests.support.oracle import Step
 from tests.unit.core.join.lives import (
     HABITS,
@@ -26,7 +27,6 @@ from tests.unit.core.join.sequences import (
     SMALL,
     at_once,
     chunk_of,
-    examples,
     plain,
     plant_steps,
     rules_of,
@@ -75,7 +75,7 @@ def told(window: AlignedWindow):
     return said, window.source_states, window.irregularities, window.features
 
 
-@examples(25)
+@examples(8)
 @given(
     small_steps() | plant_steps(),
     st.lists(HABITS, max_size=3),

@@ -1,10 +1,11 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from meltwatch_core.alarms.alarm_state import Facts, Trigger, WrongState, derive, step
 from meltwatch_schemas.alarm import AlarmPoint, AlarmState
 
+from tests.support.examples import examples
 from tests.unit.core.alarms.samples import point
 
 NORM, UNACK, ACKED = AlarmState.NORM, AlarmState.UNACK, AlarmState.ACKED
@@ -127,5 +128,5 @@ class AlarmLife(RuleBasedStateMachine):
         assert not (self.facts.latched and self.facts.active)
 
 
-AlarmLife.TestCase.settings = settings(max_examples=100, stateful_step_count=100, deadline=None)
+AlarmLife.TestCase.settings = examples(30, stateful_step_count=100)
 TestAlarmLife = AlarmLife.TestCase

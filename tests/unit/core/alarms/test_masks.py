@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_core.alarms.system_alarms import parents
 from meltwatch_schemas.alarm import AlarmRecord
 from meltwatch_schemas.identifiers import split_alarm_id
 from meltwatch_schemas.score import Modality
 
+from tests.support.examples import examples
 from tests.unit.core.alarms.samples import PREFIX
 from tests.unit.core.alarms.virtual_plant import VirtualPlant, marked, unscored
 
@@ -33,7 +34,7 @@ def parents_of(record: AlarmRecord) -> tuple[str, ...]:
     return parents(*split_alarm_id(record.alarm_id), PREFIX)
 
 
-@settings(max_examples=25, deadline=None)
+@examples(10)
 @given(COURSES, st.integers(0, 4))
 def test_no_child_is_announced_under_its_parent_and_none_is_forgotten_after_it(
     course: list[tuple[int, tuple[str, ...]]], taken_over_after: int

@@ -1,12 +1,13 @@
 """Killed at any moment, a manager's successor goes on as if nothing had happened."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_core.alarms.condition import MAX_SILENCE_RECORDS
 from meltwatch_schemas.alarm import utc_from_ns
 from meltwatch_schemas.score import Modality, WindowScore
 
+from tests.support.examples import examples
 from tests.unit.core.alarms.samples import (
     BOTH,
     FURNACE,
@@ -68,7 +69,7 @@ def judge_with_deaths(stream, batches, deaths) -> TopicLog:
     return log
 
 
-@settings(max_examples=60, deadline=None)
+@examples(20)
 @given(score_streams(), st.data())
 def test_a_manager_that_dies_at_any_moment_loses_no_transition_and_repeats_none(stream, data):
     sizes = iter(lambda: data.draw(st.integers(1, 8)), None)
@@ -78,7 +79,7 @@ def test_a_manager_that_dies_at_any_moment_loses_no_transition_and_repeats_none(
     assert [without_run(record) for record in disturbed] == [without_run(r) for r in calm]
 
 
-@settings(max_examples=20, deadline=None)
+@examples(10)
 @given(score_streams(), st.data())
 def test_epoch_and_seq_only_ever_grow(stream, data):
     sizes = iter(lambda: data.draw(st.integers(1, 8)), None)

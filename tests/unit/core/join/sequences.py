@@ -1,12 +1,10 @@
 """Sequences of steps for the join's tests: from a plain description to chunks and back."""
 
-import os
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from meltwatch_core.join.joiner import PartitionJoiner
 from meltwatch_core.join.reading import Reading
@@ -32,26 +30,11 @@ from tests.unit.core.join.senders import (
     values_of,
 )
 
-EXAMPLES = int(os.environ.get("MELTWATCH_HYPOTHESIS_EXAMPLES", "0"))
-"""Examples a property is tried with; 0 leaves each its own small number."""
-
 ENCODER = Encoder("dct", dct_basis(1))
 LIMITS = {
     SMALL: Limits(marked_share=1 / 3, unusable_share=1 / 2, levels=1, step=8, stall=6),
     PUBLISHED: Limits(),
 }
-
-
-def examples(count: int) -> settings:
-    """Settings of a property: its own number of examples, or the one asked for from outside."""
-    phases = set(Phase) if EXAMPLES else set(Phase) - {Phase.shrink, Phase.explain}
-    return settings(
-        phases=phases,
-        max_examples=EXAMPLES or count,
-        deadline=None,
-        derandomize=not EXAMPLES,
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-    )
 
 
 def rules_of(numbers: Numbers) -> JoinRules:

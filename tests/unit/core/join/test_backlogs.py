@@ -7,6 +7,7 @@ from hypothesis import given
 from meltwatch_schemas.reasons import Reason
 from meltwatch_schemas.score import Modality
 
+from tests.support.examples import examples
 from tests.support.oracle import Step
 from tests.support.rule_numbers import CURRENT, VIDEO
 from tests.unit.core.join.live_furnace import delayed, frames, lived, samples, undisturbed
@@ -18,7 +19,6 @@ from tests.unit.core.join.sequences import (
     Arrival,
     as_it_came,
     at_once,
-    examples,
     join,
     numbered,
     read_at,
@@ -46,7 +46,7 @@ def in_turns(arrivals: list[Arrival], chance: random.Random) -> list[Step]:
     return steps
 
 
-@examples(40)
+@examples(25)
 @given(ORDERLY, CHANCE)
 def test_whichever_topic_is_read_first_and_how_far_the_windows_are_the_same(
     arrivals: list[Arrival], chance: random.Random

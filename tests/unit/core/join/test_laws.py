@@ -11,6 +11,7 @@ from meltwatch_core.join import frames, samples
 from meltwatch_core.join.joiner import PartitionJoiner
 from meltwatch_core.join.window import Outcome
 
+from tests.support.examples import examples
 from tests.support.oracle import Record, Step, Window
 from tests.support.rule_numbers import CURRENT, VIDEO, Numbers
 from tests.unit.core.join.sequences import (
@@ -18,7 +19,6 @@ from tests.unit.core.join.sequences import (
     PUBLISHED,
     SMALL,
     at_once,
-    examples,
     join,
     numbered,
     plant_sequences,

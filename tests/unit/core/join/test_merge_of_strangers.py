@@ -11,6 +11,7 @@ from meltwatch_core.join.window import AlignedWindow, Outcome
 from meltwatch_schemas.score import Modality
 
 from tests.support.entries import entry_of
+from tests.support.examples import examples
 from tests.support.oracle import Record
 from tests.unit.core.join.sequences import (
     CHANCE,
@@ -21,7 +22,6 @@ from tests.unit.core.join.sequences import (
     Said,
     as_it_came,
     chunk_of,
-    examples,
     join,
     numbered,
     rules_of,
@@ -74,7 +74,7 @@ class Merged:
         return end - start
 
 
-@examples(30)
+@examples(12)
 @given(ORDERLY, small_sequences(), CHANCE)
 def test_whatever_strangers_do_to_the_merge_a_sound_furnace_misses_nothing(
     arrivals: list[Arrival], wild: list[Record], chance: random.Random

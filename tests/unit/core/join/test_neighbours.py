@@ -9,11 +9,11 @@ from dataclasses import replace
 from hypothesis import given
 from meltwatch_core.join.joiner import PartitionJoiner
 
+from tests.support.examples import examples
 from tests.support.oracle import Result, Step, Window
 from tests.unit.core.join.sequences import (
     ENCODER,
     SMALL,
-    examples,
     join,
     plant_steps,
     rules_of,
@@ -62,13 +62,13 @@ def assert_each_is_alone(steps: list[Step]) -> None:
     assert shared == [without_positions(result) for result in one_by_one(steps)]
 
 
-@examples(40)
+@examples(20)
 @given(small_steps())
 def test_strangers_of_any_kind_change_nothing(steps: list[Step]):
     assert_each_is_alone(steps)
 
 
-@examples(20)
+@examples(12)
 @given(plant_steps())
 def test_the_furnaces_of_a_plant_do_not_know_each_other(steps: list[Step]):
     assert_each_is_alone(steps)

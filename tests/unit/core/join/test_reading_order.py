@@ -10,7 +10,7 @@ from meltwatch_schemas.errors import violation
 from meltwatch_schemas.score import Modality
 
 from tests.support.entries import entry_at
-from tests.unit.core.join.sequences import examples
+from tests.support.examples import examples
 
 VIDEO, CURRENT = Modality.VIDEO, Modality.CURRENT
 Popped = list[tuple[Modality, int]]

@@ -15,6 +15,7 @@ from meltwatch_core.join.restore import ScoresTail, resume
 from meltwatch_core.join.window import AlignedWindow, Outcome
 from meltwatch_schemas.score import Modality
 
+from tests.support.examples import examples
 from tests.support.oracle import Record, Step
 from tests.unit.core.join.lives import (
     HABITS,
@@ -35,7 +36,6 @@ from tests.unit.core.join.sequences import (
     Arrival,
     as_it_came,
     at_once,
-    examples,
     join,
     plain,
     plant_sequences,
@@ -164,13 +164,13 @@ def test_a_crash_that_once_changed_a_window(crash):
     assert_crashes_change_nothing(described(text), [habits])
 
 
-@examples(50)
+@examples(25)
 @given(small_sequences(), st.lists(HABITS, min_size=1, max_size=3))
 def test_crashes_change_no_window(records: list[Record], lives: list[Habits]):
     assert_crashes_change_nothing(records, lives)
 
 
-@examples(20)
+@examples(10)
 @given(plant_sequences(), st.lists(HABITS, min_size=1, max_size=3))
 def test_crashes_of_a_plant_change_no_window(records: list[Record], lives: list[Habits]):
     assert_crashes_change_nothing(records, lives)
@@ -180,7 +180,7 @@ AWAY = st.sampled_from((0, 0, 5, SMALL.idle_gap * 3, SMALL.idle_gap * 15))
 """How long nobody reads between two lives."""
 
 
-@examples(40)
+@examples(20)
 @given(
     ORDERLY,
     st.lists(st.tuples(LONG_HABITS, AWAY), min_size=1, max_size=3),
@@ -209,7 +209,7 @@ def is_spoilt(outcome: Outcome) -> bool:
     return outcome.late or outcome.duplicates > 0 or outcome.refusal is not None
 
 
-@examples(40)
+@examples(20)
 @given(small_steps() | plant_steps(), st.lists(HABITS, max_size=3), CHANCE)
 def test_no_window_is_published_twice_and_none_knows_less_than_the_one_before(
     steps: list[Step], lives: list[Habits], chance: random.Random

@@ -11,7 +11,7 @@ from meltwatch_schemas.window import NS_PER_S
 from numpy.typing import NDArray
 
 from tests.support.arcs import FRAME_S, SAMPLE_S, Arcs, Floats, Observer
-from tests.unit.core.join.sequences import examples
+from tests.support.examples import examples
 
 SPAN_S = SPAN_NS / NS_PER_S
 SECONDS = SPAN_S + 10

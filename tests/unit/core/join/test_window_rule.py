@@ -5,12 +5,12 @@ from dataclasses import replace
 from hypothesis import given
 from meltwatch_core.join.window import Outcome
 
+from tests.support.examples import examples
 from tests.support.oracle import Oracle, Result, Step
 from tests.support.rule_numbers import Numbers
 from tests.unit.core.join.sequences import (
     LIMITS,
     SMALL,
-    examples,
     join,
     plain,
     plant_steps,

@@ -1,11 +1,13 @@
 """The breaker and the remedy as pure state machines: time is a number here."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from meltwatch_core.scoring.circuit import Circuit, CircuitLimits, CircuitState, Remedy
 from meltwatch_schemas.window import NS_PER_S
+
+from tests.support.examples import examples
 
 LIMITS = CircuitLimits(failures=3, first_pause_ns=10, longest_pause_ns=60)
 
@@ -148,7 +150,7 @@ class AnyHistory(RuleBasedStateMachine):
 
 
 TestAnyHistory = AnyHistory.TestCase
-TestAnyHistory.settings = settings(max_examples=50, stateful_step_count=30, deadline=None)
+TestAnyHistory.settings = examples(50, stateful_step_count=30)
 
 
 def test_a_cure_is_tried_at_once_and_then_ever_more_rarely():
