@@ -16,7 +16,7 @@ from meltwatch_stream_processor.adapters.faust import arrivals
 from meltwatch_stream_processor.adapters.faust.arrivals import FaustArrivals
 
 from tests.support.entries import entry_at
-from tests.unit.core.join.sequences import examples
+from tests.support.examples import examples
 from tests.unit.core.join.test_reading_order import (
     CURRENT,
     EVENT_TIMES,
