@@ -32,7 +32,7 @@ class _Life:
     """A furnace that is not retired."""
 
     furnace: Furnace
-    ledger: NeededOffsets
+    needs: NeededOffsets
 
 
 class PartitionJoiner:
@@ -146,20 +146,20 @@ class PartitionJoiner:
         """
         name = window.furnace_id
         life = self._lives.get(name)
-        ledgers = [*self._unsettled.get(name, ()), *([life.ledger] if life else [])]
-        ledger = next((ledger for ledger in ledgers if not ledger.settled), None)
-        if ledger is None:
+        open_needs = [*self._unsettled.get(name, ()), *([life.needs] if life else [])]
+        needs = next((needs for needs in open_needs if not needs.settled), None)
+        if needs is None:
             raise OutOfSequence(f"expected an unpublished window, got {window.window_id} of {name}")
-        ledger.published(window.window_end_ns)
-        unsettled = [ledger for ledger in self._unsettled.pop(name, ()) if not ledger.settled]
+        needs.published(window.window_end_ns)
+        unsettled = [needs for needs in self._unsettled.pop(name, ()) if not needs.settled]
         if unsettled:
             self._unsettled[name] = unsettled
 
     def acknowledgeable(self) -> dict[Modality, int]:
         """Return, per modality read from, the next offset to commit; it never goes back."""
-        needs = [life.ledger.needed(life.furnace.needed()) for life in self._lives.values()]
-        needs += [ledger.needed({}) for ledgers in self._unsettled.values() for ledger in ledgers]
-        needed = lowest((self._positions, *needs))
+        kept = [life.needs.needed(life.furnace.needed()) for life in self._lives.values()]
+        kept += [needs.needed({}) for unsettled in self._unsettled.values() for needs in unsettled]
+        needed = lowest((self._positions, *kept))
         return {m: max(start, needed[m]) for m, start in self._starts.items()}
 
     def watermarks(self) -> dict[str, int]:
@@ -256,7 +256,7 @@ class PartitionJoiner:
             return Closing()
         closing = life.furnace.close_due(self._handed_on)
         for window in closing.windows:
-            life.ledger.closed(window.window_end_ns, closing.needed, self._following())
+            life.needs.closed(window.window_end_ns, closing.needed, self._following())
         return closing
 
     def _expired(self, reading: Reading) -> list[str]:
@@ -284,12 +284,12 @@ class PartitionJoiner:
         self._past.pop(name, None)
         closing = life.furnace.close_until(life.furnace.last_end_ns, self._handed_on)
         for window in closing.windows:
-            life.ledger.closed(window.window_end_ns, closing.needed, None)
+            life.needs.closed(window.window_end_ns, closing.needed, None)
         if life.furnace.closed_ns is not None:
             self._closed_ns.pop(name, None)
             self._closed_ns[name] = life.furnace.closed_ns
             if len(self._closed_ns) > _REMEMBERED:
                 del self._closed_ns[next(iter(self._closed_ns))]
-        if not life.ledger.settled:
-            self._unsettled.setdefault(name, []).append(life.ledger)
+        if not life.needs.settled:
+            self._unsettled.setdefault(name, []).append(life.needs)
         return closing
