@@ -13,13 +13,12 @@ from runpy import run_module
 from typing import Final
 
 from meltwatch_core.alarms.manager.alarms import AlarmPipeline
-from meltwatch_core.alarms.ports import Outgoing
 from meltwatch_core.join.entry import Entry
 from meltwatch_core.join.joiner import PartitionJoiner
 from meltwatch_core.join.reading import Reading
 from meltwatch_core.join.window import Outcome
 from meltwatch_schemas.errors import ContractViolation
-from meltwatch_schemas.record import RawRecord
+from meltwatch_schemas.record import OutgoingRecord, RawRecord
 from meltwatch_schemas.topics import Topic
 
 POISON: Final = "chaos-poison"
@@ -31,7 +30,9 @@ def deadly() -> None:
     """Have the alarm manager's process end over poison."""
     judge = AlarmPipeline._judge
 
-    def die(self: AlarmPipeline, topic: Topic, record: RawRecord, now_ns: int) -> list[Outgoing]:
+    def die(
+        self: AlarmPipeline, topic: Topic, record: RawRecord, now_ns: int
+    ) -> list[OutgoingRecord]:
         if POISON in dict(record.headers):
             os.kill(os.getpid(), signal.SIGKILL)
         return judge(self, topic, record, now_ns)

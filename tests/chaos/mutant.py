@@ -21,7 +21,6 @@ from meltwatch_core.alarms.manager import scores
 from meltwatch_core.alarms.manager.alarms import AlarmPipeline
 from meltwatch_core.alarms.manager.commands import CommandDesk
 from meltwatch_core.alarms.manager.scores import PartitionProgress
-from meltwatch_core.alarms.ports import Outgoing
 from meltwatch_core.join.buffers import Chunk
 from meltwatch_core.join.furnace import Furnace
 from meltwatch_core.join.joiner import PartitionJoiner
@@ -32,7 +31,7 @@ from meltwatch_core.join.watermark import Idleness, Watermark
 from meltwatch_core.join.window import AlignedWindow, Outcome
 from meltwatch_schemas import record as schemas_record
 from meltwatch_schemas.errors import ContractViolation, malformed
-from meltwatch_schemas.record import RawRecord, read_score
+from meltwatch_schemas.record import OutgoingRecord, RawRecord, read_score
 from meltwatch_schemas.score import Modality, WindowScore
 from meltwatch_stream_processor.pipeline import suspects
 from meltwatch_stream_processor.pipeline.beginning import Beginning
@@ -112,7 +111,7 @@ def drop_nothing_at_all() -> None:
     """Pass over a refused record that has neither key nor value."""
     handle = AlarmPipeline.handle_record
 
-    def without(self: AlarmPipeline, record: RawRecord, now_ns: int) -> list[Outgoing]:
+    def without(self: AlarmPipeline, record: RawRecord, now_ns: int) -> list[OutgoingRecord]:
         written = handle(self, record, now_ns)
         return [] if record.key is None and record.value is None else written
 
@@ -128,7 +127,7 @@ def catch_nothing() -> None:
         except ContractViolation as refusal:
             raise ValueError(refusal.detail) from refusal
 
-    def handle(self: AlarmPipeline, record: RawRecord, now_ns: int) -> list[Outgoing]:
+    def handle(self: AlarmPipeline, record: RawRecord, now_ns: int) -> list[OutgoingRecord]:
         return self._judge(self._place(record).topic, record, now_ns)
 
     scores.read_score = read  # type: ignore[attr-defined]

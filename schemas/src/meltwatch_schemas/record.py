@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 from pydantic import ValidationError
@@ -17,6 +17,7 @@ from meltwatch_schemas.errors import ContractViolation, Refusal, violation
 from meltwatch_schemas.json_message import KeyedMessage
 from meltwatch_schemas.json_object import parse_object
 from meltwatch_schemas.score import WindowScore, decode_score
+from meltwatch_schemas.topics import Topic
 
 MSGPACK: Final = "application/msgpack"
 JSON: Final = "application/json"
@@ -45,6 +46,34 @@ class RawRecord:
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes | None], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingRecord:
+    """A Kafka record to be written.
+
+    Attributes
+    ----------
+    topic
+        Full name; or, of a rule that knows no prefix, a ``Topic``: see ``under``.
+    key, value, headers
+        As they will stand in Kafka.
+    timestamp_ms
+        Event time where the topic keeps event time, else None: the wall clock at sending.
+    partition
+        None leaves the choice to the key.
+    """
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...]
+    timestamp_ms: int | None = None
+    partition: int | None = None
+
+    def under(self, prefix: str) -> "OutgoingRecord":
+        """Return the record with the full name of its ``Topic`` under a prefix."""
+        return replace(self, topic=Topic(self.topic).under(prefix))
 
 
 def headers_for(schema: str, content_type: str = MSGPACK) -> list[tuple[str, bytes]]:

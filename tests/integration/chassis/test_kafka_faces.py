@@ -11,11 +11,10 @@ from meltwatch_chassis.kafka.access import TopicMissing
 from meltwatch_chassis.kafka.async_consumers import AsyncReader
 from meltwatch_chassis.kafka.async_publisher import AsyncKafkaPublisher
 from meltwatch_chassis.kafka.follow import Follower
-from meltwatch_chassis.kafka.outgoing import OutgoingRecord
 from meltwatch_chassis.kafka.span import SpanReader
 from meltwatch_chassis.kafka.writer import Writer
 from meltwatch_local_cluster.servers import KafkaServer
-from meltwatch_schemas.record import RawRecord
+from meltwatch_schemas.record import OutgoingRecord, RawRecord
 from meltwatch_schemas.topics import Topic
 
 from tests.support.servers import Topics
@@ -60,8 +59,8 @@ async def test_what_either_writes_all_read_alike(
     ]
     await write(connection, sent)
     expected = [
-        RawRecord(name, PART, number, NOON_MS + number, record.key, record.sent_value, HEADERS)
-        for number, record in enumerate(sent)
+        RawRecord(name, PART, number, NOON_MS + number, record.key, value, HEADERS)
+        for number, (record, value) in enumerate(zip(sent, (b"v", None, b"v", b""), strict=True))
     ]
 
     async with AsyncReader.connected(connection) as reader:

@@ -10,11 +10,11 @@ from aiokafka import AIOKafkaProducer
 from meltwatch_chassis.errors import FatalError
 from meltwatch_chassis.kafka.async_consumers import AsyncReader
 from meltwatch_chassis.kafka.async_publisher import AsyncKafkaPublisher
-from meltwatch_chassis.kafka.outgoing import OutgoingRecord
 from meltwatch_core.join.topics import TopicNames
 from meltwatch_core.scoring.judge import Judgement
 from meltwatch_core.scoring.scores import ScoreContext, make_score
 from meltwatch_local_cluster.servers import KafkaServer
+from meltwatch_schemas.record import OutgoingRecord
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 from meltwatch_stream_processor.adapters.kafka_range import KafkaInputRange

@@ -16,8 +16,8 @@ from meltwatch_chassis.errors import ConfigurationError, TransientError
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_core.alarms.manager.alarms import AlarmPipeline
 from meltwatch_core.alarms.points import MasterAlarmList
-from meltwatch_core.alarms.ports import Commit, Outgoing, Place
-from meltwatch_schemas.record import RawRecord
+from meltwatch_core.alarms.ports import Commit, Place
+from meltwatch_schemas.record import OutgoingRecord, RawRecord
 from meltwatch_schemas.topics import Topic
 
 from tests.unit.core.alarms.samples import ALARM_ID, FURNACE, PREFIX, score, score_record
@@ -46,7 +46,7 @@ class Plant:
         await asyncio.sleep(PAUSE_S)
         return True
 
-    async def write(self, records: Sequence[Outgoing], settle: Settlement) -> None:
+    async def write(self, records: Sequence[OutgoingRecord], settle: Settlement) -> None:
         if self.write_faults:
             raise self.write_faults.pop()
         self.log.commits = dict(settle(self.log.append(records)))

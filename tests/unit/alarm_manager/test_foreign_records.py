@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from meltwatch_alarm_manager.adapters.kafka_commit import as_committed
 from meltwatch_core.alarms.authorship import MAX_EPOCH, MAX_RANGES, Authorship
 from meltwatch_core.alarms.manager.alarms import AlarmPipeline
-from meltwatch_core.alarms.ports import Commit, Outgoing
+from meltwatch_core.alarms.ports import Commit
 from meltwatch_schemas.alarm import AlarmRecord
+from meltwatch_schemas.record import OutgoingRecord
 from meltwatch_schemas.topics import Topic
 from structlog.testing import capture_logs
 
@@ -97,7 +98,7 @@ def test_what_is_committed_about_a_topic_always_fits() -> None:
 class Readers:
     """The topic's readers by the rule of the contract: greater (epoch, seq), or a tombstone."""
 
-    def __init__(self, written: Sequence[Outgoing]) -> None:
+    def __init__(self, written: Sequence[OutgoingRecord]) -> None:
         self.alarms: dict[bytes, AlarmRecord] = {}
         for out in written:
             if out.topic is not Topic.ALARMS or out.key is None:
@@ -119,10 +120,10 @@ def raised() -> tuple[TopicLog, AlarmPipeline]:
     return log, log.judge([score(number, 6.0) for number in range(4)])
 
 
-def forged(log: TopicLog) -> list[Outgoing]:
+def forged(log: TopicLog) -> list[OutgoingRecord]:
     true_record = log.alarms()[-1].to_json()
     return [
-        Outgoing(hostile.topic, hostile.key, hostile.value, hostile.headers)
+        OutgoingRecord(hostile.topic, hostile.key, hostile.value, hostile.headers)
         for hostile in foreign_records(FURNACE, true_record, NOW_NS)
     ]
 

@@ -8,11 +8,10 @@ from hypothesis import strategies as st
 from meltwatch_alarm_manager.pipeline.projection import Projection
 from meltwatch_alarm_manager.ports import FurnaceChange
 from meltwatch_core.alarms.manager import scribe
-from meltwatch_core.alarms.ports import Outgoing
 from meltwatch_schemas.alarm import CommandResult, ResultCode
 from meltwatch_schemas.codec import MAX_RECORD_BYTES
 from meltwatch_schemas.json_message import KeyedMessage
-from meltwatch_schemas.record import RawRecord
+from meltwatch_schemas.record import OutgoingRecord, RawRecord
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import PUBLISHED_SPEC
 
@@ -39,7 +38,7 @@ def new_log() -> TopicLog:
     return TopicLog(points={OTHER: (point(OTHER),), FURNACE: (point(),)})
 
 
-def header(letter: Outgoing, name: str) -> str:
+def header(letter: OutgoingRecord, name: str) -> str:
     return dict(letter.headers)[name].decode()
 
 
@@ -187,7 +186,7 @@ def test_a_record_is_judged_whole_or_not_at_all(monkeypatch) -> None:
     pipeline = log.take_over()
     write = scribe.outgoing
 
-    def fails_at_first(topic: Topic, key: str, message: KeyedMessage) -> Outgoing:
+    def fails_at_first(topic: Topic, key: str, message: KeyedMessage) -> OutgoingRecord:
         if key == high.alarm_id:
             monkeypatch.setattr(scribe, "outgoing", write)
             raise MemoryError

@@ -3,8 +3,14 @@
 import asyncio
 
 import pytest
-from meltwatch_chassis.errors import TransientError
-from meltwatch_chassis.kafka.errors import kafka_failures
+from aiokafka.errors import (
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    NotLeaderForPartitionError,
+    TopicAuthorizationFailedError,
+)
+from meltwatch_chassis.errors import DependencyUnreachable, FatalError, TransientError
+from meltwatch_chassis.kafka.errors import broker_expected, is_refusal, kafka_failures
 
 
 async def gives_up() -> None:
@@ -31,3 +37,24 @@ async def test_one_that_we_are_told_passes() -> None:
     working.cancel()
     with pytest.raises(asyncio.CancelledError):
         await working
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (NotLeaderForPartitionError(), TransientError),
+        (KafkaTimeoutError(), TransientError),
+        (MessageSizeTooLargeError(), FatalError),
+        (TopicAuthorizationFailedError(), FatalError),
+        (AssertionError("the client stumbles over a record"), FatalError),
+    ],
+)
+def test_of_what_is_sent_some_will_never_be_taken(error: Exception, kind: type[Exception]) -> None:
+    expected = pytest.raises(kind, match=r"Kafka, publishing to plant\.scores\.v1: ")
+    with expected as told, kafka_failures("publishing to plant.scores.v1", sending=True):
+        raise error
+    assert is_refusal(told.value.__cause__) == isinstance(error, TopicAuthorizationFailedError)
+    with pytest.raises(TransientError), kafka_failures("reading"):
+        raise error
+    with pytest.raises(DependencyUnreachable), broker_expected("connecting"):
+        raise error

@@ -3,11 +3,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
-from meltwatch_chassis.kafka.publisher import OutgoingChunk
 from meltwatch_chassis.testing import ManualClock
 from meltwatch_producers.pacing import Pace, SimulatedRun
 from meltwatch_producers.publication import PacedPublication, Wire
 from meltwatch_schemas.current import SCHEMA, CurrentChunk, decode_current, encode_current
+from meltwatch_schemas.record import OutgoingRecord
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import Grid
 
@@ -15,6 +15,7 @@ from tests.support.builders import NOON_NS, current_chunk
 
 MS, S = 1_000_000, 1_000_000_000
 BACKFILL_NS = 130 * S
+TOPIC = "plant.currents.v1"
 WIRE = Wire(Topic.CURRENTS, SCHEMA, encode_current, BACKFILL_NS)
 
 
@@ -41,11 +42,11 @@ class Ticker:
 class RecordingPublisher:
     """A publisher that keeps what it is given, and has room for some records or for any number."""
 
-    records: list[OutgoingChunk] = field(default_factory=list)
+    records: list[OutgoingRecord] = field(default_factory=list)
     room: int | None = None
     delivers: bool = True
 
-    def send(self, record: OutgoingChunk) -> None:
+    def send(self, record: OutgoingRecord) -> None:
         self.records.append(record)
         if self.room is not None:
             self.room -= 1
@@ -82,7 +83,7 @@ def publish(
     duration_s: int | None = None,
 ) -> tuple[PacedPublication[CurrentChunk], Patience]:
     clock = ManualClock(NOON_NS)
-    publication = PacedPublication(feeds, WIRE, publisher, clock)
+    publication = PacedPublication(feeds, WIRE, TOPIC, publisher, clock)
     origin_ns = NOON_NS if speed == 1 else NOON_NS - 1000 * S
     end_ns = None if duration_s is None else origin_ns + duration_s * S
     stop = Patience(clock, seconds)
@@ -139,10 +140,11 @@ def test_a_record_carries_key_headers_and_the_time_of_its_last_item() -> None:
     record = publisher.records[-1]
 
     assert record.key == b"site/F-1"
-    assert record.headers == [
+    assert record.topic == TOPIC
+    assert record.headers == (
         ("schema", b"current/1.0"),
         ("content-type", b"application/msgpack"),
-    ]
+    )
     assert record.timestamp_ms == decode_current(record.value).last_event_ns // MS
 
 
@@ -164,7 +166,7 @@ def test_what_waited_for_room_is_sent_when_there_is_some() -> None:
                 publisher.room = None
             return super().wait(timeout)
 
-    publication = PacedPublication([Ticker("a")], WIRE, publisher, clock)
+    publication = PacedPublication([Ticker("a")], WIRE, TOPIC, publisher, clock)
     publication.publish_due(
         SimulatedRun(NOON_NS, None, Pace(NOON_NS, NOON_NS)), Recovering(clock, 40)
     )
@@ -187,7 +189,7 @@ def test_a_source_whose_time_was_over_before_its_start_waits_without_a_word() ->
     clock = ManualClock(NOON_NS)
     stop = Patience(clock, 60)
     over = SimulatedRun(NOON_NS - 1000 * S, NOON_NS - 500 * S, Pace(NOON_NS, NOON_NS))
-    PacedPublication([Ticker("a")], WIRE, publisher, clock).publish_due(over, stop)
+    PacedPublication([Ticker("a")], WIRE, TOPIC, publisher, clock).publish_due(over, stop)
 
     assert publisher.records == []
     assert len(stop.waits) == 60
@@ -210,7 +212,7 @@ def test_it_is_ready_when_the_back_fill_is_delivered() -> None:
 
 def test_a_loop_that_stands_still_is_no_progress() -> None:
     clock = ManualClock(NOON_NS)
-    publication = PacedPublication([Ticker("a")], WIRE, RecordingPublisher(), clock)
+    publication = PacedPublication([Ticker("a")], WIRE, TOPIC, RecordingPublisher(), clock)
     clock.advance(30 * S)
     assert publication.progress() is None
     clock.advance(1)

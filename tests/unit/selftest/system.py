@@ -5,12 +5,11 @@ from typing import Any
 
 from meltwatch_chassis.testing import ManualClock
 from meltwatch_schemas.alarm import AlarmCommand, AlarmRecord, CommandResult, utc_from_ns
-from meltwatch_schemas.record import JSON, MSGPACK, RawRecord, headers_for
+from meltwatch_schemas.record import JSON, MSGPACK, OutgoingRecord, RawRecord, headers_for
 from meltwatch_schemas.score import SCHEMA, encode_score
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_MS, PUBLISHED_SPEC
 from meltwatch_selftest.domain.furnace import SyntheticFurnace
-from meltwatch_selftest.domain.messages import SelftestRecord
 
 from tests.support.builders import alarm_record, window_score
 
@@ -48,7 +47,7 @@ class System:
     furnace: WatchedFurnace
     alarm_id: str
     faults: set[str] = field(default_factory=set)
-    sent: list[SelftestRecord] = field(default_factory=list)
+    sent: list[OutgoingRecord] = field(default_factory=list)
     records: list[RawRecord] = field(default_factory=list)
     state: str = "NORM"
     last_end_ns: int = 0

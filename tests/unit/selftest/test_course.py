@@ -60,13 +60,16 @@ def test_the_alarm_point_says_that_nobody_is_in_danger_and_is_taken_back(fault):
     _, system = visit(*fault)
 
     (off,) = [record for record in system.sent if record.topic is Topic.FURNACE_STATES]
-    assert (off.key, FurnaceState.from_json(off.value or b"").state) == (FURNACE, "off")
+    assert (off.key, FurnaceState.from_json(off.value or b"").state) == (FURNACE.encode(), "off")
     first, *_, last = [record for record in system.sent if record.topic is Topic.ALARM_POINTS]
     assert AlarmPoint.from_json(first.value).title == "Self-test: no furnace is in danger"
-    assert (last.key, last.value) == (f"{FURNACE}/OVERHEAT", None)
+    assert (last.key, last.value) == (f"{FURNACE}/OVERHEAT".encode(), None)
 
 
 def test_nothing_is_written_under_another_furnaces_key():
     _, system = visit()
 
-    assert {record.key for record in system.sent} == {FURNACE, f"{FURNACE}/OVERHEAT"}
+    assert {record.key for record in system.sent} == {
+        FURNACE.encode(),
+        f"{FURNACE}/OVERHEAT".encode(),
+    }

@@ -17,7 +17,7 @@ from meltwatch_chassis.tasks import first_of
 from meltwatch_core.alarms.caution import BATCH
 from meltwatch_core.alarms.manager.alarms import AlarmPipeline
 from meltwatch_core.alarms.manager.outgoing import said
-from meltwatch_core.alarms.ports import Outgoing
+from meltwatch_schemas.record import OutgoingRecord
 from meltwatch_schemas.text import escaped
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_S
@@ -93,7 +93,7 @@ class Manager:
         self, pipeline: AlarmPipeline, ledger: Ledger, intake: Intake, proof: ReadingProof
     ) -> None:
         next_heartbeat_ns = self.clock.monotonic_ns() + HEARTBEAT_NS
-        written: list[Outgoing] = []
+        written: list[OutgoingRecord] = []
         uncommitted = 0
         while True:
             records = await intake.poll(_POLL_S)

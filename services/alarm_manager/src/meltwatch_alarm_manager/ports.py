@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from meltwatch_core.alarms.ports import Commit, Outgoing, Place, Written
+from meltwatch_core.alarms.ports import Commit, Place, Written
 from meltwatch_schemas.alarm import AlarmRecord
-from meltwatch_schemas.record import RawRecord
+from meltwatch_schemas.record import OutgoingRecord, RawRecord
 from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.topics import Topic
 
@@ -25,7 +25,7 @@ class Election(Protocol):
 class Ledger(Protocol):
     """Writes records and commits in one transaction, as the only one who can."""
 
-    async def write(self, records: Sequence[Outgoing], settle: Settlement) -> None:
+    async def write(self, records: Sequence[OutgoingRecord], settle: Settlement) -> None:
         """Write all of it or nothing.
 
         Raises

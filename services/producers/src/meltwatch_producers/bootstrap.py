@@ -70,7 +70,7 @@ def produce(
         metrics.records.labels(service, name, outcome).inc(records)
 
     with KafkaPublisher(connection, name, count, clock, dependencies) as publisher:
-        publication = PacedPublication(feeds_of(run), wire, publisher, clock)
+        publication = PacedPublication(feeds_of(run), wire, name, publisher, clock)
         health = Health(
             publication.progress, lambda: dependencies.problem() or publication.readiness()
         )

@@ -7,12 +7,11 @@ from operator import attrgetter
 from typing import Final, Generic, Protocol, TypeVar
 
 from meltwatch_chassis.clock import Clock
-from meltwatch_chassis.kafka.publisher import OutgoingChunk
 from meltwatch_chassis.tracing import TRACEPARENT, begin_trace
 from meltwatch_schemas.chunk import ChunkIdentity
 from meltwatch_schemas.current import CurrentChunk
 from meltwatch_schemas.embedding import EmbeddingChunk
-from meltwatch_schemas.record import headers_for
+from meltwatch_schemas.record import OutgoingRecord, headers_for
 from meltwatch_schemas.topics import Topic, timestamp_ms
 from meltwatch_schemas.window import NS_PER_S
 
@@ -81,7 +80,7 @@ class Feed(Protocol[_Chunk_co]):
 class RecordSink(Protocol):
     """Where records go."""
 
-    def send(self, record: OutgoingChunk) -> None:
+    def send(self, record: OutgoingRecord) -> None:
         """Hand a record over for delivery; the publisher counts whether it was delivered."""
         ...
 
@@ -107,6 +106,8 @@ class PacedPublication(Generic[AnyChunk]):
         One a furnace.
     wire
         How their chunks travel.
+    topic
+        Full name of the wire's topic.
     publisher
         Where records go.
     clock
@@ -115,6 +116,7 @@ class PacedPublication(Generic[AnyChunk]):
 
     feeds: Sequence[Feed[AnyChunk]]
     wire: Wire[AnyChunk]
+    topic: str
     publisher: RecordSink
     clock: Clock
     _alive_ns: int = field(init=False)
@@ -165,16 +167,17 @@ class PacedPublication(Generic[AnyChunk]):
             self.publisher.send(self._outgoing(chunk))
             self._alive_ns = self.clock.monotonic_ns()
 
-    def _outgoing(self, chunk: AnyChunk) -> OutgoingChunk:
+    def _outgoing(self, chunk: AnyChunk) -> OutgoingRecord:
         identity = replace(chunk.identity, ingest_time_ns=self.clock.now_ns())
         headers = headers_for(self.wire.schema)
         if self.wire.traced:
             headers.append((TRACEPARENT, begin_trace().encode()))
-        return OutgoingChunk(
-            key=identity.furnace_id.encode(),
-            value=self.wire.encode(replace(chunk, identity=identity)),
-            headers=headers,
-            timestamp_ms=timestamp_ms(chunk.last_event_ns),
+        return OutgoingRecord(
+            self.topic,
+            identity.furnace_id.encode(),
+            self.wire.encode(replace(chunk, identity=identity)),
+            tuple(headers),
+            timestamp_ms(chunk.last_event_ns),
         )
 
     def _wait(self, run: SimulatedRun, position_ns: int, stop: threading.Event) -> None:

@@ -4,9 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from meltwatch_schemas.alarm import AlarmRecord
-from meltwatch_schemas.record import RawRecord
-
-from meltwatch_selftest.domain.messages import SelftestRecord
+from meltwatch_schemas.record import OutgoingRecord, RawRecord
 
 Tell = Callable[[str], None]
 """Takes a line of progress."""
@@ -15,7 +13,7 @@ Tell = Callable[[str], None]
 class Topics(Protocol):
     """The topics of the system under test."""
 
-    def send(self, records: Iterable[SelftestRecord]) -> None:
+    def send(self, records: Iterable[OutgoingRecord]) -> None:
         """Send records and wait until they are delivered."""
         ...
 

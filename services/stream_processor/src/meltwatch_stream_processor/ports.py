@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from meltwatch_chassis.kafka.outgoing import Delivered, OutgoingRecord
-from meltwatch_schemas.record import RawRecord
+from meltwatch_chassis.kafka.record import Delivered
+from meltwatch_schemas.record import OutgoingRecord, RawRecord
 from meltwatch_schemas.score import WindowScore
 
 

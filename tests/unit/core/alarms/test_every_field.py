@@ -7,9 +7,8 @@ from typing import Any
 
 import msgpack
 import pytest
-from meltwatch_core.alarms.ports import Outgoing
 from meltwatch_schemas.alarm import AlarmRecord
-from meltwatch_schemas.record import JSON, RawRecord, headers_for
+from meltwatch_schemas.record import JSON, OutgoingRecord, RawRecord, headers_for
 from meltwatch_schemas.score import encode_score
 from meltwatch_schemas.topics import Topic
 
@@ -54,7 +53,7 @@ def spoilt(topic: Topic) -> Iterator[RawRecord]:
         )
 
 
-def changes_of(written: list[Outgoing]) -> list[tuple[str, str]]:
+def changes_of(written: list[OutgoingRecord]) -> list[tuple[str, str]]:
     alarms = [AlarmRecord.from_json(r.value or b"") for r in written if r.topic is Topic.ALARMS]
     return [(alarm.alarm_id, alarm.state) for alarm in alarms]
 
@@ -62,7 +61,7 @@ def changes_of(written: list[Outgoing]) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("topic", MESSAGES, ids=str)
 def test_whatever_stands_in_a_field_ends_nothing_and_harms_no_neighbour(topic: Topic) -> None:
     pipeline = TopicLog().take_over()
-    written: list[Outgoing] = []
+    written: list[OutgoingRecord] = []
     for number in range(3):
         pipeline.handle_record(score_record(score(number, 6.0), number), NOW_NS)
     answers = 0

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_core.alarms.manager.alarms import AlarmPipeline
 from meltwatch_core.alarms.points import MasterAlarmList
-from meltwatch_core.alarms.ports import Commit, Outgoing, Place
+from meltwatch_core.alarms.ports import Commit, Place
 from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord
-from meltwatch_schemas.record import RawRecord
+from meltwatch_schemas.record import OutgoingRecord, RawRecord
 from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.topics import Topic
 
@@ -44,7 +44,7 @@ class TopicLog:
     """
 
     points: dict[str, tuple[AlarmPoint, ...]] = field(default_factory=dict)
-    written: list[Outgoing] = field(default_factory=list)
+    written: list[OutgoingRecord] = field(default_factory=list)
     transactions: list[range] = field(default_factory=list)
     max_furnaces: int = 2000
     commits: dict[Place, Commit | None] = field(
@@ -76,11 +76,11 @@ class TopicLog:
         assert commit is not None
         return commit
 
-    def write(self, records: Sequence[Outgoing], pipeline: AlarmPipeline) -> None:
+    def write(self, records: Sequence[OutgoingRecord], pipeline: AlarmPipeline) -> None:
         """Write a transaction."""
         self.commits = dict(pipeline.commits(self.append(records)))
 
-    def append(self, records: Sequence[Outgoing]) -> list[tuple[Place, int]]:
+    def append(self, records: Sequence[OutgoingRecord]) -> list[tuple[Place, int]]:
         """Write records at once; return where each stands."""
         ends = {record.topic: self.end(record.topic) for record in records}
         placed = []
@@ -101,7 +101,7 @@ class TopicLog:
         markers = sum(self._writes(topic, each) for each in self.transactions)
         return len(self.of(topic)) + markers
 
-    def _placed(self, topic: Topic) -> Iterator[tuple[int, Outgoing]]:
+    def _placed(self, topic: Topic) -> Iterator[tuple[int, OutgoingRecord]]:
         last_of = {each[-1]: each for each in self.transactions if each}
         offset = 0
         for index, record in enumerate(self.written):
@@ -114,7 +114,7 @@ class TopicLog:
     def _writes(self, topic: Topic, transaction: range) -> bool:
         return any(self.written[index].topic is topic for index in transaction)
 
-    def of(self, topic: Topic) -> list[Outgoing]:
+    def of(self, topic: Topic) -> list[OutgoingRecord]:
         """Return what was written to a topic."""
         return [record for record in self.written if record.topic is topic]
 
@@ -133,7 +133,7 @@ class TopicLog:
         return pipeline
 
 
-def as_read(record: Outgoing, offset: int) -> RawRecord:
+def as_read(record: OutgoingRecord, offset: int) -> RawRecord:
     """Return a written record as a consumer gets it."""
     return RawRecord(
         topic=record.topic.under(PREFIX),

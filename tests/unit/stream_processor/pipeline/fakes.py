@@ -8,13 +8,13 @@ from typing import Self
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.dependencies import Dependencies
 from meltwatch_chassis.errors import TransientError
-from meltwatch_chassis.kafka.outgoing import Delivered, OutgoingRecord
+from meltwatch_chassis.kafka.record import Delivered
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_core.join.merge import QueueLimits
 from meltwatch_core.join.rules import PUBLISHED_RULES
 from meltwatch_core.scoring.judge import Judge, Patience
 from meltwatch_core.scoring.scores import ScoreContext
-from meltwatch_schemas.record import RawRecord
+from meltwatch_schemas.record import OutgoingRecord, RawRecord
 from meltwatch_schemas.score import WindowScore, decode_score
 from meltwatch_schemas.window import NS_PER_MS
 from meltwatch_stream_processor.adapters.faust.arrivals import FaustArrivals

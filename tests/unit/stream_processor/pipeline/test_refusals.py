@@ -1,10 +1,9 @@
 """What becomes of input that is refused, late or repeated."""
 
 import pytest
-from meltwatch_chassis.kafka.outgoing import OutgoingRecord
 from meltwatch_core.join.window import AlignedWindow
 from meltwatch_schemas.errors import ContractViolation, Refusal
-from meltwatch_schemas.record import header
+from meltwatch_schemas.record import OutgoingRecord, header
 from meltwatch_schemas.score import Modality, ScoreStatus
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_S

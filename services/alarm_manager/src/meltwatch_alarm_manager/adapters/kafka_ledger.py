@@ -9,7 +9,10 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 from meltwatch_chassis.errors import TransientError
 from meltwatch_chassis.kafka.errors import kafka_failures
-from meltwatch_core.alarms.ports import Commit, Outgoing, Place
+from meltwatch_chassis.kafka.record import sent
+from meltwatch_core.alarms.ports import Commit, Place
+from meltwatch_schemas.record import OutgoingRecord
+from meltwatch_schemas.topics import Topic
 
 from meltwatch_alarm_manager.adapters.kafka_commit import as_committed
 from meltwatch_alarm_manager.ports import Settlement
@@ -66,7 +69,7 @@ class KafkaLedger:
             async with asyncio.timeout(_WRITE_S):
                 await self._producer.stop()
 
-    async def write(self, records: Sequence[Outgoing], settle: Settlement) -> None:
+    async def write(self, records: Sequence[OutgoingRecord], settle: Settlement) -> None:
         """Write all of it or nothing.
 
         Raises
@@ -77,8 +80,8 @@ class KafkaLedger:
         """
         with kafka_failures("writing alarms"):
             async with asyncio.timeout(_WRITE_S), self._producer.transaction():
-                sent = [await self._send(record) for record in records]
-                places = await asyncio.gather(*sent)
+                sending = [await self._send(record) for record in records]
+                places = await asyncio.gather(*sending)
                 written = map(_place, records, places)
                 offsets = self._offsets(settle(list(written)))
                 await self._producer.send_offsets_to_transaction(offsets, self._group_id)
@@ -89,15 +92,13 @@ class KafkaLedger:
             for place, commit in commits.items()
         }
 
-    async def _send(self, record: Outgoing) -> "asyncio.Future[Any]":
-        topic = record.topic.under(self._prefix)
-        future: asyncio.Future[Any] = await self._producer.send(
-            topic, value=record.value, key=record.key, headers=list(record.headers)
-        )
+    async def _send(self, record: OutgoingRecord) -> "asyncio.Future[Any]":
+        record = record.under(self._prefix)
+        future: asyncio.Future[Any] = await self._producer.send(**sent(record))
         return future
 
 
-def _place(record: Outgoing, written: Any) -> tuple[Place, int]:
+def _place(record: OutgoingRecord, written: Any) -> tuple[Place, int]:
     """Return where a record stands.
 
     Raises
@@ -109,4 +110,4 @@ def _place(record: Outgoing, written: Any) -> tuple[Place, int]:
         raise TransientError(
             f"Kafka, writing {record.topic}: expected an offset, got {written.offset!r}"
         )
-    return Place(record.topic, written.partition), written.offset
+    return Place(Topic(record.topic), written.partition), written.offset

@@ -5,9 +5,9 @@ from typing import Final
 
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_core.alarms.manager.alarms import AlarmPipeline
-from meltwatch_core.alarms.ports import Commit, Outgoing, Place
+from meltwatch_core.alarms.ports import Commit, Place
 from meltwatch_schemas.alarm import AlarmRecord
-from meltwatch_schemas.record import RawRecord, headers_for
+from meltwatch_schemas.record import OutgoingRecord, RawRecord, headers_for
 from meltwatch_schemas.score import SCHEMA, WindowScore, encode_score
 from meltwatch_schemas.topics import Topic, timestamp_ms
 
@@ -111,7 +111,7 @@ class ReplayedAlarms:
             records += self._taken(self._pipeline.handle_record(raw, due.place.at_ns))
         return records
 
-    def _taken(self, written: Iterable[Outgoing]) -> list[AlarmRecord]:
+    def _taken(self, written: Iterable[OutgoingRecord]) -> list[AlarmRecord]:
         records = [
             AlarmRecord.from_json(out.value or b"") for out in written if out.topic is Topic.ALARMS
         ]

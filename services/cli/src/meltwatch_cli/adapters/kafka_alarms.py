@@ -9,7 +9,6 @@ from typing import Any, Final, TypeVar
 from meltwatch_chassis.clock import Clock
 from meltwatch_chassis.kafka.access import TopicMissing, explained
 from meltwatch_chassis.kafka.follow import Follower
-from meltwatch_chassis.kafka.outgoing import OutgoingRecord
 from meltwatch_chassis.kafka.span import SpanReader
 from meltwatch_chassis.kafka.writer import Writer
 from meltwatch_schemas.access import Principal, rights_of
@@ -22,7 +21,7 @@ from meltwatch_schemas.alarm import (
 )
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.json_message import KeyedMessage
-from meltwatch_schemas.record import JSON, RawRecord, headers_for, read_json
+from meltwatch_schemas.record import JSON, OutgoingRecord, RawRecord, headers_for, read_json
 from meltwatch_schemas.topics import Topic
 
 from meltwatch_cli.domain.unreadable import Unreadable

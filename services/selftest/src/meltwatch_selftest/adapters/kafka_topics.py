@@ -6,14 +6,11 @@ from typing import Any, Final
 
 from meltwatch_chassis.kafka.access import explained
 from meltwatch_chassis.kafka.follow import Follower
-from meltwatch_chassis.kafka.outgoing import OutgoingRecord
 from meltwatch_chassis.kafka.partitioner import partition_of
 from meltwatch_chassis.kafka.writer import Writer
 from meltwatch_schemas.access import Principal, rights_of
-from meltwatch_schemas.record import RawRecord
+from meltwatch_schemas.record import OutgoingRecord, RawRecord
 from meltwatch_schemas.topics import Topic
-
-from meltwatch_selftest.domain.messages import SelftestRecord
 
 _POLL_MS: Final = 200
 _DELIVERY_S: Final = 30.0
@@ -41,21 +38,9 @@ class KafkaTopics:
         self._prefix = prefix
         self._keys = {key.encode() for key in keys}
 
-    def send(self, records: Iterable[SelftestRecord]) -> None:
+    def send(self, records: Iterable[OutgoingRecord]) -> None:
         """Send records and wait until they are delivered."""
-        self._writer.write(
-            (
-                OutgoingRecord(
-                    record.topic.under(self._prefix),
-                    record.key.encode(),
-                    record.value,
-                    tuple(record.headers),
-                    record.timestamp_ms,
-                )
-                for record in records
-            ),
-            _DELIVERY_S,
-        )
+        self._writer.write((record.under(self._prefix) for record in records), _DELIVERY_S)
 
     def collect(self) -> Iterator[RawRecord]:
         """Yield what has come under the keys; waits a moment for it."""

@@ -1,6 +1,6 @@
 """What the self-test writes: its furnace's data, an alarm point and an acknowledgement."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from meltwatch_schemas import current, embedding
@@ -16,7 +16,7 @@ from meltwatch_schemas.alarm import (
 )
 from meltwatch_schemas.identifiers import split_alarm_id
 from meltwatch_schemas.outside import FURNACE_STATE_SCHEMA, FurnaceState, FurnaceStateWord
-from meltwatch_schemas.record import JSON, headers_for
+from meltwatch_schemas.record import JSON, OutgoingRecord, headers_for
 from meltwatch_schemas.topics import Topic, timestamp_ms
 
 from meltwatch_selftest.domain.furnace import Chunk
@@ -25,26 +25,7 @@ CONDITION: Final = "OVERHEAT"
 _USER: Final = "selftest"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SelftestRecord:
-    """A record to be sent.
-
-    Attributes
-    ----------
-    topic, key, value, headers
-        What and where; a value of None removes the key's message.
-    timestamp_ms
-        Event time; None is the wall clock.
-    """
-
-    topic: Topic
-    key: str
-    value: bytes | None
-    headers: list[tuple[str, bytes]]
-    timestamp_ms: int | None = None
-
-
-def chunk_record(chunk: Chunk, ingest_time_ns: int) -> SelftestRecord:
+def chunk_record(chunk: Chunk, ingest_time_ns: int) -> OutgoingRecord:
     """Return the record of a chunk that is sent at an instant."""
     chunk = replace(chunk, identity=replace(chunk.identity, ingest_time_ns=ingest_time_ns))
     if isinstance(chunk, embedding.EmbeddingChunk):
@@ -53,16 +34,16 @@ def chunk_record(chunk: Chunk, ingest_time_ns: int) -> SelftestRecord:
     else:
         topic, schema = Topic.CURRENTS, current.SCHEMA
         value = current.encode_current(chunk)
-    return SelftestRecord(
-        topic=topic,
-        key=chunk.identity.furnace_id,
-        value=value,
-        headers=headers_for(schema),
-        timestamp_ms=timestamp_ms(chunk.last_event_ns),
+    return OutgoingRecord(
+        topic,
+        chunk.identity.furnace_id.encode(),
+        value,
+        tuple(headers_for(schema)),
+        timestamp_ms(chunk.last_event_ns),
     )
 
 
-def alarm_point(alarm_id: str) -> SelftestRecord:
+def alarm_point(alarm_id: str) -> OutgoingRecord:
     """Return an alarm point whose text tells operators to ignore it; default thresholds."""
     point = AlarmPoint.model_validate(
         {
@@ -83,18 +64,18 @@ def alarm_point(alarm_id: str) -> SelftestRecord:
     return _json_record(Topic.ALARM_POINTS, alarm_id, POINT_SCHEMA, point.to_json())
 
 
-def no_alarm_point(alarm_id: str) -> SelftestRecord:
+def no_alarm_point(alarm_id: str) -> OutgoingRecord:
     """Return the record that takes the alarm point back."""
     return _json_record(Topic.ALARM_POINTS, alarm_id, POINT_SCHEMA, None)
 
 
-def furnace_off(furnace_id: str, now_ns: int) -> SelftestRecord:
+def furnace_off(furnace_id: str, now_ns: int) -> OutgoingRecord:
     """Return the record that says that the furnace is off, so that its silence raises no alarm."""
     state = FurnaceState(state=FurnaceStateWord.OFF, since=utc_from_ns(now_ns), by=_USER)
     return _json_record(Topic.FURNACE_STATES, furnace_id, FURNACE_STATE_SCHEMA, state.to_json())
 
 
-def acknowledgement(command_id: str, record: AlarmRecord, now_ns: int) -> SelftestRecord:
+def acknowledgement(command_id: str, record: AlarmRecord, now_ns: int) -> OutgoingRecord:
     """Return the command that acknowledges an alarm."""
     command = AlarmCommand(
         command_id=command_id,
@@ -109,6 +90,5 @@ def acknowledgement(command_id: str, record: AlarmRecord, now_ns: int) -> Selfte
     return _json_record(Topic.ALARM_COMMANDS, record.alarm_id, COMMAND_SCHEMA, command.to_json())
 
 
-def _json_record(topic: Topic, key: str, schema: str, value: bytes | None) -> SelftestRecord:
-    headers = headers_for(schema, JSON)
-    return SelftestRecord(topic=topic, key=key, value=value, headers=headers)
+def _json_record(topic: Topic, key: str, schema: str, value: bytes | None) -> OutgoingRecord:
+    return OutgoingRecord(topic, key.encode(), value, tuple(headers_for(schema, JSON)))

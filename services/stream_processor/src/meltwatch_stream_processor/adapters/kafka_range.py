@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Final, Self
 
-from meltwatch_chassis.errors import DependencyUnreachable, TransientError
 from meltwatch_chassis.kafka.async_consumers import AsyncReader
+from meltwatch_chassis.kafka.errors import broker_expected
 from meltwatch_chassis.kafka.record import told
 from meltwatch_schemas.record import RawRecord
 
@@ -34,10 +34,8 @@ class KafkaInputRange:
 
     async def __aenter__(self) -> Self:
         opening = AsyncReader.connected(self._connection, **_AS_FAUST)
-        try:
+        with broker_expected("connecting a reader"):
             self._reader = await self._clients.enter_async_context(opening)
-        except TransientError as error:
-            raise DependencyUnreachable(str(error)) from error
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -2,11 +2,11 @@
 
 from functools import partial
 
-from meltwatch_chassis.kafka.outgoing import Delivered, OutgoingRecord
+from meltwatch_chassis.kafka.record import Delivered
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_core.join.topics import TopicNames
 from meltwatch_schemas.errors import ContractViolation
-from meltwatch_schemas.record import RawRecord
+from meltwatch_schemas.record import OutgoingRecord, RawRecord
 from meltwatch_schemas.score import WindowScore
 
 from meltwatch_stream_processor.pipeline.records import dead_letter, late_copy, score_record

@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from meltwatch_chassis.kafka.outgoing import OutgoingRecord
 from meltwatch_chassis.tracing import TRACEPARENT
 from meltwatch_core.join.topics import TopicNames
 from meltwatch_schemas.dead_letter import (
@@ -11,7 +10,7 @@ from meltwatch_schemas.dead_letter import (
     dead_letter_value,
 )
 from meltwatch_schemas.errors import ContractViolation
-from meltwatch_schemas.record import RawRecord, headers_for
+from meltwatch_schemas.record import OutgoingRecord, RawRecord, headers_for
 from meltwatch_schemas.score import SCHEMA, WindowScore, encode_score
 from meltwatch_schemas.topics import timestamp_ms
 

@@ -1,13 +1,15 @@
 """Records to any topic, each awaited: aiokafka's idempotent producer."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final, Self
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import InvalidTimestampError, KafkaError
+from aiokafka.errors import InvalidTimestampError
+from meltwatch_schemas.record import OutgoingRecord
 
-from meltwatch_chassis.kafka.errors import broker_expected, failure
-from meltwatch_chassis.kafka.outgoing import Delivered, OutgoingRecord
+from meltwatch_chassis.kafka.errors import broker_expected, kafka_failures
+from meltwatch_chassis.kafka.record import Delivered, sent
 
 # A dead letter holds a record that other limits let through; its topic takes 8 MiB.
 _MAX_REQUEST_BYTES: Final = 8 * 1024 * 1024
@@ -36,10 +38,10 @@ class AsyncKafkaPublisher:
         )
 
     async def __aenter__(self) -> Self:
-        with broker_expected():
+        with broker_expected("connecting a publisher"):
             try:
                 await self._producer.start()
-            except KafkaError:
+            except BaseException:
                 await self._producer.stop()
                 raise
         return self
@@ -61,28 +63,16 @@ class AsyncKafkaPublisher:
         FatalError
             If it never will: no such topic, not authorised, too large.
         """
-        try:
-            sent = await self._sent(record)
-        except KafkaError as error:
-            raise failure(error, f"publishing to {record.topic}") from error
-        return Delivered(sent.partition, sent.offset, sent.timestamp)
+        with kafka_failures(f"publishing to {record.topic}", sending=True):
+            placed = await self._placed(record)
+        return Delivered(placed.partition, placed.offset, placed.timestamp)
 
-    async def _sent(self, record: OutgoingRecord) -> Any:
+    async def _placed(self, record: OutgoingRecord) -> Any:
         try:
-            return await self._send(record, record.timestamp_ms)
+            return await self._producer.send_and_wait(**sent(record))
         except InvalidTimestampError:
             # The broker's clock lets nobody write so far ahead: better under its time than never.
-            return await self._send(record, None)
-
-    async def _send(self, record: OutgoingRecord, timestamp_ms: int | None) -> Any:
-        return await self._producer.send_and_wait(
-            record.topic,
-            key=record.key,
-            value=record.sent_value,
-            headers=list(record.headers),
-            timestamp_ms=timestamp_ms,
-            partition=record.partition,
-        )
+            return await self._producer.send_and_wait(**sent(replace(record, timestamp_ms=None)))
 
     async def flush(self) -> None:
         """Wait until no record is on its way any more."""

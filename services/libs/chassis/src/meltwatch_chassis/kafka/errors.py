@@ -1,4 +1,4 @@
-"""What aiokafka raises in our own terms: pass away, last, a right that is missing."""
+"""What aiokafka raises in our own terms: it passes away, it lasts, a right is missing."""
 
 import asyncio
 from collections.abc import Iterator
@@ -26,12 +26,26 @@ _REFUSALS: Final = (  # they have no kind in common
 
 
 @contextmanager
-def kafka_failures(what: str) -> Iterator[None]:
-    """Turn what the client raises into a ``TransientError`` that says what was being done.
+def kafka_failures(what: str, *, sending: bool = False) -> Iterator[None]:
+    """Turn whatever the client raises into a failure that says what was being done, and where.
 
-    An answer that the client itself stumbles over is a failure like any other, and so is a
-    cancellation that nobody asked for: a consumer that stops while its broker is away lets out
-    that of its own fetches.
+    It passes away: rights are given back, topics are made, and an answer that the client itself
+    stumbles over is not its last. Only of what is sent some will never be taken.
+
+    Parameters
+    ----------
+    what
+        With the topic, and the partition and offset where it is about one.
+    sending
+        Whether a record is handed over.
+
+    Raises
+    ------
+    TransientError
+        If it may succeed later; also for a cancellation that nobody asked for: a consumer that
+        stops while its broker is away lets out that of its own fetches.
+    FatalError
+        If the record never will be taken: no such topic, not authorised, too large.
     """
     try:
         yield
@@ -42,24 +56,24 @@ def kafka_failures(what: str) -> Iterator[None]:
     except (TransientError, FatalError):
         raise
     except Exception as error:
-        raise TransientError(escaped(f"Kafka, {what}: {error!r}")[:_LONGEST]) from error
+        kind = FatalError if sending and not _passes(error) else TransientError
+        raise kind(escaped(f"Kafka, {what}: {error!r}")[:_LONGEST]) from error
 
 
 @contextmanager
-def broker_expected() -> Iterator[None]:
-    """Turn the client's errors at the start into ``DependencyUnreachable``."""
+def broker_expected(what: str) -> Iterator[None]:
+    """Turn every failure at the start into ``DependencyUnreachable``: nothing is retried yet."""
     try:
-        yield
-    except KafkaError as error:
-        raise DependencyUnreachable(f"Kafka: expected a broker, got {error}") from error
+        with kafka_failures(what):
+            yield
+    except TransientError as error:
+        raise DependencyUnreachable(str(error)) from error
 
 
-def failure(error: KafkaError, what: str) -> TransientError | FatalError:
-    """Return what an error of sending means: it may succeed later, or it never will."""
-    text = f"{what}: {type(error).__name__}: {error}"
+def _passes(error: Exception) -> bool:
     # A timeout says that the broker was away for long: not "retriable" to the client.
     is_timeout = type(error).__name__.endswith("TimeoutError")
-    return TransientError(text) if error.retriable or is_timeout else FatalError(text)
+    return is_timeout or (isinstance(error, KafkaError) and error.retriable)
 
 
 def is_refusal(error: BaseException | None) -> bool:

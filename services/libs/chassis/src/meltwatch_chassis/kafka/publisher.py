@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from itertools import count as count_from
 from typing import Any, Final, Self
@@ -12,6 +11,7 @@ import structlog
 from kafka import KafkaProducer
 from kafka.errors import AuthorizationError, KafkaError, KafkaTimeoutError
 from meltwatch_schemas.access import Operation, Resource, Right
+from meltwatch_schemas.record import OutgoingRecord
 from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_chassis.clock import Clock
@@ -25,6 +25,7 @@ from meltwatch_chassis.kafka.access import (
     require_access,
 )
 from meltwatch_chassis.kafka.admin import missing_topics
+from meltwatch_chassis.kafka.record import sent
 
 LINGER_MS: Final = 10
 BATCH_BYTES: Final = 256 * 1024
@@ -37,16 +38,6 @@ _RECONNECT_MS: Final = (
 _FLUSH_S: Final = 10.0
 _SILENCE_NS: Final = 5 * NS_PER_S
 _ASK_AGAIN_NS: Final = NS_PER_S
-
-
-@dataclass(frozen=True, slots=True)
-class OutgoingChunk:
-    """A record to be sent."""
-
-    key: bytes
-    value: bytes
-    headers: list[tuple[str, bytes]]
-    timestamp_ms: int
 
 
 class DeliveryWatch:
@@ -138,7 +129,7 @@ class KafkaPublisher:
         self._watch = DeliveryWatch(clock)
         self._dependencies = dependencies
         self._numbers = count_from(0)
-        self._refused: dict[int, OutgoingChunk] = {}
+        self._refused: dict[int, OutgoingRecord] = {}
         self._given_up: KafkaProducer | None = None
         self._asked_ns = 0
         self._producer = _connect(connection, topic)
@@ -149,7 +140,7 @@ class KafkaPublisher:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def send(self, record: OutgoingChunk) -> None:
+    def send(self, record: OutgoingRecord) -> None:
         """Hand a record over; the client delivers, orders and retries it.
 
         What the broker refuses to let us write is kept, in order, until it lets us again.
@@ -159,22 +150,16 @@ class KafkaPublisher:
         DependencyUnreachable
             If the topic is gone.
         """
-        self._watch.sent(len(record.value))
+        self._watch.sent(len(record.value or b""))
         self._hand_over(next(self._numbers), record)
         self._report()
 
-    def _hand_over(self, number: int, record: OutgoingChunk) -> None:
+    def _hand_over(self, number: int, record: OutgoingRecord) -> None:
         if self._refused:  # it would overtake them, and this client is of no use any more
             self._refused[number] = record
             return
         try:
-            future = self._producer.send(
-                self._topic,
-                key=record.key,
-                value=record.value,
-                headers=record.headers,
-                timestamp_ms=record.timestamp_ms,
-            )
+            future = self._producer.send(**sent(record))
         except AuthorizationError:
             self._refused[number] = record
             return
@@ -182,7 +167,7 @@ class KafkaPublisher:
             raise DependencyUnreachable(
                 f"{self._topic}: expected to send, got {error!r}"
             ) from error
-        future.add_callback(partial(self._delivered, len(record.value)))
+        future.add_callback(partial(self._delivered, len(record.value or b"")))
         future.add_errback(partial(self._failed, self._producer, number, record))
 
     def is_full(self) -> bool:
@@ -231,12 +216,12 @@ class KafkaPublisher:
         self._count("delivered", 1)
 
     def _failed(
-        self, client: KafkaProducer, number: int, record: OutgoingChunk, error: Exception
+        self, client: KafkaProducer, number: int, record: OutgoingRecord, error: Exception
     ) -> None:
         if client is self._given_up or isinstance(error, AuthorizationError):
             self._refused[number] = record
         else:
-            self._watch.settled(len(record.value), repr(error))
+            self._watch.settled(len(record.value or b""), repr(error))
             self._count("failed", 1)
 
     def _report(self) -> None:

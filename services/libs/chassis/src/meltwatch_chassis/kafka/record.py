@@ -1,9 +1,9 @@
-"""Records as Kafka's clients give them, in the contract's own form."""
+"""Records as Kafka's clients give and take them, and as the contract has them."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
-from meltwatch_schemas.record import RawRecord
+from meltwatch_schemas.record import OutgoingRecord, RawRecord
 from meltwatch_schemas.text import escaped
 from meltwatch_schemas.unread import UnreadBatch
 
@@ -19,6 +19,30 @@ def raw_record(record: Any) -> RawRecord:
         value=record.value,
         headers=tuple(record.headers),
     )
+
+
+class Delivered(NamedTuple):
+    """Where a published record stands."""
+
+    partition: int
+    offset: int
+    timestamp_ms: int
+
+
+def sent(record: OutgoingRecord) -> dict[str, Any]:
+    """Return the arguments with which a producer of kafka-python or aiokafka sends a record.
+
+    Both clients refuse one without key and value; Kafka itself does not tell none from empty.
+    """
+    nothing = record.key is None and record.value is None
+    return {
+        "topic": record.topic,
+        "key": record.key,
+        "value": b"" if nothing else record.value,
+        "headers": list(record.headers),
+        "timestamp_ms": record.timestamp_ms,
+        "partition": record.partition,
+    }
 
 
 def told(record: RawRecord) -> RawRecord:

@@ -5,8 +5,9 @@ from contextlib import closing, contextmanager
 from typing import Any, Self
 
 from kafka import KafkaProducer
+from meltwatch_schemas.record import OutgoingRecord
 
-from meltwatch_chassis.kafka.outgoing import OutgoingRecord
+from meltwatch_chassis.kafka.record import sent
 
 
 class Writer:
@@ -29,17 +30,7 @@ class Writer:
         KafkaError
             If one does not stand after a time, or never will.
         """
-        futures = [
-            self._producer.send(
-                record.topic,
-                key=record.key,
-                value=record.sent_value,
-                headers=list(record.headers),
-                partition=record.partition,
-                timestamp_ms=record.timestamp_ms,
-            )
-            for record in records
-        ]
+        futures = [self._producer.send(**sent(record)) for record in records]
         for future in futures:
             future.get(timeout=timeout_s)
 

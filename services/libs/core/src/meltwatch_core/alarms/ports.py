@@ -10,26 +10,6 @@ from meltwatch_core.alarms.caution import Suspect
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A record to be written.
-
-    Attributes
-    ----------
-    topic
-        Where to.
-    key, value
-        Bytes; a dead letter keeps those of the record that it came from.
-    headers
-        In order.
-    """
-
-    topic: Topic
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes | None], ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Place:
     """A partition of a topic."""
 

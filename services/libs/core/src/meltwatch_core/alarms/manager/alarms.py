@@ -16,7 +16,7 @@ from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord
 from meltwatch_schemas.errors import ContractViolation, violation
 from meltwatch_schemas.outside import FurnaceState, FurnaceStateWord
 from meltwatch_schemas.point_rules import check_point
-from meltwatch_schemas.record import RawRecord, read_json
+from meltwatch_schemas.record import OutgoingRecord, RawRecord, read_json
 from meltwatch_schemas.topics import Topic
 
 from meltwatch_core.alarms.authorship import MAX_OWN_EPOCH
@@ -29,7 +29,7 @@ from meltwatch_core.alarms.manager.scores import ScoreDesk
 from meltwatch_core.alarms.manager.scribe import Scribe
 from meltwatch_core.alarms.manager.system import SystemDesk
 from meltwatch_core.alarms.points import MasterAlarmList
-from meltwatch_core.alarms.ports import Commit, Outgoing, Place, Written
+from meltwatch_core.alarms.ports import Commit, Place, Written
 from meltwatch_core.alarms.registry import AlarmRegistry
 from meltwatch_core.alarms.system_alarms import HISTORY_GAP
 from meltwatch_core.alarms.watch import MAX_FURNACES, Watch, WatchSummary
@@ -180,7 +180,7 @@ class AlarmPipeline:
         """
         self._system.report(condition, detail)
 
-    def tick(self, now_ns: int, read_until_ns: int | None) -> list[Outgoing]:
+    def tick(self, now_ns: int, read_until_ns: int | None) -> list[OutgoingRecord]:
         """Judge what follows from the clock, about once a second; return what must be written.
 
         Parameters
@@ -222,7 +222,7 @@ class AlarmPipeline:
     def _place(self, record: RawRecord) -> Place:
         return Place(self._topics[record.topic], record.partition)
 
-    def handle_record(self, record: RawRecord, now_ns: int) -> list[Outgoing]:
+    def handle_record(self, record: RawRecord, now_ns: int) -> list[OutgoingRecord]:
         """Judge a record and return what must be written because of it, whatever it holds.
 
         Parameters
@@ -244,7 +244,7 @@ class AlarmPipeline:
         except Exception as error:  # noqa: BLE001 - whatever it holds, it ends nothing
             return self._fail(place, record, said(error))
 
-    def _judge(self, topic: Topic, record: RawRecord, now_ns: int) -> list[Outgoing]:
+    def _judge(self, topic: Topic, record: RawRecord, now_ns: int) -> list[OutgoingRecord]:
         if topic is Topic.SCORES:
             return self._scores.handle_score(record, now_ns)
         if topic in OWN:
@@ -257,7 +257,7 @@ class AlarmPipeline:
             return self._take_state(record, now_ns)
         return self._take_point(record)
 
-    def _take_state(self, record: RawRecord, now_ns: int) -> list[Outgoing]:
+    def _take_state(self, record: RawRecord, now_ns: int) -> list[OutgoingRecord]:
         try:
             furnace_id, state = _read_state(record)
         except ContractViolation as refusal:
@@ -266,7 +266,7 @@ class AlarmPipeline:
         self._scribe.count(Topic.FURNACE_STATES, "taken")
         return []
 
-    def _give_up(self, place: Place, record: RawRecord, times: int) -> list[Outgoing]:
+    def _give_up(self, place: Place, record: RawRecord, times: int) -> list[OutgoingRecord]:
         """Set aside a record that has ended the manager before; in the end without its bytes."""
         self._pass_over(place, record)
         self._caution.set_aside(place, record.offset)
@@ -282,7 +282,7 @@ class AlarmPipeline:
         else:
             self._positions[place] = record.offset + 1
 
-    def _fail(self, place: Place, record: RawRecord, why: str) -> list[Outgoing]:
+    def _fail(self, place: Place, record: RawRecord, why: str) -> list[OutgoingRecord]:
         _log.error(
             "record_failed",
             topic=place.topic.value,
@@ -294,7 +294,7 @@ class AlarmPipeline:
             return []  # it was set aside when it was judged
         return [self._scribe.set_aside(record, place.topic, violation(why))]
 
-    def _take_point(self, record: RawRecord) -> list[Outgoing]:
+    def _take_point(self, record: RawRecord) -> list[OutgoingRecord]:
         try:
             self._registry.override(*_read_point(record))
         except ContractViolation as refusal:
@@ -302,7 +302,7 @@ class AlarmPipeline:
         self._scribe.count(Topic.ALARM_POINTS, "taken")
         return []
 
-    def heartbeat(self, now_ns: int) -> Outgoing:
+    def heartbeat(self, now_ns: int) -> OutgoingRecord:
         """Return a sign of life."""
         summary = self._watch.summary(now_ns)
         self._sight.show(summary)

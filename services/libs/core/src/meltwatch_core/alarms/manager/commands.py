@@ -6,7 +6,7 @@ from typing import Final
 import structlog
 from meltwatch_schemas.alarm import CommandResult, ResultCode, utc_from_ns
 from meltwatch_schemas.errors import ContractViolation
-from meltwatch_schemas.record import RawRecord, read_json
+from meltwatch_schemas.record import OutgoingRecord, RawRecord, read_json
 from meltwatch_schemas.topics import Topic
 
 from meltwatch_core.alarms.alarm_state import WrongState
@@ -14,7 +14,6 @@ from meltwatch_core.alarms.command import Addressed, Refused, examine, parse, re
 from meltwatch_core.alarms.judgement import is_acknowledged_already, obey
 from meltwatch_core.alarms.manager.outgoing import outgoing, said
 from meltwatch_core.alarms.manager.scribe import Scribe
-from meltwatch_core.alarms.ports import Outgoing
 
 MAX_IDS: Final = 100_000
 _JUDGED: Final = frozenset({ResultCode.OK, ResultCode.STALE, ResultCode.WRONG_STATE})
@@ -73,7 +72,7 @@ class CommandDesk:
             return
         self._judged.note(result.command_id, result.code)
 
-    def handle_command(self, record: RawRecord, now_ns: int) -> list[Outgoing]:
+    def handle_command(self, record: RawRecord, now_ns: int) -> list[OutgoingRecord]:
         """Judge a command; return its result behind the alarm record that it caused, if any."""
         try:
             addressed = read_addressed(record)
@@ -90,7 +89,7 @@ class CommandDesk:
             return [self._answer(addressed, outcome.code, outcome.detail, now_ns)]
         return outcome
 
-    def _obey(self, addressed: Addressed, now_ns: int) -> list[Outgoing] | Refused:
+    def _obey(self, addressed: Addressed, now_ns: int) -> list[OutgoingRecord] | Refused:
         command = parse(addressed)
         if isinstance(command, Refused):
             return command
@@ -119,7 +118,7 @@ class CommandDesk:
         detail: str,
         now_ns: int,
         event_id: str | None = None,
-    ) -> Outgoing:
+    ) -> OutgoingRecord:
         result = CommandResult(
             command_id=addressed.command_id,
             alarm_id=addressed.alarm_id,

@@ -10,16 +10,14 @@ from meltwatch_schemas.dead_letter import (
 )
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.json_message import KeyedMessage
-from meltwatch_schemas.record import JSON, RawRecord, headers_for
+from meltwatch_schemas.record import JSON, OutgoingRecord, RawRecord, headers_for
 from meltwatch_schemas.text import escaped
 from meltwatch_schemas.topics import Topic
-
-from meltwatch_core.alarms.ports import Outgoing
 
 SERVICE: Final = "alarm_manager"
 
 
-def outgoing(topic: Topic, key: str, message: KeyedMessage) -> Outgoing:
+def outgoing(topic: Topic, key: str, message: KeyedMessage) -> OutgoingRecord:
     """Return the record of a JSON message.
 
     Raises
@@ -30,12 +28,12 @@ def outgoing(topic: Topic, key: str, message: KeyedMessage) -> Outgoing:
     headers = tuple(headers_for(message.schema_id, JSON))
     value = message.to_json()
     check_size(value)
-    return Outgoing(topic, key.encode(), value, headers)
+    return OutgoingRecord(topic, key.encode(), value, headers)
 
 
-def tombstone(topic: Topic, key: str) -> Outgoing:
+def tombstone(topic: Topic, key: str) -> OutgoingRecord:
     """Return the record by which readers forget a key."""
-    return Outgoing(topic, key.encode(), None, ())
+    return OutgoingRecord(topic, key.encode(), None, ())
 
 
 def said(error: BaseException) -> str:
@@ -43,8 +41,8 @@ def said(error: BaseException) -> str:
     return escaped(f"{type(error).__name__}: {error}")[:300]
 
 
-def dead_letter(record: RawRecord, refusal: ContractViolation) -> Outgoing:
+def dead_letter(record: RawRecord, refusal: ContractViolation) -> OutgoingRecord:
     """Return the dead letter of a refused record."""
     headers = tuple(dead_letter_headers(record, SERVICE, refusal))
     key, value = dead_letter_key(record), dead_letter_value(record)
-    return Outgoing(Topic.DEAD_LETTERS, key, value, headers)
+    return OutgoingRecord(Topic.DEAD_LETTERS, key, value, headers)

@@ -11,7 +11,7 @@ import structlog
 from meltwatch_schemas.access import ACCESS, Principal
 from meltwatch_schemas.errors import ContractViolation, violation
 from meltwatch_schemas.json_object import parse_object
-from meltwatch_schemas.record import RawRecord
+from meltwatch_schemas.record import OutgoingRecord, RawRecord
 from meltwatch_schemas.text import escaped
 from meltwatch_schemas.topics import Topic
 
@@ -20,7 +20,7 @@ from meltwatch_core.alarms.command import alarm_id_of
 from meltwatch_core.alarms.manager.outgoing import tombstone
 from meltwatch_core.alarms.manager.scribe import Scribe
 from meltwatch_core.alarms.manager.system import SystemDesk
-from meltwatch_core.alarms.ports import Commit, Outgoing, Place, Written
+from meltwatch_core.alarms.ports import Commit, Place, Written
 from meltwatch_core.alarms.system_alarms import FOREIGN_WRITER
 
 OWN: Final = ACCESS[Principal.ALARM_MANAGER].own
@@ -73,7 +73,9 @@ class OwnTopics:
         """Account for a record without looking at it."""
         self._authorships[place].look_at(record.offset)
 
-    def handle_own_record(self, topic: Topic, record: RawRecord, now_ns: int) -> list[Outgoing]:
+    def handle_own_record(
+        self, topic: Topic, record: RawRecord, now_ns: int
+    ) -> list[OutgoingRecord]:
         """Look at the next record of a topic; return what corrects it, if it is foreign."""
         if self._authorships[Place(topic, record.partition)].look_at(record.offset):
             return []
@@ -98,7 +100,7 @@ class OwnTopics:
             claimed_epoch=claimed,
         )
 
-    def _put_right(self, record: RawRecord, claimed: int, now_ns: int) -> list[Outgoing]:
+    def _put_right(self, record: RawRecord, claimed: int, now_ns: int) -> list[OutgoingRecord]:
         """Return the true record of an alarm, or, of one that never was, that there is none."""
         try:
             alarm_id = alarm_id_of(record.key)

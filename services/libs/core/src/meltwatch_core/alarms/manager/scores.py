@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import structlog
 from meltwatch_schemas.errors import ContractViolation
-from meltwatch_schemas.record import RawRecord, header, read_score
+from meltwatch_schemas.record import OutgoingRecord, RawRecord, header, read_score
 from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.topics import Topic
 
@@ -19,7 +19,7 @@ from meltwatch_core.alarms.condition import MAX_SILENCE_RECORDS
 from meltwatch_core.alarms.judgement import judge, recall
 from meltwatch_core.alarms.manager.scribe import Scribe
 from meltwatch_core.alarms.manager.system import SystemDesk
-from meltwatch_core.alarms.ports import Commit, Outgoing, Place
+from meltwatch_core.alarms.ports import Commit, Place
 from meltwatch_core.alarms.system_alarms import HISTORY_GAP, gap_text, is_by_scores
 from meltwatch_core.alarms.trust import not_ahead
 from meltwatch_core.alarms.watch import Watch
@@ -125,7 +125,7 @@ class ScoreDesk:
         """Skip a record without looking at it."""
         self._partitions[record.partition].position = record.offset + 1
 
-    def handle_score(self, record: RawRecord, now_ns: int) -> list[Outgoing]:
+    def handle_score(self, record: RawRecord, now_ns: int) -> list[OutgoingRecord]:
         """Judge or recall a score; return what must be written because of it."""
         self.pass_over(record)
         progress = self._partitions[record.partition]
@@ -156,14 +156,14 @@ class ScoreDesk:
             limit = self._watch.max_furnaces
             _log.error("furnace_refused", furnace=furnace_id, max_furnaces=limit)
 
-    def _recall(self, received: ReceivedScore) -> list[Outgoing]:
+    def _recall(self, received: ReceivedScore) -> list[OutgoingRecord]:
         for alarm in self._concerned(received):
             self._scribe.registry.put(recall(alarm, received))
         return []
 
-    def _judge(self, received: ReceivedScore, now_ns: int) -> list[Outgoing]:
+    def _judge(self, received: ReceivedScore, now_ns: int) -> list[OutgoingRecord]:
         self._tell_gaps(received.score)
-        written: list[Outgoing] = []
+        written: list[OutgoingRecord] = []
         for alarm in self._concerned(received):
             stamp, is_masked = self._scribe.stamp(now_ns), self._system.is_masked(alarm.point)
             after = judge(alarm, received, stamp, is_masked=is_masked)

@@ -16,14 +16,13 @@ from meltwatch_schemas.alarm import (
     utc_from_ns,
 )
 from meltwatch_schemas.errors import ContractViolation
-from meltwatch_schemas.record import RawRecord
+from meltwatch_schemas.record import OutgoingRecord, RawRecord
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_core.alarms.alarm import Alarm
 from meltwatch_core.alarms.authorship import MAX_EPOCH
 from meltwatch_core.alarms.manager.outgoing import SERVICE, dead_letter, outgoing
-from meltwatch_core.alarms.ports import Outgoing
 from meltwatch_core.alarms.registry import AlarmRegistry
 from meltwatch_core.alarms.snapshot import Stamp, restated
 from meltwatch_core.alarms.watch import WatchSummary
@@ -66,12 +65,12 @@ class Scribe:
         self.epoch, self._seq = max(self.epoch, claimed) + 1, 0
         _log.info("reign_began", epoch=self.epoch)
 
-    def restate(self, alarm: Alarm, now_ns: int) -> list[Outgoing]:
+    def restate(self, alarm: Alarm, now_ns: int) -> list[OutgoingRecord]:
         """Return what is true of an alarm that was raised once, as a new record."""
         after = replace(alarm, record=restated(alarm, self.stamp(now_ns)))
         return self.keep(alarm, after)
 
-    def keep(self, before: Alarm, after: Alarm) -> list[Outgoing]:
+    def keep(self, before: Alarm, after: Alarm) -> list[OutgoingRecord]:
         """Keep an alarm; return its new record, if it has one, to be written."""
         self.registry.put(after)
         record = after.record
@@ -89,7 +88,9 @@ class Scribe:
         )
         return [outgoing(Topic.ALARMS, record.alarm_id, record)]
 
-    def set_aside(self, record: RawRecord, topic: Topic, refusal: ContractViolation) -> Outgoing:
+    def set_aside(
+        self, record: RawRecord, topic: Topic, refusal: ContractViolation
+    ) -> OutgoingRecord:
         """Return the dead letter of a refused record."""
         self.count(topic, "dead_letter")
         self._metrics.dead_letters.labels(refusal.reason.value).inc()
@@ -103,7 +104,7 @@ class Scribe:
         """Count a record that somebody else wrote where only the manager may."""
         self._metrics.foreign_records.labels(topic.value).inc()
 
-    def heartbeat(self, now_ns: int, summary: WatchSummary | None) -> Outgoing:
+    def heartbeat(self, now_ns: int, summary: WatchSummary | None) -> OutgoingRecord:
         """Return a sign of life, with what is watched where that is known.
 
         The first one is the beginning of the reign.

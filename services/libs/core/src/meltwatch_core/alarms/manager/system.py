@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from meltwatch_schemas.alarm import AlarmPoint, utc_from_ns
+from meltwatch_schemas.record import OutgoingRecord
 from meltwatch_schemas.text import escaped
 from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_core.alarms.alarm import Alarm
 from meltwatch_core.alarms.judgement import announce, suppress, unsuppress, withdraw
 from meltwatch_core.alarms.manager.scribe import Scribe
-from meltwatch_core.alarms.ports import Outgoing
 from meltwatch_core.alarms.snapshot import Occasion
 from meltwatch_core.alarms.system_alarms import (
     FURNACE_SILENT,
@@ -82,7 +82,7 @@ class SystemDesk:
         names = parents(point.equipment_path, point.condition, self._plant)
         return not self._masks.isdisjoint(names)
 
-    def tick(self, now_ns: int, read_until_ns: int | None) -> list[Outgoing]:
+    def tick(self, now_ns: int, read_until_ns: int | None) -> list[OutgoingRecord]:
         """Raise, clear and mask what is due; return what must be written because of it.
 
         Parameters
@@ -101,14 +101,16 @@ class SystemDesk:
         written += self._mask(now_ns)
         return written
 
-    def _tell_reports(self, now_ns: int) -> Iterator[Outgoing]:
+    def _tell_reports(self, now_ns: int) -> Iterator[OutgoingRecord]:
         reports, self._reports = self._reports, {}
         for condition, alarm in PLANT_ALARMS.items():
             if alarm.judge is JudgedBy.REPORT:
                 detail = _listed(reports.get(condition, ()))
                 yield from self._tell_report(condition, detail, now_ns)
 
-    def _tell_report(self, condition: str, detail: str | None, now_ns: int) -> Iterator[Outgoing]:
+    def _tell_report(
+        self, condition: str, detail: str | None, now_ns: int
+    ) -> Iterator[OutgoingRecord]:
         name = f"{self._plant}/{condition}"
         alarm = self._scribe.registry.alarm(self._plant, name)
         if alarm is None:
@@ -122,7 +124,7 @@ class SystemDesk:
             if now_ns - last_ns >= _delay_ns(alarm.point.setpoint.off_delay_s):
                 yield from self._clear(alarm, Level(False, now_ns, "not seen again"), now_ns)
 
-    def _judge(self, at_ns: int, now_ns: int) -> Iterator[Outgoing]:
+    def _judge(self, at_ns: int, now_ns: int) -> Iterator[OutgoingRecord]:
         """Parents first: what they mask is not to be announced a moment before them."""
         furnaces = self._watch.watched(now_ns)
         each = list(furnaces.values())
@@ -138,7 +140,7 @@ class SystemDesk:
 
     def _take(
         self, equipment: str, condition: str, level: Level, now_ns: int
-    ) -> Iterator[Outgoing]:
+    ) -> Iterator[OutgoingRecord]:
         """Decide one clock alarm, and whether it masks its children."""
         name, at_ns = f"{equipment}/{condition}", self._watch.read_until_ns or 0
         if not level.holds and not self._scribe.registry.is_active(name):
@@ -170,7 +172,7 @@ class SystemDesk:
             self._cleared_ns.pop(name, None)
             self._masks.discard(name)
 
-    def _mask(self, now_ns: int) -> Iterator[Outgoing]:
+    def _mask(self, now_ns: int) -> Iterator[OutgoingRecord]:
         for alarm in self._scribe.registry.active():
             is_masked = self.is_masked(alarm.point)
             if is_masked == alarm.facts.masked:
@@ -178,14 +180,14 @@ class SystemDesk:
             change = suppress if is_masked else unsuppress
             yield from self._scribe.keep(alarm, change(alarm, self._scribe.stamp(now_ns)))
 
-    def _raise(self, alarm: Alarm, level: Level, now_ns: int) -> Iterator[Outgoing]:
+    def _raise(self, alarm: Alarm, level: Level, now_ns: int) -> Iterator[OutgoingRecord]:
         due_ns = level.since_ns + _delay_ns(alarm.point.setpoint.on_delay_s)
         occasion = Occasion(level.since_ns, due_ns, f"{level.text} since {_clock(level.since_ns)}")
         stamp, is_masked = self._scribe.stamp(now_ns), self.is_masked(alarm.point)
         after = announce(alarm, occasion, stamp, is_masked=is_masked)
         yield from self._scribe.keep(alarm, after)
 
-    def _clear(self, alarm: Alarm, level: Level, now_ns: int) -> Iterator[Outgoing]:
+    def _clear(self, alarm: Alarm, level: Level, now_ns: int) -> Iterator[OutgoingRecord]:
         occasion = Occasion(level.since_ns, level.since_ns, level.text)
         yield from self._scribe.keep(alarm, withdraw(alarm, occasion, self._scribe.stamp(now_ns)))
 
