@@ -136,6 +136,13 @@ class Plant:
         finally:
             self.kafka.allow(user, [right])
 
+    def newcomer(self, user: str, topic: str) -> dict[str, Any]:
+        """Make a user who may read and write one topic; return a client's arguments."""
+        self.kafka.add_users([user])
+        allowed = (Operation.READ, Operation.WRITE)
+        self.kafka.allow(user, [Right(each, Resource.TOPIC, topic) for each in allowed])
+        return connection_of(self.kafka.environment(user))
+
     def decided(self) -> int:
         """Return how far the broker's authorizer has written down what it decides."""
         return self.kafka.server.log.stat().st_size

@@ -6,19 +6,27 @@ One module, because one broker and one Redis serve it; what its tests do stands 
 import asyncio
 import json
 import socket
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from socketserver import ThreadingTCPServer
 from threading import Thread
 
 import pytest
-from meltwatch_chassis.errors import FatalError, TransientError
-from meltwatch_chassis.kafka.access import refusal, require_access
+from meltwatch_chassis.errors import ConfigurationError, FatalError, TransientError
+from meltwatch_chassis.kafka.access import explained, refusal, require_access
+from meltwatch_chassis.kafka.async_consumers import AsyncReader
+from meltwatch_chassis.kafka.async_publisher import AsyncKafkaPublisher
+from meltwatch_chassis.kafka.errors import is_refusal
+from meltwatch_chassis.kafka.span import SpanReader
+from meltwatch_chassis.kafka.writer import Writer
 from meltwatch_cli.adapters.kafka_redrive import create_journal
 from meltwatch_local_cluster.servers import TritonServer
 from meltwatch_local_cluster.servers.addresses import LOOPBACK, free_ports
 from meltwatch_schemas.access import Operation, Principal, Resource, Right
+from meltwatch_schemas.record import OutgoingRecord
 from meltwatch_schemas.topics import Topic
+from meltwatch_schemas.window import NS_PER_MS
 from meltwatch_selftest.adapters.redis_alarms import open_redis_alarms
 
 from tests.integration.secured.bench import PREFIX, Plant, Process, connection_of
@@ -49,6 +57,7 @@ from tests.integration.secured.wrong_ways import (
     wrong_ways,
     wrong_ways_to_redis,
 )
+from tests.support.kafka_faces import PART, WRITES, Connection, exchange
 from tests.support.secured import Authority, TlsProxy
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
@@ -96,7 +105,49 @@ def test_the_printed_rights_suffice_and_each_is_used(
     judge(plant, begun)
 
 
+async def test_both_clients_write_and_read_alike_with_two_rights_alone(plant: Plant):
+    name = Topic.SHADOW_SCORES.under(PREFIX)
+    connection = plant.newcomer("faces", name)
+    for write in WRITES:
+        await exchange(write, connection, name, time.time_ns() // NS_PER_MS)
+
+
 # Each right away
+
+
+async def test_both_clients_name_the_right_that_is_missing(plant: Plant):
+    name = Topic.SHADOW_SCORES.under(PREFIX)
+    connection = plant.newcomer("outsider", name)
+    record = OutgoingRecord(name, b"k", b"v", (), partition=PART)
+    to_write, to_read = (
+        Right(operation, Resource.TOPIC, name) for operation in (Operation.WRITE, Operation.READ)
+    )
+    async with AsyncKafkaPublisher(connection) as publisher:
+        await publisher.publish(record)
+        with plant.without("outsider", to_write):
+            with pytest.raises(FatalError, match=f"publishing to {name}") as fatal:
+                await publisher.publish(record)
+            assert is_refusal(fatal.value.__cause__)
+            told = f"expected {to_write}, the broker refuses it"
+            with pytest.raises(ConfigurationError, match=told):
+                await asyncio.to_thread(explained_write, connection, record, to_write)
+    with plant.without("outsider", to_read):
+        async with AsyncReader.connected(connection) as reader:
+            with pytest.raises(TransientError, match=f"reading {name}/{PART} up to 1") as passing:
+                [one async for one in reader.read(name, PART, range(1))]
+        assert is_refusal(passing.value.__cause__)
+        with pytest.raises(ConfigurationError, match=f"expected {to_read}, the broker refuses it"):
+            await asyncio.to_thread(explained_read, connection, name, to_read)
+
+
+def explained_write(connection: Connection, record: OutgoingRecord, right: Right) -> None:
+    with explained(connection, [right]), Writer.connected(connection) as writer:
+        writer.write([record], 30.0)
+
+
+def explained_read(connection: Connection, name: str, right: Right) -> None:
+    with explained(connection, [right]), SpanReader.connected(connection) as reader:
+        list(reader.read(name, PART, 0, 1))
 
 
 def test_each_right_that_is_missing_is_named_with_its_resource(plant: Plant):
