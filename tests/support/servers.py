@@ -7,7 +7,7 @@ Fixtures (``tests/conftest.py`` makes them known everywhere)::
     kafka           KafkaServer, one a session: .address "host:port"
     redis_server    RedisServer, one a session, emptied before each test: .address "redis://…"
     triton          TritonServer, one a session, serving triton_models/repository: .address (gRPC),
-                    .http_address, .metrics_address
+                    .metrics_address
     topics          Topics, new for each test, on ``kafka``: .prefix, .partitions (3),
                     .name(Topic.SCORES) -> "t1a2b3c4d.scores.v1"; the whole catalogue exists,
                     nothing in it expires (records may carry fixed dates), it goes after the test

@@ -15,7 +15,6 @@ IntArray = NDArray[np.int64]
 SAMPLE_PERIOD_NS: Final = 500_000_000
 FRAME_PERIOD_NS: Final = 40_000_000
 SECOND_NS: Final = 1_000_000_000
-SAMPLES_PER_SECOND: Final = SECOND_NS // SAMPLE_PERIOD_NS
 FRAMES_PER_SECOND: Final = SECOND_NS // FRAME_PERIOD_NS
 SIDE: Final = 64
 """Pixels; pictures and masks are square."""

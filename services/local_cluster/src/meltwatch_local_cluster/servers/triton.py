@@ -47,11 +47,6 @@ class TritonServer(Server):
         return f"{LOOPBACK}:{self._grpc_port}"
 
     @property
-    def http_address(self) -> str:
-        """Address of the HTTP service, ``host:port``."""
-        return f"{LOOPBACK}:{self._http_port}"
-
-    @property
     def metrics_address(self) -> str:
         """Address that serves Triton's own ``/metrics``, ``host:port``."""
         return f"{LOOPBACK}:{self._metrics_port}"

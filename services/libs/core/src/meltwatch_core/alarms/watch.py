@@ -155,10 +155,6 @@ class Watch:
         """Tell whether a furnace is off or in maintenance."""
         return self._states.get(furnace_id) in _AT_REST
 
-    def at_rest(self) -> list[str]:
-        """Return the furnaces that are off or in maintenance."""
-        return [name for name in self._states if self.is_at_rest(name)]
-
     def note_read(self, until_ns: int) -> None:
         """Take note that everything written before an instant has been read."""
         if self.read_until_ns is None or until_ns - self.read_until_ns > INTERRUPTED_NS:
