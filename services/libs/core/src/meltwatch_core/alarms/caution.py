@@ -75,6 +75,7 @@ class Caution(Generic[_Place]):
         Whether something is named that was not: then that must be committed first.
         """
         self._judged[place] += 1
+        # Records further on were not yet read when the last reign ended: they did not end it.
         if self._judged[place] > CAREFUL_RECORDS:
             return False
         if times := self.times_found(place, offset):

@@ -107,11 +107,13 @@ def observe(
         Longest distance of two samples that counts; a replay of fewer windows passes a longer one.
     """
     condition = _without_abandoned_delay(condition, sample.position)
+    # k of n is for raising alone; clearing always takes the off-delay.
     if setpoint.n is not None and not condition.active:
         return _count_vote(condition, sample, setpoint)
     raising, clearing = sample.logit >= setpoint.logit_on, sample.logit < setpoint.logit_off
     speaks_for, speaks_against = (clearing, raising) if condition.active else (raising, clearing)
     since, held_ns = condition.since, condition.held_ns + _counted_ns(condition, sample, max_gap_ns)
+    # A sample between the thresholds does neither: it lets a running delay run on.
     if speaks_against:
         since = None
     elif since is None:
@@ -131,6 +133,7 @@ def due(condition: Condition, setpoint: Setpoint) -> Due | None:
     excess_ns = condition.held_ns - round(delay_s * NS_PER_S)
     if condition.since is None or excess_ns < 0:
         return None
+    # The delay ended between two windows: that instant counts, whatever the hop.
     return Due(condition.since.end_ns, newest.end_ns - excess_ns)
 
 
@@ -147,6 +150,7 @@ def _without_abandoned_delay(condition: Condition, position: int) -> Condition:
 
 
 def _counted_ns(condition: Condition, sample: Sample, max_gap_ns: int) -> int:
+    # Over a gap nothing is known: the delay stands still, it is not reset.
     gap_ns = sample.end_ns - condition.newest.end_ns if condition.newest else 0
     return gap_ns if 0 <= gap_ns <= max_gap_ns else 0
 

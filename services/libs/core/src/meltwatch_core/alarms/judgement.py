@@ -76,6 +76,7 @@ def _decide(
     else:
         facts = _after_raise(alarm, is_masked=is_masked)
         record = raised(alarm, received, change, facts, stamp)
+    # By the function that reads records after a restart, so that both give the same alarm.
     return replace(restore(alarm, record), condition=decided(alarm.condition))
 
 

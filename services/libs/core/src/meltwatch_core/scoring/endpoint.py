@@ -177,6 +177,7 @@ class TendedEndpoint:
         """Ask for signs of life and, at times, for the identity, until it leaves the rotation."""
         confirmed_ns, missed = self._now_ns(), 0
         while not await self._leaves_within(0.0 if missed else min(beat_s, check_s)):
+            # After a missed sign the next is asked for at once: two in a row decide within seconds.
             missed = missed + 1 if await self._is_silent(missed) else 0
             if not missed and self._now_ns() - confirmed_ns >= check_s * NS_PER_S:
                 confirmed_ns = self._now_ns()
@@ -206,6 +207,8 @@ class TendedEndpoint:
         try:
             return await task
         except asyncio.CancelledError:
+            # Not we were cancelled, but the call: the endpoint fell silent, and another one can
+            # answer.
             if (this := asyncio.current_task()) is None or this.cancelling():
                 raise
             raise EndpointError("CANCELLED", f"{self.name} fell silent meanwhile") from None
@@ -226,6 +229,7 @@ class TendedEndpoint:
             await self.confirm()
             window = self._common.probe_window
             if window is not None:
+                # A refusal is an answer too: the window is bad, not the endpoint.
                 with suppress(ContractViolation):
                     await self._attempt(lambda: self._endpoint.score_window(window))
         except EndpointError:

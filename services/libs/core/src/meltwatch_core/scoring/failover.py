@@ -130,6 +130,7 @@ class Failover:
         FatalError
             If no endpoint serves the ensemble any more.
         """
+        # No window is known to be good yet: probe with the newest, not for ever with a bad one.
         if not self._has_verdict:
             self._common.probe_window = window
         asked: set[TendedEndpoint] = set()

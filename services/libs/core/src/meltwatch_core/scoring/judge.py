@@ -130,6 +130,7 @@ class Judge:
         FatalError
             If the ensemble is not the one that this process started with.
         """
+        # Nothing to ask about: it is published unscored, and its quality words say why.
         if not window.modalities:
             return Judgement()
         with self._lag.waiting(window.furnace_id):
@@ -210,6 +211,7 @@ class Judge:
             _log.warning("scoring_given_up", patience_s=self._patience.outage_s)
 
     def _failed(self, error: TransientError, started_ns: int) -> None:
+        # The call began before the last change, so it says nothing about the present.
         if started_ns < self._turned_ns:
             return
         self._failure = str(error)

@@ -116,6 +116,7 @@ class AlarmPipeline:
         except Exception as error:  # noqa: BLE001 - whatever it holds, it ends nothing
             _log.error("alarm_record_refused", offset=record.offset, detail=said(error))
             return
+        # A higher epoch is somebody's claim: to follow it would use up the numbers.
         if alarm_record.epoch <= MAX_OWN_EPOCH:
             self._scribe.epoch = max(self._scribe.epoch, alarm_record.epoch)
 
@@ -154,6 +155,8 @@ class AlarmPipeline:
         if start != commit.offset:
             self._tell_gap(place, commit.offset, start)
         if place.topic is Topic.SCORES:
+            # Reading starts before the commit only if the topic was made again: nothing of it was
+            # judged.
             judged = commit.position if start >= commit.offset else start
             self._scores.begin_partition(place.partition, start, judged)
         else:
@@ -249,6 +252,7 @@ class AlarmPipeline:
             return self._scores.handle_score(record, now_ns)
         if topic in OWN:
             put_right = self._own.handle_own_record(topic, record, now_ns)
+            # The correction begins a new epoch: a heartbeat says so at once.
             return [*put_right, self.heartbeat(now_ns)] if put_right else []
         self._positions[Place(topic, record.partition)] = record.offset + 1
         if topic is Topic.ALARM_COMMANDS:
@@ -325,6 +329,7 @@ class AlarmPipeline:
 
     def _with_caution(self, place: Place, commit: Commit) -> Commit:
         suspect = self._caution.suspect(place)
+        # All named records are judged now, so none of them can end the reign any more.
         if suspect is not None and suspect.last < commit.position:
             suspect = None
         return replace(

@@ -57,6 +57,7 @@ class Scribe:
 
     def stamp(self, now_ns: int) -> Stamp:
         """Return number and time of the next record."""
+        # Only ``keep`` uses the number up: most scores change nothing and need none.
         return Stamp(self.epoch, self._seq + 1, now_ns)
 
     def outdo(self, epoch: int) -> None:

@@ -120,6 +120,7 @@ class SystemDesk:
             if not alarm.facts.active:
                 yield from self._raise(alarm, Level(True, now_ns, detail), now_ns)
         elif alarm.facts.active:
+            # After a restart the last report is not known: the off-delay begins now.
             last_ns = self._reported_ns.setdefault(name, now_ns)
             if now_ns - last_ns >= _delay_ns(alarm.point.setpoint.off_delay_s):
                 yield from self._clear(alarm, Level(False, now_ns, "not seen again"), now_ns)
@@ -133,6 +134,7 @@ class SystemDesk:
         )
         yield from self._take(self._plant, TRITON_DOWN, triton_down(each, at_ns), now_ns)
         told = (alarm.point for alarm in self._scribe.registry.active())
+        # A standing alarm must end, even if its furnace is not watched any more.
         standing = [p.equipment_path for p in told if p.condition == FURNACE_SILENT]
         for furnace_id in dict.fromkeys([*furnaces, *standing]):
             level = furnace_silent(self._watch, furnaces.get(furnace_id), at_ns)
