@@ -86,6 +86,7 @@ class Manager:
                 restore(record)
                 self.vitals.note_progress(MANAGER)
         epoch = pipeline.begin_reign(commits, await intake.read_from(starts))
+        # The first transaction of the epoch: from here on the broker refuses an older manager.
         await ledger.write([pipeline.heartbeat(self.clock.now_ns())], pipeline.commits)
         _log.info("reign_began", epoch=epoch)
 
@@ -100,6 +101,8 @@ class Manager:
             uncommitted += len(records)
             lasts = {(record.topic, record.partition): record.offset for record in records}
             for record in records:
+                # Committed before it is judged: if this record ends the process, the next one knows
+                # it.
                 if pipeline.name(record, lasts[record.topic, record.partition]):
                     await ledger.write(written, pipeline.commits)
                     written, uncommitted = [], BATCH

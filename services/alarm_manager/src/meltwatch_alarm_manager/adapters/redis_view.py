@@ -98,6 +98,7 @@ class RedisView:
                 await self._clear()
                 reached = 0
             if reached == 0:
+                # The scripts take a missing ``meta`` for a view that was flushed away.
                 await self._client.hset(self._keys.meta, "offset", 0)
         return reached
 
@@ -157,6 +158,7 @@ class RedisView:
         except (TransientError, FatalError):
             raise
         except Exception as error:
+            # Finding the cause asks the server and waits for it: never in the event loop.
             cause = await asyncio.to_thread(self._explain, error)
             raise TransientError(str(cause)) from error
 
@@ -170,6 +172,7 @@ class RedisView:
 
         What the view knows already, or knows newer, changes nothing.
         """
+        # Each script is atomic by itself, so the pipeline needs no transaction.
         async with self._failures(), self._client.pipeline(transaction=False) as pipeline:
             for change in changes:
                 await self._queue(change, pipeline)
@@ -178,6 +181,7 @@ class RedisView:
             except ResponseError as error:
                 if not _is_of_wrong_type(error):
                     raise
+                # Somebody put another type under a key of ours: only a new view helps.
                 await self._clear()
                 return False
             return _is_done(answers, len(changes))

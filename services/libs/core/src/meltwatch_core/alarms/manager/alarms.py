@@ -242,6 +242,7 @@ class AlarmPipeline:
         if (times := self._caution.times_found(place, record.offset)) >= GIVEN_UP:
             return self._give_up(place, record, times)
         try:
+            # What fails half-way must leave no alarm half changed.
             with self._registry.all_or_nothing():
                 return self._judge(place.topic, record, now_ns)
         except Exception as error:  # noqa: BLE001 - whatever it holds, it ends nothing
