@@ -38,7 +38,7 @@ def traced(times_s: Floats, values: Floats) -> SignalTrace:
     """Return the trace of a signal."""
     trace = SignalTrace()
     for time_s, value in zip(times_s.tolist(), values.tolist(), strict=True):
-        trace.add(max(0, round(time_s * NS_PER_S)), value)
+        trace.add_value(max(0, round(time_s * NS_PER_S)), value)
     return trace
 
 

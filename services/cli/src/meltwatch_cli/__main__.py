@@ -8,9 +8,9 @@ INTERRUPTED = 130
 def main() -> int:
     """Run the command of the command line and return its exit code; see ``entry``."""
     try:
-        from meltwatch_cli.entry import run  # noqa: PLC0415 - see above
+        from meltwatch_cli.entry import run_command  # noqa: PLC0415 - see above
 
-        return run(sys.argv[1:])
+        return run_command(sys.argv[1:])
     except KeyboardInterrupt:
         return INTERRUPTED
 

@@ -23,7 +23,7 @@ _NAME: Final = "meltwatch"
 _DONE, _FAULT, _BAD_USAGE, _INTERRUPTED, _PIPE_CLOSED = 0, 1, 2, 130, 141
 
 
-def run(arguments: Sequence[str]) -> int:
+def run_command(arguments: Sequence[str]) -> int:
     """Run a command and return its exit code.
 
     Parameters

@@ -195,7 +195,7 @@ def _score_context(
 
 async def _run(app: StatelessApp, engine: Engine, drain_s: float, stop: asyncio.Event) -> None:
     """Work until a signal, a defect or a crash; leave the group in order."""
-    working = asyncio.create_task(engine.run())
+    working = asyncio.create_task(engine.run_partitions())
     ends = [working, *(asyncio.create_task(end) for end in (stop.wait(), until_crashed(app)))]
     try:
         await app.start()

@@ -45,7 +45,7 @@ def test_the_furnace_goes_on_behind_its_last_window(replaced):
     ends = {m: 0 if m in replaced else 10_000 for m in Modality}
     tail = ScoresTail(TOPICS, ends, is_void=lambda modality, _: modality in replaced)
     for window in published:
-        tail.add(score_of(window))
+        tail.add_score(score_of(window))
     assert tail.foreign == 0
     starts = {m: 0 if m in replaced else first.acknowledgeable()[m] for m in Modality}
     again = [r for r in before if Modality(r.modality) not in replaced]

@@ -247,7 +247,7 @@ def test_a_score_that_cannot_be_ours_says_nothing():
     ]
     tail = ScoresTail(TOPICS, dict.fromkeys(Modality, 10), latest_ns=2**61)
     for score in [*scores, *forged]:
-        tail.add(score)
+        tail.add_score(score)
     assert tail.foreign == len(forged)
     assert tail.resumption({}) == resume({}, scores, TOPICS)
 

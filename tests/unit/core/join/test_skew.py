@@ -26,7 +26,7 @@ def traced(signal: Signal) -> SignalTrace:
     trace = SignalTrace()
     times_ns = np.rint(signal[0] * NS_PER_S).astype(np.int64)
     for time_ns, value in zip(times_ns.tolist(), signal[1].tolist(), strict=True):
-        trace.add(max(0, time_ns), value)
+        trace.add_value(max(0, time_ns), value)
     return trace
 
 
@@ -174,7 +174,7 @@ def test_a_trace_is_small_at_first_and_never_large_whatever_comes() -> None:
     trace = SignalTrace()
     assert trace.size_bytes < 400
     for number in range(40_000):
-        trace.add(number * 40_000_000, float(number))
+        trace.add_value(number * 40_000_000, float(number))
     times_s, _ = trace.since(0)
     assert trace.size_bytes < 40_000
     assert times_s.size == CAPACITY
@@ -184,7 +184,7 @@ def test_a_trace_is_small_at_first_and_never_large_whatever_comes() -> None:
 def test_events_of_one_cell_are_kept_as_their_mean() -> None:
     trace = SignalTrace()
     for time_ns, value in ((1_000, 1.0), (3_000, 4.0), (5_000, 7.0), (300_000_000, 2.0)):
-        trace.add(time_ns, value)
+        trace.add_value(time_ns, value)
     times_s, values = trace.since(0)
     assert values.tolist() == [4.0, 2.0]
     assert times_s.tolist() == pytest.approx([3e-6, 0.3])
@@ -200,7 +200,7 @@ def test_events_of_one_cell_are_kept_as_their_mean() -> None:
 def test_a_trace_gives_increasing_times_of_any_sequence(events: list[tuple[int, float]]) -> None:
     trace = SignalTrace()
     for time_ns, value in events:
-        trace.add(time_ns, value)
+        trace.add_value(time_ns, value)
     times_s, values = trace.since(SPAN_NS)
     assert (np.diff(times_s) > 0).all()
     assert (times_s >= 0).all()

@@ -248,7 +248,7 @@ class Life:
 
     async def __aenter__(self) -> Self:
         parts = [TopicPartition(topic, 0) for topic in TOPICS.inputs.values()]
-        self._tasks = [asyncio.create_task(self.engine.run())]
+        self._tasks = [asyncio.create_task(self.engine.run_partitions())]
         await asyncio.sleep(0)
         await self.engine.assigned(parts)
         self._tasks += [asyncio.create_task(self._read(part)) for part in parts]

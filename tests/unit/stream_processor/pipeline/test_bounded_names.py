@@ -84,7 +84,7 @@ async def test_a_furnace_of_the_plant_is_judged_as_without_them() -> None:
 def test_a_signal_holds_what_it_has_heard_and_no_more_than_ten_minutes(events: int) -> None:
     trace = SignalTrace()
     for number in range(events):
-        trace.add(number * CELL_NS, float(number))
+        trace.add_value(number * CELL_NS, float(number))
     times_s, values = trace.since(0)
     newest = range(max(0, events - CAPACITY), events)
     assert values.tolist() == [float(number) for number in newest]

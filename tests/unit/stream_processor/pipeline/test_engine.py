@@ -238,7 +238,7 @@ async def test_an_offset_that_goes_back_ends_the_process(
     broker: MemoryBroker, records: list[InputRecord]
 ) -> None:
     life = Life(broker, FakeScorer())
-    running = asyncio.create_task(life.engine.run())
+    running = asyncio.create_task(life.engine.run_partitions())
     await asyncio.sleep(0)
     await life.engine.assigned([TopicPartition(topic, 0) for topic in TOPICS.inputs.values()])
     for offset in (7, 3):

@@ -204,7 +204,7 @@ def _recall(source: Source, alarms: ReplayedAlarms) -> Mapping[str, Past]:
     """Return what the scores before a span say of furnaces, and let alarms recall them."""
     tail = ScoresTail(source.topics)
     for raw, score in scores_before(source):
-        tail.add(score)
+        tail.add_score(score)
         alarms.recall(raw)
     return tail.resumption({}).furnaces
 

@@ -142,9 +142,9 @@ class Beginning:
         if self._gaps:
             # What was passed over may reach farther back than any window does.
             async for score in self._around.history.newest(self._number):
-                tail.add(score)
+                tail.add_score(score)
         async for score in self._around.history.since(self._number, since_ns):
-            tail.add(score)
+            tail.add_score(score)
         return tail
 
     def _is_void(self, modality: Modality, score: WindowScore) -> bool:

@@ -37,7 +37,7 @@ class Delivery:
         self._metrics = metrics
         self._retry = retry
 
-    async def score(
+    async def deliver_score(
         self, score: WindowScore, traceparent: str | None = None
     ) -> tuple[OutgoingRecord, Delivered]:
         """Publish a score in its trace; return the record and where it stands."""

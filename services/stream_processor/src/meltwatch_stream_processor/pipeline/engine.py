@@ -70,7 +70,7 @@ class Engine:
         self._behind = FurnaceGauge(surroundings.metrics.modality_behind)
         self.progress = Progress(surroundings.clock)
 
-    async def run(self) -> None:
+    async def run_partitions(self) -> None:
         """Work until cancelled.
 
         Raises
@@ -185,7 +185,7 @@ class Engine:
         """
         while True:
             try:
-                await pipeline.run()
+                await pipeline.run_partition()
             except ExceptionGroup as group:
                 failures, others = group.split(RecordFailedError)
                 if failures is None or others is not None:

@@ -83,7 +83,7 @@ class PartitionPipeline:
         self._control_flow()
         self._arrived.set()
 
-    async def run(self) -> None:
+    async def run_partition(self) -> None:
         """Work until cancelled."""
         around = self._around
         async with asyncio.TaskGroup() as group:
@@ -306,7 +306,7 @@ class PartitionPipeline:
         score = make_score(window, judgement, around.context, closing.joined_ns, now_ns, clocks)
         gaps = self._beginning.untold_gaps
         score = replace(score, topic_ids=self.topic_ids, gaps=gaps)
-        record, delivered = await around.delivery.score(score, closing.traceparent)
+        record, delivered = await around.delivery.deliver_score(score, closing.traceparent)
         if gaps:
             self._beginning.gaps_are_told()
         if judgement.refusal is not None:

@@ -41,7 +41,7 @@ class EventBuffers:
             Modality.CURRENT: self.samples.timeline,
         }
 
-    def add(self, chunk: Chunk, offset: int, next_end_ns: int) -> int:
+    def add_chunk(self, chunk: Chunk, offset: int, next_end_ns: int) -> int:
         """Take a record's events and return how many of them are duplicates.
 
         Parameters
@@ -65,9 +65,9 @@ class EventBuffers:
         events["time_ns"] = times_ns[stale:]
         events["offset"] = offset
         if isinstance(chunk, EmbeddingChunk):
-            return self.frames.add(events, chunk.data[stale:])
+            return self.frames.add_frames(events, chunk.data[stale:])
         events["value_a"] = chunk.data[stale:]
-        return self.samples.add(events)
+        return self.samples.add_samples(events)
 
     def forget_before(self, next_end_ns: int) -> None:
         """Drop the events beyond the reach of the next window."""

@@ -51,7 +51,7 @@ class FrameBuffer:
         self._latest: dict[int, tuple[int, NDArray[np.float16]]] = {}
         self.timeline = Timeline(FRAME)
 
-    def add(self, events: NDArray[Any], embeddings: NDArray[np.float16]) -> int:
+    def add_frames(self, events: NDArray[Any], embeddings: NDArray[np.float16]) -> int:
         """Take the frames of one record and return the number of duplicates.
 
         Parameters
@@ -61,7 +61,7 @@ class FrameBuffer:
         embeddings
             Shape ``(m, 64, d)``, float16; copied where kept.
         """
-        new, duplicates = self.timeline.add(events)
+        new, duplicates = self.timeline.add_events(events)
         for index in np.flatnonzero(new):
             self._keep_latest(int(events["time_ns"][index]), embeddings[index])
         if self.timeline.events.size > _MAX_EVENTS:

@@ -208,7 +208,7 @@ class Furnace:
             self._next_end_ns = min(end_ns, self._next_end_ns or end_ns)
         self.newest_ns = max(self.newest_ns, last_ns)
         self._last_ingest_ns = max(self._last_ingest_ns, chunk.identity.ingest_time_ns)
-        return self._buffers.add(chunk, offset, self._next_end_ns)
+        return self._buffers.add_chunk(chunk, offset, self._next_end_ns)
 
     def heard(self, modality: Modality, reading: Reading) -> None:
         """Take note of when a record was handed on."""

@@ -129,7 +129,7 @@ class ScoresTail:
         self.foreign = 0
         self.void = 0
 
-    def add(self, score: WindowScore) -> None:
+    def add_score(self, score: WindowScore) -> None:
         """Take the next score of the partition, in offset order; the first publication stands."""
         is_ahead = self._latest_ns is not None and score.window_end_ns > self._latest_ns
         if is_ahead or any(self._is_beyond(modality, score) for modality in self._ends):
@@ -168,7 +168,7 @@ def resume(
     """Return where to go on, given all scores of the tail: see ``ScoresTail``."""
     tail = ScoresTail(topics)
     for score in scores:
-        tail.add(score)
+        tail.add_score(score)
     return tail.resumption(positions)
 
 

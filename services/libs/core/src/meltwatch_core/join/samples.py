@@ -55,7 +55,7 @@ class SampleBuffer:
         self._ages_ns = np.arange(spec.lookback_samples - 1, -1, -1) * spec.sample_period_ns
         self.timeline = Timeline(SAMPLE)
 
-    def add(self, events: NDArray[Any]) -> int:
+    def add_samples(self, events: NDArray[Any]) -> int:
         """Take the samples of one record and return the number of duplicates.
 
         Parameters
@@ -63,7 +63,7 @@ class SampleBuffer:
         events
             Shape ``(m,)``, ``timeline.SAMPLE``.
         """
-        _, duplicates = self.timeline.add(events)
+        _, duplicates = self.timeline.add_events(events)
         if self.timeline.events.size > _MAX_EVENTS:
             self._thin()
         return duplicates

@@ -59,7 +59,7 @@ class SignalTrace:
         self._newest_cell = -1
         self._in_newest_cell = 0
 
-    def add(self, time_ns: int, value: float) -> None:
+    def add_value(self, time_ns: int, value: float) -> None:
         """Take an event; one that is older than the newest cell is passed over.
 
         Parameters
@@ -241,7 +241,7 @@ class Synchrony:
         value
             Finite.
         """
-        self._traces[modality].add(time_ns, value)
+        self._traces[modality].add_value(time_ns, value)
         self._now_ns = max(self._now_ns, time_ns)
 
     def update(self) -> bool:

@@ -36,7 +36,7 @@ class Timeline:
         times: NDArray[np.int64] = self.events["time_ns"]
         return times
 
-    def add(self, events: NDArray[Any]) -> tuple[NDArray[np.bool_], int]:
+    def add_events(self, events: NDArray[Any]) -> tuple[NDArray[np.bool_], int]:
         """Insert the events of one record.
 
         Parameters
