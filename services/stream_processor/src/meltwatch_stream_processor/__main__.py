@@ -11,7 +11,7 @@ from meltwatch_stream_processor.settings import Settings
 
 def main() -> int:
     """Run the service until SIGTERM or SIGINT; return the exit code."""
-    # Longer, and the group would have noticed us missing anyway; nothing is lost by leaving.
+    # After longer the group has put us out anyway; nothing is lost by leaving.
     limit_s = attrgetter("session_timeout_s")
     return run_async("stream_processor", Settings, serve, limit_s)
 

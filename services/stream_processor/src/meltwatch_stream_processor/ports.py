@@ -1,4 +1,4 @@
-"""What the pipeline asks of the outside world; adapters answer, tests use fakes."""
+"""What the pipeline needs from outside; adapters give it, tests use fakes."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -43,11 +43,11 @@ class Arrivals(Protocol):
         ...
 
     def came(self, offset: int) -> bool:
-        """Take note of a record; tell whether it is new."""
+        """Note a record; tell whether it is new."""
         ...
 
     def begins(self, offset: int) -> None:
-        """Insist on every record from an offset on."""
+        """Expect every record from an offset on."""
         ...
 
     def told(self, asked_ns: int, end_offset: int, *, awaited: bool) -> None:
@@ -79,7 +79,7 @@ class Inputs(Protocol):
         ...
 
     def rejoin(self) -> None:
-        """Have the group share out the partitions anew, by the topics as they are now."""
+        """Make the group assign the partitions again, by the topics as they are now."""
         ...
 
     async def committed(
@@ -160,7 +160,7 @@ class TopicFacts(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """The topics that concern us and who reads them, as the broker knows it.
+    """Our topics and who reads them, as the broker knows it.
 
     Attributes
     ----------

@@ -35,7 +35,7 @@ class ProcessorVitals:
 
     @contextmanager
     def watching(self, engine: Engine) -> Iterator[None]:
-        """Show an engine for as long as it works."""
+        """Show an engine while the block runs."""
         self._engine, self.has_begun = engine, True
         try:
             yield
@@ -43,7 +43,7 @@ class ProcessorVitals:
             self._engine = None
 
     def progress(self) -> str | None:
-        """Return one line if work stands still that should not."""
+        """Return one line if work stands still without a reason."""
         return self._engine.progress.problem() if self._engine else None
 
     def readiness(self) -> str | None:
@@ -52,5 +52,5 @@ class ProcessorVitals:
         return "; ".join(filter(None, (self.dependencies.problem(), own))) or None
 
     def warning(self) -> str | None:
-        """Return one line if an endpoint is away that others stand in for."""
+        """Return one line if an endpoint is away and others do its work."""
         return self.scorer.warning if self.scorer else None

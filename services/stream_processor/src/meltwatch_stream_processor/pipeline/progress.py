@@ -1,4 +1,4 @@
-"""Whether work gets on: the answer of ``/healthz``, judged by movement and never by liveness."""
+"""Whether work goes on: the answer of ``/healthz``, judged by movement alone."""
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
@@ -48,7 +48,7 @@ class Progress:
         self._movements: Mapping[int, _Movement] = {}
 
     def beat(self, marks: Mapping[int, Mark]) -> None:
-        """Take note that the event loop runs, and where each partition stands."""
+        """Note that the event loop runs, and where each partition stands."""
         self._beat_ns = self._clock.monotonic_ns()
         self._movements = {number: self._moved(number, mark) for number, mark in marks.items()}
 

@@ -1,4 +1,4 @@
-"""Kafka records out: what is written about a record that was read, and about a window."""
+"""Outgoing records: late copies and dead letters of what was read, scores of windows."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Waiting for a dependency that is away: again and again, ever more slowly, said once."""
+"""Waiting for a dependency that is away: retried more and more slowly, logged once."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -17,7 +17,7 @@ class Retry:
     Parameters
     ----------
     dependencies
-        Told what fails: it says so once, however many attempts there are.
+        Told what fails; they log it once, however many attempts there are.
     dependency
         At which.
     """
@@ -59,7 +59,7 @@ class Retry:
         self._dependencies.tell(self._dependency, what, f"{what}: {error}")
 
     def _ended(self, what: str) -> None:
-        """Take back what was said once nobody attempts this in vain any more."""
+        """Withdraw the report once no attempt fails any more."""
         self._failing[what] -= 1
         if not self._failing[what]:
             self._dependencies.tell(self._dependency, what, None)

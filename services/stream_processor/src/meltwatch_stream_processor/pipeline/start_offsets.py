@@ -1,4 +1,4 @@
-"""Where reading of a partition starts, and what nobody read before it."""
+"""Where reading of a partition starts, and which records before it were never read."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -69,7 +69,7 @@ class Start:
 
 
 class LastCuts:
-    """What the newest scores of a partition say of how far the input was read.
+    """How far the input was read, by the newest scores of a partition.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ async def start_offsets(
     )
     asked = [
         (input_range.beginning_offsets, "beginning offsets"),
-        # Asked last, so that whatever is committed lies before it.
+        # Asked last, so that every committed offset lies before it.
         (input_range.end_offsets, "end offsets"),
     ]
     oldest, ends = [

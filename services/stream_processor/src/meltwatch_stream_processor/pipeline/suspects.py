@@ -1,4 +1,4 @@
-"""Records whose handling failed in a way that nobody foresaw: tried once more, then set aside."""
+"""Records whose handling failed unexpectedly: tried once more, then set aside."""
 
 from typing import Final
 
@@ -24,7 +24,7 @@ class Suspects:
         self._failures: dict[tuple[str, int, int], tuple[int, str]] = {}
 
     def failed(self, failure: RecordFailedError) -> None:
-        """Take note that handling a record ended an attempt."""
+        """Note that handling a record ended an attempt."""
         before, _ = self._failures.pop(failure.place, (0, ""))
         self._failures[failure.place] = (before + 1, failure.what)
         if len(self._failures) > _REMEMBERED:

@@ -1,4 +1,4 @@
-"""Records that came too late or were refused as future ones: words for the scores of a furnace.
+"""Late records and those refused as future ones: reasons for the scores of a furnace.
 
 Telemetry beside the join: it changes no window and may be lost at a restart.
 """
@@ -13,7 +13,7 @@ from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.score import Modality
 
 _WINDOWS: Final = 4
-"""A word stands for so many windows: not each hop has a record of either modality."""
+"""A reason stands for this many windows: not every hop has a record of each modality."""
 
 
 class UntimelyRecords:
@@ -29,7 +29,7 @@ class UntimelyRecords:
         outcome: Outcome,
         holds: Callable[[str], bool],
     ) -> None:
-        """Take a record and what handing it on led to.
+        """Take a record and its outcome.
 
         Parameters
         ----------
@@ -54,7 +54,7 @@ class UntimelyRecords:
             self._left.pop(furnace_id, None)
 
     def reasons(self, furnace_id: str) -> tuple[Reason, ...]:
-        """Return the words for the next score of a furnace."""
+        """Return the reasons for the next score of a furnace."""
         left = self._left.pop(furnace_id, {})
         if remaining := {word: count - 1 for word, count in left.items() if count > 1}:
             self._left[furnace_id] = remaining

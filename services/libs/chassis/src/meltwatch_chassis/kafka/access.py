@@ -140,7 +140,7 @@ def explained(connection: Mapping[str, Any], rights: Sequence[Right]) -> Iterato
 def explanation(
     connection: Mapping[str, Any], rights: Sequence[Right], error: Exception
 ) -> FatalError:
-    """Return the cause of a client's error: no entry, a missing right, or what the client said."""
+    """Return the cause of a client's error: a refused login, a missing right, or its own words."""
     if (reason := refusal(connection, rights)) is not None:
         return reason
     servers = ",".join(connection["bootstrap_servers"])

@@ -19,7 +19,7 @@ from meltwatch_schemas.unread import UnreadBatch
 from meltwatch_chassis.kafka.unpacking import MOST_BYTES, unpack
 
 MOST_RECORDS: Final = 64 * 1024
-"""In a batch; the client makes some 500 bytes of each, be it empty."""
+"""Records in a batch; the client needs some 500 bytes for each, even an empty one."""
 _HEAD: Final = 61
 _FORMAT_AT: Final = 16
 _OLD_CODEC_AT: Final = 17
@@ -38,7 +38,7 @@ class AnyName(bytearray):
         return AnyName(part) if isinstance(place, slice) else part
 
     def decode(self, encoding: str = "utf-8", errors: str = "backslashreplace") -> str:
-        """Return the text, bytes that are none of it as escapes."""
+        """Return the text; bytes that are not UTF-8 become escapes."""
         return super().decode(encoding, errors)
 
 
@@ -56,7 +56,7 @@ class Record:
     checksum: int | None = None
 
     def validate_crc(self) -> bool:
-        """Tell that there is nothing to be said against it."""
+        """Accept the record: its batch was checked as a whole."""
         return True
 
 
@@ -223,7 +223,7 @@ def _stand_in(
 ) -> Record:
     """Return the record that stands for offsets that nobody can read, at the last of them.
 
-    Whoever commits it is behind the batch.
+    A reader that commits it is past the batch.
     """
     refusal = error if isinstance(error, ContractViolation) else malformed(repr(error)[:200])
     value = UnreadBatch.of(bytes(content), offsets, refusal.reason, refusal.detail)

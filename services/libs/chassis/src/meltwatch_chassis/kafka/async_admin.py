@@ -1,4 +1,4 @@
-"""What aiokafka's clients hear of topics and partitions, read with care."""
+"""What aiokafka's clients say of topics and partitions, checked before it is used."""
 
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""What comes to some partitions, from now on or since a time: read without a group."""
+"""New records of some partitions, from now on or since a time: read without a group."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

@@ -155,7 +155,7 @@ class KafkaPublisher:
         self._report()
 
     def _hand_over(self, number: int, record: OutgoingRecord) -> None:
-        if self._refused:  # it would overtake them, and this client is of no use any more
+        if self._refused:  # it would overtake them, and this client does not work any more
             self._refused[number] = record
             return
         try:
@@ -201,12 +201,12 @@ class KafkaPublisher:
         self._asked_ns = now_ns
         if refusal(self._connection, rights) is not None:
             return
-        self._given_up = self._producer  # what still waits in it comes back by its callbacks
+        self._given_up = self._producer  # records that still wait in it come back by its callbacks
         self._given_up.close(timeout=0)
         try:
             self._producer = _connect(self._connection, self._topic)
         except FatalError:
-            return  # lost once more
+            return  # the right is lost again
         refused, self._refused = sorted(self._refused.items()), {}
         for number, record in refused:
             self._hand_over(number, record)

@@ -1,4 +1,4 @@
-"""Which of our rights a broker does not give: asked, never tried, so that nothing changes by it.
+"""Which of our rights a broker does not give: it is asked and nothing is tried, so nothing changes.
 
 No question needs a right of its own, and none is about anything that must be there already.
 """
@@ -43,7 +43,7 @@ def lacking(talk: Talk, rights: Sequence[Right]) -> list[Right]:
 
 
 def _is_told(right: Right) -> bool:
-    """Whether a topic's metadata tells of the right."""
+    """Whether a topic's metadata shows the right."""
     is_topic = right.resource is Resource.TOPIC
     return is_topic and right.operation in (*_NUMBERS, Operation.DESCRIBE)
 
@@ -69,7 +69,7 @@ def _of_topics(talk: Talk, rights: Sequence[Right]) -> Iterator[Right]:
 
 
 def _is_withheld(topic: Any, operation: Operation) -> bool:
-    if topic.error_code:  # of a topic that is not there it is told whether we might see it
+    if topic.error_code:  # of a missing topic the broker still says whether we may see it
         return topic.error_code in _REFUSALS
     return operation in _NUMBERS and _NUMBERS[operation] not in topic.authorized_operations
 
@@ -80,7 +80,7 @@ def _is_refused(talk: Talk, right: Right) -> bool:
 
 
 def _answers(talk: Talk, right: Right) -> Any:
-    """Return what comes of asking by itself for a right that no metadata tells of."""
+    """Return the answer to a separate question, for a right that no metadata shows."""
     name = _name(right)
     if right.resource is Resource.GROUP:
         return talk.ask(DescribeGroupsRequest(version=0, groups=[name])).groups

@@ -57,7 +57,7 @@ class SpanReader:
             try:
                 found = self._told(TopicPartition(topic, partition), asked_ms)
             except KafkaTimeoutError:
-                continue  # kafka-python asks on and on, whatever the broker's error is
+                continue  # kafka-python asks without end, whatever the broker's error is
             if found is None or asked_ms == max(time_ms, 0):
                 return found
             return self._looked_for(topic, partition, found, time_ms)
@@ -74,7 +74,7 @@ class SpanReader:
     def starts(self, times_ms: Mapping[TopicPartition, int | None]) -> dict[TopicPartition, int]:
         """Return where to begin: at a time, ms UTC, or with None at what comes next.
 
-        Whatever is assigned to the consumer is not any more.
+        The consumer's earlier assignment is lost.
         """
         # Ends before times: a record that comes in between is then found by its time.
         starts = {w: int(end) for w, end in self._consumer.end_offsets([*times_ms]).items()}

@@ -1,6 +1,6 @@
 """A connection to a broker, made step by step: the first step that fails is the cause.
 
-The clients hide it ("unable to bootstrap"); so whoever wants to know why asks here.
+The clients hide it ("unable to bootstrap"), so the cause is looked for here.
 """
 
 import ssl

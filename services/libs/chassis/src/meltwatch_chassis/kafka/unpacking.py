@@ -1,7 +1,7 @@
-"""Unpacks what Kafka's codecs have packed, into no more room than there is.
+"""Unpacks what Kafka's codecs have packed, into a buffer of fixed size.
 
-A few kB may unpack to gigabytes, and what a packed text says of its own size may be a lie. So
-the room comes first, and a codec that needs more fails at its end.
+A few kB may unpack to gigabytes, and what a packed text says of its own size may be a lie. So the
+buffer is made first, and a codec that needs more fails at its end.
 """
 
 import mmap
@@ -17,7 +17,7 @@ _XERIAL: Final = b"\x82SNAPPY\x00"
 _XERIAL_HEAD: Final = 16
 _LENGTH: Final = 4
 _NO_ROOM: Final = ("failed to write whole buffer", "output buffer", "too much memory")
-"""What the codecs say where the room ends."""
+"""What the codecs raise at the end of the buffer."""
 
 
 MOST_BYTES: Final = 8 * 1024 * 1024
@@ -25,7 +25,7 @@ MOST_BYTES: Final = 8 * 1024 * 1024
 
 
 class _Room(threading.local):
-    """Where a thread unpacks. Pages that nothing was ever written to cost nothing."""
+    """Each thread's buffer. Pages that were never written cost no memory."""
 
     def __init__(self) -> None:
         self.view = memoryview(mmap.mmap(-1, MOST_BYTES))

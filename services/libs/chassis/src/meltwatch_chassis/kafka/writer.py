@@ -1,4 +1,4 @@
-"""Records that somebody waits for: kafka-python's producer, one call for some records."""
+"""Records whose delivery is awaited: kafka-python's producer, one call for some records."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager

@@ -35,7 +35,7 @@ class _Unpublished:
 
 
 class NeededOffsets:
-    """What one life of a furnace still needs of the input topics.
+    """Which offsets of the input topics one life of a furnace still needs.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class NeededOffsets:
         self._unpublished: deque[_Unpublished] = deque()
 
     def closed(self, window_end_ns: int, needed: Offsets, anchor: Offsets | None) -> None:
-        """Take note of a closed window.
+        """Note a closed window.
 
         Parameters
         ----------
@@ -63,7 +63,7 @@ class NeededOffsets:
         self._unpublished.append(_Unpublished(window_end_ns, needed, anchor))
 
     def published(self, window_end_ns: int) -> None:
-        """Take note that the oldest unpublished window is out.
+        """Note that the oldest unpublished window is published.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Who may speak for a furnace: one source a modality, one encoder; see rule 10 of the join."""
+"""Which records a furnace accepts: one source per modality, one encoder; rule 10 of the join."""
 
 from collections.abc import Mapping
 
@@ -41,7 +41,7 @@ def refusal_of(
 
 
 def was_admitted(chunk: Chunk, sources: Mapping[Modality, str], encoder_id: str) -> bool:
-    """Tell whether a record was admitted in an earlier life of which the sources are known."""
+    """Tell whether a record was admitted in an earlier life whose sources are known."""
     is_known = sources.get(chunk.modality) == chunk.identity.source_id
     return is_known and _encoder_of(chunk, encoder_id) == encoder_id
 

@@ -1,4 +1,4 @@
-"""Both buffers of one furnace: what windows to come can still use, and when it last spoke."""
+"""Both buffers of one furnace: the events that later windows can use, and the newest event time."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -28,7 +28,8 @@ class EventBuffers:
     phase_ns
         The furnace's offset of window ends.
     forgotten_ns
-        The newest event time that is no longer held: it still speaks against silence.
+        The newest event time that is no longer held: a window that reaches back to it is not
+        silent.
     """
 
     def __init__(self, rules: JoinRules, phase_ns: int, forgotten_ns: int | None = None) -> None:
@@ -111,7 +112,7 @@ class EventBuffers:
 
     @property
     def size_bytes(self) -> int:
-        """What the buffers hold."""
+        """Memory that the buffers hold, bytes."""
         return self.frames.size_bytes + self.samples.size_bytes
 
 

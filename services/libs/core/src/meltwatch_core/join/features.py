@@ -1,4 +1,4 @@
-"""Plain numbers of a window for people and reports; no verdict rests on them."""
+"""Plain numbers of a window for people and reports; no verdict uses them."""
 
 from collections.abc import Sequence
 
@@ -68,4 +68,4 @@ class FeatureExtractor:
 def _imbalance(means_a: Sequence[float]) -> float:
     mean_a = sum(means_a) / len(means_a)
     share = max(abs(phase_a - mean_a) for phase_a in means_a) / abs(mean_a) if mean_a else 0.0
-    return min(share, MAX_FEATURE)  # of phases that cancel out all but the last bit
+    return min(share, MAX_FEATURE)  # the phases cancel out except for the last bit

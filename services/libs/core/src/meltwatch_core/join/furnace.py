@@ -54,7 +54,7 @@ class Closing:
     windows
         Those to publish, in order.
     skipped
-        Number of those that are not, for want of any event.
+        Number of those that are not published, because they have no event.
     needed
         Lowest offsets of the events that these windows or later ones may use.
     """
@@ -76,7 +76,7 @@ class Furnace:
     closed_ns
         Last window end closed in an earlier life, or None.
     past
-        What a life goes on from that an earlier process began, or None.
+        What the newest published score says, if an earlier process began this life, or None.
 
     Attributes
     ----------
@@ -172,7 +172,7 @@ class Furnace:
         return self._take(chunk, offset)
 
     def admit_again(self, chunk: Chunk, offset: int) -> None:
-        """Take a record that is history: it fills the buffers, the last score says the rest."""
+        """Take a record that is history: it fills the buffers; the last score gives the rest."""
         if chunk.modality not in self._told:  # a score need not tell the states
             self._follow(chunk)
         self._take(chunk, offset)
@@ -211,12 +211,12 @@ class Furnace:
         return self._buffers.add_chunk(chunk, offset, self._next_end_ns)
 
     def heard(self, modality: Modality, reading: Reading) -> None:
-        """Take note of when a record was handed on."""
+        """Note when a record was handed on."""
         self._idleness.heard(modality, reading.now_ns)
         self._move_on(reading)
 
     def pass_time(self, reading: Reading) -> None:
-        """Take note that time has passed."""
+        """Note that time has passed."""
         self._idleness.pass_time(reading)
         self._move_on(reading)
 
@@ -283,7 +283,7 @@ class Furnace:
             return
         closing.needed = self.needed()
         if self.closed_ns is not None:
-            # Between two lives lie window numbers that nobody will close any more.
+            # Window numbers between two lives are never closed.
             closing.skipped = (end_ns - self._end_after(self.closed_ns)) // self._spec.hop_ns
         while end_ns <= last_ns:
             last_event_ns = self._buffers.newest_within(end_ns)

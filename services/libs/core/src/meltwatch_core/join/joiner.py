@@ -67,7 +67,7 @@ class PartitionJoiner:
         self._handed_on = {m: start - 1 for m, start in self._positions.items() if start > 0}
         # Kept across retirement, one number a furnace: for lateness and the next life's start.
         self._closed_ns = {name: past.closed_ns for name, past in self._past.items()}
-        # In the order of their last records, hence in the order of retirement.
+        # In the order of their last records, which is the order of retirement.
         self._lives: dict[str, _Life] = {}
         self._unsettled: dict[str, list[NeededOffsets]] = {}
 
@@ -85,13 +85,13 @@ class PartitionJoiner:
         return furnace_id in self._lives or furnace_id in self._closed_ns
 
     def recall(self, resumption: Resumption) -> None:
-        """Learn of furnaces that are not remembered where their windows go on."""
+        """Learn where the windows go on of furnaces that are not remembered."""
         for name, past in resumption.furnaces.items():
             if not self.remembers(name):
                 self._past[name], self._closed_ns[name] = past, past.closed_ns
 
     def holds(self, furnace_id: str) -> bool:
-        """Tell whether a furnace is held: some day it is retired."""
+        """Tell whether a furnace is held in memory; later it is retired."""
         return furnace_id in self._lives
 
     def advance(self, entry: Entry | None, reading: Reading) -> Outcome:
@@ -137,7 +137,7 @@ class PartitionJoiner:
         )
 
     def published(self, window: AlignedWindow) -> None:
-        """Take note that a window's score is in the topic for good.
+        """Note that a window's score is in the topic and stays there.
 
         Raises
         ------
@@ -195,7 +195,7 @@ class PartitionJoiner:
         self._positions[modality] = offset + 1
 
     def _admit_again(self, chunk: Chunk, offset: int, past: Past, reading: Reading) -> Outcome:
-        """Fill the buffers again; what earlier lives counted, copied or refused stays so."""
+        """Fill the buffers again; what earlier lives counted, copied or refused is not repeated."""
         if not was_admitted(chunk, past.sources, self._context.encoder_id):
             return Outcome(history=True)
         modality = chunk.modality
@@ -233,7 +233,7 @@ class PartitionJoiner:
         return _Life(furnace, NeededOffsets(lowest((self._following(), {modality: offset}))))
 
     def _spoke(self, life: _Life) -> None:
-        """Keep a life as the one that spoke last."""
+        """Keep a life, as the one with the newest record."""
         self._lives.pop(life.furnace.furnace_id, None)
         self._lives[life.furnace.furnace_id] = life
 
@@ -260,7 +260,7 @@ class PartitionJoiner:
         return closing
 
     def _expired(self, reading: Reading) -> list[str]:
-        """Return the furnaces of which nothing came for so long, as far as all is read."""
+        """Return the furnaces without a record for so long, as far as all is read."""
         as_of_ns, names = reading.all_as_of_ns, []
         for name, life in self._lives.items():
             silent_ns = -1 if as_of_ns is None else as_of_ns - life.furnace.heard_ns

@@ -25,7 +25,7 @@ _OFFSET: Final = attrgetter("offset")
 
 @dataclass(frozen=True, slots=True)
 class QueueLimits:
-    """How much of the topic that is ahead may wait before it is to be paused."""
+    """How much of the topic that is ahead may wait before it must be paused."""
 
     records: int = 64
     size_bytes: int = 4 * 1024 * 1024
@@ -110,7 +110,7 @@ class ReadingOrder:
         self._queues[entry.modality].push(entry)
 
     def read_until(self, modality: Modality, offset: int) -> None:
-        """Take note that a partition holds no more records below an offset."""
+        """Note that a partition holds no more records below an offset."""
         queue = self._queues[modality]
         queue.position = max(queue.position, offset)
         self._reached(queue)
@@ -140,7 +140,7 @@ class ReadingOrder:
         return Reading(now_ns, self._read_as_of, self._held_back)
 
     def hold_back(self, modality: Modality | None) -> None:
-        """Keep back the records of a modality, or of none: too much of it waits in the join."""
+        """Hold back the records of a modality, or of none: too much of it waits in the join."""
         self._held_back = modality
 
     def pop(self) -> Entry | None:
@@ -186,7 +186,7 @@ class ReadingOrder:
         return first if may_go else None
 
     def _reached(self, queue: _Queue) -> None:
-        """Note up to which instant all of a partition is read, where that is news."""
+        """Note up to which instant all of a partition is read, if that has changed."""
         if queue.ends.reached(queue.taken):
             as_of_ns = {m: each.ends.as_of_ns for m, each in self._queues.items()}
             self._read_as_of = {m: ns for m, ns in as_of_ns.items() if ns is not None}

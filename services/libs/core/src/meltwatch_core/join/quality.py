@@ -40,8 +40,7 @@ class Finding:
     word
         For the score's ``reasons``.
     unusable
-        Too much so for a verdict to rest on the modality, provided that its source has shown live
-        data before.
+        Too wrong for a verdict, provided that the source has shown live data before.
     """
 
     word: Reason
@@ -54,7 +53,7 @@ class QualityCheck:
     Parameters
     ----------
     limits
-        From when on something is wrong.
+        From which values on something is wrong.
     features
         Gives the mean grey of a patch without decoding it.
     """
@@ -126,7 +125,7 @@ class QualityCheck:
 
     def _lost(self, sizes_a: NDArray[np.float32]) -> list[Finding]:
         ratio = self._limits.lost_ratio
-        # NaN is not above anything.
+        # NaN compares as not above.
         if sizes_a.min() >= ratio * sizes_a.max():
             return []
         largest_a = np.fmax.reduce(sizes_a, axis=0)
@@ -137,7 +136,7 @@ class QualityCheck:
         return [Finding(LOST_PHASE, count >= self._limits.unusable_share * sizes_a.shape[1])]
 
     def _stuck(self, values_a: NDArray[np.float32]) -> list[Finding]:
-        """Judge with missing values repeated: a sample that got lost does not end a standstill."""
+        """Judge with missing values repeated: a lost sample does not end a standstill."""
         repeated = values_a[1:] == values_a[:-1]
         if not repeated.any():
             return []

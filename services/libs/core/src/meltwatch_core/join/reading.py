@@ -1,4 +1,4 @@
-"""How far reading has come, by the reader's own clock: the only time in the join that is no event.
+"""How far reading has come, by the reader's own clock: the join's only time beside event time.
 
 A partition's end offset is asked for about once a second. Once the position has reached an end
 that was asked for at some instant, everything is read that the partition held at that instant.
@@ -56,7 +56,7 @@ class KnownEnds:
     Attributes
     ----------
     end_offset
-        As last told; None before.
+        The newest one; None before the first.
     as_of_ns
         Instant as of which all is read, or None.
     """

@@ -1,14 +1,14 @@
-"""What an earlier life left behind: committed offsets and the tail of ``scores``, nothing else.
+"""What an earlier process left: committed offsets and the tail of ``scores``, nothing else.
 
 Per furnace the newest published window gives the last closed window end, the cut, and what is not
 in the records that are read again. Records up to the cut are history, handed on again only to fill
 buffers: not late, not duplicate, not refused and not copied again. A furnace without a window in
-the tail starts anew.
+the tail starts with an empty state.
 
 Each window is a function of the records of its furnace up to its cut, whatever the order between
 the two topics, and ``acknowledgement`` holds back every record on which something unpublished
-rests. So reading again gives the windows that reading on would have given. Idleness is recorded
-nowhere: it starts anew, and costs ``idle_gap`` once.
+rests. So reading again gives the windows that reading on would have given. Idleness is not
+recorded: it is found again, which costs ``idle_gap`` once.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -182,7 +182,7 @@ def _past(score: WindowScore, topics: Mapping[Modality, str]) -> Past:
     cuts = {modality: score.inputs.get(topic) for modality, topic in topics.items()}
     return Past(
         closed_ns=score.window_end_ns,
-        # It speaks against silence until then, and no longer, whatever a stranger's score says.
+        # Windows up to then are not silent, whatever a stranger's score says.
         last_event_ns=min(score.times.last_event_ns, score.window_end_ns),
         last_ingest_ns=score.times.last_ingest_ns,
         source_states=score.source_states,

@@ -10,7 +10,7 @@ from meltwatch_schemas.window import NS_PER_MS, NS_PER_S, PUBLISHED_SPEC, Window
 
 @dataclass(frozen=True, kw_only=True)
 class QualityLimits:
-    """From when on content or clock of a source counts as wrong; see ADR 0010.
+    """Limits from which content or clock of a source counts as wrong; see ADR 0010.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class JoinRules:
         A modality that is further behind the other one, in event time, for longer than this, by
         the reader's clock, is left out, ns.
     pause_cap_ns
-        Of a pause between two records so much counts as waiting at most, ns.
+        A pause between two records counts at most this much as waiting, ns.
     sample_reach_ns
         A sample is held for a grid point at most this long, ns.
     min_frames
@@ -78,7 +78,7 @@ class JoinRules:
     min_values
         Present grid values (points x phases) from which current is available.
     quality
-        From when on an available modality is not trusted.
+        Limits from which an available modality is not trusted.
     """
 
     spec: WindowSpec = PUBLISHED_SPEC

@@ -71,7 +71,7 @@ class SampleBuffer:
     def _thin(self) -> None:
         """Forget superseded samples: of each cell its newest and each phase's last value stay.
 
-        Windows stay exact; a repetition of a forgotten sample is no longer told as duplicate.
+        Windows stay exact; a repetition of a forgotten sample is no longer counted as duplicate.
         """
         cells = -((self._phase_ns - self.timeline.times_ns) // self._cell_ns)
         present = ~np.isnan(self.timeline.events["value_a"])

@@ -1,6 +1,6 @@
 """The clocks of the furnaces of one partition: telemetry beside the join.
 
-It changes no window, may be lost at a restart, and knows nothing again until ten minutes later.
+It changes no window. A restart loses it, and ten minutes later it knows the skew again.
 """
 
 import math
@@ -37,11 +37,11 @@ class SkewWatch:
         self._features = FeatureExtractor(encoder.basis)
         self._offsets_s = offsets_s
         self._furnaces: dict[str, Synchrony] = {}
-        # One modality alone says nothing of two clocks.
+        # One modality alone cannot show the difference of two clocks.
         self._alone: dict[str, Modality] = {}
 
     def take(self, chunk: Chunk, outcome: Outcome) -> None:
-        """Take a record and what handing it on led to; records of an earlier life say nothing."""
+        """Take a record and its outcome; records of an earlier life are ignored."""
         if not outcome.history and outcome.refusal is None:
             self._note(chunk)
 
@@ -52,7 +52,7 @@ class SkewWatch:
             self._alone.pop(furnace_id, None)
 
     def reasons(self, furnace_id: str) -> tuple[Reason, ...]:
-        """Return the word for a furnace's scores while its clocks disagree too much."""
+        """Return the reason for a furnace's scores while its clocks disagree too much."""
         furnace = self._furnaces.get(furnace_id)
         disagree = furnace is not None and furnace.level is SkewLevel.ALARM
         return (SYNC_SKEW,) if disagree else ()
@@ -81,7 +81,7 @@ class SkewWatch:
             _tell(chunk.identity.furnace_id, furnace)
 
     def _followed(self, furnace_id: str, modality: Modality) -> Synchrony | None:
-        """Return a furnace's clocks once both modalities were heard."""
+        """Return a furnace's clocks once both modalities have sent records."""
         furnace = self._furnaces.get(furnace_id)
         if furnace is None and self._alone.setdefault(furnace_id, modality) is not modality:
             del self._alone[furnace_id]

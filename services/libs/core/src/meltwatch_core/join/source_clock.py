@@ -2,8 +2,8 @@
 
 Kafka keeps the order of a source, so event times that go back while ``seq`` goes on, or that stand
 still while ingest time goes on, come from its clock. Delayed delivery moves ingest time alone, and
-a source that starts again has another ``boot_id``: neither is taken for a step. A clock that
-stamps event and ingest time alike can be seen to step back, not to step forward.
+a source that starts again has another ``boot_id``: neither is taken for a step. If one clock gives
+both event and ingest time, only its steps back can be seen, not its steps forward.
 """
 
 from typing import Final
@@ -73,7 +73,7 @@ def followed(
 
 
 def is_set_back(state: SourceState | None) -> bool:
-    """Tell whether a source's clock went back and has not come again to where it was."""
+    """Tell whether a source's clock went back and has not reached its old time yet."""
     if state is None or state.stepped_from_ns is None:
         return False
     return state.event_ns < state.stepped_from_ns

@@ -1,4 +1,4 @@
-"""Whether the sources of one furnace can be trusted: what a window may use, and why not.
+"""Whether the sources of one furnace can be trusted: what a window may use, and why not all.
 
 A function of the sequence handed on: clocks follow the records, proof of live data the windows.
 Each score carries ``source_states``; a furnace that is restored goes on from its last published
@@ -25,7 +25,7 @@ from meltwatch_core.join.source_clock import clock_words, followed, is_set_back
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Usable:
-    """What of a window may be used.
+    """The parts of a window that may be used.
 
     Attributes
     ----------
@@ -69,11 +69,11 @@ class SourceWatch:
 
     @property
     def states(self) -> dict[Modality, SourceState]:
-        """Per modality with a source, what the windows to come rest on beside their content."""
+        """Per modality with a source, the state that decides the quality of later windows."""
         return dict(self._states)
 
     def is_set_back(self, modality: Modality) -> bool:
-        """Tell whether a source's clock went back and has not come again to where it was."""
+        """Tell whether a source's clock went back and has not reached its old time yet."""
         return is_set_back(self._states.get(modality))
 
     def follow(self, modality: Modality, identity: ChunkIdentity, span_ns: tuple[int, int]) -> None:
@@ -84,7 +84,7 @@ class SourceWatch:
         )
 
     def forget_proof(self) -> None:
-        """Trust no source any more: nothing came for a whole look-back."""
+        """Forget what is proven of the sources: nothing came for a whole look-back."""
         self._states = {m: replace(state, proven=False) for m, state in self._states.items()}
 
     def inspect(self, end_ns: int, clip: Clip, grid: CurrentGrid) -> Usable:
@@ -112,7 +112,7 @@ class SourceWatch:
     ) -> bool:
         """Tell whether a modality may be used; only a source that was live can have stopped."""
         state = self._states.get(modality)
-        if state is None:  # a published score told of no state: nothing is proven
+        if state is None:  # a published score without states: nothing is proven
             return True
         if not state.proven and not findings and is_live():
             self._states[modality] = replace(state, proven=True)

@@ -25,7 +25,7 @@ MAX_LAG_S: Final = 5.0
 MIN_PEAK: Final = 0.3
 """Unrelated signals of ten minutes stay below it, whatever they are like: see docs/clocks.md."""
 MAX_SECOND_PEAK: Final = 0.8
-"""Of the first: beyond it, which of the two is the true one is a guess."""
+"""Share of the first peak: with a higher second one, the true peak would be a guess."""
 
 STEP_S: Final = 0.1
 _POINTS: Final = round(SPAN_NS / NS_PER_S / STEP_S)
@@ -40,9 +40,9 @@ _MAX_HOLE_S: Final = 2.2
 """Three missing frames; nothing is made up for longer holes."""
 _MIN_SHARE: Final = 0.8
 _CLIP: Final = 4.0
-"""In deviations: a single flare or drop-out must not be all that the correlation sees."""
+"""In standard deviations: a single flare or drop-out must not decide the correlation."""
 _RESOLUTION: Final = 1e-6
-"""Of the level: smaller changes are rounding, not a signal."""
+"""Share of the level: smaller changes are rounding, not a signal."""
 
 
 class SignalTrace:
@@ -104,7 +104,7 @@ class SignalTrace:
 
     @property
     def size_bytes(self) -> int:
-        """What the trace holds."""
+        """Memory that the trace holds, bytes."""
         return self._times_ns.nbytes + self._values.nbytes
 
 
@@ -199,7 +199,7 @@ _INTERVAL_NS: Final = 60 * NS_PER_S
 
 
 class SkewLevel(IntEnum):
-    """What a skew means, worse ones higher."""
+    """How bad a skew is, worse ones higher."""
 
     UNKNOWN = 0
     FINE = 1
@@ -263,7 +263,7 @@ class Synchrony:
 
     @property
     def size_bytes(self) -> int:
-        """What the signals hold."""
+        """Memory that the signals hold, bytes."""
         return sum(trace.size_bytes for trace in self._traces.values())
 
 

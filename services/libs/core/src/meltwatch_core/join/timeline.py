@@ -1,4 +1,4 @@
-"""Events of one modality in order of event time: what came, by which record, and once only."""
+"""Events of one modality in order of event time, each once, with the offset of its record."""
 
 from typing import Any, Final
 
@@ -89,7 +89,7 @@ class Timeline:
 
 
 def _joined(first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
-    # np.concatenate spends most of its time on agreeing with itself about the common dtype.
+    # np.concatenate spends most of its time on finding the common dtype.
     joined = np.empty(first.size + second.size, first.dtype)
     joined[: first.size], joined[first.size :] = first, second
     return joined

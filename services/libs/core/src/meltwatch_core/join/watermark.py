@@ -46,14 +46,14 @@ class Idleness:
         self.heard_ns = 0
 
     def heard(self, modality: Modality, now_ns: int) -> None:
-        """Take note of a record: the wait for its modality ends, that for the other goes on."""
+        """Note a record: the wait for its modality ends, the wait for the other goes on."""
         step_ns = self._step_ns(now_ns)
         self._waits.pop(modality, None)
         self._wait_for(OTHER[modality], now_ns).waited_ns += step_ns
         self.heard_ns = now_ns
 
     def pass_time(self, reading: Reading) -> None:
-        """Count time in which we ourselves keep records of a modality back: the other is late."""
+        """Count time in which we ourselves hold back records of a modality: the other is late."""
         if reading.held_back is None:
             return
         wait = self._waits.get(OTHER[reading.held_back])
@@ -91,7 +91,8 @@ class Watermark:
     rules
         The window rule's numbers.
     behind
-        Modalities that an earlier life left out as too far behind: they are until they are not.
+        Modalities that an earlier life left out as too far behind; they stay so until they catch
+        up.
 
     Attributes
     ----------
@@ -139,7 +140,7 @@ class Watermark:
 
     @property
     def highest_ns(self) -> int | None:
-        """Where it would stand if the modality that is ahead decided alone; None before any."""
+        """The watermark if the modality that is ahead decided alone; None before any event."""
         marks = (self._mark_ns(modality) for modality in self._newest_ns)
         return max((mark_ns for mark_ns in marks if mark_ns is not None), default=None)
 
@@ -148,9 +149,9 @@ class Watermark:
         return None if newest_ns is None else newest_ns - self._rules.bound_ns(modality)
 
     def _update_behind(self, reading: Reading) -> None:
-        """Note since when a modality is too far behind, and for which that lasts too long.
+        """Note since when a modality is too far behind, and leave it out if that lasts too long.
 
-        Time counts as far as all is read: else it is our reading that is behind.
+        Time counts only as far as all is read: otherwise our own reading is behind.
         """
         limit_ns = self._rules.max_skew_ns
         if len(self._newest_ns) == len(MODALITIES):

@@ -1,4 +1,4 @@
-"""What the join gives: one window of one furnace, and what one record led to."""
+"""The results of the join: one window of one furnace, and the outcome of one record."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -44,11 +44,11 @@ class AlignedWindow:
     reasons
         Words that say why a modality is unavailable, or what else is wrong with it.
     cuts
-        Per modality, what of its topic the window rests on: the score's ``inputs``.
+        Per modality, the cut of its topic: the score's ``inputs``.
     irregularities
         Per modality, those of the reasons that lie with its source; absent without any.
     source_states
-        Per modality with a source, what the quality of windows to come rests on.
+        Per modality with a source, the state that decides the quality of later windows.
     """
 
     furnace_id: str
@@ -82,13 +82,13 @@ class AlignedWindow:
 
     @property
     def size_bytes(self) -> int:
-        """What the window's arrays hold in memory."""
+        """Memory of the window's arrays, bytes."""
         return sum(values.nbytes for values in (self.clip, self.currents_a) if values is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What handing on one record, or the passing of time, led to.
+    """The outcome of one record, or of the passing of time.
 
     Attributes
     ----------

@@ -1,1 +1,1 @@
-"""Faust, and all that is there because Faust drops, repeats or stalls; nobody else imports it."""
+"""Faust, and all that exists because Faust drops, repeats or stalls; imported here alone."""

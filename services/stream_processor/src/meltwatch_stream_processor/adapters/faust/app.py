@@ -30,7 +30,7 @@ PartitionsCall = Callable[[Iterable[TopicPartition]], Awaitable[None]]
 class StatelessApp(faust.App):
     """A Faust app without tables, which therefore needs no folder to keep them in."""
 
-    # Else it would log under our own name, at our own level.
+    # Otherwise it would log under our name and at our level.
     logger = mode.get_logger("faust")
 
     def _create_directories(self) -> None:
@@ -71,9 +71,9 @@ def build_app(
         consumer_auto_offset_reset="earliest",
         consumer_group_instance_id=instance_id,
         stream_buffer_maxsize=_BUFFERED_RECORDS,
-        # Records are kept for minutes of event time: nothing to be waited for in a rebalance.
+        # Windows take minutes of event time: a rebalance must not wait for them.
         stream_wait_empty=False,
-        # A paused partition is no fault; whether work gets on is our own health check.
+        # A paused partition is no fault; our own health check looks at progress.
         stream_processing_timeout=_NEVER_S,
         producer_linger=0.0,
         key_serializer="raw",
@@ -126,7 +126,7 @@ def connect(
 
 
 async def until_crashed(app: faust.App) -> None:
-    """Return never, unless Faust gives up.
+    """Wait until Faust gives up, which ends in an error.
 
     Raises
     ------

@@ -14,9 +14,9 @@ from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.window import NS_PER_S
 
 _OVERDUE_NS: Final = 5 * NS_PER_S
-"""Longer than a fetch takes: what has not come for so long was passed over."""
+"""Longer than a fetch takes: a record that has not come after this was passed over."""
 _PIECE: Final = 64
-"""A long gap is filled in pieces of so many offsets, each handed on before the next."""
+"""A long gap is filled in pieces of this many offsets, each handed on before the next."""
 
 
 class FaustArrivals:
@@ -40,7 +40,7 @@ class FaustArrivals:
         self._stood_still: tuple[int, int] | None = None
 
     def came(self, offset: int) -> bool:
-        """Take note of a record; tell whether it is new.
+        """Note a record; tell whether it is new.
 
         Raises
         ------
@@ -61,7 +61,7 @@ class FaustArrivals:
         return True
 
     def begins(self, offset: int) -> None:
-        """Insist on every record from an offset on."""
+        """Expect every record from an offset on."""
         self._start, self.position = offset, max(self.position, offset)
         self._see_what_is_missing()
 
@@ -70,7 +70,7 @@ class FaustArrivals:
             self._missing = range(self._start, self._first)
 
     def told(self, asked_ns: int, end_offset: int, *, awaited: bool) -> None:
-        """Take where the partition ends; what is awaited and does not come was passed over.
+        """Take the partition's end; a record that is awaited and does not come was passed over.
 
         Parameters
         ----------

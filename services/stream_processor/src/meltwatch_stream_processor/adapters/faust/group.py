@@ -1,4 +1,4 @@
-"""Which topics the broker has, and who of the group reads them, behind the ``Group`` port.
+"""Which topics the broker has, and which members of the group read them: the ``Group`` port.
 
 A client of kafka-python: aiokafka's does not ask for the ids of topics.
 """
