@@ -27,7 +27,6 @@ STILL_SMALL = {
     "meltwatch_backtester.pipeline.recorded_windows",
     "meltwatch_chassis.kafka.async_publisher",
     "meltwatch_chassis.kafka.unpacking",
-    "meltwatch_cli.domain.letter_page",
     "meltwatch_local_cluster.launch.drain",
     "meltwatch_stream_processor.pipeline.held",
     "meltwatch_stream_processor.pipeline.progress",

@@ -10,7 +10,6 @@ from enum import StrEnum
 from typing import Final
 
 from meltwatch_schemas.redis_keys import RedisKeys
-from meltwatch_schemas.redrive import journal_topic
 from meltwatch_schemas.topics import Topic, check_prefix
 
 
@@ -169,10 +168,8 @@ ACCESS: Final = {
     ),
     Principal.REDRIVER: Access(
         inputs=(Topic.DEAD_LETTERS,),
-        # What services write it does not send again; a redrive that was cut short looks into the
-        # target for what arrived.
+        # What services write it does not send again.
         outputs=(Topic.EMBEDDINGS, Topic.CURRENTS, Topic.ALARM_COMMANDS),
-        own=(Topic.EMBEDDINGS, Topic.CURRENTS, Topic.ALARM_COMMANDS),
     ),
     Principal.TOPICS: Access(),
     Principal.SCADA: Access(
@@ -222,11 +219,7 @@ def _on_topic(operation: Operation, topic: Topic, prefix: str) -> Right:
 
 
 def _on_more_topics(principal: Principal, prefix: str) -> Iterator[Right]:
-    """Yield rights on what the catalogue of topics does not name: the journal, all of a prefix."""
-    journal = journal_topic(prefix)
-    if principal is Principal.REDRIVER:
-        for operation in (Operation.CREATE, Operation.READ, Operation.WRITE):
-            yield Right(operation, Resource.TOPIC, journal)
+    """Yield rights on what the catalogue of topics does not name: all of a prefix."""
     if principal is Principal.TOPICS:
         for operation in (Operation.CREATE, Operation.DESCRIBE, Operation.DESCRIBE_CONFIGS):
             yield Right(operation, Resource.TOPIC, f"{prefix}.", prefixed=True)

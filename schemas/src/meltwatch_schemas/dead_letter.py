@@ -12,6 +12,10 @@ MAX_LETTER_KEY: Final = 64 * 1024
 MAX_LETTER_HEADERS: Final = 1024 * 1024
 """Together well below the 8 MiB that the topic takes."""
 NO_TIMESTAMP: Final = -1
+# Headers of a record that was sent again: its letter (topic/partition/offset), by whom and when.
+REDRIVE_OF: Final = "redrive.of"
+REDRIVE_BY: Final = "redrive.by"
+REDRIVE_AT: Final = "redrive.at"
 _OURS: Final = "dlq."
 Headers = tuple[tuple[str, bytes | None], ...]
 _MAX_DIGITS: Final = 18  # fits 64 bits whatever the digits

@@ -4,8 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from kafka import KafkaAdminClient
-from meltwatch_schemas.redrive import REDRIVE_OF, journal_topic
+from meltwatch_schemas.dead_letter import REDRIVE_OF
 from meltwatch_schemas.topics import Topic
 
 from tests.integration.stream_processor.worker import Tail, Worker, send
@@ -75,6 +74,3 @@ def test_a_letter_of_a_worker_goes_back_and_is_judged_as_any_new_record(
         late = counted(worker, "video", "late"), counted(worker, "current", "late")
         assert late == (late_before[0] + 1, late_before[1] + 1)
         assert counted(worker, "current", "future_event_time") == 1
-
-    with KafkaAdminClient(bootstrap_servers=kafka.address) as admin:
-        admin.delete_topics([journal_topic(topics.prefix)])

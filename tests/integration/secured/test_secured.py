@@ -20,7 +20,6 @@ from meltwatch_chassis.kafka.async_publisher import AsyncKafkaPublisher
 from meltwatch_chassis.kafka.errors import is_refusal
 from meltwatch_chassis.kafka.span import SpanReader
 from meltwatch_chassis.kafka.writer import Writer
-from meltwatch_cli.adapters.kafka_redrive import create_journal
 from meltwatch_local_cluster.servers import TritonServer
 from meltwatch_local_cluster.servers.addresses import LOOPBACK, free_ports
 from meltwatch_schemas.access import Operation, Principal, Resource, Right
@@ -151,7 +150,6 @@ def explained_read(connection: Connection, name: str, right: Right) -> None:
 
 
 def test_each_right_that_is_missing_is_named_with_its_resource(plant: Plant):
-    create_journal(plant.kafka.plain, PREFIX)  # of a topic that is not there nothing can be told
     for user, rights in plant.granted.items():
         connection = connection_of(plant.environment(user))
         require_access(connection, rights)

@@ -16,17 +16,14 @@ from meltwatch_cli.adapters.kafka_alarms import News
 from meltwatch_cli.adapters.kafka_dead_letters import LetterSpan
 from meltwatch_cli.commands import alarms, status
 from meltwatch_cli.commands.looking import Look
-from meltwatch_cli.commands.redrive import _report
-from meltwatch_cli.domain.redrive_journal import RedriveJournal
+from meltwatch_cli.commands.redrive import LetterFate, LetterVerdict, _report
 from meltwatch_cli.domain.unreadable import Unreadable
 from meltwatch_cli.domain.watch import Furnaces, WatchView
-from meltwatch_cli.pipeline.verdicts import LetterFate, LetterVerdict
 from meltwatch_schemas.alarm import AlarmRecord
 from meltwatch_schemas.dead_letter import dead_letter_headers
 from meltwatch_schemas.errors import ContractViolation, Refusal
 from meltwatch_schemas.json_message import Message
 from meltwatch_schemas.record import RawRecord
-from meltwatch_schemas.redrive import RedriveNote, Step
 from meltwatch_schemas.text import is_printable
 from meltwatch_selftest.command import _show as show_selftest
 from meltwatch_selftest.domain.verdict import SelftestVerdict
@@ -161,27 +158,18 @@ def test_dead_letters(text, time_ms, capsys):
         headers = ()
     raw = replace(record, topic="meltwatch.dead-letters.v1", headers=headers)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bootstrap, "dead_letters", lambda _: _given((Letters(raw), None)))
-        patch.setattr(bootstrap, "redrive_journal", lambda *_: _journal(text))
+        patch.setattr(bootstrap, "dead_letters", lambda _: _given(Letters(raw)))
         patch.setenv("MELTWATCH_KAFKA", "127.0.0.1:1")
         for arguments in (["list"], ["list", "--json"], ["show", "7"], ["show", "7", "--json"]):
             assert run(patch, "dead-letters", *arguments) == 0
+            check(capsys)
+        for arguments in (["7", "8"], ["7", "--json"], ["--from", "1d", "--force"]):
+            assert run(patch, "dead-letters", "redrive", *arguments, "--dry-run") in (0, 1)
             check(capsys)
     verdicts = [LetterVerdict(7, LetterFate.REFUSED, text)]
     for as_json in (False, True):
         _report(verdicts, as_json=as_json)
         check(capsys)
-
-
-def _journal(text: str) -> RedriveJournal:
-    journal = RedriveJournal()
-    journal.add(
-        RedriveNote.model_construct(
-            origin=f"{text}/0/7", letter=text, step=Step.SENT, run=text, by=text, at=NOON,
-            topic=text, partition=0, offset=1,
-        )
-    )  # fmt: skip
-    return journal
 
 
 @examples(15, suppress_health_check=[HealthCheck.function_scoped_fixture])

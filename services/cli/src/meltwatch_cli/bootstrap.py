@@ -4,8 +4,7 @@ Kafka's and Redis's clients take half a second each to import: ``--help`` must n
 """
 # ruff: noqa: PLC0415 - see above
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Final
 
 from meltwatch_schemas.access import Principal, rights_of
@@ -17,19 +16,11 @@ PATIENCE_S: Final = 5
 """How long to look for a broker: a person waits for the answer."""
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from meltwatch_chassis.clock import Clock
     from meltwatch_chassis.kafka.admin import Replication
-    from meltwatch_chassis.kafka.span import SpanReader
 
     from meltwatch_cli.adapters.kafka_alarms import AlarmTopics
-    from meltwatch_cli.adapters.kafka_dead_letters import DeadLetterTopic
+    from meltwatch_cli.adapters.kafka_dead_letters import DeadLetterTopic, Send
     from meltwatch_cli.adapters.redis_view import RedisAlarmReader
-    from meltwatch_cli.domain.letters import Letter
-    from meltwatch_cli.domain.redrive_journal import RedriveJournal
-    from meltwatch_cli.pipeline.redrive import Redrive
-    from meltwatch_cli.pipeline.verdicts import RedriveOptions
 
 
 def alarm_topics(
@@ -48,58 +39,16 @@ def redis_view(settings: Settings) -> "AbstractContextManager[RedisAlarmReader]"
     return open_redis_view(settings)
 
 
-def dead_letters(
-    settings: Settings,
-) -> "AbstractContextManager[tuple[DeadLetterTopic, SpanReader]]":
+def dead_letters(settings: Settings) -> "AbstractContextManager[DeadLetterTopic]":
     """Give access to the dead letters; see ``adapters.kafka_dead_letters``."""
     from meltwatch_cli.adapters.kafka_dead_letters import open_dead_letters
 
     return open_dead_letters(_connection(settings), settings.topic_prefix)
 
 
-def redrive_journal(
-    settings: Settings, reader: "SpanReader", letters: "Sequence[Letter]"
-) -> "RedriveJournal":
-    """Return what the journal of redrives says of some letters."""
-    from meltwatch_cli.adapters.kafka_dead_letters import RedriveNotes
-    from meltwatch_cli.domain.redrive_journal import RedriveJournal
-
-    journal = RedriveJournal()
-    if letters:
-        for note in RedriveNotes(reader, settings.topic_prefix, _oldest_ms(letters)).news():
-            journal.add(note)
-    return journal
-
-
-@contextmanager
-def redrive(
-    settings: Settings,
-    access: "tuple[DeadLetterTopic, SpanReader]",
-    letters: "Sequence[Letter]",
-    clock: "Clock",
-    options: "RedriveOptions",
-) -> "Iterator[Redrive]":
-    """Put a redrive of some letters together."""
-    from meltwatch_cli.adapters.kafka_redrive import open_redrive
-    from meltwatch_cli.pipeline.redrive import Redrive
-
-    topic, reader = access
-    connection, prefix = _connection(settings), settings.topic_prefix
-    with open_redrive(connection, prefix, reader, _oldest_ms(letters)) as (journal, targets):
-        yield Redrive(topic, journal, targets, clock, options)
-
-
-def create_redrive_journal(settings: Settings) -> None:
-    """Create the journal's topic unless it is there."""
-    from meltwatch_chassis.kafka.access import explained, require_access
-
-    from meltwatch_cli.adapters.kafka_redrive import create_journal
-
-    connection, prefix = _connection(settings), settings.topic_prefix
-    rights = rights_of(Principal.REDRIVER, prefix)
-    with explained(connection, rights):
-        create_journal(connection, prefix)
-    require_access(connection, rights)  # before anything is claimed; of the journal only now
+def way_back(settings: Settings, topic: "DeadLetterTopic") -> "AbstractContextManager[Send]":
+    """Give a function that sends refused records to their topics again."""
+    return topic.way_back(_connection(settings), settings.topic_prefix)
 
 
 def create_topics(
@@ -154,10 +103,6 @@ def topics_lacking(settings: Settings) -> str | None:
     if not missing:
         return None
     return f"{settings.kafka} lacks {len(missing)} of {len(names)} topics, first {missing[0]}"
-
-
-def _oldest_ms(letters: "Sequence[Letter]") -> int:
-    return min((letter.time_ms for letter in letters), default=0)
 
 
 def _connection(settings: Settings, patience_s: int = PATIENCE_S) -> dict[str, Any]:

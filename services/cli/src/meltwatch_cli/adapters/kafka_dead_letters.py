@@ -1,22 +1,31 @@
-"""The dead letters topic: stretches of it, single letters, and who redrove them."""
+"""The dead letters topic: stretches of it, single letters, and the way back to their topics."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
 from meltwatch_chassis.errors import DependencyUnreachable
-from meltwatch_chassis.kafka.access import TopicMissing, explained
+from meltwatch_chassis.kafka.access import TopicMissing, explained, refusal, require_access
+from meltwatch_chassis.kafka.partitioner import partition_of
 from meltwatch_chassis.kafka.span import SpanReader
-from meltwatch_schemas.access import Operation, Resource, Right
-from meltwatch_schemas.record import RawRecord
-from meltwatch_schemas.redrive import RedriveNote, journal_topic
+from meltwatch_chassis.kafka.writer import Writer
+from meltwatch_schemas.access import Operation, Principal, Resource, Right, rights_of
+from meltwatch_schemas.dead_letter import NO_TIMESTAMP
+from meltwatch_schemas.record import OutgoingRecord, RawRecord
 from meltwatch_schemas.topics import Topic
-from pydantic import ValidationError
 
-_WORTH_A_SEEK: Final = 200
-"""Letters further apart than this are sought, nearer ones read past."""
-_CLOCKS_DIFFER_MS: Final = 300_000
+Send = Callable[[RawRecord], str | None]
+"""Sends a record to its topic; returns why it was not taken, or None."""
+_SEND_S: Final = 20
+_CLIENT: Final = {
+    "acks": "all",
+    "enable_idempotence": False,  # such a producer ends with the first record that is refused
+    "delivery_timeout_ms": _SEND_S * 1000,
+    "request_timeout_ms": _SEND_S * 500,
+    "max_block_ms": _SEND_S * 500,
+    "allow_auto_create_topics": False,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,60 +87,50 @@ class DeadLetterTopic:
         """Yield the letters of a stretch, oldest first."""
         return self._reader.read(self.name, 0, span.start, span.stop)
 
-    def take(self, ids: Sequence[int]) -> Iterator[RawRecord]:
-        """Yield the letters with these ids, which ascend; those that are gone are left out."""
-        first, end = self._reader.first_offset(self.name, 0), self._reader.end(self.name, 0)
-        there = [number for number in ids if first <= number < end]
-        for run in _runs(there):
-            wanted = set(run)
-            for raw in self._reader.read(self.name, 0, run[0], run[-1] + 1):
-                if raw.offset in wanted:
-                    yield raw
+    def take(self, ids: Collection[int]) -> Iterator[RawRecord]:
+        """Yield the letters with these ids, oldest first; those that are gone are left out."""
+        start = max(self._reader.first_offset(self.name, 0), min(ids, default=0))
+        stop = min(self._reader.end(self.name, 0), max(ids, default=-1) + 1)
+        if start < stop:
+            letters = self._reader.read(self.name, 0, start, stop)
+            yield from (letter for letter in letters if letter.offset in ids)
+
+    @contextmanager
+    def way_back(self, connection: Mapping[str, Any], prefix: str) -> Iterator[Send]:
+        """Give a function that sends a refused record to its topic, into the partition of its key.
+
+        Raises
+        ------
+        ConfigurationError
+            If a right is missing.
+        DependencyUnreachable
+            If the broker does not answer, also in mid-work.
+        """
+        require_access(connection, rights_of(Principal.REDRIVER, prefix))
+        with Writer.connected(connection, **_CLIENT) as writer:
+
+            def send(record: RawRecord) -> str | None:
+                partitions = self._reader.partitions(record.topic)
+                if not partitions:
+                    return f"expected the topic {record.topic}, it is gone"
+                try:
+                    with explained(connection, ()):
+                        writer.write([_outgoing(record, partitions)], _SEND_S)
+                except DependencyUnreachable as error:
+                    if refusal(connection) is not None:
+                        raise
+                    return str(error)
+                return None
+
+            yield send
 
     def _offset_of(self, time_ms: int, otherwise: int) -> int:
         found = self._reader.offset_of(self.name, 0, time_ms)
         return otherwise if found is None else min(found, otherwise)
 
 
-class RedriveNotes:
-    """Reads the journal of redrives; a plant that never redrove has none.
-
-    Parameters
-    ----------
-    reader
-        Kafka; nobody else reads from it while notes are asked for.
-    prefix
-        First part of the topic names.
-    since_ms
-        When the oldest letter of interest was set aside, ms UTC.
-    """
-
-    def __init__(self, reader: SpanReader, prefix: str, since_ms: int) -> None:
-        self._reader = reader
-        self.topic = journal_topic(prefix)
-        self._since_ms = since_ms - _CLOCKS_DIFFER_MS
-        self._position: int | None = None
-
-    def news(self) -> Iterator[RedriveNote]:
-        """Yield the notes that were written since the last call, up to the present end."""
-        if not self._reader.partitions(self.topic):
-            return
-        end = self._reader.end(self.topic, 0)
-        if self._position is None:
-            found = self._reader.offset_of(self.topic, 0, self._since_ms)
-            self._position = end if found is None else found
-        for raw in self._reader.read(self.topic, 0, self._position, end):
-            try:
-                yield RedriveNote.from_json(raw.value or b"")
-            except ValidationError:
-                continue  # not ours: whoever wrote it claims nothing
-        self._position = end
-
-
 @contextmanager
-def open_dead_letters(
-    connection: Mapping[str, Any], prefix: str
-) -> Iterator[tuple[DeadLetterTopic, SpanReader]]:
+def open_dead_letters(connection: Mapping[str, Any], prefix: str) -> Iterator[DeadLetterTopic]:
     """Give access to the dead letters, with the client's errors in one line.
 
     Parameters
@@ -146,19 +145,17 @@ def open_dead_letters(
     DependencyUnreachable
         If the broker does not answer or the topic is missing.
     """
-    names = (Topic.DEAD_LETTERS.under(prefix), journal_topic(prefix))
-    rights = [Right(Operation.READ, Resource.TOPIC, name) for name in names]
-    with explained(connection, rights), SpanReader.connected(connection) as reader:
-        yield DeadLetterTopic(reader, prefix), reader
+    right = Right(Operation.READ, Resource.TOPIC, Topic.DEAD_LETTERS.under(prefix))
+    with explained(connection, [right]), SpanReader.connected(connection) as reader:
+        yield DeadLetterTopic(reader, prefix)
 
 
-def _runs(ids: Sequence[int]) -> Iterator[list[int]]:
-    """Cut ids into runs without great gaps."""
-    run: list[int] = []
-    for number in ids:
-        if run and number - run[-1] > _WORTH_A_SEEK:
-            yield run
-            run = []
-        run.append(number)
-    if run:
-        yield run
+def _outgoing(record: RawRecord, partitions: Sequence[int]) -> OutgoingRecord:
+    """Return a record for the partition of its key; without one, for that in which it stood."""
+    partition = record.partition if record.partition in partitions else partitions[0]
+    if record.key is not None:
+        partition = partitions[partition_of(record.key, len(partitions))]
+    timestamp_ms = None if record.timestamp_ms == NO_TIMESTAMP else record.timestamp_ms
+    return OutgoingRecord(
+        record.topic, record.key, record.value, record.headers, timestamp_ms, partition
+    )

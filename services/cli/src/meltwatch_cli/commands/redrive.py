@@ -1,20 +1,24 @@
-"""``meltwatch dead-letters redrive``: send refused records to their topics again, each once."""
+"""``meltwatch dead-letters redrive``: send refused records to their topics again, at least once."""
 
 import os
 import sys
-import uuid
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Annotated, Final
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.errors import BadUsage
+from meltwatch_schemas.alarm import utc_from_ns
+from meltwatch_schemas.errors import ContractViolation
+from meltwatch_schemas.record import RawRecord
 
 from meltwatch_cli import bootstrap
-from meltwatch_cli.commands.dead_letters import Scan
-from meltwatch_cli.commands.options import ALL, Chosen, Manner, user_of
+from meltwatch_cli.commands.dead_letters import ALL, Chosen, Scan
+from meltwatch_cli.commands.options import user_of
 from meltwatch_cli.commands.output import (
     BAD_VERDICT,
     DONE,
@@ -23,22 +27,58 @@ from meltwatch_cli.commands.output import (
     print_line,
     print_notice,
 )
-from meltwatch_cli.domain.letter_wording import errors_text
-from meltwatch_cli.domain.letters import Filter, Letter, letter_of, select
-from meltwatch_cli.errors import NoAnswer
-from meltwatch_cli.pipeline.verdicts import LetterFate, LetterVerdict, RedriveOptions
+from meltwatch_cli.domain.letters import Filter, claimed, letter_of, objection, select
 from meltwatch_cli.settings import located
 
 if TYPE_CHECKING:
-    from meltwatch_cli.adapters.kafka_dead_letters import DeadLetterTopic, LetterSpan
-
-_GOOD: Final = frozenset({LetterFate.SENT, LetterFate.WOULD_SEND, LetterFate.ALREADY})
-_CAREFUL: Final = Manner()
+    from meltwatch_cli.adapters.kafka_dead_letters import DeadLetterTopic, LetterSpan, Send
 
 LetterIds = Annotated[
     list[int] | None,
-    Parameter("ID…", allow_leading_hyphen=False, help="From 'dead-letters list'."),
+    Parameter(
+        "ID…",
+        validator=Number(gte=0),
+        allow_leading_hyphen=False,
+        help="From 'dead-letters list'.",
+    ),
 ]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Manner:
+    """How dead letters are sent again."""
+
+    dry_run: Annotated[
+        bool, Parameter("--dry-run", help="Say what would be done, and do nothing.")
+    ] = False
+    yes: Annotated[bool, Parameter("--yes", help="Do not ask.")] = False
+    force: Annotated[bool, Parameter("--force", help="Send also what would be refused again.")] = (
+        False
+    )
+    user: Annotated[str | None, Parameter(help="By default the login name.")] = None
+
+
+class LetterFate(StrEnum):
+    """What became of a letter."""
+
+    SENT = "sent"
+    WOULD_SEND = "would send"
+    REFUSED = "refused"
+    MISSING = "missing"
+    FAILED = "failed"
+
+
+class LetterVerdict(NamedTuple):
+    """What became of a letter, and why or whither."""
+
+    letter: int
+    outcome: LetterFate
+    detail: str
+
+
+CAREFUL: Final = Manner()
+_GOOD: Final = frozenset({LetterFate.SENT, LetterFate.WOULD_SEND})
 
 
 def redrive(
@@ -46,52 +86,34 @@ def redrive(
     /,
     *,
     chosen: Chosen = ALL,
-    manner: Manner = _CAREFUL,
+    manner: Manner = CAREFUL,
     limit: Annotated[
         int, Parameter(validator=Number(gte=1, lte=100_000), help="Refuse to send more.")
     ] = 1000,
     scan: Scan = 100_000,
     as_json: AsJson = False,
 ) -> int:
-    """Send refused records to their topics again, each once; exit code 1 if any was not sent."""
-    times_ms = _checked_times(letter_ids or [], chosen, manner)
-    settings, clock = located(os.environ, "kafka"), SystemClock()
-    options = RedriveOptions(
-        prefix=settings.topic_prefix,
-        run=str(uuid.uuid4()),
-        by=user_of(manner.user),
-        force=manner.force,
-    )
-    with bootstrap.dead_letters(settings) as access:
-        topic, _ = access
-        if letter_ids:
-            letters = [letter_of(raw) for raw in topic.take(sorted(set(letter_ids)))]
-        else:
-            letters = _found(topic, topic.span(*times_ms, scan), chosen.filter, limit)
-        ids = letter_ids or [letter.id for letter in letters]
-        if not (manner.dry_run or manner.yes or _is_wanted(letters)):
-            return DONE
-        if not manner.dry_run:
-            bootstrap.create_redrive_journal(settings)
-        with bootstrap.redrive(settings, access, letters, clock, options) as work:
-            verdicts = work.plan(ids) if manner.dry_run else work.carry_out(ids)
-            return _report(verdicts, as_json=as_json)
-
-
-def _checked_times(
-    ids: Sequence[int], chosen: Chosen, manner: Manner
-) -> tuple[int | None, int | None]:
-    """Return the times that letters are chosen by, once the usage is right."""
-    if bool(ids) == (chosen != ALL):
+    """Send refused records to their topics again; exit code 1 if any was not sent."""
+    if bool(letter_ids) == (chosen != ALL):
         raise BadUsage("expected either ids of letters or filters such as --error and --from")
     if not (manner.dry_run or manner.yes or sys.stdin.isatty()):
         raise BadUsage("expected --dry-run or --yes where nobody can be asked")
-    return chosen.span_ms()
+    span_ms, user = chosen.span_ms(), user_of(manner.user)
+    settings = located(os.environ, "kafka")
+    way = _Way(settings.topic_prefix, user, manner.force)
+    with bootstrap.dead_letters(settings) as topic:
+        ids = letter_ids or _found(topic, topic.span(*span_ms, scan), chosen.filter, limit)
+        if manner.dry_run:
+            return _report(_verdicts(topic, ids, way), as_json=as_json)
+        if not (manner.yes or _is_wanted(len(ids))):
+            return DONE
+        with bootstrap.way_back(settings, topic) as send:
+            return _report(_verdicts(topic, ids, replace(way, send=send)), as_json=as_json)
 
 
 def _found(
     topic: "DeadLetterTopic", span: "LetterSpan", wanted: Filter, limit: int
-) -> list[Letter]:
+) -> Sequence[int]:
     found = select(map(letter_of, topic.letters(span)), wanted, limit)
     if found.by_error.total() > limit:
         raise BadUsage(
@@ -100,36 +122,60 @@ def _found(
         )
     if span.is_cut:
         print_notice(f"letters before {span.start} were not looked at; see --scan")
-    return list(found.letters)
+    return [letter.id for letter in found.letters]
 
 
-def _is_wanted(letters: Sequence[Letter]) -> bool:
-    errors = errors_text(Counter(letter.error for letter in letters))
-    print_notice(f"send {len(letters)} letters again ({errors})? y or n:")
+def _is_wanted(count: int) -> bool:
+    print_notice(f"send {count} letters again? y or n:")
     return input().strip().lower() in {"y", "yes"}
+
+
+@dataclass(frozen=True)
+class _Way:
+    """How letters go back; without ``send`` nothing is done."""
+
+    prefix: str
+    user: str
+    force: bool
+    send: "Send | None" = None
+
+    def fate_of(self, raw: RawRecord) -> tuple[LetterFate, str]:
+        """Send a letter's record, or say why not."""
+        try:
+            record = claimed(raw, self.user, utc_from_ns(SystemClock().now_ns()))
+        except ContractViolation as error:
+            return LetterFate.REFUSED, error.detail
+        if (reason := objection(record, self.prefix, force=self.force)) is not None:
+            return LetterFate.REFUSED, reason
+        if self.send is None:
+            return LetterFate.WOULD_SEND, f"to {record.topic}"
+        if (reason := self.send(record)) is not None:
+            return LetterFate.FAILED, reason
+        return LetterFate.SENT, f"to {record.topic}"
+
+
+def _verdicts(topic: "DeadLetterTopic", ids: Sequence[int], way: _Way) -> Iterator[LetterVerdict]:
+    """Yield what became of each letter as soon as it stands; those that are gone come last."""
+    missing = set(ids)
+    for raw in topic.take(frozenset(ids)):
+        missing.remove(raw.offset)
+        yield LetterVerdict(raw.offset, *way.fate_of(raw))
+    for number in sorted(missing):
+        yield LetterVerdict(number, LetterFate.MISSING, "expected an id of 'dead-letters list'")
 
 
 def _report(verdicts: Iterable[LetterVerdict], *, as_json: bool) -> int:
     counts: Counter[LetterFate] = Counter()
     told = []
-    for verdict in verdicts:
-        counts[verdict.outcome] += 1
+    for number, outcome, detail in verdicts:
+        counts[outcome] += 1
         if as_json:
-            told.append({"id": verdict.letter, **_json_of(verdict)})
+            told.append({"id": number, "outcome": outcome, "detail": detail})
         else:
-            print_line(f"letter {verdict.letter:<8} {verdict.outcome:<12} {verdict.detail}")
+            print_line(f"letter {number:<8} {outcome:<12} {detail}")
     if as_json:
         print_json(told)
     else:
         totals = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
         print_line(totals or "no such letters")
-    if counts[LetterFate.UNKNOWN]:
-        raise NoAnswer(
-            f"expected the broker to confirm every record, {counts[LetterFate.UNKNOWN]} are in "
-            "doubt; redrive them again in a minute: what arrived is not sent twice"
-        )
     return DONE if counts.keys() <= _GOOD else BAD_VERDICT
-
-
-def _json_of(verdict: LetterVerdict) -> dict[str, str]:
-    return {"outcome": verdict.outcome.value, "detail": verdict.detail}

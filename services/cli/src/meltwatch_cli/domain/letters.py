@@ -1,16 +1,29 @@
-"""Dead letters as the list shows them: one small value each, filtered, counted, bounded."""
+"""Dead letters: small values that are filtered and counted, and which may be sent again."""
 
 from collections import Counter, deque
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
 
-from meltwatch_schemas.dead_letter import DeadLetter, read_dead_letter
+from meltwatch_schemas.alarm import COMMAND_SCHEMA, rfc3339
+from meltwatch_schemas.codec import MAX_RECORD_BYTES
+from meltwatch_schemas.dead_letter import (
+    REDRIVE_AT,
+    REDRIVE_BY,
+    REDRIVE_OF,
+    DeadLetter,
+    read_dead_letter,
+)
 from meltwatch_schemas.errors import ContractViolation
-from meltwatch_schemas.record import RawRecord
+from meltwatch_schemas.identifiers import check_alarm_id
+from meltwatch_schemas.json_object import parse_object
+from meltwatch_schemas.record import RawRecord, check_schema, read_current, read_embedding
+from meltwatch_schemas.topics import Topic
 
 UNREADABLE: Final = "unreadable"
 """Shown as the error of a record that is no dead letter at all."""
+_CLAIM: Final = frozenset({REDRIVE_OF, REDRIVE_BY, REDRIVE_AT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,3 +165,83 @@ def select(letters: Iterable[Letter], chosen: Filter, limit: int) -> Selection:
             by_error[letter.error] += 1
             newest.append(letter)
     return Selection(tuple(newest), by_error, looked_at)
+
+
+def _read_command(record: RawRecord) -> object:
+    check_schema(record, COMMAND_SCHEMA)
+    check_alarm_id((record.key or b"").decode(errors="replace"))
+    return parse_object(record.value or b"")
+
+
+_READERS: Final[dict[Topic, Callable[[RawRecord], Any]]] = {
+    Topic.EMBEDDINGS: read_embedding,
+    Topic.CURRENTS: read_current,
+    Topic.ALARM_COMMANDS: _read_command,
+}
+
+
+def refusal_now(record: RawRecord, prefix: str) -> str | None:
+    """Return why a record would be refused today, as far as its bytes tell; None if it would not.
+
+    Parameters
+    ----------
+    record
+        The record as it was.
+    prefix
+        First part of the topic names.
+    """
+    topic = _topic_of(record, prefix)
+    if topic not in _READERS:
+        return None
+    try:
+        _READERS[topic](record)
+    except ContractViolation as error:
+        return str(error)
+    return None
+
+
+def objection(record: RawRecord, prefix: str, *, force: bool) -> str | None:
+    """Return why a refused record must not be sent again, or None.
+
+    Parameters
+    ----------
+    record
+        The record as it was.
+    prefix
+        First part of the topic names: nothing is ever written elsewhere, whatever a header says.
+    force
+        Send what would be refused again.
+    """
+    topic = _topic_of(record, prefix)
+    if topic is None:
+        return f"expected a topic of {prefix}.*, got {record.topic[:120]!r}"
+    if topic not in _READERS:
+        names = ", ".join(_READERS)
+        return f"expected a record of {names}, got one of {topic}, which only services write"
+    size_bytes = len(record.value or b"")
+    if size_bytes > MAX_RECORD_BYTES:
+        return f"too_large: expected at most {MAX_RECORD_BYTES} bytes, got {size_bytes}"
+    again = None if force else refusal_now(record, prefix)
+    return again and f"it would be refused again (--force sends it): {again}"
+
+
+def claimed(letter: RawRecord, by: str, at: datetime) -> RawRecord:
+    """Return the refused record of a letter, with headers that say of which, by whom and when.
+
+    Raises
+    ------
+    ContractViolation
+        If it is no letter.
+    """
+    record = read_dead_letter(letter).record
+    claim = {
+        REDRIVE_OF: place(letter.topic, letter.partition, letter.offset),
+        REDRIVE_BY: by,
+        REDRIVE_AT: rfc3339(at),
+    }
+    own = tuple(item for item in record.headers if item[0] not in _CLAIM)
+    return replace(record, headers=(*own, *((name, text.encode()) for name, text in claim.items())))
+
+
+def _topic_of(record: RawRecord, prefix: str) -> Topic | None:
+    return next((topic for topic in Topic if topic.under(prefix) == record.topic), None)

@@ -1,1 +1,0 @@
-"""What a command does in several steps, told what Kafka is."""
