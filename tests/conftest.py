@@ -28,6 +28,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take minutes: what is last in a parallel run is waited for."""
-    slow = ("tests/chaos/", "tests/e2e/")
-    items.sort(key=lambda item: not item.nodeid.startswith(slow))
+    """Begin with the files that take minutes: what is last in a parallel run is waited for.
+
+    Those that wait for servers come before those that take a core each.
+    """
+    first = (
+        "tests/chaos/",
+        "tests/e2e/",
+        "tests/unit/cli/test_every_command",
+        "tests/integration/",
+    )
+    items.sort(key=lambda item: [not item.nodeid.startswith(prefix) for prefix in first])
