@@ -28,11 +28,8 @@ STILL_SMALL = {
     "meltwatch_chassis.kafka.async_publisher",
     "meltwatch_chassis.kafka.unpacking",
     "meltwatch_local_cluster.launch.drain",
-    "meltwatch_stream_processor.pipeline.held",
     "meltwatch_stream_processor.pipeline.progress",
     "meltwatch_stream_processor.pipeline.publication",
-    "meltwatch_stream_processor.pipeline.suspects",
-    "meltwatch_stream_processor.pipeline.untimely",
     "meltwatch_stream_processor.vitals",
 }
 SMALL_FOR_A_REASON = {

@@ -21,7 +21,7 @@ from meltwatch_stream_processor.adapters.faust.arrivals import FaustArrivals
 from meltwatch_stream_processor.pipeline.counts import Counts
 from meltwatch_stream_processor.pipeline.delivery import Delivery
 from meltwatch_stream_processor.pipeline.engine import Engine
-from meltwatch_stream_processor.pipeline.furnace_gate import FurnaceGate
+from meltwatch_stream_processor.pipeline.gate import FurnaceGate
 from meltwatch_stream_processor.pipeline.in_flight import InFlightWindows
 from meltwatch_stream_processor.pipeline.input_topics import InputTopics
 from meltwatch_stream_processor.pipeline.retry import Retry

@@ -3,7 +3,7 @@
 from meltwatch_core.join.window import Outcome
 from meltwatch_schemas.errors import ContractViolation, Refusal
 from meltwatch_schemas.score import Modality
-from meltwatch_stream_processor.pipeline.untimely import UntimelyRecords
+from meltwatch_stream_processor.pipeline.furnace_log import UntimelyRecords
 
 from tests.support.builders import raw_record
 

@@ -16,7 +16,7 @@ from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_stream_processor.errors import RecordFailedError
-from meltwatch_stream_processor.pipeline.held import hold_back
+from meltwatch_stream_processor.pipeline.in_flight import hold_back
 from meltwatch_stream_processor.pipeline.input_topics import listed
 from meltwatch_stream_processor.pipeline.kafka_answers import offsets_of
 from meltwatch_stream_processor.pipeline.partition import PartitionPipeline

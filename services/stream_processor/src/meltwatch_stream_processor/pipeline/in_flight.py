@@ -1,7 +1,13 @@
-"""How many windows may be closed and not yet published: by count and by bytes."""
+"""How much may be under way: windows closed and not yet published, records that wait in the joins.
+
+Both are bounded, windows by count and by bytes; the rest stays in Kafka.
+"""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from typing import Protocol
+
+from meltwatch_schemas.score import Modality
 
 
 class InFlightWindows:
@@ -58,3 +64,31 @@ class InFlightWindows:
         else:
             self._empty.set()
         self._observe(self.count)
+
+
+class Holding(Protocol):
+    """A partition number in whose join records wait."""
+
+    def waiting_bytes(self, modality: Modality) -> int:
+        """Return what waits of a modality for the other one."""
+
+    def hold_back(self, modality: Modality | None) -> None:
+        """Keep back the topic of a modality, or none."""
+
+
+def hold_back(partitions: Collection[Holding], max_bytes: int) -> None:
+    """Keep back, where more than its share waits, the topic that is ahead; let the others go on.
+
+    Parameters
+    ----------
+    partitions
+        All of the process.
+    max_bytes
+        How much may wait in all of them together.
+    """
+    waiting = {each: {m: each.waiting_bytes(m) for m in Modality} for each in partitions}
+    is_full = sum(sum(held.values()) for held in waiting.values()) > max_bytes
+    for partition, held in waiting.items():
+        is_over_share = sum(held.values()) * len(waiting) > max_bytes
+        ahead = max(held, key=held.__getitem__)
+        partition.hold_back(ahead if is_full and is_over_share else None)

@@ -24,10 +24,9 @@ from meltwatch_schemas.window import NS_PER_S
 from meltwatch_stream_processor.errors import RecordFailedError
 from meltwatch_stream_processor.pipeline.beginning import Beginning
 from meltwatch_stream_processor.pipeline.counts import OTHER
-from meltwatch_stream_processor.pipeline.furnace_log import FurnaceLog
+from meltwatch_stream_processor.pipeline.furnace_log import FurnaceLog, UntimelyRecords
 from meltwatch_stream_processor.pipeline.publication import ClosingMoment, Publication
 from meltwatch_stream_processor.pipeline.surroundings import Surroundings
-from meltwatch_stream_processor.pipeline.untimely import UntimelyRecords
 from meltwatch_stream_processor.ports import TopicPartition
 
 _log = structlog.get_logger()

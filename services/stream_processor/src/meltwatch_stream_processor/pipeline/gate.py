@@ -1,12 +1,23 @@
-"""Which furnaces may begin: how many a process holds, and whether strangers are scored at all."""
+"""What must not reach the join: furnaces beyond the limits, records that failed twice.
+
+How many furnaces a process holds, and whether strangers are scored at all, are settings. A record
+whose handling failed unexpectedly is tried once more, then set aside.
+"""
 
 from collections.abc import Set as AbstractSet
+from typing import Final
 
 import structlog
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_schemas.errors import ContractViolation, violation
+from meltwatch_schemas.record import RawRecord
+
+from meltwatch_stream_processor.errors import RecordFailedError
 
 _log = structlog.get_logger()
+
+_ATTEMPTS: Final = 2
+_REMEMBERED: Final = 10_000
 
 
 class FurnaceGate:
@@ -70,3 +81,35 @@ class FurnaceGate:
     def _refused(self, reason: str, detail: str) -> ContractViolation:
         self._metrics.furnaces_refused.labels(reason).inc()
         return violation(f"furnace_id: {detail}")
+
+
+class Suspects:
+    """Knows which records ended an attempt, and how often.
+
+    The first time its partition begins anew, for the fault may lie with the moment; what ends the
+    second attempt too is a dead letter, and its furnace goes on without it.
+    """
+
+    def __init__(self) -> None:
+        self._failures: dict[tuple[str, int, int], tuple[int, str]] = {}
+
+    def failed(self, failure: RecordFailedError) -> None:
+        """Note that handling a record ended an attempt."""
+        before, _ = self._failures.pop(failure.place, (0, ""))
+        self._failures[failure.place] = (before + 1, failure.what)
+        if len(self._failures) > _REMEMBERED:
+            del self._failures[next(iter(self._failures))]
+        topic, partition, offset = failure.place
+        _log.error(
+            "record_failed", topic=topic, partition=partition, offset=offset, error=failure.what,
+            attempt=before + 1, set_aside=before + 1 >= _ATTEMPTS,
+        )  # fmt: skip
+
+    def refusal_of(self, raw: RawRecord) -> ContractViolation | None:
+        """Return why a record is set aside unread, or None."""
+        failures, what = self._failures.get((raw.topic, raw.partition, raw.offset), (0, ""))
+        if failures < _ATTEMPTS:
+            return None
+        return violation(
+            f"expected a record that can be handled, {failures} attempts ended: {what}"
+        )
