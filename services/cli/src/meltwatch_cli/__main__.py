@@ -1,4 +1,4 @@
-"""The ``meltwatch`` command; what it needs is imported under guard, for Ctrl-C may come at once."""
+"""The ``meltwatch`` command; imports stand inside the guard, because Ctrl-C may come at once."""
 
 import sys
 

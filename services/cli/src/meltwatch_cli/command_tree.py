@@ -53,7 +53,7 @@ def root(described: Sequence[str] | None = None) -> App:
     Parameters
     ----------
     described
-        Words of the group whose commands are imported at once: help tells what each is for.
+        Words of the group whose commands are imported at once: help needs what each says of itself.
     """
     app = App(
         "meltwatch",
@@ -86,7 +86,7 @@ def _shown(default: object) -> str | None:
 
 
 def _converted(kind: Any, tokens: Sequence[Token]) -> Any:
-    """Convert as cyclopts does, but for whole numbers: it takes hex and rounds fractions."""
+    """Convert as cyclopts does, except whole numbers: it would take hex and round fractions."""
     if kind in {int, list[int]}:
         for token in tokens:
             if not _WHOLE.fullmatch(token.value):

@@ -1,4 +1,4 @@
-"""From a command line to an exit code: whatever happens, one line on standard error at most.
+"""From a command line to an exit code; in any case at most one line on standard error.
 
 0 done, 1 the command's own verdict is bad, 2 bad usage or configuration, 3 a dependency is
 unreachable, 130 interrupted, 141 nobody reads the output any more.
@@ -58,7 +58,7 @@ def _carry_out(arguments: Sequence[str]) -> int:
         _check_utf8(argument)
     is_help_wanted = "--help" in arguments
     words = list(takewhile(lambda argument: not argument.startswith("-"), arguments))
-    # Not the app itself: it makes a verdict of a closed pipe.
+    # Not the app itself: for it a closed pipe is a failed command.
     with leaving_interrupts():
         app = root(words if is_help_wanted else None)
         command, bound, _ = app.parse_args(arguments, print_error=False, exit_on_error=False)
@@ -103,7 +103,7 @@ def _show_trace(error: Exception) -> None:
 
 
 def _make_streams_safe() -> None:
-    """Let no encoding, and no stream that is missing, end a command."""
+    """Make sure that no encoding, and no missing stream, ends a command."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123
@@ -120,6 +120,6 @@ def _silence_unless_writable(stream: TextIO) -> None:
 
 
 def _silence(stream: TextIO) -> None:
-    """Let the interpreter's last flush go nowhere: it would complain of its own accord."""
+    """Send the interpreter's last flush nowhere: it would print a message of its own."""
     with suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:  # noqa: PTH123
         os.dup2(nowhere.fileno(), stream.fileno())

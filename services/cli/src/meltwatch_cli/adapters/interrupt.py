@@ -13,9 +13,9 @@ _INTERRUPTED: Final = 130
 
 @contextmanager
 def leaving_interrupts() -> Iterator[None]:
-    """Let Ctrl-C end the process on the spot: while modules are imported there is nothing to lose.
+    """Let Ctrl-C end the process at once: while modules are imported nothing can be lost.
 
-    An exception there may come up where libraries complain of it and go on.
+    As an exception it could come up inside a library, which would log it and go on.
     """
 
     def leave(_number: int, _frame: FrameType | None) -> None:
@@ -34,7 +34,7 @@ def raising_interrupts() -> AbstractContextManager[None]:
 def _handled(handler: Callable[[int, FrameType | None], Any]) -> Iterator[None]:
     is_ours = threading.current_thread() is threading.main_thread()
     if not is_ours or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        yield  # whoever started us in the background keeps Ctrl-C for himself
+        yield  # a process in the background gets no Ctrl-C: that is for its parent
         return
     before = signal.signal(signal.SIGINT, handler)
     try:

@@ -30,13 +30,13 @@ from meltwatch_cli.domain.watch import MANAGER
 _POLL_MS: Final = 200
 _SEND_TIMEOUT_S: Final = 10.0
 _REACHES: Final = (64, 20_000)
-"""How far back a heartbeat is looked for: others, and strangers, may write there too."""
+"""How far back a heartbeat is looked for: other services and strangers may write there too."""
 _AnyMessage = TypeVar("_AnyMessage", bound=KeyedMessage)
 
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What one look at the topics brought.
+    """What one look at the topics has found.
 
     Attributes
     ----------
@@ -113,7 +113,7 @@ class AlarmTopics:
         return None
 
     def follow(self, since_ms: int | None, is_over: Callable[[], bool]) -> Iterator[News]:
-        """Yield what comes, a few times a second, also where nothing does, until it is over.
+        """Yield new records a few times a second, also if there are none, until it is over.
 
         Parameters
         ----------
@@ -147,7 +147,7 @@ class AlarmTopics:
     def _messages(
         self, records: Iterable[RawRecord], kind: type[_AnyMessage]
     ) -> Iterator[_AnyMessage]:
-        """Yield the messages of records; tombstones and what is no such message are left out."""
+        """Yield the messages of records; tombstones and other messages are left out."""
         for record in records:
             if record.value is None and record.key is not None:
                 continue

@@ -1,4 +1,4 @@
-"""One look at the alarms: the list, whether anybody keeps it, and what could not be read."""
+"""One look at the alarms: the list, whether it is current, and what could not be read."""
 
 import os
 import time
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from meltwatch_cli.adapters.kafka_alarms import AlarmTopics
 
 _LISTEN_S: Final = 7.0
-"""A little longer than from one heartbeat to the next."""
+"""A little longer than the time between two heartbeats."""
 _AHEAD_S: Final = 5.0
-"""How far ahead of ours the alarm manager's clock may be without a doubt."""
+"""How far the alarm manager's clock may be ahead of ours before its heartbeat is doubted."""
 _SETTLE_S: Final = 1.0
 _MAX_CANDIDATES: Final = 10
 
@@ -37,9 +37,9 @@ class Look:
     alarms
         The newest record of each alarm.
     watch
-        Whether the list is current, and how many furnaces it speaks for.
+        Whether the list is current, and how many furnaces it covers.
     unreadable
-        What each source holds that is no alarm, by the source's name.
+        Records that could not be read, by the name of their source.
     """
 
     alarms: list[AlarmRecord]
@@ -85,7 +85,7 @@ def watch_now(topics: "AlarmTopics", clock: Clock, *, listen: bool = True) -> Wa
     """Return what the newest heartbeat says.
 
     Its own time tells its age. Where that is old, or in the future, the clocks may differ: then
-    only a heartbeat that comes now shows that somebody lives.
+    only a new heartbeat shows that the alarm manager runs.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def watch_now(topics: "AlarmTopics", clock: Clock, *, listen: bool = True) -> Wa
                 return WatchView(Furnaces.of(news.beats[-1]), 0.0)
     if beat is None or age_s is None:
         return WatchView()
-    # One from the future that nothing follows is no sign of life.
+    # A heartbeat from the future without a next one is no sign of life.
     return WatchView(Furnaces.of(beat), max(age_s, 0.0) if age_s >= -_AHEAD_S else STALE_AFTER_S)
 
 

@@ -16,7 +16,7 @@ from meltwatch_cli.settings import current_run, located
 
 _PRIVATE: Final = {"launcher_pid", "launcher_started"}
 _PATIENCE_S: Final = 2
-"""A run that starts has no broker yet, and is asked for its status often."""
+"""A run that starts has no broker yet, and status is often asked for then: do not wait long."""
 
 
 def status(*, as_json: AsJson = False) -> int:

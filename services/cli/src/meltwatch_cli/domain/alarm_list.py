@@ -10,7 +10,7 @@ _RANK: Final = {priority: rank for rank, priority in enumerate(Priority)}
 
 
 def is_unacknowledged(state: AlarmState) -> bool:
-    """Tell whether an alarm waits for an acknowledgement; one that has gone unseen does, too."""
+    """Tell whether an alarm waits for an acknowledgement, even if it has returned to normal."""
     return state in _UNACKNOWLEDGED
 
 

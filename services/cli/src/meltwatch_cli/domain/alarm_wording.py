@@ -1,4 +1,4 @@
-"""How an alarm is shown to an operator: what it is, since when, what to do, how long one has."""
+"""How an alarm is shown to an operator: what it is, since when, what to do, time left."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -80,7 +80,7 @@ def _asks(alarm: AlarmRecord, zone: tzinfo | None) -> Iterable[str]:
 def time_left(alarm: AlarmRecord, now: datetime) -> str:
     """Return how long an operator has, e.g. ``7 min left`` or ``overdue 3 min``.
 
-    A condition that has gone, or is suppressed, waits for nobody: ``-``.
+    A condition that is gone, or suppressed, needs no action: ``-``.
     """
     if alarm.state not in _ANSWERED or alarm.raise_time is None:
         return "-"

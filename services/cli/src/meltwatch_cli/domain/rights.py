@@ -1,4 +1,4 @@
-"""Rights worded for those who give them: commands of Kafka and Redis, and plain data."""
+"""Rights as commands of Kafka and Redis for those who grant them, and as plain data."""
 
 import re
 import shlex
@@ -48,12 +48,12 @@ class Grant:
 
 
 def grants(principals: Sequence[Principal], prefix: str, user: str | None) -> list[Grant]:
-    """Return what each principal gets, or what one user gets that stands for all of them.
+    """Return what each principal gets, or what one user with the rights of all gets.
 
     Raises
     ------
     BadUsage
-        If Redis could not have such a user, or Kafka takes it for everybody.
+        If Redis does not allow such a user name, or Kafka reads it as everybody.
     """
     if user is not None and (user == _EVERYBODY or not _USER.fullmatch(user)):
         raise BadUsage(f"--user: expected a name without blanks, of one user, got {user!r}")

@@ -1,4 +1,4 @@
-"""What could not be read: left out, counted, and said at the end."""
+"""What could not be read: left out, counted, and reported at the end."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Whether a quiet list means a watched plant: what the alarm manager's heartbeats say."""
+"""Whether an empty list means a healthy plant: what the alarm manager's heartbeats say."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -25,7 +25,7 @@ class Furnaces:
     blind
         Of these, those without a verdict.
     oldest_verdict_age_s
-        Age of the oldest last verdict of a watched one, s.
+        Largest age of a watched furnace's last verdict, s.
     """
 
     watched: int | None = None
@@ -39,7 +39,7 @@ class Furnaces:
 
     @property
     def counts(self) -> tuple[int | None, int | None]:
-        """Those watched and those blind: what people are told of when it changes."""
+        """Numbers of watched and blind furnaces: a change is shown to people."""
         return self.watched, self.blind
 
     def __str__(self) -> str:
@@ -63,7 +63,7 @@ class WatchView:
     age_s
         Age of that heartbeat, s; None if there is none.
     problem
-        Why it cannot be told whether the list is current, None if it can.
+        Why it is not known whether the list is current; None if it is known.
     """
 
     furnaces: Furnaces = Furnaces()
@@ -107,7 +107,7 @@ class WatchView:
 
 
 class Vigil:
-    """Tells, look by look, how many are watched, and when the alarm manager falls silent.
+    """Reports, look by look, how many are watched, and when the alarm manager falls silent.
 
     Parameters
     ----------

@@ -62,7 +62,7 @@ def plant_time(instant: datetime, zone: tzinfo | None = None) -> str:
     try:
         local = instant.astimezone(zone)
     except (OverflowError, ValueError, OSError):
-        local = instant.astimezone(UTC)  # a zone would lead out of the calendar
+        local = instant.astimezone(UTC)  # in this zone the instant would be outside the calendar
     return local.isoformat(" ", "seconds")
 
 
