@@ -88,7 +88,7 @@ def replication(factor: int, min_isr: int | None) -> "Replication":
 def topics_lacking(settings: Settings) -> str | None:
     """Return one line if the broker does not answer or lacks topics of the catalogue.
 
-    Topics that the user may not see are none of its business.
+    Topics that the user may not see are not looked at.
     """
     from meltwatch_chassis.errors import DependencyUnreachable
     from meltwatch_chassis.kafka.admin import unseen_topics

@@ -1,4 +1,4 @@
-"""Who acts: an option that commands share."""
+"""Under which name a command acts: an option that commands share."""
 
 import getpass
 from typing import Final
@@ -15,12 +15,12 @@ def user_of(given: str | None) -> str:
     Raises
     ------
     BadUsage
-        If there is none, or it is none by the contract.
+        If there is none, or the contract does not allow it.
     """
     if given is None:
         try:
             given = getpass.getuser()
-        except (KeyError, OSError):  # a container's user stands in no list of users
+        except (KeyError, OSError):  # a container's user id may have no name
             raise BadUsage("expected --user, for this machine tells no login name") from None
     if not (0 < len(given) <= _MAX_USER and is_printable(given)):
         raise BadUsage(

@@ -60,7 +60,7 @@ class Manner:
 
 
 class LetterFate(StrEnum):
-    """What became of a letter."""
+    """The result for a letter."""
 
     SENT = "sent"
     WOULD_SEND = "would send"
@@ -70,7 +70,7 @@ class LetterFate(StrEnum):
 
 
 class LetterVerdict(NamedTuple):
-    """What became of a letter, and why or whither."""
+    """The result for a letter, with the reason or the target."""
 
     letter: int
     outcome: LetterFate
@@ -155,7 +155,7 @@ class _Way:
 
 
 def _verdicts(topic: "DeadLetterTopic", ids: Sequence[int], way: _Way) -> Iterator[LetterVerdict]:
-    """Yield what became of each letter as soon as it stands; those that are gone come last."""
+    """Yield the result for each letter as soon as it is known; letters that are gone come last."""
     missing = set(ids)
     for raw in topic.take(frozenset(ids)):
         missing.remove(raw.offset)

@@ -1,4 +1,4 @@
-"""Dead letters: small values that are filtered and counted, and which may be sent again."""
+"""Dead letters as small values: filtered, counted, and whether each may be sent again."""
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
