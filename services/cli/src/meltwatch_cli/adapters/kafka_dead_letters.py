@@ -20,7 +20,7 @@ Send = Callable[[RawRecord], str | None]
 _SEND_S: Final = 20
 _CLIENT: Final = {
     "acks": "all",
-    "enable_idempotence": False,  # an idempotent producer ends with the first record that is refused
+    "enable_idempotence": False,  # else the first refused record ends the producer
     "delivery_timeout_ms": _SEND_S * 1000,
     "request_timeout_ms": _SEND_S * 500,
     "max_block_ms": _SEND_S * 500,
