@@ -1,4 +1,8 @@
-"""From traces to the lines and rectangles of an SVG picture."""
+"""From traces and from return levels to the lines and rectangles of SVG pictures.
+
+The axes are ours: a page of many furnaces is drawn in a moment, follows the reader's light or dark
+colours, and needs no library of pictures where only a backtest is installed (ADR 0029).
+"""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
@@ -6,16 +10,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
+import numpy as np
 from meltwatch_schemas.alarm import utc_from_ns
 from meltwatch_schemas.window import NS_PER_S
 
+from meltwatch_backtester.domain.setpoint_finding import SetpointFinding
 from meltwatch_backtester.domain.span import Span
 from meltwatch_backtester.domain.trace import Column, Trace
 
 WIDTH: Final = 1000
 HEIGHT: Final = 170
+LEVELS_HEIGHT: Final = 420
 _LEAST_RANGE: Final = 2.0
 _TICKS: Final = 5
+_CURVE_STEPS: Final = 100
+_AIR: Final = 1.3
+"""Room at both ends of the axis of days, as a factor."""
 _TIME_STEPS_S: Final = (
     1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800,
     3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800,
@@ -129,6 +139,103 @@ def chart_of(trace: Trace, thresholds: Iterable[float]) -> Chart:
     return Chart(times, logits, path(trace.replayed), path(trace.live), shaded)
 
 
+class Point(NamedTuple):
+    """A place in the picture."""
+
+    x: float
+    y: float
+
+
+class Interval(NamedTuple):
+    """A threshold for a budget, with its 95 % interval."""
+
+    x: float
+    y: float
+    low_y: float
+    high_y: float
+    is_asked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodAxis:
+    """Furnace-days between false alarms across the picture, from ``shortest`` to ``longest``."""
+
+    shortest: float
+    longest: float
+
+    def x(self, days: float) -> float:
+        """Return where a number of days stands."""
+        share = math.log(days / self.shortest) / math.log(self.longest / self.shortest)
+        return round(share * WIDTH, 2)
+
+    def ticks(self) -> list[Tick]:
+        """Return round numbers of days, such as 1, 2, 5 and 10."""
+        first, last = (math.floor(math.log10(d)) for d in (self.shortest, self.longest))
+        round_days = (n * 10.0**power for power in range(first, last + 1) for n in (1, 2, 5))
+        return [Tick(self.x(d), f"{d:g}") for d in round_days if self.shortest <= d <= self.longest]
+
+
+@dataclass(frozen=True, slots=True)
+class LevelChart:
+    """Which logits normal operation reaches, and how rarely.
+
+    Attributes
+    ----------
+    days, logits
+        Its axes.
+    peaks
+        Each occasion that was seen, at the days in which one as high was seen once.
+    curve
+        The fitted tail, as SVG writes a path.
+    thresholds
+        Those found, with intervals.
+    default_y
+        The default set-point.
+    """
+
+    days: PeriodAxis
+    logits: LogitAxis
+    peaks: list[Point]
+    curve: str
+    thresholds: list[Interval]
+    default_y: float
+
+
+def level_chart(found: SetpointFinding, default: float) -> LevelChart:
+    """Draw the return levels of normal operation (Coles 2001, section 4.3.5).
+
+    Across, on a logarithmic scale: furnace-days from one false alarm to the next. Up: the
+    threshold; its axis reaches to the default one.
+    """
+    basis = found.basis
+    heights = np.sort(found.peaks)[::-1].tolist()
+    budgets = [1 / one.budget for one in found.thresholds]
+    shortest, longest = 1 / basis.tail.rate, max(basis.days, *budgets)
+    days = PeriodAxis(min(shortest, *budgets) / _AIR, longest * _AIR)
+    intervals = [limit for one in found.thresholds for limit in (one.low, one.high)]
+    logits = LogitAxis.over([*heights, *intervals, default], LEVELS_HEIGHT)
+    return LevelChart(
+        days=days,
+        logits=logits,
+        peaks=[
+            Point(days.x(basis.days / rank), logits.y(height))
+            for rank, height in enumerate(heights, start=1)
+        ],
+        curve="L".join(_curve(found, days, logits, shortest)),
+        thresholds=[
+            Interval(
+                days.x(1 / one.budget),
+                logits.y(one.logit_on),
+                logits.y(one.low),
+                logits.y(one.high),
+                one.budget == basis.budget,
+            )
+            for one in found.thresholds
+        ],
+        default_y=logits.y(default),
+    )
+
+
 def _path(
     curve: Mapping[int, Column], trace: Trace, times: TimeAxis, logits: LogitAxis
 ) -> Iterator[str]:
@@ -146,3 +253,10 @@ def _clock(instant: datetime, step_ns: int) -> str:
     if step_ns >= 86_400 * NS_PER_S:
         return instant.strftime("%d %b")
     return instant.strftime("%H:%M" if step_ns >= 60 * NS_PER_S else "%H:%M:%S")
+
+
+def _curve(
+    found: SetpointFinding, days: PeriodAxis, logits: LogitAxis, shortest: float
+) -> Iterator[str]:
+    for each in np.geomspace(shortest, days.longest, _CURVE_STEPS).tolist():
+        yield f"{days.x(each):g} {logits.y(found.basis.tail.value_of(1 / each)):g}"
