@@ -249,6 +249,7 @@ class Engine:
         while True:
             await asyncio.sleep(_ENDS_INTERVAL_S)
             parts = sorted(self._assigned or ())
+            # After an assignment: lag counts from where reading starts, not from 0.
             if not self._starts.keys() >= set(parts):
                 starts = await start_offsets(
                     around.inputs,

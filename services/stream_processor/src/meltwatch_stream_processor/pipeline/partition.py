@@ -77,6 +77,7 @@ class PartitionPipeline:
         entry = read(raw, modality)
         self._order.push(entry)
         if modality not in self._first_event_ns:
+            # How far back the scores' tail is read depends on the first event time.
             self._begins([entry])
         # Here, because the other side may be waiting for room while records go on arriving.
         self._control_flow()
@@ -190,6 +191,7 @@ class PartitionPipeline:
             if entry is None:
                 return
             if self._joiner is None:
+                # Not before the first record: its event time says how far back to look.
                 self._joiner = await self._restored()
             await self._advance(entry, self._joiner, publication)
             self._handed_on[entry.modality] = entry.offset + 1
@@ -290,6 +292,7 @@ class PartitionPipeline:
                 self._skew.take(entry.content, outcome)
         except Exception as error:
             place = (entry.raw.topic, entry.raw.partition, entry.raw.offset)
+            # The partition begins anew from Kafka; a second failure makes it a dead letter.
             raise RecordFailedError(place, f"{type(error).__name__}: {error}"[:300]) from error
         return outcome
 
@@ -318,7 +321,10 @@ class PartitionPipeline:
                 value=record.value,
                 headers=record.headers,
             )
+            # The score stands in the topic as unscored; its dead letter keeps the bytes and the
+            # reason.
             await around.delivery.dead_letter(raw, judgement.refusal)
+            # A furnace that is retired by now has no counter of its own any more.
             is_held = self._joiner is not None and self._joiner.holds(score.furnace_id)
             whose = score.furnace_id if is_held else OTHER
             around.counts.irregular(whose, None, judgement.refusal.reason.value)

@@ -228,6 +228,7 @@ class PartitionJoiner:
             return life
         closed_ns = self._closed_ns.get(furnace_id)
         furnace = Furnace(self._context, furnace_id, closed_ns, self._past.get(furnace_id))
+        # The earlier process had retired it: what the score says of its sources is over.
         if furnace.was_retired and not self._has_history_ahead(furnace_id):
             furnace = Furnace(self._context, furnace_id, closed_ns)
         return _Life(furnace, NeededOffsets(lowest((self._following(), {modality: offset}))))
@@ -265,6 +266,7 @@ class PartitionJoiner:
         for name, life in self._lives.items():
             silent_ns = -1 if as_of_ns is None else as_of_ns - life.furnace.heard_ns
             if silent_ns <= self._context.rules.retire_after_ns:
+                # In the order of their last records: all that follow have spoken later.
                 break
             names.append(name)
         return names
@@ -284,12 +286,15 @@ class PartitionJoiner:
         self._past.pop(name, None)
         closing = life.furnace.close_until(life.furnace.last_end_ns, self._handed_on)
         for window in closing.windows:
+            # No anchor: the old one still restores the furnace until its last window is out.
             life.needs.closed(window.window_end_ns, closing.needed, None)
         if life.furnace.closed_ns is not None:
             self._closed_ns.pop(name, None)
             self._closed_ns[name] = life.furnace.closed_ns
             if len(self._closed_ns) > _REMEMBERED:
+                # Names are anybody's to invent: what is remembered of them is bounded.
                 del self._closed_ns[next(iter(self._closed_ns))]
         if not life.needs.settled:
+            # Its windows are not published yet, so its records must not be acknowledged yet.
             self._unsettled.setdefault(name, []).append(life.needs)
         return closing

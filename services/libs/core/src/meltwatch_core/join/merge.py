@@ -167,6 +167,7 @@ class ReadingOrder:
         return sum(queue.size_bytes for queue in self._queues.values())
 
     def _is_ahead(self, queue: _Queue) -> bool:
+        # Paused at the limit, resumed at half of it: no pause for each record.
         share = 2 if queue.modality in self._ahead else 1
         return (
             queue.modality is self._held_back
@@ -182,6 +183,7 @@ class ReadingOrder:
             return None
         first = min(heads, key=lambda queue: queue.next_ns)
         other = self._queues[OTHER[first.modality]]
+        # Else the other topic may still hold an earlier record.
         may_go = len(heads) == len(MODALITIES) or other.modality is held_back or other.is_read
         return first if may_go else None
 
