@@ -53,7 +53,7 @@ from meltwatch_stream_processor.pipeline.gate import FurnaceGate
 from meltwatch_stream_processor.pipeline.in_flight import InFlightWindows
 from meltwatch_stream_processor.pipeline.input_topics import InputTopics
 from meltwatch_stream_processor.pipeline.retry import Retry
-from meltwatch_stream_processor.pipeline.surroundings import Surroundings
+from meltwatch_stream_processor.pipeline.shared import SharedParts
 from meltwatch_stream_processor.settings import Settings
 from meltwatch_stream_processor.vitals import ProcessorVitals
 
@@ -147,7 +147,7 @@ async def _assemble(
     named = (*topics.inputs.values(), topics.scores)
     census = await clients.enter_async_context(KafkaGroup(connection, group, named))
     engine = Engine(
-        Surroundings(
+        SharedParts(
             inputs=FaustInputs(app),
             input_range=input_range,
             history=KafkaScoreHistory(connection, topics.scores),

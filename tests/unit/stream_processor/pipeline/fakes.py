@@ -25,7 +25,7 @@ from meltwatch_stream_processor.pipeline.gate import FurnaceGate
 from meltwatch_stream_processor.pipeline.in_flight import InFlightWindows
 from meltwatch_stream_processor.pipeline.input_topics import InputTopics
 from meltwatch_stream_processor.pipeline.retry import Retry
-from meltwatch_stream_processor.pipeline.surroundings import Surroundings
+from meltwatch_stream_processor.pipeline.shared import SharedParts
 from meltwatch_stream_processor.ports import Census, Committed, TopicFacts, TopicPartition
 
 from tests.support.input_records import InputRecord
@@ -193,7 +193,7 @@ def contents(scores: list[WindowScore]) -> dict[str, tuple[object, ...]]:
     }
 
 
-def surroundings(
+def shared(
     broker: MemoryBroker,
     scorer: FakeScorer,
     *,
@@ -204,12 +204,12 @@ def surroundings(
     max_held_bytes: int = 256 * 1024 * 1024,
     max_furnaces: int = 2_000,
     refuses_unregistered: bool = False,
-) -> Surroundings:
+) -> SharedParts:
     """What an engine needs, on fakes."""
     metrics, clock = Metrics(), FastClock(speed)
     dependencies = Dependencies(metrics, clock)
     retry = Retry(dependencies)
-    return Surroundings(
+    return SharedParts(
         inputs=broker,
         input_range=broker,
         history=broker,
@@ -242,8 +242,8 @@ class Life:
 
     def __init__(self, broker: MemoryBroker, scorer: FakeScorer, **options: object) -> None:
         self.broker = broker
-        self.around = surroundings(broker, scorer, **options)  # type: ignore[arg-type]  # keyword options of a test
-        self.engine = Engine(self.around)
+        self.shared = shared(broker, scorer, **options)  # type: ignore[arg-type]  # keyword options of a test
+        self.engine = Engine(self.shared)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -266,7 +266,7 @@ class Life:
 
     async def read_all(self) -> None:
         """Wait until nothing is left to be read or published."""
-        await until(lambda: self._has_read_all() and self.around.in_flight.count == 0)
+        await until(lambda: self._has_read_all() and self.shared.in_flight.count == 0)
 
     async def commit(self) -> None:
         """Commit now what is committed every second."""

@@ -31,7 +31,7 @@ def strangers(count: int) -> list[InputRecord]:
 def furnace_labels(life: Life) -> set[str]:
     return {
         sample.labels["furnace"]
-        for family in life.around.metrics.registry.collect()
+        for family in life.shared.metrics.registry.collect()
         for sample in family.samples
         if "furnace" in sample.labels
     }
@@ -44,7 +44,7 @@ async def read(broker: MemoryBroker, *records: InputRecord) -> None:
     tracemalloc.start()
     try:
         async with Life(broker, FakeScorer(), max_furnaces=LIMIT) as life:
-            await until(lambda: life._has_read_all() and life.around.in_flight.count == 0, 250.0)
+            await until(lambda: life._has_read_all() and life.shared.in_flight.count == 0, 250.0)
             life.engine._observe(life.engine._watermarks())
             gc.collect()
             held = tracemalloc.get_traced_memory()[0]
@@ -71,7 +71,7 @@ async def test_a_furnace_of_the_plant_is_judged_as_without_them() -> None:
     for broker, others in ((alone, []), (crowd, strangers(NAMES))):
         broker.produce(*others, *own)
         async with Life(broker, FakeScorer(), max_furnaces=LIMIT) as life:
-            await until(lambda: life._has_read_all() and life.around.in_flight.count == 0, 250.0)
+            await until(lambda: life._has_read_all() and life.shared.in_flight.count == 0, 250.0)
     scores = [score for score in crowd.scores() if score.furnace_id == "known/furnace"]
     assert [s.window_end_ns for s in scores] == [s.window_end_ns for s in alone.scores()]
     inputs = 7

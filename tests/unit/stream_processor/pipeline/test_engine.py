@@ -107,7 +107,7 @@ async def test_too_many_windows_in_flight_stop_reading(
     async with Life(broker, scorer, inflight=4, limits=QueueLimits(8, 1024 * 1024)) as life:
         await until(lambda: len(broker.paused) == 2)
         await asyncio.sleep(0.05)
-        assert life.around.in_flight.count == 4
+        assert life.shared.in_flight.count == 4
         gate.set()
         await life.read_all()
         assert broker.paused == set()
@@ -141,7 +141,7 @@ async def test_a_rebalance_drops_all_state_and_reads_again(
         await until(lambda: len(broker.scores()) >= 20)
         await life.engine.revoked()
         assert life.engine.readiness() is not None
-        assert life.around.in_flight.count == 0
+        assert life.shared.in_flight.count == 0
     async with Life(broker, FakeScorer()) as life:
         await life.read_all()
     assert contents(broker.scores()) == contents(undisturbed)
@@ -175,7 +175,7 @@ async def test_offsets_wait_for_the_windows_that_need_them(
     scorer.attempt = lambda _: gate.wait()
     broker.produce(*records)
     async with Life(broker, scorer, inflight=6) as life:
-        await until(lambda: life.around.in_flight.count == 6)
+        await until(lambda: life.shared.in_flight.count == 6)
         await life.commit()
         assert set(broker.offsets.values()) <= {0}
         gate.set()
@@ -193,7 +193,7 @@ async def test_draining_publishes_what_is_in_flight_and_reads_no_more(
     async with Life(broker, scorer) as life:
         await until(lambda: len(broker.scores()) >= 10)
         await life.engine.drain(5.0)
-        assert life.around.in_flight.count == 0
+        assert life.shared.in_flight.count == 0
         published = len(broker.scores())
         life.engine.receive(records[0].at(0, partition=5))
         await asyncio.sleep(0.05)
@@ -269,7 +269,7 @@ async def test_lag_is_what_kafka_has_and_nobody_handed_on(
     scorer.attempt = lambda _: asyncio.Event().wait()
     broker.produce(*records)
     async with Life(broker, scorer, inflight=2) as life:
-        await until(lambda: life.around.in_flight.count == 2)
+        await until(lambda: life.shared.in_flight.count == 2)
         ends = await broker.end_offsets([TopicPartition(t, 0) for t in TOPICS.inputs.values()])
         assert 0 < life.engine._unread(ends)[0] < len(records)
         assert life.engine.progress.problem() is None
@@ -280,7 +280,7 @@ async def test_metrics_tell_what_was_done(broker: MemoryBroker, records: list[In
     async with Life(broker, FakeScorer()) as life:
         await life.read_all()
         life.engine._observe(life.engine._watermarks())
-        value = life.around.metrics.registry.get_sample_value
+        value = life.shared.metrics.registry.get_sample_value
         topic = TOPICS.inputs[Modality.CURRENT]
         labels = {"service": "stream_processor", "topic": topic, "outcome": "joined"}
         assert value("meltwatch_records_total", labels) == len(broker.logs[topic])

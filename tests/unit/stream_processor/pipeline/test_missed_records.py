@@ -64,7 +64,7 @@ async def test_what_is_missed_is_counted(records: list[InputRecord]) -> None:
     async with Life(broker, FakeScorer()) as life:
         await life.read_all()
         counted = partial(
-            life.around.metrics.registry.get_sample_value, "meltwatch_records_missed_total"
+            life.shared.metrics.registry.get_sample_value, "meltwatch_records_missed_total"
         )
         assert counted({"topic": FRAMES}) == 7
         assert not counted({"topic": SAMPLES})

@@ -45,7 +45,7 @@ def words(scores: list[WindowScore]) -> list[bool]:
 
 def gauge(life: Life) -> float | None:
     labels = {"furnace": FURNACE}
-    return life.around.metrics.registry.get_sample_value("meltwatch_sync_skew_seconds", labels)
+    return life.shared.metrics.registry.get_sample_value("meltwatch_sync_skew_seconds", labels)
 
 
 async def test_a_skew_is_named_in_the_scores_and_shown_until_the_furnace_is_retired(

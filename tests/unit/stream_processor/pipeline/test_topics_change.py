@@ -26,7 +26,7 @@ def broker() -> MemoryBroker:
 
 async def look(life: Life) -> str | None:
     """Have the engine look at the topics now; return why it is not ready."""
-    await life.around.input_topics.look()
+    await life.shared.input_topics.look()
     await life.engine._heed_topics()
     return life.engine.readiness()
 
@@ -113,10 +113,10 @@ async def test_a_partition_that_nobody_reads_is_shared_out_but_not_for_ever(
         assert line is not None
         assert f"nobody has {SAMPLES}/0" in line
         assert broker.rejoins == 1
-        now_ns = life.around.clock.monotonic_ns()
+        now_ns = life.shared.clock.monotonic_ns()
         for second in range(100):
             monkeypatch.setattr(
-                life.around.clock, "monotonic_ns", lambda at=second: now_ns + at * NS_PER_S
+                life.shared.clock, "monotonic_ns", lambda at=second: now_ns + at * NS_PER_S
             )
             await look(life)
         assert broker.rejoins == 4  # at 0, 10, 30, 70 s
@@ -207,7 +207,7 @@ async def test_offsets_moved_past_unread_records_are_told_with_how_many(
     with capture_logs() as logs:
         async with Life(broker, FakeScorer()) as life:
             await life.read_all()
-            value = life.around.metrics.registry.get_sample_value
+            value = life.shared.metrics.registry.get_sample_value
             skipped = value("meltwatch_windows_total", {"status": "skipped"}) or 0
     lost = {topic: end - last[topic] - 1 for topic, end in ends.items()}
     found = {line["topic"]: line for line in logs if line["event"] == "history_gap_found"}
@@ -258,7 +258,7 @@ async def test_a_commit_for_a_topic_that_is_gone_holds_up_nobody(broker: MemoryB
         del broker.facts[FRAMES]
         async with asyncio.timeout(5.0):
             await look(life)
-        await until(lambda: life.around.in_flight.count == 0)
+        await until(lambda: life.shared.in_flight.count == 0)
 
 
 async def test_what_retention_takes_from_a_running_worker_is_told(

@@ -219,7 +219,7 @@ async def test_furnaces_beyond_the_limit_are_refused_said_once_and_those_there_a
     with capture_logs() as said:
         async with Life(broker, FakeScorer(), max_furnaces=10) as life:
             await life.read_all()
-            refused = life.around.metrics.furnaces_refused.labels("too_many")._value.get()
+            refused = life.shared.metrics.furnaces_refused.labels("too_many")._value.get()
 
     ours = {
         score.window_id for score in broker.scores() if not score.furnace_id.startswith("flood/")
@@ -248,7 +248,7 @@ async def test_unregistered_furnaces_are_refused_where_that_is_wanted(broker: Me
     broker.produce(*live(("melt/a", "known/furnace"), 10.0, encoder=ENCODER))
     async with Life(broker, FakeScorer(), refuses_unregistered=True) as life:
         await life.read_all()
-        refused = life.around.metrics.furnaces_refused.labels("unregistered")._value.get()
+        refused = life.shared.metrics.furnaces_refused.labels("unregistered")._value.get()
 
     assert {score.furnace_id for score in broker.scores()} == {"known/furnace"}
     assert {letter.key for letter in broker.letters()} == {b"melt/a"}

@@ -11,8 +11,8 @@ from meltwatch_schemas.score_topics import GapCause, HistoryGap
 from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_stream_processor.pipeline.kafka_answers import offsets_of
+from meltwatch_stream_processor.pipeline.shared import SharedParts
 from meltwatch_stream_processor.pipeline.start_offsets import Start, gaps_before, start_offsets
-from meltwatch_stream_processor.pipeline.surroundings import Surroundings
 from meltwatch_stream_processor.ports import TopicPartition
 
 _log = structlog.get_logger()
@@ -30,7 +30,7 @@ class Beginning:
     ----------
     parts
         Its partition of each input topic.
-    surroundings
+    shared
         What all partitions share.
 
     Attributes
@@ -41,11 +41,9 @@ class Beginning:
         Per input topic, what was passed over unread, until a published score has told it.
     """
 
-    def __init__(
-        self, parts: Mapping[Modality, TopicPartition], surroundings: Surroundings
-    ) -> None:
+    def __init__(self, parts: Mapping[Modality, TopicPartition], shared: SharedParts) -> None:
         self._parts = parts
-        self._around = surroundings
+        self._shared = shared
         (self._number,) = {part.partition for part in parts.values()}
         self._starts: dict[Modality, Start] = {}
         self._gaps: Mapping[str, HistoryGap] = {}
@@ -56,14 +54,14 @@ class Beginning:
 
     async def settle(self) -> Mapping[Modality, Start]:
         """Find out where reading starts in each topic, and what was passed over before."""
-        around, parts = self._around, list(self._parts.values())
-        ids = await around.input_topics.ids()
-        starts = await start_offsets(around.inputs, around.input_range, ids, parts, around.retry)
+        shared, parts = self._shared, list(self._parts.values())
+        ids = await shared.input_topics.ids()
+        starts = await start_offsets(shared.inputs, shared.input_range, ids, parts, shared.retry)
         self._starts = {modality: starts[part] for modality, part in self._parts.items()}
         self.topic_ids = {topic: given for topic, given in ids.items() if given is not None}
         by_topic = {part.topic: start for part, start in starts.items()}
-        self._gaps = self.untold_gaps = await around.retry.until_done(
-            lambda: gaps_before(by_topic, around.history.newest(self._number)),
+        self._gaps = self.untold_gaps = await shared.retry.until_done(
+            lambda: gaps_before(by_topic, shared.history.newest(self._number)),
             "looking for what was never read",
         )
         for part, start in starts.items():
@@ -77,8 +75,8 @@ class Beginning:
     async def is_gone(self, modality: Modality, offsets: range) -> None:
         """Find out whether Kafka deleted records that were still to be read; say so."""
         part = self._parts[modality]
-        ask = partial(offsets_of, self._around.input_range.beginning_offsets, [part])
-        oldest = (await self._around.retry.until_done(ask, "beginning offsets"))[part]
+        ask = partial(offsets_of, self._shared.input_range.beginning_offsets, [part])
+        oldest = (await self._shared.retry.until_done(ask, "beginning offsets"))[part]
         lost = min(oldest, offsets.stop) - offsets.start
         if lost > 0:
             gap = HistoryGap(GapCause.RETENTION, lost)
@@ -97,7 +95,7 @@ class Beginning:
         # as far while one topic has shown none: behind a refused one it may still start earlier.
         first_ns = min(first_event_ns.values(), default=0)
         reaches = 1 if len(first_event_ns) == len(Modality) else 2
-        since_ns = max(first_ns - reaches * self._around.rules.retire_after_ns, 0)
+        since_ns = max(first_ns - reaches * self._shared.rules.retire_after_ns, 0)
         tail = await self._tail_since(since_ns)
         self._restored_since_ns = since_ns
         if tail.foreign:
@@ -112,7 +110,7 @@ class Beginning:
 
     def knows(self, event_ns: int) -> bool:
         """Tell whether the scores read so far reach back to an event's first window."""
-        return event_ns - self._around.rules.retire_after_ns >= self._known_since_ns
+        return event_ns - self._shared.rules.retire_after_ns >= self._known_since_ns
 
     async def further_back(self, event_ns: int) -> Resumption | None:
         """Return what older scores say before a furnace begins with events that old.
@@ -121,7 +119,7 @@ class Beginning:
         Each look reaches at least twice as far as the one before, or strangers could cause many.
         """
         reach_ns = max(self._restored_since_ns - self._known_since_ns, _SHORTEST_LOOK_NS)
-        wanted_ns = event_ns - self._around.rules.retire_after_ns
+        wanted_ns = event_ns - self._shared.rules.retire_after_ns
         since_ns = min(wanted_ns, self._restored_since_ns - 2 * reach_ns)
         since_ns = max(since_ns, self._restored_since_ns - _FARTHEST_BACK_NS, 0)
         if since_ns >= self._known_since_ns:
@@ -130,20 +128,20 @@ class Beginning:
 
     async def _tail_since(self, since_ns: int) -> ScoresTail:
         scores_since = partial(self._scores_since, since_ns)
-        tail = await self._around.retry.until_done(scores_since, "restoring from scores")
+        tail = await self._shared.retry.until_done(scores_since, "restoring from scores")
         self._known_since_ns = since_ns
         return tail
 
     async def _scores_since(self, since_ns: int) -> ScoresTail:
         """Return what every score of the tail says: earlier lives had other sources."""
-        latest_ns = self._around.clock.now_ns() + _FARTHEST_AHEAD_NS
+        latest_ns = self._shared.clock.now_ns() + _FARTHEST_AHEAD_NS
         ends = {modality: start.end for modality, start in self._starts.items()}
-        tail = ScoresTail(self._around.context.topics.inputs, ends, latest_ns, self._is_void)
+        tail = ScoresTail(self._shared.context.topics.inputs, ends, latest_ns, self._is_void)
         if self._gaps:
             # What was passed over may reach farther back than any window does.
-            async for score in self._around.history.newest(self._number):
+            async for score in self._shared.history.newest(self._number):
                 tail.add_score(score)
-        async for score in self._around.history.since(self._number, since_ns):
+        async for score in self._shared.history.since(self._number, since_ns):
             tail.add_score(score)
         return tail
 
@@ -168,11 +166,11 @@ class Beginning:
             return
         if gap.cause is not GapCause.REPLACED:
             self._tell_gap(part, gap, start.offset)
-        elif self._around.input_topics.is_news(part.topic, start.topic_id):
-            self._around.metrics.topics_replaced.labels(part.topic).inc()
+        elif self._shared.input_topics.is_news(part.topic, start.topic_id):
+            self._shared.metrics.topics_replaced.labels(part.topic).inc()
             _log.error("topic_replaced", topic=part.topic, id=start.topic_id, end=start.end)
 
     def _tell_gap(self, part: TopicPartition, gap: HistoryGap, start: int) -> None:
         lost = gap.records or 0
-        self._around.metrics.records_passed_over.labels(part.topic, gap.cause).inc(lost)
+        self._shared.metrics.records_passed_over.labels(part.topic, gap.cause).inc(lost)
         _log.error("history_gap_found", **part._asdict(), cause=gap.cause, lost=lost, start=start)

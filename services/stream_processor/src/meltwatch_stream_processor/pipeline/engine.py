@@ -22,8 +22,8 @@ from meltwatch_stream_processor.pipeline.kafka_answers import offsets_of
 from meltwatch_stream_processor.pipeline.partition import PartitionPipeline
 from meltwatch_stream_processor.pipeline.progress import Mark, Progress
 from meltwatch_stream_processor.pipeline.records import SERVICE
+from meltwatch_stream_processor.pipeline.shared import SharedParts
 from meltwatch_stream_processor.pipeline.start_offsets import start_offsets
-from meltwatch_stream_processor.pipeline.surroundings import Surroundings
 from meltwatch_stream_processor.ports import Committed, TopicPartition
 
 _BEAT_INTERVAL_S: Final = 1.0
@@ -43,12 +43,12 @@ class Engine:
 
     Parameters
     ----------
-    surroundings
+    shared
         What the partitions share.
     """
 
-    def __init__(self, surroundings: Surroundings) -> None:
-        self._around = surroundings
+    def __init__(self, shared: SharedParts) -> None:
+        self._shared = shared
         self._pipelines: dict[int, PartitionPipeline] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
@@ -64,11 +64,11 @@ class Engine:
         self._changing = asyncio.Lock()
         self._rejoin_ns = 0
         self._rejoin_pauses_s = back_off(_FIRST_REJOIN_S, _LONGEST_REJOIN_S)
-        self._commit_age = CommitAge(surroundings.metrics.commit_age, SERVICE, surroundings.clock)
-        self._lags = FurnaceGauge(surroundings.metrics.watermark_lag)
-        self._skews = FurnaceGauge(surroundings.metrics.sync_skew)
-        self._behind = FurnaceGauge(surroundings.metrics.modality_behind)
-        self.progress = Progress(surroundings.clock)
+        self._commit_age = CommitAge(shared.metrics.commit_age, SERVICE, shared.clock)
+        self._lags = FurnaceGauge(shared.metrics.watermark_lag)
+        self._skews = FurnaceGauge(shared.metrics.sync_skew)
+        self._behind = FurnaceGauge(shared.metrics.modality_behind)
+        self.progress = Progress(shared.clock)
 
     async def run_partitions(self) -> None:
         """Work until cancelled.
@@ -80,7 +80,7 @@ class Engine:
         """
         async with asyncio.TaskGroup() as group:
             self._group = group
-            group.create_task(self._around.judge.watch())
+            group.create_task(self._shared.judge.watch())
             group.create_task(self._commit_regularly())
             group.create_task(self._ask_for_ends_regularly())
             group.create_task(self._look_at_topics_regularly())
@@ -104,8 +104,8 @@ class Engine:
             self._assigned = frozenset(partitions)
             for part in self._assigned:
                 # A pause that was on its way during the rebalance may have hit the new assignment.
-                self._around.inputs.resume(part)
-            self._suspended = self._around.input_topics.problem is not None
+                self._shared.inputs.resume(part)
+            self._suspended = self._shared.input_topics.problem is not None
             numbers = [] if self._suspended else self._whole_numbers()
             for number in numbers:
                 # Before its first record, to ask where reading starts during the first fetch.
@@ -126,15 +126,15 @@ class Engine:
             await cancel_until_ended(tasks)
             await self._flush()
             await self._commit(pipelines)
-        self._around.gate.clear()
-        self._around.counts.clear()
-        self._around.input_topics.forget()
+        self._shared.gate.clear()
+        self._shared.counts.clear()
+        self._shared.input_topics.forget()
         self._committed, self._starts, self._lag = {}, {}, {}
         self._commit_age.note_committed()
 
     def _whole_numbers(self) -> list[int]:
         """Return the partition numbers that were assigned of both topics: one alone is no join."""
-        topics = self._around.context.topics.inputs.values()
+        topics = self._shared.context.topics.inputs.values()
         assigned = self._assigned or frozenset()
         each = ({part.partition for part in assigned if part.topic == name} for name in topics)
         return sorted(set.intersection(*each))
@@ -152,13 +152,13 @@ class Engine:
             pipeline.stop_reading()
         with suppress(TimeoutError):
             async with asyncio.timeout(limit_s):
-                await self._around.in_flight.until_empty()
+                await self._shared.in_flight.until_empty()
         await self._commit(self._pipelines)
-        _log.info("drained", windows_left=self._around.in_flight.count)
+        _log.info("drained", windows_left=self._shared.in_flight.count)
 
     def readiness(self) -> str | None:
         """Return one line if a dependency is missing; who is to spare misses nothing."""
-        topics = self._around.input_topics
+        topics = self._shared.input_topics
         if topics.problem is not None:
             return topics.problem
         if self._assigned is None or self._suspended:
@@ -169,13 +169,13 @@ class Engine:
             return f"expected the topics that are read, {', '.join(topics.replaced)} was made again"
         if topics.unowned:
             return f"expected a reader of each partition, nobody has {listed(topics.unowned)}"
-        return self._around.judge.outage
+        return self._shared.judge.outage
 
     def _begin(self, number: int) -> None:
         if self._group is None:
             raise OutOfSequence("expected an assignment after the engine ran, got one before")
         if number not in self._pipelines:
-            pipeline = self._pipelines[number] = PartitionPipeline(number, self._around)
+            pipeline = self._pipelines[number] = PartitionPipeline(number, self._shared)
             self._tasks[number] = self._group.create_task(self._work(number, pipeline))
 
     async def _work(self, number: int, pipeline: PartitionPipeline) -> None:
@@ -192,20 +192,20 @@ class Engine:
                     raise
                 for failure in failures.exceptions:
                     if isinstance(failure, RecordFailedError):
-                        self._around.suspects.failed(failure)
+                        self._shared.suspects.failed(failure)
             else:
                 return
             await self._flush()
             for part in pipeline.parts:
-                self._around.inputs.resume(part)
-            pipeline = self._pipelines[number] = PartitionPipeline(number, self._around)
+                self._shared.inputs.resume(part)
+            pipeline = self._pipelines[number] = PartitionPipeline(number, self._shared)
 
     async def _flush(self) -> None:
         """Wait for what was handed to the client: the next reader of the scores' tail finds it."""
         with suppress(TimeoutError):
             # Not wait_for: before Python 3.12 it may swallow a cancellation.
             async with asyncio.timeout(_FLUSH_LIMIT_S):
-                await self._around.delivery.flush()
+                await self._shared.delivery.flush()
 
     async def _commit(self, pipelines: Mapping[int, PartitionPipeline]) -> None:
         # One at a time: a commit that outlived its assignment would move the next one's start.
@@ -225,7 +225,7 @@ class Engine:
             return
         self._commit_age.note_waiting()
         try:
-            await self._around.inputs.commit(
+            await self._shared.inputs.commit(
                 {
                     part: Committed(offset, topic_id=topic_ids.get(part.topic))
                     for part, offset in offsets.items()
@@ -245,23 +245,23 @@ class Engine:
 
     async def _ask_for_ends_regularly(self) -> None:
         """Find out how far the input goes: what is unread, and what is not to be waited for."""
-        around = self._around
+        shared = self._shared
         while True:
             await asyncio.sleep(_ENDS_INTERVAL_S)
             parts = sorted(self._assigned or ())
             # After an assignment: lag counts from where reading starts, not from 0.
             if not self._starts.keys() >= set(parts):
                 starts = await start_offsets(
-                    around.inputs,
-                    around.input_range,
-                    await around.input_topics.ids(),
+                    shared.inputs,
+                    shared.input_range,
+                    await shared.input_topics.ids(),
                     parts,
-                    around.retry,
+                    shared.retry,
                 )
                 self._starts = {part: start.offset for part, start in starts.items()}
-            asked_ns = around.clock.monotonic_ns()
+            asked_ns = shared.clock.monotonic_ns()
             try:
-                ends = await offsets_of(around.input_range.end_offsets, parts)
+                ends = await offsets_of(shared.input_range.end_offsets, parts)
             except TransientError:
                 self._lag = {}
             else:
@@ -272,7 +272,7 @@ class Engine:
         for pipeline in self._pipelines.values():
             if pipeline.parts <= ends.keys():
                 pipeline.told(asked_ns, ends)
-        hold_back(self._pipelines.values(), self._around.max_held_bytes)
+        hold_back(self._pipelines.values(), self._shared.max_held_bytes)
 
     def _unread(self, ends: Mapping[TopicPartition, int]) -> dict[int, int]:
         """Return per partition number what Kafka has of both topics and nobody handed on."""
@@ -288,12 +288,12 @@ class Engine:
     async def _look_at_topics_regularly(self) -> None:
         """Topics may be deleted, made again, or grow; a group may leave partitions to nobody."""
         while True:
-            await self._around.input_topics.look()
+            await self._shared.input_topics.look()
             await self._heed_topics()
             await asyncio.sleep(_TOPICS_INTERVAL_S)
 
     async def _heed_topics(self) -> None:
-        topics = self._around.input_topics
+        topics = self._shared.input_topics
         if topics.problem is not None:
             await self._suspend(topics.problem)
             return
@@ -302,7 +302,7 @@ class Engine:
             why = why or "the topics can be joined again"
         if why is None:
             self._rejoin_pauses_s = back_off(_FIRST_REJOIN_S, _LONGEST_REJOIN_S)
-        elif self._around.clock.monotonic_ns() >= self._rejoin_ns:
+        elif self._shared.clock.monotonic_ns() >= self._rejoin_ns:
             self._rejoin(why)
 
     async def _suspend(self, problem: str) -> None:
@@ -316,9 +316,9 @@ class Engine:
 
     def _rejoin(self, why: str) -> None:
         pause_ns = round(next(self._rejoin_pauses_s) * NS_PER_S)
-        self._rejoin_ns = self._around.clock.monotonic_ns() + pause_ns
+        self._rejoin_ns = self._shared.clock.monotonic_ns() + pause_ns
         try:
-            self._around.inputs.rejoin()
+            self._shared.inputs.rejoin()
         except TransientError:
             return  # it has not started yet
         _log.warning("rejoining", reason=why)
@@ -331,7 +331,7 @@ class Engine:
 
     def _marks(self) -> dict[int, Mark]:
         """Return where each partition stands; none could move while a dependency is away."""
-        is_away = self._around.dependencies.problem() or self._around.judge.outage
+        is_away = self._shared.dependencies.problem() or self._shared.judge.outage
         return {
             number: Mark(
                 (pipeline.handed_on(), dict(pipeline.watermarks())),
@@ -360,11 +360,11 @@ class Engine:
         }
 
     def _observe(self, marks: Mapping[str, int]) -> None:
-        metrics, now_ns = self._around.metrics, self._around.clock.now_ns()
+        metrics, now_ns = self._shared.metrics, self._shared.clock.now_ns()
         self._lags.show(
             {name: max(now_ns - mark_ns, 0) / NS_PER_S for name, mark_ns in marks.items()}
         )
         self._skews.show(self._skews_s())
         self._behind.show(self._behind_s())
         held = sum(pipeline.size_bytes for pipeline in self._pipelines.values())
-        metrics.buffer_bytes.labels(SERVICE).set(held + self._around.in_flight.size_bytes)
+        metrics.buffer_bytes.labels(SERVICE).set(held + self._shared.in_flight.size_bytes)

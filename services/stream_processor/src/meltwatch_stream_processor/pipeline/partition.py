@@ -26,7 +26,7 @@ from meltwatch_stream_processor.pipeline.beginning import Beginning
 from meltwatch_stream_processor.pipeline.counts import OTHER
 from meltwatch_stream_processor.pipeline.furnace_log import FurnaceLog, UntimelyRecords
 from meltwatch_stream_processor.pipeline.publication import ClosingMoment, Publication
-from meltwatch_stream_processor.pipeline.surroundings import Surroundings
+from meltwatch_stream_processor.pipeline.shared import SharedParts
 from meltwatch_stream_processor.ports import TopicPartition
 
 _log = structlog.get_logger()
@@ -42,23 +42,23 @@ class PartitionPipeline:
     ----------
     number
         Of the partition, in both input topics and in ``scores``.
-    surroundings
+    shared
         What all partitions share.
     """
 
-    def __init__(self, number: int, surroundings: Surroundings) -> None:
+    def __init__(self, number: int, shared: SharedParts) -> None:
         self.number = number
-        self._around = surroundings
-        self._began_ns = surroundings.clock.now_ns()
-        topics = surroundings.context.topics.inputs
+        self._shared = shared
+        self._began_ns = shared.clock.now_ns()
+        topics = shared.context.topics.inputs
         self._parts = {m: TopicPartition(topic, number) for m, topic in topics.items()}
-        self._arrivals = {m: surroundings.inputs.arrivals() for m in self._parts}
-        self._order = ReadingOrder({}, surroundings.limits)
+        self._arrivals = {m: shared.inputs.arrivals() for m in self._parts}
+        self._order = ReadingOrder({}, shared.limits)
         self._joiner: PartitionJoiner | None = None
         self._log = FurnaceLog()
-        self._skew = SkewWatch(surroundings.encoder, surroundings.sync_offsets_s)
+        self._skew = SkewWatch(shared.encoder, shared.sync_offsets_s)
         self._untimely = UntimelyRecords()
-        self._beginning = Beginning(self._parts, surroundings)
+        self._beginning = Beginning(self._parts, shared)
         self._handed_on: dict[Modality, int] = {}
         self._first_event_ns: dict[Modality, int] = {}
         self._reading = True
@@ -71,7 +71,7 @@ class PartitionPipeline:
 
     def receive(self, raw: RawRecord) -> None:
         """Take a record as read; offsets of a topic ascend."""
-        modality = self._around.context.topics.modality_of(raw.topic)
+        modality = self._shared.context.topics.modality_of(raw.topic)
         if not self._arrivals[modality].came(raw.offset):
             return
         entry = read(raw, modality)
@@ -85,12 +85,12 @@ class PartitionPipeline:
 
     async def run_partition(self) -> None:
         """Work until cancelled."""
-        around = self._around
+        shared = self._shared
         async with asyncio.TaskGroup() as group:
             publication = Publication(
-                group, around.in_flight, around.judge.judge, self._publish, around.clock
+                group, shared.in_flight, shared.judge.judge, self._publish, shared.clock
             )
-            asked_ns = around.clock.monotonic_ns()
+            asked_ns = shared.clock.monotonic_ns()
             starts = await self._beginning.settle()
             for modality, start in starts.items():
                 self._arrivals[modality].begins(start.offset)
@@ -170,10 +170,10 @@ class PartitionPipeline:
 
     async def _restored(self) -> PartitionJoiner:
         """Return a joiner that goes on where the published scores end."""
-        around = self._around
+        shared = self._shared
         resumption = await self._beginning.resumption(self._first_event_ns)
         self._log.restored(resumption.furnaces)
-        return PartitionJoiner(self.number, around.encoder, around.rules, resumption)
+        return PartitionJoiner(self.number, shared.encoder, shared.rules, resumption)
 
     async def _recall(self, chunk: Chunk, joiner: PartitionJoiner) -> None:
         """Look further back before a furnace begins with events older than what is known."""
@@ -203,10 +203,10 @@ class PartitionPipeline:
         if self._joiner is None or not self._told:
             return
         self._told = False
-        reading = self._order.reading(self._around.clock.monotonic_ns())
+        reading = self._order.reading(self._shared.clock.monotonic_ns())
         outcome = self._joiner.advance(None, reading)
-        self._around.gate.holds(self.number, self._joiner.furnaces)
-        self._around.counts.closed(outcome)
+        self._shared.gate.holds(self.number, self._joiner.furnaces)
+        self._shared.counts.closed(outcome)
         self._untimely.forget(outcome.retired)
         self._skew.forget(outcome.retired)
         self._log.handed_on(outcome)
@@ -221,8 +221,8 @@ class PartitionPipeline:
 
     async def _fill(self, modality: Modality, offsets: range) -> None:
         part = self._parts[modality]
-        missed = partial(self._around.input_range.records, part, offsets)
-        records = await self._around.retry.until_done(
+        missed = partial(self._shared.input_range.records, part, offsets)
+        records = await self._shared.retry.until_done(
             missed, f"reading what was missed of {part.topic}"
         )
         entries = [read(raw, modality) for raw in self._arrivals[modality].filled(records)]
@@ -233,7 +233,7 @@ class PartitionPipeline:
         self._order.read_until(modality, self._arrivals[modality].position)
         if len(records) < len(offsets):
             await self._beginning.is_gone(modality, offsets)
-        self._around.metrics.records_missed.labels(part.topic).inc(len(records))
+        self._shared.metrics.records_missed.labels(part.topic).inc(len(records))
         _log.info(
             "missed_records_read", **part._asdict(), first=offsets.start, records=len(records)
         )
@@ -254,14 +254,14 @@ class PartitionPipeline:
         if not isinstance(entry.content, ContractViolation):
             await self._recall(entry.content, joiner)
         outcome = self._joined(entry, joiner)
-        self._around.gate.holds(self.number, joiner.furnaces)
+        self._shared.gate.holds(self.number, joiner.furnaces)
         if outcome.refusal is not None:
-            await self._around.delivery.dead_letter(raw, outcome.refusal)
+            await self._shared.delivery.dead_letter(raw, outcome.refusal)
         elif outcome.late:
-            await self._around.delivery.late(raw)
+            await self._shared.delivery.late(raw)
         self._undelivered = None
         self._untimely.take(raw, entry.modality, outcome, joiner.holds)
-        self._around.counts.record(raw, entry.modality, outcome, joiner.holds)
+        self._shared.counts.record(raw, entry.modality, outcome, joiner.holds)
         self._log.handed_on(outcome)
         for window in outcome.windows:
             await publication.submit(window, continue_trace(header(raw.headers, TRACEPARENT)))
@@ -272,9 +272,9 @@ class PartitionPipeline:
         if isinstance(content, ContractViolation):
             return entry
         furnace_id = content.identity.furnace_id
-        refusal = self._around.suspects.refusal_of(entry.raw)
+        refusal = self._shared.suspects.refusal_of(entry.raw)
         if refusal is None and not joiner.knows(furnace_id):
-            refusal = self._around.gate.refusal_of(furnace_id)
+            refusal = self._shared.gate.refusal_of(furnace_id)
         return entry if refusal is None else replace(entry, content=refusal)
 
     def _joined(self, entry: Entry, joiner: PartitionJoiner) -> Outcome:
@@ -286,7 +286,7 @@ class PartitionPipeline:
             Whatever went wrong: what the join holds now is not to be trusted.
         """
         try:
-            reading = self._order.reading(self._around.clock.monotonic_ns())
+            reading = self._order.reading(self._shared.clock.monotonic_ns())
             outcome = joiner.advance(entry, reading)
             if not isinstance(entry.content, ContractViolation):
                 self._skew.take(entry.content, outcome)
@@ -299,16 +299,16 @@ class PartitionPipeline:
     async def _publish(
         self, window: AlignedWindow, judgement: Judgement, closing: ClosingMoment
     ) -> None:
-        around = self._around
-        now_ns = around.clock.now_ns()
+        shared = self._shared
+        now_ns = shared.clock.now_ns()
         clocks = (
             *self._skew.reasons(window.furnace_id),
             *self._untimely.reasons(window.furnace_id),
         )
-        score = make_score(window, judgement, around.context, closing.joined_ns, now_ns, clocks)
+        score = make_score(window, judgement, shared.context, closing.joined_ns, now_ns, clocks)
         gaps = self._beginning.untold_gaps
         score = replace(score, topic_ids=self.topic_ids, gaps=gaps)
-        record, delivered = await around.delivery.deliver_score(score, closing.traceparent)
+        record, delivered = await shared.delivery.deliver_score(score, closing.traceparent)
         if gaps:
             self._beginning.gaps_are_told()
         if judgement.refusal is not None:
@@ -323,25 +323,25 @@ class PartitionPipeline:
             )
             # The score stands in the topic as unscored; its dead letter keeps the bytes and the
             # reason.
-            await around.delivery.dead_letter(raw, judgement.refusal)
+            await shared.delivery.dead_letter(raw, judgement.refusal)
             # A furnace that is retired by now has no counter of its own any more.
             is_held = self._joiner is not None and self._joiner.holds(score.furnace_id)
             whose = score.furnace_id if is_held else OTHER
-            around.counts.irregular(whose, None, judgement.refusal.reason.value)
+            shared.counts.irregular(whose, None, judgement.refusal.reason.value)
             self._log.rejected(score, judgement.refusal.detail, closing.traceparent)
         self._log.published(score, closing.traceparent)
         if self._joiner is not None:
             self._joiner.published(window)
-        around.metrics.windows.labels(score.status.value).inc()
+        shared.metrics.windows.labels(score.status.value).inc()
         if is_live(window.window_end_ns, score.times.last_ingest_ns, self._began_ns):
             waited_ns = max(now_ns - window.window_end_ns, 0)
-            around.metrics.event_to_score.observe(waited_ns / NS_PER_S)
+            shared.metrics.event_to_score.observe(waited_ns / NS_PER_S)
 
     def _control_flow(self) -> None:
         """Pause the topics of which too much waits, resume the others."""
         ahead = self._order.ahead
         for modality in ahead - self._paused:
-            self._around.inputs.pause(self._parts[modality])
+            self._shared.inputs.pause(self._parts[modality])
         for modality in self._paused - ahead:
-            self._around.inputs.resume(self._parts[modality])
+            self._shared.inputs.resume(self._parts[modality])
         self._paused = ahead

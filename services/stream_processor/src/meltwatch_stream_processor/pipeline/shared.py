@@ -22,7 +22,7 @@ from meltwatch_stream_processor.ports import InputRange, Inputs, ScoreHistory
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class SharedParts:
     """What the partitions of a process share.
 
     Attributes
