@@ -14,7 +14,8 @@ from tests.support.waiting import until
 
 pytestmark = pytest.mark.integration
 
-SESSION_S = 6.0
+LIMIT_S = 12.0
+"""Twice the session time-out, for a machine with more to do than this; who waits takes 30 s."""
 FURNACES = ("works/melt/F1", "works/melt/F2")
 
 
@@ -36,12 +37,12 @@ def test_with_a_frozen_triton_it_leaves_its_windows_to_the_next(works: Works) ->
         until(
             lambda: "inflight_windows 4.0" in first.ask("metrics"), "four windows in flight", 20.0
         )
-        assert stopped(first) < SESSION_S
+        assert stopped(first) < LIMIT_S
         triton.kill()
         triton.start()
         with works.worker(triton.address) as second:
             works.published(30)
-            assert stopped(second) < SESSION_S
+            assert stopped(second) < LIMIT_S
 
 
 def test_without_kafka_it_ends_all_the_same(triton: TritonServer, tmp_path: Path) -> None:
@@ -53,4 +54,4 @@ def test_without_kafka_it_ends_all_the_same(triton: TritonServer, tmp_path: Path
             worker.until_ready()
             kafka.kill()
             time.sleep(2.0)
-            assert stopped(worker) < 2 * SESSION_S
+            assert stopped(worker) < LIMIT_S
