@@ -25,7 +25,7 @@ from tests.support.servers import Topics
 pytestmark = pytest.mark.integration
 
 VIDEO, CURRENT = Modality.VIDEO, Modality.CURRENT
-LASTS_S, BACKLOG_S, DIES_S, BACK_S, RIGHT_S = 45, 150, 12, 10, 25
+LASTS_S, BACKLOG_S, DIES_S, BACK_S, RIGHT_S = 45, 600, 12, 10, 25
 LOOK_BACK_S = 130
 PLAIN, METER_FIRST, CAMERA_FIRST, DEAD, SIX, FORTY, BACK, STRANGER = names(8, 3)
 JOINED = (PLAIN, METER_FIRST, CAMERA_FIRST, SIX, FORTY)
@@ -118,6 +118,8 @@ def watch(works: Works, topics: Topics, triton: TritonServer) -> Seen:
         weather.blow(works.kafka, works.prefix)
         # The last ones close when the slower modality has come so far.
         expected = {name: len(weather.undisturbed(name)) - 5 for name in JOINED}
+        long_ns = (LOOK_BACK_S + LASTS_S - 5) * NS_PER_S
+        expected |= dict.fromkeys((DEAD, BACK), long_ns // PUBLISHED_SPEC.hop_ns - 2)
         works.scores.until(lambda found: _has(found, expected), 120.0)
         metrics = worker.ask("metrics")
         scores: dict[str, list[WindowScore]] = {}
