@@ -15,7 +15,7 @@ from typing import Final
 from meltwatch_core.alarms.manager.alarms import AlarmPipeline
 from meltwatch_core.join.entry import Entry
 from meltwatch_core.join.joiner import PartitionJoiner
-from meltwatch_core.join.reading import Reading
+from meltwatch_core.join.merge import Reading
 from meltwatch_core.join.window import Outcome
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.record import OutgoingRecord, RawRecord

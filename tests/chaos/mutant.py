@@ -24,7 +24,7 @@ from meltwatch_core.alarms.manager.scores import PartitionProgress
 from meltwatch_core.join.buffers import Chunk
 from meltwatch_core.join.furnace import Furnace
 from meltwatch_core.join.joiner import PartitionJoiner
-from meltwatch_core.join.reading import OTHER, Reading
+from meltwatch_core.join.merge import OTHER, Reading
 from meltwatch_core.join.restore import Resumption, ScoresTail
 from meltwatch_core.join.rules import PUBLISHED_RULES
 from meltwatch_core.join.watermark import Idleness, Watermark

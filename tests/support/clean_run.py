@@ -17,7 +17,7 @@ import numpy as np
 from meltwatch_core.alarms import points
 from meltwatch_core.join.buffers import Chunk
 from meltwatch_core.join.joiner import PartitionJoiner
-from meltwatch_core.join.reading import Reading
+from meltwatch_core.join.merge import Reading
 from meltwatch_core.join.topics import TopicNames
 from meltwatch_core.scoring.judge import Judgement
 from meltwatch_core.scoring.ports import Verdict

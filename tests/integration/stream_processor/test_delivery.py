@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 from meltwatch_core.join.joiner import PartitionJoiner
-from meltwatch_core.join.reading import Reading
+from meltwatch_core.join.merge import Reading
 from meltwatch_core.join.window import AlignedWindow
 from meltwatch_local_cluster.servers import TritonServer
 from meltwatch_schemas.encoder import default_encoder

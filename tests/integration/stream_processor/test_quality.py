@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from meltwatch_core.join.joiner import PartitionJoiner
-from meltwatch_core.join.reading import Reading
+from meltwatch_core.join.merge import Reading
 from meltwatch_core.join.window import AlignedWindow
 from meltwatch_local_cluster.servers import TritonServer
 from meltwatch_schemas.current import encode_current

@@ -17,7 +17,7 @@ from meltwatch_chassis.errors import FatalError, TransientError
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_chassis.settings import TritonSettings
 from meltwatch_core.join.joiner import PartitionJoiner
-from meltwatch_core.join.reading import Reading
+from meltwatch_core.join.merge import Reading
 from meltwatch_core.join.window import AlignedWindow
 from meltwatch_core.scoring.errors import EndpointError, ReloadRefusedError
 from meltwatch_core.scoring.failover import Failover, FailoverTiming

@@ -10,7 +10,7 @@ from kafka import KafkaProducer
 from kafka.partitioner.default import murmur2
 from meltwatch_core.join.buffers import Chunk
 from meltwatch_core.join.joiner import PartitionJoiner
-from meltwatch_core.join.reading import Reading
+from meltwatch_core.join.merge import Reading
 from meltwatch_core.join.window import AlignedWindow
 from meltwatch_schemas.encoder import default_encoder
 from meltwatch_schemas.record import read_current, read_embedding

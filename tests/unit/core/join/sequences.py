@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from hypothesis import strategies as st
 from meltwatch_core.join.joiner import PartitionJoiner
-from meltwatch_core.join.reading import Reading
+from meltwatch_core.join.merge import Reading
 from meltwatch_core.join.rules import JoinRules, QualityLimits
 from meltwatch_core.join.window import AlignedWindow, Outcome
 from meltwatch_schemas.chunk import ChunkIdentity

@@ -1,9 +1,9 @@
 """The doors by which replay closes windows where live did, and goes on where live stood."""
 
 import pytest
-from meltwatch_core.join.features import FeatureExtractor
 from meltwatch_core.join.furnace import Furnace, JoinContext
-from meltwatch_core.join.reading import Reading
+from meltwatch_core.join.merge import Reading
+from meltwatch_core.join.quality import FeatureExtractor
 from meltwatch_core.join.restore import resume
 from meltwatch_core.join.window import AlignedWindow
 from meltwatch_schemas.score import Modality

@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
-from meltwatch_core.join.acknowledgement import NeededOffsets
 from meltwatch_core.join.errors import OutOfSequence
-from meltwatch_core.join.features import FeatureExtractor
 from meltwatch_core.join.joiner import PartitionJoiner
-from meltwatch_core.join.reading import Reading
-from meltwatch_core.join.restore import Past, Resumption
+from meltwatch_core.join.merge import Reading
+from meltwatch_core.join.quality import FeatureExtractor
+from meltwatch_core.join.restore import NeededOffsets, Past, Resumption
 from meltwatch_core.join.rules import PUBLISHED_RULES, JoinRules
 from meltwatch_core.join.watermark import Watermark
 from meltwatch_core.join.window import AlignedWindow, Outcome

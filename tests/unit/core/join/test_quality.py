@@ -4,13 +4,10 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 import pytest
-from meltwatch_core.join.features import FeatureExtractor
-from meltwatch_core.join.frames import Clip
-from meltwatch_core.join.quality import QualityCheck
+from meltwatch_core.join.buffers import Clip, CurrentGrid
+from meltwatch_core.join.quality import FeatureExtractor, QualityCheck, SourceWatch, Usable
 from meltwatch_core.join.rules import PUBLISHED_RULES, QualityLimits
-from meltwatch_core.join.samples import CurrentGrid
 from meltwatch_core.join.source_clock import clock_words, followed
-from meltwatch_core.join.source_watch import SourceWatch, Usable
 from meltwatch_schemas.chunk import ChunkIdentity
 from meltwatch_schemas.encoder import default_encoder
 from meltwatch_schemas.score import Modality, SourceState

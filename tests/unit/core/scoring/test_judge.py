@@ -11,7 +11,7 @@ from meltwatch_chassis.errors import TransientError
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_core.join.entry import read
 from meltwatch_core.join.joiner import PartitionJoiner
-from meltwatch_core.join.reading import Reading
+from meltwatch_core.join.merge import Reading
 from meltwatch_core.join.window import AlignedWindow
 from meltwatch_core.scoring.judge import Judge, Judgement, Patience
 from meltwatch_schemas.errors import ContractViolation, Refusal

@@ -5,7 +5,7 @@ from dataclasses import replace
 from meltwatch_chassis.tracing import begin_trace, trace_id
 from meltwatch_core.join.entry import read
 from meltwatch_core.join.joiner import PartitionJoiner
-from meltwatch_core.join.reading import Reading
+from meltwatch_core.join.merge import Reading
 from meltwatch_core.join.window import AlignedWindow, Outcome
 from meltwatch_schemas.score import Modality, WindowScore
 from meltwatch_stream_processor.pipeline.furnace_log import FurnaceLog

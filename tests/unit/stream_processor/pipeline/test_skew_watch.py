@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from meltwatch_core.join.buffers import Chunk
 from meltwatch_core.join.entry import read
-from meltwatch_core.join.skew_watch import SkewWatch
+from meltwatch_core.join.synchrony import SkewWatch
 from meltwatch_core.join.window import Outcome
 from meltwatch_schemas.current import CurrentChunk
 from meltwatch_schemas.errors import violation

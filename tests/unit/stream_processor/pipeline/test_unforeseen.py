@@ -9,7 +9,7 @@ from meltwatch_core.join import entry as entries
 from meltwatch_core.join.buffers import Chunk
 from meltwatch_core.join.entry import Entry
 from meltwatch_core.join.joiner import PartitionJoiner
-from meltwatch_core.join.reading import Reading
+from meltwatch_core.join.merge import Reading
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.record import header
 from meltwatch_schemas.score import Modality

@@ -9,12 +9,10 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from meltwatch_core.join.acknowledgement import Offsets
-from meltwatch_core.join.admission import refusal_of, was_admitted
 from meltwatch_core.join.buffers import Chunk
-from meltwatch_core.join.features import FeatureExtractor
-from meltwatch_core.join.furnace import Furnace, JoinContext
-from meltwatch_core.join.restore import Past, sources_of
+from meltwatch_core.join.furnace import Furnace, JoinContext, refusal_of, was_admitted
+from meltwatch_core.join.quality import FeatureExtractor
+from meltwatch_core.join.restore import Offsets, Past, sources_of
 from meltwatch_core.join.rules import PUBLISHED_RULES, JoinRules
 from meltwatch_core.join.window import AlignedWindow
 from meltwatch_schemas.encoder import Encoder

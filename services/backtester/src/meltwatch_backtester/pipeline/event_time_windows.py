@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from meltwatch_core.join.entry import Entry
 from meltwatch_core.join.merge import ReadingOrder
-from meltwatch_core.join.skew_watch import SkewWatch
+from meltwatch_core.join.synchrony import SkewWatch
 from meltwatch_core.join.window import AlignedWindow, Outcome
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.score import Modality, WindowScore

@@ -12,7 +12,7 @@ from meltwatch_core.join.buffers import Chunk
 from meltwatch_core.join.entry import Entry, read
 from meltwatch_core.join.joiner import PartitionJoiner
 from meltwatch_core.join.merge import ReadingOrder
-from meltwatch_core.join.skew_watch import SkewWatch
+from meltwatch_core.join.synchrony import SkewWatch
 from meltwatch_core.join.window import AlignedWindow, Outcome
 from meltwatch_core.scoring.judge import Judgement
 from meltwatch_core.scoring.scores import make_score

@@ -1,18 +1,351 @@
-"""Both buffers of one furnace: the events that later windows can use, and the newest event time."""
+"""What a furnace holds of both modalities: frames, samples, and when it last spoke.
 
+A ``Timeline`` has the events of one modality in order of event time, each instant once, with the
+record it came by. Of frames the latest one per slot is kept, and a clip is picked from the slots.
+Samples are held on a window's grid.
+"""
+
+import math
 from collections.abc import Iterable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
-from meltwatch_schemas.current import CurrentChunk
+from meltwatch_schemas.current import PHASES, CurrentChunk
 from meltwatch_schemas.embedding import EmbeddingChunk
 from meltwatch_schemas.score import Modality
 from numpy.typing import NDArray
 
-from meltwatch_core.join.frames import FrameBuffer
 from meltwatch_core.join.rules import JoinRules
-from meltwatch_core.join.samples import SampleBuffer
-from meltwatch_core.join.timeline import Timeline
+
+FRAME: Final = np.dtype([("time_ns", np.int64), ("offset", np.int64)])
+"""An event without a value of its own."""
+
+SAMPLE: Final = np.dtype(
+    [
+        ("time_ns", np.int64),
+        ("offset", np.int64),
+        ("value_a", np.float32, (3,)),
+    ]
+)
+"""An event with three phases, amperes."""
+
+
+class Timeline:
+    """Events in strictly increasing event time; of two at one instant the first counts.
+
+    Parameters
+    ----------
+    dtype
+        ``FRAME`` or ``SAMPLE``.
+    """
+
+    def __init__(self, dtype: "np.dtype[Any]") -> None:
+        self.events: NDArray[Any] = np.empty(0, dtype)
+
+    @property
+    def times_ns(self) -> NDArray[np.int64]:
+        """Event times, shape ``(n,)``, int64, strictly increasing."""
+        times: NDArray[np.int64] = self.events["time_ns"]
+        return times
+
+    def add_events(self, events: NDArray[Any]) -> tuple[NDArray[np.bool_], int]:
+        """Insert the events of one record.
+
+        Parameters
+        ----------
+        events
+            Shape ``(m,)``, of the timeline's dtype, strictly increasing in time.
+
+        Returns
+        -------
+        Which of them are new, shape ``(m,)``, and the number of those that are not.
+        """
+        held = self.times_ns
+        if not held.size or not events.size or events["time_ns"][0] > held[-1]:
+            self.events = _joined(self.events, events)
+            return np.ones(events.size, np.bool_), 0
+        new = ~np.isin(events["time_ns"], held)
+        merged = _joined(self.events, events[new])
+        self.events = merged[np.argsort(merged["time_ns"])]
+        return new, int(events.size - np.count_nonzero(new))
+
+    def forget_until(self, time_ns: int) -> None:
+        """Drop the events at or before an instant."""
+        self.events = self.events[self.times_ns.searchsorted(time_ns, "right") :].copy()
+
+    def keep(self, chosen: NDArray[np.bool_]) -> None:
+        """Drop all events but the chosen ones."""
+        self.events = self.events[chosen]
+
+    def newest_until(self, time_ns: int) -> int | None:
+        """Return the latest event time at or before an instant, ns."""
+        position = int(self.times_ns.searchsorted(time_ns, "right"))
+        return int(self.times_ns[position - 1]) if position else None
+
+    def earliest_after(self, time_ns: int) -> int | None:
+        """Return the first event time after an instant, ns."""
+        position = int(self.times_ns.searchsorted(time_ns, "right"))
+        return int(self.times_ns[position]) if position < self.events.size else None
+
+    def size_bytes_after(self, time_ns: int) -> int:
+        """Return what the events after an instant take up."""
+        position = int(self.times_ns.searchsorted(time_ns, "right"))
+        return int(self.events[position:].nbytes)
+
+    def lowest_offset(self, since_ns: int | None = None, until_ns: int | None = None) -> int | None:
+        """Return the lowest offset of the events in ``(since, until]``; None if there are none."""
+        first = 0 if since_ns is None else self.times_ns.searchsorted(since_ns, "right")
+        last = None if until_ns is None else self.times_ns.searchsorted(until_ns, "right")
+        offsets = self.events["offset"][first:last]
+        return int(offsets.min()) if offsets.size else None
+
+
+def _joined(first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
+    # np.concatenate spends most of its time on finding the common dtype.
+    joined = np.empty(first.size + second.size, first.dtype)
+    joined[: first.size], joined[first.size :] = first, second
+    return joined
+
+
+_MAX_FRAMES: Final = 4096
+"""Frames remembered within the reach of a window: about 290 a second for the published spec."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clip:
+    """What a window sees of the video.
+
+    Attributes
+    ----------
+    embeddings
+        Shape ``(clip_frames, 64, d)``, float16, index 0 the oldest slot; None if unavailable.
+    coverage
+        Share of the slots that had a frame of their own, 0..1.
+    """
+
+    embeddings: NDArray[np.float16] | None
+    coverage: float
+
+
+class FrameBuffer:
+    """Frames within the reach of the windows to come.
+
+    Slots of successive windows coincide (the hop is a multiple of the stride), so only the
+    latest frame of each stride can ever be used: the pixels of others are not held. Their times
+    are, to tell duplicates, up to a bound beyond which superseded ones are forgotten.
+
+    Parameters
+    ----------
+    rules
+        Window geometry and availability.
+    phase_ns
+        The furnace's offset of window ends.
+    """
+
+    def __init__(self, rules: JoinRules, phase_ns: int) -> None:
+        self._rules = rules
+        self._stride_ns = rules.spec.frame_stride_ns
+        self._phase_ns = phase_ns
+        self._latest: dict[int, tuple[int, NDArray[np.float16]]] = {}
+        self.timeline = Timeline(FRAME)
+
+    def add_frames(self, events: NDArray[Any], embeddings: NDArray[np.float16]) -> int:
+        """Take the frames of one record and return the number of duplicates.
+
+        Parameters
+        ----------
+        events
+            Shape ``(m,)``, ``timeline.FRAME``.
+        embeddings
+            Shape ``(m, 64, d)``, float16; copied where kept.
+        """
+        new, duplicates = self.timeline.add_events(events)
+        for index in np.flatnonzero(new):
+            self._keep_latest(int(events["time_ns"][index]), embeddings[index])
+        if self.timeline.events.size > _MAX_FRAMES:
+            latest = [time_ns for time_ns, _ in self._latest.values()]
+            self.timeline.keep(np.isin(self.timeline.times_ns, latest))
+        return duplicates
+
+    def _keep_latest(self, time_ns: int, embedding: NDArray[np.float16]) -> None:
+        slot = self._slot(time_ns)
+        held = self._latest.get(slot)
+        if held is None or held[0] < time_ns:
+            self._latest[slot] = (time_ns, embedding.copy())
+
+    def _slot(self, time_ns: int) -> int:
+        """Number of the first slot instant at or after a time."""
+        return -((self._phase_ns - time_ns) // self._stride_ns)
+
+    def forget_until(self, time_ns: int) -> None:
+        """Drop the frames at or before an instant."""
+        self.timeline.forget_until(time_ns)
+        stale = [slot for slot, (held_ns, _) in self._latest.items() if held_ns <= time_ns]
+        for slot in stale:
+            del self._latest[slot]
+
+    def clip(self, window_end_ns: int) -> Clip:
+        """Return the clip of a window: slot by slot the latest frame of its stride.
+
+        A missing slot repeats the nearest older filled slot, or the nearest newer one if there
+        is none.
+        """
+        newest = self._slot(window_end_ns)
+        count = self._rules.spec.clip_frames
+        picked = [self._latest.get(newest - age) for age in reversed(range(count))]
+        slots = [None if held is None else held[1] for held in picked]
+        filled = [slot for slot in slots if slot is not None]
+        coverage = len(filled) / count
+        if len(filled) < self._rules.min_frames:
+            return Clip(None, coverage)
+        older = filled[0]
+        repeated = []
+        for slot in slots:
+            older = older if slot is None else slot
+            repeated.append(older)
+        return Clip(np.stack(repeated), coverage)
+
+    @property
+    def size_bytes(self) -> int:
+        """What the buffer holds."""
+        pixels = sum(embedding.nbytes for _, embedding in self._latest.values())
+        return pixels + self.timeline.events.nbytes
+
+    def size_bytes_after(self, time_ns: int) -> int:
+        """Return what is held of the frames after an instant."""
+        held = self._latest.values()
+        return sum(embedding.nbytes for held_ns, embedding in held if held_ns > time_ns)
+
+
+_MAX_SAMPLES: Final = 65_536
+"""Samples held before they are thinned: about 520 a second for the published spec."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CurrentGrid:
+    """What a window sees of the currents.
+
+    Attributes
+    ----------
+    values_a
+        Shape ``(lookback_samples, 3)``, float32, amperes, index 0 the oldest grid point; None
+        if unavailable.
+    coverage
+        Share of the grid values (points x phases) that a sample stood for, 0..1.
+    own_a
+        The same before missing values were repeated: NaN where no sample stood; None without any.
+    """
+
+    values_a: NDArray[np.float32] | None
+    coverage: float
+    own_a: NDArray[np.float32] | None
+
+
+class SampleBuffer:
+    """Samples within the reach of the windows to come.
+
+    Parameters
+    ----------
+    rules
+        Window geometry and availability.
+    phase_ns
+        The furnace's offset of window ends.
+    """
+
+    def __init__(self, rules: JoinRules, phase_ns: int) -> None:
+        spec = rules.spec
+        self._rules = rules
+        self._phase_ns = phase_ns
+        # Every grid interval of every window is a whole number of these cells.
+        self._cell_ns = math.gcd(spec.hop_ns, spec.sample_period_ns, rules.sample_reach_ns)
+        self._ages_ns = np.arange(spec.lookback_samples - 1, -1, -1) * spec.sample_period_ns
+        self.timeline = Timeline(SAMPLE)
+
+    def add_samples(self, events: NDArray[Any]) -> int:
+        """Take the samples of one record and return the number of duplicates.
+
+        Parameters
+        ----------
+        events
+            Shape ``(m,)``, ``timeline.SAMPLE``.
+        """
+        _, duplicates = self.timeline.add_events(events)
+        if self.timeline.events.size > _MAX_SAMPLES:
+            self._thin()
+        return duplicates
+
+    def _thin(self) -> None:
+        """Forget superseded samples: of each cell its newest and each phase's last value stay.
+
+        Windows stay exact; a repetition of a forgotten sample is no longer counted as duplicate.
+        """
+        cells = -((self._phase_ns - self.timeline.times_ns) // self._cell_ns)
+        present = ~np.isnan(self.timeline.events["value_a"])
+        chosen = _last_of_each(cells)
+        for phase in range(PHASES):
+            rows = np.flatnonzero(present[:, phase])
+            chosen[rows[_last_of_each(cells[rows])]] = True
+        self.timeline.keep(chosen)
+
+    def forget_until(self, time_ns: int) -> None:
+        """Drop the samples at or before an instant."""
+        self.timeline.forget_until(time_ns)
+
+    def grid(self, window_end_ns: int) -> CurrentGrid:
+        """Return the grid of a window: per point and phase the latest value not older than reach.
+
+        A missing value repeats the nearest older present one of its phase in the grid, or the
+        nearest newer one if there is none.
+        """
+        points_ns = window_end_ns - self._ages_ns
+        times_ns, values_a = self.timeline.times_ns, self.timeline.events["value_a"]
+        total = points_ns.size * PHASES
+        if not times_ns.size:
+            return CurrentGrid(None, 0.0, None)
+        rows = np.searchsorted(times_ns, points_ns, side="right") - 1
+        oldest_ns = points_ns - self._rules.sample_reach_ns
+        held_a = values_a[rows]
+        if rows[0] >= 0 and (times_ns[rows] > oldest_ns).all() and not np.isnan(held_a).any():
+            return CurrentGrid(held_a, 1.0, held_a)
+        latest = _last_present(~np.isnan(values_a))
+        chosen = np.where(rows[:, None] >= 0, latest[rows], -1)
+        present = (chosen >= 0) & (times_ns[chosen] > oldest_ns[:, None])
+        count = int(np.count_nonzero(present))
+        own_a = np.take_along_axis(values_a, chosen, axis=0)
+        if count == total:
+            return CurrentGrid(own_a, 1.0, own_a)
+        own_a[~present] = np.nan
+        if count < self._rules.min_values:
+            return CurrentGrid(None, count / total, own_a if count else None)
+        held = _last_present(present)
+        filled = np.where(held >= 0, held, np.argmax(present, axis=0))
+        return CurrentGrid(np.take_along_axis(own_a, filled, axis=0), count / total, own_a)
+
+    @property
+    def size_bytes(self) -> int:
+        """What the buffer holds."""
+        return self.timeline.events.nbytes
+
+    def size_bytes_after(self, time_ns: int) -> int:
+        """Return what is held of the samples after an instant."""
+        return self.timeline.size_bytes_after(time_ns)
+
+
+def _last_present(present: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Return, per row and column, the last row up to it that is present; -1 if there is none."""
+    rows = np.arange(present.shape[0])[:, None]
+    if present.all():
+        return np.broadcast_to(rows, present.shape)
+    last: NDArray[np.intp] = np.maximum.accumulate(np.where(present, rows, -1), axis=0)
+    return last
+
+
+def _last_of_each(cells: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Tell of each of the sorted cell numbers whether it is the last of its kind."""
+    last: NDArray[np.bool_] = np.diff(cells, append=np.iinfo(np.int64).max) != 0
+    return last
+
 
 Chunk = EmbeddingChunk | CurrentChunk
 """A record of either input topic."""

@@ -11,15 +11,13 @@ from meltwatch_schemas.encoder import Encoder
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.score import Modality
 
-from meltwatch_core.join.acknowledgement import NeededOffsets, Offsets, lowest
-from meltwatch_core.join.admission import refusal_of, was_admitted
 from meltwatch_core.join.buffers import Chunk
 from meltwatch_core.join.entry import Entry
 from meltwatch_core.join.errors import OutOfSequence
-from meltwatch_core.join.features import FeatureExtractor
-from meltwatch_core.join.furnace import Closing, Furnace, JoinContext
-from meltwatch_core.join.reading import Reading
-from meltwatch_core.join.restore import Past, Resumption
+from meltwatch_core.join.furnace import Closing, Furnace, JoinContext, refusal_of, was_admitted
+from meltwatch_core.join.merge import Reading
+from meltwatch_core.join.quality import FeatureExtractor
+from meltwatch_core.join.restore import NeededOffsets, Offsets, Past, Resumption, lowest
 from meltwatch_core.join.rules import PUBLISHED_RULES, JoinRules
 from meltwatch_core.join.window import AlignedWindow, Outcome
 

@@ -1,16 +1,22 @@
-"""What an earlier process left: committed offsets and the tail of ``scores``, nothing else.
+"""What a restart rests on: which records are kept for it, and what an earlier life left behind.
 
-Per furnace the newest published window gives the last closed window end, the cut, and what is not
-in the records that are read again. Records up to the cut are history, handed on again only to fill
-buffers: not late, not duplicate, not refused and not copied again. A furnace without a window in
-the tail starts with an empty state.
+Three things hold a record back from being acknowledged. Events in the buffers and in closed,
+unpublished windows are needed for what the windows contain. The *anchor* is needed for everything
+else: from the record that closed the furnace's last published window on, reading again restores
+sources, lateness and retirement as they were.
+
+Committed offsets and the tail of ``scores`` are all that is left behind. Per furnace the newest
+published window gives the last closed window end, the cut, and what is not in the records that are
+read again. Records up to the cut are history, handed on again only to fill buffers: not late, not
+duplicate, not refused and not copied again. A furnace without a window in the tail starts anew.
 
 Each window is a function of the records of its furnace up to its cut, whatever the order between
-the two topics, and ``acknowledgement`` holds back every record on which something unpublished
-rests. So reading again gives the windows that reading on would have given. Idleness is not
-recorded: it is found again, which costs ``idle_gap`` once.
+the two topics, and every record is kept on which something unpublished rests. So reading again
+gives the windows that reading on would have given. Idleness is recorded nowhere: it starts anew,
+and costs ``idle_gap`` once.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -18,7 +24,82 @@ from typing import Final
 from meltwatch_schemas.reasons import BEHIND
 from meltwatch_schemas.score import Modality, SourceState, WindowScore
 
-from meltwatch_core.join.acknowledgement import Offsets
+from meltwatch_core.join.errors import OutOfSequence
+
+Offsets = Mapping[Modality, int]
+"""Per modality an offset; a modality without need is absent."""
+
+
+def lowest(needs: Iterable[Offsets]) -> dict[Modality, int]:
+    """Return the lowest offset per modality."""
+    result: dict[Modality, int] = {}
+    for offsets in needs:
+        for modality, offset in offsets.items():
+            result[modality] = min(offset, result.get(modality, offset))
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Unpublished:
+    window_end_ns: int
+    needed: Offsets
+    anchor: Offsets | None
+
+
+class NeededOffsets:
+    """Which offsets of the input topics one life of a furnace still needs.
+
+    Parameters
+    ----------
+    anchor
+        Offsets from which reading again restores the life while none of its windows is published.
+    """
+
+    def __init__(self, anchor: Offsets) -> None:
+        self._anchor = anchor
+        self._unpublished: deque[_Unpublished] = deque()
+
+    def closed(self, window_end_ns: int, needed: Offsets, anchor: Offsets | None) -> None:
+        """Note a closed window.
+
+        Parameters
+        ----------
+        window_end_ns
+            Which window.
+        needed
+            Lowest offsets of the events that it or a later one may use.
+        anchor
+            The anchor once it is published; None leaves the anchor, which a retired furnace
+            needs until its last window is out.
+        """
+        self._unpublished.append(_Unpublished(window_end_ns, needed, anchor))
+
+    def published(self, window_end_ns: int) -> None:
+        """Note that the oldest unpublished window is published.
+
+        Raises
+        ------
+        OutOfSequence
+            If another window is the oldest unpublished one.
+        """
+        oldest = self._unpublished[0].window_end_ns if self._unpublished else None
+        if oldest != window_end_ns:
+            raise OutOfSequence(
+                f"expected the window ending at {oldest} ns to be published next, "
+                f"got {window_end_ns} ns"
+            )
+        self._anchor = self._unpublished.popleft().anchor or self._anchor
+
+    @property
+    def settled(self) -> bool:
+        """Every closed window is published."""
+        return not self._unpublished
+
+    def needed(self, buffered: Offsets) -> dict[Modality, int]:
+        """Return the lowest offsets needed, given those of the events in the buffers."""
+        unpublished = self._unpublished[0].needed if self._unpublished else {}
+        return lowest((self._anchor, unpublished, buffered))
+
 
 _NOTHING: Final = frozenset[Modality]()
 

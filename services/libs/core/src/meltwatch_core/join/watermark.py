@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from meltwatch_schemas.score import Modality
 
-from meltwatch_core.join.reading import MODALITIES, OTHER, Reading
+from meltwatch_core.join.merge import MODALITIES, OTHER, Reading
 from meltwatch_core.join.rules import JoinRules
 
 
