@@ -44,6 +44,7 @@ async def test_one_that_we_are_told_passes() -> None:
     [
         (NotLeaderForPartitionError(), TransientError),
         (KafkaTimeoutError(), TransientError),
+        (ConnectionResetError(), TransientError),
         (MessageSizeTooLargeError(), FatalError),
         (TopicAuthorizationFailedError(), FatalError),
         (AssertionError("the client stumbles over a record"), FatalError),

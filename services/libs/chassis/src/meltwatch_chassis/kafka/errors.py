@@ -72,8 +72,8 @@ def broker_expected(what: str) -> Iterator[None]:
 
 def _passes(error: Exception) -> bool:
     # A timeout says that the broker was away for long: not "retriable" to the client.
-    is_timeout = type(error).__name__.endswith("TimeoutError")
-    return is_timeout or (isinstance(error, KafkaError) and error.retriable)
+    is_away = isinstance(error, OSError) or type(error).__name__.endswith("TimeoutError")
+    return is_away or (isinstance(error, KafkaError) and error.retriable)
 
 
 def is_refusal(error: BaseException | None) -> bool:
