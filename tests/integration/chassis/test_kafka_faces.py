@@ -1,10 +1,11 @@
 """Two clients, the same verbs: what either writes, each of the readers reads alike."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 from meltwatch_chassis.errors import FatalError
-from meltwatch_chassis.kafka.access import TopicMissing
+from meltwatch_chassis.kafka.access import TopicMissing, explained
 from meltwatch_chassis.kafka.async_publisher import AsyncKafkaPublisher
 from meltwatch_chassis.kafka.follow import Follower
 from meltwatch_chassis.kafka.writer import Writer
@@ -53,7 +54,16 @@ def values(follower: Follower, count: int) -> list[object]:
 
 
 async def test_what_never_will_be_taken_is_fatal(kafka: KafkaServer, topics: Topics) -> None:
-    record = OutgoingRecord(topics.name(Topic.SCORES), b"k", b"\0" * 9 * 1024 * 1024, ())
-    async with AsyncKafkaPublisher({"bootstrap_servers": [kafka.address]}) as publisher:
-        with pytest.raises(FatalError, match="publishing to"):
+    name = topics.name(Topic.SCORES)
+    connection = {"bootstrap_servers": [kafka.address]}
+    record = OutgoingRecord(name, b"k", b"\0" * 9 * 1024 * 1024, (), None, PART)
+    async with AsyncKafkaPublisher(connection) as publisher:
+        with pytest.raises(FatalError, match=f"publishing to {name}"):
             await publisher.publish(record)
+
+    def write() -> None:
+        with explained(connection, ()), Writer.connected(connection) as writer:
+            writer.write([record], 30.0)
+
+    with pytest.raises(FatalError, match=f"Kafka, writing to {name}/{PART}: expected an answer"):
+        await asyncio.to_thread(write)

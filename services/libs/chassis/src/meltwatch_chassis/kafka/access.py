@@ -150,7 +150,18 @@ def explanation(
         return error
     said = escaped(" ".join(str(error).split())) or type(error).__name__
     kind = ConfigurationError if isinstance(error, AuthorizationError) else DependencyUnreachable
-    return kind(f"Kafka: expected an answer from {servers}, got: {said}")
+    doing = ", ".join(["Kafka", *getattr(error, "__notes__", ())])
+    return kind(f"{doing}: expected an answer from {servers}, got: {said}")
+
+
+@contextmanager
+def noted(what: str) -> Iterator[None]:
+    """Note on the client's errors what was being done, and where, for ``explained`` to say."""
+    try:
+        yield
+    except KafkaError as error:
+        error.add_note(what)
+        raise
 
 
 def refused_rights(connection: Mapping[str, Any], rights: Sequence[Right]) -> ConfigurationError:

@@ -8,6 +8,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaTimeoutError, OffsetOutOfRangeError
 from meltwatch_schemas.record import RawRecord
 
+from meltwatch_chassis.kafka.access import noted
 from meltwatch_chassis.kafka.consumer import consumer_of
 from meltwatch_chassis.kafka.record import raw_record
 
@@ -99,7 +100,8 @@ class SpanReader:
         self._consumer.seek(where, start)
         idle = 0
         while (position := self._consumer.position(where)) < stop:
-            records = self._consumer.poll(_POLL_MS, max_records=_AT_ONCE).get(where, [])
+            with noted(f"reading {topic}/{partition} at {position}"):
+                records = self._consumer.poll(_POLL_MS, max_records=_AT_ONCE).get(where, [])
             yield from (raw_record(record) for record in records if record.offset < stop)
             idle = idle + 1 if self._consumer.position(where) == position else 0
             if idle > _PATIENCE_POLLS:

@@ -1,12 +1,13 @@
 """Records whose delivery is awaited: kafka-python's producer, one call for some records."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from typing import Any, Self
 
 from kafka import KafkaProducer
 from meltwatch_schemas.record import OutgoingRecord
 
+from meltwatch_chassis.kafka.access import noted
 from meltwatch_chassis.kafka.record import sent
 
 
@@ -30,9 +31,14 @@ class Writer:
         KafkaError
             If one does not stand after a time, or never will.
         """
-        futures = [self._producer.send(**sent(record)) for record in records]
-        for future in futures:
-            future.get(timeout=timeout_s)
+        waiting = [(record, self._send(record)) for record in records]
+        for record, future in waiting:
+            with _noted(record):
+                future.get(timeout=timeout_s)
+
+    def _send(self, record: OutgoingRecord) -> Any:
+        with _noted(record):
+            return self._producer.send(**sent(record))
 
     @classmethod
     @contextmanager
@@ -48,3 +54,8 @@ class Writer:
         """
         with closing(KafkaProducer(**connection, **options)) as producer:
             yield cls(producer)
+
+
+def _noted(record: OutgoingRecord) -> AbstractContextManager[None]:
+    partition = "" if record.partition is None else f"/{record.partition}"
+    return noted(f"writing to {record.topic}{partition}")
