@@ -72,7 +72,7 @@ class ManagerProcess:
         self.signal(signal.SIGKILL)
         self.wait()
 
-    def wait(self, timeout_s: float = 30.0) -> int:
+    def wait(self, timeout_s: float = 120.0) -> int:
         """Wait for its end and return its exit code."""
         assert self._process is not None
         return self._process.wait(timeout_s)
