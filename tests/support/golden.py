@@ -148,6 +148,9 @@ def _of_alarms() -> Iterator[tuple[str, bytes]]:
     state = FurnaceState(state=FurnaceStateWord.TAPPING, since=at, by="mes")
     yield _json(Topic.ALARM_POINTS, "defaults", alarm_point().to_json())
     yield _json(Topic.ALARMS, "raised", alarm_record().to_json())
+    remark = {"from": "UNACK", "to": "UNACK", "cause": "COMMENT", "by": "li.wei"}
+    remarked = alarm_record(seq=2, transition=remark, annunciation_id=f"{1:032x}")
+    yield _json(Topic.ALARMS, "remarked-with-annunciation", remarked.to_json())
     yield _json(Topic.ALARM_COMMANDS, "ack", alarm_command().to_json())
     yield _json(Topic.ALARM_RESULTS, "done", result.to_json())
     yield _json(Topic.ALARM_RECEIPTS, "delivered", receipt.to_json())

@@ -164,7 +164,7 @@ class AlarmRecord(KeyedMessage):
     spec: Literal["alarm/1.0"] = Field(default="alarm/1.0", description="Schema and version.")
     alarm_id: AlarmId = Field(description="Furnace id, slash, condition; also the record's key.")
     occurrence_id: ToldName = Field(description="UUID of this activation; equal on reprocessing.")
-    event_id: ToldName = Field(description="32 hex digits, unique per record; the token for ack.")
+    event_id: ToldName = Field(description="32 hex digits, unique per record; a token for ack.")
     epoch: Counter = Field(description="Generation of the manager that wrote it.")
     seq: Counter = Field(description="Number within the epoch.")
     transition: Transition = Field(description="What changed.")
@@ -202,6 +202,9 @@ class AlarmRecord(KeyedMessage):
     unregistered: bool = Field(default=False, description="The furnace stands in no plant file.")
     run_id: ToldName | None = Field(default=None, description="Present only in replays.")
     traceparent: ToldName | None = Field(default=None, description="W3C trace context.")
+    annunciation_id: ToldName | None = Field(
+        default=None, description="Event id of the record that last announced this occurrence."
+    )
 
     model_config = ConfigDict(
         frozen=True, extra="ignore", populate_by_name=True, allow_inf_nan=False

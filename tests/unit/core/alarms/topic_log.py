@@ -149,4 +149,6 @@ def as_read(record: OutgoingRecord, offset: int) -> RawRecord:
 def without_run(record: AlarmRecord) -> AlarmRecord:
     """Return a record without what may differ between two managers' lives."""
     times = record.times.model_copy(update={"published": record.times.event})
-    return record.model_copy(update={"epoch": 0, "seq": 0, "event_id": "", "times": times})
+    return record.model_copy(
+        update={"epoch": 0, "seq": 0, "event_id": "", "annunciation_id": None, "times": times}
+    )

@@ -20,6 +20,7 @@ from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_core.alarms.alarm_state import MASKED, Facts
+from meltwatch_core.alarms.annunciation import Annunciation
 from meltwatch_core.alarms.condition import Condition, Sample
 from meltwatch_core.alarms.lost_source import telling
 from meltwatch_core.alarms.system_alarms import SETPOINT_FOREIGN, words_of
@@ -69,6 +70,8 @@ class Alarm:
         Decision and running delays.
     raises_ns
         Raise times of the last 24 h, event time, ascending.
+    annunciation
+        What of it can be acknowledged.
     """
 
     point: AlarmPoint
@@ -76,6 +79,7 @@ class Alarm:
     record: AlarmRecord | None = None
     condition: Condition = field(default_factory=Condition)
     raises_ns: tuple[int, ...] = ()
+    annunciation: Annunciation = field(default_factory=Annunciation)
 
     @property
     def facts(self) -> Facts:
@@ -126,12 +130,17 @@ def is_raise(record: AlarmRecord) -> bool:
     return cause == "RAISE" or (cause == CLOCK and record.active)
 
 
+def followed(alarm: Alarm, record: AlarmRecord) -> Alarm:
+    """Return the alarm with its next record, in the order of the topic."""
+    annunciation = alarm.annunciation.after(record, alarm.record)
+    return replace(alarm, record=record, annunciation=annunciation)
+
+
 def restore(alarm: Alarm, record: AlarmRecord) -> Alarm:
-    """Return the alarm after one more of its records, in the order of the topic."""
+    """Return the alarm as whoever reads its next record knows it: no delay is running."""
     raises_ns = alarm.raises_ns
     if is_raise(record) and record.raise_time is not None:
         raised_ns = ns_from_utc(record.raise_time)
         raises_ns = (*alarm.raises_before(raised_ns), raised_ns)[-MAX_RAISES:]
-    return replace(
-        alarm, record=record, condition=Condition(active=record.active), raises_ns=raises_ns
-    )
+    condition = Condition(active=record.active)
+    return replace(followed(alarm, record), condition=condition, raises_ns=raises_ns)

@@ -213,13 +213,18 @@ def examine(command: AlarmCommand, alarm: Alarm, is_duplicate: bool) -> Refused 
         return Refused(ResultCode.NOT_PERMITTED, fault)
     if is_duplicate:
         return Refused(ResultCode.DUPLICATE, f"command {command.command_id} was judged before")
-    current = alarm.record.event_id if alarm.record else None
     expected = command.expected_event_id
-    if expected is not None and expected != current:
-        return Refused(
-            ResultCode.STALE, f"expected the event {current}, got {shown(expected)}: look again"
-        )
+    if expected is not None and not alarm.annunciation.covers(expected):
+        return Refused(ResultCode.STALE, f"{_wanted(alarm)}, got {shown(expected)}: look again")
     return None
+
+
+def _wanted(alarm: Alarm) -> str:
+    if alarm.record is None:
+        return "expected an alarm that was raised once"
+    announced = alarm.annunciation.event_id
+    newest = f"expected the event {alarm.record.event_id}"
+    return f"{newest} or another since {announced}" if announced else newest
 
 
 def _argument_fault(command: AlarmCommand, alarm: Alarm) -> str | None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from meltwatch_schemas.alarm import AlarmCommand, AlarmRecord, Command
 
-from meltwatch_core.alarms.alarm import Alarm, ReceivedScore, restore
+from meltwatch_core.alarms.alarm import Alarm, ReceivedScore, followed, restore
 from meltwatch_core.alarms.alarm_state import Facts, Trigger, WrongState, step
 from meltwatch_core.alarms.condition import Due, decided, due, observe
 from meltwatch_core.alarms.snapshot import (
@@ -64,7 +64,7 @@ def judge(alarm: Alarm, received: ReceivedScore, stamp: Stamp, *, is_masked: boo
         return _decide(alarm, received, change, stamp, is_masked=is_masked)
     is_process = alarm.point.condition not in SYSTEM_ALARMS
     if is_process and alarm.facts.retain and quality_of(received.score) is not alarm.quality:
-        return replace(alarm, record=requalified(alarm, received, stamp))
+        return followed(alarm, requalified(alarm, received, stamp))
     return alarm
 
 
@@ -103,7 +103,7 @@ def unsuppress(alarm: Alarm, stamp: Stamp) -> Alarm:
 
 def _covered(alarm: Alarm, trigger: Trigger, stamp: Stamp) -> Alarm:
     facts = step(alarm.facts, trigger, alarm.point)
-    return replace(alarm, record=remarked(alarm, facts, Remark(trigger.value), stamp))
+    return followed(alarm, remarked(alarm, facts, Remark(trigger.value), stamp))
 
 
 def _after_raise(alarm: Alarm, *, is_masked: bool) -> Facts:
@@ -128,7 +128,7 @@ def obey(alarm: Alarm, command: AlarmCommand, stamp: Stamp) -> Alarm:
     action = _ACTIONS.get(Command(command.command))
     if action is None:
         raise WrongState(f"{command.command}: not supported yet by this alarm manager")
-    return replace(alarm, record=action(alarm, command, stamp))
+    return followed(alarm, action(alarm, command, stamp))
 
 
 def is_acknowledged_already(alarm: Alarm, command: AlarmCommand) -> bool:

@@ -26,6 +26,7 @@ from meltwatch_schemas.window import PUBLISHED_SPEC
 
 from meltwatch_core.alarms.alarm import CLOCK, Alarm, ReceivedScore
 from meltwatch_core.alarms.alarm_state import Facts, WrongState, derive
+from meltwatch_core.alarms.annunciation import announces
 from meltwatch_core.alarms.condition import Due
 from meltwatch_core.alarms.lost_source import telling
 from meltwatch_core.alarms.system_alarms import SETPOINT_FOREIGN, SYSTEM_ALARMS, words_of
@@ -240,8 +241,10 @@ def _stamped(alarm: Alarm, facts: Facts, remark: Remark, stamp: Stamp) -> dict[s
     transition = Transition(
         from_=alarm.state, to=state, cause=remark.cause, by=remark.by, comment=remark.comment
     )
-    return {
-        "event_id": event_id(alarm.point.alarm_id, stamp.epoch, stamp.seq),
+    own_id = event_id(alarm.point.alarm_id, stamp.epoch, stamp.seq)
+    changed = {
+        "event_id": own_id,
+        "annunciation_id": _annunciation_id(alarm, facts, transition, own_id),
         "epoch": stamp.epoch,
         "seq": stamp.seq,
         "transition": transition,
@@ -252,6 +255,15 @@ def _stamped(alarm: Alarm, facts: Facts, remark: Remark, stamp: Stamp) -> dict[s
         "suppressed": facts.suppressed,
         "retain": facts.retain and alarm.point.mode is not Mode.SHADOW,
     }
+    # Announced again, it is nobody's any more.
+    return changed if facts.acked else changed | {"ack_time": None, "ack_by": None}
+
+
+def _annunciation_id(alarm: Alarm, facts: Facts, transition: Transition, own_id: str) -> str | None:
+    if announces(transition):
+        return own_id
+    begins_unannounced = facts.active and not alarm.facts.active
+    return None if begins_unannounced else alarm.annunciation.event_id
 
 
 def _of_point(point: AlarmPoint) -> dict[str, Any]:

@@ -99,8 +99,9 @@ class CommandDesk:
         if (refused := examine(command, alarm, command.command_id in self._judged)) is not None:
             return refused
         if is_acknowledged_already(alarm, command):
-            detail, event_id = f"acknowledged already, {alarm.state}", command.expected_event_id
-            return [self._answer(addressed, ResultCode.OK, detail, now_ns, event_id)]
+            done = alarm.annunciation.acknowledgement or command.expected_event_id
+            detail = f"acknowledged already, {alarm.state}"
+            return [self._answer(addressed, ResultCode.OK, detail, now_ns, done)]
         try:
             after = obey(alarm, command, self._scribe.stamp(now_ns))
         except WrongState as error:

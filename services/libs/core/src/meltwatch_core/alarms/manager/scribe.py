@@ -1,7 +1,6 @@
 """Numbers and counts alarm records: the one place where ``(epoch, seq)`` comes from."""
 
 from collections import Counter
-from dataclasses import replace
 
 import structlog
 from meltwatch_chassis.live import is_live
@@ -20,7 +19,7 @@ from meltwatch_schemas.record import OutgoingRecord, RawRecord
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_S
 
-from meltwatch_core.alarms.alarm import Alarm
+from meltwatch_core.alarms.alarm import Alarm, followed
 from meltwatch_core.alarms.authorship import MAX_EPOCH
 from meltwatch_core.alarms.manager.outgoing import SERVICE, dead_letter, outgoing
 from meltwatch_core.alarms.registry import AlarmRegistry
@@ -68,8 +67,7 @@ class Scribe:
 
     def restate(self, alarm: Alarm, now_ns: int) -> list[OutgoingRecord]:
         """Return what is true of an alarm that was raised once, as a new record."""
-        after = replace(alarm, record=restated(alarm, self.stamp(now_ns)))
-        return self.keep(alarm, after)
+        return self.keep(alarm, followed(alarm, restated(alarm, self.stamp(now_ns))))
 
     def keep(self, before: Alarm, after: Alarm) -> list[OutgoingRecord]:
         """Keep an alarm; return its new record, if it has one, to be written."""
