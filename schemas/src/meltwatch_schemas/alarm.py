@@ -244,6 +244,9 @@ class AlarmPoint(KeyedMessage):
     title: Text = Field(description="Short text.")
     condition: Word = Field(description="What is judged, e.g. OVERHEAT.")
     class_: Word = Field(default="process", alias="class", description="process or system.")
+    alarm_class: Name | None = Field(
+        default=None, description="Class of the master alarm list that it was made from, if any."
+    )
     priority: Priority = Field(description="By consequence and time to respond.")
     causes: list[Text] = Field(
         default_factory=list, max_length=MAX_WORDS, description="What may lie behind it."

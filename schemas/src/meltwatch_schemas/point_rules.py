@@ -49,9 +49,9 @@ def check_point(point: AlarmPoint) -> AlarmPoint:
     Raises
     ------
     ContractViolation
-        If its id is not its furnace and condition, if nothing would judge it, or if it asks for too
-        long a memory or for something that this version does not do. The detail begins with the
-        setting's name.
+        If its id is not its furnace and condition, if nothing would judge it, if it tells an
+        operator nothing, or if it asks for too long a memory or for something that this version
+        does not do. The detail begins with the setting's name.
     """
     furnace_id, condition = split_alarm_id(point.alarm_id)
     if (point.equipment_path, point.condition) != (furnace_id, condition):
@@ -62,6 +62,9 @@ def check_point(point: AlarmPoint) -> AlarmPoint:
         raise violation(
             f"class: expected {PROCESS}, or nothing would judge {condition}, got {point.class_}"
         )
+    for name in ("title", "consequence_if_no_action", "operator_action"):
+        if not getattr(point, name).strip():
+            raise violation(f"{name}: expected words for the operator, got none")
     if (point.setpoint.n or 0) > MAX_VOTES:
         raise violation(f"setpoint.n: expected at most {MAX_VOTES}, got {point.setpoint.n}")
     setting = unsupported_setting(point)

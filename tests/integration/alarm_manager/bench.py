@@ -24,7 +24,7 @@ T = TypeVar("T")
 # A new calibration of the default set-point must not turn the tests red.
 _PROGRAM = """
 from runpy import run_module
-from meltwatch_core.alarms import points
+from meltwatch_schemas import default_points as points
 from meltwatch_schemas.alarm import Setpoint
 points.DEFAULT_SETPOINT = Setpoint.model_validate_json('@POINT@')
 points.MODEL_DIGEST = '@DIGEST@'

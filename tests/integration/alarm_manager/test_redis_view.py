@@ -12,10 +12,10 @@ from meltwatch_alarm_manager.adapters.redis_view import RedisView
 from meltwatch_alarm_manager.ports import AlarmChange, FurnaceChange
 from meltwatch_chassis.errors import ConfigurationError, TransientError
 from meltwatch_chassis.testing import ManualClock
-from meltwatch_core.alarms import points
 from meltwatch_local_cluster.servers import RedisServer
 from meltwatch_local_cluster.servers.addresses import free_ports
 from meltwatch_local_cluster.servers.child import ChildCommand
+from meltwatch_schemas import default_points as points
 from meltwatch_schemas.alarm import AlarmRecord, Mode
 from meltwatch_schemas.window import NS_PER_S
 from redis.asyncio import Redis

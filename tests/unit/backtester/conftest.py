@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 import pytest
-from meltwatch_core.alarms import points
+from meltwatch_schemas import default_points as points
 from meltwatch_schemas.alarm import Setpoint
 
 SETPOINT: Final = Setpoint(logit_on=3.0, logit_off=1.0, on_delay_s=5.5, off_delay_s=4.0)

@@ -7,6 +7,7 @@ import pytest
 import yaml
 from meltwatch_chassis.errors import ConfigurationError
 from meltwatch_chassis.plant import PlantFurnace, read_plant
+from meltwatch_chassis.point_file import FaultyFile
 from meltwatch_schemas.alarm import AlarmPoint
 from meltwatch_schemas.point_rules import MAX_VOTES, UNSUPPORTED
 
@@ -120,3 +121,53 @@ def test_a_furnace_has_no_setting_that_this_file_does_not_know() -> None:
         "alarm_points",
         "notes",
     }
+
+
+def test_classes_stand_once_for_all_furnaces(file: Path) -> None:
+    own = {"alarm_class": "shell", "title": "Mine"}
+    furnaces = [
+        {"id": f"site/area/F-{number}", "name": "one", "alarm_points": [entry]}
+        for number, entry in enumerate([own, {"alarm_class": "shell"}, {"alarm_class": "overheat"}])
+    ]
+    shell = {name: POINT[name] for name in POINT if name not in {"alarm_id", "equipment_path"}}
+    file.write_text(yaml.safe_dump({"alarm_classes": {"shell": shell}, "furnaces": furnaces}))
+
+    points = [point for furnace in read_plant(file).furnaces for point in furnace.alarm_points]
+
+    assert [point.title for point in points] == ["Mine", "Hot", "Furnace overheating"]
+    assert [point.alarm_id for point in points] == [f"site/area/F-{n}/OVERHEAT" for n in range(3)]
+
+
+@pytest.mark.parametrize(
+    "missing", ["consequence_if_no_action", "operator_action", "time_to_respond_s"]
+)
+def test_a_point_that_tells_an_operator_nothing_is_refused_by_its_name(
+    file: Path, missing: str
+) -> None:
+    told = {name: value for name, value in POINT.items() if name != missing}
+
+    assert f"alarm_points.0.{missing}: Field required" in refusal(file, told)[1]
+    for blank in ("", " ", None):
+        assert f"alarm_points.0.{missing}: " in refusal(file, POINT | {missing: blank})[1]
+
+
+def test_a_class_that_nobody_wrote_is_told_where_it_is_named_and_what_there_is(file: Path) -> None:
+    line, said = refusal(file, {"alarm_class": "shel"})
+
+    assert line.strip() == "- alarm_class: shel"
+    assert "alarm_points.0.alarm_class: expected one of overheat" in said
+    assert "got 'shel'" in said
+
+
+def test_all_that_is_wrong_is_told_by_line_and_what_follows_from_it_is_not(file: Path) -> None:
+    wrong = [{"alarm_class": "no"}, POINT | {"titel": 1, "priority": "urgent"}]
+    file.write_text(yaml.safe_dump({"furnaces": [FURNACE_FIELDS | {"alarm_points": wrong}]}))
+
+    with pytest.raises(FaultyFile) as error:
+        read_plant(file)
+
+    assert [line.split(": ")[1].rpartition(".")[2] for line in error.value.lines] == [
+        "alarm_class",
+        "titel",
+        "priority",
+    ]

@@ -8,7 +8,7 @@ from meltwatch_backtester.domain.thresholds import (
     parse_thresholds,
 )
 from meltwatch_chassis.errors import BadUsage
-from meltwatch_core.alarms.points import OVERHEAT, default_point
+from meltwatch_schemas.default_points import OVERHEAT, default_points
 
 FURNACE = "hall/FMF-01"
 ALARM = f"{FURNACE}/{OVERHEAT}"
@@ -32,7 +32,7 @@ def test_what_is_no_threshold_is_refused_in_one_line(text):
 )
 def test_without_off_the_alarm_points_own_stays_where_it_can(told, levels):
     point = TriedAlarmList({}, parse_thresholds([told])).of(FURNACE)[ALARM]
-    own = default_point(FURNACE)
+    own = default_points(FURNACE)[0]
     assert (point.setpoint.logit_on, point.setpoint.logit_off) == levels
     assert point.setpoint.on_delay_s == own.setpoint.on_delay_s
     assert point.model_copy(update={"setpoint": own.setpoint}) == own
@@ -48,7 +48,7 @@ def test_only_overheat_is_tried_unless_an_alarm_is_named():
 def test_an_override_of_the_topic_is_tried_as_well():
     points = TriedAlarmList({}, parse_thresholds([f"{ALARM}=4/2"]))
     assert points.of(FURNACE)[ALARM].revision == "default"
-    points.override(ALARM, default_point(FURNACE).model_copy(update={"revision": "7"}))
+    points.override(ALARM, default_points(FURNACE)[0].model_copy(update={"revision": "7"}))
     found = points.of(FURNACE)[ALARM]
     assert (found.revision, found.setpoint.logit_on) == ("7", 4.0)
     assert points.of(FURNACE)[ALARM] is found

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from meltwatch_core.alarms import points
+from meltwatch_schemas import default_points as points
 
 from tests.unit.core.alarms.samples import DIGEST, setpoint
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
-from meltwatch_core.alarms.points import default_point
 from meltwatch_schemas.alarm import AlarmPoint, Command, Setpoint
+from meltwatch_schemas.default_points import default_points
 from meltwatch_schemas.json_message import KeyedMessage
 from meltwatch_schemas.record import JSON, RawRecord, headers_for
 from meltwatch_schemas.score import SCHEMA as SCORE_SCHEMA
@@ -82,7 +82,7 @@ def score(
 
 def point(furnace_id: str = FURNACE, **changes: Any) -> AlarmPoint:
     """Return the default alarm point with changes."""
-    return default_point(furnace_id).model_copy(update=changes)
+    return default_points(furnace_id)[0].model_copy(update=changes)
 
 
 def setpoint(**changes: Any) -> Setpoint:

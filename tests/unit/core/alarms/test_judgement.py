@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from meltwatch_core.alarms import points
 from meltwatch_core.alarms.snapshot import event_id, occurrence_id
+from meltwatch_schemas import default_points as points
 from meltwatch_schemas.alarm import AlarmPoint, AlarmState, Mode, Quality, utc_from_ns
 from meltwatch_schemas.score import Modality, WindowScore
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from meltwatch_core.alarms.points import MasterAlarmList, default_point
+from meltwatch_core.alarms.points import MasterAlarmList
 from meltwatch_core.alarms.system_alarms import (
     FURNACE_ALARMS,
     PLANT_ALARMS,
@@ -13,6 +13,7 @@ from meltwatch_core.alarms.system_alarms import (
     words_of,
 )
 from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord, Mode, Priority, utc_from_ns
+from meltwatch_schemas.default_points import default_points
 from meltwatch_schemas.point_rules import SYSTEM_CONDITIONS
 from meltwatch_schemas.score import Modality, WindowScore
 from meltwatch_schemas.topics import Topic
@@ -116,7 +117,7 @@ def test_no_logit_and_no_other_word_raises_it(reasons: tuple[str, ...]) -> None:
 
 
 def test_every_furnace_has_it_whatever_the_plant_file_lists() -> None:
-    own = default_point(FURNACE)
+    own = default_points(FURNACE)[0]
     master_list = MasterAlarmList({FURNACE: (own,)})
     names = {f"{FURNACE}/{condition}" for condition in FURNACE_ALARMS}
     assert set(master_list.of(FURNACE)) == {own.alarm_id, *names}
@@ -190,4 +191,4 @@ def test_conditions_and_words_stand_in_one_table() -> None:
         assert not alarm.words or alarm.judge is JudgedBy.SCORES
     words = [word for alarm in SYSTEM_ALARMS.values() for word in alarm.words]
     assert len(words) == len(set(words))
-    assert words_of(default_point(FURNACE)) is None
+    assert words_of(default_points(FURNACE)[0]) is None

@@ -4,8 +4,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from meltwatch_core.alarms.points import OVERHEAT, MasterAlarmList
+from meltwatch_core.alarms.points import MasterAlarmList
 from meltwatch_schemas.alarm import AlarmPoint, Setpoint
+from meltwatch_schemas.default_points import OVERHEAT
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.identifiers import check_alarm_id
 

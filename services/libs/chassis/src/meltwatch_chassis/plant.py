@@ -1,19 +1,15 @@
 """``plant.yaml``: the one file that describes a plant."""
 
-from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from meltwatch_schemas.alarm import AlarmPoint
-from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.json_message import FurnaceId
-from meltwatch_schemas.point_rules import NOT_SUPPORTED, check_point
-from meltwatch_schemas.text import escaped
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from meltwatch_schemas.point_classes import Resolver
+from meltwatch_schemas.point_rules import NOT_SUPPORTED
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from meltwatch_chassis.errors import ConfigurationError
-from meltwatch_chassis.strict_yaml import Document, Place, YamlError, read_yaml
+from meltwatch_chassis.point_file import WorkablePoint, once, read_checked
 
 
 class _Strict(BaseModel):
@@ -22,13 +18,6 @@ class _Strict(BaseModel):
 
 def _refused(_: object) -> object:
     raise ValueError(f"{NOT_SUPPORTED}; leave it out")
-
-
-def _workable(point: AlarmPoint) -> AlarmPoint:
-    try:
-        return check_point(point)
-    except ContractViolation as error:
-        raise ValueError(error.detail) from error
 
 
 _Unsupported = Annotated[Any, AfterValidator(_refused)]
@@ -47,7 +36,7 @@ class PlantFurnace(_Strict):
         le=5.0,
         description="Delay of brightness after the current while both clocks are right.",
     )
-    alarm_points: tuple[Annotated[AlarmPoint, AfterValidator(_workable)], ...] = Field(
+    alarm_points: tuple[WorkablePoint, ...] = Field(
         default=(), description="The defaults if empty."
     )
     notes: str = Field(default="", description="For people.")
@@ -59,7 +48,7 @@ class PlantFurnace(_Strict):
                 raise ValueError(
                     f"expected alarm points of {self.id}, got one of {point.equipment_path}"
                 )
-        _once("alarm point", (point.alarm_id for point in self.alarm_points))
+        once("alarm point", (point.alarm_id for point in self.alarm_points))
         return self
 
 
@@ -70,14 +59,8 @@ class Plant(_Strict):
 
     @model_validator(mode="after")
     def _unique(self) -> Self:
-        _once("furnace", (furnace.id for furnace in self.furnaces))
+        once("furnace", (furnace.id for furnace in self.furnaces))
         return self
-
-
-def _once(what: str, names: Iterable[str]) -> None:
-    repeated = sorted(name for name, times in Counter(names).items() if times > 1)
-    if repeated:
-        raise ValueError(f"expected each {what} once, got {', '.join(repeated[:5])} repeatedly")
 
 
 def read_plant(path: Path | None) -> Plant:
@@ -91,30 +74,13 @@ def read_plant(path: Path | None) -> Plant:
     if path is None:
         return Plant()
     try:
-        document = read_yaml(path)
-        empty = document.value is None
-        return Plant.model_validate_json(
-            "{}" if empty else document.json(), strict=True, extra="forbid"
-        )
+        return read_checked(path, Plant, _make_whole)
     except OSError as error:
         raise ConfigurationError(f"MELTWATCH_PLANT_FILE: {path}: {error}") from error
-    except YamlError as error:
-        raise ConfigurationError(f"{path}:{error}") from error
-    except ValidationError as error:
-        raise ConfigurationError(f"{path}:{_explain(error, document)}") from error
 
 
-def _explain(error: ValidationError, document: Document) -> str:
-    """Return line, place and fault of the most helpful error: misspelt before missing keys."""
-    faults = sorted(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
-    first = faults[0]
-    message = first["msg"].removeprefix("Value error, ")
-    place: Place = first["loc"]
-    setting, _, rest = message.partition(": ")
-    steps = setting.split(".")
-    if rest and steps[0] in AlarmPoint.model_fields:
-        place, message = (*place, *steps), rest
-    where = ".".join(str(part) for part in place) or "plant"
-    is_shown = isinstance(first["input"], str | float | int) and place == first["loc"]
-    got = f", got {first['input']!r:.80}" if is_shown else ""
-    return escaped(f"{document.line(place)}: {where}: {message}{got}")
+def _make_whole(plant: dict[str, Any], resolver: Resolver) -> None:
+    furnaces = plant.get("furnaces")
+    for number, furnace in enumerate(furnaces if isinstance(furnaces, list) else ()):
+        if isinstance(furnace, dict):
+            resolver.make_whole(furnace, ("furnaces", number), furnace.get("id"))

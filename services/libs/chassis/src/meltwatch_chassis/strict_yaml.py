@@ -181,9 +181,11 @@ def _is_merge(key: yaml.Node) -> bool:
 
 def _scalar(node: yaml.ScalarNode, place: str) -> Any:
     """Return the value that a scalar looks like; refuse one that YAML reads as something else."""
-    text: str = node.value
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise _error(node, f"{place}: expected text, got half a character")
+    try:
+        # JSON writes a character beyond the first 65,536 as two halves.
+        text: str = node.value.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+    except UnicodeDecodeError:
+        raise _error(node, f"{place}: expected text, got half a character") from None
     if node.style is not None:
         return text
     if text in _WORDS:

@@ -1,11 +1,10 @@
 """The master alarm list: which alarm points a furnace has, and where each comes from."""
 
 from collections.abc import Collection, Mapping
-from typing import Final
 
-from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord, Priority, Setpoint
-from meltwatch_schemas.default_setpoint import BASIS, DEFAULT_SETPOINT, MODEL_DIGEST
-from meltwatch_schemas.identifiers import alarm_id, split_alarm_id
+from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord, Setpoint
+from meltwatch_schemas.default_points import default_points
+from meltwatch_schemas.identifiers import split_alarm_id
 from meltwatch_schemas.topics import DEFAULT_PREFIX
 
 from meltwatch_core.alarms.system_alarms import (
@@ -14,33 +13,6 @@ from meltwatch_core.alarms.system_alarms import (
     plant_equipment,
     system_points,
 )
-
-OVERHEAT: Final = "OVERHEAT"
-PROCESS: Final = "process"
-
-
-def default_point(furnace_id: str) -> AlarmPoint:
-    """Return the alarm point of a furnace for which nobody has written one."""
-    return AlarmPoint.model_validate(
-        {
-            "alarm_id": alarm_id(furnace_id, OVERHEAT),
-            "equipment_path": furnace_id,
-            "title": "Furnace overheating",
-            "condition": OVERHEAT,
-            "priority": Priority.HIGH,
-            "causes": [
-                "electrode too deep or arc unstable",
-                "charge bridged or lining worn",
-                "cooling circuit disturbed",
-            ],
-            "consequence_if_no_action": "Lining and crucible are damaged; melt may break out.",
-            "operator_action": "Look at the furnace; reduce power; check electrodes and cooling.",
-            "time_to_respond_s": 600,
-            "setpoint": DEFAULT_SETPOINT,
-            "setpoint_basis": BASIS,
-            "setpoint_digest": MODEL_DIGEST,
-        }
-    )
 
 
 def point_of(record: AlarmRecord) -> AlarmPoint:
@@ -120,7 +92,7 @@ class MasterAlarmList:
     def of(self, furnace_id: str) -> Mapping[str, AlarmPoint]:
         """Return the alarm points of a furnace by alarm id."""
         if furnace_id not in self._resolved:
-            written = self._plant.get(furnace_id) or (default_point(furnace_id),)
+            written = self._plant.get(furnace_id) or default_points(furnace_id)
             points = (*system_points(furnace_id, FURNACE_ALARMS), *written)
             base = {point.alarm_id: point for point in points}
             if furnace_id == self.plant_equipment:

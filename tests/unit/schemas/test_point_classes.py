@@ -1,0 +1,117 @@
+"""An alarm point is its class and what differs; what is wrong is told by its place, all of it."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from meltwatch_schemas.alarm import AlarmPoint
+from meltwatch_schemas.default_points import built_in, default_points
+from meltwatch_schemas.point_classes import Resolver
+
+FURNACE = "site/area/F-1"
+SHELL: dict[str, Any] = {
+    "title": "Shell",
+    "condition": "OVERHEAT",
+    "priority": "high",
+    "consequence_if_no_action": "It melts.",
+    "operator_action": "Cool it.",
+    "time_to_respond_s": 300,
+    "setpoint": {"logit_on": 3.0, "logit_off": 1.0, "on_delay_s": 5.5},
+    "setpoint_basis": "a backtest",
+    "setpoint_digest": "abc",
+}
+REQUIRED = ("consequence_if_no_action", "operator_action", "time_to_respond_s")
+
+
+def made(entry: dict[str, Any], classes: Any = None) -> tuple[Any, Resolver]:
+    """Return an entry made whole under a furnace, and who made it."""
+    resolver = Resolver()
+    resolver.take_classes({"shell": SHELL} if classes is None else classes)
+    furnace = {"alarm_points": [entry]}
+    resolver.make_whole(furnace, ("furnaces", 0), FURNACE)
+    return furnace["alarm_points"][0], resolver
+
+
+def test_an_instance_is_its_class_under_its_furnace() -> None:
+    whole, resolver = made({"alarm_class": "shell"})
+
+    point = AlarmPoint.model_validate(whole)
+    assert resolver.faults == []
+    assert (point.alarm_id, point.equipment_path) == (f"{FURNACE}/OVERHEAT", FURNACE)
+    assert (point.alarm_class, point.title, point.setpoint.on_delay_s) == ("shell", "Shell", 5.5)
+
+
+@given(st.sets(st.sampled_from(sorted(set(SHELL) - {"setpoint"}))))
+def test_what_an_instance_says_stands_and_the_rest_is_the_classes(own: set[str]) -> None:
+    other = SHELL | {"title": "Mine", "priority": "low", "time_to_respond_s": 60}
+    whole, _ = made({name: other[name] for name in own} | {"alarm_class": "shell"})
+
+    assert {name: whole[name] for name in SHELL} == {
+        name: (other if name in own else SHELL)[name] for name in SHELL
+    }
+
+
+def test_a_set_point_differs_number_by_number_and_then_rests_on_nothing_of_the_classes() -> None:
+    whole, _ = made({"alarm_class": "shell", "setpoint": {"logit_on": 4.0}})
+    assert whole["setpoint"] == SHELL["setpoint"] | {"logit_on": 4.0}
+    assert whole["setpoint_basis"] is whole["setpoint_digest"] is None
+
+    patient, _ = made({"alarm_class": "shell", "setpoint": {"on_delay_s": 9.0}})
+    assert patient["setpoint_basis"] == "a backtest"
+
+
+@pytest.mark.parametrize("missing", REQUIRED)
+@pytest.mark.parametrize("said", [None, "", " ", 0])
+def test_a_class_that_tells_an_operator_nothing_is_refused_by_its_name(
+    missing: str, said: Any
+) -> None:
+    shared = {name: value for name, value in SHELL.items() if name != missing}
+    if said is not None:
+        shared[missing] = said
+    whole, resolver = made({"alarm_class": "shell"}, {"shell": shared})
+
+    assert whole is None
+    (fault,) = resolver.faults
+    assert fault.place == ("alarm_classes", "shell", missing)
+
+
+@pytest.mark.parametrize(
+    ("classes", "place"),
+    [
+        ([], ("alarm_classes",)),
+        ({"shell": 5}, ("alarm_classes", "shell")),
+        ({"shell": SHELL | {"titel": "x"}}, ("alarm_classes", "shell", "titel")),
+        ({"shell": SHELL | {"alarm_id": "a/X"}}, ("alarm_classes", "shell", "alarm_id")),
+        ({"shell": SHELL | {"class": "system"}}, ("alarm_classes", "shell", "class")),
+        ({"shell": SHELL, "overheat": SHELL}, ("alarm_classes", "overheat")),
+        ({}, ("furnaces", 0, "alarm_points", 0, "alarm_class")),
+    ],
+)
+def test_what_is_wrong_with_a_class_is_told_by_its_place(
+    classes: Any, place: tuple[int | str, ...]
+) -> None:
+    _, resolver = made({"alarm_class": "shell"}, classes)
+
+    assert [fault.place for fault in resolver.faults][:1] == [place]
+
+
+@given(st.recursive(st.none() | st.text() | st.integers(), lambda inner: st.lists(inner)
+       | st.dictionaries(st.sampled_from([*SHELL, "alarm_class", "shell"]), inner)))  # fmt: skip
+def test_no_file_ends_the_reader(value: Any) -> None:
+    resolver = Resolver()
+    resolver.take_classes(value)
+    resolver.make_whole({"alarm_points": [value]}, (), value)
+
+
+def test_every_furnace_has_one_alarm_point_of_each_built_in_class() -> None:
+    points = default_points(FURNACE)
+
+    assert [point.alarm_class for point in points] == [*built_in()]
+    assert all(getattr(point, name) for point in points for name in REQUIRED)
+
+
+def test_a_further_default_that_does_not_fit_behind_a_long_furnace_is_left_out() -> None:
+    furnace = "/".join(["f" * 63] * 2 + ["g" * 63])  # 191 bytes: OVERHEAT alone fits
+
+    assert [point.condition for point in default_points(furnace)] == ["OVERHEAT"]
