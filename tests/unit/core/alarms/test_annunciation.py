@@ -14,6 +14,7 @@ from meltwatch_core.alarms.registry import AlarmRegistry
 from meltwatch_core.alarms.snapshot import Stamp
 from meltwatch_schemas.alarm import AlarmRecord, CommandResult, Transition
 from meltwatch_schemas.record import OutgoingRecord
+from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.topics import Topic
 
 from tests.support.builders import alarm_record
@@ -39,9 +40,12 @@ class Watchman:
 
     def windows(self, logit: float | None, count: int) -> None:
         for _ in range(count):
-            made = score_record(score(self.number, logit), self.number)
-            self.number += 1
-            self.log.write(self.pipeline.handle_record(made, NOW_NS), self.pipeline)
+            self.hear(score(self.number, logit))
+
+    def hear(self, made: WindowScore) -> None:
+        record = score_record(made, self.number)
+        self.number += 1
+        self.log.write(self.pipeline.handle_record(record, NOW_NS), self.pipeline)
 
     def order(self, command: str, event_id: str | None = None) -> CommandResult:
         made = command_record(command_fields(command, event_id), self.commands)

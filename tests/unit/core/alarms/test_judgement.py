@@ -121,8 +121,8 @@ def test_unscored_windows_never_clear_and_tell_that_the_input_is_bad():
 
 
 def test_a_model_that_is_away_makes_the_quality_uncertain():
-    away = score(4, None, reasons=("model_unavailable",))
-    records = records_of(*high(0, 1, 2, 3), away)
+    away = [score(number, None, reasons=("model_unavailable",)) for number in range(4, 14)]
+    records = records_of(*high(0, 1, 2, 3), *away)
     assert records[1].quality is Quality.UNCERTAIN
     assert records[1].quality_reasons == ["model_unavailable"]
 

@@ -64,7 +64,7 @@ def judge_with_deaths(stream, batches, deaths) -> TopicLog:
             pipeline = log.take_over()
             commit = log.commits[SCORES]
             offset = commit.offset if commit else 0
-        elif written:
+        else:
             log.write(written, pipeline)
     return log
 

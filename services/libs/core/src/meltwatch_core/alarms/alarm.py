@@ -23,7 +23,8 @@ from meltwatch_core.alarms.alarm_state import MASKED, Facts
 from meltwatch_core.alarms.annunciation import Annunciation
 from meltwatch_core.alarms.condition import Condition, Sample
 from meltwatch_core.alarms.lost_source import telling
-from meltwatch_core.alarms.system_alarms import SETPOINT_FOREIGN, words_of
+from meltwatch_core.alarms.system_alarms import SETPOINT_FOREIGN, SYSTEM_ALARMS, words_of
+from meltwatch_core.alarms.trust import QualityCount
 
 CLOCK: Final = "CLOCK"
 """Cause of a transition by the manager's wall clock; a replay has none."""
@@ -72,6 +73,8 @@ class Alarm:
         Raise times of the last 24 h, event time, ascending.
     annunciation
         What of it can be acknowledged.
+    quality_count
+        Windows of another quality than was told.
     """
 
     point: AlarmPoint
@@ -80,6 +83,7 @@ class Alarm:
     condition: Condition = field(default_factory=Condition)
     raises_ns: tuple[int, ...] = ()
     annunciation: Annunciation = field(default_factory=Annunciation)
+    quality_count: QualityCount = field(default_factory=QualityCount)
 
     @property
     def facts(self) -> Facts:
@@ -119,6 +123,30 @@ class Alarm:
             return False
         return utc_from_ns(score.window_end_ns) <= self.record.evidence.window_end
 
+    @property
+    def shows_quality(self) -> bool:
+        """Whether it tells of its input: a process alarm that is not over, suppressed or not."""
+        if self.record is None or self.point.condition in SYSTEM_ALARMS:
+            return False
+        return self.record.active or self.record.latched or not self.record.acked
+
+    def has_told_quality(self, score: WindowScore) -> bool:
+        """Tell whether its record already says how good this window or a later one was."""
+        end = utc_from_ns(score.window_end_ns)
+        return self.record is not None and end <= self.record.times.watermark
+
+    def needed_from(self, position: int) -> int | None:
+        """Return the oldest offset that must be read again to go on, if any.
+
+        Parameters
+        ----------
+        position
+            Offset that the partition has been read up to.
+        """
+        needed = (self.condition, self.quality_count)
+        offsets = (each.needed_from(position) for each in needed)
+        return min((offset for offset in offsets if offset is not None), default=None)
+
     def raises_before(self, time_ns: int) -> tuple[int, ...]:
         """Return the raise times within the 24 h before an event time."""
         return tuple(raised for raised in self.raises_ns if raised > time_ns - DAY_NS)
@@ -143,4 +171,9 @@ def restore(alarm: Alarm, record: AlarmRecord) -> Alarm:
         raised_ns = ns_from_utc(record.raise_time)
         raises_ns = (*alarm.raises_before(raised_ns), raised_ns)[-MAX_RAISES:]
     condition = Condition(active=record.active)
-    return replace(followed(alarm, record), condition=condition, raises_ns=raises_ns)
+    return replace(
+        followed(alarm, record),
+        condition=condition,
+        raises_ns=raises_ns,
+        quality_count=QualityCount(),
+    )

@@ -21,8 +21,7 @@ from meltwatch_core.alarms.snapshot import (
     remarked,
     requalified,
 )
-from meltwatch_core.alarms.system_alarms import SYSTEM_ALARMS
-from meltwatch_core.alarms.trust import quality_of
+from meltwatch_core.alarms.trust import QualityCount, quality_of
 
 
 def recall(alarm: Alarm, received: ReceivedScore) -> Alarm:
@@ -30,10 +29,23 @@ def recall(alarm: Alarm, received: ReceivedScore) -> Alarm:
 
     Only the delays run: what the score changed is in the alarm's last record already.
     """
+    alarm = _with_quality(alarm, received)
     sample = alarm.sample(received)
     if sample is None or alarm.knows(received.score):
         return alarm
     return replace(alarm, condition=observe(alarm.condition, sample, alarm.point.setpoint))
+
+
+def _with_quality(alarm: Alarm, received: ReceivedScore) -> Alarm:
+    if not alarm.shows_quality:
+        return (
+            alarm if not alarm.quality_count.seen else replace(alarm, quality_count=QualityCount())
+        )
+    if alarm.has_told_quality(received.score):
+        return alarm
+    quality = quality_of(received.score)
+    count = alarm.quality_count.after(received.position, quality, alarm.quality)
+    return replace(alarm, quality_count=count)
 
 
 def judge(alarm: Alarm, received: ReceivedScore, stamp: Stamp, *, is_masked: bool = False) -> Alarm:
@@ -53,8 +65,8 @@ def judge(alarm: Alarm, received: ReceivedScore, stamp: Stamp, *, is_masked: boo
 
     Returns
     -------
-    The alarm; its record is another one if the score raised or cleared it, or changed the
-    quality of a process alarm that is on an operator's list: a system alarm is what tells of it.
+    The alarm; its record is another one if the score raised or cleared it, or if a process alarm
+    on an operator's list has seen enough windows of another quality than it told.
     """
     if alarm.knows(received.score):
         return alarm
@@ -62,9 +74,9 @@ def judge(alarm: Alarm, received: ReceivedScore, stamp: Stamp, *, is_masked: boo
     change = due(alarm.condition, alarm.point.setpoint) if alarm.sample(received) else None
     if change is not None:
         return _decide(alarm, received, change, stamp, is_masked=is_masked)
-    is_process = alarm.point.condition not in SYSTEM_ALARMS
-    if is_process and alarm.facts.retain and quality_of(received.score) is not alarm.quality:
-        return followed(alarm, requalified(alarm, received, stamp))
+    if alarm.facts.retain and alarm.quality_count.tells(alarm.quality):
+        told = followed(alarm, requalified(alarm, received, stamp))
+        return replace(told, quality_count=QualityCount())
     return alarm
 
 

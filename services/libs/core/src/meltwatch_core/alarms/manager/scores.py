@@ -198,7 +198,7 @@ class ScoreDesk:
     def _commit(self, progress: PartitionProgress) -> Commit:
         progress.forget_silent()
         delays = (
-            alarm.condition.needed_from(progress.position)
+            alarm.needed_from(progress.position)
             for furnace_id in progress.furnaces()
             for alarm in self._scribe.registry.of(furnace_id)
         )
