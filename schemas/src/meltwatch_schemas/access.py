@@ -23,6 +23,7 @@ class Principal(StrEnum):
     SELFTEST = "selftest"
     BACKTESTER = "backtester"
     OPERATOR = "operator"
+    ENGINEER = "engineer"
     REDRIVER = "redriver"
     TOPICS = "topics"
     SCADA = "scada"
@@ -166,6 +167,7 @@ ACCESS: Final = {
         outputs=(Topic.ALARM_COMMANDS,),
         redis=RedisUse.LISTER,
     ),
+    Principal.ENGINEER: Access(inputs=(Topic.ALARM_POINTS,), outputs=(Topic.ALARM_POINTS,)),
     Principal.REDRIVER: Access(
         inputs=(Topic.DEAD_LETTERS,),
         # What services write it does not send again.

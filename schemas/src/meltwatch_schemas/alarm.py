@@ -234,6 +234,18 @@ class Setpoint(Message):
         return self
 
 
+class PointChange(Message):
+    """Who changed an alarm point, and why: what it says itself is the new state."""
+
+    by: User = Field(description="Who.")
+    why: Text = Field(min_length=1, description="Why.")
+    at: UtcTime = Field(description="Wall clock.")
+    old: Setpoint | None = Field(
+        default=None, description="Set-point before; null where there was none on the topic."
+    )
+    old_basis: Text | None = Field(default=None, description="What that one rested on.")
+
+
 class AlarmPoint(KeyedMessage):
     """One line of the master alarm list."""
 
@@ -278,6 +290,9 @@ class AlarmPoint(KeyedMessage):
     approved_by: Text | None = Field(default=None, description="Management of change.")
     approved_at: UtcTime | None = Field(default=None, description="Management of change.")
     mode: Mode = Field(default=Mode.ALARM, description="shadow, advisory or alarm.")
+    change: PointChange | None = Field(
+        default=None, description="The change that this record is, where somebody said so."
+    )
 
     model_config = ConfigDict(
         frozen=True, extra="ignore", populate_by_name=True, allow_inf_nan=False

@@ -208,6 +208,7 @@ def test_a_right_lost_in_mid_run_is_named_and_all_goes_on_when_it_is_given_again
         ("redriver", Topic.DEAD_LETTERS, Operation.READ, ["dead-letters", "list"]),
         ("redriver", Topic.CURRENTS, Operation.WRITE,
          ["dead-letters", "redrive", "--yes", "--from=-1d", "--error=scoring_rejected"]),
+        ("engineer", Topic.ALARM_POINTS, Operation.READ, ["alarms", "points", "export"]),
         ("backtester", Topic.ALARM_POINTS, Operation.READ,
          ["record", "--from=-1m", "--to=now", "--output=nothing"]),
         ("selftest", Topic.ALARM_RESULTS, Operation.READ, ["selftest", "--patience=1"]),

@@ -97,6 +97,12 @@ def maintain(plant: Plant) -> None:
     # One letter for each record that ``disturb`` has spoilt, and nobody else spoils any.
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[-1] == f"{len(SPOILT)} sent", done.stdout + done.stderr
+    points = plant.folder / "points.yaml"
+    points.write_text("alarm_points: [{alarm_class: overheat, equipment_path: spare/F-1}]")
+    done = plant.command(
+        "engineer", "alarms", "points", "apply", str(points), "--yes", "--why=a new furnace"
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
     recording = str(plant.folder / "recording")
     done = plant.command(
         "backtester", "record", "--from=-5m", "--to=now", "--output", recording, timeout_s=120

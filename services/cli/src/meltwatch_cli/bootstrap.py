@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from meltwatch_cli.adapters.kafka_alarms import AlarmTopics
     from meltwatch_cli.adapters.kafka_dead_letters import DeadLetterTopic, Send
+    from meltwatch_cli.adapters.kafka_points import PointTopic
     from meltwatch_cli.adapters.redis_view import RedisAlarmReader
 
 
@@ -30,6 +31,13 @@ def alarm_topics(
     from meltwatch_cli.adapters.kafka_alarms import open_alarm_topics
 
     return open_alarm_topics(_connection(settings, patience_s), settings.topic_prefix)
+
+
+def point_topic(settings: Settings) -> "AbstractContextManager[PointTopic]":
+    """Give access to the topic of alarm points; see ``adapters.kafka_points``."""
+    from meltwatch_cli.adapters.kafka_points import open_point_topic
+
+    return open_point_topic(_connection(settings), settings.topic_prefix)
 
 
 def redis_view(settings: Settings) -> "AbstractContextManager[RedisAlarmReader]":

@@ -24,6 +24,9 @@ _OWN: Final = {
         "alarms.show": "alarms:show",
         "alarms.tail": "alarms:tail",
         "alarms.ack": "alarms:ack",
+        "alarms.points.check": "points:check",
+        "alarms.points.apply": "points:apply",
+        "alarms.points.export": "points:export",
         "dead-letters.list": "dead_letters:list_letters",
         "dead-letters.show": "dead_letters:show",
         "dead-letters.redrive": "redrive:redrive",
@@ -35,6 +38,7 @@ _OWN: Final = {
 }
 _GROUP_HELP: Final = {
     "alarms": "List, show, follow and acknowledge alarms; find their set-points.",
+    "points": "Check a file of alarm points, apply it, export what is in force.",
     "dead-letters": "List and read refused records, and send them again.",
     "topics": "Create, check and wait for the Kafka topics; list the rights on them.",
 }

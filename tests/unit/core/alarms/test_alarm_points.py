@@ -1,13 +1,15 @@
 """Alarm points come from the topic, over the plant file, over the defaults."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from meltwatch_core.alarms.system_alarms import SYSTEM_ALARMS
-from meltwatch_schemas.alarm import AlarmPoint
+from meltwatch_schemas.alarm import AlarmPoint, PointChange
 from meltwatch_schemas.point_rules import MAX_VOTES, SYSTEM_CONDITIONS
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic
+from structlog.testing import capture_logs
 
 from tests.unit.core.alarms.samples import (
     ALARM_ID,
@@ -50,6 +52,25 @@ def test_a_point_of_the_topic_takes_the_place_of_the_default():
 def test_a_point_of_the_topic_takes_the_place_of_the_plant_files():
     log = TopicLog(points={FURNACE: (point(setpoint=setpoint(logit_on=9.0)),)})
     assert len(first_alarm(log, point_record(point(setpoint=HASTY)))) == 1
+
+
+def test_a_set_point_that_changed_is_said_with_who_why_old_and_new():
+    pipeline = TopicLog().take_over()
+    change = PointChange(by="li", why="new lining", at=datetime(2026, 11, 29, tzinfo=UTC))
+    said = point(setpoint=HASTY, setpoint_basis="backtest 5f0c", change=change)
+    with capture_logs() as lines:
+        for offset, made in enumerate([said, said, point(setpoint=HASTY, title="Hot")]):
+            pipeline.handle_record(point_record(made, offset), NOW_NS)
+        taken_back = replace(point_record(point(), 3), value=None, headers=())
+        pipeline.handle_record(taken_back, NOW_NS)
+
+    changed, back = [line for line in lines if line["event"] == "setpoint_changed"]
+    assert (changed["by"], changed["why"], changed["basis"]) == (
+        *("li", "new lining"),
+        "backtest 5f0c",
+    )
+    assert (changed["old"]["logit_on"], changed["new"]["logit_on"]) == (2.0, 1.0)
+    assert (back["by"], back["new"]["logit_on"]) == (None, 2.0)
 
 
 def test_a_further_point_stands_beside_the_others():

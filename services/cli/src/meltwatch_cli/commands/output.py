@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Annotated, Final
 
 from cyclopts import Parameter
-from meltwatch_chassis.terminal import print_json, print_line, print_notice
+from meltwatch_chassis.terminal import print_json, print_line, print_lines, print_notice
 from meltwatch_schemas.text import escaped
 
 from meltwatch_cli.domain.columns import columns
@@ -18,6 +18,7 @@ __all__ = [
     "AsJson",
     "print_json",
     "print_line",
+    "print_lines",
     "print_notice",
     "print_table",
     "screen_width",

@@ -12,12 +12,15 @@ from meltwatch_schemas.point_classes import CLASSES, FileFault, Resolver, faults
 from meltwatch_schemas.point_rules import check_point
 from meltwatch_schemas.text import escaped
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from yaml.representer import BaseRepresenter
 
 from meltwatch_chassis.errors import ConfigurationError
 from meltwatch_chassis.strict_yaml import Document, YamlError, read_yaml
 
 
 def _workable(point: AlarmPoint) -> AlarmPoint:
+    if point.change is not None:
+        raise ValueError("change: expected none, 'meltwatch alarms points apply' records it")
     try:
         return check_point(point)
     except ContractViolation as error:
@@ -141,10 +144,14 @@ def read_points(path: Path) -> tuple[AlarmPoint, ...]:
 
 
 def points_as_json(points: Iterable[AlarmPoint]) -> dict[str, Any]:
-    """Return alarm points as the plain data of a file; what is not set is left out."""
+    """Return alarm points as the plain data of a file.
+
+    What is not set is left out, and so is who changed them: applying them is another change.
+    """
     return {
         "alarm_points": [
-            point.model_dump(mode="json", by_alias=True, exclude_none=True) for point in points
+            point.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"change"})
+            for point in points
         ]
     }
 
@@ -156,7 +163,7 @@ def points_as_yaml(points: Iterable[AlarmPoint]) -> str:
     )
 
 
-def _text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+def _text(dumper: BaseRepresenter, text: str) -> yaml.Node:
     style = '"' if text[:1] in set("+-.0123456789") or not text.isprintable() else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 

@@ -105,6 +105,11 @@ class AlarmRegistry:
         self._alarms.pop(alarm_id, None)
         self._active.pop(alarm_id, None)
 
+    def point(self, alarm_id: str) -> AlarmPoint | None:
+        """Return the alarm point in force for an alarm, if there is one."""
+        furnace_id, _ = split_alarm_id(alarm_id)
+        return self._master_list.of(furnace_id).get(alarm_id)
+
     def override(self, alarm_id: str, point: AlarmPoint | None) -> None:
         """Change the master alarm list; None takes an override back."""
         self._master_list.override(alarm_id, point)

@@ -12,19 +12,18 @@ import structlog
 from meltwatch_chassis.furnace_gauge import FurnaceGauge
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_schemas.access import ACCESS, Principal
-from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord
-from meltwatch_schemas.errors import ContractViolation, violation
-from meltwatch_schemas.outside import FurnaceState, FurnaceStateWord
-from meltwatch_schemas.point_rules import check_point
+from meltwatch_schemas.alarm import AlarmRecord
+from meltwatch_schemas.errors import violation
 from meltwatch_schemas.record import OutgoingRecord, RawRecord, read_json
 from meltwatch_schemas.topics import Topic
 
 from meltwatch_core.alarms.authorship import MAX_OWN_EPOCH
 from meltwatch_core.alarms.caution import GIVEN_UP, WITHOUT_BYTES, Caution
-from meltwatch_core.alarms.command import alarm_id_of, furnace_id_of
+from meltwatch_core.alarms.command import alarm_id_of
 from meltwatch_core.alarms.manager.commands import CommandDesk
 from meltwatch_core.alarms.manager.outgoing import said
 from meltwatch_core.alarms.manager.own_topics import OWN, OwnTopics
+from meltwatch_core.alarms.manager.plant import PlantDesk
 from meltwatch_core.alarms.manager.scores import ScoreDesk
 from meltwatch_core.alarms.manager.scribe import Scribe
 from meltwatch_core.alarms.manager.system import SystemDesk
@@ -69,6 +68,7 @@ class AlarmPipeline:
         self._system = SystemDesk(self._scribe, self._watch, master_list.plant_equipment)
         self._commands = CommandDesk(self._scribe)
         self._scores = ScoreDesk(self._scribe, self._watch, self._system)
+        self._plant = PlantDesk(self._scribe, self._watch)
         self._own = OwnTopics(self._scribe, self._system)
         self._caution: Caution[Place] = Caution()
         self._positions: dict[Place, int] = {}
@@ -91,14 +91,14 @@ class AlarmPipeline:
     def restore_point(self, record: RawRecord) -> None:
         """Take over an alarm point; ``handle_record`` sets aside what is refused."""
         try:
-            self._registry.override(*_read_point(record))
+            self._plant.restore_point(record)
         except Exception as error:  # noqa: BLE001 - whatever it holds, it ends nothing
             _log.debug("alarm_point_refused", offset=record.offset, detail=said(error))
 
     def restore_state(self, record: RawRecord) -> None:
         """Take over a furnace's state; ``handle_record`` sets aside what is refused."""
         try:
-            self._watch.take_state(*_read_state(record), 0)
+            self._plant.restore_state(record)
         except Exception as error:  # noqa: BLE001 - whatever it holds, it ends nothing
             _log.debug("furnace_state_refused", offset=record.offset, detail=said(error))
 
@@ -259,17 +259,8 @@ class AlarmPipeline:
         if topic is Topic.ALARM_COMMANDS:
             return self._commands.handle_command(record, now_ns)
         if topic is Topic.FURNACE_STATES:
-            return self._take_state(record, now_ns)
-        return self._take_point(record)
-
-    def _take_state(self, record: RawRecord, now_ns: int) -> list[OutgoingRecord]:
-        try:
-            furnace_id, state = _read_state(record)
-        except ContractViolation as refusal:
-            return [self._scribe.set_aside(record, Topic.FURNACE_STATES, refusal)]
-        self._watch.take_state(furnace_id, state, now_ns)
-        self._scribe.count(Topic.FURNACE_STATES, "taken")
-        return []
+            return self._plant.handle_state(record, now_ns)
+        return self._plant.handle_point(record)
 
     def _give_up(self, place: Place, record: RawRecord, times: int) -> list[OutgoingRecord]:
         """Set aside a record that has ended the manager before; in the end without its bytes."""
@@ -298,14 +289,6 @@ class AlarmPipeline:
         if place.topic is Topic.SCORES and self._scores.is_history(record):
             return []  # it was set aside when it was judged
         return [self._scribe.set_aside(record, place.topic, violation(why))]
-
-    def _take_point(self, record: RawRecord) -> list[OutgoingRecord]:
-        try:
-            self._registry.override(*_read_point(record))
-        except ContractViolation as refusal:
-            return [self._scribe.set_aside(record, Topic.ALARM_POINTS, refusal)]
-        self._scribe.count(Topic.ALARM_POINTS, "taken")
-        return []
 
     def heartbeat(self, now_ns: int) -> OutgoingRecord:
         """Return a sign of life."""
@@ -338,22 +321,6 @@ class AlarmPipeline:
             suspect=suspect,
             set_aside=self._caution.given_up(place, commit.offset),
         )
-
-
-def _read_point(record: RawRecord) -> tuple[str, AlarmPoint | None]:
-    """Return an alarm id with its point, or with None where the override was taken back."""
-    if record.value is None:
-        return alarm_id_of(record.key), None
-    point = check_point(read_json(record, AlarmPoint))
-    return point.alarm_id, point
-
-
-def _read_state(record: RawRecord) -> tuple[str, FurnaceStateWord | None]:
-    """Return a furnace with its state, or with None where that was taken back."""
-    furnace_id = furnace_id_of(record.key)
-    if record.value is None:
-        return furnace_id, None
-    return furnace_id, read_json(record, FurnaceState).state
 
 
 class WatchGauges:
