@@ -3,10 +3,10 @@ from datetime import timedelta, timezone
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meltwatch_cli.domain.alarm_list import named
 from meltwatch_cli.domain.alarm_wording import list_lines, page, probability_text, time_left
 from meltwatch_cli.domain.columns import width_of
 from meltwatch_schemas.alarm import AlarmRecord, AlarmState
+from meltwatch_schemas.alarm_list import named
 
 from tests.support.timed_records import NOON, alarm_record
 

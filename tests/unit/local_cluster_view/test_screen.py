@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_chassis.run_state import ServiceState
-from meltwatch_cli.domain.wording import age_text
 from meltwatch_local_cluster.screen.parts import (
     elapsed_text,
     share_text,
@@ -14,6 +13,7 @@ from meltwatch_local_cluster.screen.parts import (
 from meltwatch_local_cluster.screen.pipeline import status_line
 from meltwatch_local_cluster.screen.presenters import LinePresenter, draw
 from meltwatch_schemas.text import is_printable
+from meltwatch_schemas.wording import age_text
 from meltwatch_simulator.scenario import furnace_ids
 from rich.console import Console
 

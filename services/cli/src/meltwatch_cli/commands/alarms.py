@@ -21,10 +21,12 @@ from meltwatch_schemas.alarm import (
     ns_from_utc,
     utc_from_ns,
 )
+from meltwatch_schemas.alarm_list import listed
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.identifiers import check_alarm_id
 from meltwatch_schemas.text import is_printable
 from meltwatch_schemas.topics import timestamp_ms
+from meltwatch_schemas.wording import clock_text, transition_line
 
 from meltwatch_cli import bootstrap
 from meltwatch_cli.adapters.interrupt import interruption
@@ -40,10 +42,8 @@ from meltwatch_cli.commands.output import (
     print_notice,
     screen_width,
 )
-from meltwatch_cli.domain.alarm_list import listed
 from meltwatch_cli.domain.alarm_wording import list_lines, page
 from meltwatch_cli.domain.watch import Vigil
-from meltwatch_cli.domain.wording import clock_text, transition_line
 from meltwatch_cli.errors import NoAnswer
 from meltwatch_cli.settings import Settings, located
 

@@ -6,12 +6,12 @@ from typing import Final
 from meltwatch_chassis.clock import Clock, SystemClock
 from meltwatch_chassis.errors import FatalError
 from meltwatch_chassis.run_state import RunState
+from meltwatch_schemas.wording import service_text, without_password
 
 from meltwatch_cli import bootstrap
 from meltwatch_cli.commands.looking import watch_now
 from meltwatch_cli.commands.output import DONE, AsJson, print_json, print_line, print_table
 from meltwatch_cli.domain.watch import WatchView
-from meltwatch_cli.domain.wording import service_text, without_password
 from meltwatch_cli.settings import current_run, located
 
 _PRIVATE: Final = {"launcher_pid", "launcher_started"}

@@ -6,11 +6,11 @@ from datetime import datetime, tzinfo
 from typing import Final
 
 from meltwatch_schemas.alarm import AlarmRecord, AlarmState, Quality
+from meltwatch_schemas.alarm_list import is_unacknowledged
 from meltwatch_schemas.text import escaped
+from meltwatch_schemas.wording import age_text, plant_time, state_text
 
-from meltwatch_cli.domain.alarm_list import is_unacknowledged
 from meltwatch_cli.domain.columns import columns, width_of, wrapped
-from meltwatch_cli.domain.wording import age_text, plant_time, state_text
 
 _HEADINGS: Final = ("STATE", "PRIORITY", "SINCE", "TO RESPOND", "PROBABILITY (LOGIT)")
 _ANSWERED: Final = frozenset({AlarmState.UNACK, AlarmState.ACKED})

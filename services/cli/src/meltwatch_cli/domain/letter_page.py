@@ -11,9 +11,9 @@ from meltwatch_schemas.json_object import parse_object
 from meltwatch_schemas.record import JSON, RawRecord, header
 from meltwatch_schemas.text import escaped
 from meltwatch_schemas.window import INT64_MAX
+from meltwatch_schemas.wording import age_text, day_and_clock, shortened
 
 from meltwatch_cli.domain.letters import Letter, Selection
-from meltwatch_cli.domain.wording import age_text, day_and_clock, shortened
 
 COLUMNS: Final = ("TIME", "ID", "ERROR", "FROM", "KEY", "SIZE", "DETAIL")
 """Headings of the list."""

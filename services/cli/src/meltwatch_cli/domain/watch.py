@@ -5,8 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from meltwatch_schemas.alarm import Heartbeat
-
-from meltwatch_cli.domain.wording import age_text
+from meltwatch_schemas.wording import age_text
 
 MANAGER: Final = "alarm_manager"
 STALE_AFTER_S: Final = 15.0

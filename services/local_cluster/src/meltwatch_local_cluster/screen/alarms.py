@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from meltwatch_cli.domain.wording import age_text, clock_text, state_text
 from meltwatch_schemas.alarm import AlarmRecord, AlarmState
+from meltwatch_schemas.wording import age_text, clock_text, state_text
 from rich.text import Text
 
 from meltwatch_local_cluster.screen.parts import (

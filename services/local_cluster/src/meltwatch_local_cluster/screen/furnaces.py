@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from meltwatch_cli.domain.alarm_list import listed
-from meltwatch_cli.domain.wording import age_text, state_text
 from meltwatch_schemas.alarm import AlarmRecord
+from meltwatch_schemas.alarm_list import listed
 from meltwatch_schemas.score import ScoreStatus, WindowScore
+from meltwatch_schemas.wording import age_text, state_text
 from rich.table import Table
 
 from meltwatch_local_cluster.domain.observed_run import ObservedFurnace, ObservedRun

@@ -5,7 +5,7 @@ from textwrap import wrap
 from typing import Final
 
 from meltwatch_chassis.run_state import ServiceState
-from meltwatch_cli.domain.wording import age_text, service_text
+from meltwatch_schemas.wording import age_text, service_text
 from rich.text import Text
 
 from meltwatch_local_cluster.domain.observed_run import WARM_UP_S

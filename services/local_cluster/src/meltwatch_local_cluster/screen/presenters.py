@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import IO, Final, Protocol, Self
 
 from meltwatch_chassis.run_state import ServiceState
-from meltwatch_cli.domain.alarm_list import listed
-from meltwatch_cli.domain.wording import (
+from meltwatch_schemas.alarm import AlarmRecord, AlarmState, utc_from_ns
+from meltwatch_schemas.alarm_list import listed
+from meltwatch_schemas.text import escaped
+from meltwatch_schemas.wording import (
     day_and_clock,
     service_text,
     transition_line,
     without_password,
 )
-from meltwatch_schemas.alarm import AlarmRecord, AlarmState, utc_from_ns
-from meltwatch_schemas.text import escaped
 from meltwatch_simulator.schedule import Fault
 from rich.console import Console, Group, RenderableType
 from rich.live import Live

@@ -1,5 +1,5 @@
 import pytest
-from meltwatch_cli.domain.wording import service_text, transition_line, without_password
+from meltwatch_schemas.wording import service_text, transition_line, without_password
 
 from tests.support.timed_records import alarm_record
 

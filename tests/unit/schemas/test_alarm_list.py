@@ -1,6 +1,6 @@
 from hypothesis import given
 from hypothesis import strategies as st
-from meltwatch_cli.domain.alarm_list import listed, newest
+from meltwatch_schemas.alarm_list import listed, newest
 
 from tests.support.timed_records import alarm_record
 
