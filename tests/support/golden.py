@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from meltwatch_schemas.alarm import CommandResult, Heartbeat, ResultCode, utc_from_ns
+from meltwatch_schemas.alarm import CommandResult, Heartbeat, PointChange, ResultCode, utc_from_ns
 from meltwatch_schemas.chunk import Sync
 from meltwatch_schemas.current import encode_current
 from meltwatch_schemas.embedding import encode_embedding
@@ -151,6 +151,17 @@ def _of_alarms() -> Iterator[tuple[str, bytes]]:
     remark = {"from": "UNACK", "to": "UNACK", "cause": "COMMENT", "by": "li.wei"}
     remarked = alarm_record(seq=2, transition=remark, annunciation_id=f"{1:032x}")
     yield _json(Topic.ALARMS, "remarked-with-annunciation", remarked.to_json())
+    told = alarm_record(
+        audible=False,
+        causes=["lining worn"],
+        display_url="https://example.com/F-1",
+        time_zone="Asia/Shanghai",
+        language="zh-CN",
+    )
+    yield _json(Topic.ALARMS, "told", told.to_json())
+    change = PointChange(by="li", why="new lining", at=at, old=alarm_point().setpoint)
+    changed = alarm_point().model_copy(update={"alarm_class": "shell", "change": change})
+    yield _json(Topic.ALARM_POINTS, "changed", changed.to_json())
     yield _json(Topic.ALARM_COMMANDS, "ack", alarm_command().to_json())
     yield _json(Topic.ALARM_RESULTS, "done", result.to_json())
     yield _json(Topic.ALARM_RECEIPTS, "delivered", receipt.to_json())

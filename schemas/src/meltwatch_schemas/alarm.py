@@ -114,6 +114,9 @@ class Evidence(Message):
     """The evidence for the alarm."""
 
     score: Logit | None = Field(description="Calibrated fused logit, or null without a verdict.")
+    probability: float | None = Field(
+        default=None, ge=0, le=1, description="What the score means, 0 to 1; null without one."
+    )
     threshold: Logit = Field(description="logit_on of the alarm point.")
     threshold_off: Logit = Field(description="logit_off of the alarm point.")
     window_start: UtcTime = Field(description="Start of the newest window's look-back.")
@@ -199,6 +202,17 @@ class AlarmRecord(KeyedMessage):
     times: AlarmTimes = Field(description="Latency budget.")
     count_24h: Counter = Field(description="Raises within the last 24 h of event time.")
     mode: Mode = Field(description="Of the alarm point.")
+    audible: bool | None = Field(default=None, description="It sounds.")
+    causes: list[ToldText] | None = Field(
+        default=None, max_length=MAX_WORDS, description="What may lie behind it."
+    )
+    display_url: ToldText | None = Field(default=None, description="Display to open.")
+    time_zone: ToldName | None = Field(
+        default=None, description="The plant's, an IANA name; null where nobody has said it."
+    )
+    language: ToldWord | None = Field(
+        default=None, description="Of the texts, a BCP 47 tag; null where nobody has said it."
+    )
     unregistered: bool = Field(default=False, description="The furnace stands in no plant file.")
     run_id: ToldName | None = Field(default=None, description="Present only in replays.")
     traceparent: ToldName | None = Field(default=None, description="W3C trace context.")

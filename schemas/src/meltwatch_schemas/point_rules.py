@@ -23,9 +23,6 @@ UNSUPPORTED: Final = (
     "shelvable",
     "suppress_when",
     "masked_by",
-    "audible",
-    "highly_managed",
-    "display_url",
 )
 """Settings for features that do not exist yet: only their defaults are accepted."""
 
@@ -67,6 +64,10 @@ def check_point(point: AlarmPoint) -> AlarmPoint:
             raise violation(f"{name}: expected words for the operator, got none")
     if (point.setpoint.n or 0) > MAX_VOTES:
         raise violation(f"setpoint.n: expected at most {MAX_VOTES}, got {point.setpoint.n}")
+    if point.highly_managed and not (point.approved_by and point.approved_at):
+        raise violation(
+            "approved_by: expected who approved it, and approved_at, for what is highly managed"
+        )
     setting = unsupported_setting(point)
     if setting is not None:
         raise violation(

@@ -47,14 +47,23 @@ def meaning(path: Path, value: bytes) -> dict[str, Any]:
     return dict(json.loads(value) if path.suffix == ".json" else msgpack.unpackb(value))
 
 
+def without_new(again: Any, released: Any) -> Any:
+    """Return what is encoded again without the fields that came later; each must be null."""
+    if not (isinstance(again, dict) and isinstance(released, dict)):
+        return again
+    later = again.keys() - released.keys()
+    assert {name for name in later if again[name] is not None} == set()
+    return {
+        name: without_new(again[name], released.get(name)) for name in again if name not in later
+    }
+
+
 @pytest.mark.parametrize("path", VALID, ids=lambda path: str(path.relative_to(GOLDEN)))
 def test_a_golden_decodes_and_means_the_same_when_encoded_again(path: Path) -> None:
     value = path.read_bytes()
     again = meaning(path, AGAIN[Topic(path.parts[-3])](value))
-    released = meaning(path, value)
 
-    assert {name: again[name] for name in released} == released
-    assert all(again[name] is None for name in again.keys() - released.keys())
+    assert without_new(again, meaning(path, value)) == meaning(path, value)
 
 
 @pytest.mark.parametrize("path", SPOILT)

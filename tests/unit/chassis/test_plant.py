@@ -1,3 +1,4 @@
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -82,4 +83,25 @@ def test_what_is_no_plant_file_is_refused_in_one_line(file: Path, content: bytes
 
 def test_a_missing_file_is_refused(file: Path) -> None:
     with pytest.raises(ConfigurationError, match="MELTWATCH_PLANT_FILE"):
+        read_plant(file)
+
+
+def test_where_the_plant_is_and_what_its_people_read(file: Path) -> None:
+    file.write_text("time_zone: Asia/Shanghai\nlanguage: zh-CN\n")
+
+    locale = read_plant(file).locale
+
+    assert (locale.time_zone, locale.language) == ("Asia/Shanghai", "zh-CN")
+    at = datetime(2026, 11, 22, 10, 27, 27, tzinfo=UTC)
+    assert locale.clock(at) == "18:27:27 UTC+08:00"
+    assert Plant().locale.clock(at) == "10:27:27 UTC"
+
+
+@pytest.mark.parametrize(
+    "wrong", ["time_zone: Mars/Base", "time_zone: ../etc/passwd", 'time_zone: ""', "language: 中文"]
+)
+def test_a_zone_that_nobody_knows_is_refused(file: Path, wrong: str) -> None:
+    file.write_text(wrong)
+
+    with pytest.raises(ConfigurationError, match=f":1: {wrong.partition(':')[0]}: "):
         read_plant(file)

@@ -29,11 +29,11 @@ PROMISES = {
     "shelvable": False,
     "suppress_when": ["off"],
     "masked_by": f"{FURNACE}/PARENT",
+}
+CARRIED = {
     "audible": False,
     "highly_managed": True,
     "display_url": "https://example.com",
-}
-CARRIED = {
     "causes": ["lining worn"],
     "setpoint_basis": "a backtest",
     "guidance_url": "https://example.com",
@@ -99,6 +99,7 @@ def test_what_stands_at_its_default_and_what_people_read_is_taken(file: Path) ->
         ({"setpoint": POINT["setpoint"] | {"k": 1, "n": MAX_VOTES + 1}}, "setpoint.n: expected"),
         ({"setpoint": POINT["setpoint"] | {"logit_onn": 1}}, "setpoint.logit_onn"),
         ({"class": "system"}, "class: expected process, or nothing would judge OVERHEAT"),
+        ({"highly_managed": True, "approved_by": "me"}, "approved_by: expected who approved it"),
         ({"shelveable": False}, "shelveable: Extra inputs are not permitted"),
         ({"equipment_path": "s/b", "alarm_id": "s/b/OVERHEAT"}, f"alarm points of {FURNACE}"),
     ],

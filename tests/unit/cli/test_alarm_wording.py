@@ -23,7 +23,7 @@ def test_an_operator_sees_what_since_when_how_long_and_what_to_do():
     alarm = alarm_record("demo/smelting-1/FMF-01/OVERHEAT")
 
     assert lines(80, alarm) == [
-        "STATE    PRIORITY  SINCE                      TO RESPOND  PROBABILITY (LOGIT)",
+        "STATE    PRIORITY  SINCE                      TO RESPOND  PROBABILITY (SCORE)",
         "▲ UNACK  high      2026-11-22 20:00:00+08:00  4 min left  95.69 % (3.10)",
         "  demo/smelting-1/FMF-01/OVERHEAT",
         "    The shell may be glowing.",

@@ -1,6 +1,7 @@
 """Puts the alarm manager together from its settings."""
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -43,6 +44,8 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
     """Run manager and projector until told to stop."""
     plant = read_plant(settings.plant_file)
     points = {furnace.id: furnace.alarm_points for furnace in plant.furnaces}
+    # Made anew for each reign: what the topic says is read again.
+    master_list = partial(MasterAlarmList, points, settings.topic_prefix, plant.locale)
     metrics, clock = Metrics(), SystemClock()
     dependencies = Dependencies(metrics, clock)
     vitals = ManagerVitals(clock, dependencies, metrics)
@@ -63,13 +66,15 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
     ):
         structlog.get_logger().info("health_served", address=server.address)
         await app.run_until_stopped(
-            _manager(settings, points, metrics, vitals), _projector(settings, points, vitals), stop
+            _manager(settings, master_list, metrics, vitals),
+            _projector(settings, points, vitals),
+            stop,
         )
 
 
 def _manager(
     settings: Settings,
-    points: dict[str, tuple[AlarmPoint, ...]],
+    master_list: Callable[[], MasterAlarmList],
     metrics: Metrics,
     vitals: ManagerVitals,
 ) -> app.Manager:
@@ -83,9 +88,7 @@ def _manager(
         election=lambda: open_election(connection, prefix, group, required, instance),
         ledger=lambda: KafkaLedger(connection, prefix, name, offsets_group),
         intake=lambda: open_intake(connection, prefix, offsets_group, INPUTS),
-        pipeline=lambda: AlarmPipeline(
-            MasterAlarmList(points, prefix), metrics, prefix, settings.max_furnaces
-        ),
+        pipeline=lambda: AlarmPipeline(master_list(), metrics, prefix, settings.max_furnaces),
         clock=SystemClock(),
         vitals=vitals,
     )

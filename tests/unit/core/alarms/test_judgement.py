@@ -1,12 +1,13 @@
 """What scores do to alarms, record by record."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import timedelta, timezone
 from typing import Any
 
 from meltwatch_core.alarms.snapshot import event_id, occurrence_id
 from meltwatch_schemas import default_points as points
 from meltwatch_schemas.alarm import AlarmPoint, AlarmState, Mode, Quality, utc_from_ns
+from meltwatch_schemas.locale import Locale
 from meltwatch_schemas.score import Modality, WindowScore
 
 from tests.unit.core.alarms.samples import (
@@ -178,3 +179,25 @@ def test_an_alarm_that_needs_no_acknowledgement_just_goes():
 def test_two_models_on_one_furnace_are_each_ignored_when_not_newer():
     records = records_of(*high(0, 1), *low(0, 1, model="other"), *high(2, 3))
     assert causes(records) == []
+
+
+def test_what_an_adapter_needs_to_know_stands_in_every_record() -> None:
+    shown = point(
+        audible=False, causes=["lining worn"], display_url="https://a/b", class_="process"
+    )
+    locale = Locale(timezone(timedelta(hours=8)), "Asia/Shanghai", "zh-CN")
+    log = TopicLog(points={FURNACE: (shown,)}, locale=locale)
+    log.judge([*high(0, 1, 2, 3), *low(*range(4, 11))])
+
+    raised, cleared = log.alarms()
+    for record in (raised, cleared):
+        assert (record.audible, record.causes, record.display_url) == (
+            *(False, ["lining worn"]),
+            "https://a/b",
+        )
+        assert (record.time_zone, record.language) == ("Asia/Shanghai", "zh-CN")
+        assert record.evidence.probability == 0.5
+        assert "logit" not in record.message
+    assert raised.message.endswith(f"since {locale.clock(raised.condition_time)}, alarm from 2")
+    assert "UTC+08:00" in raised.message
+    assert "returned to normal, score " in cleared.message

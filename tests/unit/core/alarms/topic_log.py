@@ -12,6 +12,7 @@ from meltwatch_core.alarms.manager.alarms import AlarmPipeline
 from meltwatch_core.alarms.points import MasterAlarmList
 from meltwatch_core.alarms.ports import Commit, Place
 from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord
+from meltwatch_schemas.locale import NOWHERE, Locale
 from meltwatch_schemas.record import OutgoingRecord, RawRecord
 from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.topics import Topic
@@ -47,6 +48,7 @@ class TopicLog:
     written: list[OutgoingRecord] = field(default_factory=list)
     transactions: list[range] = field(default_factory=list)
     max_furnaces: int = 2000
+    locale: Locale = NOWHERE
     commits: dict[Place, Commit | None] = field(
         default_factory=lambda: dict.fromkeys(
             (SCORES, COMMANDS, POINTS, STATES, ALARMS, RESULTS, HEARTBEATS)
@@ -56,7 +58,10 @@ class TopicLog:
     def take_over(self) -> AlarmPipeline:
         """Return the pipeline of a new manager, filled from what was written."""
         pipeline = AlarmPipeline(
-            MasterAlarmList(self.points, PREFIX), Metrics(), PREFIX, self.max_furnaces
+            MasterAlarmList(self.points, PREFIX, self.locale),
+            Metrics(),
+            PREFIX,
+            self.max_furnaces,
         )
         wanted = pipeline.trust(self.commits)
         for record in self.read(Topic.ALARMS):

@@ -12,7 +12,7 @@ from meltwatch_schemas.wording import age_text, plant_time, state_text
 
 from meltwatch_cli.domain.columns import columns, width_of, wrapped
 
-_HEADINGS: Final = ("STATE", "PRIORITY", "SINCE", "TO RESPOND", "PROBABILITY (LOGIT)")
+_HEADINGS: Final = ("STATE", "PRIORITY", "SINCE", "TO RESPOND", "PROBABILITY (SCORE)")
 _ANSWERED: Final = frozenset({AlarmState.UNACK, AlarmState.ACKED})
 _INDENT: Final = "    "
 
@@ -89,7 +89,7 @@ def time_left(alarm: AlarmRecord, now: datetime) -> str:
 
 
 def probability_text(alarm: AlarmRecord) -> str:
-    """Return probability and logit, e.g. ``99.96 % (7.80)``; system alarms have none: ``-``."""
+    """Return probability and score, e.g. ``99.96 % (7.80)``; system alarms have none: ``-``."""
     logit = alarm.evidence.score
     if logit is None or alarm.class_ == "system":
         return "-"
@@ -178,7 +178,7 @@ def _evidence(alarm: AlarmRecord, zone: tzinfo | None) -> list[str]:
     return _pairs(
         {
             "probability": probability_text(alarm),
-            "set-point": f"raises at logit {evidence.threshold:.2f}, clears below "
+            "set-point": f"raises at score {evidence.threshold:.2f}, clears below "
             f"{evidence.threshold_off:.2f}; revision {alarm.config_rev}",
             "members": f"{members}{spread}" if members else "",
             "window": window,

@@ -1,9 +1,12 @@
 """``plant.yaml``: the one file that describes a plant."""
 
+from datetime import UTC
 from pathlib import Path
 from typing import Annotated, Any, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from meltwatch_schemas.json_message import FurnaceId
+from meltwatch_schemas.locale import Locale
 from meltwatch_schemas.point_classes import Resolver
 from meltwatch_schemas.point_rules import NOT_SUPPORTED
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -18,6 +21,16 @@ class _Strict(BaseModel):
 
 def _refused(_: object) -> object:
     raise ValueError(f"{NOT_SUPPORTED}; leave it out")
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        raise ValueError(
+            "expected an IANA time zone such as Asia/Shanghai that this machine knows"
+        ) from None
+    return name
 
 
 _Unsupported = Annotated[Any, AfterValidator(_refused)]
@@ -56,6 +69,20 @@ class Plant(_Strict):
     """All furnaces of a plant."""
 
     furnaces: tuple[PlantFurnace, ...] = Field(default=(), description="In display order.")
+    time_zone: Annotated[str, AfterValidator(_known_zone)] | None = Field(
+        default=None, description="Where the plant is, as an IANA name; UTC if absent."
+    )
+    language: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$",
+        description="Of its texts, as a BCP 47 tag.",
+    )
+
+    @property
+    def locale(self) -> Locale:
+        """How the plant's people read."""
+        zone = ZoneInfo(self.time_zone) if self.time_zone else UTC
+        return Locale(zone, self.time_zone, self.language)
 
     @model_validator(mode="after")
     def _unique(self) -> Self:

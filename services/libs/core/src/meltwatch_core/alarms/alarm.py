@@ -16,6 +16,7 @@ from meltwatch_schemas.alarm import (
     ns_from_utc,
     utc_from_ns,
 )
+from meltwatch_schemas.locale import NOWHERE, Locale
 from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.window import NS_PER_S
 
@@ -75,6 +76,8 @@ class Alarm:
         What of it can be acknowledged.
     quality_count
         Windows of another quality than was told.
+    locale
+        How the plant's people read.
     """
 
     point: AlarmPoint
@@ -84,6 +87,7 @@ class Alarm:
     raises_ns: tuple[int, ...] = ()
     annunciation: Annunciation = field(default_factory=Annunciation)
     quality_count: QualityCount = field(default_factory=QualityCount)
+    locale: Locale = NOWHERE
 
     @property
     def facts(self) -> Facts:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord, Setpoint
 from meltwatch_schemas.default_points import default_points
 from meltwatch_schemas.identifiers import split_alarm_id
+from meltwatch_schemas.locale import NOWHERE, Locale
 from meltwatch_schemas.topics import DEFAULT_PREFIX
 
 from meltwatch_core.alarms.system_alarms import (
@@ -34,6 +35,10 @@ def point_of(record: AlarmRecord) -> AlarmPoint:
             ),
             "revision": record.config_rev,
             "mode": record.mode,
+            "audible": record.audible is not False,
+            "causes": record.causes or [],
+            "display_url": record.display_url,
+            "guidance_url": record.guidance.url,
         }
     )
 
@@ -49,11 +54,17 @@ class MasterAlarmList:
         Alarm points of each registered furnace; none stands for the default.
     prefix
         Topic prefix: what the alarms of the plant as a whole are named by.
+    locale
+        How the plant's people read.
     """
 
     def __init__(
-        self, plant: Mapping[str, tuple[AlarmPoint, ...]], prefix: str = DEFAULT_PREFIX
+        self,
+        plant: Mapping[str, tuple[AlarmPoint, ...]],
+        prefix: str = DEFAULT_PREFIX,
+        locale: Locale = NOWHERE,
     ) -> None:
+        self.locale = locale
         self._plant = plant
         self._plant_points = {
             point.alarm_id: point for point in system_points(plant_equipment(prefix), PLANT_ALARMS)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord
 from meltwatch_schemas.identifiers import split_alarm_id
+from meltwatch_schemas.locale import Locale
 
 from meltwatch_core.alarms.alarm import Alarm, restore
 from meltwatch_core.alarms.points import MasterAlarmList, point_of
@@ -49,7 +50,7 @@ class AlarmRegistry:
     def _under(self, point: AlarmPoint, unregistered: bool) -> Alarm:
         alarm = self._alarms.get(point.alarm_id)
         if alarm is None:
-            return Alarm(point, unregistered)
+            return Alarm(point, unregistered, locale=self._master_list.locale)
         if alarm.point is point and alarm.unregistered == unregistered:
             return alarm
         return replace(alarm, point=point, unregistered=unregistered)
@@ -60,6 +61,11 @@ class AlarmRegistry:
         if point is None:
             return None
         return self._under(point, not self._master_list.is_registered(furnace_id))
+
+    @property
+    def locale(self) -> Locale:
+        """How the plant's people read."""
+        return self._master_list.locale
 
     def active(self) -> list[Alarm]:
         """Return the alarms whose condition holds, in the order in which they began."""
@@ -93,7 +99,8 @@ class AlarmRegistry:
         known = self.find(record.alarm_id)
         if known is None:
             points = self._master_list.of(record.equipment_path)
-            known = Alarm(points.get(record.alarm_id) or point_of(record), record.unregistered)
+            point = points.get(record.alarm_id) or point_of(record)
+            known = Alarm(point, record.unregistered, locale=self._master_list.locale)
         self.put(restore(known, record))
 
     def last_known(self, alarm_id: str) -> Alarm | None:

@@ -12,25 +12,18 @@ from meltwatch_schemas.alarm import (
     SEVERITY,
     AlarmPoint,
     AlarmRecord,
-    AlarmTimes,
-    Evidence,
     Guidance,
     Mode,
-    ModelReference,
-    Quality,
     Transition,
     rfc3339,
     utc_from_ns,
 )
-from meltwatch_schemas.window import PUBLISHED_SPEC
 
 from meltwatch_core.alarms.alarm import CLOCK, Alarm, ReceivedScore
 from meltwatch_core.alarms.alarm_state import Facts, WrongState, derive
 from meltwatch_core.alarms.annunciation import announces
 from meltwatch_core.alarms.condition import Due
-from meltwatch_core.alarms.lost_source import telling
-from meltwatch_core.alarms.system_alarms import SETPOINT_FOREIGN, SYSTEM_ALARMS, words_of
-from meltwatch_core.alarms.trust import quality_of, quality_reasons
+from meltwatch_core.alarms.evidence import judged, level_text, seen, unseen
 
 _NAMESPACE: Final = UUID("7c0b7a52-8a3e-5d0c-9f5b-2f0d3c1f6a10")
 
@@ -44,10 +37,6 @@ def occurrence_id(alarm_id: str, condition_time: datetime, run_id: str | None) -
 def event_id(alarm_id: str, epoch: int, seq: int) -> str:
     """Return 32 hex digits, unique per record: first 16 bytes of SHA-256 of ``id|epoch|seq``."""
     return hashlib.sha256(f"{alarm_id}|{epoch}|{seq}".encode()).digest()[:16].hex()
-
-
-NO_MODEL: Final = "none"
-"""In the place of name, version and digest where no model has a part in an alarm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +71,17 @@ def raised(
     """Return the record of a new occurrence."""
     score = received.score
     condition_time = utc_from_ns(change.first_ns)
+    since = f" since {alarm.locale.clock(condition_time)}"
     return AlarmRecord.model_validate(
         _stamped(alarm, facts, Remark("RAISE"), stamp)
         | _of_point(alarm.point)
-        | _judged(received, alarm.point)
-        | _seen(received, stamp)
+        | judged(received, alarm.point)
+        | seen(received, stamp.at_ns)
         | {
             "alarm_id": alarm.point.alarm_id,
             "equipment_path": alarm.point.equipment_path,
             "occurrence_id": occurrence_id(alarm.point.alarm_id, condition_time, score.run_id),
-            "message": f"{alarm.point.title}: {_level(alarm.point, received)} since "
-            f"{condition_time:%H:%M:%S} UTC",
+            "message": f"{alarm.point.title}: {level_text(alarm.point, received, since)}",
             "condition_time": condition_time,
             "raise_time": utc_from_ns(change.at_ns),
             "count_24h": len(alarm.raises_before(change.at_ns)) + 1,
@@ -110,10 +99,11 @@ def cleared(
         alarm,
         _stamped(alarm, facts, Remark("CLEAR"), stamp)
         | _of_point(alarm.point)
-        | _judged(received, alarm.point)
-        | _seen(received, stamp)
+        | judged(received, alarm.point)
+        | seen(received, stamp.at_ns)
         | {
-            "message": f"{alarm.point.title}: returned to normal, {_level(alarm.point, received)}",
+            "message": f"{alarm.point.title}: returned to normal, "
+            f"{level_text(alarm.point, received)}",
             "clear_time": utc_from_ns(change.at_ns),
             "count_24h": len(alarm.raises_before(change.at_ns)),
         },
@@ -123,7 +113,7 @@ def cleared(
 def requalified(alarm: Alarm, received: ReceivedScore, stamp: Stamp) -> AlarmRecord:
     """Return the record of an alarm whose input is trusted more or less than before."""
     changed = _stamped(alarm, alarm.facts, Remark("QUALITY"), stamp)
-    return _following(alarm, changed | _seen(received, stamp))
+    return _following(alarm, changed | seen(received, stamp.at_ns))
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +141,7 @@ def raised_by_clock(alarm: Alarm, occasion: Occasion, facts: Facts, stamp: Stamp
     return AlarmRecord.model_validate(
         _stamped(alarm, facts, Remark(CLOCK), stamp)
         | _of_point(point)
-        | _unseen(occasion, point, stamp)
+        | unseen(occasion.since_ns, point, stamp.at_ns)
         | {
             "alarm_id": point.alarm_id,
             "equipment_path": point.equipment_path,
@@ -178,26 +168,6 @@ def cleared_by_clock(alarm: Alarm, occasion: Occasion, facts: Facts, stamp: Stam
             "times": _last(alarm).times.model_copy(update={"published": utc_from_ns(stamp.at_ns)}),
         },
     )
-
-
-def _unseen(occasion: Occasion, point: AlarmPoint, stamp: Stamp) -> dict[str, Any]:
-    """Return what stands in place of a score's evidence."""
-    since = utc_from_ns(occasion.since_ns)
-    return {
-        "evidence": Evidence(
-            score=None,
-            threshold=point.setpoint.logit_on,
-            threshold_off=point.setpoint.logit_off,
-            window_start=since,
-            window_end=since,
-        ),
-        "model": ModelReference(name=NO_MODEL, version=NO_MODEL, digest=NO_MODEL),
-        "quality": Quality.GOOD,
-        "quality_reasons": [],
-        "times": AlarmTimes(
-            event=since, watermark=since, ingest=since, published=utc_from_ns(stamp.at_ns)
-        ),
-    }
 
 
 def acknowledged(alarm: Alarm, facts: Facts, remark: Remark, stamp: Stamp) -> AlarmRecord:
@@ -254,6 +224,8 @@ def _stamped(alarm: Alarm, facts: Facts, remark: Remark, stamp: Stamp) -> dict[s
         "latched": facts.latched,
         "suppressed": facts.suppressed,
         "retain": facts.retain and alarm.point.mode is not Mode.SHADOW,
+        "time_zone": alarm.locale.time_zone,
+        "language": alarm.locale.language,
     }
     # Announced again, it is nobody's any more.
     return changed if facts.acked else changed | {"ack_time": None, "ack_by": None}
@@ -274,6 +246,9 @@ def _of_point(point: AlarmPoint) -> dict[str, Any]:
         "class_": point.class_,
         "config_rev": point.revision,
         "mode": point.mode,
+        "audible": point.audible,
+        "causes": point.causes,
+        "display_url": point.display_url,
         "guidance": Guidance(
             consequence=point.consequence_if_no_action,
             action=point.operator_action,
@@ -281,55 +256,3 @@ def _of_point(point: AlarmPoint) -> dict[str, Any]:
             url=point.guidance_url,
         ),
     }
-
-
-def _judged(received: ReceivedScore, point: AlarmPoint) -> dict[str, Any]:
-    """Return what the decision rests on; it stays until the next raise or clear."""
-    score, setpoint = received.score, point.setpoint
-    by_logit = point.condition not in SYSTEM_ALARMS
-    members = score.member_logits if by_logit else None
-    start_ns = score.window_end_ns - PUBLISHED_SPEC.lookback_ns
-    return {
-        "evidence": Evidence(
-            score=score.logit if by_logit else None,
-            threshold=setpoint.logit_on,
-            threshold_off=setpoint.logit_off,
-            window_start=utc_from_ns(max(0, start_ns)),
-            window_end=utc_from_ns(score.window_end_ns),
-            members=None if members is None else list(members),
-            disagreement=score.disagreement if by_logit else None,
-        ),
-        "model": ModelReference(
-            name=score.model.name,
-            version=score.model.version,
-            digest=score.model.digest,
-            preproc=score.encoder_id,
-        ),
-    }
-
-
-def _seen(received: ReceivedScore, stamp: Stamp) -> dict[str, Any]:
-    score, times = received.score, received.score.times
-    return {
-        "quality": quality_of(score),
-        "quality_reasons": quality_reasons(score),
-        "times": AlarmTimes(
-            event=utc_from_ns(times.last_event_ns),
-            watermark=utc_from_ns(score.window_end_ns),
-            ingest=utc_from_ns(times.last_ingest_ns),
-            scored=None if times.scored_ns is None else utc_from_ns(times.scored_ns),
-            published=utc_from_ns(stamp.at_ns),
-        ),
-        "traceparent": received.traceparent,
-    }
-
-
-def _level(point: AlarmPoint, received: ReceivedScore) -> str:
-    score, words, setpoint = received.score, words_of(point), point.setpoint
-    if words is not None:
-        named = sorted(telling(score, words))
-        return f"{' and '.join(named)} reported" if named else "no longer reported"
-    if point.condition == SETPOINT_FOREIGN:
-        whose = "another ensemble" if received.is_foreign else "the ensemble of the set-point"
-        return f"verdicts are of {whose}, {score.model.digest[:12]}"
-    return f"logit {score.logit:.2f} (on {setpoint.logit_on:.2f}, off {setpoint.logit_off:.2f})"

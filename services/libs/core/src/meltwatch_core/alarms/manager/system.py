@@ -184,10 +184,13 @@ class SystemDesk:
 
     def _raise(self, alarm: Alarm, level: Level, now_ns: int) -> Iterator[OutgoingRecord]:
         due_ns = level.since_ns + _delay_ns(alarm.point.setpoint.on_delay_s)
-        occasion = Occasion(level.since_ns, due_ns, f"{level.text} since {_clock(level.since_ns)}")
+        occasion = Occasion(level.since_ns, due_ns, f"{level.text} since {self._clock(level)}")
         stamp, is_masked = self._scribe.stamp(now_ns), self.is_masked(alarm.point)
         after = announce(alarm, occasion, stamp, is_masked=is_masked)
         yield from self._scribe.keep(alarm, after)
+
+    def _clock(self, level: Level) -> str:
+        return self._scribe.registry.locale.clock(utc_from_ns(level.since_ns))
 
     def _clear(self, alarm: Alarm, level: Level, now_ns: int) -> Iterator[OutgoingRecord]:
         occasion = Occasion(level.since_ns, level.since_ns, level.text)
@@ -207,7 +210,3 @@ def _listed(details: Sequence[str]) -> str | None:
 
 def _delay_ns(delay_s: float) -> int:
     return round(delay_s * NS_PER_S)
-
-
-def _clock(time_ns: int) -> str:
-    return f"{utc_from_ns(time_ns):%H:%M:%S} UTC"

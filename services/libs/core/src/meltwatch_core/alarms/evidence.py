@@ -1,0 +1,101 @@
+"""What an alarm record rests on: score, model, trust in them, and a text that says so."""
+
+from typing import Any, Final
+
+from meltwatch_schemas.alarm import (
+    AlarmPoint,
+    AlarmTimes,
+    Evidence,
+    ModelReference,
+    Quality,
+    utc_from_ns,
+)
+from meltwatch_schemas.window import PUBLISHED_SPEC
+
+from meltwatch_core.alarms.alarm import ReceivedScore
+from meltwatch_core.alarms.lost_source import telling
+from meltwatch_core.alarms.system_alarms import SETPOINT_FOREIGN, SYSTEM_ALARMS, words_of
+from meltwatch_core.alarms.trust import quality_of, quality_reasons
+
+NO_MODEL: Final = "none"
+"""In the place of name, version and digest where no model has a part in an alarm."""
+
+
+def judged(received: ReceivedScore, point: AlarmPoint) -> dict[str, Any]:
+    """Return what the decision rests on; it stays until the next raise or clear."""
+    score, setpoint = received.score, point.setpoint
+    by_logit = point.condition not in SYSTEM_ALARMS
+    members = score.member_logits if by_logit else None
+    start_ns = score.window_end_ns - PUBLISHED_SPEC.lookback_ns
+    return {
+        "evidence": Evidence(
+            score=score.logit if by_logit else None,
+            probability=score.probability if by_logit else None,
+            threshold=setpoint.logit_on,
+            threshold_off=setpoint.logit_off,
+            window_start=utc_from_ns(max(0, start_ns)),
+            window_end=utc_from_ns(score.window_end_ns),
+            members=None if members is None else list(members),
+            disagreement=score.disagreement if by_logit else None,
+        ),
+        "model": ModelReference(
+            name=score.model.name,
+            version=score.model.version,
+            digest=score.model.digest,
+            preproc=score.encoder_id,
+        ),
+    }
+
+
+def seen(received: ReceivedScore, at_ns: int) -> dict[str, Any]:
+    """Return how far a score can be trusted, and when it passed each step."""
+    score, times = received.score, received.score.times
+    return {
+        "quality": quality_of(score),
+        "quality_reasons": quality_reasons(score),
+        "times": AlarmTimes(
+            event=utc_from_ns(times.last_event_ns),
+            watermark=utc_from_ns(score.window_end_ns),
+            ingest=utc_from_ns(times.last_ingest_ns),
+            scored=None if times.scored_ns is None else utc_from_ns(times.scored_ns),
+            published=utc_from_ns(at_ns),
+        ),
+        "traceparent": received.traceparent,
+    }
+
+
+def level_text(point: AlarmPoint, received: ReceivedScore, since: str = "") -> str:
+    """Say for an operator what a score says of a condition, and since when."""
+    score, words, setpoint = received.score, words_of(point), point.setpoint
+    if words is not None:
+        named = sorted(telling(score, words))
+        return f"{' and '.join(named)} reported{since}" if named else "no longer reported"
+    if point.condition == SETPOINT_FOREIGN:
+        whose = "another ensemble" if received.is_foreign else "the ensemble of the set-point"
+        return f"verdicts are of {whose}, {score.model.digest[:12]}{since}"
+    return f"score {_number(score.logit)}{since}, alarm from {_number(setpoint.logit_on)}"
+
+
+def _number(level: float | None) -> str:
+    """Return a number as people write it: two digits behind the point at most."""
+    return "unknown" if level is None else f"{level:.2f}".rstrip("0").rstrip(".")
+
+
+def unseen(since_ns: int, point: AlarmPoint, at_ns: int) -> dict[str, Any]:
+    """Return what stands in place of a score's evidence."""
+    since = utc_from_ns(since_ns)
+    return {
+        "evidence": Evidence(
+            score=None,
+            threshold=point.setpoint.logit_on,
+            threshold_off=point.setpoint.logit_off,
+            window_start=since,
+            window_end=since,
+        ),
+        "model": ModelReference(name=NO_MODEL, version=NO_MODEL, digest=NO_MODEL),
+        "quality": Quality.GOOD,
+        "quality_reasons": [],
+        "times": AlarmTimes(
+            event=since, watermark=since, ingest=since, published=utc_from_ns(at_ns)
+        ),
+    }
