@@ -22,6 +22,7 @@ class Principal(StrEnum):
     ALARM_MANAGER = "alarm_manager"
     SELFTEST = "selftest"
     BACKTESTER = "backtester"
+    JOURNAL = "journal"
     OPERATOR = "operator"
     ENGINEER = "engineer"
     REDRIVER = "redriver"
@@ -160,6 +161,11 @@ ACCESS: Final = {
         inputs=(
             Topic.EMBEDDINGS, Topic.CURRENTS, Topic.SCORES,
             Topic.ALARM_POINTS, Topic.ALARMS, Topic.ALARM_COMMANDS,
+        ),
+    ),
+    Principal.JOURNAL: Access(
+        inputs=(
+            Topic.ALARMS, Topic.ALARM_COMMANDS, Topic.ALARM_RESULTS, Topic.ALARM_POINTS,
         ),
     ),
     Principal.OPERATOR: Access(

@@ -14,7 +14,7 @@ from contextlib import (
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from meltwatch_chassis.errors import BadUsage
+from meltwatch_chassis.errors import BadUsage, ConfigurationError
 from meltwatch_chassis.kafka.config import connection_arguments
 from meltwatch_chassis.settings import KafkaSettings
 from meltwatch_schemas.errors import ContractViolation
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from meltwatch_core.scoring.judge import Judge
     from meltwatch_core.scoring.ports import EnsembleIdentity
 
+    from meltwatch_backtester.adapters.journal_folder import JournalFolder
     from meltwatch_backtester.adapters.kafka_history import KafkaHistory
+    from meltwatch_backtester.adapters.kafka_journal import KafkaJournalTopics
 
 _PATIENCE_MS: Final = 5_000
 """How long to look for a broker: a person waits for the answer."""
@@ -39,6 +41,34 @@ def kafka_history(settings: KafkaSettings) -> "AbstractContextManager[KafkaHisto
 
     connection = connection_arguments(settings) | {"bootstrap_timeout_ms": _PATIENCE_MS}
     return open_kafka_history(connection, settings.topic_prefix)
+
+
+def journal_topics(settings: KafkaSettings) -> "AbstractContextManager[KafkaJournalTopics]":
+    """Give the topics that an alarm journal keeps; see ``adapters.kafka_journal``."""
+    from meltwatch_backtester.adapters.kafka_journal import open_journal_topics
+
+    connection = connection_arguments(settings) | {"bootstrap_timeout_ms": _PATIENCE_MS}
+    return open_journal_topics(connection, settings.topic_prefix)
+
+
+def journal_folder(path: Path) -> "JournalFolder":
+    """Give an alarm journal; see ``adapters.journal_folder``.
+
+    Raises
+    ------
+    ConfigurationError
+        If the package that reads and writes it is not installed.
+    """
+    try:
+        from meltwatch_backtester.adapters.journal_folder import JournalFolder
+    except ModuleNotFoundError as error:
+        if error.name != "duckdb":
+            raise
+        raise ConfigurationError(
+            "an alarm journal: expected the package duckdb, it is not installed; "
+            "install 'meltwatch-backtester[journal]'"
+        ) from error
+    return JournalFolder(path)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from meltwatch_chassis.errors import BadUsage, ConfigurationError
 
-__all__ = ["BadUsage", "BrokenRecording", "HistoryMissing"]
+__all__ = ["BadUsage", "BrokenJournal", "BrokenRecording", "HistoryMissing"]
 
 
 class HistoryMissing(ConfigurationError):  # noqa: N818 - the name says what is the matter
@@ -11,3 +11,7 @@ class HistoryMissing(ConfigurationError):  # noqa: N818 - the name says what is 
 
 class BrokenRecording(ConfigurationError):  # noqa: N818 - the name says what is the matter
     """A recording is not what its manifest says, or none at all: exit code 2."""
+
+
+class BrokenJournal(ConfigurationError):  # noqa: N818 - the name says what is the matter
+    """A file of an alarm journal is spoilt: exit code 2."""

@@ -9,6 +9,7 @@ from meltwatch_schemas.topics import Topic
 
 from meltwatch_backtester.domain.manifest import Manifest, Part
 from meltwatch_backtester.domain.span import Span
+from meltwatch_backtester.domain.volume import KafkaNow
 
 
 class TopicPart(NamedTuple):
@@ -117,4 +118,20 @@ class RecordingSink(Protocol):
         BadUsage
             If there is no room or no permission.
         """
+        ...
+
+
+class JournalTopics(Protocol):
+    """The topics that an alarm journal keeps, each of one partition."""
+
+    def name(self, topic: Topic) -> str:
+        """Return the full name of a topic."""
+        ...
+
+    def now(self, topic: Topic) -> KafkaNow:
+        """Return what a topic is and holds at this moment."""
+        ...
+
+    def read(self, topic: Topic, start: int, end: int) -> Iterator[RawRecord]:
+        """Yield the records of ``[start, end)`` that are there, by offset."""
         ...

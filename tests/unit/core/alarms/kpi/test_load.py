@@ -14,6 +14,7 @@ from meltwatch_core.alarms.kpi.load import (
     days_of,
     flooded_share,
     floods_of,
+    hours_of,
     peak_of,
     share_of_bins_over,
 )
@@ -127,7 +128,7 @@ def test_an_alarm_in_the_hour_that_comes_twice_is_counted_once() -> None:
     times = [ns_from_utc(first), ns_from_utc(first.replace(fold=1))]
     assert times[1] - times[0] == 3600 * NS_PER_S
     day = Stretch(times[0] - 3 * 3600 * NS_PER_S, times[0] + DAY_S * NS_PER_S)
-    counts = {each.date: each.count for each in days_of(times, day, berlin)}
+    counts = {each.label: each.count for each in days_of(times, day, berlin)}
     assert counts["2026-10-25"] == 2
     assert peak_of(times, day).count == 1
 
@@ -136,8 +137,8 @@ def test_the_edge_of_a_month_is_that_of_the_plant() -> None:
     """23:30 on 28 February in UTC is 1 March in Shanghai."""
     late = [at_ns(-1800)]
     month = stretch(-DAY_S, DAY_S)
-    in_utc = {each.date: each.count for each in days_of(late, month, UTC)}
-    there = {each.date: each.count for each in days_of(late, month, ZoneInfo("Asia/Shanghai"))}
+    in_utc = {each.label: each.count for each in days_of(late, month, UTC)}
+    there = {each.label: each.count for each in days_of(late, month, ZoneInfo("Asia/Shanghai"))}
     assert in_utc == {"2026-02-28": 1, "2026-03-01": 0}
     assert there == {"2026-02-28": 0, "2026-03-01": 1, "2026-03-02": 0}
 
@@ -145,7 +146,7 @@ def test_the_edge_of_a_month_is_that_of_the_plant() -> None:
 def test_leap_days_are_days() -> None:
     begin_ns = ns_from_utc(datetime(2028, 2, 28, tzinfo=UTC))
     days = days_of([], Stretch(begin_ns, begin_ns + 3 * DAY_S * NS_PER_S), UTC)
-    assert [each.date for each in days] == ["2028-02-28", "2028-02-29", "2028-03-01"]
+    assert [each.label for each in days] == ["2028-02-28", "2028-02-29", "2028-03-01"]
 
 
 SECONDS = st.lists(st.integers(0, 4000), max_size=60).map(sorted)
@@ -197,3 +198,13 @@ def test_floods_as_by_looking_each_second(
         ]
         for each in found
     ] == expected
+
+
+def test_hours_are_those_of_the_clock() -> None:
+    part = stretch(1800, 3 * 3600)
+    found = hours_of([at_ns(1800), at_ns(3600)], part, ZoneInfo("Asia/Shanghai"))
+    assert [(each.label, each.count) for each in found] == [
+        ("08:30", 1),
+        ("09:00", 1),
+        ("10:00", 0),
+    ]

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
+from uuid import UUID
 
 import structlog
 from kafka import KafkaAdminClient
@@ -173,6 +174,16 @@ def require_topics(connection: Mapping[str, Any], topics: Sequence[TopicSpec]) -
     problems.append(_auto_creation(creation))
     if told := [problem for problem in problems if problem]:
         raise ConfigurationError("; ".join(told))
+
+
+def topic_ids(connection: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
+    """Return what Kafka calls topics beside their names: new each time a topic is made.
+
+    A topic that is missing, or of a broker without ids, has none.
+    """
+    with _admin(connection) as admin:
+        found = {topic["name"]: topic.get("topic_id") for topic in _described(admin, names)}
+    return {name: str(given) for name, given in found.items() if given and UUID(str(given)).int}
 
 
 @contextmanager

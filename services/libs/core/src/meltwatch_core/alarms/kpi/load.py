@@ -90,20 +90,20 @@ class Flood:
 
 
 @dataclass(frozen=True, slots=True)
-class DayLoad:
-    """A day of the plant's calendar, 23, 24 or 25 hours, or the part of it in the stretch.
+class TimedCount:
+    """Annunciations of a day or an hour.
 
     Attributes
     ----------
-    date
-        As the calendar of the zone writes it, ``2026-03-29``.
+    label
+        As the plant's calendar or clock writes it: ``2026-03-29`` or ``14:00``.
     stretch
-        From local midnight to local midnight, cut to the stretch.
+        A day of the calendar has 23, 24 or 25 hours. What the whole stretch cuts is shorter.
     count
-        Annunciations.
+        How many.
     """
 
-    date: str
+    label: str
     stretch: Stretch
     count: int
 
@@ -204,7 +204,7 @@ def flooded_share(floods: Sequence[Flood], stretch: Stretch) -> float:
     return sum(stretch.shared_ns(*each) for each in ends) / stretch.length_ns
 
 
-def days_of(times_ns: Sequence[int], stretch: Stretch, zone: tzinfo) -> list[DayLoad]:
+def days_of(times_ns: Sequence[int], stretch: Stretch, zone: tzinfo) -> list[TimedCount]:
     """Return the calendar days of a stretch in the plant's zone; times ascend."""
     found = []
     begin_ns = stretch.begin_ns
@@ -213,8 +213,24 @@ def days_of(times_ns: Sequence[int], stretch: Stretch, zone: tzinfo) -> list[Day
         tomorrow = today + timedelta(days=1)
         midnight_ns = ns_from_utc(datetime(*tomorrow.timetuple()[:3], tzinfo=zone))
         # Where a zone repeats or leaves out midnight, time goes on all the same.
-        day = Stretch(begin_ns, min(max(midnight_ns, begin_ns + NS_PER_S), stretch.end_ns))
-        count = bisect_left(times_ns, day.end_ns) - bisect_left(times_ns, day.begin_ns)
-        found.append(DayLoad(today.isoformat(), day, count))
-        begin_ns = day.end_ns
+        end_ns = min(max(midnight_ns, begin_ns + NS_PER_S), stretch.end_ns)
+        found.append(_counted(today.isoformat(), times_ns, Stretch(begin_ns, end_ns)))
+        begin_ns = end_ns
     return found
+
+
+def hours_of(times_ns: Sequence[int], stretch: Stretch, zone: tzinfo) -> list[TimedCount]:
+    """Return the hours of the UTC clock in a stretch, labelled in a zone; times ascend."""
+    found = []
+    begin_ns = stretch.begin_ns
+    while begin_ns < stretch.end_ns:
+        end_ns = min((begin_ns // HOUR_NS + 1) * HOUR_NS, stretch.end_ns)
+        label = f"{utc_from_ns(begin_ns).astimezone(zone):%H:%M}"
+        found.append(_counted(label, times_ns, Stretch(begin_ns, end_ns)))
+        begin_ns = end_ns
+    return found
+
+
+def _counted(label: str, times_ns: Sequence[int], part: Stretch) -> TimedCount:
+    count = bisect_left(times_ns, part.end_ns) - bisect_left(times_ns, part.begin_ns)
+    return TimedCount(label, part, count)

@@ -15,13 +15,14 @@ from meltwatch_core.alarms.kpi.load import (
     HOUR_LIMIT,
     HOUR_NS,
     TEN_MINUTES_NS,
-    DayLoad,
     Flood,
     Peak,
     Stretch,
+    TimedCount,
     days_of,
     flooded_share,
     floods_of,
+    hours_of,
     peak_of,
     per,
     share_of_bins_over,
@@ -59,8 +60,8 @@ class Performance:
         Of ten minutes, of ten-minute bins with more than 10, of hours with more than 30.
     floods, flooded
         Episodes, and the share of time in them.
-    days
-        By the plant's calendar.
+    days, hours
+        By the plant's calendar, and by the hours of the clock.
     top
         The ten alarms that are announced most, and how often.
     by_priority
@@ -91,7 +92,8 @@ class Performance:
     hours_over: float
     floods: list[Flood]
     flooded: float
-    days: list[DayLoad]
+    days: list[TimedCount]
+    hours: list[TimedCount]
     top: list[tuple[str, int]]
     by_priority: dict[Priority, int]
     chatter: list[Chatter]
@@ -114,7 +116,7 @@ class Performance:
         """The most alarms that were stale on one day of the plant's calendar."""
         return max((self.stale_on(day) for day in self.days), default=0)
 
-    def stale_on(self, day: DayLoad) -> int:
+    def stale_on(self, day: TimedCount) -> int:
         """Return how many alarms were stale on a day."""
         return len({each.alarm_id for each in self.stale if each.touches(day.stretch)})
 
@@ -154,6 +156,7 @@ def performance(lines: Iterable[JournalLine], stretch: Stretch, zone: tzinfo) ->
         floods=floods,
         flooded=flooded_share(floods, stretch),
         days=days_of(times_ns, stretch, zone),
+        hours=hours_of(times_ns, stretch, zone),
         top=_top(within),
         by_priority={p: priorities[p] for p in Priority if p in priorities},
         chatter=chatter_of(lives, stretch),
