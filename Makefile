@@ -47,6 +47,7 @@ run: runtime ## Do the main job: broker, Redis, Triton, services, simulated furn
 
 .PHONY: test
 test: setup ## Run the whole test suite against real Kafka, Redis and Triton (PROCESSES= at once, 4 by default), or one test (T=path or node id)
+	@$(if $(T),,$(BIN)/python -m meltwatch_local_cluster.servers.warm_up)
 	@$(BIN)/pytest $(if $(T),$(T),-n $(PROCESSES) --dist loadfile --no-loadscope-reorder)
 
 .PHONY: test-unit

@@ -16,6 +16,7 @@ from meltwatch_local_cluster.servers.kafka_installation import (
     KAFKA_DISTRIBUTION,
     java_program,
     kafka_jars,
+    quick_start,
 )
 from meltwatch_local_cluster.servers.server import Server, plain_environment
 
@@ -81,6 +82,11 @@ class KafkaServer(Server):
         Further properties of the broker.
     seat
         Its place in a cluster; alone by default.
+
+    Attributes
+    ----------
+    options
+        Further options of its Java.
     """
 
     name: ClassVar[str] = "kafka"
@@ -94,6 +100,7 @@ class KafkaServer(Server):
         seat: Seat | None = None,
     ) -> None:
         super().__init__(folder, log)
+        self.options: tuple[str, ...] = ()
         self._settings = dict(settings or {})
         self._seat = seat or seats(1)[0]
         self.port, self._controller_port = self._seat.ports[self._seat.number - 1]
@@ -130,13 +137,14 @@ class KafkaServer(Server):
         properties.write_text(text, encoding="utf-8")
         java = [
             str(java_program()),
+            *quick_start(),
             *_JVM_OPTIONS,
             f"-Djava.io.tmpdir={environment['TMPDIR']}",
             f"-Dlog4j2.configurationFile={KAFKA_DISTRIBUTION / 'log4j2.properties'}",
             "-cp",
             ":".join(str(jar) for jar in kafka_jars()),
         ]
-        run = [*java, "kafka.Kafka", str(properties)]
+        run = [java[0], *self.options, *java[1:], "kafka.Kafka", str(properties)]
         if not (data / "meta.properties").exists():
             run = self._formatted_first(java, properties, run)
         return ChildCommand(run, environment, self.log, mark=str(properties))

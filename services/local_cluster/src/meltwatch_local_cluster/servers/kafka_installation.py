@@ -26,6 +26,10 @@ KAFKA_DISTRIBUTION = Path(__file__).parent / "kafka_distribution"
 _DOWNLOADS_AT_ONCE = 8
 _TIMEOUT_S = 60
 _OLDEST_JAVA = 17
+_OLDEST_THAT_LEARNS = 25
+"""From here on Java keeps what a start has loaded (JEP 514)."""
+_PLAIN = ("-XX:+UnlockDiagnosticVMOptions", "-XX:-AOTAdapterCaching", "-XX:-AOTStubCaching")
+"""Classes alone are kept: Java 25 warns of what it keeps besides."""
 
 
 def kafka_jars() -> list[Path]:
@@ -122,6 +126,7 @@ def java_program() -> Path:
     )
 
 
+@cache
 def _version(program: str) -> int:
     try:
         told = subprocess.run(  # noqa: S603 - a fixed question to a program of this machine
@@ -131,3 +136,25 @@ def _version(program: str) -> int:
         return 0
     found = re.search(r'version "(\d+)', told.stderr)
     return int(found[1]) if found else 0
+
+
+def learnt_file() -> Path | None:
+    """Return where Java keeps what it learnt from a start of this Kafka; None if it cannot."""
+    version = _version(str(java_program()))
+    if version < _OLDEST_THAT_LEARNS:
+        return None
+    jars = (KAFKA_DISTRIBUTION / "jgo.lock.toml").read_bytes()
+    kafka = hashlib.sha256(jars).hexdigest()[:12]
+    return cache_folder() / f"kafka-{kafka}-java-{version}.aot"
+
+
+@cache
+def quick_start() -> tuple[str, ...]:
+    """Return the options by which Java uses what it learnt, if it did: half the work of a start."""
+    file = learnt_file()
+    return () if file is None or not file.exists() else (*_PLAIN, f"-XX:AOTCache={file}")
+
+
+def learning(output: Path) -> tuple[str, ...]:
+    """Return the options by which Java writes down at its end what it has loaded."""
+    return (*_PLAIN, f"-XX:AOTCacheOutput={output}")
