@@ -102,7 +102,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningProdu
     with RunningProduct(tmp_path_factory.mktemp("run"), "--seed", "2") as product:
         status = product.wait_ready()
         alarms = product.wait_until(lambda: product.json("alarms", "list") or None, 90)
-        told = ("alarms", "ack", alarms[0]["alarm_id"])
+        token = ("--event-id", alarms[0]["annunciation_id"])
+        told = ("alarms", "ack", alarms[0]["alarm_id"], *token)
         product.wait_until(lambda: product.command(*told).returncode == 0 or None, 30)
         enough = time.monotonic() + 12
         product.wait_until(lambda: time.monotonic() > enough or None, 30)

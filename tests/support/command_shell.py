@@ -46,6 +46,7 @@ _SPECIAL: Final = {
     "dead-letters redrive": ["--error", "malformed", "--yes"],
     "alarms setpoint": ["--budget", "0.5", "--from", "1d"],
     "alarms tail": ["--since", "1h"],
+    "alarms ack": ["--event-id", "0" * 32],
 }
 _BY_NAME: Final = {"since": "1d", "until": "now", "alarm_id": "plant/F-1/OVERHEAT"}
 

@@ -14,6 +14,11 @@ def is_unacknowledged(state: AlarmState) -> bool:
     return state in _UNACKNOWLEDGED
 
 
+def token_of(alarm: AlarmRecord) -> str:
+    """Return the event id by which an alarm is acknowledged: of its annunciation, if known."""
+    return alarm.annunciation_id or alarm.event_id
+
+
 def is_newer(record: AlarmRecord, than: AlarmRecord | None) -> bool:
     """Tell whether a record supersedes another of the same alarm, by ``(epoch, seq)``."""
     return than is None or (record.epoch, record.seq) > (than.epoch, than.seq)

@@ -1,9 +1,11 @@
 """``meltwatch alarms ack`` sends a command and prints what the alarm manager answers."""
 
 import json
+import sys
 import threading
 from contextlib import closing
 from datetime import UTC, datetime
+from io import StringIO
 
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
@@ -15,6 +17,22 @@ from tests.integration.cli.alarm_samples import RAISED
 from tests.support.timed_records import alarm_record
 
 pytestmark = pytest.mark.integration
+
+
+ANNOUNCED = RAISED.model_copy(
+    update={"annunciation_id": RAISED.event_id, "event_id": "c" * 32, "seq": RAISED.seq + 5}
+)
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """Sits at the terminal and says something; None is Ctrl-D."""
+
+    def say(word: str | None) -> None:
+        monkeypatch.setattr(sys, "stdin", StringIO("" if word is None else f"{word}\n"))
+        monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+
+    return say
 
 
 @pytest.fixture
@@ -63,20 +81,23 @@ def _answer_next(kafka, topics, consumer, commands, code):
 
 @pytest.mark.usefixtures("addressed")
 @pytest.mark.parametrize(("result", "exit_code"), [("ok", 0), ("stale", 1)])
-def test_ack_names_the_event_that_redis_shows_and_prints_the_result(
-    command, show, manager, result, exit_code
+def test_ack_at_a_terminal_shows_the_alarm_and_names_its_annunciation(
+    command, show, manager, terminal, result, exit_code
 ):
     answer, commands = manager
     show(RAISED)
     answer(result)
+    terminal("y")
 
-    show(alarm_record("plant/area/f/OVERHEAT"))
+    show(alarm_record("plant/area/f/OVERHEAT"), ANNOUNCED)
     code, out, err = command("alarms", "ack", "f/OVERHEAT", "--comment", "seen", "--user", "li")
 
-    assert (code, err) == (exit_code, "")
+    assert code == exit_code
+    assert ANNOUNCED.message in err
+    assert "acknowledge this? y or n:" in err
     assert f"({result}) as told" in out
     (sent,) = commands
-    assert sent.expected_event_id == RAISED.event_id
+    assert sent.expected_event_id == ANNOUNCED.annunciation_id
     assert (sent.command, sent.user, sent.role, sent.comment) == ("ack", "li", "operator", "seen")
 
 
@@ -96,15 +117,29 @@ def test_ack_with_an_event_needs_no_redis(command, manager, monkeypatch):
 def test_without_an_answer_ack_says_that_it_may_still_happen(command, show):
     show(RAISED)
 
-    code, out, err = command("alarms", "ack", "f/OVERHEAT", "--timeout-s", "0.5")
+    options = ("--event-id", RAISED.event_id, "--timeout-s", "0.5")
+    code, out, err = command("alarms", "ack", "f/OVERHEAT", *options)
 
     assert (code, out) == (3, "")
     assert "may still be carried out" in err
 
 
 @pytest.mark.usefixtures("addressed")
-def test_an_alarm_that_nobody_knows_is_bad_usage(command, show):
+@pytest.mark.parametrize("said", ["n", "", None])
+def test_what_nobody_agrees_to_is_not_acknowledged(command, show, manager, terminal, said):
+    _, commands = manager
+    show(ANNOUNCED)
+    terminal(said)
+
+    code, out, _ = command("alarms", "ack", "f/OVERHEAT")
+
+    assert (code, out, commands) == (1, "", [])
+
+
+@pytest.mark.usefixtures("addressed")
+def test_an_alarm_that_nobody_knows_is_bad_usage(command, show, terminal):
     show()
+    terminal("y")
 
     code, _, err = command("alarms", "ack", "f/UNDERHEAT")
 

@@ -1,5 +1,6 @@
 """What is done on a plant with logins to see that every printed right is used, and no other."""
 
+import json
 import subprocess
 import time
 from contextlib import closing
@@ -64,7 +65,9 @@ def operate(plant: Plant, alarm_id: str) -> None:
     for source in ([], ["--from-kafka"]):
         done = plant.command("operator", "alarms", "list", "--all", "--json", *source)
         assert alarm_id in done.stdout, done.stderr
-    done = plant.command("operator", "alarms", "ack", alarm_id)
+    listed = {each["alarm_id"]: each for each in json.loads(done.stdout)}
+    token = listed[alarm_id]["annunciation_id"]
+    done = plant.command("operator", "alarms", "ack", alarm_id, "--event-id", token)
     # The self-test has acknowledged it and seen it go; a second time changes nothing and is done.
     said = f"{alarm_id}: done (ok) acknowledged already, NORM\n"
     assert (done.returncode, done.stdout, done.stderr) == (0, said, "")

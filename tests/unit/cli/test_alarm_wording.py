@@ -28,6 +28,7 @@ def test_an_operator_sees_what_since_when_how_long_and_what_to_do():
         "  demo/smelting-1/FMF-01/OVERHEAT",
         "    The shell may be glowing.",
         "    do: Lower the electrode current.",
+        f"    to acknowledge: --event-id {alarm.event_id}",
     ]
     assert lines(120, alarm)[1].endswith("95.69 % (3.10)       demo/smelting-1/FMF-01/OVERHEAT")
 
@@ -42,8 +43,10 @@ def test_no_id_is_ever_broken_and_a_pipe_gets_no_line_folded(ids, width):
 
     for alarm_id in ids:
         assert any(line.endswith(alarm_id) for line in shown)
+    tokens = {alarm.event_id for alarm in alarms}
+    assert tokens == {line.split()[-1] for line in shown if "--event-id" in line}
     if width is None:
-        assert len(shown) == 1 + 3 * len(ids)
+        assert len(shown) == 1 + 4 * len(ids)
     elif width >= 80:
         ids_lines = {f"  {alarm_id}" for alarm_id in ids}
         assert all(width_of(line) <= width for line in shown if line not in ids_lines)
@@ -75,7 +78,8 @@ def test_what_has_gone_unseen_is_not_acknowledged():
     text = "\n".join(page(alarm_record("f/A", "RTNUN"), [], NOON))
 
     assert "the condition has gone, not acknowledged" in text
-    assert "to acknowledge: meltwatch alarms ack f/A" in text
+    token = alarm_record("f/A").event_id
+    assert f"to acknowledge: meltwatch alarms ack f/A --event-id {token}" in text
     assert "to acknowledge" not in "\n".join(page(alarm_record("f/A", "ACKED"), [], NOON))
 
 

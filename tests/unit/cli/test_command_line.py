@@ -65,7 +65,8 @@ def run_here(tmp_path, monkeypatch):
         (["status", "--json"], 3, "expected a run with its state in"),
         (["alarms", "tail", "--since", "noon"], 2, "expected 90s, 10m"),
         (["alarms", "list"], 3, "or set MELTWATCH_REDIS"),
-        (["alarms", "ack", "f/OVERHEAT"], 3, "or set MELTWATCH_KAFKA and MELTWATCH_REDIS"),
+        (["alarms", "ack", "f/OVERHEAT"], 2, "expected --event-id where nobody can be asked"),
+        (["alarms", "ack", "f/OVERHEAT", "--event-id", "0"], 3, "or set MELTWATCH_KAFKA"),
     ],
 )
 def test_a_failure_is_one_line_and_an_exit_code(command, arguments, code, error):

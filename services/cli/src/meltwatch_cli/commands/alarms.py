@@ -21,7 +21,7 @@ from meltwatch_schemas.alarm import (
     ns_from_utc,
     utc_from_ns,
 )
-from meltwatch_schemas.alarm_list import listed
+from meltwatch_schemas.alarm_list import listed, token_of
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.identifiers import check_alarm_id
 from meltwatch_schemas.text import is_printable
@@ -31,7 +31,7 @@ from meltwatch_schemas.wording import clock_text, transition_line
 from meltwatch_cli import bootstrap
 from meltwatch_cli.adapters.interrupt import interruption
 from meltwatch_cli.commands.looking import Look, found, look, watch_now
-from meltwatch_cli.commands.options import user_of
+from meltwatch_cli.commands.options import agrees, can_be_asked, user_of
 from meltwatch_cli.commands.output import (
     BAD_VERDICT,
     DONE,
@@ -180,7 +180,7 @@ def ack(
     *,
     event_id: Annotated[
         str | None,
-        Parameter(help="The event to acknowledge; by default the newest one that Redis shows."),
+        Parameter(help="The event to acknowledge, from 'alarms list'; without it you are asked."),
     ] = None,
     comment: Annotated[str | None, Parameter(help="For the journal.")] = None,
     user: Annotated[str | None, Parameter(help="By default the login name.")] = None,
@@ -189,11 +189,23 @@ def ack(
     ] = 15.0,
     as_json: AsJson = False,
 ) -> int:
-    """Acknowledge an alarm and wait for the answer; exit code 1 if it is refused."""
+    """Acknowledge what you have seen of an alarm; exit code 1 if it is refused.
+
+    On a terminal, without --event-id, it shows the alarm and asks. An alarm that was announced
+    again since is never acknowledged.
+    """
     name, comment = user_of(user), _checked_comment(comment)
+    if event_id is None and not can_be_asked():
+        raise BadUsage(
+            f"expected --event-id where nobody can be asked, got none; 'meltwatch alarms show "
+            f"{alarm_id}' says which"
+        )
     settings = located(os.environ, *(["kafka"] if event_id else ["kafka", "redis"]))
     clock = SystemClock()
-    meant, event = (_full_id(alarm_id), event_id) if event_id else _newest(settings, alarm_id)
+    seen = (_full_id(alarm_id), event_id) if event_id else _agreed(settings, alarm_id, clock)
+    if seen is None:
+        return BAD_VERDICT
+    meant, event = seen
     command = AlarmCommand(
         command_id=str(uuid.uuid4()),
         alarm_id=meant,
@@ -232,7 +244,10 @@ def _full_id(alarm_id: str) -> str:
         raise BadUsage(error.detail) from None
 
 
-def _newest(settings: Settings, name: str) -> tuple[str, str]:
+def _agreed(settings: Settings, name: str, clock: Clock) -> tuple[str, str] | None:
+    """Show an alarm as it stands; return its id and event, if the person agrees."""
     with bootstrap.redis_view(settings) as view:
-        record = found(view.alarms(), name)
-    return record.alarm_id, record.event_id
+        alarm = found(view.alarms(), name)
+    for line in list_lines([alarm], utc_from_ns(clock.now_ns()), screen_width()):
+        print_notice(line)
+    return (alarm.alarm_id, token_of(alarm)) if agrees("acknowledge this") else None

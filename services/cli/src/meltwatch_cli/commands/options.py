@@ -1,10 +1,13 @@
-"""Under which name a command acts: an option that commands share."""
+"""Under which name a command acts, and whether a person agrees: what commands share."""
 
 import getpass
+import sys
 from typing import Final
 
 from meltwatch_chassis.errors import BadUsage
 from meltwatch_schemas.text import is_printable
+
+from meltwatch_cli.commands.output import print_notice
 
 _MAX_USER: Final = 64
 
@@ -27,3 +30,17 @@ def user_of(given: str | None) -> str:
             f"--user: expected 1 to {_MAX_USER} printable characters, got {given[:80]!r}"
         )
     return given
+
+
+def can_be_asked() -> bool:
+    """Tell whether a person sits at the terminal."""
+    return sys.stdin.isatty()
+
+
+def agrees(question: str) -> bool:
+    """Ask the person at the terminal; an answer that is not yes is no."""
+    print_notice(f"{question}? y or n:")
+    try:
+        return input().strip().lower() in {"y", "yes"}
+    except EOFError:
+        return False

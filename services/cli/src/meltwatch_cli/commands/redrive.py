@@ -1,7 +1,6 @@
 """``meltwatch dead-letters redrive``: send refused records to their topics again, at least once."""
 
 import os
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +17,7 @@ from meltwatch_schemas.record import RawRecord
 
 from meltwatch_cli import bootstrap
 from meltwatch_cli.commands.dead_letters import ALL, Chosen, Scan
-from meltwatch_cli.commands.options import user_of
+from meltwatch_cli.commands.options import agrees, can_be_asked, user_of
 from meltwatch_cli.commands.output import (
     BAD_VERDICT,
     DONE,
@@ -96,7 +95,7 @@ def redrive(
     """Send refused records to their topics again; exit code 1 if any was not sent."""
     if bool(letter_ids) == (chosen != ALL):
         raise BadUsage("expected either ids of letters or filters such as --error and --from")
-    if not (manner.dry_run or manner.yes or sys.stdin.isatty()):
+    if not (manner.dry_run or manner.yes or can_be_asked()):
         raise BadUsage("expected --dry-run or --yes where nobody can be asked")
     span_ms, user = chosen.span_ms(), user_of(manner.user)
     settings = located(os.environ, "kafka")
@@ -105,7 +104,7 @@ def redrive(
         ids = letter_ids or _found(topic, topic.span(*span_ms, scan), chosen.filter, limit)
         if manner.dry_run:
             return _report(_verdicts(topic, ids, way), as_json=as_json)
-        if not (manner.yes or _is_wanted(len(ids))):
+        if not (manner.yes or agrees(f"send {len(ids)} letters again")):
             return DONE
         with bootstrap.way_back(settings, topic) as send:
             return _report(_verdicts(topic, ids, replace(way, send=send)), as_json=as_json)
@@ -123,11 +122,6 @@ def _found(
     if span.is_cut:
         print_notice(f"letters before {span.start} were not looked at; see --scan")
     return [letter.id for letter in found.letters]
-
-
-def _is_wanted(count: int) -> bool:
-    print_notice(f"send {count} letters again? y or n:")
-    return input().strip().lower() in {"y", "yes"}
 
 
 @dataclass(frozen=True)

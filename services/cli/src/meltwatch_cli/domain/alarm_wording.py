@@ -6,7 +6,7 @@ from datetime import datetime, tzinfo
 from typing import Final
 
 from meltwatch_schemas.alarm import AlarmRecord, AlarmState, Quality
-from meltwatch_schemas.alarm_list import is_unacknowledged
+from meltwatch_schemas.alarm_list import is_unacknowledged, token_of
 from meltwatch_schemas.text import escaped
 from meltwatch_schemas.wording import age_text, plant_time, state_text
 
@@ -22,8 +22,8 @@ def list_lines(
 ) -> list[str]:
     """Return the alarm list: a row of facts each, its id, and what it asks of the operator.
 
-    An id is never folded: it stands last in its row, or on a line of its own where that is wider
-    than the screen.
+    No id is ever folded: an alarm's stands last in its row, or on a line of its own where that is
+    wider than the screen, and that of the event to acknowledge stands below.
 
     Parameters
     ----------
@@ -50,6 +50,8 @@ def list_lines(
             shown.append(f"  {alarm.alarm_id}")
         for text in _asks(alarm, zone):
             shown += wrapped(escaped(text), _INDENT, width)
+        if is_unacknowledged(alarm.state):
+            shown.append(f"{_INDENT}to acknowledge: --event-id {escaped(token_of(alarm))}")
     return shown
 
 
@@ -202,7 +204,8 @@ def _course(history: Sequence[AlarmRecord], zone: tzinfo | None) -> list[str]:
 def _next_step(alarm: AlarmRecord) -> list[str]:
     if not is_unacknowledged(alarm.state):
         return []
-    return [f"to acknowledge: meltwatch alarms ack {alarm.alarm_id} --comment '…'"]
+    token = token_of(alarm)
+    return [f"to acknowledge: meltwatch alarms ack {alarm.alarm_id} --event-id {token}"]
 
 
 def _when(instant: datetime, now: datetime, zone: tzinfo | None) -> str:
