@@ -97,6 +97,7 @@ class Transition(Message):
     cause: ToldWord = Field(description="RAISE, CLEAR, ACK …: the event of the transition table.")
     by: ToldUser | None = Field(default=None, description="User, where a person caused it.")
     comment: ToldComment | None = Field(default=None, description="What the user wrote.")
+    via: ToldUser | None = Field(default=None, description="Adapter that spoke for the user.")
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
@@ -357,6 +358,11 @@ class AlarmCommand(KeyedMessage):
     )
     arguments: dict[str, Any] = Field(default_factory=dict, description="duration_s, one_shot …")
     issued_at: UtcTime = Field(description="When it was asked.")
+    via: str | None = Field(
+        default=None,
+        description="Adapter that speaks for the user.",
+        json_schema_extra={"maxLength": MAX_USER},
+    )
 
 
 class ResultCode(StrEnum):

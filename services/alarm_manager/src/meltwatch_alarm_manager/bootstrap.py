@@ -12,12 +12,13 @@ from meltwatch_chassis.health import Health, HealthServer
 from meltwatch_chassis.kafka.config import connection_arguments
 from meltwatch_chassis.kafka.probe import kafka_probe
 from meltwatch_chassis.metrics import Metrics
-from meltwatch_chassis.plant import read_plant
+from meltwatch_chassis.plant import read_plant, read_roles
 from meltwatch_chassis.redis_access import redis_login, redis_problem
 from meltwatch_core.alarms.manager.alarms import INPUTS, OUTPUTS, AlarmPipeline
 from meltwatch_core.alarms.points import MasterAlarmList
 from meltwatch_schemas.access import ACCESS, Principal, rights_of
 from meltwatch_schemas.alarm import AlarmPoint
+from meltwatch_schemas.roles import Roles
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
@@ -42,11 +43,16 @@ _PATIENCE = {"request_timeout_ms": 15_000, "retry_backoff_ms": 500}
 
 async def main(settings: Settings, stop: asyncio.Event) -> None:
     """Run manager and projector until told to stop."""
-    plant = read_plant(settings.plant_file)
+    plant, roles = read_plant(settings.plant_file), _roles(settings)
     points = {furnace.id: furnace.alarm_points for furnace in plant.furnaces}
-    # Made anew for each reign: what the topic says is read again.
-    master_list = partial(MasterAlarmList, points, settings.topic_prefix, plant.locale)
     metrics, clock = Metrics(), SystemClock()
+
+    def make_pipeline() -> AlarmPipeline:
+        prefix = settings.topic_prefix
+        # Made anew for each reign: what the topic says is read again.
+        master_list = MasterAlarmList(points, prefix, plant.locale)
+        return AlarmPipeline(master_list, metrics, prefix, settings.max_furnaces, roles)
+
     dependencies = Dependencies(metrics, clock)
     vitals = ManagerVitals(clock, dependencies, metrics)
     health = Health(progress=vitals.progress, readiness=vitals.readiness)
@@ -66,17 +72,12 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
     ):
         structlog.get_logger().info("health_served", address=server.address)
         await app.run_until_stopped(
-            _manager(settings, master_list, metrics, vitals),
-            _projector(settings, points, vitals),
-            stop,
+            _manager(settings, make_pipeline, vitals), _projector(settings, points, vitals), stop
         )
 
 
 def _manager(
-    settings: Settings,
-    master_list: Callable[[], MasterAlarmList],
-    metrics: Metrics,
-    vitals: ManagerVitals,
+    settings: Settings, make_pipeline: Callable[[], AlarmPipeline], vitals: ManagerVitals
 ) -> app.Manager:
     connection, prefix = _connection(settings), settings.topic_prefix
     access = ACCESS[Principal.ALARM_MANAGER]
@@ -88,7 +89,7 @@ def _manager(
         election=lambda: open_election(connection, prefix, group, required, instance),
         ledger=lambda: KafkaLedger(connection, prefix, name, offsets_group),
         intake=lambda: open_intake(connection, prefix, offsets_group, INPUTS),
-        pipeline=lambda: AlarmPipeline(master_list(), metrics, prefix, settings.max_furnaces),
+        pipeline=make_pipeline,
         clock=SystemClock(),
         vitals=vitals,
     )
@@ -107,6 +108,13 @@ def _projector(
         clock=SystemClock(),
         vitals=vitals,
     )
+
+
+def _roles(settings: Settings) -> Roles | None:
+    roles = read_roles(settings.roles_file)
+    if roles is None:
+        structlog.get_logger().warning("roles_not_checked", wanted="MELTWATCH_ROLES_FILE")
+    return roles
 
 
 def _connection(settings: Settings) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from meltwatch_core.alarms.ports import Commit, Place
 from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord
 from meltwatch_schemas.locale import NOWHERE, Locale
 from meltwatch_schemas.record import OutgoingRecord, RawRecord
+from meltwatch_schemas.roles import Roles
 from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.topics import Topic
 
@@ -49,6 +50,7 @@ class TopicLog:
     transactions: list[range] = field(default_factory=list)
     max_furnaces: int = 2000
     locale: Locale = NOWHERE
+    roles: Roles | None = None
     commits: dict[Place, Commit | None] = field(
         default_factory=lambda: dict.fromkeys(
             (SCORES, COMMANDS, POINTS, STATES, ALARMS, RESULTS, HEARTBEATS)
@@ -62,6 +64,7 @@ class TopicLog:
             Metrics(),
             PREFIX,
             self.max_furnaces,
+            self.roles,
         )
         wanted = pipeline.trust(self.commits)
         for record in self.read(Topic.ALARMS):

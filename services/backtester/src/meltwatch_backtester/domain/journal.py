@@ -126,7 +126,8 @@ class Journal:
     def answered(self, command: AlarmCommand, sent_ns: int) -> AlarmRecord | None:
         """Return the record that a command caused live, each once; commands come in their order."""
         answers = self._answers.get(command.alarm_id, [])
-        wanted = (command.command.upper(), command.user, command.comment)
+        said = command.comment or command.arguments.get("reason")
+        wanted = (command.command.upper(), command.user, said)
         for index, record in enumerate(answers):
             told = record.transition
             if place_of(record).at_ns >= sent_ns and (told.cause, told.by, told.comment) == wanted:

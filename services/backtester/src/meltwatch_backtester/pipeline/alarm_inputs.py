@@ -75,7 +75,7 @@ def read_alarm_inputs(
         for raw in points[len(before) :]
     ]
     for raw in records(Topic.ALARM_COMMANDS):
-        place = _place_of_command(raw, journal, span)
+        place = _place_of_command(raw, journal)
         if place is not None:
             instructions.append(Instruction(place, raw.topic, raw.offset, raw))
     return AlarmInputs(journal, before, sorted(instructions))
@@ -124,11 +124,12 @@ def _command(raw: RawRecord) -> AlarmCommand | None:
         return None
 
 
-def _place_of_command(raw: RawRecord, journal: Journal, span: Span) -> JournalMoment | None:
-    """Return where a command stood among the scores; None if that was before the span."""
-    sent_ns = raw.timestamp_ms * NS_PER_MS
+def _place_of_command(raw: RawRecord, journal: Journal) -> JournalMoment | None:
+    """Return where a command stood among the scores.
+
+    None if that was before the span, or if it changed nothing: live may have refused it for a
+    reason that history does not hold, such as a role.
+    """
     command = _command(raw)
-    record = journal.answered(command, sent_ns) if command else None
-    if record is not None:
-        return place_of(record) if journal.is_within(record) else None
-    return JournalMoment(sent_ns) if sent_ns >= span.from_ns else None
+    record = journal.answered(command, raw.timestamp_ms * NS_PER_MS) if command else None
+    return place_of(record) if record is not None and journal.is_within(record) else None

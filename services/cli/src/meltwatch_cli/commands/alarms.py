@@ -31,7 +31,7 @@ from meltwatch_schemas.wording import clock_text, transition_line
 from meltwatch_cli import bootstrap
 from meltwatch_cli.adapters.interrupt import interruption
 from meltwatch_cli.commands.looking import Look, found, look, watch_now
-from meltwatch_cli.commands.options import agrees, can_be_asked, user_of
+from meltwatch_cli.commands.options import VIA, agrees, can_be_asked, user_of
 from meltwatch_cli.commands.output import (
     BAD_VERDICT,
     DONE,
@@ -215,6 +215,7 @@ def ack(
         role=Role.OPERATOR,
         comment=comment,
         issued_at=utc_from_ns(clock.now_ns()),
+        via=VIA,
     )
     with bootstrap.alarm_topics(settings) as topics:
         result = topics.ask(command, timeout_s, clock)

@@ -10,6 +10,8 @@ from meltwatch_schemas.text import is_printable
 from meltwatch_cli.commands.output import print_notice
 
 _MAX_USER: Final = 64
+VIA: Final = "cli"
+"""By what name commands say that they come from here."""
 
 
 def user_of(given: str | None) -> str:

@@ -1,4 +1,4 @@
-"""``plant.yaml``: the one file that describes a plant."""
+"""``plant.yaml``, which describes a plant, and the roles file: who may do what there."""
 
 from datetime import UTC
 from pathlib import Path
@@ -9,6 +9,7 @@ from meltwatch_schemas.json_message import FurnaceId
 from meltwatch_schemas.locale import Locale
 from meltwatch_schemas.point_classes import Resolver
 from meltwatch_schemas.point_rules import NOT_SUPPORTED
+from meltwatch_schemas.roles import Roles
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from meltwatch_chassis.errors import ConfigurationError
@@ -104,6 +105,22 @@ def read_plant(path: Path | None) -> Plant:
         return read_checked(path, Plant, _make_whole)
     except OSError as error:
         raise ConfigurationError(f"MELTWATCH_PLANT_FILE: {path}: {error}") from error
+
+
+def read_roles(path: Path | None) -> Roles | None:
+    """Return what a roles file says; without one, roles are not checked.
+
+    Raises
+    ------
+    ConfigurationError
+        With file and line number of the first thing that is wrong.
+    """
+    if path is None:
+        return None
+    try:
+        return read_checked(path, Roles)
+    except OSError as error:
+        raise ConfigurationError(f"MELTWATCH_ROLES_FILE: {path}: {error}") from error
 
 
 def _make_whole(plant: dict[str, Any], resolver: Resolver) -> None:

@@ -48,7 +48,9 @@ class FaultyFile(ConfigurationError):  # noqa: N818 - the name says what is the 
 
 
 def read_checked(
-    path: Path, model: type[AnyModel], whole: Callable[[dict[str, Any], Resolver], None]
+    path: Path,
+    model: type[AnyModel],
+    whole: Callable[[dict[str, Any], Resolver], None] | None = None,
 ) -> AnyModel:
     """Return what a file says; an empty one says nothing, and so every default.
 
@@ -59,7 +61,7 @@ def read_checked(
     model
         What it must be.
     whole
-        Makes the alarm points in the file's data whole, in place.
+        Makes the alarm points in the file's data whole, in place; None where a file has none.
 
     Raises
     ------
@@ -73,7 +75,7 @@ def read_checked(
     except YamlError as error:
         raise FaultyFile((f"{path}:{error}",)) from error
     resolver = Resolver()
-    if isinstance(document.value, dict):
+    if whole is not None and isinstance(document.value, dict):
         if CLASSES in document.value:
             resolver.take_classes(document.value.pop(CLASSES))
         whole(document.value, resolver)

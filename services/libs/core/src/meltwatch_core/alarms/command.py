@@ -24,6 +24,7 @@ from meltwatch_schemas.errors import violation
 from meltwatch_schemas.identifiers import check_alarm_id, check_furnace_id
 from meltwatch_schemas.json_object import parse_object
 from meltwatch_schemas.record import RawRecord, check_schema
+from meltwatch_schemas.roles import Roles
 from meltwatch_schemas.text import escaped, is_printable
 from pydantic import ValidationError
 
@@ -40,6 +41,7 @@ def bounds_fault(command: AlarmCommand) -> str | None:
     """Return what of a command lies beyond its bounds, if anything."""
     faults = (
         _text_fault("user", command.user, MAX_USER, shortest=1),
+        _text_fault("via", command.via, MAX_USER, shortest=1),
         _text_fault("comment", command.comment, MAX_COMMENT),
         _text_fault("expected_event_id", command.expected_event_id, MAX_TEXT),
         *(_text_fault(name, text, MAX_TEXT) for name, text in _texts(command.arguments)),
@@ -272,6 +274,14 @@ def _permission_fault(command: AlarmCommand) -> str | None:
     if Command(command.command) in _ENGINEERS_ONLY and command.role is not Role.ENGINEER:
         return f"{command.command}: expected an engineer, got an {command.role}"
     return None
+
+
+def as_granted(command: AlarmCommand, roles: Roles | None) -> AlarmCommand:
+    """Return a command with the role that its user really has; without roles, as said."""
+    if roles is None:
+        return command
+    role = roles.allowed(command.role, command.user, command.alarm_id)
+    return command if role is command.role else command.model_copy(update={"role": role})
 
 
 def _malformed(detail: str) -> Refused:

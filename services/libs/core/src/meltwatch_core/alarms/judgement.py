@@ -170,7 +170,7 @@ def _annotate(alarm: Alarm, command: AlarmCommand, stamp: Stamp) -> AlarmRecord:
 
 
 def _remark(command: AlarmCommand) -> Remark:
-    return Remark(command.command.upper(), command.user, command.comment)
+    return Remark(command.command.upper(), command.user, command.comment, command.via)
 
 
 _ACTIONS: Final[dict[Command, Callable[[Alarm, AlarmCommand, Stamp], AlarmRecord]]] = {

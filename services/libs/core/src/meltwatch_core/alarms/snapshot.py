@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
@@ -58,11 +58,12 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """Who caused a transition, and what they wrote; empty where it was no person."""
+    """Who caused a transition, through what, and what they wrote; empty where it was no person."""
 
     cause: str
     by: str | None = None
     comment: str | None = None
+    via: str | None = None
 
 
 def raised(
@@ -208,9 +209,7 @@ def _following(alarm: Alarm, changed: Mapping[str, object]) -> AlarmRecord:
 
 def _stamped(alarm: Alarm, facts: Facts, remark: Remark, stamp: Stamp) -> dict[str, Any]:
     state = derive(facts)
-    transition = Transition(
-        from_=alarm.state, to=state, cause=remark.cause, by=remark.by, comment=remark.comment
-    )
+    transition = Transition(from_=alarm.state, to=state, **asdict(remark))
     own_id = event_id(alarm.point.alarm_id, stamp.epoch, stamp.seq)
     changed = {
         "event_id": own_id,

@@ -15,6 +15,7 @@ from meltwatch_schemas.access import ACCESS, Principal
 from meltwatch_schemas.alarm import AlarmRecord
 from meltwatch_schemas.errors import violation
 from meltwatch_schemas.record import OutgoingRecord, RawRecord, read_json
+from meltwatch_schemas.roles import Roles
 from meltwatch_schemas.topics import Topic
 
 from meltwatch_core.alarms.authorship import MAX_OWN_EPOCH
@@ -52,6 +53,8 @@ class AlarmPipeline:
         Topic prefix.
     max_furnaces
         Most furnaces that are judged.
+    roles
+        Who may do what; None takes everybody's word for it.
     """
 
     def __init__(
@@ -60,13 +63,14 @@ class AlarmPipeline:
         metrics: Metrics,
         prefix: str,
         max_furnaces: int = MAX_FURNACES,
+        roles: Roles | None = None,
     ) -> None:
         self._registry = AlarmRegistry(master_list)
         self._watch = Watch(master_list.furnaces, max_furnaces)
         self._scribe = Scribe(self._registry, metrics)
         self._sight = WatchGauges(metrics)
         self._system = SystemDesk(self._scribe, self._watch, master_list.plant_equipment)
-        self._commands = CommandDesk(self._scribe)
+        self._commands = CommandDesk(self._scribe, roles)
         self._scores = ScoreDesk(self._scribe, self._watch, self._system)
         self._plant = PlantDesk(self._scribe, self._watch)
         self._own = OwnTopics(self._scribe, self._system)

@@ -1,21 +1,31 @@
 """From operators' commands to alarm records and results."""
 
 from collections import OrderedDict
+from dataclasses import replace
 from typing import Final
 
 import structlog
-from meltwatch_schemas.alarm import CommandResult, ResultCode, utc_from_ns
+from meltwatch_schemas.alarm import AlarmCommand, CommandResult, ResultCode, utc_from_ns
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.record import OutgoingRecord, RawRecord, read_json
+from meltwatch_schemas.roles import Roles
 from meltwatch_schemas.topics import Topic
 
 from meltwatch_core.alarms.alarm_state import WrongState
-from meltwatch_core.alarms.command import Addressed, Refused, examine, parse, read_addressed
+from meltwatch_core.alarms.command import (
+    Addressed,
+    Refused,
+    as_granted,
+    examine,
+    parse,
+    read_addressed,
+)
 from meltwatch_core.alarms.judgement import is_acknowledged_already, obey
 from meltwatch_core.alarms.manager.outgoing import outgoing, said
 from meltwatch_core.alarms.manager.scribe import Scribe
 
 MAX_IDS: Final = 100_000
+_DENIED: Final = ResultCode.NOT_PERMITTED
 _JUDGED: Final = frozenset({ResultCode.OK, ResultCode.STALE, ResultCode.WRONG_STATE})
 
 
@@ -57,10 +67,13 @@ class CommandDesk:
     ----------
     scribe
         Keeps the alarms.
+    roles
+        Who may do what; None takes everybody's word for it.
     """
 
-    def __init__(self, scribe: Scribe) -> None:
+    def __init__(self, scribe: Scribe, roles: Roles | None = None) -> None:
         self._scribe = scribe
+        self._roles = roles
         self._judged = JudgedCommands()
 
     def restore(self, record: RawRecord) -> None:
@@ -96,8 +109,9 @@ class CommandDesk:
         alarm = self._scribe.registry.find(addressed.alarm_id)
         if alarm is None:
             return Refused(ResultCode.UNKNOWN_ALARM, f"no alarm point {addressed.alarm_id}")
+        asked, command = command, as_granted(command, self._roles)
         if (refused := examine(command, alarm, command.command_id in self._judged)) is not None:
-            return refused
+            return self._denied(asked, refused) if refused.code is _DENIED else refused
         if is_acknowledged_already(alarm, command):
             done = alarm.annunciation.acknowledgement or command.expected_event_id
             detail = f"acknowledged already, {alarm.state}"
@@ -111,6 +125,24 @@ class CommandDesk:
             *self._scribe.keep(alarm, after),
             self._answer(addressed, ResultCode.OK, f"now {after.state}", now_ns, event_id),
         ]
+
+    def _denied(self, command: AlarmCommand, refused: Refused) -> Refused:
+        _log.warning(
+            "command_denied",
+            alarm_id=command.alarm_id,
+            command=command.command,
+            command_id=command.command_id,
+            user=command.user,
+            via=command.via,
+            role=command.role.value,
+            why=refused.detail,
+        )
+        if self._roles is None:
+            return refused
+        role = self._roles.granted(command.user, command.alarm_id)
+        return replace(
+            refused, detail=f"{refused.detail}; by the roles file {command.user} is {role} here"
+        )
 
     def _answer(
         self,
