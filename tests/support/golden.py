@@ -162,7 +162,19 @@ def _of_alarms() -> Iterator[tuple[str, bytes]]:
     change = PointChange(by="li", why="new lining", at=at, old=alarm_point().setpoint)
     changed = alarm_point().model_copy(update={"alarm_class": "shell", "change": change})
     yield _json(Topic.ALARM_POINTS, "changed", changed.to_json())
+    judgement = {
+        "verdict": "true_alarm",
+        "cause": "arc",
+        "by": "li.wei",
+        "at": at,
+        "missed": {"from": utc_from_ns(NOON_NS - 60 * NS_PER_S), "to": at},
+    }
+    said = {"from": "NORM", "to": "NORM", "cause": "JUDGE", "by": "li.wei", "via": "opcua"}
+    judged = alarm_record(seq=3, transition=said, judgement=judgement)
+    yield _json(Topic.ALARMS, "judged", judged.to_json())
     yield _json(Topic.ALARM_COMMANDS, "ack", alarm_command().to_json())
+    through = alarm_command("decommission", via="cli", arguments={"reason": "torn down"})
+    yield _json(Topic.ALARM_COMMANDS, "decommission-via-an-adapter", through.to_json())
     yield _json(Topic.ALARM_RESULTS, "done", result.to_json())
     yield _json(Topic.ALARM_RECEIPTS, "delivered", receipt.to_json())
     yield _json(Topic.HEARTBEATS, "alive", heartbeat.to_json())

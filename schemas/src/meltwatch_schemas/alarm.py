@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, model_validator
 from meltwatch_schemas.bounds import (
     MAX_AGE_S,
     MAX_COMMENT,
+    MAX_DURATION_S,
     MAX_MEMBERS,
     MAX_USER,
     MAX_WINDOWS,
@@ -109,6 +110,39 @@ class Shelve(Message):
     by: ToldUser = Field(description="Who shelved.")
     reason: ToldText = Field(description="Why.")
     one_shot: bool = Field(default=False, description="Ends at the next return to normal.")
+
+
+class AlarmVerdict(StrEnum):
+    """What a person found out about an alarm."""
+
+    TRUE_ALARM = "true_alarm"
+    FALSE_ALARM = "false_alarm"
+    UNCLEAR = "unclear"
+
+
+class MissedSpan(Message):
+    """When something happened that no alarm told."""
+
+    from_: UtcTime = Field(alias="from", description="When it began.")
+    to: UtcTime = Field(description="When it ended.")
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if not 0 < (self.to - self.from_).total_seconds() <= MAX_DURATION_S:
+            raise ValueError("expected from before to, and at most 31 days")
+        return self
+
+
+class AlarmJudgement(Message):
+    """What a person found out about the occurrence, or about an event that was missed."""
+
+    verdict: AlarmVerdict = Field(description="Whether it was right.")
+    cause: ToldText | None = Field(default=None, description="What lay behind it.")
+    by: ToldUser = Field(description="Who judged.")
+    at: UtcTime = Field(description="When.")
+    missed: MissedSpan | None = Field(default=None, description="It was missed: when it happened.")
 
 
 class Evidence(Message):
@@ -220,6 +254,9 @@ class AlarmRecord(KeyedMessage):
     annunciation_id: ToldName | None = Field(
         default=None, description="Event id of the record that last announced this occurrence."
     )
+    judgement: AlarmJudgement | None = Field(
+        default=None, description="The newest one since the occurrence began."
+    )
 
     model_config = ConfigDict(
         frozen=True, extra="ignore", populate_by_name=True, allow_inf_nan=False
@@ -327,6 +364,7 @@ class Command(StrEnum):
     IN_SERVICE = "in_service"
     COMMENT = "comment"
     JUDGE = "judge"
+    DECOMMISSION = "decommission"
 
 
 class Role(StrEnum):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from meltwatch_backtester.adapters.result_folder import ResultFolder
 from meltwatch_backtester.adapters.result_reader import backtest_said, span_of_backtest
-from meltwatch_backtester.commands.setpoint import abnormal_of
+from meltwatch_backtester.commands.setpoint import abnormal_in, abnormal_of
 from meltwatch_backtester.domain.span import Span
 from meltwatch_backtester.domain.watch import Abnormal
 from meltwatch_backtester.pipeline.live_scores import live_said
@@ -155,3 +155,16 @@ def test_an_exception_is_for_all_furnaces_or_for_one():
     assert abnormal_of(f"{FURNACE}={times}") == Abnormal(span, FURNACE)
     with pytest.raises(BadUsage, match="--except"):
         abnormal_of(f"not a furnace!={times}")
+
+
+def test_a_file_of_labels_says_what_was_no_normal_operation(tmp_path):
+    stretch = {"start": "2026-03-01T12:00:00Z", "end": "2026-03-01T12:01:00Z"}
+    verdicts = ("true_alarm", "false_alarm", "unclear")
+    labels = [
+        {"furnace": f"{FURNACE}-{number}", "verdict": verdict, **stretch}
+        for number, verdict in enumerate(verdicts)
+    ]
+    file = tmp_path / "labels.json"
+    file.write_text(json.dumps(labels))
+    span = abnormal_of("2026-03-01T12:00:00Z/2026-03-01T12:01:00Z").span
+    assert abnormal_in(str(file)) == [Abnormal(span, f"{FURNACE}-{number}") for number in (0, 2)]

@@ -238,6 +238,7 @@ def test_the_words_are_those_of_the_contract() -> None:
     assert " ".join(Priority) == "critical high medium low journal"
     assert " ".join(Command) == (
         "ack reset shelve unshelve suppress unsuppress out_of_service in_service comment judge"
+        " decommission"
     )
     assert " ".join(ResultCode) == (
         "ok malformed unknown_command unknown_alarm bad_arguments not_permitted duplicate stale "

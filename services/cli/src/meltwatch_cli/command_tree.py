@@ -27,6 +27,7 @@ _OWN: Final = {
         "alarms.points.check": "points:check",
         "alarms.points.apply": "points:apply",
         "alarms.points.export": "points:export",
+        "labels.export": "labels:export",
         "dead-letters.list": "dead_letters:list_letters",
         "dead-letters.show": "dead_letters:show",
         "dead-letters.redrive": "redrive:redrive",
@@ -39,6 +40,7 @@ _OWN: Final = {
 _GROUP_HELP: Final = {
     "alarms": "List, show, follow and acknowledge alarms; find their set-points.",
     "points": "Check a file of alarm points, apply it, export what is in force.",
+    "labels": "What people have judged, for set-points and training.",
     "dead-letters": "List and read refused records, and send them again.",
     "topics": "Create, check and wait for the Kafka topics; list the rights on them.",
 }

@@ -172,7 +172,6 @@ def test_what_is_wrong_with_a_command_has_a_code(desk, change, code):
         (Command.UNSUPPRESS, {}),
         (Command.OUT_OF_SERVICE, {}),
         (Command.IN_SERVICE, {}),
-        (Command.JUDGE, {"verdict": "true_alarm"}),
     ],
 )
 def test_what_is_not_supported_yet_is_refused_and_says_so(desk, command, arguments):

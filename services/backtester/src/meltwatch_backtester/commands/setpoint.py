@@ -9,10 +9,12 @@ from typing import Annotated, Final
 from cyclopts import Parameter
 from cyclopts.validators import Number
 from meltwatch_chassis.errors import BadUsage
+from meltwatch_chassis.label_file import read_labels
 from meltwatch_chassis.located import located
 from meltwatch_chassis.terminal import print_json, print_lines
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.identifiers import check_furnace_id
+from meltwatch_schemas.instants import ns_from_utc
 
 from meltwatch_backtester import bootstrap
 from meltwatch_backtester.adapters.result_reader import backtest_said, span_of_backtest
@@ -54,7 +56,8 @@ class Watched:
             "--except",
             metavar="FROM/TO",
             help="No normal operation: a known fault, maintenance. Also ID=FROM/TO, for one "
-            "furnace; may be given several times.",
+            "furnace, or a file of 'labels export', where false alarms do not count; may be given "
+            "several times.",
         ),
     ] = None
 
@@ -70,6 +73,7 @@ class Watched:
 
 
 _LIVE: Final = Watched()
+_LABEL_FILES: Final = (".json", ".csv")
 
 
 def setpoint(
@@ -87,7 +91,7 @@ def setpoint(
 ) -> int:
     """Find the set-point at which normal operation raises no more false alarms than you accept."""
     span = watched.span()
-    abnormal = [abnormal_of(text) for text in watched.abnormal or ()]
+    abnormal = [each for text in watched.abnormal or () for each in abnormal_in(text)]
     watch, wanted = LogOddsWatch(), set(watched.furnace or ())
     with progress("reading", "scores") as advance:
         for said in _said(watched, span, advance):
@@ -101,6 +105,23 @@ def setpoint(
     else:
         print_lines(*found.lines())
     return 0 if found.basis.refusal is None else 1
+
+
+def abnormal_in(text: str) -> list[Abnormal]:
+    """Return the stretches that a value of ``--except`` means: those of a file, or one.
+
+    Raises
+    ------
+    ConfigurationError
+        If it means none.
+    """
+    if not text.lower().endswith(_LABEL_FILES):
+        return [abnormal_of(text)]
+    return [
+        Abnormal(Span(ns_from_utc(each.start), ns_from_utc(each.end)), each.furnace)
+        for each in read_labels(Path(text))
+        if each.is_abnormal
+    ]
 
 
 def abnormal_of(text: str) -> Abnormal:

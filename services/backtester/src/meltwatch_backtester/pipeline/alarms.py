@@ -113,7 +113,9 @@ class ReplayedAlarms:
 
     def _taken(self, written: Iterable[OutgoingRecord]) -> list[AlarmRecord]:
         records = [
-            AlarmRecord.from_json(out.value or b"") for out in written if out.topic is Topic.ALARMS
+            AlarmRecord.from_json(out.value)
+            for out in written
+            if out.topic is Topic.ALARMS and out.value is not None
         ]
         for record in records:
             self._note_same(record)

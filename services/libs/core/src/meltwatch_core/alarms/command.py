@@ -7,6 +7,7 @@ Texts and durations have bounds, because they end in alarm records: a longer tex
 record that no reader takes, and unprintable characters could show a person what nobody wrote.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,9 +16,12 @@ from uuid import UUID
 from meltwatch_schemas.alarm import (
     COMMAND_SCHEMA,
     AlarmCommand,
+    AlarmVerdict,
     Command,
+    MissedSpan,
     ResultCode,
     Role,
+    rfc3339,
 )
 from meltwatch_schemas.codec import check_size
 from meltwatch_schemas.errors import violation
@@ -91,8 +95,9 @@ def _duration_fault(arguments: dict[str, Any]) -> str | None:
 
 
 _NEEDS_EVENT: Final = frozenset({Command.ACK, Command.RESET})
-_ENGINEERS_ONLY: Final = frozenset({Command.OUT_OF_SERVICE, Command.IN_SERVICE})
-_VERDICTS: Final = frozenset({"true_alarm", "false_alarm", "unclear"})
+_ENGINEERS_ONLY: Final = frozenset(
+    {Command.OUT_OF_SERVICE, Command.IN_SERVICE, Command.DECOMMISSION}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,20 +256,55 @@ def _shelve_fault(command: AlarmCommand, alarm: Alarm) -> str | None:
 
 
 def _judge_fault(command: AlarmCommand, _alarm: Alarm) -> str | None:
-    verdict = command.arguments.get("verdict")
-    if isinstance(verdict, str) and verdict in _VERDICTS:
-        return None
-    return f"verdict: expected one of {', '.join(sorted(_VERDICTS))}, got {shown(verdict)}"
+    cause = command.arguments.get("cause")
+    if cause is not None and not isinstance(cause, str):
+        return f"cause: expected text, got {shown(cause)}"
+    is_missed = command.arguments.get("missed") is not None
+    verdict = command.arguments.get("verdict", AlarmVerdict.TRUE_ALARM if is_missed else None)
+    # What was missed cannot have been a false alarm.
+    words = [
+        word.value for word in AlarmVerdict if not (is_missed and word is AlarmVerdict.FALSE_ALARM)
+    ]
+    if not isinstance(verdict, str) or verdict not in words:
+        return f"verdict: expected one of {', '.join(words)}, got {shown(verdict)}"
+    try:
+        missed = missed_of(command)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(("missed", *(str(part) for part in first["loc"])))
+        return escaped(f"{where}: {first['msg'].removeprefix('Value error, ')}")[:300]
+    if missed is not None and missed.to > command.issued_at:
+        return f"missed.to: expected a time before {rfc3339(command.issued_at)}, got a later one"
+    return None
+
+
+def missed_of(command: AlarmCommand) -> MissedSpan | None:
+    """Return when the event was that a judgement is about, if no alarm told of it.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        If the argument says no time.
+    """
+    missed = command.arguments.get("missed")
+    # By way of JSON: there a number is no time.
+    return None if missed is None else MissedSpan.from_json(json.dumps(missed).encode())
 
 
 def _comment_fault(command: AlarmCommand, _alarm: Alarm) -> str | None:
     return None if command.comment else "comment: expected text, got none"
 
 
+def _decommission_fault(command: AlarmCommand, _alarm: Alarm) -> str | None:
+    reason = command.arguments.get("reason", command.comment)
+    return None if reason and isinstance(reason, str) else "reason: expected text, got none"
+
+
 _ARGUMENTS: Final[dict[Command, Callable[[AlarmCommand, Alarm], str | None]]] = {
     Command.SHELVE: _shelve_fault,
     Command.JUDGE: _judge_fault,
     Command.COMMENT: _comment_fault,
+    Command.DECOMMISSION: _decommission_fault,
 }
 
 

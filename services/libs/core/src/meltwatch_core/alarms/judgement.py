@@ -4,10 +4,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from meltwatch_schemas.alarm import AlarmCommand, AlarmRecord, Command
+from meltwatch_schemas.alarm import (
+    AlarmCommand,
+    AlarmJudgement,
+    AlarmRecord,
+    AlarmVerdict,
+    Command,
+    utc_from_ns,
+)
 
 from meltwatch_core.alarms.alarm import Alarm, ReceivedScore, followed, restore
 from meltwatch_core.alarms.alarm_state import Facts, Trigger, WrongState, step
+from meltwatch_core.alarms.command import missed_of
 from meltwatch_core.alarms.condition import Due, decided, due, observe
 from meltwatch_core.alarms.snapshot import (
     Occasion,
@@ -16,6 +24,7 @@ from meltwatch_core.alarms.snapshot import (
     acknowledged,
     cleared,
     cleared_by_clock,
+    decommissioned,
     raised,
     raised_by_clock,
     remarked,
@@ -165,16 +174,37 @@ def _reset(alarm: Alarm, command: AlarmCommand, stamp: Stamp) -> AlarmRecord:
     return remarked(alarm, facts, _remark(command), stamp)
 
 
+def _give_verdict(alarm: Alarm, command: AlarmCommand, stamp: Stamp) -> AlarmRecord:
+    missed = missed_of(command)
+    if missed is not None and alarm.facts.active:
+        raise WrongState(f"JUDGE missed: expected an alarm that does not stand, got {alarm.state}")
+    judgement = AlarmJudgement(
+        verdict=AlarmVerdict(command.arguments.get("verdict", AlarmVerdict.TRUE_ALARM)),
+        cause=command.arguments.get("cause"),
+        by=command.user,
+        at=utc_from_ns(stamp.at_ns),
+        missed=missed,
+    )
+    return remarked(alarm, alarm.facts, _remark(command), stamp, {"judgement": judgement})
+
+
+def _decommission(alarm: Alarm, command: AlarmCommand, stamp: Stamp) -> AlarmRecord:
+    return decommissioned(alarm, _remark(command), stamp)
+
+
 def _annotate(alarm: Alarm, command: AlarmCommand, stamp: Stamp) -> AlarmRecord:
     return remarked(alarm, alarm.facts, _remark(command), stamp)
 
 
 def _remark(command: AlarmCommand) -> Remark:
-    return Remark(command.command.upper(), command.user, command.comment, command.via)
+    comment = command.comment or command.arguments.get("reason")
+    return Remark(command.command.upper(), command.user, comment, command.via)
 
 
 _ACTIONS: Final[dict[Command, Callable[[Alarm, AlarmCommand, Stamp], AlarmRecord]]] = {
     Command.ACK: _acknowledge,
     Command.RESET: _reset,
     Command.COMMENT: _annotate,
+    Command.JUDGE: _give_verdict,
+    Command.DECOMMISSION: _decommission,
 }

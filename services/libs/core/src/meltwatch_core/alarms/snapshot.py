@@ -177,6 +177,12 @@ def acknowledged(alarm: Alarm, facts: Facts, remark: Remark, stamp: Stamp) -> Al
     return remarked(alarm, facts, remark, stamp, acknowledgement)
 
 
+def decommissioned(alarm: Alarm, remark: Remark, stamp: Stamp) -> AlarmRecord:
+    """Return the last record of an alarm; a tombstone follows it."""
+    message = f"{alarm.point.title}: decommissioned by {remark.by}"
+    return remarked(alarm, Facts(), remark, stamp, {"message": message})
+
+
 def restated(alarm: Alarm, stamp: Stamp) -> AlarmRecord:
     """Return the true state of an alarm again, because somebody else has written about it."""
     return remarked(alarm, alarm.facts, Remark("RESTATE"), stamp)

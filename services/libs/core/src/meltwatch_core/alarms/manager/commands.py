@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 import structlog
-from meltwatch_schemas.alarm import AlarmCommand, CommandResult, ResultCode, utc_from_ns
+from meltwatch_schemas.alarm import AlarmCommand, Command, CommandResult, ResultCode, utc_from_ns
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.record import OutgoingRecord, RawRecord, read_json
 from meltwatch_schemas.roles import Roles
@@ -21,7 +21,7 @@ from meltwatch_core.alarms.command import (
     read_addressed,
 )
 from meltwatch_core.alarms.judgement import is_acknowledged_already, obey
-from meltwatch_core.alarms.manager.outgoing import outgoing, said
+from meltwatch_core.alarms.manager.outgoing import outgoing, said, tombstone
 from meltwatch_core.alarms.manager.scribe import Scribe
 
 MAX_IDS: Final = 100_000
@@ -123,8 +123,16 @@ class CommandDesk:
         event_id = after.record.event_id if after.record else None
         return [
             *self._scribe.keep(alarm, after),
+            *self._forget(command),
             self._answer(addressed, ResultCode.OK, f"now {after.state}", now_ns, event_id),
         ]
+
+    def _forget(self, command: AlarmCommand) -> list[OutgoingRecord]:
+        """Return the tombstone of an alarm that has just been decommissioned."""
+        if command.command != Command.DECOMMISSION:
+            return []
+        self._scribe.registry.forget(command.alarm_id)
+        return [tombstone(Topic.ALARMS, command.alarm_id)]
 
     def _denied(self, command: AlarmCommand, refused: Refused) -> Refused:
         _log.warning(
