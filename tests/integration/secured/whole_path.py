@@ -93,7 +93,7 @@ def _has_used(plant: Plant, user: str, operation: Operation, topic: Topic) -> bo
 
 
 def maintain(plant: Plant) -> None:
-    """Check the topics, redrive all letters, record the history."""
+    """Check the topics, redrive all letters, record the history, keep and count the alarms."""
     done = plant.command("topics", "topics", "check", "--partitions=3", "--replication-factor=1")
     assert done.returncode == 0, done.stdout + done.stderr
     done = plant.command("redriver", "dead-letters", "redrive", "--yes", "--force", "--from=-10m")
@@ -110,6 +110,12 @@ def maintain(plant: Plant) -> None:
     done = plant.command(
         "backtester", "record", "--from=-5m", "--to=now", "--output", recording, timeout_s=120
     )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    for _ in range(2):
+        done = plant.command("journal", "alarms", "journal", str(plant.folder / "journal"))
+        assert done.returncode == 0, done.stdout + done.stderr
+    done = plant.command("journal", "alarms", "report", "--from=-5m", "--json")
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -110,7 +110,7 @@ class StopsAfter(JournalFolder):
     st.lists(st.integers(0, 2), min_size=4, max_size=4),
     st.integers(1, 4),
 )
-@examples(20)
+@examples(8)
 def test_interrupted_runs_lose_nothing_and_repeat_nothing(
     tmp_path_factory: pytest.TempPathFactory,
     times: list[tuple[int, int]],
@@ -127,10 +127,10 @@ def test_interrupted_runs_lose_nothing_and_repeat_nothing(
         for cut, stop in zip(sorted(cuts), stops, strict=False):
             part = TopicInMemory(records=whole.records[:cut], now_ns=at_ns(3 * DAY_S))
             part.end = part.records[-1].offset + 2 if part.records else 0
-            kept = StopsAfter(folder)
-            kept.left = stop
-            with kept.writing(), suppress(KeyboardInterrupt):
-                catch_up(Topic.ALARMS, part, kept, lambda _: None)
+            stopped = StopsAfter(folder)
+            stopped.left = stop
+            with stopped.writing(), suppress(KeyboardInterrupt):
+                catch_up(Topic.ALARMS, part, stopped, lambda _: None)
         whole.now_ns = at_ns(3 * DAY_S)
         run(whole, folder)
     found = [each.written_ns for each in kept_in(folder)]
@@ -185,8 +185,9 @@ def test_denied_commands_and_unapproved_changes_are_counted(tmp_path: Path) -> N
         }
         results.put(A.encode(), json.dumps(answer).encode(), second, schema=RESULT_SCHEMA)
     points = TopicInMemory()
-    for second, by in enumerate((None, "chen")):
-        point = alarm_point(A, approved_by=by)
+    change = {"by": "li", "why": "too many", "at": "2026-03-01T00:00:00Z"}
+    for second, who in enumerate(({}, {"approved_by": "chen"}, {"change": change})):
+        point = alarm_point(A, **who)
         points.put(A.encode(), point.to_json(), second, schema=POINT_SCHEMA)
     points.put(A.encode(), None, 3, schema=POINT_SCHEMA)
     run(results, tmp_path, Topic.ALARM_RESULTS)

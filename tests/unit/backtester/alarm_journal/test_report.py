@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -37,9 +38,10 @@ def eventful() -> Story:
     return story
 
 
-@pytest.fixture
-def month(tmp_path: Path) -> Path:
-    """A journal that covers March."""
+@pytest.fixture(scope="module")
+def month(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A journal that covers March; nobody writes to it."""
+    tmp_path = tmp_path_factory.mktemp("month")
     kafka = told(eventful())
     kafka.now_ns = at_ns(4 * DAY_S)  # within seven days of its first record
     run(kafka, tmp_path / "journal")
@@ -113,7 +115,8 @@ def test_a_journal_that_ends_earlier_says_so(command: Command, month: Path) -> N
     assert "The journal ends at 2026-04-05 00:00:00 UTC, earlier than asked." in text
 
 
-def test_a_week_nobody_wrote_down_is_told(command: Command, month: Path) -> None:
+def test_a_week_nobody_wrote_down_is_told(command: Command, month: Path, tmp_path: Path) -> None:
+    month = Path(shutil.copytree(month, tmp_path / "copy"))
     kafka = told(eventful())
     kafka.now_ns = at_ns(60 * DAY_S)
     run(kafka, month)
@@ -159,6 +162,17 @@ def test_days_are_those_of_the_plant(command: Command, month: Path) -> None:
     assert counts["2026-03-01"] == 20
     assert counts["2026-03-03"] == 10
     assert document["zone"] == "Asia/Shanghai"
+
+
+def test_the_plants_zone_is_that_of_its_newest_alarm(command: Command, tmp_path: Path) -> None:
+    run(told(Story().raises(A, 0, time_zone="Asia/Shanghai")), tmp_path / "known")
+    run(told(Story().raises(A, 0, time_zone="Mars/Base")), tmp_path / "unknown")
+    for folder, zone in (("known", "Asia/Shanghai"), ("unknown", "UTC")):
+        kafka = told(Story().raises(A, 0, time_zone="Asia/Shanghai"))
+        kafka.now_ns = at_ns(600)
+        run(kafka, tmp_path / folder)
+        asked = (*MONTH, "--journal", str(tmp_path / folder), "--json")
+        assert json.loads(command("alarms", "report", *asked)[1])["zone"] == zone
 
 
 def test_grades_and_their_edges() -> None:

@@ -71,7 +71,8 @@ AND TRY(decode(value)->>'code') = 'not_permitted'
 _UNAPPROVED: Final = """
 SELECT count(*) FROM journal
 WHERE refused IS NULL AND timestamp_ms >= $begin AND timestamp_ms < $end
-AND value IS NOT NULL AND TRY(decode(value)->>'approved_by') IS NULL
+AND value IS NOT NULL
+AND TRY(decode(value)->>'approved_by') IS NULL AND TRY(decode(value)->>'$.change.by') IS NULL
 """
 _UNREADABLE: Final = """
 SELECT count(*) FROM journal
@@ -230,7 +231,7 @@ class JournalFolder:
         return self._count(volumes, _DENIED, **_span_ms(begin_ns, end_ns))
 
     def count_unapproved(self, volumes: Sequence[StoredVolume], begin_ns: int, end_ns: int) -> int:
-        """Count the alarm points that were written in a stretch and name nobody who approved.
+        """Count the alarm points that were written in a stretch and do not say by whom.
 
         Parameters
         ----------

@@ -1,8 +1,8 @@
 """``meltwatch alarms report``: how well the alarms serve those who must answer them."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from enum import StrEnum
@@ -16,7 +16,7 @@ from meltwatch_chassis.errors import BadUsage
 from meltwatch_chassis.located import located
 from meltwatch_chassis.terminal import json_text, print_lines, print_notice
 from meltwatch_chassis.whole_file import write_whole
-from meltwatch_core.alarms.kpi.lines import lines_of
+from meltwatch_core.alarms.kpi.lines import Logged, lines_of
 from meltwatch_core.alarms.kpi.load import DAY_NS
 from meltwatch_schemas.topics import Topic
 
@@ -61,12 +61,14 @@ class ReportedAlarms:
         Parameter(metavar="DIR", help="Of 'alarms journal'. Without it: what Kafka still has."),
     ] = None
     zone: Annotated[
-        str, Parameter(metavar="NAME", help="Of the plant's calendar, e.g. Asia/Shanghai.")
-    ] = _UTC
+        str | None,
+        Parameter(metavar="NAME", help="Of the calendar, e.g. Asia/Shanghai; else the plant's."),
+    ] = None
 
     def history(self) -> AlarmHistory:
         """Return them, as far as the journal covers what is asked."""
-        asked, calendar = span_of(self.since, self.until), _zone(self.zone)
+        asked = span_of(self.since, self.until)
+        calendar = None if self.zone is None else _zone(self.zone)
         with _journal(self.journal) as kept:
             return _history(kept, asked, calendar)
 
@@ -109,13 +111,13 @@ def report(
     return 0
 
 
-def _history(journal: "JournalFolder", asked: Span, zone: tzinfo) -> AlarmHistory:
+def _history(journal: "JournalFolder", asked: Span, zone: tzinfo | None) -> AlarmHistory:
     volumes = journal.volumes(Topic.ALARMS)
     facts = [volume.facts for volume in volumes]
     stretch = covered(asked, facts, journal.first_ms(volumes))
     span = (stretch.begin_ns, stretch.end_ns)
     # A flood that lasts may have begun on the day before.
-    logged = journal.alarms(volumes, stretch.begin_ns - DAY_NS, stretch.end_ns)
+    logged = list(journal.alarms(volumes, stretch.begin_ns - DAY_NS, stretch.end_ns))
     return AlarmHistory(
         asked=asked,
         stretch=stretch,
@@ -126,8 +128,16 @@ def _history(journal: "JournalFolder", asked: Span, zone: tzinfo) -> AlarmHistor
         ),
         holes=[hole for hole in holes_of(facts) if stretch.shared_ns(hole.begin_ns, hole.end_ns)],
         unreadable=journal.count_unreadable(volumes, *span),
-        zone=zone,
+        zone=zone or _plants_zone(logged),
     )
+
+
+def _plants_zone(logged: Sequence[Logged]) -> tzinfo:
+    """Return the zone that the newest alarm names, UTC if there is none that we know."""
+    zones = (each.record.time_zone for each in reversed(logged) if each.record is not None)
+    with suppress(BadUsage):
+        return _zone(next(filter(None, zones), _UTC))
+    return UTC
 
 
 def _text(told: "AlarmReport", form: ReportForm) -> str:

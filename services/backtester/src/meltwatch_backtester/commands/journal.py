@@ -39,7 +39,8 @@ def journal(
         print_json([_document(each) for each in added])
     else:
         for each in added:
-            print_line(f"{each.topic}: {each.records} records added, up to offset {each.end}")
+            noun = "record" if each.records == 1 else "records"
+            print_line(f"{each.topic}: {each.records} {noun} added, up to offset {each.end}")
     for each in added:
         if each.hole is not None:
             print_notice(f"{each.topic}: records may be missing from {each.hole}")

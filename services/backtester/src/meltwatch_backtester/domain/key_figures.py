@@ -77,7 +77,7 @@ class Audit:
     denied
         Commands that somebody had no right to give; they were refused.
     unapproved
-        Alarm points that were written and name nobody who approved them.
+        Alarm points that were written and name nobody who changed or approved them.
     """
 
     denied: int = 0
@@ -206,8 +206,8 @@ def _suppression(found: Performance, audit: Audit) -> Iterator[Figure]:
             "Shelved or out of service, and the record does not say by whom.",
         ),
         (
-            "unapproved", "Alarm points changed without approval", audit.unapproved,
-            "Written without the name of whoever approved it.",
+            "unapproved", "Changes of alarm points that name nobody", audit.unapproved,
+            "Written without saying who changed or approved it.",
         ),
     ):  # fmt: skip
         yield Figure(key, title, count, "", "0", _at_most(count, 0, 0), meaning)

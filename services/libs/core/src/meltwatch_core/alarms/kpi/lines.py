@@ -7,8 +7,8 @@ from typing import Final
 from meltwatch_schemas.alarm import AlarmRecord, AlarmState, Mode, Priority, ns_from_utc
 
 from meltwatch_core.alarms.alarm import is_raise
+from meltwatch_core.alarms.annunciation import announces
 
-REALARM: Final = "REALARM"
 TOMBSTONE: Final = "TOMBSTONE"
 """Cause of the line that stands for a tombstone: the alarm point is gone."""
 SUPPRESSED: Final = frozenset({AlarmState.SHLVD, AlarmState.DSUPR, AlarmState.OOSRV})
@@ -53,8 +53,8 @@ class JournalLine:
         Why, and the user where a person caused it.
     before, state
         States before and after.
-    active, is_raise
-        Whether the condition holds, and whether this record begins an occurrence.
+    active, is_raise, announces
+        Whether the condition holds, this record begins an occurrence, and it calls an operator.
     raised_ns, cleared_ns
         The plant's time of both, if known.
     priority, counts
@@ -76,6 +76,7 @@ class JournalLine:
     state: AlarmState
     active: bool
     is_raise: bool
+    announces: bool
     raised_ns: int | None
     cleared_ns: int | None
     priority: Priority
@@ -86,8 +87,7 @@ class JournalLine:
     @property
     def is_annunciation(self) -> bool:
         """Whether an operator is told: an entry into UNACK, or the same alarm announced again."""
-        enters = self.before is not AlarmState.UNACK or self.is_raise or self.cause == REALARM
-        return self.counts and self.state is AlarmState.UNACK and enters
+        return self.counts and self.announces
 
     @property
     def is_announced(self) -> bool:
@@ -109,6 +109,7 @@ def line_of(record: AlarmRecord) -> JournalLine:
         state=record.state,
         active=record.active,
         is_raise=is_raise(record),
+        announces=announces(told),
         raised_ns=None if record.raise_time is None else ns_from_utc(record.raise_time),
         cleared_ns=None if record.clear_time is None else ns_from_utc(record.clear_time),
         priority=record.priority,
@@ -160,6 +161,7 @@ def _ended(line: JournalLine, at_ns: int) -> JournalLine:
         state=AlarmState.NORM,
         active=False,
         is_raise=False,
+        announces=False,
         cleared_ns=None,
         shelved_by=None,
     )
