@@ -186,7 +186,8 @@ def test_denied_commands_and_unapproved_changes_are_counted(tmp_path: Path) -> N
         results.put(A.encode(), json.dumps(answer).encode(), second, schema=RESULT_SCHEMA)
     points = TopicInMemory()
     change = {"by": "li", "why": "too many", "at": "2026-03-01T00:00:00Z"}
-    for second, who in enumerate(({}, {"approved_by": "chen"}, {"change": change})):
+    named: list[dict[str, Any]] = [{}, {"approved_by": "chen"}, {"change": change}]
+    for second, who in enumerate(named):
         point = alarm_point(A, **who)
         points.put(A.encode(), point.to_json(), second, schema=POINT_SCHEMA)
     points.put(A.encode(), None, 3, schema=POINT_SCHEMA)

@@ -16,6 +16,7 @@ from prometheus_client import (
 
 _SCORING_BUCKETS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60)
 _LATENCY_BUCKETS = (0.1, 0.2, 0.5, 1, 1.5, 2, 3, 5, 8, 15, 30, 60, 120)
+_RESPONSE_BUCKETS = (5, 10, 30, 60, 120, 180, 300, 600, 1800, 3600)
 _LOGIT_BUCKETS = (0.1, 0.2, 0.5, 1, 2, 4, 8)
 
 
@@ -124,8 +125,26 @@ class Metrics:
         )
 
     def _of_alarms(self) -> None:
-        self.annunciations = Counter(
-            "meltwatch_alarm_annunciations", "Entries into UNACK.", ["priority"],
+        counter = partial(Counter, registry=self.registry)
+        self.annunciations = counter(
+            "meltwatch_alarm_annunciations", "Alarms announced.", ["priority"]
+        )
+        self.chattering = counter(
+            "meltwatch_alarm_chattering", "Raises, the third or later within 60 s.", ["priority"]
+        )
+        self.fleeting = counter(
+            "meltwatch_alarm_fleeting", "Gone within 10 s, unacknowledged.", ["priority"]
+        )
+        self.response = Histogram(
+            "meltwatch_alarm_response_seconds", "From annunciation to acknowledgement.",
+            ["priority"], buckets=_RESPONSE_BUCKETS, registry=self.registry,
+        )  # fmt: skip
+        self.announced_lately = Gauge(
+            "meltwatch_alarm_annunciations_10_minutes", "Within the last 10 minutes.",
+            registry=self.registry,
+        )  # fmt: skip
+        self.alarms_stale = Gauge(
+            "meltwatch_alarms_stale", "Active and announced for more than 24 h.",
             registry=self.registry,
         )  # fmt: skip
         self.alarms_active = Gauge(

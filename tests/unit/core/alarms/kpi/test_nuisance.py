@@ -209,22 +209,23 @@ def test_stale_as_by_looking_at_each_hour(
     steps: list[tuple[int, bool]], begin_s: int, length_s: int
 ) -> None:
     """One alarm that is raised, sometimes acknowledged, and gone, in turn."""
-    story, second, active = Story(), 0, []
+    story, second = Story(), 0
+    active: list[list[int]] = []
     for number, (after_s, acknowledges) in enumerate(steps):
         second += after_s
         if number % 2 == 0:
             story.raises(A, second)
-            active.append([second, None])
+            active.append([second])
             if acknowledges:
                 story.acks(A, second)
         else:
             story.clears(A, second)
-            active[-1][1] = second
+            active[-1].append(second)
     end_s = begin_s + length_s
-    expected = [
-        begun
-        for begun, over in active
-        if begun < end_s and min(over or end_s, end_s) > max(begun + DAY_S, begin_s)
-    ]
+    expected = []
+    for begun, *over in active:
+        until_s = min([*over, end_s])
+        if begun < end_s and until_s > max(begun + DAY_S, begin_s):
+            expected.append(at_ns(begun))
     found = performance(lines_of(story.logged()), Stretch(at_ns(begin_s), at_ns(end_s)), UTC).stale
-    assert [each.raised_ns for each in found] == [at_ns(begun) for begun in expected]
+    assert [each.raised_ns for each in found] == expected

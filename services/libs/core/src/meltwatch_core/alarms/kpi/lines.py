@@ -90,6 +90,11 @@ class JournalLine:
         return self.counts and self.announces
 
     @property
+    def waits(self) -> bool:
+        """Whether it waits for an acknowledgement."""
+        return self.state in WAITING
+
+    @property
     def is_announced(self) -> bool:
         """Whether the condition holds and the alarm is not suppressed."""
         return self.counts and self.active and self.state not in SUPPRESSED

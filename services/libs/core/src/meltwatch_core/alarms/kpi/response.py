@@ -5,10 +5,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from meltwatch_schemas.alarm import AlarmState, Priority
+from meltwatch_schemas.alarm import AlarmState, Command, Priority
 from meltwatch_schemas.window import NS_PER_S
 
-from meltwatch_core.alarms.kpi.lines import WAITING, JournalLine
+from meltwatch_core.alarms.kpi.lines import JournalLine
 from meltwatch_core.alarms.kpi.load import Stretch
 
 
@@ -110,7 +110,7 @@ def unauthorised(lines: Iterable[JournalLine], stretch: Stretch) -> list[Journal
 def _waits_of(lines: Sequence[JournalLine], stretch: Stretch) -> Iterator[Wait]:
     begun: JournalLine | None = None
     for line in lines:
-        if begun is not None and (line.is_annunciation or line.state not in WAITING):
+        if begun is not None and (line.is_annunciation or not line.waits):
             yield _wait(begun, line.at_ns, line)
             begun = None
         if line.is_annunciation and line.at_ns in stretch:
@@ -123,7 +123,7 @@ def _wait(begun: JournalLine, end_ns: int, ended_by: JournalLine | None) -> Wait
     return Wait(
         priority=begun.priority,
         waited_s=max(end_ns - begun.at_ns, 0) / NS_PER_S,
-        is_acknowledged=ended_by is not None and ended_by.cause == "ACK",
+        is_acknowledged=ended_by is not None and ended_by.cause == Command.ACK.upper(),
         has_ended=ended_by is not None,
         allowed_s=begun.time_to_respond_s,
     )

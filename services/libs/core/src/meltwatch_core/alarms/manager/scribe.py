@@ -1,6 +1,5 @@
 """Numbers and counts alarm records: the one place where ``(epoch, seq)`` comes from."""
 
-from collections import Counter
 
 import structlog
 from meltwatch_chassis.live import is_live
@@ -9,8 +8,6 @@ from meltwatch_schemas.alarm import (
     AlarmRecord,
     AlarmState,
     Heartbeat,
-    Mode,
-    Priority,
     ns_from_utc,
     utc_from_ns,
 )
@@ -21,6 +18,7 @@ from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_core.alarms.alarm import Alarm, followed
 from meltwatch_core.alarms.authorship import MAX_EPOCH
+from meltwatch_core.alarms.manager.figures import LiveFigures
 from meltwatch_core.alarms.manager.outgoing import SERVICE, dead_letter, outgoing
 from meltwatch_core.alarms.registry import AlarmRegistry
 from meltwatch_core.alarms.snapshot import Stamp, restated
@@ -53,6 +51,7 @@ class Scribe:
         self._seq = 0
         self._began_ns: int | None = None
         self._metrics = metrics
+        self._figures = LiveFigures(metrics)
 
     def stamp(self, now_ns: int) -> Stamp:
         """Return number and time of the next record."""
@@ -77,6 +76,7 @@ class Scribe:
             return []
         self._seq += 1
         self._measure(record)
+        self._figures.note(before, after, record)
         _log.info(
             "alarm_changed",
             alarm_id=record.alarm_id,
@@ -111,7 +111,7 @@ class Scribe:
         if self._began_ns is None:
             self._began_ns = now_ns
         records = list(self.registry.records())
-        self._show(records)
+        self._figures.show(records, now_ns)
         message = Heartbeat(
             service=SERVICE,
             epoch=self.epoch,
@@ -125,11 +125,11 @@ class Scribe:
         return outgoing(Topic.HEARTBEATS, SERVICE, message)
 
     def _measure(self, record: AlarmRecord) -> None:
-        if record.state is not AlarmState.UNACK or record.transition.from_ is AlarmState.UNACK:
-            return
-        if record.mode is Mode.ALARM and record.priority is not Priority.JOURNAL:
-            self._metrics.annunciations.labels(record.priority.value).inc()
-        is_raised = record.transition.cause == "RAISE" and self._is_live(record)
+        is_raised = (
+            record.state is AlarmState.UNACK
+            and record.transition.cause == "RAISE"
+            and self._is_live(record)
+        )
         if record.raise_time is not None and is_raised:
             waited_ns = ns_from_utc(record.times.published) - ns_from_utc(record.raise_time)
             self._metrics.event_to_alarm.observe(max(waited_ns, 0) / NS_PER_S)
@@ -139,10 +139,3 @@ class Scribe:
             ns_from_utc(t) for t in (record.times.ingest, record.times.watermark)
         )
         return self._began_ns is not None and is_live(judged_ns, ingest_ns, self._began_ns)
-
-    def _show(self, records: list[AlarmRecord]) -> None:
-        counts = Counter((record.priority, record.state) for record in records)
-        for priority in Priority:
-            for state in AlarmState:
-                gauge = self._metrics.alarms_active.labels(priority.value, state.value)
-                gauge.set(counts[priority, state])
