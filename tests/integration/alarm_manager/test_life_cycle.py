@@ -84,3 +84,32 @@ def test_redis_shows_the_newest_verdict_on_each_furnace(broker, view, make_manag
     }
     unscored = view.hgetall(f"{broker.prefix}:furnace:a/b/F1")
     assert (unscored["logit"], unscored["status"]) == ("", "unscored")
+
+
+def test_a_decommissioned_alarm_leaves_the_view_and_a_successor_does_not_know_it(
+    broker, view, make_manager
+):
+    prefix = broker.prefix
+    reason = {"reason": "the furnace is torn down"}
+    with make_manager() as manager:
+        manager.wait_ready()
+        broker.send_scores(score(number, 6.0) for number in range(4))
+        broker.wait_alarms(1)
+        until(lambda: view.exists(f"{prefix}:alarm:{ALARM_ID}"), "the alarm in the view")
+        order = command_fields("decommission", role="engineer", arguments=reason)
+        broker.send(command_record(order, prefix=prefix))
+        until(lambda: not view.exists(f"{prefix}:alarm:{ALARM_ID}"), "the view without the alarm")
+        assert not view.zscore(f"{prefix}:active", ALARM_ID)
+    *_, last, grave = broker.read(Topic.ALARMS)
+    assert json.loads(last.value)["transition"]["cause"] == "DECOMMISSION"
+    assert (grave.key, grave.value) == (ALARM_ID.encode(), None)
+    with make_manager() as manager:
+        manager.wait_ready()
+        broker.send(command_record(command_fields("comment"), prefix=prefix))
+        answers = until(
+            lambda: found if len(found := broker.read(Topic.ALARM_RESULTS)) == 2 else None,
+            "an answer",
+        )
+        # Its furnace was judged a moment ago: the alarm point is known, and was never raised.
+        assert json.loads(answers[-1].value)["code"] == "wrong_state"
+    assert broker.read(Topic.ALARMS)[-1].value is None
