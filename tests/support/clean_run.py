@@ -14,7 +14,6 @@ from itertools import takewhile
 from typing import Final
 
 import numpy as np
-from meltwatch_core.alarms import points
 from meltwatch_core.join.buffers import Chunk
 from meltwatch_core.join.joiner import PartitionJoiner
 from meltwatch_core.join.merge import Reading
@@ -22,6 +21,7 @@ from meltwatch_core.join.topics import TopicNames
 from meltwatch_core.scoring.judge import Judgement
 from meltwatch_core.scoring.ports import Verdict
 from meltwatch_core.scoring.scores import ScoreContext, make_score
+from meltwatch_schemas import default_points
 from meltwatch_schemas.alarm import AlarmRecord
 from meltwatch_schemas.embedding import EmbeddingChunk
 from meltwatch_schemas.encoder import default_encoder
@@ -175,7 +175,7 @@ def scores(furnace_id: str, sent: Iterator[Sent]) -> Iterator[tuple[int, WindowS
     """Yield what a furnace's records come to, with the instants at which it is published."""
     joiner = PartitionJoiner(0, default_encoder())
     # The ensemble that the default set-point names, whichever that is at present.
-    model = ModelIdentity("fmformer", "1", points.MODEL_DIGEST)
+    model = ModelIdentity("fmformer", "1", default_points.MODEL_DIGEST)
     context = ScoreContext(_TOPICS, model, PUBLISHED_SPEC.spec_id, 0.2, frozenset())
     for offset, (at_ns, chunk) in enumerate(sent):
         # All is read at once: the reader's clock is the one by which records are sent.

@@ -9,6 +9,7 @@ from meltwatch_schemas.bounds import (
     MAX_AGE_S,
     MAX_COMMENT,
     MAX_DURATION_S,
+    MAX_FEATURE,
     MAX_MEMBERS,
     MAX_USER,
     MAX_WINDOWS,
@@ -16,6 +17,7 @@ from meltwatch_schemas.bounds import (
     Counter,
     Delay,
     Duration,
+    Imbalance,
     Logit,
     Name,
     Text,
@@ -154,6 +156,14 @@ class Evidence(Message):
     )
     threshold: Logit = Field(description="logit_on of the alarm point.")
     threshold_off: Logit = Field(description="logit_off of the alarm point.")
+    imbalance: float | None = Field(
+        default=None,
+        ge=0,
+        le=MAX_FEATURE,
+        description="Of the phase currents, where that is judged: a share of their mean.",
+    )
+    imbalance_on: Imbalance | None = Field(default=None, description="Of the alarm point.")
+    imbalance_off: Imbalance | None = Field(default=None, description="Of the alarm point.")
     window_start: UtcTime = Field(description="Start of the newest window's look-back.")
     window_end: UtcTime = Field(description="End of the newest window.")
     members: list[Logit] | None = Field(
@@ -274,12 +284,34 @@ class Setpoint(Message):
         default=None, ge=1, le=MAX_WINDOWS, description="Instead of the delay: k of n windows."
     )
     n: int | None = Field(default=None, ge=1, le=MAX_WINDOWS, description="See k.")
+    imbalance_on: Imbalance | None = Field(
+        default=None,
+        description="Instead of the logit: from this imbalance of the phase currents on, a share.",
+    )
+    imbalance_off: Imbalance | None = Field(
+        default=None, description="Below it a window clears. See imbalance_on."
+    )
+
+    @property
+    def on(self) -> float:
+        """At or above it a window qualifies, whatever is judged."""
+        return self.logit_on if self.imbalance_on is None else self.imbalance_on
+
+    @property
+    def off(self) -> float:
+        """Below it a window clears, whatever is judged."""
+        return self.logit_off if self.imbalance_off is None else self.imbalance_off
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.logit_off > self.logit_on:
             raise ValueError(
                 f"expected logit_off at most logit_on, got {self.logit_off} and {self.logit_on}"
+            )
+        if (self.imbalance_on is None) != (self.imbalance_off is None) or self.off > self.on:
+            raise ValueError(
+                "expected both imbalance_on and imbalance_off, the latter at most as high, "
+                f"got {self.imbalance_on} and {self.imbalance_off}"
             )
         if (self.k is None) != (self.n is None) or (self.k or 0) > (self.n or 0):
             raise ValueError(f"expected both k and n with k at most n, got {self.k} and {self.n}")

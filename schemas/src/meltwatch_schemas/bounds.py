@@ -29,6 +29,8 @@ MAX_COUNTER: Final = 2**53 - 1
 MAX_LOGIT: Final = 1e6
 MAX_MEMBERS: Final = 64
 MAX_FEATURE: Final = 1e12
+MAX_IMBALANCE: Final = 10.0
+"""Shares of the mean current; all of it in one phase of three is 2."""
 MAX_CURRENT_A: Final = 1e9
 MAX_INPUTS: Final = 8
 MAX_PARTITION: Final = 2**31 - 1
@@ -124,5 +126,6 @@ ToldComment = Annotated[str, _told(MAX_COMMENT), Field(max_length=MAX_COMMENT)]
 ToldWord = Annotated[str, _told(MAX_WORD), Field(max_length=MAX_WORD)]
 Counter = Annotated[int, Field(ge=0, le=MAX_COUNTER)]
 Logit = Annotated[float, Field(ge=-MAX_LOGIT, le=MAX_LOGIT)]
+Imbalance = Annotated[float, Field(ge=0, le=MAX_IMBALANCE)]
 Delay = Annotated[float, Field(ge=0, le=MAX_DELAY_S)]
 Duration = Annotated[float, Field(gt=0, le=MAX_DURATION_S)]

@@ -1,4 +1,4 @@
-"""The alarm points of a furnace for which nobody has written any, one of each built-in class."""
+"""The classes that every installation has, and the alarm points where nobody has written any."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -6,8 +6,13 @@ from typing import Any, Final
 from meltwatch_schemas.alarm import AlarmPoint, Priority
 from meltwatch_schemas.default_setpoint import BASIS, DEFAULT_SETPOINT, MODEL_DIGEST
 from meltwatch_schemas.identifiers import check_alarm_id, is_path
+from meltwatch_schemas.point_rules import CURRENT_IMBALANCE
 
 OVERHEAT: Final = "OVERHEAT"
+OVERHEAT_HH: Final = "OVERHEAT_HH"
+_DEFAULTS: Final = ("overheat", "current_imbalance")
+_SECOND_LEVEL: Final = 3.0
+"""Above the first, in log-odds: e^3 is 20."""
 OF_CLASS: Final = "alarm_class"
 """The field of an alarm point that names its class."""
 
@@ -17,7 +22,11 @@ def built_in() -> dict[str, Mapping[str, Any] | None]:
 
     No file may write one of these names anew: it would mean something else elsewhere.
     """
-    return {"overheat": _overheat()}
+    return {
+        "overheat": _overheat(),
+        "overheat_hh": _overheat_hh(),
+        "current_imbalance": _current_imbalance(),
+    }
 
 
 def _overheat() -> dict[str, Any]:
@@ -39,8 +48,57 @@ def _overheat() -> dict[str, Any]:
     }
 
 
+def _overheat_hh() -> dict[str, Any]:
+    on = round(DEFAULT_SETPOINT.logit_on + _SECOND_LEVEL, 2)
+    off = round(DEFAULT_SETPOINT.logit_on + 1.0, 2)
+    return _overheat() | {
+        "title": "Furnace overheating severely",
+        "condition": OVERHEAT_HH,
+        "priority": Priority.CRITICAL.value,
+        "consequence_if_no_action": "Melt breaks out within minutes; people are in danger.",
+        "operator_action": "Switch the furnace off; clear the platform; then look for the cause.",
+        "time_to_respond_s": 150,
+        "reset_required": True,
+        "setpoint": DEFAULT_SETPOINT.model_copy(
+            update={"logit_on": on, "logit_off": off}
+        ).model_dump(exclude_none=True),
+        "setpoint_basis": f"odds 20 times those of the first level, {on:g} instead of "
+        f"{DEFAULT_SETPOINT.logit_on:g}; back where the fit to simulated normal operation ends. "
+        "First level: " + BASIS,
+    }
+
+
+def _current_imbalance() -> dict[str, Any]:
+    return {
+        "title": "Phase currents unequal",
+        "condition": CURRENT_IMBALANCE,
+        "priority": Priority.MEDIUM.value,
+        "causes": [
+            "electrode broken, or its arc is out",
+            "electrode much too deep or too high",
+            "fuse, contact or current transformer of one phase faulty",
+        ],
+        "consequence_if_no_action": "One side of the lining is overheated; power is lost.",
+        "operator_action": "Compare the three currents at the panel; trim the electrode of the "
+        "phase that differs; if it is broken, stop and replace it.",
+        "time_to_respond_s": 900,
+        "setpoint": {
+            "logit_on": 0.0,  # not used: no model has a part in it
+            "logit_off": 0.0,
+            "imbalance_on": 0.25,
+            "imbalance_off": 0.2,
+            "on_delay_s": 10.0,
+            "off_delay_s": 10.0,
+        },
+        "setpoint_basis": "2.7 times the largest of 240 furnace-hours of simulated operation with "
+        "faults (0.093; 99.9 % below 0.078); a phase that is lost reaches it after 40 s",
+    }
+
+
 def default_points(equipment: str) -> tuple[AlarmPoint, ...]:
-    """Return the alarm points of a furnace for which nobody has written any.
+    """Return the alarm points of a furnace for which nobody has written any: the first level.
+
+    A second level that its first one does not make way for would announce each fault twice.
 
     Raises
     ------
@@ -51,6 +109,7 @@ def default_points(equipment: str) -> tuple[AlarmPoint, ...]:
     entries = [
         derived({**(shared or {}), OF_CLASS: name}, equipment)
         for name, shared in built_in().items()
+        if name in _DEFAULTS
     ]
     # A furnace id may be so long that the name of a further alarm does not fit behind it.
     fitting = (entry for entry in entries if is_path(entry["alarm_id"]))

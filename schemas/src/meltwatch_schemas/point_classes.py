@@ -21,6 +21,9 @@ _SAMPLE_FURNACE: Final = "a"
 _OF_INSTANCES: Final = frozenset({"alarm_id", "equipment_path", OF_CLASS, "masked_by"})
 """What a class cannot say, because it differs from furnace to furnace."""
 _SETTINGS: Final = frozenset(field.alias or name for name, field in AlarmPoint.model_fields.items())
+_WHOLE: Final = frozenset(
+    field.alias or name for name, field in AlarmPoint.model_fields.items() if field.is_required()
+)
 _THRESHOLDS: Final = frozenset({"logit_on", "logit_off"})
 
 
@@ -93,14 +96,16 @@ class Resolver:
     def _whole(self, entry: Any, place: Place, equipment: Any) -> Any:
         if not isinstance(entry, dict):
             return entry  # for others to refuse
-        shared = self._shared(entry.get(OF_CLASS), place)
+        shared = self._shared(entry, place)
         if shared is None:
             self.broken.add(place)
             return None
         return derived(_over(shared, entry), equipment)
 
-    def _shared(self, name: Any, place: Place) -> Mapping[str, Any] | None:
-        if name is None:
+    def _shared(self, entry: Mapping[str, Any], place: Place) -> Mapping[str, Any] | None:
+        name = entry.get(OF_CLASS)
+        # What is whole, as it is when it was exported, needs no class: then it is but a name.
+        if name is None or (isinstance(name, str) and entry.keys() >= _WHOLE):
             return {}
         if not isinstance(name, str) or name not in self.classes:
             known = ", ".join(sorted(self.classes)[:10])

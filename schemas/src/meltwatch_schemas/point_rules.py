@@ -9,6 +9,8 @@ from meltwatch_schemas.identifiers import split_alarm_id
 MAX_VOTES: Final = 1000
 """Longest memory of k of n, in windows: 24 minutes."""
 PROCESS: Final = "process"
+CURRENT_IMBALANCE: Final = "CURRENT_IMBALANCE"
+"""The process condition that a rule judges, without any model."""
 SYSTEM_CONDITIONS: Final = frozenset(
     (
         *("VIDEO_LOST", "CURRENT_LOST", "CLOCK_FAULT", "SCORING_LOST", "SYNC_SKEW"),
@@ -62,6 +64,11 @@ def check_point(point: AlarmPoint) -> AlarmPoint:
     for name in ("title", "consequence_if_no_action", "operator_action"):
         if not getattr(point, name).strip():
             raise violation(f"{name}: expected words for the operator, got none")
+    if (condition == CURRENT_IMBALANCE) != (point.setpoint.imbalance_on is not None):
+        raise violation(
+            f"setpoint: expected imbalance_on and imbalance_off for {CURRENT_IMBALANCE}, "
+            f"and for nothing else, got {point.setpoint.imbalance_on} for {condition}"
+        )
     if (point.setpoint.n or 0) > MAX_VOTES:
         raise violation(f"setpoint.n: expected at most {MAX_VOTES}, got {point.setpoint.n}")
     if point.highly_managed and not (point.approved_by and point.approved_at):

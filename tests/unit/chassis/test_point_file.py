@@ -11,7 +11,7 @@ from meltwatch_schemas.alarm import AlarmPoint, Mode, Priority, Setpoint
 from meltwatch_schemas.bounds import MAX_LOGIT
 from meltwatch_schemas.default_points import default_points
 
-POINT = default_points("site/area/F-1")[0]
+POINT, RULE = default_points("site/area/F-1")
 ODD = st.sampled_from(
     ["0300", "1:30", "1e5", "no", "~", "null", "- a", "# b", "a: b", "2026-02-28"]
 )
@@ -31,6 +31,7 @@ def points(draw: st.DrawFn) -> AlarmPoint:
         "equipment_path": furnace,
         "condition": condition,
         "class_": "process",
+        "alarm_class": draw(st.sampled_from([None, "overheat", "of a file that nobody has"])),
         "title": draw(WORDS),
         "causes": draw(st.lists(TEXT, max_size=3)),
         "operator_action": draw(WORDS),
@@ -84,7 +85,7 @@ def test_classes_serve_here_as_in_a_plant_file(tmp_path: Path) -> None:
         (
             "alarm_points:\n- alarm_class: x\n- {alarm_class: overheat, equipment_path: a//b}\n- 5",
             [
-                "2: alarm_points.0.alarm_class: expected one of overheat",
+                "2: alarm_points.0.alarm_class: expected one of current_imbalance, overheat",
                 "3: alarm_points.1.alarm_id: expected",
                 "3: alarm_points.1.equipment_path: expected levels",
                 "4: alarm_points.2: Input should be",
@@ -102,3 +103,10 @@ def test_all_faults_are_told_one_line_each(tmp_path: Path, content: str, lines: 
     assert len(error.value.lines) == len(lines)
     for told, line in zip(sorted(error.value.lines), sorted(lines), strict=True):
         assert told.startswith(f"{file}:{line}")
+
+
+def test_a_rule_is_exported_like_any_other(tmp_path: Path) -> None:
+    file = tmp_path / "points.yaml"
+    file.write_text(points_as_yaml([RULE]), encoding="utf-8")
+
+    assert read_points(file) == (RULE,)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from meltwatch_schemas.alarm import AlarmPoint
 from meltwatch_schemas.default_points import built_in, default_points
 from meltwatch_schemas.point_classes import Resolver
+from meltwatch_schemas.point_rules import check_point
 
 FURNACE = "site/area/F-1"
 SHELL: dict[str, Any] = {
@@ -104,11 +105,32 @@ def test_no_file_ends_the_reader(value: Any) -> None:
     resolver.make_whole({"alarm_points": [value]}, (), value)
 
 
-def test_every_furnace_has_one_alarm_point_of_each_built_in_class() -> None:
-    points = default_points(FURNACE)
+def test_every_built_in_class_is_a_whole_alarm_point() -> None:
+    for name in built_in():
+        whole, resolver = made({"alarm_class": name})
+        point = check_point(AlarmPoint.model_validate(whole))
 
-    assert [point.alarm_class for point in points] == [*built_in()]
-    assert all(getattr(point, name) for point in points for name in REQUIRED)
+        assert resolver.faults == []
+        assert point.alarm_class == name
+        assert all(getattr(point, required) for required in (*REQUIRED, "setpoint_basis"))
+
+
+def test_a_furnace_without_alarm_points_has_the_first_level_and_the_rule() -> None:
+    assert [point.condition for point in default_points(FURNACE)] == [
+        "OVERHEAT",
+        "CURRENT_IMBALANCE",
+    ]
+
+
+def test_the_second_level_lies_above_the_first_and_must_be_reset() -> None:
+    first, second = (AlarmPoint.model_validate(made({"alarm_class": name})[0])
+                     for name in ("overheat", "overheat_hh"))  # fmt: skip
+
+    assert second.setpoint.logit_on - first.setpoint.logit_on == pytest.approx(3.0)
+    assert second.setpoint.logit_on > second.setpoint.logit_off > first.setpoint.logit_on
+    assert (second.priority, second.reset_required) == ("critical", True)
+    assert second.time_to_respond_s < first.time_to_respond_s
+    assert "simulated" in (second.setpoint_basis or "")
 
 
 def test_a_further_default_that_does_not_fit_behind_a_long_furnace_is_left_out() -> None:

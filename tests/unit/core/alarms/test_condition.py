@@ -135,11 +135,11 @@ def oracle(series: list[Sample], thresholds: Setpoint) -> list[tuple[int, int, i
     active, decided_at = False, -1
     for now in range(len(series)):
         speaks = [
-            (s.logit < thresholds.logit_off) if active else (s.logit >= thresholds.logit_on)
+            (s.level < thresholds.logit_off) if active else (s.level >= thresholds.logit_on)
             for s in series
         ]
         against = [
-            (s.logit >= thresholds.logit_on) if active else (s.logit < thresholds.logit_off)
+            (s.level >= thresholds.logit_on) if active else (s.level < thresholds.logit_off)
             for s in series
         ]
         spoken = [i for i in range(decided_at + 1, now + 1) if speaks[i]]

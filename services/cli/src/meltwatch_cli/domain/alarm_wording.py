@@ -175,6 +175,16 @@ def _evidence(alarm: AlarmRecord, zone: tzinfo | None) -> list[str]:
     window = f"{plant_time(evidence.window_start, zone)} to {plant_time(evidence.window_end, zone)}"
     if alarm.class_ == "system":
         return _pairs({"window": window, "set-point": f"revision {alarm.config_rev}"})
+    if evidence.imbalance_on is not None and evidence.imbalance_off is not None:
+        share = "unknown" if evidence.imbalance is None else f"{evidence.imbalance:.1%}"
+        return _pairs(
+            {
+                "imbalance": f"{share} of the mean current",
+                "set-point": f"raises at {evidence.imbalance_on:.1%}, clears below "
+                f"{evidence.imbalance_off:.1%}; revision {alarm.config_rev}",
+                "window": window,
+            }
+        )
     members = ", ".join(f"{member:.2f}" for member in evidence.members or ())
     spread = "" if evidence.disagreement is None else f", disagreement {evidence.disagreement:.2f}"
     return _pairs(

@@ -119,6 +119,8 @@ class Alarm:
             return math.inf if telling(score, words) else -math.inf
         if self.point.condition == SETPOINT_FOREIGN and score.logit is not None:
             return math.inf if received.is_foreign else -math.inf
+        if self.point.setpoint.imbalance_on is not None:
+            return score.features.imbalance  # whether or not any model had a verdict
         return score.logit
 
     def knows(self, score: WindowScore) -> bool:

@@ -1,8 +1,8 @@
 """Hysteresis and delays of one alarm point, in event time (designed along IEC 62682).
 
-A sample at or above ``logit_on`` speaks for raising, one below ``logit_off`` for clearing; what
-lies between neither starts nor resets a delay. A delay runs from the first sample that speaks for
-the change and is reset by one that speaks against it; a gap freezes it. All of it is a function
+A sample at or above the upper threshold speaks for raising, one below the lower one for clearing;
+what lies between neither starts nor resets a delay. A delay runs from the first sample that speaks
+for the change and is reset by one that speaks against it; a gap freezes it. All of it is a function
 of the samples alone, so that re-reading them gives the same condition again.
 """
 
@@ -30,14 +30,14 @@ class Sample:
     ----------
     end_ns
         Window end, ns UTC.
-    logit
-        Calibrated fused logit; plus or minus infinity where words are judged, not a logit.
+    level
+        Calibrated fused logit, or imbalance; plus or minus infinity where words are judged.
     position
         Offset of the score in its partition: where reading must begin again to see it.
     """
 
     end_ns: int
-    logit: float
+    level: float
     position: int
 
 
@@ -56,8 +56,8 @@ class Condition:
     newest
         The last sample observed.
     votes
-        With k of n: the last samples, None where one did not reach ``logit_on``, beginning with
-        the oldest that did.
+        With k of n: the last samples, None where one did not reach the upper threshold, beginning
+        with the oldest that did.
     """
 
     active: bool = False
@@ -110,7 +110,7 @@ def observe(
     # k of n is for raising alone; clearing always takes the off-delay.
     if setpoint.n is not None and not condition.active:
         return _count_vote(condition, sample, setpoint)
-    raising, clearing = sample.logit >= setpoint.logit_on, sample.logit < setpoint.logit_off
+    raising, clearing = sample.level >= setpoint.on, sample.level < setpoint.off
     speaks_for, speaks_against = (clearing, raising) if condition.active else (raising, clearing)
     since, held_ns = condition.since, condition.held_ns + _counted_ns(condition, sample, max_gap_ns)
     # A sample between the thresholds does neither: it lets a running delay run on.
@@ -156,7 +156,7 @@ def _counted_ns(condition: Condition, sample: Sample, max_gap_ns: int) -> int:
 
 
 def _count_vote(condition: Condition, sample: Sample, setpoint: Setpoint) -> Condition:
-    vote = sample if sample.logit >= setpoint.logit_on else None
+    vote = sample if sample.level >= setpoint.on else None
     votes = (*condition.votes, vote)[-(setpoint.n or 1) :]
     first = next((index for index, cast in enumerate(votes) if cast), len(votes))
     return replace(condition, since=None, held_ns=0, newest=sample, votes=votes[first:])

@@ -19,12 +19,14 @@ from meltwatch_core.alarms.trust import quality_of, quality_reasons
 
 NO_MODEL: Final = "none"
 """In the place of name, version and digest where no model has a part in an alarm."""
+_NONE: Final = ModelReference(name=NO_MODEL, version=NO_MODEL, digest=NO_MODEL)
 
 
 def judged(received: ReceivedScore, point: AlarmPoint) -> dict[str, Any]:
     """Return what the decision rests on; it stays until the next raise or clear."""
     score, setpoint = received.score, point.setpoint
-    by_logit = point.condition not in SYSTEM_ALARMS
+    by_rule = setpoint.imbalance_on is not None
+    by_logit = not by_rule and point.condition not in SYSTEM_ALARMS
     members = score.member_logits if by_logit else None
     start_ns = score.window_end_ns - PUBLISHED_SPEC.lookback_ns
     return {
@@ -33,12 +35,17 @@ def judged(received: ReceivedScore, point: AlarmPoint) -> dict[str, Any]:
             probability=score.probability if by_logit else None,
             threshold=setpoint.logit_on,
             threshold_off=setpoint.logit_off,
+            imbalance=score.features.imbalance if by_rule else None,
+            imbalance_on=setpoint.imbalance_on,
+            imbalance_off=setpoint.imbalance_off,
             window_start=utc_from_ns(max(0, start_ns)),
             window_end=utc_from_ns(score.window_end_ns),
             members=None if members is None else list(members),
             disagreement=score.disagreement if by_logit else None,
         ),
-        "model": ModelReference(
+        "model": _NONE
+        if by_rule
+        else ModelReference(
             name=score.model.name,
             version=score.model.version,
             digest=score.model.digest,
@@ -73,12 +80,19 @@ def level_text(point: AlarmPoint, received: ReceivedScore, since: str = "") -> s
     if point.condition == SETPOINT_FOREIGN:
         whose = "another ensemble" if received.is_foreign else "the ensemble of the set-point"
         return f"verdicts are of {whose}, {score.model.digest[:12]}{since}"
+    if setpoint.imbalance_on is not None:
+        seen_share, share = score.features.imbalance, setpoint.imbalance_on
+        return f"imbalance {_percent(seen_share)}{since}, alarm from {_percent(share)}"
     return f"score {_number(score.logit)}{since}, alarm from {_number(setpoint.logit_on)}"
 
 
 def _number(level: float | None) -> str:
     """Return a number as people write it: two digits behind the point at most."""
     return "unknown" if level is None else f"{level:.2f}".rstrip("0").rstrip(".")
+
+
+def _percent(share: float | None) -> str:
+    return "unknown" if share is None else f"{_number(100 * share)} %"
 
 
 def unseen(since_ns: int, point: AlarmPoint, at_ns: int) -> dict[str, Any]:
@@ -92,7 +106,7 @@ def unseen(since_ns: int, point: AlarmPoint, at_ns: int) -> dict[str, Any]:
             window_start=since,
             window_end=since,
         ),
-        "model": ModelReference(name=NO_MODEL, version=NO_MODEL, digest=NO_MODEL),
+        "model": _NONE,
         "quality": Quality.GOOD,
         "quality_reasons": [],
         "times": AlarmTimes(

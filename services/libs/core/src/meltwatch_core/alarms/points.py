@@ -31,7 +31,10 @@ def point_of(record: AlarmRecord) -> AlarmPoint:
             "operator_action": record.guidance.action,
             "time_to_respond_s": record.guidance.time_to_respond_s,
             "setpoint": Setpoint(
-                logit_on=record.evidence.threshold, logit_off=record.evidence.threshold_off
+                logit_on=record.evidence.threshold,
+                logit_off=record.evidence.threshold_off,
+                imbalance_on=record.evidence.imbalance_on,
+                imbalance_off=record.evidence.imbalance_off,
             ),
             "revision": record.config_rev,
             "mode": record.mode,

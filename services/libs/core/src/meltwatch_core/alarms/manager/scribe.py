@@ -1,6 +1,5 @@
 """Numbers and counts alarm records: the one place where ``(epoch, seq)`` comes from."""
 
-
 import structlog
 from meltwatch_chassis.live import is_live
 from meltwatch_chassis.metrics import Metrics
