@@ -38,7 +38,7 @@ _OWN: Final = {
     }.items()
 }
 _GROUP_HELP: Final = {
-    "alarms": "List, show, follow and acknowledge alarms; find their set-points.",
+    "alarms": "List, follow, answer, keep and report alarms; find their set-points.",
     "points": "Check a file of alarm points, apply it, export what is in force.",
     "labels": "What people have judged, for set-points and training.",
     "dead-letters": "List and read refused records, and send them again.",

@@ -2,6 +2,7 @@
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +171,17 @@ def test_strangers_are_kept_but_not_read(tmp_path: Path) -> None:
     kept = JournalFolder(tmp_path)
     volumes = kept.volumes(Topic.ALARMS)
     assert kept.count_unreadable(volumes, at_ns(0), at_ns(10)) == 5
+
+
+@pytest.mark.parametrize("timestamp_ms", [-1, 2**62])
+def test_a_timestamp_that_is_none_ends_nothing(tmp_path: Path, timestamp_ms: int) -> None:
+    kafka = told(Story().raises(A, 0))
+    kafka.records.append(replace(kafka.records[0], offset=2, timestamp_ms=timestamp_ms))
+    kafka.end = 4
+    assert run(kafka, tmp_path).records == 2
+    kafka.tell(Story().raises(B, 10).records[0])
+    assert run(kafka, tmp_path).records == 1
+    assert {each.alarm_id for each in kept_in(tmp_path)} == {A, B}
 
 
 def test_denied_commands_and_unapproved_changes_are_counted(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -142,6 +143,19 @@ def test_what_cannot_be_told_is_one_line(
     code, out, error = command("alarms", "report", "--journal", str(month), *arguments)
     assert (code, out, error.count("\n")) == (2, "", 1)
     assert said in error
+
+
+def test_a_record_that_the_broker_took_a_little_later_counts(
+    command: Command, tmp_path: Path
+) -> None:
+    kafka = told(Story().raises(A, 0).raises(B, 59))
+    (late,) = kafka.records[1:]
+    kafka.records[1] = replace(late, timestamp_ms=late.timestamp_ms + 5000)
+    kafka.now_ns = at_ns(600)
+    run(kafka, tmp_path)
+    asked = ("--from", "2026-03-01T00:00:00Z", "--to", "2026-03-01T00:01:00Z")
+    _, text, _ = command("alarms", "report", *asked, "--journal", str(tmp_path), "--json")
+    assert json.loads(text)["figures"]["annunciations"]["value"] == 2
 
 
 def test_no_journal_and_spoilt_ones_are_one_line(command: Command, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from meltwatch_chassis.whole_file import write_whole
 from meltwatch_core.alarms.kpi.lines import Logged, lines_of
 from meltwatch_core.alarms.kpi.load import DAY_NS
 from meltwatch_schemas.topics import Topic
+from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_backtester import bootstrap
 from meltwatch_backtester.commands.options import AsJson, span_of
@@ -45,6 +46,7 @@ class ReportForm(StrEnum):
 
 
 _UTC: Final = "UTC"
+_CLOCKS_DIFFER_NS: Final = 60 * NS_PER_S
 
 
 @Parameter(name="*")
@@ -116,8 +118,9 @@ def _history(journal: "JournalFolder", asked: Span, zone: tzinfo | None) -> Alar
     facts = [volume.facts for volume in volumes]
     stretch = covered(asked, facts, journal.first_ms(volumes))
     span = (stretch.begin_ns, stretch.end_ns)
-    # A flood that lasts may have begun on the day before.
-    logged = list(journal.alarms(volumes, stretch.begin_ns - DAY_NS, stretch.end_ns))
+    # A flood that lasts may have begun on the day before. The broker's clock may be another.
+    around = (stretch.begin_ns - DAY_NS, stretch.end_ns + _CLOCKS_DIFFER_NS)
+    logged = list(journal.alarms(volumes, *around))
     return AlarmHistory(
         asked=asked,
         stretch=stretch,

@@ -14,6 +14,7 @@ JOURNALLED: Final = ACCESS[Principal.JOURNAL].inputs
 """Topics that a journal keeps."""
 COMPACTED_AFTER_NS: Final = 7 * 24 * 3600 * NS_PER_S
 """Of the alarms topic: from then on Kafka may drop all but the newest record of an alarm."""
+_LATEST_MS: Final = 253_402_300_799_000  # the end of the year 9999
 MAX_ROWS: Final = 50_000
 """A volume of so many is full: each run writes the newest one anew."""
 
@@ -75,8 +76,8 @@ def next_volume(last: VolumeFacts | None, topic: str, kafka: KafkaNow) -> Volume
 
 
 def day_of(timestamp_ms: int) -> str:
-    """Return the UTC day of a record."""
-    return utc_from_ns(max(timestamp_ms, 0) * 1_000_000).strftime("%Y-%m-%d")
+    """Return the UTC day of a record, whatever somebody has written as its timestamp."""
+    return utc_from_ns(min(max(timestamp_ms, 0), _LATEST_MS) * 1_000_000).strftime("%Y-%m-%d")
 
 
 def is_full(volume: VolumeFacts, day: str) -> bool:
