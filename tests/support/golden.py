@@ -175,6 +175,15 @@ def _of_alarms() -> Iterator[tuple[str, bytes]]:
     yield _json(Topic.ALARM_COMMANDS, "ack", alarm_command().to_json())
     through = alarm_command("decommission", via="cli", arguments={"reason": "torn down"})
     yield _json(Topic.ALARM_COMMANDS, "decommission-via-an-adapter", through.to_json())
+    shelve = {"until": at, "by": "operator-1", "reason": "chattering", "one_shot": True}
+    aside = alarm_record(state="SHLVD", suppressed=["shelved"], retain=False, shelve=shelve)
+    yield _json(Topic.ALARMS, "shelved", aside.to_json())
+    work = {"since": at, "by": "engineer-1", "reason": "new lining", "work_order": "WO-7"}
+    out = {"state": "OOSRV", "suppressed": ["out_of_service", "shelved"], "out_of_service": work}
+    gone = alarm_record(**out, retain=False, shelve=shelve, re_alarms=2)
+    yield _json(Topic.ALARMS, "out-of-service", gone.to_json())
+    order = {"duration_s": 3600.0, "one_shot": True, "reason": "chattering"}
+    yield _json(Topic.ALARM_COMMANDS, "shelve", alarm_command("shelve", arguments=order).to_json())
     yield _json(Topic.ALARM_RESULTS, "done", result.to_json())
     yield _json(Topic.ALARM_RECEIPTS, "delivered", receipt.to_json())
     yield _json(Topic.HEARTBEATS, "alive", heartbeat.to_json())

@@ -239,6 +239,14 @@ def _bad_arguments(base: _JsonBase) -> Iterator[HostileRecord]:
         "reason_of_2001": {"arguments": {"reason": "r" * 2001}},
         "reason_with_escape": {"arguments": {"reason": "\x1b"}},
         "ack_without_event": {"command": "ack"},
+        "shelve_for_a_list": {"command": "shelve", "arguments": {"duration_s": 9, "reason": [1]}},
+        "one_shot_of_text": {"command": "shelve", "arguments": {"one_shot": "yes"}},
+        "no_work_order": {"command": "out_of_service", "role": "engineer"},
+        "work_order_with_escape": {
+            "command": "out_of_service",
+            "role": "engineer",
+            "arguments": {"work_order": "\x1b[2J"},
+        },
     }
     for name, changes in texts.items():
         yield base.spoilt(name, None, "bad_arguments", **changes)
@@ -286,6 +294,17 @@ def hostile_points(furnace_id: str, time_ns: int) -> Iterator[HostileRecord]:
     yield base.spoilt("of_another_furnace", "contract_violation", equipment_path="a/b")
     yield base.spoilt("no_time_to_respond", "contract_violation", time_to_respond_s=0)
     yield base.spoilt("for_ever_to_respond", "contract_violation", time_to_respond_s=1e308)
+    settings: Fields = {
+        "unknown_furnace_state": {"suppress_when": ["off", "asleep"]},
+        "masked_by_itself": {"masked_by": alarm_id},
+        "masked_by_no_alarm": {"masked_by": "../x"},
+        "masked_by_escape": {"masked_by": "a/\x1b"},
+        "re_alarm_at_once": {"re_alarm_s": 0},
+        "re_alarm_count_alone": {"re_alarm_count_max": 3},
+        "shelved_for_ever": {"max_shelve_s": 1e308},
+    }
+    for name, changes in settings.items():
+        yield base.spoilt(name, "contract_violation", **changes)
 
 
 def hostile_states(furnace_id: str, time_ns: int) -> Iterator[HostileRecord]:

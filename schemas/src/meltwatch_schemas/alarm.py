@@ -114,6 +114,15 @@ class Shelve(Message):
     one_shot: bool = Field(default=False, description="Ends at the next return to normal.")
 
 
+class OutOfService(Message):
+    """An alarm taken out of service by an engineer."""
+
+    since: UtcTime = Field(description="From when on.")
+    by: ToldUser = Field(description="Who took it out.")
+    reason: ToldText = Field(description="Why.")
+    work_order: ToldText = Field(description="Under which work order.")
+
+
 class AlarmVerdict(StrEnum):
     """What a person found out about an alarm."""
 
@@ -236,6 +245,9 @@ class AlarmRecord(KeyedMessage):
     ack_time: UtcTime | None = Field(default=None, description="When it was acknowledged.")
     ack_by: ToldUser | None = Field(default=None, description="By whom.")
     shelve: Shelve | None = Field(default=None, description="Shelving in force.")
+    out_of_service: OutOfService | None = Field(
+        default=None, description="Present while an engineer has taken it out of service."
+    )
     quality: Quality = Field(description="Trust in the input.")
     quality_reasons: list[ToldWord] = Field(
         max_length=MAX_WORDS, description="Words for what is wrong with it."
@@ -246,6 +258,9 @@ class AlarmRecord(KeyedMessage):
     guidance: Guidance = Field(description="For the operator.")
     times: AlarmTimes = Field(description="Latency budget.")
     count_24h: Counter = Field(description="Raises within the last 24 h of event time.")
+    re_alarms: Counter | None = Field(
+        default=None, description="How often re_alarm_s has announced this occurrence again."
+    )
     mode: Mode = Field(description="Of the alarm point.")
     audible: bool | None = Field(default=None, description="It sounds.")
     causes: list[ToldText] | None = Field(
@@ -359,6 +374,9 @@ class AlarmPoint(KeyedMessage):
     ack_required: bool = Field(default=True, description="Stays on the list until acknowledged.")
     reset_required: bool = Field(default=False, description="Latches until reset.")
     re_alarm_s: Duration | None = Field(default=None, description="Annunciates again after.")
+    re_alarm_count_max: int | None = Field(
+        default=None, ge=1, le=MAX_WINDOWS, description="How often at most, in one occurrence."
+    )
     shelvable: bool = Field(default=True, description="May be shelved.")
     max_shelve_s: Duration = Field(default=28_800.0, description="Longest shelving.")
     suppress_when: list[Word] = Field(

@@ -4,7 +4,8 @@ from typing import Final
 
 from meltwatch_schemas.alarm import AlarmPoint
 from meltwatch_schemas.errors import violation
-from meltwatch_schemas.identifiers import split_alarm_id
+from meltwatch_schemas.identifiers import is_path, split_alarm_id
+from meltwatch_schemas.outside import FurnaceStateWord
 
 MAX_VOTES: Final = 1000
 """Longest memory of k of n, in windows: 24 minutes."""
@@ -19,27 +20,6 @@ SYSTEM_CONDITIONS: Final = frozenset(
     )
 )
 """Conditions that are about the system itself; every other one is judged by the logit."""
-NOT_SUPPORTED: Final = "not supported by this version"
-UNSUPPORTED: Final = (
-    "re_alarm_s",
-    "shelvable",
-    "suppress_when",
-    "masked_by",
-)
-"""Settings for features that do not exist yet: only their defaults are accepted."""
-
-
-def unsupported_setting(point: AlarmPoint) -> str | None:
-    """Return the first setting that asks for what this version does not do, None if all is well."""
-    fields = AlarmPoint.model_fields
-    return next(
-        (
-            name
-            for name in UNSUPPORTED
-            if getattr(point, name) != fields[name].get_default(call_default_factory=True)
-        ),
-        None,
-    )
 
 
 def check_point(point: AlarmPoint) -> AlarmPoint:
@@ -49,8 +29,8 @@ def check_point(point: AlarmPoint) -> AlarmPoint:
     ------
     ContractViolation
         If its id is not its furnace and condition, if nothing would judge it, if it tells an
-        operator nothing, or if it asks for too long a memory or for something that this version
-        does not do. The detail begins with the setting's name.
+        operator nothing, or if it asks for too long a memory or a suppression that cannot be. The
+        detail begins with the setting's name.
     """
     furnace_id, condition = split_alarm_id(point.alarm_id)
     if (point.equipment_path, point.condition) != (furnace_id, condition):
@@ -75,9 +55,21 @@ def check_point(point: AlarmPoint) -> AlarmPoint:
         raise violation(
             "approved_by: expected who approved it, and approved_at, for what is highly managed"
         )
-    setting = unsupported_setting(point)
-    if setting is not None:
-        raise violation(
-            f"{setting}: {NOT_SUPPORTED}, got {getattr(point, setting)!r}; leave it out"
-        )
+    _check_suppression(point)
     return point
+
+
+def _check_suppression(point: AlarmPoint) -> None:
+    words = [word.value for word in FurnaceStateWord]
+    unknown = [word for word in point.suppress_when if word not in words]
+    if unknown:
+        raise violation(f"suppress_when: expected some of {', '.join(words)}, got {unknown[0]!r}")
+    parent = point.masked_by
+    if parent is not None and (parent == point.alarm_id or not _is_alarm_id(parent)):
+        raise violation(f"masked_by: expected the id of another alarm, got {parent!r}")
+    if point.re_alarm_count_max is not None and point.re_alarm_s is None:
+        raise violation("re_alarm_count_max: expected re_alarm_s beside it, got none")
+
+
+def _is_alarm_id(text: str) -> bool:
+    return "/" in text and is_path(text)

@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import structlog
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.dependencies import KAFKA, REDIS, Dependencies, DependencyWatch
+from meltwatch_chassis.errors import ConfigurationError
 from meltwatch_chassis.health import Health, HealthServer
 from meltwatch_chassis.kafka.config import connection_arguments
 from meltwatch_chassis.kafka.probe import kafka_probe
@@ -18,6 +20,7 @@ from meltwatch_core.alarms.manager.alarms import INPUTS, OUTPUTS, AlarmPipeline
 from meltwatch_core.alarms.points import MasterAlarmList
 from meltwatch_schemas.access import ACCESS, Principal, rights_of
 from meltwatch_schemas.alarm import AlarmPoint
+from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.roles import Roles
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -45,6 +48,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
     """Run manager and projector until told to stop."""
     plant, roles = read_plant(settings.plant_file), _roles(settings)
     points = {furnace.id: furnace.alarm_points for furnace in plant.furnaces}
+    _check_parents(MasterAlarmList(points, settings.topic_prefix), settings.plant_file)
     metrics, clock = Metrics(), SystemClock()
 
     def make_pipeline() -> AlarmPipeline:
@@ -74,6 +78,13 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         await app.run_until_stopped(
             _manager(settings, make_pipeline, vitals), _projector(settings, points, vitals), stop
         )
+
+
+def _check_parents(master_list: MasterAlarmList, plant_file: Path | None) -> None:
+    try:
+        master_list.check_parents()
+    except ContractViolation as error:
+        raise ConfigurationError(f"{plant_file}: {error.detail}") from error
 
 
 def _manager(

@@ -112,7 +112,8 @@ GOOD = point_record(point())
         (point_record(point(condition="OTHER")), b"contract_violation"),
         (point_record(point(equipment_path="a/b")), b"contract_violation"),
         (point_record(point(setpoint=setpoint(k=1, n=MAX_VOTES + 1))), b"contract_violation"),
-        (point_record(point(masked_by="a/b/PARENT")), b"contract_violation"),
+        (point_record(point(masked_by=ALARM_ID)), b"contract_violation"),
+        (point_record(point(suppress_when=["asleep"])), b"contract_violation"),
         (point_record(point(class_="system")), b"contract_violation"),
     ],
 )

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meltwatch_core.alarms.alarm_state import Facts
+from meltwatch_core.alarms.alarm_state import Facts, Suppression
 from meltwatch_core.alarms.annunciation import MAX_EVENTS, Annunciation
-from meltwatch_core.alarms.judgement import suppress, unsuppress
+from meltwatch_core.alarms.manager.upkeep import follow_rules
 from meltwatch_core.alarms.points import MasterAlarmList
 from meltwatch_core.alarms.registry import AlarmRegistry
 from meltwatch_core.alarms.snapshot import Stamp
@@ -174,8 +174,8 @@ def test_an_alarm_that_comes_out_of_suppression_is_announced_anew(is_acked: bool
         registry.restore(record)
     alarm = registry.last_known(ALARM_ID)
     assert alarm is not None
-    hidden = suppress(alarm, Stamp(9, 1, NOW_NS))
-    shown = unsuppress(hidden, Stamp(9, 2, NOW_NS))
+    hidden = follow_rules(alarm, frozenset({Suppression.MASKED}), Stamp(9, 1, NOW_NS))
+    shown = follow_rules(hidden, frozenset(), Stamp(9, 2, NOW_NS))
 
     assert hidden.record is not None
     assert shown.record is not None

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from meltwatch_core.alarms.manager.alarms import AlarmPipeline
-from meltwatch_schemas.alarm import AlarmRecord
+from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord, CommandResult
 from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.outside import FurnaceState, FurnaceStateWord
+from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.score import Modality, SourceState, WindowScore
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_S
@@ -17,6 +18,8 @@ from meltwatch_schemas.window import NS_PER_S
 from tests.unit.core.alarms.samples import (
     BOTH,
     HOP_NS,
+    command_fields,
+    command_record,
     json_record,
     score,
     score_record,
@@ -60,6 +63,7 @@ class VirtualPlant:
     _chance: random.Random = field(default_factory=lambda: random.Random(7))
     _offset: int = 0
     _numbers: dict[str, int] = field(default_factory=dict)
+    _said: dict[str, RawRecord] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.manager = self.log.take_over()
@@ -99,12 +103,40 @@ class VirtualPlant:
         """Let the plant say what a furnace is doing."""
         message = FurnaceState(state=word, since=utc_from_ns(at(self.now_s)), by="mes")
         record = json_record(Topic.FURNACE_STATES, message, furnace_id)
+        self._said[furnace_id] = record
         self._write(self.manager.handle_record(record, at(self.now_s)))
+
+    def set_point(self, point: AlarmPoint) -> None:
+        """Let an engineer write an alarm point."""
+        record = json_record(Topic.ALARM_POINTS, point, point.alarm_id)
+        self._write(self.manager.handle_record(record, at(self.now_s)))
+
+    def order(self, command: str, alarm_id: str, **changes: Any) -> CommandResult:
+        """Send a command and return its answer."""
+        fields = command_fields(command, alarm_id=alarm_id, **changes)
+        record = command_record(fields, key=alarm_id)
+        self._write(self.manager.handle_record(record, at(self.now_s)))
+        return CommandResult.from_json(self.log.of(Topic.ALARM_RESULTS)[-1].value or b"")
+
+    def shelve(self, alarm_id: str, duration_s: float, **arguments: Any) -> CommandResult:
+        """Shelve an alarm."""
+        return self.order("shelve", alarm_id, arguments={"duration_s": duration_s, **arguments})
+
+    def record(self, alarm_id: str) -> AlarmRecord:
+        """Return the newest record of an alarm."""
+        return [each for each in self.log.alarms() if each.alarm_id == alarm_id][-1]
+
+    def wait_away(self, seconds: float) -> None:
+        """Let time pass without a manager; then another one takes over."""
+        self.now_s += seconds
+        self.take_over()
 
     def take_over(self) -> AlarmPipeline:
         """Let another manager go on from what was committed; it reads again what that says."""
         self.log.write([], self.manager)
         self.manager = self.log.take_over()
+        for record in self._said.values():
+            self.manager.restore_state(record)
         return self.manager
 
     def standing(self) -> dict[str, str]:

@@ -1,12 +1,16 @@
 """Whether replay raised, cleared and kept the alarms that live did."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from meltwatch_core.alarms.system_alarms import SYSTEM
 from meltwatch_schemas.alarm import AlarmRecord
 
 from meltwatch_backtester.domain.journal import ComparedTransition, compared, place_of
+
+_BY_CLOCK: Final = frozenset({"CLOCK", "REALARM"})
+_BY_CONDITION: Final = frozenset({"RAISE", "CLEAR"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,27 +51,48 @@ def differences(
     How many alarms were compared, and those that differ.
     """
     ours: dict[str, list[AlarmRecord]] = {}
-    for record in filter(_is_compared, replayed):
+    for record in replayed:
         ours.setdefault(record.alarm_id, []).append(record)
-    theirs = {name: [*filter(_is_compared, records)] for name, records in live.items()}
-    names = sorted(ours.keys() | {name for name, records in theirs.items() if records})
-    found = (_difference(name, theirs.get(name, []), ours.get(name, [])) for name in names)
-    return len(names), [difference for difference in found if difference is not None]
+    courses = {
+        name: _comparable(live.get(name, ()), ours.get(name, ()))
+        for name in sorted(ours.keys() | live.keys())
+    }
+    compared_ones = {name: both for name, both in courses.items() if any(both)}
+    found = (_difference(name, *both) for name, both in compared_ones.items())
+    return len(compared_ones), [difference for difference in found if difference is not None]
 
 
-def _is_compared(record: AlarmRecord) -> bool:
-    """Tell whether a replay can produce a record.
+_Course = list[tuple[ComparedTransition, AlarmRecord]]
 
-    A system alarm may be masked by one that the manager's clock raised: what follows from that,
-    and what people did then, is live's alone.
+
+def _comparable(
+    live: Sequence[AlarmRecord], ours: Sequence[AlarmRecord]
+) -> tuple[_Course, _Course]:
+    """Return of two courses of an alarm what a replay can produce.
+
+    What the manager's clock, a parent or the furnace's state did to an alarm is live's alone, and
+    so is what people did then. Of such an alarm its condition is compared.
     """
-    return record.class_ != SYSTEM or record.transition.cause in ("RAISE", "CLEAR")
+    if any(map(_is_lives_alone, (*live, *ours))):
+        return _conditions(live), _conditions(ours)
+    return [(compared(r), r) for r in live], [(compared(r), r) for r in ours]
 
 
-def _difference(
-    alarm_id: str, live: Sequence[AlarmRecord], ours: Sequence[AlarmRecord]
-) -> AlarmDifference | None:
-    happened, happens = [*map(compared, live)], [*map(compared, ours)]
+def _is_lives_alone(record: AlarmRecord) -> bool:
+    by_clock = record.transition.cause in _BY_CLOCK
+    return record.class_ == SYSTEM or bool(record.suppressed) or by_clock
+
+
+def _conditions(records: Sequence[AlarmRecord]) -> _Course:
+    return [
+        (replace(compared(r), state="active" if r.active else "over"), r)
+        for r in records
+        if r.transition.cause in _BY_CONDITION
+    ]
+
+
+def _difference(alarm_id: str, live: _Course, ours: _Course) -> AlarmDifference | None:
+    happened, happens = ([each for each, _ in course] for course in (live, ours))
     if happened == happens:
         return None
     pairs = zip(happened, happens, strict=False)
@@ -75,7 +100,7 @@ def _difference(
         (number for number, (one, other) in enumerate(pairs) if one != other),
         min(len(happened), len(happens)),
     )
-    rest = [*live[first : first + 1], *ours[first : first + 1]]
+    rest = [record for _, record in (*live[first : first + 1], *ours[first : first + 1])]
     return AlarmDifference(
         alarm_id,
         rest[0].equipment_path,

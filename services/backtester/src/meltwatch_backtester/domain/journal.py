@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from meltwatch_core.alarms.command import reason_of
 from meltwatch_core.alarms.system_alarms import SYSTEM
 from meltwatch_schemas.alarm import AlarmCommand, AlarmRecord, ns_from_utc, utc_from_ns
 from meltwatch_schemas.record import RawRecord
@@ -126,8 +127,8 @@ class Journal:
     def answered(self, command: AlarmCommand, sent_ns: int) -> AlarmRecord | None:
         """Return the record that a command caused live, each once; commands come in their order."""
         answers = self._answers.get(command.alarm_id, [])
-        said = command.comment or command.arguments.get("reason")
-        wanted = (command.command.upper(), command.user, said)
+        remark = command.comment or reason_of(command)
+        wanted = (command.command.upper(), command.user, remark)
         for index, record in enumerate(answers):
             told = record.transition
             if place_of(record).at_ns >= sent_ns and (told.cause, told.by, told.comment) == wanted:

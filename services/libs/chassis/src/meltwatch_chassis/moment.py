@@ -1,4 +1,4 @@
-"""How people say "since when"."""
+"""How people say "since when" and "how long"."""
 
 import re
 from datetime import UTC, datetime
@@ -46,3 +46,17 @@ def moment_ns(text: str, now_ns: int) -> int:
     except OverflowError:
         raise ConfigurationError(f"expected a time from year 1 to 9999 UTC, got {text!r}") from None
     return min(max(ns_from_utc(instant), 0), INT64_MAX)
+
+
+def duration_s(text: str) -> float:
+    """Return the seconds that a text means: ``90s``, ``10m``, ``2h`` or ``1d``.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is none, or no time at all.
+    """
+    match = _AGO.fullmatch(text)
+    if match is None or text.startswith("-") or int(match["count"]) == 0:
+        raise ConfigurationError(f"expected 90s, 10m, 2h or 1d, got {text!r}")
+    return float(int(match["count"]) * _UNIT_S[match["unit"]])

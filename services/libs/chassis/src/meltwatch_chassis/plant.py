@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from meltwatch_schemas.json_message import FurnaceId
 from meltwatch_schemas.locale import Locale
 from meltwatch_schemas.point_classes import Resolver
-from meltwatch_schemas.point_rules import NOT_SUPPORTED
 from meltwatch_schemas.roles import Roles
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -21,7 +20,7 @@ class _Strict(BaseModel):
 
 
 def _refused(_: object) -> object:
-    raise ValueError(f"{NOT_SUPPORTED}; leave it out")
+    raise ValueError("not supported by this version; leave it out")
 
 
 def _known_zone(name: str) -> str:

@@ -20,7 +20,7 @@ from meltwatch_schemas.locale import NOWHERE, Locale
 from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.window import NS_PER_S
 
-from meltwatch_core.alarms.alarm_state import MASKED, Facts
+from meltwatch_core.alarms.alarm_state import BY_DESIGN, Facts
 from meltwatch_core.alarms.annunciation import Annunciation
 from meltwatch_core.alarms.condition import Condition, Sample
 from meltwatch_core.alarms.lost_source import telling
@@ -30,6 +30,7 @@ from meltwatch_core.alarms.trust import QualityCount
 CLOCK: Final = "CLOCK"
 """Cause of a transition by the manager's wall clock; a replay has none."""
 DAY_NS: Final = 24 * 3600 * NS_PER_S
+_SUPPRESSED: Final = frozenset({AlarmState.SHLVD, AlarmState.DSUPR, AlarmState.OOSRV})
 MAX_RAISES: Final = 10_000
 """More raises than this within 24 h are not counted."""
 
@@ -91,11 +92,18 @@ class Alarm:
 
     @property
     def facts(self) -> Facts:
-        """The facts: active, acknowledged, latched, masked."""
+        """The facts that its last record states."""
         record = self.record
         if record is None:
             return Facts()
-        return Facts(record.active, record.acked, record.latched, MASKED in record.suppressed)
+        return Facts(
+            active=record.active,
+            acked=record.acked,
+            latched=record.latched,
+            shelve=record.shelve,
+            rules=frozenset(kind for kind in BY_DESIGN if kind in record.suppressed),
+            out_of_service=record.out_of_service,
+        )
 
     @property
     def state(self) -> AlarmState:
@@ -125,7 +133,8 @@ class Alarm:
 
     def knows(self, score: WindowScore) -> bool:
         """Tell whether the last raise or clear already rests on this window or a later one."""
-        if self.record is None:
+        # What was never raised rests on no window: its first record came from a command.
+        if self.record is None or self.record.raise_time is None:
             return False
         return utc_from_ns(score.window_end_ns) <= self.record.evidence.window_end
 
@@ -159,9 +168,16 @@ class Alarm:
 
 
 def is_raise(record: AlarmRecord) -> bool:
-    """Tell whether a record begins an occurrence."""
-    cause = record.transition.cause
-    return cause == "RAISE" or (cause == CLOCK and record.active)
+    """Tell whether a record begins an occurrence, by what it says itself.
+
+    By the clock an alarm is raised or its shelving runs out, and then it may be active as well.
+    """
+    told = record.transition
+    if told.cause != CLOCK or not record.active:
+        return told.cause == "RAISE"
+    if told.from_ not in _SUPPRESSED:
+        return True
+    return told.to in _SUPPRESSED and record.annunciation_id is None
 
 
 def followed(alarm: Alarm, record: AlarmRecord) -> Alarm:

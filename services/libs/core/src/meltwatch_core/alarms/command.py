@@ -96,7 +96,13 @@ def _duration_fault(arguments: dict[str, Any]) -> str | None:
 
 _NEEDS_EVENT: Final = frozenset({Command.ACK, Command.RESET})
 _ENGINEERS_ONLY: Final = frozenset(
-    {Command.OUT_OF_SERVICE, Command.IN_SERVICE, Command.DECOMMISSION}
+    {
+        Command.OUT_OF_SERVICE,
+        Command.IN_SERVICE,
+        Command.SUPPRESS,
+        Command.UNSUPPRESS,
+        Command.DECOMMISSION,
+    }
 )
 
 
@@ -216,7 +222,7 @@ def examine(command: AlarmCommand, alarm: Alarm, is_duplicate: bool) -> Refused 
     """
     if (fault := _argument_fault(command, alarm)) is not None:
         return Refused(ResultCode.BAD_ARGUMENTS, fault)
-    if (fault := _permission_fault(command)) is not None:
+    if (fault := _permission_fault(command) or _shelving_fault(command, alarm)) is not None:
         return Refused(ResultCode.NOT_PERMITTED, fault)
     if is_duplicate:
         return Refused(ResultCode.DUPLICATE, f"command {command.command_id} was judged before")
@@ -237,6 +243,9 @@ def _wanted(alarm: Alarm) -> str:
 def _argument_fault(command: AlarmCommand, alarm: Alarm) -> str | None:
     if (fault := bounds_fault(command)) is not None:
         return fault
+    reason = command.arguments.get("reason")
+    if reason is not None and not isinstance(reason, str):
+        return f"reason: expected text, got {shown(reason)}"
     word = Command(command.command)
     if word in _NEEDS_EVENT and command.expected_event_id is None:
         return f"{word}: expected expected_event_id, got none"
@@ -245,14 +254,28 @@ def _argument_fault(command: AlarmCommand, alarm: Alarm) -> str | None:
 
 
 def _shelve_fault(command: AlarmCommand, alarm: Alarm) -> str | None:
-    duration_s: Any = command.arguments.get("duration_s")
+    one_shot = command.arguments.get("one_shot", False)
+    if not isinstance(one_shot, bool):
+        return f"one_shot: expected a boolean, got {shown(one_shot)}"
     longest_s = alarm.point.max_shelve_s
+    # A one-shot shelving may leave it open: then it lasts as long as the alarm point allows.
+    duration_s: Any = command.arguments.get("duration_s", longest_s if one_shot else None)
     is_number = isinstance(duration_s, int | float) and not isinstance(duration_s, bool)
     if not is_number or not 0 < duration_s <= longest_s:
         return f"duration_s: expected seconds within 0..{longest_s:g}, got {shown(duration_s)}"
-    if not isinstance(command.arguments.get("one_shot", False), bool):
-        return "one_shot: expected a boolean"
     return None
+
+
+def _out_of_service_fault(command: AlarmCommand, _alarm: Alarm) -> str | None:
+    work_order = command.arguments.get("work_order")
+    if not work_order or not isinstance(work_order, str):
+        return f"work_order: expected text, got {shown(work_order)}"
+    return None if reason_of(command) else "reason: expected text, got none"
+
+
+def reason_of(command: AlarmCommand) -> str | None:
+    """Return why a person commands something: the argument, or else the comment."""
+    return command.arguments.get("reason") or command.comment or None
 
 
 def _judge_fault(command: AlarmCommand, _alarm: Alarm) -> str | None:
@@ -302,6 +325,7 @@ def _decommission_fault(command: AlarmCommand, _alarm: Alarm) -> str | None:
 
 _ARGUMENTS: Final[dict[Command, Callable[[AlarmCommand, Alarm], str | None]]] = {
     Command.SHELVE: _shelve_fault,
+    Command.OUT_OF_SERVICE: _out_of_service_fault,
     Command.JUDGE: _judge_fault,
     Command.COMMENT: _comment_fault,
     Command.DECOMMISSION: _decommission_fault,
@@ -322,6 +346,17 @@ def as_granted(command: AlarmCommand, roles: Roles | None) -> AlarmCommand:
         return command
     role = roles.allowed(command.role, command.user, command.alarm_id)
     return command if role is command.role else command.model_copy(update={"role": role})
+
+
+def _shelving_fault(command: AlarmCommand, alarm: Alarm) -> str | None:
+    """Return why an alarm may not be put aside, or not by this person."""
+    if command.command != Command.SHELVE:
+        return None
+    if not alarm.point.shelvable:
+        return "shelve: expected an alarm point that may be shelved (shelvable)"
+    if alarm.point.highly_managed and command.role is not Role.ENGINEER:
+        return f"shelve: expected an engineer (highly_managed), got an {command.role}"
+    return None
 
 
 def _malformed(detail: str) -> Refused:

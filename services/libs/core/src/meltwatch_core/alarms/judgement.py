@@ -7,15 +7,29 @@ from typing import Final
 from meltwatch_schemas.alarm import (
     AlarmCommand,
     AlarmJudgement,
+    AlarmPoint,
     AlarmRecord,
     AlarmVerdict,
     Command,
+    OutOfService,
+    Shelve,
     utc_from_ns,
 )
+from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_core.alarms.alarm import Alarm, ReceivedScore, followed, restore
-from meltwatch_core.alarms.alarm_state import Facts, Trigger, WrongState, step
-from meltwatch_core.alarms.command import missed_of
+from meltwatch_core.alarms.alarm_state import (
+    NOTHING,
+    OWN_RULES,
+    Facts,
+    Given,
+    Rules,
+    Suppression,
+    Trigger,
+    WrongState,
+    step,
+)
+from meltwatch_core.alarms.command import missed_of, reason_of
 from meltwatch_core.alarms.condition import Due, decided, due, observe
 from meltwatch_core.alarms.snapshot import (
     Occasion,
@@ -24,6 +38,7 @@ from meltwatch_core.alarms.snapshot import (
     acknowledged,
     cleared,
     cleared_by_clock,
+    covered,
     decommissioned,
     raised,
     raised_by_clock,
@@ -31,6 +46,8 @@ from meltwatch_core.alarms.snapshot import (
     requalified,
 )
 from meltwatch_core.alarms.trust import QualityCount, quality_of
+
+NO_REASON: Final = "none given"
 
 
 def recall(alarm: Alarm, received: ReceivedScore) -> Alarm:
@@ -57,7 +74,7 @@ def _with_quality(alarm: Alarm, received: ReceivedScore) -> Alarm:
     return replace(alarm, quality_count=count)
 
 
-def judge(alarm: Alarm, received: ReceivedScore, stamp: Stamp, *, is_masked: bool = False) -> Alarm:
+def judge(alarm: Alarm, received: ReceivedScore, stamp: Stamp, rules: Rules = frozenset()) -> Alarm:
     """Return the alarm after a score.
 
     Parameters
@@ -69,8 +86,8 @@ def judge(alarm: Alarm, received: ReceivedScore, stamp: Stamp, *, is_masked: boo
         raises nor clears an alarm that is judged by it.
     stamp
         Number and time for the record that it may cause.
-    is_masked
-        A parent stands: a raise is not announced.
+    rules
+        What suppresses the alarm by design while its condition holds: a raise is not announced.
 
     Returns
     -------
@@ -82,7 +99,7 @@ def judge(alarm: Alarm, received: ReceivedScore, stamp: Stamp, *, is_masked: boo
     alarm = recall(alarm, received)
     change = due(alarm.condition, alarm.point.setpoint) if alarm.sample(received) else None
     if change is not None:
-        return _decide(alarm, received, change, stamp, is_masked=is_masked)
+        return _decide(alarm, received, change, stamp, rules)
     if alarm.facts.retain and alarm.quality_count.tells(alarm.quality):
         told = followed(alarm, requalified(alarm, received, stamp))
         return replace(told, quality_count=QualityCount())
@@ -90,20 +107,20 @@ def judge(alarm: Alarm, received: ReceivedScore, stamp: Stamp, *, is_masked: boo
 
 
 def _decide(
-    alarm: Alarm, received: ReceivedScore, change: Due, stamp: Stamp, *, is_masked: bool
+    alarm: Alarm, received: ReceivedScore, change: Due, stamp: Stamp, rules: Rules
 ) -> Alarm:
     if alarm.condition.active:
         record = cleared(alarm, received, change, _after_clear(alarm), stamp)
     else:
-        facts = _after_raise(alarm, is_masked=is_masked)
+        facts = _after_raise(alarm, rules)
         record = raised(alarm, received, change, facts, stamp)
     # By the function that reads records after a restart, so that both give the same alarm.
     return replace(restore(alarm, record), condition=decided(alarm.condition))
 
 
-def announce(alarm: Alarm, occasion: Occasion, stamp: Stamp, *, is_masked: bool) -> Alarm:
+def announce(alarm: Alarm, occasion: Occasion, stamp: Stamp, rules: Rules) -> Alarm:
     """Return an alarm that the clock raises."""
-    facts = _after_raise(alarm, is_masked=is_masked)
+    facts = _after_raise(alarm, rules)
     return restore(alarm, raised_by_clock(alarm, occasion, facts, stamp))
 
 
@@ -112,26 +129,17 @@ def withdraw(alarm: Alarm, occasion: Occasion, stamp: Stamp) -> Alarm:
     return restore(alarm, cleared_by_clock(alarm, occasion, _after_clear(alarm), stamp))
 
 
-def suppress(alarm: Alarm, stamp: Stamp) -> Alarm:
-    """Return an alarm whose parent stands."""
-    return _covered(alarm, Trigger.SUPPRESS, stamp)
+def under_rules(facts: Facts, rules: Rules, point: AlarmPoint) -> Facts:
+    """Return facts under the rules that the manager itself finds in force."""
+    wanted = (facts.rules - OWN_RULES) | rules
+    if wanted == facts.rules:
+        return facts
+    trigger = Trigger.SUPPRESS if wanted - facts.rules else Trigger.UNSUPPRESS
+    return step(facts, trigger, point, Given(rules=wanted))
 
 
-def unsuppress(alarm: Alarm, stamp: Stamp) -> Alarm:
-    """Return an alarm whose parent has ended: announced anew if its condition holds."""
-    return _covered(alarm, Trigger.UNSUPPRESS, stamp)
-
-
-def _covered(alarm: Alarm, trigger: Trigger, stamp: Stamp) -> Alarm:
-    facts = step(alarm.facts, trigger, alarm.point)
-    return followed(alarm, remarked(alarm, facts, Remark(trigger.value), stamp))
-
-
-def _after_raise(alarm: Alarm, *, is_masked: bool) -> Facts:
-    facts = step(alarm.facts, Trigger.RAISE, alarm.point)
-    if is_masked and not facts.masked:
-        facts = step(facts, Trigger.SUPPRESS, alarm.point)
-    return facts
+def _after_raise(alarm: Alarm, rules: Rules) -> Facts:
+    return under_rules(step(alarm.facts, Trigger.RAISE, alarm.point), rules, alarm.point)
 
 
 def _after_clear(alarm: Alarm) -> Facts:
@@ -144,12 +152,9 @@ def obey(alarm: Alarm, command: AlarmCommand, stamp: Stamp) -> Alarm:
     Raises
     ------
     WrongState
-        If the alarm's state does not allow it, or the command is not supported yet.
+        If the alarm's state does not allow it.
     """
-    action = _ACTIONS.get(Command(command.command))
-    if action is None:
-        raise WrongState(f"{command.command}: not supported yet by this alarm manager")
-    return followed(alarm, action(alarm, command, stamp))
+    return followed(alarm, _ACTIONS[Command(command.command)](alarm, command, stamp))
 
 
 def is_acknowledged_already(alarm: Alarm, command: AlarmCommand) -> bool:
@@ -160,7 +165,7 @@ def is_acknowledged_already(alarm: Alarm, command: AlarmCommand) -> bool:
         and record is not None
         and record.ack_by is not None
         and alarm.facts.acked
-        and not alarm.facts.masked
+        and not alarm.facts.suppressed
     )
 
 
@@ -192,13 +197,63 @@ def _decommission(alarm: Alarm, command: AlarmCommand, stamp: Stamp) -> AlarmRec
     return decommissioned(alarm, _remark(command), stamp)
 
 
+def _shelve(alarm: Alarm, command: AlarmCommand, stamp: Stamp) -> AlarmRecord:
+    duration_s = command.arguments.get("duration_s", alarm.point.max_shelve_s)
+    shelve = Shelve(
+        until=utc_from_ns(stamp.at_ns + round(duration_s * NS_PER_S)),
+        by=command.user,
+        reason=reason_of(command) or NO_REASON,
+        one_shot=command.arguments.get("one_shot", False),
+    )
+    return _cover(alarm, Trigger.SHELVE, command, stamp, Given(shelve=shelve))
+
+
+def _unshelve(alarm: Alarm, command: AlarmCommand, stamp: Stamp) -> AlarmRecord:
+    return _cover(alarm, Trigger.UNSHELVE, command, stamp)
+
+
+def _suppress(alarm: Alarm, command: AlarmCommand, stamp: Stamp) -> AlarmRecord:
+    rules = alarm.facts.rules | {Suppression.COMMANDED}
+    return _cover(alarm, Trigger.SUPPRESS, command, stamp, Given(rules=rules))
+
+
+def _unsuppress(alarm: Alarm, command: AlarmCommand, stamp: Stamp) -> AlarmRecord:
+    rules = alarm.facts.rules - {Suppression.COMMANDED}
+    return _cover(alarm, Trigger.UNSUPPRESS, command, stamp, Given(rules=rules))
+
+
+def _take_out(alarm: Alarm, command: AlarmCommand, stamp: Stamp) -> AlarmRecord:
+    out = OutOfService(
+        since=utc_from_ns(stamp.at_ns),
+        by=command.user,
+        reason=reason_of(command) or NO_REASON,
+        work_order=command.arguments["work_order"],
+    )
+    return _cover(alarm, Trigger.OUT_OF_SERVICE, command, stamp, Given(out_of_service=out))
+
+
+def _put_back(alarm: Alarm, command: AlarmCommand, stamp: Stamp) -> AlarmRecord:
+    return _cover(alarm, Trigger.IN_SERVICE, command, stamp)
+
+
+def _cover(
+    alarm: Alarm,
+    trigger: Trigger,
+    command: AlarmCommand,
+    stamp: Stamp,
+    given: Given = NOTHING,
+) -> AlarmRecord:
+    facts = step(alarm.facts, trigger, alarm.point, given)
+    return covered(alarm, facts, _remark(command), stamp)
+
+
 def _annotate(alarm: Alarm, command: AlarmCommand, stamp: Stamp) -> AlarmRecord:
     return remarked(alarm, alarm.facts, _remark(command), stamp)
 
 
 def _remark(command: AlarmCommand) -> Remark:
-    comment = command.comment or command.arguments.get("reason")
-    return Remark(command.command.upper(), command.user, comment, command.via)
+    said = command.comment or reason_of(command)
+    return Remark(command.command.upper(), command.user, said, command.via)
 
 
 _ACTIONS: Final[dict[Command, Callable[[Alarm, AlarmCommand, Stamp], AlarmRecord]]] = {
@@ -207,4 +262,10 @@ _ACTIONS: Final[dict[Command, Callable[[Alarm, AlarmCommand, Stamp], AlarmRecord
     Command.COMMENT: _annotate,
     Command.JUDGE: _give_verdict,
     Command.DECOMMISSION: _decommission,
+    Command.SHELVE: _shelve,
+    Command.UNSHELVE: _unshelve,
+    Command.SUPPRESS: _suppress,
+    Command.UNSUPPRESS: _unsuppress,
+    Command.OUT_OF_SERVICE: _take_out,
+    Command.IN_SERVICE: _put_back,
 }

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 
 from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord, Setpoint
 from meltwatch_schemas.default_points import default_points
+from meltwatch_schemas.errors import violation
 from meltwatch_schemas.identifiers import split_alarm_id
 from meltwatch_schemas.locale import NOWHERE, Locale
 from meltwatch_schemas.topics import DEFAULT_PREFIX
@@ -11,6 +12,7 @@ from meltwatch_schemas.topics import DEFAULT_PREFIX
 from meltwatch_core.alarms.system_alarms import (
     FURNACE_ALARMS,
     PLANT_ALARMS,
+    parents_of,
     plant_equipment,
     system_points,
 )
@@ -77,7 +79,16 @@ class MasterAlarmList:
         self._resolved: dict[str, Mapping[str, AlarmPoint]] = {}
 
     def override(self, alarm_id: str, point: AlarmPoint | None) -> None:
-        """Set an alarm point; None restores the one of the plant file or the default."""
+        """Set an alarm point; None restores the one of the plant file or the default.
+
+        Raises
+        ------
+        ContractViolation
+            If the point would be its own parent, over however many others. A parent that does not
+            exist yet masks nothing.
+        """
+        if point is not None:
+            self._refuse_cycle(point)
         furnace_id, _ = split_alarm_id(alarm_id)
         points = self._overrides.setdefault(furnace_id, {})
         points.pop(alarm_id, None)
@@ -103,13 +114,57 @@ class MasterAlarmList:
         is_registered = furnace_id in self._plant and alarm_id in self.of(furnace_id)
         return is_written or is_registered or alarm_id in self._plant_points
 
+    def check_parents(self) -> None:
+        """Refuse a plant file in which a parent does not exist or is masked by its own child.
+
+        Raises
+        ------
+        ContractViolation
+            With the alarm point in question.
+        """
+        for furnace_id in self._plant:
+            for point in self.of(furnace_id).values():
+                if point.masked_by is not None and not self.names(point.masked_by):
+                    raise violation(
+                        f"{point.alarm_id}: masked_by: expected an alarm point of this plant, "
+                        f"got {point.masked_by!r}"
+                    )
+                self._refuse_cycle(point)
+
+    def _refuse_cycle(self, point: AlarmPoint) -> None:
+        above, waiting = set[str](), [*parents_of(point, self.plant_equipment)]
+        while waiting:
+            parent_id = waiting.pop()
+            if parent_id == point.alarm_id:
+                raise violation(
+                    f"{point.alarm_id}: masked_by: expected parents that it does not mask itself, "
+                    f"got {point.masked_by!r}"
+                )
+            if parent_id not in above:
+                above.add(parent_id)
+                parent = self.of(split_alarm_id(parent_id)[0]).get(parent_id)
+                waiting += parents_of(parent, self.plant_equipment) if parent else ()
+
     def of(self, furnace_id: str) -> Mapping[str, AlarmPoint]:
-        """Return the alarm points of a furnace by alarm id."""
+        """Return the alarm points of a furnace by alarm id, parents before their children."""
         if furnace_id not in self._resolved:
             written = self._plant.get(furnace_id) or default_points(furnace_id)
             points = (*system_points(furnace_id, FURNACE_ALARMS), *written)
             base = {point.alarm_id: point for point in points}
             if furnace_id == self.plant_equipment:
                 base |= self._plant_points
-            self._resolved[furnace_id] = base | self._overrides.get(furnace_id, {})
+            points_now = base | self._overrides.get(furnace_id, {})
+            self._resolved[furnace_id] = _parents_first(points_now)
         return self._resolved[furnace_id]
+
+
+def _parents_first(points: Mapping[str, AlarmPoint]) -> dict[str, AlarmPoint]:
+    """Order points so that what is judged first masks what comes after it."""
+
+    def depth(point: AlarmPoint) -> int:
+        count = 0
+        while (parent := points.get(point.masked_by or "")) is not None and count < len(points):
+            point, count = parent, count + 1
+        return count
+
+    return dict(sorted(points.items(), key=lambda item: depth(item[1])))

@@ -25,6 +25,7 @@ class AlarmRegistry:
         self._master_list = master_list
         self._alarms: dict[str, Alarm] = {}
         self._active: dict[str, None] = {}
+        self._shelved: dict[str, None] = {}
         self._before: dict[str, Alarm | None] = {}
 
     @contextmanager
@@ -69,7 +70,16 @@ class AlarmRegistry:
 
     def active(self) -> list[Alarm]:
         """Return the alarms whose condition holds, in the order in which they began."""
-        return [self._alarms[alarm_id] for alarm_id in self._active]
+        return [self._current(alarm_id) for alarm_id in self._active]
+
+    def shelved(self) -> list[Alarm]:
+        """Return the alarms that are shelved, in the order in which they were."""
+        return [self._current(alarm_id) for alarm_id in self._shelved]
+
+    def _current(self, alarm_id: str) -> Alarm:
+        """Return an alarm under the alarm point of now, if the master alarm list still has one."""
+        known = self._alarms[alarm_id]
+        return self.alarm(known.point.equipment_path, alarm_id) or known
 
     def is_active(self, alarm_id: str) -> bool:
         """Tell whether the condition of an alarm holds."""
@@ -89,10 +99,10 @@ class AlarmRegistry:
         alarm_id = alarm.point.alarm_id
         self._before.setdefault(alarm_id, self._alarms.get(alarm_id))
         self._alarms[alarm_id] = alarm
-        if alarm.facts.active:
-            self._active.setdefault(alarm_id)
-        else:
-            self._active.pop(alarm_id, None)
+        record = alarm.record
+        _list(self._active, alarm_id, belongs=record is not None and record.active)
+        is_shelved = record is not None and record.shelve is not None
+        _list(self._shelved, alarm_id, belongs=is_shelved)
 
     def restore(self, record: AlarmRecord) -> None:
         """Take over one more record of the alarms topic, in its order."""
@@ -111,6 +121,7 @@ class AlarmRegistry:
         """Take over a tombstone: of this alarm there is no record any more."""
         self._alarms.pop(alarm_id, None)
         self._active.pop(alarm_id, None)
+        self._shelved.pop(alarm_id, None)
 
     def point(self, alarm_id: str) -> AlarmPoint | None:
         """Return the alarm point in force for an alarm, if there is one."""
@@ -124,3 +135,11 @@ class AlarmRegistry:
     def records(self) -> Iterable[AlarmRecord]:
         """Return the last record of every alarm that was ever raised."""
         return (alarm.record for alarm in self._alarms.values() if alarm.record is not None)
+
+
+def _list(names: dict[str, None], alarm_id: str, *, belongs: bool) -> None:
+    """Put a name on a list at its end, or take it off."""
+    if belongs:
+        names.setdefault(alarm_id)
+    else:
+        names.pop(alarm_id, None)

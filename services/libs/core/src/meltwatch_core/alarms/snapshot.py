@@ -183,6 +183,13 @@ def decommissioned(alarm: Alarm, remark: Remark, stamp: Stamp) -> AlarmRecord:
     return remarked(alarm, Facts(), remark, stamp, {"message": message})
 
 
+def told_again(alarm: Alarm, facts: Facts, stamp: Stamp, *, by_timer: bool) -> AlarmRecord:
+    """Return the record of an occurrence that is announced once more."""
+    times = (_last(alarm).re_alarms or 0) + 1
+    changed = _of_point(alarm.point) | ({"re_alarms": times} if by_timer else {})
+    return remarked(alarm, facts, Remark("REALARM"), stamp, changed)
+
+
 def restated(alarm: Alarm, stamp: Stamp) -> AlarmRecord:
     """Return the true state of an alarm again, because somebody else has written about it."""
     return remarked(alarm, alarm.facts, Remark("RESTATE"), stamp)
@@ -199,6 +206,27 @@ def remarked(
     times = _last(alarm).times.model_copy(update={"published": utc_from_ns(stamp.at_ns)})
     changed = _stamped(alarm, facts, remark, stamp)
     return _following(alarm, changed | {"times": times, **further})
+
+
+def covered(alarm: Alarm, facts: Facts, remark: Remark, stamp: Stamp) -> AlarmRecord:
+    """Return the record of a suppression that begins or ends, also of what was never raised."""
+    if alarm.record is not None:
+        return remarked(alarm, facts, remark, stamp)
+    point, now = alarm.point, utc_from_ns(stamp.at_ns)
+    return AlarmRecord.model_validate(
+        _stamped(alarm, facts, remark, stamp)
+        | _of_point(point)
+        | unseen(stamp.at_ns, point, stamp.at_ns)
+        | {
+            "alarm_id": point.alarm_id,
+            "equipment_path": point.equipment_path,
+            "occurrence_id": occurrence_id(point.alarm_id, now, None),
+            "message": f"{point.title}: was never raised",
+            "condition_time": now,
+            "count_24h": 0,
+            "unregistered": alarm.unregistered,
+        }
+    )
 
 
 def _last(alarm: Alarm) -> AlarmRecord:
@@ -227,7 +255,9 @@ def _stamped(alarm: Alarm, facts: Facts, remark: Remark, stamp: Stamp) -> dict[s
         "active": facts.active,
         "acked": facts.acked,
         "latched": facts.latched,
-        "suppressed": facts.suppressed,
+        "suppressed": [kind.value for kind in facts.suppressed],
+        "shelve": facts.shelve,
+        "out_of_service": facts.out_of_service,
         "retain": facts.retain and alarm.point.mode is not Mode.SHADOW,
         "time_zone": alarm.locale.time_zone,
         "language": alarm.locale.language,

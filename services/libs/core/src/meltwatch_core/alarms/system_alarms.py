@@ -337,6 +337,12 @@ def parents(equipment: str, condition: str, plant: str) -> tuple[str, ...]:
     return tuple(f"{plant if name in PLANT_ALARMS else equipment}/{name}" for name in names)
 
 
+def parents_of(point: AlarmPoint, plant: str) -> tuple[str, ...]:
+    """Return the alarm ids under which an alarm is not announced, its point's own included."""
+    own = () if point.masked_by is None else (point.masked_by,)
+    return (*parents(point.equipment_path, point.condition, plant), *own)
+
+
 def system_points(equipment: str, alarms: Mapping[str, SystemAlarm]) -> tuple[AlarmPoint, ...]:
     """Return the alarm points of a furnace's or the plant's system alarms.
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from meltwatch_schemas.alarm import AlarmRecord, ns_from_utc
+from meltwatch_schemas.errors import violation
 from meltwatch_schemas.identifiers import split_alarm_id
 from meltwatch_schemas.outside import FurnaceStateWord
 from meltwatch_schemas.score import ScoreStatus, WindowScore
@@ -133,9 +134,9 @@ class Watch:
 
     def remember(self, record: AlarmRecord) -> None:
         """Take over from an alarm's record when its furnace was heard."""
-        if split_alarm_id(record.alarm_id)[1] in PLANT_ALARMS or not self.admits(
-            record.equipment_path
-        ):
+        is_of_plant = split_alarm_id(record.alarm_id)[1] in PLANT_ALARMS
+        # What was never raised says nothing of its furnace.
+        if is_of_plant or record.raise_time is None or not self.admits(record.equipment_path):
             return
         heard_ns = ns_from_utc(record.times.watermark)
         seen = self._furnaces.setdefault(record.equipment_path, LastSeen(heard_ns))
@@ -143,13 +144,29 @@ class Watch:
         seen.heard_ns = max(seen.heard_ns or 0, heard_ns)
 
     def take_state(self, furnace_id: str, state: FurnaceStateWord | None, now_ns: int) -> None:
-        """Take what the plant says of a furnace; None takes it back."""
+        """Take what the plant says of a furnace; None takes it back.
+
+        Raises
+        ------
+        ContractViolation
+            If that is one furnace too many: anybody may invent names.
+        """
+        if state is not None and furnace_id not in self._states:
+            self._check_room_for_state(furnace_id)
         was_at_rest = self.is_at_rest(furnace_id)
         self._states.pop(furnace_id, None)
         if state is not None:
             self._states[furnace_id] = state
         if was_at_rest and not self.is_at_rest(furnace_id) and furnace_id in self._furnaces:
             self._furnaces[furnace_id].since_ns = now_ns
+
+    def _check_room_for_state(self, furnace_id: str) -> None:
+        if furnace_id not in self.registered and len(self._states) >= self.max_furnaces:
+            raise violation(f"key: expected states of at most {self.max_furnaces} furnaces")
+
+    def state(self, furnace_id: str) -> FurnaceStateWord | None:
+        """Return what the plant says of a furnace, if anything."""
+        return self._states.get(furnace_id)
 
     def is_at_rest(self, furnace_id: str) -> bool:
         """Tell whether a furnace is off or in maintenance."""

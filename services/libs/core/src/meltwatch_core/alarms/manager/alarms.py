@@ -28,6 +28,7 @@ from meltwatch_core.alarms.manager.plant import PlantDesk
 from meltwatch_core.alarms.manager.scores import ScoreDesk
 from meltwatch_core.alarms.manager.scribe import Scribe
 from meltwatch_core.alarms.manager.system import SystemDesk
+from meltwatch_core.alarms.manager.upkeep import Upkeep
 from meltwatch_core.alarms.points import MasterAlarmList
 from meltwatch_core.alarms.ports import Commit, Place, Written
 from meltwatch_core.alarms.registry import AlarmRegistry
@@ -70,6 +71,7 @@ class AlarmPipeline:
         self._scribe = Scribe(self._registry, metrics)
         self._sight = WatchGauges(metrics)
         self._system = SystemDesk(self._scribe, self._watch, master_list.plant_equipment)
+        self._upkeep = Upkeep(self._scribe, self._system.rules)
         self._commands = CommandDesk(self._scribe, roles)
         self._scores = ScoreDesk(self._scribe, self._watch, self._system)
         self._plant = PlantDesk(self._scribe, self._watch)
@@ -200,7 +202,9 @@ class AlarmPipeline:
         """
         try:
             with self._registry.all_or_nothing():
-                return self._system.tick(now_ns, read_until_ns)
+                # First the system's own alarms: a parent among them suppresses its children.
+                judged = self._system.tick(now_ns, read_until_ns)
+                return [*judged, *self._upkeep.tick(now_ns)]
         except Exception as error:  # noqa: BLE001 - whatever was watched, it ends nothing
             _log.error("tick_failed", error=said(error))
             return []

@@ -46,9 +46,9 @@ class PlantDesk:
         try:
             alarm_id, point = _read_point(record)
             before = registry.point(alarm_id)
+            registry.override(alarm_id, point)
         except ContractViolation as refusal:
             return [self._scribe.set_aside(record, Topic.ALARM_POINTS, refusal)]
-        registry.override(alarm_id, point)
         _log_change(alarm_id, before, registry.point(alarm_id))
         self._scribe.count(Topic.ALARM_POINTS, "taken")
         return []
@@ -66,10 +66,9 @@ class PlantDesk:
     def handle_state(self, record: RawRecord, now_ns: int) -> list[OutgoingRecord]:
         """Take up the next record of the topic; return what must be written because of it."""
         try:
-            furnace_id, state = _read_state(record)
+            self._watch.take_state(*_read_state(record), now_ns)
         except ContractViolation as refusal:
             return [self._scribe.set_aside(record, Topic.FURNACE_STATES, refusal)]
-        self._watch.take_state(furnace_id, state, now_ns)
         self._scribe.count(Topic.FURNACE_STATES, "taken")
         return []
 

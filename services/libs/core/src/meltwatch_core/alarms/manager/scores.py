@@ -165,8 +165,8 @@ class ScoreDesk:
         self._tell_gaps(received.score)
         written: list[OutgoingRecord] = []
         for alarm in self._concerned(received):
-            stamp, is_masked = self._scribe.stamp(now_ns), self._system.is_masked(alarm.point)
-            after = judge(alarm, received, stamp, is_masked=is_masked)
+            stamp, rules = self._scribe.stamp(now_ns), self._system.rules(alarm.point)
+            after = judge(alarm, received, stamp, rules)
             written += self._scribe.keep(alarm, after)
         return written
 

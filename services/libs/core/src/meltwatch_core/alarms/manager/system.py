@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from meltwatch_schemas.alarm import AlarmPoint, utc_from_ns
+from meltwatch_schemas.alarm import AlarmPoint, Mode, Priority, utc_from_ns
 from meltwatch_schemas.record import OutgoingRecord
 from meltwatch_schemas.text import escaped
 from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_core.alarms.alarm import Alarm
-from meltwatch_core.alarms.judgement import announce, suppress, unsuppress, withdraw
+from meltwatch_core.alarms.alarm_state import Rules, Suppression
+from meltwatch_core.alarms.judgement import announce, withdraw
 from meltwatch_core.alarms.manager.scribe import Scribe
 from meltwatch_core.alarms.snapshot import Occasion
 from meltwatch_core.alarms.system_alarms import (
@@ -19,7 +20,7 @@ from meltwatch_core.alarms.system_alarms import (
     PLANT_BLIND,
     TRITON_DOWN,
     JudgedBy,
-    parents,
+    parents_of,
 )
 from meltwatch_core.alarms.watch import Level, Watch, furnace_silent, plant_blind, triton_down
 
@@ -77,13 +78,26 @@ class SystemDesk:
         if len(reports) < _MOST_REPORTS:
             reports.append(escaped(detail))
 
-    def is_masked(self, point: AlarmPoint) -> bool:
-        """Tell whether a parent of an alarm stands."""
-        names = parents(point.equipment_path, point.condition, self._plant)
-        return not self._masks.isdisjoint(names)
+    def rules(self, point: AlarmPoint) -> Rules:
+        """Return what suppresses an alarm by design while its condition holds."""
+        found = set()
+        if any(self._is_told_by(parent) for parent in parents_of(point, self._plant)):
+            found.add(Suppression.MASKED)
+        if point.suppress_when and self._watch.state(point.equipment_path) in point.suppress_when:
+            found.add(Suppression.FURNACE_STATE)
+        return frozenset(found)
+
+    def _is_told_by(self, parent_id: str) -> bool:
+        """Tell whether a parent stands, or is about to; one that nobody hears masks nothing."""
+        parent, is_due = self._scribe.registry.last_known(parent_id), parent_id in self._masks
+        if parent is None:
+            return is_due
+        point, facts = parent.point, parent.facts
+        is_quiet = point.mode is Mode.SHADOW or point.priority is Priority.JOURNAL
+        return (facts.active or is_due) and not (is_quiet or facts.is_silenced)
 
     def tick(self, now_ns: int, read_until_ns: int | None) -> list[OutgoingRecord]:
-        """Raise, clear and mask what is due; return what must be written because of it.
+        """Raise and clear what is due; return what must be written because of it.
 
         Parameters
         ----------
@@ -98,7 +112,6 @@ class SystemDesk:
         written = list(self._tell_reports(now_ns))
         if self._watch.read_until_ns is not None:
             written += self._judge(self._watch.read_until_ns, now_ns)
-        written += self._mask(now_ns)
         return written
 
     def _tell_reports(self, now_ns: int) -> Iterator[OutgoingRecord]:
@@ -174,19 +187,10 @@ class SystemDesk:
             self._cleared_ns.pop(name, None)
             self._masks.discard(name)
 
-    def _mask(self, now_ns: int) -> Iterator[OutgoingRecord]:
-        for alarm in self._scribe.registry.active():
-            is_masked = self.is_masked(alarm.point)
-            if is_masked == alarm.facts.masked:
-                continue
-            change = suppress if is_masked else unsuppress
-            yield from self._scribe.keep(alarm, change(alarm, self._scribe.stamp(now_ns)))
-
     def _raise(self, alarm: Alarm, level: Level, now_ns: int) -> Iterator[OutgoingRecord]:
         due_ns = level.since_ns + _delay_ns(alarm.point.setpoint.on_delay_s)
         occasion = Occasion(level.since_ns, due_ns, f"{level.text} since {self._clock(level)}")
-        stamp, is_masked = self._scribe.stamp(now_ns), self.is_masked(alarm.point)
-        after = announce(alarm, occasion, stamp, is_masked=is_masked)
+        after = announce(alarm, occasion, self._scribe.stamp(now_ns), self.rules(alarm.point))
         yield from self._scribe.keep(alarm, after)
 
     def _clock(self, level: Level) -> str:
