@@ -47,6 +47,7 @@ _SPECIAL: Final = {
     "alarms setpoint": ["--budget", "0.5", "--from", "1d"],
     "alarms tail": ["--since", "1h"],
     "alarms ack": ["--event-id", "0" * 32],
+    "alarms shelve": ["--for", "1h"],
 }
 _BY_NAME: Final = {"since": "1d", "until": "now", "alarm_id": "plant/F-1/OVERHEAT"}
 

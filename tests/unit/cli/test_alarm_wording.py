@@ -74,6 +74,16 @@ def test_the_time_to_respond_runs_while_the_condition_holds(state, after_s, expe
     assert time_left(alarm_record(state=state), NOON + timedelta(seconds=after_s)) == expected
 
 
+def test_who_put_an_alarm_aside_and_until_when_stands_in_the_list_and_on_the_page():
+    shelve = {"until": NOON, "by": "li", "reason": "chattering", "one_shot": True}
+    out = {"since": NOON, "by": "chen", "reason": "new lining", "work_order": "WO-7"}
+    alarm = alarm_record(state="OOSRV", shelve=shelve, out_of_service=out)
+    for shown in (lines(200, alarm), page(alarm, [], NOON)):
+        text = "\n".join(shown)
+        assert "or the next return to normal by li: chattering" in text
+        assert "by chen: new lining (work order WO-7)" in text
+
+
 def test_what_has_gone_unseen_is_not_acknowledged():
     text = "\n".join(page(alarm_record("f/A", "RTNUN"), [], NOON))
 

@@ -57,7 +57,9 @@ def hostile_alarm(text: str, **changes: Any) -> AlarmRecord:
     """Return an alarm record full of a text."""
     by = {"by": "li", "comment": "seen", "from": "UNACK", "to": "ACKED", "cause": "ACK"}
     shelve = {"until": NOON, "by": "li", "reason": "tests"}
-    record = alarm_record(ack_by="li", ack_time=NOON, transition=by, shelve=shelve, **changes)
+    out = {"since": NOON, "by": "li", "reason": "tests", "work_order": "WO-7"}
+    aside = {"shelve": shelve, "out_of_service": out}
+    record = alarm_record(ack_by="li", ack_time=NOON, transition=by, **(aside | changes))
     changed: AlarmRecord = hostile(record, text)
     return changed
 

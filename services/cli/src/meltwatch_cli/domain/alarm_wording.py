@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, tzinfo
 from typing import Final
 
-from meltwatch_schemas.alarm import AlarmRecord, AlarmState, Quality
+from meltwatch_schemas.alarm import AlarmRecord, AlarmState, OutOfService, Quality, Shelve
 from meltwatch_schemas.alarm_list import is_unacknowledged, token_of
 from meltwatch_schemas.text import escaped
 from meltwatch_schemas.wording import age_text, plant_time, state_text
@@ -72,6 +72,10 @@ def _asks(alarm: AlarmRecord, zone: tzinfo | None) -> Iterable[str]:
         yield f"{alarm.quality}: {', '.join(alarm.quality_reasons) or 'no reason given'}"
     if alarm.state not in _ANSWERED:
         yield _state_in_words(alarm)
+    if alarm.shelve:
+        yield f"shelved {_shelving(alarm.shelve, zone)}"
+    if alarm.out_of_service:
+        yield f"out of service {_outage(alarm.out_of_service, zone)}"
     if alarm.state in _ANSWERED:
         yield f"do: {alarm.guidance.action}"
     if alarm.acked and alarm.ack_by:
@@ -132,7 +136,6 @@ def _head(alarm: AlarmRecord, now: datetime, zone: tzinfo | None) -> list[str]:
         "acknowledged": alarm.ack_time,
         "published": alarm.times.published,
     }
-    shelved = alarm.shelve
     facts = {
         "alarm": alarm.alarm_id,
         "title": alarm.title,
@@ -142,14 +145,23 @@ def _head(alarm: AlarmRecord, now: datetime, zone: tzinfo | None) -> list[str]:
         "quality": ", ".join([alarm.quality, *alarm.quality_reasons]),
         **{name: _when(instant, now, zone) for name, instant in times.items() if instant},
         "acknowledged by": alarm.ack_by or "",
-        "shelved": f"until {plant_time(shelved.until, zone)} by {shelved.by}: {shelved.reason}"
-        if shelved
-        else "",
+        "shelved": _shelving(alarm.shelve, zone) if alarm.shelve else "",
+        "out of service": _outage(alarm.out_of_service, zone) if alarm.out_of_service else "",
         "suppressed": ", ".join(alarm.suppressed),
         "raised in 24 h": f"{alarm.count_24h} times",
         "furnace": "stands in no plant file" if alarm.unregistered else "",
     }
     return _pairs(facts)
+
+
+def _shelving(shelve: Shelve, zone: tzinfo | None) -> str:
+    sooner = " or the next return to normal" if shelve.one_shot else ""
+    return f"until {plant_time(shelve.until, zone)}{sooner} by {shelve.by}: {shelve.reason}"
+
+
+def _outage(out: OutOfService, zone: tzinfo | None) -> str:
+    since = plant_time(out.since, zone)
+    return f"since {since} by {out.by}: {out.reason} (work order {out.work_order})"
 
 
 def _state_in_words(alarm: AlarmRecord) -> str:
