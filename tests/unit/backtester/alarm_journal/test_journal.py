@@ -150,7 +150,7 @@ def test_before_a_stretch_only_the_newest_of_each_alarm_is_read(tmp_path: Path) 
 
 def test_an_older_epoch_is_not_the_newest(tmp_path: Path) -> None:
     story = Story().raises(A, 0, epoch=2).acks(A, 10)
-    stale = Story().raises(A, 20).records[0]  # of a manager that no longer leads
+    stale = Story().raises(A, 20, seq=9).records[0]  # of a manager that no longer leads
     kafka = told(story)
     kafka.tell(stale)
     run(kafka, tmp_path)
