@@ -65,6 +65,12 @@ def test_an_answer_to_what_was_announced_before_this_manager_has_no_time() -> No
     assert counted(story, now_s=60)["responses"] == 0
 
 
+def test_a_call_that_comes_again_gives_no_more_time() -> None:
+    story = Story().raises(A, 0).tell(A, 200, "REALARM", "UNACK").acks(A, 500)
+    found = counted(story, now_s=600)
+    assert (found["announced"], found["responses"], found["waited_s"]) == (2, 1, 500)
+
+
 def test_what_is_shelved_is_not_stale() -> None:
     story = Story().raises(A, 0).tell(A, 60, "SHELVE", "SHLVD", by="li")
     assert counted(story, now_s=2 * DAY_S)["stale"] == 0

@@ -149,6 +149,18 @@ def test_an_alarm_announced_anew_is_answered_anew() -> None:
     assert found.responses[Priority.HIGH].p95_s == 30
 
 
+def test_a_call_that_comes_again_gives_no_more_time() -> None:
+    """Called at 0, 200 and 400 s, acknowledged at 500 s; 300 s are allowed."""
+    story = Story().raises(A, 0)
+    for second in (200, 400):
+        story.tell(A, second, "REALARM", "UNACK")
+    found = story.performance(end_s=450)
+    assert (found.annunciations, found.responses[Priority.HIGH].beyond) == (3, 1)
+    found = story.acks(A, 500).performance()
+    response = found.responses[Priority.HIGH]
+    assert (response.count, response.p50_s, response.beyond) == (1, 500, 1)
+
+
 def test_records_that_repeat_or_come_from_the_past_change_nothing() -> None:
     story = Story().raises(A, 0).acks(A, 10).clears(A, 500).raises(A, 600).raises(B, 700)
     logged = story.logged()

@@ -21,7 +21,8 @@ class Wait:
     priority
         Of the alarm.
     waited_s
-        Until it waited no longer, was announced anew, or the stretch ended.
+        Until it waited no longer, was raised anew, or the stretch ended. A re-alarm meanwhile
+        begins no other wait.
     is_acknowledged
         Whether an acknowledgement ended it.
     has_ended
@@ -54,7 +55,7 @@ class Response:
     Attributes
     ----------
     count
-        Annunciations.
+        Waits: annunciations, but for re-alarms of what waits already.
     acknowledged
         Those that were acknowledged.
     p50_s, p95_s
@@ -110,6 +111,8 @@ def unauthorised(lines: Iterable[JournalLine], stretch: Stretch) -> list[Journal
 def _waits_of(lines: Sequence[JournalLine], stretch: Stretch) -> Iterator[Wait]:
     begun: JournalLine | None = None
     for line in lines:
+        if begun is not None and line.is_annunciation and not line.is_raise:
+            continue  # called again while it waits: the operator has had the time since the first
         if begun is not None and (line.is_annunciation or not line.waits):
             yield _wait(begun, line.at_ns, line)
             begun = None

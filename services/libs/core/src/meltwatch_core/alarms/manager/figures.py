@@ -72,7 +72,9 @@ class LiveFigures:
     def _note_response(self, line: JournalLine) -> None:
         begun_ns = self._waiting_ns.pop(line.alarm_id, None)
         if line.is_annunciation:
-            self._waiting_ns[line.alarm_id] = line.at_ns
+            # Called again while it waits: the operator has had the time since the first call.
+            waits_on = begun_ns is not None and not line.is_raise
+            self._waiting_ns[line.alarm_id] = begun_ns if waits_on and begun_ns else line.at_ns
         elif begun_ns is not None and line.cause == Command.ACK.upper():
             answered_s = max(line.at_ns - begun_ns, 0) / NS_PER_S
             self._metrics.response.labels(line.priority.value).observe(answered_s)
