@@ -3,14 +3,19 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from meltwatch_core.alarms.points import MasterAlarmList
 from meltwatch_schemas.alarm import AlarmPoint, Setpoint
 from meltwatch_schemas.default_points import OVERHEAT
 from meltwatch_schemas.errors import ContractViolation
-from meltwatch_schemas.identifiers import check_alarm_id
+from meltwatch_schemas.identifiers import check_alarm_id, split_alarm_id
+from meltwatch_schemas.point_rules import CURRENT_IMBALANCE, SYSTEM_CONDITIONS
 
 from meltwatch_backtester.errors import BadUsage
+
+_WITHOUT_SCORE: Final = SYSTEM_CONDITIONS | {CURRENT_IMBALANCE}
+"""Conditions to which a threshold on the score means nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,7 @@ def parse_thresholds(texts: list[str]) -> Thresholds:
     Raises
     ------
     BadUsage
-        If a text is neither, or ``OFF`` is above ``ON``.
+        If a text is neither, if ``OFF`` is above ``ON``, or if no score judges the alarm.
     """
     overheat, named = None, {}
     for text in texts:
@@ -78,6 +83,10 @@ def parse_thresholds(texts: list[str]) -> Thresholds:
             named[check_alarm_id(alarm_id)] = threshold
         except ContractViolation as refusal:
             raise BadUsage(f"--threshold: {text!r}: {refusal.detail}") from refusal
+        if split_alarm_id(alarm_id)[1] in _WITHOUT_SCORE:
+            raise BadUsage(
+                f"--threshold: expected an alarm that is judged by the score, got {alarm_id}"
+            )
     return Thresholds(overheat, named)
 
 

@@ -159,6 +159,8 @@ def _alarms(outcome: ReplayOutcome) -> list[dict[str, Any]]:
             "raises": raises.count(alarm_id),
             "logit_on": point.setpoint.logit_on,
             "logit_off": point.setpoint.logit_off,
+            "imbalance_on": point.setpoint.imbalance_on,
+            "imbalance_off": point.setpoint.imbalance_off,
         }
         for alarm_id, point in sorted(outcome.points.items())
     ]
