@@ -59,6 +59,8 @@ def _overheat_hh() -> dict[str, Any]:
         "operator_action": "Switch the furnace off; clear the platform; then look for the cause.",
         "time_to_respond_s": 150,
         "reset_required": True,
+        "re_alarm_s": 300,
+        "suppress_when": ["off"],
         "setpoint": DEFAULT_SETPOINT.model_copy(
             update={"logit_on": on, "logit_off": off}
         ).model_dump(exclude_none=True),
@@ -82,6 +84,7 @@ def _current_imbalance() -> dict[str, Any]:
         "operator_action": "Compare the three currents at the panel; trim the electrode of the "
         "phase that differs; if it is broken, stop and replace it.",
         "time_to_respond_s": 900,
+        "suppress_when": ["off", "electrode_change"],
         "setpoint": {
             "logit_on": 0.0,  # not used: no model has a part in it
             "logit_off": 0.0,
@@ -117,10 +120,16 @@ def default_points(equipment: str) -> tuple[AlarmPoint, ...]:
 
 
 def derived(entry: dict[str, Any], equipment: Any) -> dict[str, Any]:
-    """Return an entry with its furnace and its id, where they follow from the rest."""
+    """Return an entry with its furnace, its id and its parent's, as they follow from the rest.
+
+    A parent that is a condition alone is one of the same furnace.
+    """
     if equipment is not None:
         entry.setdefault("equipment_path", equipment)
     whose, condition = entry.get("equipment_path"), entry.get("condition")
     if isinstance(whose, str) and isinstance(condition, str):
         entry.setdefault("alarm_id", f"{whose}/{condition}")
+    parent = entry.get("masked_by")
+    if isinstance(whose, str) and isinstance(parent, str) and "/" not in parent:
+        entry["masked_by"] = f"{whose}/{parent}"
     return entry

@@ -18,7 +18,7 @@ Place = tuple[int | str, ...]
 CLASSES: Final = "alarm_classes"
 POINTS: Final = "alarm_points"
 _SAMPLE_FURNACE: Final = "a"
-_OF_INSTANCES: Final = frozenset({"alarm_id", "equipment_path", OF_CLASS, "masked_by"})
+_OF_INSTANCES: Final = frozenset({"alarm_id", "equipment_path", OF_CLASS})
 """What a class cannot say, because it differs from furnace to furnace."""
 _SETTINGS: Final = frozenset(field.alias or name for name, field in AlarmPoint.model_fields.items())
 _WHOLE: Final = frozenset(

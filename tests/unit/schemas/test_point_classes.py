@@ -137,3 +137,14 @@ def test_a_further_default_that_does_not_fit_behind_a_long_furnace_is_left_out()
     furnace = "/".join(["f" * 63] * 2 + ["g" * 63])  # 191 bytes: OVERHEAT alone fits
 
     assert [point.condition for point in default_points(furnace)] == ["OVERHEAT"]
+
+
+def test_a_parent_that_is_a_condition_alone_is_one_of_the_same_furnace() -> None:
+    for entry, classes in (
+        ({"alarm_class": "shell", "masked_by": "OVERHEAT_HH"}, {"shell": SHELL}),
+        ({"alarm_class": "shell"}, {"shell": SHELL | {"masked_by": "OVERHEAT_HH"}}),
+    ):
+        whole, resolver = made(entry, classes)
+
+        assert resolver.faults == []
+        assert check_point(AlarmPoint.model_validate(whole)).masked_by == f"{FURNACE}/OVERHEAT_HH"
