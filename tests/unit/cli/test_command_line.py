@@ -65,6 +65,8 @@ def run_here(tmp_path, monkeypatch):
         (["status", "--json"], 3, "expected a run with its state in"),
         (["alarms", "tail", "--since", "noon"], 2, "expected 90s, 10m"),
         (["alarms", "list"], 3, "or set MELTWATCH_REDIS"),
+        (["labels", "export", "--from", "noon"], 2, "expected 90s, 10m"),
+        (["labels", "export"], 3, "or set MELTWATCH_KAFKA"),
         (["alarms", "ack", "f/OVERHEAT"], 2, "expected --event-id where nobody can be asked"),
         (["alarms", "ack", "f/OVERHEAT", "--event-id", "0"], 3, "or set MELTWATCH_KAFKA"),
     ],
