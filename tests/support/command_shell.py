@@ -48,6 +48,7 @@ _SPECIAL: Final = {
     "alarms tail": ["--since", "1h"],
     "alarms ack": ["--event-id", "0" * 32],
     "alarms shelve": ["--for", "1h"],
+    "alarms judge": ["--missed", "2h/1h"],
 }
 _BY_NAME: Final = {"since": "1d", "until": "now", "alarm_id": "plant/F-1/OVERHEAT"}
 

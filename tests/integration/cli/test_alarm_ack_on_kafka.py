@@ -145,3 +145,21 @@ def test_an_alarm_that_nobody_knows_is_bad_usage(command, show, terminal):
 
     assert code == 2
     assert "f/UNDERHEAT" in err
+
+
+@pytest.mark.usefixtures("addressed")
+def test_a_verdict_and_the_end_of_an_alarm_go_out_as_commands(command, manager):
+    answer, commands = manager
+    answer("ok")
+    missed = ("--missed", "2h/1h", "--cause", "arc", "--user", "li")
+    assert command("alarms", "judge", "f/OVERHEAT", *missed)[0] == 0
+    answer("not_permitted")
+    reason = ("--reason", "torn down", "--user", "li")
+    assert command("alarms", "decommission", "f/OVERHEAT", *reason)[0] == 1
+
+    judged, ended = commands
+    assert (judged.command, judged.role, judged.via) == ("judge", "operator", "cli")
+    assert judged.arguments["cause"] == "arc"
+    assert judged.arguments["missed"]["from"] < judged.arguments["missed"]["to"]
+    assert (ended.command, ended.role, ended.user) == ("decommission", "engineer", "li")
+    assert ended.arguments == {"reason": "torn down"}

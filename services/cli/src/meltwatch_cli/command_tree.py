@@ -24,6 +24,8 @@ _OWN: Final = {
         "alarms.show": "alarms:show",
         "alarms.tail": "alarms:tail",
         "alarms.ack": "alarms:ack",
+        "alarms.judge": "verdicts:judge",
+        "alarms.decommission": "verdicts:decommission",
         "alarms.points.check": "points:check",
         "alarms.points.apply": "points:apply",
         "alarms.points.export": "points:export",

@@ -2,36 +2,40 @@
 
 import json
 import os
-import uuid
 from collections.abc import Sequence
 from itertools import chain, islice
 from typing import Annotated, Final
 
 from cyclopts import Parameter
-from cyclopts.validators import Number
 from meltwatch_chassis.clock import Clock, SystemClock
 from meltwatch_chassis.errors import BadUsage, DependencyUnreachable
 from meltwatch_chassis.moment import moment_ns
 from meltwatch_chassis.terminal import json_text
 from meltwatch_schemas.alarm import (
-    AlarmCommand,
     AlarmRecord,
     Command,
-    Role,
     ns_from_utc,
     utc_from_ns,
 )
 from meltwatch_schemas.alarm_list import listed, token_of
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.identifiers import check_alarm_id
-from meltwatch_schemas.text import is_printable
 from meltwatch_schemas.topics import timestamp_ms
 from meltwatch_schemas.wording import clock_text, transition_line
 
 from meltwatch_cli import bootstrap
 from meltwatch_cli.adapters.interrupt import interruption
+from meltwatch_cli.commands.asking import (
+    MAX_COMMENT,
+    Comment,
+    Timeout,
+    UserName,
+    check_text,
+    command_of,
+    put,
+)
 from meltwatch_cli.commands.looking import Look, found, look, watch_now
-from meltwatch_cli.commands.options import VIA, agrees, can_be_asked, user_of
+from meltwatch_cli.commands.options import agrees, can_be_asked, user_of
 from meltwatch_cli.commands.output import (
     BAD_VERDICT,
     DONE,
@@ -44,10 +48,8 @@ from meltwatch_cli.commands.output import (
 )
 from meltwatch_cli.domain.alarm_wording import list_lines, page
 from meltwatch_cli.domain.watch import Vigil
-from meltwatch_cli.errors import NoAnswer
 from meltwatch_cli.settings import Settings, located
 
-_MAX_COMMENT: Final = 1000
 _HISTORY_MARGIN_MS: Final = 60_000
 """Clocks of the furnace and of the manager may differ."""
 
@@ -182,11 +184,9 @@ def ack(
         str | None,
         Parameter(help="The event to acknowledge, from 'alarms list'; without it you are asked."),
     ] = None,
-    comment: Annotated[str | None, Parameter(help="For the journal.")] = None,
-    user: Annotated[str | None, Parameter(help="By default the login name.")] = None,
-    timeout_s: Annotated[
-        float, Parameter(validator=Number(gte=0.1, lte=600), help="Seconds to wait.")
-    ] = 15.0,
+    comment: Comment = None,
+    user: UserName = None,
+    timeout_s: Timeout = 15.0,
     as_json: AsJson = False,
 ) -> int:
     """Acknowledge what you have seen of an alarm; exit code 1 if it is refused.
@@ -194,7 +194,8 @@ def ack(
     On a terminal, without --event-id, it shows the alarm and asks. An alarm that was announced
     again since is never acknowledged.
     """
-    name, comment = user_of(user), _checked_comment(comment)
+    name = user_of(user)
+    check_text("--comment", comment, MAX_COMMENT)
     if event_id is None and not can_be_asked():
         raise BadUsage(
             f"expected --event-id where nobody can be asked, got none; 'meltwatch alarms show "
@@ -206,36 +207,9 @@ def ack(
     if seen is None:
         return BAD_VERDICT
     meant, event = seen
-    command = AlarmCommand(
-        command_id=str(uuid.uuid4()),
-        alarm_id=meant,
-        command=Command.ACK,
-        expected_event_id=event,
-        user=name,
-        role=Role.OPERATOR,
-        comment=comment,
-        issued_at=utc_from_ns(clock.now_ns()),
-        via=VIA,
-    )
-    with bootstrap.alarm_topics(settings) as topics:
-        result = topics.ask(command, timeout_s, clock)
-    if result is None:
-        raise NoAnswer(
-            f"expected an answer of the alarm manager within {timeout_s:g} s, got none; the "
-            f"command {command.command_id} may still be carried out: see 'meltwatch alarms tail'"
-        )
-    if as_json:
-        print_json(json.loads(result.to_json()))
-    else:
-        print_line(f"{meant}: {result.result} ({result.code}) {result.detail}".rstrip())
-    return DONE if result.result == "done" else BAD_VERDICT
-
-
-def _checked_comment(comment: str | None) -> str | None:
-    if comment is not None and not (len(comment) <= _MAX_COMMENT and is_printable(comment)):
-        shown = f"{comment[:80]!r}, {len(comment)} characters"
-        raise BadUsage(f"--comment: expected at most {_MAX_COMMENT} printable ones, got {shown}")
-    return comment
+    command = command_of(Command.ACK, meant, name, clock)
+    said = {"expected_event_id": event, "comment": comment}
+    return put(settings, command.model_copy(update=said), timeout_s, clock, as_json=as_json)
 
 
 def _full_id(alarm_id: str) -> str:
