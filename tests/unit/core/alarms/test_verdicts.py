@@ -158,3 +158,11 @@ def test_only_engineers_decommission_and_say_why(
 def test_what_was_never_raised_has_nothing_to_end() -> None:
     desk = Desk(TopicLog(points={FURNACE: ()}))
     assert desk.order(decommission()).code == "wrong_state"
+
+
+def test_what_was_missed_by_an_alarm_that_was_never_raised_is_recorded_too() -> None:
+    desk = Desk(TopicLog(points={FURNACE: ()}))
+    assert desk.order(verdict(verdict="true_alarm")).code == "wrong_state"
+    assert desk.order(verdict(missed=MISSED)).code == "ok"
+    (record,) = desk.log.alarms()
+    assert (record.state, record.raise_time, record.retain) == ("NORM", None, False)

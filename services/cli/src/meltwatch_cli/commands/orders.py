@@ -20,7 +20,7 @@ from meltwatch_schemas.text import is_printable
 
 from meltwatch_cli import bootstrap
 from meltwatch_cli.commands.looking import found
-from meltwatch_cli.commands.options import user_of
+from meltwatch_cli.commands.options import VIA, user_of
 from meltwatch_cli.commands.output import BAD_VERDICT, DONE, print_json, print_line
 from meltwatch_cli.errors import NoAnswer
 from meltwatch_cli.settings import Settings, located
@@ -136,6 +136,7 @@ def _order(
         comment=asking.comment,
         arguments=dict(arguments or {}),
         issued_at=utc_from_ns(clock.now_ns()),
+        via=VIA,
     )
     with bootstrap.alarm_topics(settings) as topics:
         result = topics.ask(command, asking.timeout_s, clock)

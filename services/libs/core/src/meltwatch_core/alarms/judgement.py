@@ -190,7 +190,11 @@ def _give_verdict(alarm: Alarm, command: AlarmCommand, stamp: Stamp) -> AlarmRec
         at=utc_from_ns(stamp.at_ns),
         missed=missed,
     )
-    return remarked(alarm, alarm.facts, _remark(command), stamp, {"judgement": judgement})
+    said = {"judgement": judgement}
+    if missed is None:
+        return remarked(alarm, alarm.facts, _remark(command), stamp, said)
+    # What was missed may have been missed by an alarm that was never raised.
+    return covered(alarm, alarm.facts, _remark(command), stamp).model_copy(update=said)
 
 
 def _decommission(alarm: Alarm, command: AlarmCommand, stamp: Stamp) -> AlarmRecord:

@@ -209,7 +209,7 @@ def remarked(
 
 
 def covered(alarm: Alarm, facts: Facts, remark: Remark, stamp: Stamp) -> AlarmRecord:
-    """Return the record of a suppression that begins or ends, also of what was never raised."""
+    """Return the record of what may befall an alarm that was never raised: a suppression, say."""
     if alarm.record is not None:
         return remarked(alarm, facts, remark, stamp)
     point, now = alarm.point, utc_from_ns(stamp.at_ns)
