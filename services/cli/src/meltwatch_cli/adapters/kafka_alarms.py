@@ -7,11 +7,11 @@ from itertools import islice
 from typing import Any, Final, TypeVar
 
 from meltwatch_chassis.clock import Clock
-from meltwatch_chassis.kafka.access import TopicMissing, explained
+from meltwatch_chassis.kafka.access import TopicMissing, explained, require_access
 from meltwatch_chassis.kafka.follow import Follower
 from meltwatch_chassis.kafka.span import SpanReader
 from meltwatch_chassis.kafka.writer import Writer
-from meltwatch_schemas.access import Principal, rights_of
+from meltwatch_schemas.access import Operation, Principal, Resource, Right, rights_of
 from meltwatch_schemas.alarm import (
     COMMAND_SCHEMA,
     AlarmCommand,
@@ -81,7 +81,10 @@ class AlarmTopics:
         """
         name = Topic.ALARMS.under(self._prefix)
         with SpanReader.connected(self._connection) as reader:
-            for number in _existing(name, reader.partitions(name)):
+            numbers = _existing(name, reader.partitions(name))
+            # Of an empty topic nothing is fetched: a missing right would look like no alarms.
+            require_access(self._connection, [Right(Operation.READ, Resource.TOPIC, name)])
+            for number in numbers:
                 start, stop = reader.first_offset(name, number), reader.end(name, number)
                 if since_ms is not None:
                     found = reader.offset_of(name, number, since_ms)
