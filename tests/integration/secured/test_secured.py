@@ -135,8 +135,17 @@ async def test_both_clients_name_the_right_that_is_missing(plant: Plant):
             with pytest.raises(TransientError, match=f"reading {name}/{PART} up to 1") as passing:
                 [one async for one in reader.read(name, PART, range(1))]
         assert is_refusal(passing.value.__cause__)
-        with pytest.raises(ConfigurationError, match=f"expected {to_read}, the broker refuses it"):
+        told = f"expected {to_read}, the broker refuses it"
+        with pytest.raises(ConfigurationError, match=told):
             await asyncio.to_thread(explained_read, connection, name, to_read)
+        with pytest.raises(ConfigurationError, match=told):
+            await asyncio.to_thread(opened, connection, name)
+
+
+def opened(connection: Connection, name: str) -> None:
+    """Nothing is read here, as of an empty topic, so the broker would not say what is missing."""
+    with SpanReader.of_topic(connection, name):
+        pass
 
 
 def explained_write(connection: Connection, record: OutgoingRecord, right: Right) -> None:

@@ -1,17 +1,17 @@
 """The alarm topics of Kafka: read the truth, follow it, send a command and wait for its result."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, TypeVar
 
 from meltwatch_chassis.clock import Clock
-from meltwatch_chassis.kafka.access import TopicMissing, explained, require_access
+from meltwatch_chassis.kafka.access import explained
 from meltwatch_chassis.kafka.follow import Follower
 from meltwatch_chassis.kafka.span import SpanReader
 from meltwatch_chassis.kafka.writer import Writer
-from meltwatch_schemas.access import Operation, Principal, Resource, Right, rights_of
+from meltwatch_schemas.access import Principal, rights_of
 from meltwatch_schemas.alarm import (
     COMMAND_SCHEMA,
     AlarmCommand,
@@ -80,11 +80,8 @@ class AlarmTopics:
             Wall-clock ms UTC to read from; None for all.
         """
         name = Topic.ALARMS.under(self._prefix)
-        with SpanReader.connected(self._connection) as reader:
-            numbers = _existing(name, reader.partitions(name))
-            # Of an empty topic nothing is fetched: a missing right would look like no alarms.
-            require_access(self._connection, [Right(Operation.READ, Resource.TOPIC, name)])
-            for number in numbers:
+        with SpanReader.of_topic(self._connection, name) as reader:
+            for number in reader.partitions(name):
                 start, stop = reader.first_offset(name, number), reader.end(name, number)
                 if since_ms is not None:
                     found = reader.offset_of(name, number, since_ms)
@@ -95,7 +92,7 @@ class AlarmTopics:
     def written_since(self, offset: int) -> int:
         """Return how many alarm records stand at or after an offset, counting to a hundred."""
         name = Topic.ALARMS.under(self._prefix)
-        with SpanReader.connected(self._connection) as reader:
+        with SpanReader.of_topic(self._connection, name) as reader:
             stop = reader.end(name, 0)
             if offset >= stop:
                 return 0
@@ -105,8 +102,7 @@ class AlarmTopics:
     def heartbeat(self) -> Heartbeat | None:
         """Return the newest heartbeat of the alarm manager, None if the topic has none."""
         name = Topic.HEARTBEATS.under(self._prefix)
-        with SpanReader.connected(self._connection) as reader:
-            _existing(name, reader.partitions(name))
+        with SpanReader.of_topic(self._connection, name) as reader:
             begin, stop = reader.first_offset(name, 0), reader.end(name, 0)
             for reach in _REACHES:
                 start = max(begin, stop - reach)
@@ -204,12 +200,6 @@ def open_alarm_topics(connection: Mapping[str, Any], prefix: str) -> Iterator[Al
     """
     with explained(connection, rights_of(Principal.OPERATOR, prefix)):
         yield AlarmTopics(connection, prefix)
-
-
-def _existing(topic: str, partitions: Collection[int] | None) -> Collection[int]:
-    if not partitions:
-        raise TopicMissing(topic)
-    return partitions
 
 
 def _live(records: Iterable[AlarmRecord]) -> Iterator[AlarmRecord]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from meltwatch_chassis.errors import DependencyUnreachable
-from meltwatch_chassis.kafka.access import TopicMissing, explained, refusal, require_access
+from meltwatch_chassis.kafka.access import explained, refusal, require_access
 from meltwatch_chassis.kafka.partitioner import partition_of
 from meltwatch_chassis.kafka.span import SpanReader
 from meltwatch_chassis.kafka.writer import Writer
@@ -64,10 +64,7 @@ class DeadLetterTopic:
     def __init__(self, reader: SpanReader, prefix: str) -> None:
         self._reader = reader
         self.name = Topic.DEAD_LETTERS.under(prefix)
-        partitions = reader.partitions(self.name)
-        if not partitions:
-            raise TopicMissing(self.name)
-        if partitions != [0]:
+        if reader.partitions(self.name) != [0]:
             raise DependencyUnreachable(
                 f"Kafka: expected the topic {self.name} with one partition; "
                 "run 'meltwatch topics check'"
@@ -145,8 +142,9 @@ def open_dead_letters(connection: Mapping[str, Any], prefix: str) -> Iterator[De
     DependencyUnreachable
         If the broker does not answer or the topic is missing.
     """
-    right = Right(Operation.READ, Resource.TOPIC, Topic.DEAD_LETTERS.under(prefix))
-    with explained(connection, [right]), SpanReader.connected(connection) as reader:
+    name = Topic.DEAD_LETTERS.under(prefix)
+    right = Right(Operation.READ, Resource.TOPIC, name)
+    with explained(connection, [right]), SpanReader.of_topic(connection, name) as reader:
         yield DeadLetterTopic(reader, prefix)
 
 

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
-from meltwatch_chassis.kafka.access import TopicMissing, explained, require_access
+from meltwatch_chassis.kafka.access import explained
 from meltwatch_chassis.kafka.span import SpanReader
 from meltwatch_chassis.kafka.writer import Writer
-from meltwatch_schemas.access import Operation, Principal, Resource, Right, rights_of
+from meltwatch_schemas.access import Principal, rights_of
 from meltwatch_schemas.alarm import POINT_SCHEMA, AlarmPoint
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.point_rules import check_point
@@ -43,14 +43,8 @@ class PointTopic:
     def in_force(self) -> dict[str, AlarmPoint]:
         """Return the alarm points of the topic, as the alarm manager takes them, by alarm id."""
         points: dict[str, AlarmPoint] = {}
-        with SpanReader.connected(self._connection) as reader:
-            numbers = reader.partitions(self._name)
-            if not numbers:
-                raise TopicMissing(self._name)
-            # Of an empty topic nothing is fetched: a missing right would look like no points.
-            right = Right(Operation.READ, Resource.TOPIC, self._name)
-            require_access(self._connection, [right])
-            for number in numbers:
+        with SpanReader.of_topic(self._connection, self._name) as reader:
+            for number in reader.partitions(self._name):
                 start, stop = (
                     reader.first_offset(self._name, number),
                     reader.end(self._name, number),

@@ -6,9 +6,10 @@ from typing import Any, Final, Self
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaTimeoutError, OffsetOutOfRangeError
+from meltwatch_schemas.access import Operation, Resource, Right
 from meltwatch_schemas.record import RawRecord
 
-from meltwatch_chassis.kafka.access import noted
+from meltwatch_chassis.kafka.access import TopicMissing, noted, require_access
 from meltwatch_chassis.kafka.consumer import consumer_of
 from meltwatch_chassis.kafka.record import raw_record
 
@@ -125,3 +126,22 @@ class SpanReader:
             connection, auto_offset_reset=start, max_partition_fetch_bytes=_FETCH_BYTES
         ) as consumer:
             yield cls(consumer)
+
+    @classmethod
+    @contextmanager
+    def of_topic(cls, connection: Mapping[str, Any], topic: str) -> Iterator[Self]:
+        """Give a reader of a broker for a topic that is there and may be read.
+
+        Raises
+        ------
+        TopicMissing
+            If there is no such topic.
+        ConfigurationError
+            If the right to read it is missing.
+        """
+        with cls.connected(connection) as reader:
+            if not reader.partitions(topic):
+                raise TopicMissing(topic)
+            # Of an empty topic nothing is fetched: a missing right would look like no records.
+            require_access(connection, [Right(Operation.READ, Resource.TOPIC, topic)])
+            yield reader
