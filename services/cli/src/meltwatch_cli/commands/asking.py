@@ -34,11 +34,11 @@ def check_text(option: str, text: str | None, most: int) -> None:
     Raises
     ------
     BadUsage
-        If it is too long, or could not be shown.
+        If it is blank, too long, or could not be shown.
     """
-    if text is not None and not (len(text) <= most and is_printable(text)):
+    if text is not None and not (text.strip() and len(text) <= most and is_printable(text)):
         shown = f"{text[:80]!r}, {len(text)} characters"
-        raise BadUsage(f"{option}: expected at most {most} printable ones, got {shown}")
+        raise BadUsage(f"{option}: expected 1 to {most} printable characters, got {shown}")
 
 
 def command_of(

@@ -1,32 +1,34 @@
 """``meltwatch alarms shelve`` and the like: commands of people, each answered by the manager."""
 
-import json
 import os
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 from cyclopts import Parameter
-from cyclopts.validators import Number
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.errors import BadUsage, ConfigurationError
 from meltwatch_chassis.moment import duration_s
-from meltwatch_schemas.alarm import AlarmCommand, Command, Role, utc_from_ns
+from meltwatch_schemas.alarm import Command, Role
 from meltwatch_schemas.alarm_list import named
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.identifiers import check_alarm_id
-from meltwatch_schemas.text import is_printable
 
 from meltwatch_cli import bootstrap
+from meltwatch_cli.commands.asking import (
+    MAX_COMMENT,
+    MAX_TEXT,
+    Comment,
+    Timeout,
+    UserName,
+    check_text,
+    command_of,
+    put,
+)
 from meltwatch_cli.commands.looking import found
-from meltwatch_cli.commands.options import VIA, user_of
-from meltwatch_cli.commands.output import BAD_VERDICT, DONE, print_json, print_line
-from meltwatch_cli.errors import NoAnswer
+from meltwatch_cli.commands.options import user_of
+from meltwatch_cli.commands.output import AsJson
 from meltwatch_cli.settings import Settings, located
-
-_MAX_COMMENT: Final = 1_000
-_MAX_TEXT: Final = 2_000
 
 AlarmName = Annotated[
     str,
@@ -44,12 +46,10 @@ Reason = Annotated[str, Parameter("--reason", help="Why; stands in the journal."
 class Asking:
     """How to ask."""
 
-    comment: Annotated[str | None, Parameter(help="For the journal.")] = None
-    user: Annotated[str | None, Parameter(help="By default the login name.")] = None
-    timeout_s: Annotated[
-        float, Parameter(validator=Number(gte=0.1, lte=600), help="Seconds to wait.")
-    ] = 15.0
-    as_json: Annotated[bool, Parameter("--json", help="Print JSON instead of text.")] = False
+    comment: Comment = None
+    user: UserName = None
+    timeout_s: Timeout = 15.0
+    as_json: AsJson = False
 
 
 _AS_USUAL: Final = Asking()
@@ -122,40 +122,14 @@ def _order(
     """Send a command and tell what became of it; exit code 1 if it is refused."""
     for option, text in (arguments or {}).items():
         if isinstance(text, str):
-            _check_text(f"--{option.replace('_', '-')}", text, _MAX_TEXT)
-    if asking.comment is not None:
-        _check_text("--comment", asking.comment, _MAX_COMMENT)
+            check_text(f"--{option.replace('_', '-')}", text, MAX_TEXT)
+    check_text("--comment", asking.comment, MAX_COMMENT)
     user, clock = user_of(asking.user), SystemClock()
     settings = located(os.environ, "kafka", "redis")
-    command = AlarmCommand(
-        command_id=str(uuid.uuid4()),
-        alarm_id=_meant(settings, name),
-        command=word,
-        user=user,
-        role=Role.ENGINEER if word in _ENGINEERS else Role.OPERATOR,
-        comment=asking.comment,
-        arguments=dict(arguments or {}),
-        issued_at=utc_from_ns(clock.now_ns()),
-        via=VIA,
-    )
-    with bootstrap.alarm_topics(settings) as topics:
-        result = topics.ask(command, asking.timeout_s, clock)
-    if result is None:
-        raise NoAnswer(
-            f"expected an answer of the alarm manager within {asking.timeout_s:g} s, got none; the "
-            f"command {command.command_id} may still be carried out: see 'meltwatch alarms tail'"
-        )
-    if asking.as_json:
-        print_json(json.loads(result.to_json()))
-    else:
-        print_line(f"{command.alarm_id}: {result.result} ({result.code}) {result.detail}".rstrip())
-    return DONE if result.result == "done" else BAD_VERDICT
-
-
-def _check_text(option: str, text: str, most: int) -> None:
-    if not (text.strip() and len(text) <= most and is_printable(text)):
-        shown = f"{text[:80]!r}, {len(text)} characters"
-        raise BadUsage(f"{option}: expected 1 to {most} printable characters, got {shown}")
+    role = Role.ENGINEER if word in _ENGINEERS else Role.OPERATOR
+    command = command_of(word, _meant(settings, name), user, clock, arguments or {}, role)
+    command = command.model_copy(update={"comment": asking.comment})
+    return put(settings, command, asking.timeout_s, clock, as_json=asking.as_json)
 
 
 def _duration(option: str, text: str) -> float:
