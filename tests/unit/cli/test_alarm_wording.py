@@ -119,3 +119,10 @@ def test_an_alarm_is_named_by_its_last_levels():
     assert found("HOT") == sorted(alarm.alarm_id for alarm in alarms)
     assert found("OT") == []
     assert found("") == []
+
+
+@pytest.mark.parametrize(("acked", "said"), [(False, "not acknowledged"), (True, "acknowledged")])
+def test_putting_an_alarm_aside_acknowledges_nothing(acked: bool, said: str):
+    text = "\n".join(page(alarm_record("f/A", "SHLVD", acked=acked), [], NOON))
+
+    assert f"the condition has gone, {said}" in text

@@ -166,7 +166,8 @@ def _outage(out: OutOfService, zone: tzinfo | None) -> str:
 
 def _state_in_words(alarm: AlarmRecord) -> str:
     holds = "the condition holds" if alarm.active else "the condition has gone"
-    acked = "not acknowledged" if is_unacknowledged(alarm.state) else "acknowledged"
+    # Not by the state: an alarm that nobody has seen may be shelved.
+    acked = "acknowledged" if alarm.acked else "not acknowledged"
     return f"{holds}, {acked}" + (", waits for a reset" if alarm.latched else "")
 
 
