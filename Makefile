@@ -101,6 +101,7 @@ lint: setup ## Lint
 .PHONY: types
 types: setup ## Check types
 	@$(BIN)/mypy schemas/src $(wildcard services/*/src services/libs/*/src)
+	@$(BIN)/mypy --follow-imports=silent tests/chaos/mutant.py
 
 .PHONY: imports
 imports: setup ## Check who imports whom

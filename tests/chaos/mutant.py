@@ -33,13 +33,27 @@ from meltwatch_schemas import record as schemas_record
 from meltwatch_schemas.errors import ContractViolation, malformed
 from meltwatch_schemas.record import OutgoingRecord, RawRecord, read_score
 from meltwatch_schemas.score import Modality, WindowScore
-from meltwatch_stream_processor.pipeline import suspects
+from meltwatch_stream_processor.pipeline import gate
 from meltwatch_stream_processor.pipeline.beginning import Beginning
 from meltwatch_stream_processor.pipeline.delivery import Delivery
 from meltwatch_stream_processor.pipeline.publication import ClosingMoment, Publication
+from meltwatch_stream_processor.pipeline.start_offsets import Start
 
 from tests.chaos.site import MANAGER
 from tests.integration.stream_processor.worker import SERVICE
+
+
+def put(owner: Any, name: str, stand_in: object) -> None:
+    """Put something in place of what stands there.
+
+    Raises
+    ------
+    AttributeError
+        If nothing does: then the rule has moved, and its mutant would break nothing.
+    """
+    getattr(owner, name)
+    setattr(owner, name, stand_in)
+
 
 _LED: Final[dict[KafkaElection, bool]] = {}
 
@@ -50,7 +64,7 @@ def acknowledge_early() -> None:
     def acknowledgeable(self: PartitionJoiner) -> dict[Modality, int]:
         return {modality: self._positions[modality] for modality in self._starts}
 
-    PartitionJoiner.acknowledgeable = acknowledgeable  # type: ignore[method-assign]
+    put(PartitionJoiner, "acknowledgeable", acknowledgeable)
 
 
 def forget_the_cut() -> None:
@@ -59,7 +73,7 @@ def forget_the_cut() -> None:
     def resumption(self: ScoresTail, positions: Mapping[Modality, int]) -> Resumption:
         return Resumption(dict(positions), {})
 
-    ScoresTail.resumption = resumption  # type: ignore[method-assign]
+    put(ScoresTail, "resumption", resumption)
 
 
 def publish_out_of_order() -> None:
@@ -73,9 +87,9 @@ def publish_out_of_order() -> None:
     ) -> None:
         await self._publish(window, await self._judge(window), closing)
 
-    Publication._carry = carry  # type: ignore[method-assign]
+    put(Publication, "_carry", carry)
     # Acknowledgement insists on the order: without this the defect would end the process at once.
-    PartitionJoiner.published = lambda *_: None  # type: ignore[method-assign]
+    put(PartitionJoiner, "published", lambda *_: None)
 
 
 def reread_is_late() -> None:
@@ -86,7 +100,7 @@ def reread_is_late() -> None:
         outcome = admit_again(self, *record)
         return Outcome(late=True, windows=outcome.windows, skipped=outcome.skipped)
 
-    PartitionJoiner._admit_again = late  # type: ignore[method-assign]
+    put(PartitionJoiner, "_admit_again", late)
 
 
 def no_codec() -> None:
@@ -95,7 +109,7 @@ def no_codec() -> None:
     def unpack(codec: int, packed: memoryview) -> bytes:
         raise malformed(f"{len(packed)} bytes of codec {codec}")
 
-    any_batch.unpack = unpack
+    put(any_batch, "unpack", unpack)
 
 
 def drop_refused() -> None:
@@ -104,7 +118,7 @@ def drop_refused() -> None:
     async def dead_letter(self: Delivery, raw: RawRecord, refusal: ContractViolation) -> None:
         pass
 
-    Delivery.dead_letter = dead_letter  # type: ignore[method-assign]
+    put(Delivery, "dead_letter", dead_letter)
 
 
 def drop_nothing_at_all() -> None:
@@ -115,7 +129,7 @@ def drop_nothing_at_all() -> None:
         written = handle(self, record, now_ns)
         return [] if record.key is None and record.value is None else written
 
-    AlarmPipeline.handle_record = without  # type: ignore[method-assign]
+    put(AlarmPipeline, "handle_record", without)
 
 
 def catch_nothing() -> None:
@@ -130,8 +144,8 @@ def catch_nothing() -> None:
     def handle(self: AlarmPipeline, record: RawRecord, now_ns: int) -> list[OutgoingRecord]:
         return self._judge(self._place(record).topic, record, now_ns)
 
-    scores.read_score = read  # type: ignore[attr-defined]
-    AlarmPipeline.handle_record = handle  # type: ignore[method-assign]
+    put(scores, "read_score", read)
+    put(AlarmPipeline, "handle_record", handle)
 
 
 def believe_forgeries() -> None:
@@ -141,18 +155,18 @@ def believe_forgeries() -> None:
         self.checked = max(self.checked, offset + 1)
         return True
 
-    Authorship.is_own = lambda *_: True  # type: ignore[method-assign]
-    Authorship.look_at = look_at  # type: ignore[method-assign]
+    put(Authorship, "is_own", lambda *_: True)
+    put(Authorship, "look_at", look_at)
 
 
 def commit_ahead() -> None:
     """Commit what was read, whatever running delays need of it."""
-    PartitionProgress.oldest_needed = lambda self, _: self.position  # type: ignore[method-assign]
+    put(PartitionProgress, "oldest_needed", lambda self, _: self.position)
 
 
 def forget_commands() -> None:
     """Take over no id of a command that was answered."""
-    CommandDesk.restore = lambda *_: None  # type: ignore[method-assign]
+    put(CommandDesk, "restore", lambda *_: None)
 
 
 def nobody_is_fenced() -> None:
@@ -162,29 +176,29 @@ def nobody_is_fenced() -> None:
     def init(self: KafkaLedger, connection: Any, prefix: str, _: str, group_id: str) -> None:
         begin(self, connection, prefix, f"{prefix}.{uuid4()}", group_id)
 
-    KafkaLedger.__init__ = init  # type: ignore[method-assign]
+    put(KafkaLedger, "__init__", init)
     seated = KafkaElection.leads
 
     async def leads(self: KafkaElection) -> bool:
         _LED[self] = await seated(self) or _LED.get(self, False)
         return _LED[self]
 
-    KafkaElection.leads = leads  # type: ignore[method-assign]
+    put(KafkaElection, "leads", leads)
 
 
 def try_for_ever() -> None:
     """Give a record to the join again and again, however often that broke it."""
-    suspects.Suspects.refusal_of = lambda *_: None  # type: ignore[method-assign]
+    put(gate.Suspects, "refusal_of", lambda *_: None)
 
 
 def try_once() -> None:
     """Set a record aside that broke the join once."""
-    suspects._ATTEMPTS = 1  # type: ignore[misc]
+    put(gate, "_ATTEMPTS", 1)
 
 
 def never_give_up() -> None:
     """Judge a record over which lives have ended, however many."""
-    Caution.times_found = lambda *_: 0  # type: ignore[method-assign]
+    put(Caution, "times_found", lambda *_: 0)
 
 
 def idle_by_event_time() -> None:
@@ -201,7 +215,7 @@ def idle_by_event_time() -> None:
         lead_ns = newest_ns.get(OTHER[modality], first_ns) - newest_ns.get(modality, first_ns)
         return lead_ns > PUBLISHED_RULES.idle_gap_ns
 
-    Furnace._move_on = move_on  # type: ignore[method-assign]
+    put(Furnace, "_move_on", move_on)
 
 
 def retire_by_event_time() -> None:
@@ -213,12 +227,12 @@ def retire_by_event_time() -> None:
         old = [name for name, event_ns in newest_ns.items() if event_ns < limit_ns]
         return [name for name in old if not self._has_history_ahead(name)]
 
-    PartitionJoiner._expired = expired  # type: ignore[method-assign]
+    put(PartitionJoiner, "_expired", expired)
 
 
 def admit_the_future() -> None:
     """Compare event times with what a record says of itself alone, not with Kafka's timestamp."""
-    schemas_record.check_not_after_record = lambda *_: None  # type: ignore[attr-defined]
+    put(schemas_record, "check_not_after_record", lambda *_: None)
 
 
 def forget_the_sources() -> None:
@@ -231,7 +245,7 @@ def forget_the_sources() -> None:
         furnaces = {name: replace(past, **nothing) for name, past in found.furnaces.items()}
         return Resumption(found.positions, furnaces)
 
-    ScoresTail.resumption = forgetful  # type: ignore[method-assign]
+    put(ScoresTail, "resumption", forgetful)
 
 
 def late_by_itself() -> None:
@@ -241,20 +255,33 @@ def late_by_itself() -> None:
     def after(self: PartitionJoiner, chunk: Chunk, *place: Any) -> Outcome:
         outcome = admit(self, chunk, *place)
         life = self._lives.get(chunk.identity.furnace_id)
-        is_admitted = life is not None and outcome.refusal is None
-        return replace(outcome, late=is_admitted and life.furnace.is_late(chunk))
+        if life is None or outcome.refusal is not None:
+            return outcome
+        return replace(outcome, late=life.furnace.is_late(chunk))
 
-    PartitionJoiner._admit = after  # type: ignore[method-assign]
+    put(PartitionJoiner, "_admit", after)
 
 
 def trust_old_cuts() -> None:
     """Take the offsets of a topic that was deleted for those of its successor."""
-    Beginning._is_void = lambda *_: False  # type: ignore[method-assign]
+    put(Beginning, "_is_void", lambda *_: False)
 
 
 def tell_no_gap() -> None:
     """Go on behind what was never read as if nothing had been there."""
-    Beginning.untold_gaps = property(lambda _: {}, lambda *_: None)  # type: ignore[assignment]
+    settle, is_gone = Beginning.settle, Beginning.is_gone
+
+    async def silently(self: Beginning) -> Mapping[Modality, Start]:
+        starts = await settle(self)
+        self.gaps_are_told()
+        return starts
+
+    async def unsaid(self: Beginning, modality: Modality, offsets: range) -> None:
+        await is_gone(self, modality, offsets)
+        self.gaps_are_told()
+
+    put(Beginning, "settle", silently)
+    put(Beginning, "is_gone", unsaid)
 
 
 def idle_unread() -> None:
@@ -265,16 +292,16 @@ def idle_unread() -> None:
         everything = dict.fromkeys(Modality, reading.now_ns)
         return is_idle(self, modality, replace(reading, read_as_of=everything))
 
-    Idleness.is_idle = waited  # type: ignore[method-assign]
+    put(Idleness, "is_idle", waited)
 
 
 def forget_behind() -> None:
     """Wait once more after a restart for what was left out as too far behind."""
     watermark = Watermark.__init__
-    Watermark.__init__ = lambda self, rules, _=(): watermark(self, rules)  # type: ignore[method-assign]
+    put(Watermark, "__init__", lambda self, rules, _=(): watermark(self, rules))
 
 
-def _named(*mutations: Callable[[], None]) -> Mapping[str, Callable[[], None]]:
+def _named(*mutations: Callable[[], None]) -> dict[str, Callable[[], None]]:
     return {mutate.__name__: mutate for mutate in mutations}
 
 
