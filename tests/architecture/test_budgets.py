@@ -25,7 +25,6 @@ STILL_SMALL = {
     "meltwatch_alarm_manager.pipeline.reading_proof",
     "meltwatch_backtester.domain.event_time",
     "meltwatch_backtester.pipeline.recorded_windows",
-    "meltwatch_chassis.kafka.async_publisher",
     "meltwatch_chassis.kafka.unpacking",
     "meltwatch_local_cluster.launch.drain",
     "meltwatch_stream_processor.pipeline.progress",

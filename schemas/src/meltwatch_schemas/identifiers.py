@@ -46,6 +46,20 @@ def check_alarm_id(text: str) -> str:
     return text
 
 
+def alarm_id_of(key: bytes | None) -> str:
+    """Return the alarm id in a record's key.
+
+    Raises
+    ------
+    ContractViolation
+        If it is none.
+    """
+    try:
+        return check_alarm_id((key or b"").decode())
+    except UnicodeDecodeError as error:
+        raise violation(f"key: expected an alarm id in UTF-8, got {key!r}"[:300]) from error
+
+
 def check_boot_id(text: str) -> str:
     """Return a valid boot id, 16 lower-case hexadecimal digits, unchanged.
 

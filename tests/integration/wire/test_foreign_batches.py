@@ -15,10 +15,10 @@ from typing import Any, Final
 import pytest
 from meltwatch_chassis.kafka.partitioner import partition_of
 from meltwatch_cli.adapters.kafka_alarms import AlarmTopics
-from meltwatch_cli.domain.watch import MANAGER
 from meltwatch_local_cluster.screen.observer import TopicFollower
 from meltwatch_local_cluster.servers import KafkaServer, TritonServer
 from meltwatch_schemas.alarm import Heartbeat
+from meltwatch_schemas.alarm_board import MANAGER
 from meltwatch_schemas.topics import Topic
 
 from tests.integration.alarm_manager.bench import Broker, ManagerProcess

@@ -3,8 +3,9 @@ from itertools import accumulate, cycle
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meltwatch_cli.domain.watch import STALE_AFTER_S, Furnaces, Vigil, WatchView
+from meltwatch_cli.domain.watch import Furnaces, Vigil, WatchView
 from meltwatch_schemas.alarm import Heartbeat
+from meltwatch_schemas.alarm_board import STALE_AFTER_S
 
 from tests.support.timed_records import NOON
 

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterable
 
 import structlog
-from meltwatch_core.alarms.command import alarm_id_of
 from meltwatch_core.alarms.manager.outgoing import said
 from meltwatch_core.alarms.trust import not_ahead
 from meltwatch_core.alarms.watch import MAX_FURNACES
 from meltwatch_schemas.alarm import AlarmRecord
+from meltwatch_schemas.identifiers import alarm_id_of
 from meltwatch_schemas.record import RawRecord, read_json, read_score
 from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.topics import Topic

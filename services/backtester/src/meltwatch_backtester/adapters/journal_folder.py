@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import duckdb
-from meltwatch_core.alarms.command import alarm_id_of
 from meltwatch_core.alarms.kpi.lines import Logged
 from meltwatch_schemas.alarm import AlarmCommand, AlarmPoint, AlarmRecord, CommandResult
 from meltwatch_schemas.codec import MAX_RECORD_BYTES
 from meltwatch_schemas.errors import ContractViolation
+from meltwatch_schemas.identifiers import alarm_id_of
 from meltwatch_schemas.json_message import KeyedMessage
 from meltwatch_schemas.record import RawRecord, read_json
 from meltwatch_schemas.text import escaped

@@ -4,11 +4,10 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from meltwatch_core.alarms.command import alarm_id_of
 from meltwatch_core.alarms.system_alarms import is_by_clock
 from meltwatch_schemas.alarm import AlarmCommand, AlarmRecord
 from meltwatch_schemas.errors import ContractViolation
-from meltwatch_schemas.identifiers import split_alarm_id
+from meltwatch_schemas.identifiers import alarm_id_of, split_alarm_id
 from meltwatch_schemas.record import RawRecord, read_json
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_MS

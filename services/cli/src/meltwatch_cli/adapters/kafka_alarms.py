@@ -19,13 +19,13 @@ from meltwatch_schemas.alarm import (
     CommandResult,
     Heartbeat,
 )
+from meltwatch_schemas.alarm_board import MANAGER
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.json_message import KeyedMessage
 from meltwatch_schemas.record import JSON, OutgoingRecord, RawRecord, headers_for, read_json
 from meltwatch_schemas.topics import Topic
 
 from meltwatch_cli.domain.unreadable import Unreadable
-from meltwatch_cli.domain.watch import MANAGER
 
 _POLL_MS: Final = 200
 _SEND_TIMEOUT_S: Final = 10.0

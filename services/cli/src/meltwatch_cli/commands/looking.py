@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Final
 from meltwatch_chassis.clock import Clock
 from meltwatch_chassis.errors import BadUsage, DependencyUnreachable
 from meltwatch_schemas.alarm import AlarmRecord, ns_from_utc
+from meltwatch_schemas.alarm_board import STALE_AFTER_S
 from meltwatch_schemas.alarm_list import is_unacknowledged, named, newest
 from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_cli import bootstrap
 from meltwatch_cli.domain.unreadable import Unreadable
-from meltwatch_cli.domain.watch import STALE_AFTER_S, Furnaces, WatchView
+from meltwatch_cli.domain.watch import Furnaces, WatchView
 from meltwatch_cli.settings import located
 
 if TYPE_CHECKING:

@@ -5,11 +5,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from meltwatch_schemas.alarm import Heartbeat
+from meltwatch_schemas.alarm_board import STALE_AFTER_S
 from meltwatch_schemas.wording import age_text
 
-MANAGER: Final = "alarm_manager"
-STALE_AFTER_S: Final = 15.0
-"""Three heartbeats of the alarm manager, which writes one every 5 s (docs/scada.md)."""
 _EXPECTED: Final = "the alarm manager (expected every 5 s; is it there, is Kafka?)"
 
 

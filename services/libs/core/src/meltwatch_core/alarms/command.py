@@ -25,7 +25,7 @@ from meltwatch_schemas.alarm import (
 )
 from meltwatch_schemas.codec import check_size
 from meltwatch_schemas.errors import violation
-from meltwatch_schemas.identifiers import check_alarm_id, check_furnace_id
+from meltwatch_schemas.identifiers import alarm_id_of, check_furnace_id
 from meltwatch_schemas.json_object import parse_object
 from meltwatch_schemas.record import RawRecord, check_schema
 from meltwatch_schemas.roles import Roles
@@ -147,20 +147,6 @@ def read_addressed(record: RawRecord) -> Addressed:
     check_schema(record, COMMAND_SCHEMA)
     fields = parse_object(value)
     return Addressed(alarm_id_of(record.key), _readable_id(fields.get("command_id")), value)
-
-
-def alarm_id_of(key: bytes | None) -> str:
-    """Return the alarm id in a record's key.
-
-    Raises
-    ------
-    ContractViolation
-        If it is none.
-    """
-    try:
-        return check_alarm_id((key or b"").decode())
-    except UnicodeDecodeError as error:
-        raise violation(f"key: expected an alarm id in UTF-8, got {key!r}"[:300]) from error
 
 
 def furnace_id_of(key: bytes | None) -> str:

@@ -14,13 +14,13 @@ from meltwatch_chassis.metrics import Metrics
 from meltwatch_schemas.access import ACCESS, Principal
 from meltwatch_schemas.alarm import AlarmRecord
 from meltwatch_schemas.errors import violation
+from meltwatch_schemas.identifiers import alarm_id_of
 from meltwatch_schemas.record import OutgoingRecord, RawRecord, read_json
 from meltwatch_schemas.roles import Roles
 from meltwatch_schemas.topics import Topic
 
 from meltwatch_core.alarms.authorship import MAX_OWN_EPOCH
 from meltwatch_core.alarms.caution import GIVEN_UP, WITHOUT_BYTES, Caution
-from meltwatch_core.alarms.command import alarm_id_of
 from meltwatch_core.alarms.manager.commands import CommandDesk
 from meltwatch_core.alarms.manager.outgoing import said
 from meltwatch_core.alarms.manager.own_topics import OWN, OwnTopics

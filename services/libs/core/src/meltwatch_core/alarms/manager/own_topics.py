@@ -10,13 +10,13 @@ from typing import Final
 import structlog
 from meltwatch_schemas.access import ACCESS, Principal
 from meltwatch_schemas.errors import ContractViolation, violation
+from meltwatch_schemas.identifiers import alarm_id_of
 from meltwatch_schemas.json_object import parse_object
 from meltwatch_schemas.record import OutgoingRecord, RawRecord
 from meltwatch_schemas.text import escaped
 from meltwatch_schemas.topics import Topic
 
 from meltwatch_core.alarms.authorship import MAX_EPOCH, Authorship
-from meltwatch_core.alarms.command import alarm_id_of
 from meltwatch_core.alarms.manager.outgoing import tombstone
 from meltwatch_core.alarms.manager.scribe import Scribe
 from meltwatch_core.alarms.manager.system import SystemDesk

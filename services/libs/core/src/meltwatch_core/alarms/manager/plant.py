@@ -3,12 +3,13 @@
 import structlog
 from meltwatch_schemas.alarm import AlarmPoint
 from meltwatch_schemas.errors import ContractViolation
+from meltwatch_schemas.identifiers import alarm_id_of
 from meltwatch_schemas.outside import FurnaceState, FurnaceStateWord
 from meltwatch_schemas.point_rules import check_point
 from meltwatch_schemas.record import OutgoingRecord, RawRecord, read_json
 from meltwatch_schemas.topics import Topic
 
-from meltwatch_core.alarms.command import alarm_id_of, furnace_id_of
+from meltwatch_core.alarms.command import furnace_id_of
 from meltwatch_core.alarms.manager.scribe import Scribe
 from meltwatch_core.alarms.watch import Watch
 
