@@ -79,15 +79,17 @@ def forget_the_cut() -> None:
 def publish_out_of_order() -> None:
     """Publish a window without waiting for the one before it."""
 
-    async def carry(
-        self: Publication,
-        window: AlignedWindow,
-        closing: ClosingMoment,
-        previous: asyncio.Task[None] | None,
+    async def submit(
+        self: Publication, window: AlignedWindow, traceparent: str | None = None
     ) -> None:
-        await self._publish(window, await self._judge(window), closing)
+        closing = ClosingMoment(self._clock.now_ns(), traceparent)
 
-    put(Publication, "_carry", carry)
+        async def carry(_: asyncio.Task[None] | None) -> None:
+            await self._publish(window, await self._judge(window), closing)
+
+        await self._append(window.furnace_id, window.size_bytes, carry)
+
+    put(Publication, "submit", submit)
     # Acknowledgement insists on the order: without this the defect would end the process at once.
     put(PartitionJoiner, "published", lambda *_: None)
 

@@ -9,14 +9,16 @@ from itertools import pairwise
 import pytest
 from meltwatch_chassis import tasks
 from meltwatch_chassis.errors import FatalError
+from meltwatch_chassis.kafka.record import Delivered
 from meltwatch_core.join.merge import QueueLimits
 from meltwatch_core.join.window import AlignedWindow
+from meltwatch_schemas.record import OutgoingRecord
 from meltwatch_schemas.score import Modality, ScoreStatus, WindowScore
 from meltwatch_schemas.window import NS_PER_S
 from meltwatch_stream_processor.ports import TopicPartition
 from structlog.testing import capture_logs
 
-from tests.support.input_records import ORIGIN_NS, InputRecord, live
+from tests.support.input_records import ORIGIN_NS, InputRecord, live, sample_record
 from tests.unit.core.scoring.fakes import ENCODER, TOPICS, FakeScorer, until
 from tests.unit.stream_processor.pipeline.fakes import Life, MemoryBroker, contents
 
@@ -310,3 +312,40 @@ async def test_a_gateway_that_delivers_late_makes_no_window_twice_after_a_restar
     ends = by_furnace(broker.scores())["melt/a"]
     assert ends == sorted(set(ends))
     assert len(ends) > len(before) + 10
+
+
+async def test_a_late_copy_follows_the_window_that_makes_its_record_late(
+    broker: MemoryBroker, scorer: FakeScorer
+) -> None:
+    """Before that window is published a crash may have it closed anew, behind the record."""
+    gate = asyncio.Event()
+    scorer.attempt = lambda _: gate.wait()
+    broker.produce(*live(("melt/a",), 20.0, encoder=ENCODER))
+    broker.produce(sample_record("melt/a", ORIGIN_NS + 3 * NS_PER_S + 7))
+    broker.produce(*live(("melt/a",), 5.0, start_ns=ORIGIN_NS + 20 * NS_PER_S, encoder=ENCODER))
+    late_offset = 20  # a sample record a second, then this one
+    async with Life(broker, scorer, inflight=100) as life:
+        await until(life._has_read_all)
+        await life.commit()
+        assert broker.logs[TOPICS.late] == []
+        assert max(broker.offsets.values(), default=0) <= late_offset
+        await life.kill()
+    assert broker.logs[TOPICS.late] == []
+
+    gate.set()
+    done: list[str] = []
+    publish = broker.publish
+
+    async def noted(record: OutgoingRecord) -> Delivered:
+        done.append(record.topic)
+        return await publish(record)
+
+    broker.publish = noted  # type: ignore[method-assign]  # to see the order between topics
+    async with Life(broker, scorer) as life:
+        await life.read_all()
+    (copy,) = broker.logs[TOPICS.late]
+    assert copy.value == broker.logs[TOPICS.inputs[Modality.CURRENT]][late_offset].value
+    before = done[: done.index(TOPICS.late)].count(TOPICS.scores)
+    ends = by_furnace(broker.scores())["melt/a"]
+    assert ends[before - 1] > ORIGIN_NS + 3 * NS_PER_S
+    assert before < len(ends)

@@ -66,8 +66,8 @@ class PartitionPipeline:
         # Time is passed to the join when an answer says how far the input goes: once a second.
         self._told = False
         self._paused: frozenset[Modality] = frozenset()
-        # A record whose copy or dead letter is not delivered yet is not to be acknowledged.
-        self._undelivered: tuple[Modality, int] | None = None
+        # Records whose copy or dead letter is not delivered yet are not to be acknowledged.
+        self._undelivered: set[tuple[Modality, int]] = set()
 
     def receive(self, raw: RawRecord) -> None:
         """Take a record as read; offsets of a topic ascend."""
@@ -112,8 +112,7 @@ class PartitionPipeline:
         if self._joiner is None or self._beginning.untold_gaps:
             return {}
         offsets = self._joiner.acknowledgeable()
-        if self._undelivered is not None:
-            modality, offset = self._undelivered
+        for modality, offset in self._undelivered:
             offsets[modality] = min(offset, offsets.get(modality, offset))
         return {self._parts[modality]: offset for modality, offset in offsets.items()}
 
@@ -249,22 +248,30 @@ class PartitionPipeline:
         self, entry: Entry, joiner: PartitionJoiner, publication: Publication
     ) -> None:
         """Hand a record on to the join, and do what that leads to."""
-        self._undelivered = (entry.modality, entry.offset)
-        entry, raw = self._admitted(entry, joiner), entry.raw
+        place, raw = (entry.modality, entry.offset), entry.raw
+        self._undelivered.add(place)
+        entry = self._admitted(entry, joiner)
         if not isinstance(entry.content, ContractViolation):
             await self._recall(entry.content, joiner)
         outcome = self._joined(entry, joiner)
         self._shared.gate.holds(self.number, joiner.furnaces)
-        if outcome.refusal is not None:
-            await self._shared.delivery.dead_letter(raw, outcome.refusal)
-        elif outcome.late:
-            await self._shared.delivery.late(raw)
-        self._undelivered = None
+        if outcome.late and isinstance(entry.content, Chunk):
+            copied = partial(self._copy_late, entry)
+            furnace_id = entry.content.identity.furnace_id
+            await publication.follow(furnace_id, entry.size_bytes, copied)
+        else:
+            if outcome.refusal is not None:
+                await self._shared.delivery.dead_letter(raw, outcome.refusal)
+            self._undelivered.discard(place)
         self._untimely.take(raw, entry.modality, outcome, joiner.holds)
         self._shared.counts.record(raw, entry.modality, outcome, joiner.holds)
         self._log.handed_on(outcome)
         for window in outcome.windows:
             await publication.submit(window, continue_trace(header(raw.headers, TRACEPARENT)))
+
+    async def _copy_late(self, entry: Entry) -> None:
+        await self._shared.delivery.late(entry.raw)
+        self._undelivered.discard((entry.modality, entry.offset))
 
     def _admitted(self, entry: Entry, joiner: PartitionJoiner) -> Entry:
         """Return a record as it is, or refused if it must not reach the join."""

@@ -1,8 +1,9 @@
 """The order of publication: strict per furnace, free between furnaces."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 from meltwatch_chassis.clock import Clock
 from meltwatch_core.join.window import AlignedWindow
@@ -12,6 +13,9 @@ from meltwatch_stream_processor.pipeline.in_flight import InFlightWindows
 
 Judging = Callable[[AlignedWindow], Awaitable[Judgement]]
 Publishing = Callable[[AlignedWindow, Judgement, "ClosingMoment"], Awaitable[None]]
+Writing = Callable[[], Awaitable[None]]
+Carrying = Callable[[asyncio.Task[None] | None], Coroutine[Any, Any, None]]
+"""Does what is due behind what a furnace waits for already, if that is anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ class Publication:
     group
         Owner of the tasks, one per window in flight.
     in_flight
-        Bound on the windows of all partitions together.
+        Bound on the windows of all partitions together, and on what follows them.
     judge
         Scores a window.
     publish
@@ -65,22 +69,36 @@ class Publication:
     async def submit(self, window: AlignedWindow, traceparent: str | None = None) -> None:
         """Take the next window of a furnace; waits while too many are in flight."""
         closing = ClosingMoment(self._clock.now_ns(), traceparent)
-        await self._in_flight.enter(window.size_bytes)
-        furnace_id = window.furnace_id
-        task = self._group.create_task(self._carry(window, closing, self._newest.get(furnace_id)))
+
+        async def carry(previous: asyncio.Task[None] | None) -> None:
+            judgement = await self._judge(window)
+            if previous is not None:
+                await previous
+            await self._publish(window, judgement, closing)
+
+        await self._append(window.furnace_id, window.size_bytes, carry)
+
+    async def follow(self, furnace_id: str, size_bytes: int, write: Writing) -> None:
+        """Write what is true once the windows of a furnace that closed so far are published.
+
+        Until then a crash may have them closed anew, by other records.
+        """
+
+        async def carry(previous: asyncio.Task[None] | None) -> None:
+            if previous is not None:
+                await previous
+            await write()
+
+        await self._append(furnace_id, size_bytes, carry)
+
+    async def _append(self, furnace_id: str, size_bytes: int, carry: Carrying) -> None:
+        await self._in_flight.enter(size_bytes)
+        task = self._group.create_task(carry(self._newest.get(furnace_id)))
         self._newest[furnace_id] = task
-        task.add_done_callback(lambda done: self._finished(window, done))
+        task.add_done_callback(lambda done: self._finished(furnace_id, size_bytes, done))
 
-    async def _carry(
-        self, window: AlignedWindow, closing: ClosingMoment, previous: asyncio.Task[None] | None
-    ) -> None:
-        judgement = await self._judge(window)
-        if previous is not None:
-            await previous
-        await self._publish(window, judgement, closing)
-
-    def _finished(self, window: AlignedWindow, done: asyncio.Task[None]) -> None:
+    def _finished(self, furnace_id: str, size_bytes: int, done: asyncio.Task[None]) -> None:
         # A callback, because a task that is cancelled before its first step runs no "finally".
-        self._in_flight.leave(window.size_bytes)
-        if self._newest.get(window.furnace_id) is done:
-            del self._newest[window.furnace_id]
+        self._in_flight.leave(size_bytes)
+        if self._newest.get(furnace_id) is done:
+            del self._newest[furnace_id]
