@@ -120,6 +120,7 @@ def watch(works: Works, topics: Topics, triton: TritonServer) -> Seen:
         expected = {name: len(weather.undisturbed(name)) - 5 for name in JOINED}
         long_ns = (LOOK_BACK_S + LASTS_S - 5) * NS_PER_S
         expected |= dict.fromkeys((DEAD, BACK), long_ns // PUBLISHED_SPEC.hop_ns - 2)
+        print(f"expected at least {expected}")
         works.scores.until(lambda found: _has(found, expected), 120.0)
         metrics = worker.ask("metrics")
         scores: dict[str, list[WindowScore]] = {}

@@ -141,8 +141,12 @@ class Tail:
         self, enough: Callable[[list[ConsumerRecord]], bool], limit_s: float
     ) -> list[ConsumerRecord]:
         """Wait for enough records."""
-        until(lambda: enough(self.read()), lambda: f"{len(self.records)} records", limit_s)
+        until(lambda: enough(self.read()), self._by_key, limit_s)
         return self.records
+
+    def _by_key(self) -> str:
+        counted = Counter((record.key or b"").decode(errors="replace") for record in self.records)
+        return f"{len(self.records)} records: {dict(counted)}"
 
 
 def scores_of(records: Iterable[ConsumerRecord]) -> list[WindowScore]:
