@@ -11,6 +11,8 @@ from tests.support.examples import examples
 from tests.unit.core.alarms.samples import (
     BOTH,
     FURNACE,
+    command_fields,
+    command_record,
     point,
     score,
     score_record,
@@ -168,3 +170,23 @@ def test_the_epoch_is_above_all_that_was_committed_though_nothing_was_written(fu
         assert log.commit(SCORES).epoch == epoch
     assert log.alarms() == []
     assert pipeline.commits()[SCORES].position == 4
+
+
+def test_a_decommissioned_alarm_begins_anew_behind_its_end_whoever_leads() -> None:
+    """What was judged before the end is read again by a successor, and counts no more."""
+    delayed = point(setpoint=setpoint(on_delay_s=4.0))
+    raises = []
+    for is_succeeded in (False, True):
+        log = TopicLog(points={FURNACE: (delayed,)})
+        pipeline = log.judge([score(number, 3.0) for number in range(6)])
+        end = command_fields("decommission", arguments={"reason": "a new shell"}, role="engineer")
+        log.write(pipeline.handle_record(command_record(end), NOW_NS), pipeline)
+        pipeline = log.take_over() if is_succeeded else pipeline
+        begin = log.commit(SCORES).offset if is_succeeded else 6
+        written = []
+        for offset in range(begin, 16):
+            written += pipeline.handle_record(score_record(score(offset, 3.0), offset), NOW_NS)
+        log.write(written, pipeline)
+        raises.append([r.condition_time for r in log.alarms() if r.transition.cause == "RAISE"])
+    assert raises[0] == raises[1]
+    assert raises[0][1] == utc_from_ns(window_end(6))

@@ -6,12 +6,14 @@ again, so nothing else is ever stored.
 
 import math
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Final
 
 from meltwatch_schemas.alarm import (
     AlarmPoint,
     AlarmRecord,
     AlarmState,
+    Command,
     Quality,
     ns_from_utc,
     utc_from_ns,
@@ -79,6 +81,9 @@ class Alarm:
         Windows of another quality than was told.
     locale
         How the plant's people read.
+    ended_at
+        Where the furnace was judged to when the alarm was decommissioned, if it was: nothing of
+        the time before counts.
     """
 
     point: AlarmPoint
@@ -89,6 +94,7 @@ class Alarm:
     annunciation: Annunciation = field(default_factory=Annunciation)
     quality_count: QualityCount = field(default_factory=QualityCount)
     locale: Locale = NOWHERE
+    ended_at: datetime | None = None
 
     @property
     def facts(self) -> Facts:
@@ -132,7 +138,9 @@ class Alarm:
         return score.logit
 
     def knows(self, score: WindowScore) -> bool:
-        """Tell whether the last raise or clear already rests on this window or a later one."""
+        """Tell whether the last raise, clear or end already rests on this window or a later one."""
+        if self.ended_at is not None and utc_from_ns(score.window_end_ns) <= self.ended_at:
+            return True
         # What was never raised rests on no window: its first record came from a command.
         if self.record is None or self.record.raise_time is None:
             return False
@@ -178,6 +186,21 @@ def is_raise(record: AlarmRecord) -> bool:
     if told.from_ not in _SUPPRESSED:
         return True
     return told.to in _SUPPRESSED and record.annunciation_id is None
+
+
+def is_end(record: AlarmRecord) -> bool:
+    """Tell whether a record is the last one of a decommissioned alarm."""
+    return record.transition.cause == Command.DECOMMISSION.upper()
+
+
+def judged_until(record: AlarmRecord) -> datetime | None:
+    """Return the event time up to which the furnace was judged, if a record says so.
+
+    One that rests on no window has the wall clock in its place.
+    """
+    times = record.times
+    is_told = record.raise_time is not None or times.watermark != times.event
+    return times.watermark if is_told else None
 
 
 def followed(alarm: Alarm, record: AlarmRecord) -> Alarm:

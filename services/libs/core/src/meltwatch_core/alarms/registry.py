@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 
 from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord
 from meltwatch_schemas.identifiers import split_alarm_id
 from meltwatch_schemas.locale import Locale
 
-from meltwatch_core.alarms.alarm import Alarm, restore
+from meltwatch_core.alarms.alarm import Alarm, is_end, judged_until, restore
 from meltwatch_core.alarms.points import MasterAlarmList, point_of
 
 
@@ -27,6 +28,7 @@ class AlarmRegistry:
         self._active: dict[str, None] = {}
         self._shelved: dict[str, None] = {}
         self._before: dict[str, Alarm | None] = {}
+        self._ended_at: dict[str, datetime] = {}
 
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
@@ -51,10 +53,14 @@ class AlarmRegistry:
     def _under(self, point: AlarmPoint, unregistered: bool) -> Alarm:
         alarm = self._alarms.get(point.alarm_id)
         if alarm is None:
-            return Alarm(point, unregistered, locale=self._master_list.locale)
+            return self._new(point, unregistered)
         if alarm.point is point and alarm.unregistered == unregistered:
             return alarm
         return replace(alarm, point=point, unregistered=unregistered)
+
+    def _new(self, point: AlarmPoint, unregistered: bool) -> Alarm:
+        ended_at = self._ended_at.get(point.alarm_id)
+        return Alarm(point, unregistered, locale=self._master_list.locale, ended_at=ended_at)
 
     def alarm(self, furnace_id: str, alarm_id: str) -> Alarm | None:
         """Return an alarm of a furnace by its id, if the master alarm list has a point for it."""
@@ -110,7 +116,7 @@ class AlarmRegistry:
         if known is None:
             points = self._master_list.of(record.equipment_path)
             point = points.get(record.alarm_id) or point_of(record)
-            known = Alarm(point, record.unregistered, locale=self._master_list.locale)
+            known = self._new(point, record.unregistered)
         self.put(restore(known, record))
 
     def last_known(self, alarm_id: str) -> Alarm | None:
@@ -119,7 +125,11 @@ class AlarmRegistry:
 
     def forget(self, alarm_id: str) -> None:
         """Take over a tombstone: of this alarm there is no record any more."""
-        self._alarms.pop(alarm_id, None)
+        alarm = self._alarms.pop(alarm_id, None)
+        if alarm is not None and alarm.record is not None and is_end(alarm.record):
+            ended_at = judged_until(alarm.record)
+            if ended_at is not None:
+                self._ended_at[alarm_id] = ended_at
         self._active.pop(alarm_id, None)
         self._shelved.pop(alarm_id, None)
 

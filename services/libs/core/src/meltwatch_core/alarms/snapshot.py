@@ -178,9 +178,17 @@ def acknowledged(alarm: Alarm, facts: Facts, remark: Remark, stamp: Stamp) -> Al
 
 
 def decommissioned(alarm: Alarm, remark: Remark, stamp: Stamp) -> AlarmRecord:
-    """Return the last record of an alarm; a tombstone follows it."""
+    """Return the last record of an alarm; a tombstone follows it.
+
+    It says how far the furnace was judged: from there on the alarm begins anew.
+    """
     message = f"{alarm.point.title}: decommissioned by {remark.by}"
-    return remarked(alarm, Facts(), remark, stamp, {"message": message})
+    record = remarked(alarm, Facts(), remark, stamp, {"message": message})
+    newest = alarm.condition.newest
+    if newest is None:
+        return record
+    times = record.times.model_copy(update={"watermark": utc_from_ns(newest.end_ns)})
+    return record.model_copy(update={"times": times})
 
 
 def told_again(alarm: Alarm, facts: Facts, stamp: Stamp, *, by_timer: bool) -> AlarmRecord:
