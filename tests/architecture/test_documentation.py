@@ -52,6 +52,7 @@ FOLDERS = {
     "core/": "services/libs/core/src/meltwatch_core/",
     "libs/chassis/…/": "services/libs/chassis/src/meltwatch_chassis/",
     "stream_processor/…/": "services/stream_processor/src/meltwatch_stream_processor/",
+    "notify_gateway/…/": "services/notify_gateway/src/meltwatch_notify_gateway/",
     "alarm_manager/…/": "services/alarm_manager/src/meltwatch_alarm_manager/",
 }
 

@@ -16,6 +16,7 @@ SERVICES = {
     "meltwatch_cli",
     "meltwatch_backtester",
     "meltwatch_selftest",
+    "meltwatch_notify_gateway",
     "meltwatch_local_cluster",
 }
 TRAINER = ROOT / "services/trainer/src/meltwatch_trainer"

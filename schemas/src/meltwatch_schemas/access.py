@@ -20,6 +20,7 @@ class Principal(StrEnum):
     CURRENT_PRODUCER = "current_producer"
     STREAM_PROCESSOR = "stream_processor"
     ALARM_MANAGER = "alarm_manager"
+    NOTIFY_GATEWAY = "notify_gateway"
     SELFTEST = "selftest"
     BACKTESTER = "backtester"
     JOURNAL = "journal"
@@ -148,6 +149,11 @@ ACCESS: Final = {
         groups=("alarm-manager", "alarm-manager.offsets"),
         transactional_ids=("alarm-manager",),
         redis=RedisUse.WRITER,
+    ),
+    Principal.NOTIFY_GATEWAY: Access(
+        inputs=(Topic.ALARMS, Topic.ALARM_POINTS, Topic.HEARTBEATS, Topic.ALARM_RESULTS),
+        outputs=(Topic.ALARM_RECEIPTS,),
+        own=(Topic.ALARM_RECEIPTS,),
     ),
     Principal.SELFTEST: Access(
         inputs=(Topic.SCORES, Topic.ALARMS, Topic.ALARM_RESULTS),

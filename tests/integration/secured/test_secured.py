@@ -48,7 +48,14 @@ from tests.integration.secured.redis_rights import (
     redis_settings,
     write_the_view,
 )
-from tests.integration.secured.whole_path import disturb, judge, maintain, operate, watch_as_scada
+from tests.integration.secured.whole_path import (
+    disturb,
+    judge,
+    maintain,
+    operate,
+    tell_people,
+    watch_as_scada,
+)
 from tests.integration.secured.wrong_ways import (
     Web,
     identify,
@@ -98,6 +105,7 @@ def test_the_printed_rights_suffice_and_each_is_used(
         watch_as_scada(plant)
         logs = "".join(service.log.read_text() for service in services.values())
         shown = logs + "".join(service.command_line for service in services.values())
+    logs += tell_people(plant)
     assert not [user for user, secret in plant.kafka.passwords.items() if secret in shown]
     assert '"not_checked"' in logs
     assert "Traceback" not in logs

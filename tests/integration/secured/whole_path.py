@@ -13,7 +13,7 @@ from meltwatch_schemas.access import ACCESS, Operation, Principal, Resource, Rig
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_S
 
-from tests.integration.secured.bench import PREFIX, Plant, connection_of
+from tests.integration.secured.bench import PREFIX, Plant, Process, connection_of
 from tests.support.input_records import InputRecord, frame_record, live
 from tests.support.product import MELTWATCH
 from tests.support.waiting import until
@@ -117,6 +117,19 @@ def maintain(plant: Plant) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
     done = plant.command("journal", "alarms", "report", "--from=-5m", "--json")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def tell_people(plant: Plant) -> str:
+    """Start the gateway where no alarm manager is heard: that is told, and has a receipt."""
+    channels, log = plant.folder / "channels.yaml", plant.folder / "notify_gateway.log"
+    channels.write_text('channels: [{name: nowhere, url: "json://127.0.0.1:1/"}]')
+    settings = plant.environment("notify_gateway", channels_file=str(channels))
+    with Process("notify_gateway", settings, log):
+        until(
+            lambda: _has_used(plant, "notify_gateway", Operation.WRITE, Topic.ALARM_RECEIPTS),
+            log.read_text,
+        )
+    return log.read_text()
 
 
 def watch_as_scada(plant: Plant) -> None:

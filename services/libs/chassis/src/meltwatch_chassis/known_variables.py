@@ -9,6 +9,7 @@ from typing import Final
 KNOWN_VARIABLES: Final = frozenset(
     {
         "MELTWATCH_ALARM_MANAGER_INSTANCE",
+        "MELTWATCH_CHANNELS_FILE",
         "MELTWATCH_DRAIN_TIMEOUT_S",
         "MELTWATCH_GROUP_INSTANCE_ID",
         "MELTWATCH_HEALTH_ADDRESS",

@@ -18,6 +18,8 @@ _LIBRARY_LEVELS = {
     "mode": stdlib.WARNING,
     # Logs each attempt of an outage as an error, ten a second. Our adapters log it once.
     "kafka": stdlib.CRITICAL,
+    # Its lines show addresses of web services, and the tokens in them.
+    "urllib3": stdlib.CRITICAL,
 }
 
 

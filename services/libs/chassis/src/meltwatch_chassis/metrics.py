@@ -36,6 +36,7 @@ class Metrics:
         self._of_windows()
         self._of_scoring()
         self._of_alarms()
+        self._of_notifications()
         self._of_the_plant()
 
     def _of_the_process(self) -> None:
@@ -156,6 +157,22 @@ class Metrics:
             "From raise time to published alarm, live ones alone.",
             buckets=_LATENCY_BUCKETS,
             registry=self.registry,
+        )
+
+    def _of_notifications(self) -> None:
+        gauge = partial(Gauge, registry=self.registry)
+        self.notifications = Counter(
+            "meltwatch_notifications", "Messages to people.", ["channel", "outcome"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.channel_up = gauge(
+            "meltwatch_notify_channel_up", "1 while a channel takes messages, else 0.", ["channel"]
+        )
+        self.calls_open = gauge(
+            "meltwatch_notify_calls_open", "Told until acknowledged.", ["channel"]
+        )
+        self.receipts_lost = Counter(
+            "meltwatch_notify_receipts_lost", "Never written.", registry=self.registry
         )
 
     def _of_the_plant(self) -> None:

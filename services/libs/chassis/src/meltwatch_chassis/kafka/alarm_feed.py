@@ -94,6 +94,8 @@ class AlarmFeed:
         What is known; whoever reads it must not change it.
     refused
         How many records were left out, by topic: they are no records of it.
+    has_caught_up
+        What stood in the topics at the start is known.
     problem
         Why the topics cannot be read at present; None while they can.
     """
@@ -115,7 +117,7 @@ class AlarmFeed:
         self._waiting: dict[str, asyncio.Future[CommandResult]] = {}
         self._positions: dict[Part, int] = {}
         self._ends: dict[Part, int] | None = None
-        self._has_caught_up = False
+        self.has_caught_up = False
         self.board = AlarmBoard()
         self.points = PointBoard()
         self.pulse = Pulse(self._now_s())
@@ -127,7 +129,7 @@ class AlarmFeed:
         """What is known of the alarm manager now."""
         if self.pulse.silent_s(self._now_s()) >= _TOLD_S:
             return PipelineLink.DOWN
-        is_live = self._has_caught_up and self.pulse.newest is not None
+        is_live = self.has_caught_up and self.pulse.newest is not None
         return PipelineLink.LIVE if is_live else PipelineLink.STARTING
 
     async def follow(self) -> AsyncIterator[AlarmNews]:
@@ -235,7 +237,7 @@ class AlarmFeed:
     async def _look(self, reader: AsyncReader, *, has_gap: bool) -> AlarmNews:
         turns: list[AlarmTurn] = []
         points: list[str] = []
-        is_history = not self._has_caught_up
+        is_history = not self.has_caught_up
         for raw in await reader.poll(_POLL_S, _MOST):
             try:
                 self._take(raw, turns, points)
@@ -243,7 +245,7 @@ class AlarmFeed:
                 self._refuse(raw, error)
             self._positions[raw.topic, raw.partition] = raw.offset + 1
         if is_history and self._ends is not None:
-            self._has_caught_up = await reader.has_read(self._ends)
+            self.has_caught_up = await reader.has_read(self._ends)
         return AlarmNews(turns, points, self.link, is_history, has_gap)
 
     def _take(self, raw: RawRecord, turns: list[AlarmTurn], points: list[str]) -> None:

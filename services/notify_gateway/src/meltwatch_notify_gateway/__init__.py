@@ -1,0 +1,1 @@
+"""Tells people of alarms until they are acknowledged, by whatever channel Apprise knows."""

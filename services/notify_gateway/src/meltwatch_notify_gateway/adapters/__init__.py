@@ -1,0 +1,1 @@
+"""Apprise, Kafka and the channel file."""

@@ -1,0 +1,1 @@
+"""What is told to whom and when: no I/O, no clock."""

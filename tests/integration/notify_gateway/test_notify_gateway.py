@@ -1,0 +1,98 @@
+"""People are told of alarms of a real manager, on real channels, also when some of them fail."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from meltwatch_schemas.alarm import AlarmRecord
+from meltwatch_schemas.record import RawRecord
+from meltwatch_schemas.topics import Topic
+
+from tests.support.waiting import until
+from tests.unit.core.alarms.samples import command_fields, command_record, score
+from tests.unit.notify_gateway.receivers import SECRET, Hook, mail_server, web_hook
+
+pytestmark = pytest.mark.integration
+FURNACES = [f"dashiqiao/smelting-1/FMF-{number:02}" for number in range(20)]
+
+
+def channels(**urls: str) -> str:
+    """Write a channel file that reminds after half a minute."""
+    remind = "remind_after_minutes: {critical: 0.5, high: 0.5}"
+    lines = (f'  - {{name: {name}, url: "{url}", {remind}}}' for name, url in urls.items())
+    return "\n".join(["channels:", *lines])
+
+
+def receipts_of(broker, channel: str, status: str) -> list[str]:
+    """Return the event ids that a channel's receipts tell of."""
+    told = [json.loads(record.value) for record in broker.read(Topic.ALARM_RECEIPTS)]
+    adapter = f"notify_gateway/{channel}"
+    return [r["event_id"] for r in told if (r["adapter"], r["status"]) == (adapter, status)]
+
+
+def trip(broker, furnaces: Sequence[str]) -> None:
+    broker.send_scores(score(n, 6.0, furnace_id) for furnace_id in furnaces for n in range(4))
+
+
+def ack(record: AlarmRecord, prefix: str) -> RawRecord:
+    fields = command_fields("ack", record.event_id, alarm_id=record.alarm_id)
+    return command_record(fields, 0, record.alarm_id, prefix)
+
+
+def about(hook: Hook, what: str, since: int = 0) -> list[dict[str, Any]]:
+    return [got for got in hook.got[since:] if what in got["message"]]
+
+
+@pytest.mark.timeout(400)
+def test_a_flood_is_few_messages_that_come_again_also_after_a_restart_beside_dead_channels(
+    broker, make_manager, make_gateway
+):
+    with make_manager() as manager, web_hook() as hook, web_hook(hangs=True) as hung:
+        dead = f"json://u:{SECRET}@127.0.0.1:1/x"
+        manager.wait_ready()
+        with make_gateway(channels(hook=hook.url, dead=dead, hung=f"{hung.url}?rto=3")) as gateway:
+            gateway.wait_ready()
+            assert SECRET not in gateway.command_line
+            trip(broker, FURNACES)
+            raised = broker.wait_alarms(20)[:20]
+            ids = {record.event_id for record in raised}
+            until(lambda: ids <= {*receipts_of(broker, "hook", "delivered")}, "every trip told")
+            told = about(hook, "OVERHEAT")
+            assert 1 <= len(told) <= 3
+            assert " more alarms" in told[0]["title"]
+            assert "Do: " in told[0]["message"]
+            until(lambda: "channel dead: " in gateway.probe("/readyz")[1], "a channel is lost")
+            assert gateway.probe("/readyz")[0] == 503
+            until(lambda: about(hook, f"{broker.prefix}/dead/CHANNEL_DOWN"), "others are told")
+            until(lambda: ids <= {*receipts_of(broker, "dead", "failed")}, "a receipt why not")
+            gateway.kill()
+
+        known = len(hook.got)
+        broker.send(*(ack(record, broker.prefix) for record in raised[:19]))
+        until(lambda: sum(a.state == "ACKED" for a in broker.alarms()) >= 19, "19 acknowledged")
+        with make_gateway(channels(hook=hook.url), "again") as gateway:
+            open_one = raised[19].alarm_id
+            until(lambda: about(hook, open_one, known), "what nobody has acknowledged comes again")
+            (again, *_) = about(hook, open_one, known)
+            assert "Reminder" in again["title"] or "told before" in again["message"]
+            acked = [record.alarm_id for record in raised[:19]]
+            assert not [each for each in acked if about(hook, each, known)]
+            logs = gateway.log.read_text() + gateway.log.with_name("gateway.log").read_text()
+        assert '"notification_delivered"' in logs
+        assert SECRET not in logs
+        assert "Traceback" not in logs
+
+
+async def test_the_silence_of_the_alarm_manager_reaches_a_mailbox(broker, make_gateway):
+    async with mail_server() as box:
+        with make_gateway(channels(mail=box.url)) as gateway:
+            async with asyncio.timeout(120):
+                await box.arrival.wait()
+            (mail,) = box.got
+            assert mail["Subject"] == "CRITICAL: Meltwatch, alarm pipeline down"
+            assert gateway.probe("/readyz") == (
+                503, "no sign of life of the alarm manager for 15 s\n",
+            )  # fmt: skip
+            assert 'outcome="delivered"' in gateway.probe("/metrics")[1]
