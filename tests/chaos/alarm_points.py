@@ -30,6 +30,8 @@ class Point:
         In ns.
     k, n
         So many of the last so many windows raise it; None where a delay does.
+    needs_reset
+        It latches.
     """
 
     furnace: str
@@ -40,6 +42,7 @@ class Point:
     off_delay: int = 0
     k: int | None = None
     n: int | None = None
+    needs_reset: bool = False
 
     @property
     def alarm_id(self) -> str:
@@ -57,6 +60,7 @@ class Point:
             "consequence_if_no_action": "None.",
             "operator_action": "None.",
             "time_to_respond_s": 600.0,
+            "reset_required": self.needs_reset,
             "setpoint": {
                 "logit_on": self.on,
                 "logit_off": self.off,
@@ -77,7 +81,7 @@ def points_of(member: Member) -> list[Point]:
     return [
         Point(member.name, "OVERHEAT", high, low),
         Point(member.name, "LINGERS", middle, low, on_delay=2 * HOP, off_delay=HOP),
-        Point(member.name, "OFTEN", high, middle, off_delay=HOP, k=4, n=10),
+        Point(member.name, "OFTEN", high, middle, off_delay=HOP, k=4, n=10, needs_reset=True),
     ]
 
 

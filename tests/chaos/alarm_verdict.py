@@ -3,23 +3,28 @@
 From the published scores alone it says which raises and clears there must be, and at which
 windows. Every command must have one answer, every acknowledgement that was granted one record.
 The topic must tell a story: each record goes on from the state of the one before it, and no two
-have the same number. Alarms about the system itself are judged for sense only (``silences``).
+have the same number. Of a process alarm each fact is judged, suppressed or not (``life_oracle``).
+A decommissioned one begins anew. Alarms about the system itself are judged for sense only.
 """
 
-import re
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any, Final
 
-from tests.chaos.alarm_oracle import CLEAR, RAISE, Change, changes
+from tests.chaos.alarm_oracle import CLEAR, RAISE, Change, Judged, changes
 from tests.chaos.alarm_points import POINTS, Point, default_point
-from tests.chaos.tape import CODES, Message, Score, Tape
+from tests.chaos.answer_verdict import wrong_answers
+from tests.chaos.life_oracle import NOTHING, follows, told
+from tests.chaos.tape import Message, Score, Tape
 
 Fields = Mapping[str, Any]
 _NS_PER_US: Final = 1000
-_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_END: Final = "DECOMMISSION"
+# Whoever leads unshelves within seconds; somebody led again soon, whatever befell the managers.
+_LONGEST_OVERDUE_US: Final = 60_000_000
 _SILENT: Final = "FURNACE_SILENT"
 # It is raised after 20 s; a window may be a few seconds on its way to whoever counts them.
 _LEAST_SILENCE_US: Final = 14_000_000
@@ -34,22 +39,18 @@ def judge_alarms(tape: Tape) -> list[str]:
         *_wrong_changes(tape),
         *_wrong_numbers(tape.alarms),
         *_broken_stories(tape.alarms),
-        *_wrong_answers(tape),
+        *_overdue(tape, _newest_us(tape) - _LONGEST_OVERDUE_US),
+        *wrong_answers(tape),
         *_phantom_silences(tape),
     ]
 
 
 def unsettled(tape: Tape) -> int:
-    """How many raises, clears and answers are still to come."""
-    written = Counter(_id_and_cause(each) for each in tape.alarms)
-    due = Counter(
-        (point.alarm_id, change.cause)
-        for point in points_on(tape)
-        for change in expected(point, tape.scores)
-    )
+    """How many alarms lack raises, clears or a release, and how many answers are to come."""
     answers = Counter(each.key for each in tape.results)
     asked = Counter(each.key for each in tape.commands)
-    return (due - written).total() + (asked - answers).total()
+    overdue = list(_overdue(tape, time.time_ns() // _NS_PER_US))
+    return len([*_wrong_changes(tape), *overdue]) + (asked - answers).total()
 
 
 def points_on(tape: Tape) -> list[Point]:
@@ -60,7 +61,12 @@ def points_on(tape: Tape) -> list[Point]:
 
 
 def expected(point: Point, scores: Iterable[Score]) -> list[Change]:
-    """What the published scores make of an alarm point."""
+    """What the published scores make of an alarm point that nobody decommissions."""
+    return list(changes(point, judged(point, scores)))
+
+
+def judged(point: Point, scores: Iterable[Score]) -> list[Judged]:
+    """The windows of an alarm point's furnace that have a verdict."""
     newest, windows = 0, []
     for score in scores:
         logit = score.fields["logit"]
@@ -68,7 +74,7 @@ def expected(point: Point, scores: Iterable[Score]) -> list[Change]:
             newest = score.end
             if logit is not None:
                 windows.append((score.end, logit))
-    return list(changes(point, windows))
+    return windows
 
 
 def judge_forgeries(tape: Tape, prefix: str) -> list[str]:
@@ -79,7 +85,7 @@ def judge_forgeries(tape: Tape, prefix: str) -> list[str]:
             shown.pop(key, None)
         elif key not in shown or _number(fields) > _number(shown[key]):
             shown[key] = fields
-    truth = {message.key: message.fields for message in tape.alarms}
+    truth = newest_records(tape.alarms)
     wrong = sorted(key for key in shown.keys() | truth.keys() if shown.get(key) != truth.get(key))
     lines = [f"{key}: a reader shows {shown.get(key)}, not {truth.get(key)}" for key in wrong]
     raised = truth.get(f"{prefix}/FOREIGN_WRITER", {})
@@ -90,27 +96,61 @@ def _number(fields: Fields) -> tuple[int, int]:
     return fields["epoch"], fields["seq"]
 
 
-def _id_and_cause(message: Message) -> tuple[str, str]:
-    return message.key, message.fields["transition"]["cause"]
+def newest_records(alarms: Iterable[Message]) -> dict[str, Fields]:
+    """The last record of each alarm that has one: not of a decommissioned one."""
+    newest = {message.key: message.fields for message in alarms}
+    return {key: each for key, each in newest.items() if each["transition"]["cause"] != _END}
 
 
 def _wrong_changes(tape: Tape) -> Iterator[str]:
-    written: dict[str, list[Fields]] = defaultdict(list)
+    lives: dict[str, list[list[Told]]] = defaultdict(lambda: [[]])
+    process: dict[str, None] = {}
     for message in tape.alarms:
-        if message.fields["transition"]["cause"] in (RAISE, CLEAR):
-            written[message.key].append(message.fields)
+        cause = message.fields["transition"]["cause"]
+        if cause == _END:
+            lives[message.key].append([])
+        elif cause in (RAISE, CLEAR):
+            lives[message.key][-1].append(_found(message.fields))
+            if message.fields["class"] == "process":
+                process.setdefault(message.key)
     for point in points_on(tape):
-        due = [_due(change) for change in expected(point, tape.scores)]
-        found = [_found(fields) for fields in written.pop(point.alarm_id, [])]
-        if due != found:
-            yield f"{point.alarm_id}: {_first_difference(due, found)}"
-    for alarm_id, records in written.items():
-        if records[0]["class"] == "process":
-            yield f"{alarm_id}: no alarm point of this name, {len(records)} records"
+        process.pop(point.alarm_id, None)
+        wrong = _wrong_lives(point, judged(point, tape.scores), lives[point.alarm_id])
+        if wrong is not None:
+            yield f"{point.alarm_id}: {wrong}"
+    for alarm_id in process:
+        yield f"{alarm_id}: no alarm point of this name"
 
 
 Told = tuple[str, int | None, int, float]
 """Cause, first window of a raise, last window, logit."""
+
+
+def _wrong_lives(
+    point: Point, windows: Sequence[Judged], lives: Sequence[Sequence[Told]]
+) -> str | None:
+    """How the lives of an alarm differ from what its windows make of it, if they do.
+
+    Before which window it was decommissioned nobody has written down: one must fit them all.
+    """
+    ends = [end for end, _ in windows]
+    starts = {0}
+    for number, life in enumerate(lives):
+        is_last = number == len(lives) - 1
+        found, wrong = set[int](), None
+        for start in sorted(starts):
+            made = list(islice(changes(point, windows[start:]), len(life) + 1))
+            due = [_due(change) for change in made]
+            if due[: len(life)] != life or (is_last and len(due) > len(life)):
+                wrong = wrong or _first_difference(due, life)
+                continue
+            first = ends.index(made[len(life) - 1].end) + 1 if life else start
+            last = ends.index(made[len(life)].end) if len(made) > len(life) else len(ends)
+            found.update(range(first, last + 1))
+        if not found:
+            return f"life {number}, {wrong}"
+        starts = found
+    return None
 
 
 def _due(change: Change) -> Told:
@@ -147,10 +187,19 @@ def _wrong_numbers(alarms: Sequence[Message]) -> Iterator[str]:
             yield f"event {event_id} came {count} times"
 
 
-def _broken_stories(alarms: Iterable[Message]) -> Iterator[str]:
+def _broken_stories(alarms: Sequence[Message]) -> Iterator[str]:
     """Records that do not go on from where the one before them left the alarm."""
     states: dict[str, str] = defaultdict(lambda: "NORM")
+    lives = dict.fromkeys((message.key for message in alarms), NOTHING)
+    resets = {point.alarm_id for point in POINTS if point.needs_reset}
     for message in alarms:
+        key, fields = message.key, message.fields
+        if fields["class"] == "process":
+            wrong = follows(lives[key], fields, needs_reset=key in resets)
+            if wrong:
+                yield f"{key}: {wrong}"
+            is_end = fields["transition"]["cause"] == _END
+            lives[key] = NOTHING if is_end else told(fields)
         transition = message.fields["transition"]
         if transition["from"] != states[message.key]:
             came = f"{transition['from']} -> {transition['to']} by {transition['cause']}"
@@ -158,44 +207,15 @@ def _broken_stories(alarms: Iterable[Message]) -> Iterator[str]:
         states[message.key] = message.fields["state"]
 
 
-def _wrong_answers(tape: Tape) -> Iterator[str]:
-    """Commands without an answer or with several, and those obeyed without a record or twice."""
-    asked = Counter(_addressed(each) for each in tape.commands)
-    answered = Counter(_addressed(each) for each in tape.results)
-    for address in asked.keys() | answered.keys():
-        if asked[address] != answered[address]:
-            yield f"command {address}: sent {asked[address]}, answered {answered[address]} times"
-    by_event = {each.fields["event_id"]: each for each in tape.alarms}
-    obeyed = [each.fields for each in tape.results if each.fields["code"] == "ok"]
-    for command_id, count in Counter(fields["command_id"] for fields in obeyed).items():
-        if count > 1:
-            yield f"command {command_id} was obeyed {count} times"
-    for fields in obeyed:
-        if fields["event_id"] not in by_event:
-            yield f"command {fields['command_id']}: its record is missing"
-    granted = {fields["event_id"] for fields in obeyed}
-    for event_id, message in by_event.items():
-        if message.fields["transition"]["by"] is not None and event_id not in granted:
-            yield f"{message.key}: event {event_id} was caused by no command"
-    yield from _wrong_codes(tape)
+def _overdue(tape: Tape, by_us: int) -> Iterator[str]:
+    """Shelvings that nobody has ended although they ran out before an instant."""
+    for key, fields in newest_records(tape.alarms).items():
+        if fields["shelve"] and us(fields["shelve"]["until"]) < by_us:
+            yield f"{key}: still shelved, though only until {fields['shelve']['until']}"
 
 
-def _wrong_codes(tape: Tape) -> Iterator[str]:
-    """Answers that no reading of the command allows."""
-    allowed: dict[tuple[str, str | None], set[str]] = defaultdict(set)
-    for each in tape.commands:
-        allowed[_addressed(each)] |= set(each.headers[CODES].split("|"))
-    for each in tape.results:
-        codes = allowed[_addressed(each)]
-        if each.fields["code"] not in codes:
-            yield f"command {_addressed(each)}: expected {codes}, got {each.fields}"
-
-
-def _addressed(message: Message) -> tuple[str, str | None]:
-    """Key and command id; None where it cannot be read."""
-    command_id = message.fields.get("command_id")
-    is_id = isinstance(command_id, str) and _UUID.fullmatch(command_id)
-    return message.key, str(command_id).lower() if is_id else None
+def _newest_us(tape: Tape) -> int:
+    return max((us(each.fields["times"]["published"]) for each in tape.alarms), default=0)
 
 
 def _phantom_silences(tape: Tape) -> Iterator[str]:

@@ -23,6 +23,8 @@ MARK: Final = "chaos-expected"
 """A header of strangers: why each must be refused."""
 CODES: Final = "chaos-codes"
 """A header of commands: the answers that are right, with ``|`` between."""
+BY_STATE: Final = "ok|stale|wrong_state"
+"""What the alarm's state allows at the moment when the command is read."""
 Raw = tuple[bytes | None, bytes | None]
 Place = tuple[str, int, int]
 """Short name of a topic, partition, offset."""

@@ -15,12 +15,28 @@ from meltwatch_schemas.topics import Topic
 from tests.chaos.alarm_oracle import Change, changes
 from tests.chaos.alarm_points import HOP, POINTS, Point
 from tests.chaos.alarm_verdict import expected, judge_alarms, us
-from tests.chaos.tape import CODES, Message, Score, Tape
+from tests.chaos.tape import BY_STATE, CODES, Message, Score, Tape
 from tests.unit.core.alarms.samples import command_fields, command_record, score, score_record
 from tests.unit.core.alarms.topic_log import NOW_NS, TopicLog
 
 LOGITS = (9.0, 8.5, 8.3, 8.0, 7.0)
 STEADY = POINTS[0].furnace
+LIFE: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("shelve", {"arguments": {"duration_s": 60.0, "one_shot": True, "reason": "noise"}}),
+    ("judge", {"arguments": {"verdict": "unclear"}}),
+    ("ack", {}),
+    ("unshelve", {}),
+    ("unshelve", {}),
+    ("suppress", {}),
+    ("suppress", {}),
+    ("unsuppress", {}),
+    ("out_of_service", {"arguments": {"reason": "new camera", "work_order": "WO 3"}}),
+    ("shelve", {"arguments": {"duration_s": 60.0, "reason": "noise"}}),
+    ("in_service", {}),
+    ("decommission", {"arguments": {"reason": "torn down"}}),
+    ("comment", {}),
+)
+"""One after the other, a window between."""
 
 
 def by_the_product(point: Point, windows: list[tuple[int, float]]) -> list[Change]:
@@ -56,19 +72,33 @@ def played() -> Tape:
     logits = [LOGITS[number * 7 % 11 % 5] for number in range(60)]
     scores = [score(number, logit, STEADY) for number, logit in enumerate(logits)]
     pipeline = log.judge(scores[:30])
-    commands = []
-    for word, codes in (("ack", "ok"), ("explode", "unknown_command")):
+    commands: list[Message] = []
+
+    def order(word: str, codes: str = BY_STATE, now_ns: int = NOW_NS, **changes: Any) -> None:
         newest = next(a for a in reversed(log.alarms()) if a.alarm_id == POINTS[0].alarm_id)
-        fields = command_fields(Command.ACK, newest.event_id, alarm_id=newest.alarm_id)
+        event_id = newest.event_id if word in ("ack", "reset", "explode") else None
+        fields = command_fields(Command.ACK, event_id, alarm_id=newest.alarm_id, **changes)
         fields["command"] = word
         record = command_record(fields, len(commands), key=newest.alarm_id)
-        log.write(pipeline.handle_record(record, NOW_NS), pipeline)
+        log.write(pipeline.handle_record(record, now_ns), pipeline)
         place = ("alarm-commands", 0, len(commands))
         commands.append(Message(place, newest.alarm_id, {CODES: codes}, fields))
-    written = []
-    for offset, made in enumerate(scores[30:], 30):
-        written += pipeline.handle_record(score_record(made, offset), NOW_NS)
-    log.write(written, pipeline)
+
+    def read(begin: int, end: int) -> None:
+        written = []
+        for offset in range(begin, end):
+            written += pipeline.handle_record(score_record(scores[offset], offset), NOW_NS)
+        log.write(written, pipeline)
+
+    order("ack")
+    order("ack")
+    order("explode", "unknown_command")
+    for begin, (word, told) in enumerate(LIFE):
+        order(word, role="engineer", **told)
+        read(30 + begin, 31 + begin)
+    order("shelve", arguments={"duration_s": 1.0, "reason": "noise"})
+    log.write(pipeline.tick(NOW_NS + 2_000_000_000, None), pipeline)
+    read(30 + len(LIFE), len(scores))
     return Tape(
         scores=[_as_read(made) for made in scores],
         alarms=_messages(log, Topic.ALARMS),
@@ -89,9 +119,9 @@ def _as_read(made: Any) -> Score:
 
 def _messages(log: TopicLog, topic: Topic) -> list[Message]:
     return [
-        Message((topic.value, 0, offset), out.key.decode(), {}, json.loads(out.value or b""))
+        Message((topic.value, 0, offset), out.key.decode(), {}, json.loads(out.value))
         for offset, out in enumerate(log.of(topic))
-        if out.key is not None
+        if out.key is not None and out.value is not None
     ]
 
 
@@ -120,6 +150,19 @@ def _unfound(tape: Tape) -> None:
     tape.scores[:] = [each for each in tape.scores if each.end // 1000 != end]
 
 
+def _number_of(tape: Tape, cause: str) -> int:
+    return next(i for i, a in enumerate(tape.alarms) if a.fields["transition"]["cause"] == cause)
+
+
+def _set(tape: Tape, cause: str, **fields: Any) -> None:
+    number = _number_of(tape, cause)
+    tape.alarms[number] = _changed(tape.alarms[number], **fields)
+
+
+def _refused(tape: Tape) -> int:
+    return max(i for i, a in enumerate(tape.results) if a.fields["code"] == "wrong_state")
+
+
 TAMPERINGS: dict[str, Callable[[Tape], object]] = {
     "a raise is lost": lambda tape: tape.alarms.pop(0),
     "the last is lost": lambda tape: tape.alarms.pop(),
@@ -136,6 +179,23 @@ TAMPERINGS: dict[str, Callable[[Tape], object]] = {
     ),
     "what was granted was not done": lambda tape: tape.alarms.__delitem__(
         next(i for i, a in enumerate(tape.alarms) if a.fields["transition"]["cause"] == "ACK")
+    ),
+    "an expiry never came": lambda tape: tape.alarms.__delitem__(
+        slice(_number_of(tape, "CLOCK"), None)
+    ),
+    "it is not shelved": lambda tape: _set(tape, "SHELVE", suppressed=[], shelve=None),
+    "what is shelved calls": lambda tape: _set(tape, "SHELVE", state="UNACK"),
+    "it ran out too soon": lambda tape: _set(
+        tape, "CLOCK", times={"published": "2020-01-01T00:00:00.000000Z"}
+    ),
+    "it left its past behind": lambda tape: tape.alarms.pop(_number_of(tape, "DECOMMISSION")),
+    "a right answer in no state": lambda tape: tape.results.__setitem__(
+        _refused(tape), _changed(tape.results[_refused(tape)], code="stale")
+    ),
+    "the wrong one asked": lambda tape: _set(
+        tape,
+        "JUDGE",
+        transition=tape.alarms[_number_of(tape, "JUDGE")].fields["transition"] | {"by": "somebody"},
     ),
     "nobody asked for it": lambda tape: tape.results.__setitem__(
         0, _changed(tape.results[0], event_id=None)

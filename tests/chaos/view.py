@@ -13,7 +13,7 @@ from typing import Any, Final
 from redis import Redis
 from redis.exceptions import RedisError
 
-from tests.chaos.alarm_verdict import us
+from tests.chaos.alarm_verdict import newest_records, us
 from tests.chaos.tape import Reader, Tape
 
 _LIMIT_S: Final = 60.0
@@ -44,7 +44,7 @@ def _differences_now(address: str, prefix: str, tape: Tape, *, forged: bool) -> 
 
 
 def _differences(client: Any, prefix: str, tape: Tape) -> Iterator[str]:
-    newest = {message.key: message.fields for message in tape.alarms}
+    newest = newest_records(tape.alarms)
     keys = {f"{prefix}:alarm:{alarm_id}" for alarm_id in newest}
     if keys != (found := set(client.scan_iter(f"{prefix}:alarm:*"))):
         yield f"alarms that differ: {sorted(keys ^ found)}"
