@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, tzinfo
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
+from zoneinfo import ZoneInfo
 
 from meltwatch_schemas.alarm import AlarmRecord, AlarmState
 
@@ -47,6 +48,14 @@ def clock_text(instant: datetime) -> str:
 def day_and_clock(instant: datetime) -> str:
     """Return day and time in UTC, e.g. ``2026-11-22 12:34:05Z``."""
     return f"{instant:%Y-%m-%d} {clock_text(instant)}"
+
+
+def zone_named(name: str | None) -> ZoneInfo | None:
+    """Return the time zone of an IANA name; None where it names none that is known here."""
+    try:
+        return ZoneInfo(name) if name else None
+    except (KeyError, ValueError, OSError):
+        return None
 
 
 def plant_time(instant: datetime, zone: tzinfo | None = None) -> str:

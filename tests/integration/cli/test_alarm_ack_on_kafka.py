@@ -148,8 +148,9 @@ def test_an_alarm_that_nobody_knows_is_bad_usage(command, show, terminal):
 
 
 @pytest.mark.usefixtures("addressed")
-def test_a_verdict_and_the_end_of_an_alarm_go_out_as_commands(command, manager):
+def test_a_verdict_and_the_end_of_an_alarm_go_out_as_commands(command, manager, show):
     answer, commands = manager
+    show(RAISED)
     answer("ok")
     missed = ("--missed", "2h/1h", "--cause", "arc", "--user", "li")
     assert command("alarms", "judge", "f/OVERHEAT", *missed)[0] == 0
@@ -157,7 +158,14 @@ def test_a_verdict_and_the_end_of_an_alarm_go_out_as_commands(command, manager):
     reason = ("--reason", "torn down", "--user", "li")
     assert command("alarms", "decommission", "f/OVERHEAT", *reason)[0] == 1
 
-    judged, ended = commands
+    answer("ok")
+    assert command("alarms", "reset", "f/OVERHEAT", "--event-id", "e" * 32, "--user", "li")[0] == 0
+    answer("wrong_state")
+    assert command("alarms", "comment", "f/OVERHEAT", "seen, 炉 3", "--user", "li")[0] == 1
+
+    judged, ended, reset, comment = commands
+    assert (reset.command, reset.role, reset.expected_event_id) == ("reset", "operator", "e" * 32)
+    assert (comment.command, comment.comment, comment.via) == ("comment", "seen, 炉 3", "cli")
     assert (judged.command, judged.role, judged.via) == ("judge", "operator", "cli")
     assert judged.arguments["cause"] == "arc"
     assert judged.arguments["missed"]["from"] < judged.arguments["missed"]["to"]

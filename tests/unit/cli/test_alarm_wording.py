@@ -33,6 +33,38 @@ def test_an_operator_sees_what_since_when_how_long_and_what_to_do():
     assert lines(120, alarm)[1].endswith("95.69 % (3.10)       demo/smelting-1/FMF-01/OVERHEAT")
 
 
+def test_times_are_told_in_the_zone_of_the_plant_by_its_name():
+    shanghai = alarm_record(time_zone="Asia/Shanghai")
+    said = {"state": "ACKED", "ack_time": NOON, "ack_by": "li"}
+    berlin = alarm_record("f/OVERHEAT", time_zone="Europe/Berlin", **said)
+
+    heading, row, *_ = list_lines([shanghai], NOON, 80)
+    assert "  SINCE (Asia/Shanghai)  " in heading
+    assert " 2026-11-22 20:00:00+08:00 " in row
+    assert "(" not in list_lines([shanghai, berlin], NOON, 80)[0].replace("(SCORE)", "")
+    assert any(
+        "by li at 2026-11-22 13:00:00+01:00" in line for line in list_lines([berlin], NOON, 80)
+    )
+    text = "\n".join(page(berlin, [berlin], NOON))
+    assert "in the plant's time zone, Europe/Berlin" in text
+    assert "2026-11-22 13:00:01+01:00  RAISE" in text
+
+
+@pytest.mark.parametrize("state", ["LATUN", "LATAK", "RTNUN"])
+def test_a_latched_alarm_says_how_it_is_reset(state):
+    alarm = alarm_record(state=state, latched=state != "RTNUN")
+    step = f"to reset: meltwatch alarms reset {alarm.alarm_id} --event-id {alarm.event_id}"
+    assert (step in page(alarm, [], NOON)) == (state != "RTNUN")
+    assert any("to reset: --event-id" in line for line in lines(80, alarm)) == (state != "RTNUN")
+
+
+@pytest.mark.parametrize(
+    "name", ["Asia", "../etc/passwd", "/etc/passwd", "Mars/Olympus", "x" * 900]
+)
+def test_a_zone_that_is_none_is_passed_over(name):
+    assert lines(80, alarm_record(time_zone=name)) == lines(80, alarm_record())
+
+
 @given(
     st.lists(IDS, min_size=1, max_size=3, unique=True), st.one_of(st.none(), st.integers(20, 200))
 )

@@ -1,4 +1,4 @@
-"""``meltwatch alarms``: list, show, follow and acknowledge."""
+"""``meltwatch alarms``: list, show and follow."""
 
 import json
 import os
@@ -8,34 +8,17 @@ from typing import Annotated, Final
 
 from cyclopts import Parameter
 from meltwatch_chassis.clock import Clock, SystemClock
-from meltwatch_chassis.errors import BadUsage, DependencyUnreachable
+from meltwatch_chassis.errors import DependencyUnreachable
 from meltwatch_chassis.moment import moment_ns
 from meltwatch_chassis.terminal import json_text
-from meltwatch_schemas.alarm import (
-    AlarmRecord,
-    Command,
-    ns_from_utc,
-    utc_from_ns,
-)
-from meltwatch_schemas.alarm_list import listed, token_of
-from meltwatch_schemas.errors import ContractViolation
-from meltwatch_schemas.identifiers import check_alarm_id
+from meltwatch_schemas.alarm import AlarmRecord, ns_from_utc, utc_from_ns
+from meltwatch_schemas.alarm_list import listed
 from meltwatch_schemas.topics import timestamp_ms
 from meltwatch_schemas.wording import clock_text, transition_line
 
 from meltwatch_cli import bootstrap
 from meltwatch_cli.adapters.interrupt import interruption
-from meltwatch_cli.commands.asking import (
-    MAX_COMMENT,
-    Comment,
-    Timeout,
-    UserName,
-    check_text,
-    command_of,
-    put,
-)
 from meltwatch_cli.commands.looking import Look, found, look, watch_now
-from meltwatch_cli.commands.options import agrees, can_be_asked, user_of
 from meltwatch_cli.commands.output import (
     BAD_VERDICT,
     DONE,
@@ -48,7 +31,7 @@ from meltwatch_cli.commands.output import (
 )
 from meltwatch_cli.domain.alarm_wording import list_lines, page
 from meltwatch_cli.domain.watch import Vigil
-from meltwatch_cli.settings import Settings, located
+from meltwatch_cli.settings import located
 
 _HISTORY_MARGIN_MS: Final = 60_000
 """Clocks of the furnace and of the manager may differ."""
@@ -174,55 +157,3 @@ def tail(
 
 def _say(clock: Clock, text: str) -> None:
     print_notice(f"{clock_text(utc_from_ns(clock.now_ns()))} {text}")
-
-
-def ack(
-    alarm_id: AlarmName,
-    /,
-    *,
-    event_id: Annotated[
-        str | None,
-        Parameter(help="The event to acknowledge, from 'alarms list'; without it you are asked."),
-    ] = None,
-    comment: Comment = None,
-    user: UserName = None,
-    timeout_s: Timeout = 15.0,
-    as_json: AsJson = False,
-) -> int:
-    """Acknowledge what you have seen of an alarm; exit code 1 if it is refused.
-
-    On a terminal, without --event-id, it shows the alarm and asks. An alarm that was announced
-    again since is never acknowledged.
-    """
-    name = user_of(user)
-    check_text("--comment", comment, MAX_COMMENT)
-    if event_id is None and not can_be_asked():
-        raise BadUsage(
-            f"expected --event-id where nobody can be asked, got none; 'meltwatch alarms show "
-            f"{alarm_id}' says which"
-        )
-    settings = located(os.environ, *(["kafka"] if event_id else ["kafka", "redis"]))
-    clock = SystemClock()
-    seen = (_full_id(alarm_id), event_id) if event_id else _agreed(settings, alarm_id, clock)
-    if seen is None:
-        return BAD_VERDICT
-    meant, event = seen
-    command = command_of(Command.ACK, meant, name, clock)
-    said = {"expected_event_id": event, "comment": comment}
-    return put(settings, command.model_copy(update=said), timeout_s, clock, as_json=as_json)
-
-
-def _full_id(alarm_id: str) -> str:
-    try:
-        return check_alarm_id(alarm_id)
-    except ContractViolation as error:
-        raise BadUsage(error.detail) from None
-
-
-def _agreed(settings: Settings, name: str, clock: Clock) -> tuple[str, str] | None:
-    """Show an alarm as it stands; return its id and event, if the person agrees."""
-    with bootstrap.redis_view(settings) as view:
-        alarm = found(view.alarms(), name)
-    for line in list_lines([alarm], utc_from_ns(clock.now_ns()), screen_width()):
-        print_notice(line)
-    return (alarm.alarm_id, token_of(alarm)) if agrees("acknowledge this") else None

@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, Any, Final
 
@@ -15,7 +16,7 @@ from meltwatch_schemas.text import is_printable
 
 from meltwatch_cli import bootstrap
 from meltwatch_cli.commands.options import VIA
-from meltwatch_cli.commands.output import BAD_VERDICT, DONE, print_json, print_line
+from meltwatch_cli.commands.output import BAD_VERDICT, DONE, AsJson, print_json, print_line
 from meltwatch_cli.errors import NoAnswer
 from meltwatch_cli.settings import Settings
 
@@ -26,6 +27,17 @@ UserName = Annotated[str | None, Parameter("--user", help="By default the login 
 Timeout = Annotated[
     float, Parameter("--timeout-s", validator=Number(gte=0.1, lte=600), help="Seconds to wait.")
 ]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Asking:
+    """How to ask."""
+
+    comment: Comment = None
+    user: UserName = None
+    timeout_s: Timeout = 15.0
+    as_json: AsJson = False
 
 
 def check_text(option: str, text: str | None, most: int) -> None:

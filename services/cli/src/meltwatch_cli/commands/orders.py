@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 from cyclopts import Parameter
@@ -18,7 +17,7 @@ from meltwatch_cli import bootstrap
 from meltwatch_cli.commands.asking import (
     MAX_COMMENT,
     MAX_TEXT,
-    Comment,
+    Asking,
     Timeout,
     UserName,
     check_text,
@@ -39,17 +38,6 @@ AlarmName = Annotated[
     ),
 ]
 Reason = Annotated[str, Parameter("--reason", help="Why; stands in the journal.")]
-
-
-@Parameter(name="*")
-@dataclass(frozen=True)
-class Asking:
-    """How to ask."""
-
-    comment: Comment = None
-    user: UserName = None
-    timeout_s: Timeout = 15.0
-    as_json: AsJson = False
 
 
 _AS_USUAL: Final = Asking()
@@ -76,6 +64,20 @@ def shelve(
     if lasts is not None:
         arguments["duration_s"] = _duration("--for", lasts)
     return _order(Command.SHELVE, alarm_id, asking, arguments)
+
+
+def comment(
+    alarm_id: AlarmName,
+    text: Annotated[str, Parameter("TEXT", help="Stands in the journal.")],
+    /,
+    *,
+    user: UserName = None,
+    timeout_s: Timeout = 15.0,
+    as_json: AsJson = False,
+) -> int:
+    """Write something about an alarm into the journal; nothing else changes."""
+    check_text("TEXT", text, MAX_COMMENT)
+    return _order(Command.COMMENT, alarm_id, Asking(text, user, timeout_s, as_json))
 
 
 def unshelve(alarm_id: AlarmName, /, *, asking: Asking = _AS_USUAL) -> int:

@@ -4,16 +4,19 @@ import math
 from collections.abc import Iterable, Sequence
 from datetime import datetime, tzinfo
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from meltwatch_schemas.alarm import AlarmRecord, AlarmState, OutOfService, Quality, Shelve
 from meltwatch_schemas.alarm_list import is_unacknowledged, token_of
 from meltwatch_schemas.text import escaped
-from meltwatch_schemas.wording import age_text, plant_time, state_text
+from meltwatch_schemas.wording import age_text, plant_time, state_text, zone_named
 
 from meltwatch_cli.domain.columns import columns, width_of, wrapped
 
-_HEADINGS: Final = ("STATE", "PRIORITY", "SINCE", "TO RESPOND", "PROBABILITY (SCORE)")
+_SINCE: Final = "SINCE"
+_HEADINGS: Final = ("STATE", "PRIORITY", _SINCE, "TO RESPOND", "PROBABILITY (SCORE)")
 _ANSWERED: Final = frozenset({AlarmState.UNACK, AlarmState.ACKED})
+_LATCHED: Final = frozenset({AlarmState.LATUN, AlarmState.LATAK})
 _INDENT: Final = "    "
 
 
@@ -34,25 +37,36 @@ def list_lines(
     width
         Columns of the screen; None where a program reads, which gets no line folded.
     zone
-        The plant's; None for that of this machine.
+        For records that do not name the plant's; None for that of this machine.
     """
-    rows = [_facts(alarm, now, zone) for alarm in alarms]
+    zones = [zone_named(alarm.time_zone) or zone for alarm in alarms]
+    rows = [_facts(alarm, now, each) for alarm, each in zip(alarms, zones, strict=True)]
     ids = [alarm.alarm_id for alarm in alarms]
+    headings = [_since(zones) if each == _SINCE else each for each in _HEADINGS]
     together = columns(
-        [*_HEADINGS, "ALARM"], [[*row, id_] for row, id_ in zip(rows, ids, strict=True)]
+        [*headings, "ALARM"], [[*row, id_] for row, id_ in zip(rows, ids, strict=True)]
     )
     fits = width is None or max(map(width_of, together)) <= width
-    heading, *lines = together if fits else columns(_HEADINGS, rows)
+    heading, *lines = together if fits else columns(headings, rows)
     shown = [heading]
-    for line, alarm in zip(lines, alarms, strict=True):
+    for line, alarm, each in zip(lines, alarms, zones, strict=True):
         shown.append(line)
         if not fits:
             shown.append(f"  {alarm.alarm_id}")
-        for text in _asks(alarm, zone):
+        for text in _asks(alarm, each):
             shown += wrapped(escaped(text), _INDENT, width)
         if is_unacknowledged(alarm.state):
             shown.append(f"{_INDENT}to acknowledge: --event-id {escaped(token_of(alarm))}")
+        if alarm.state in _LATCHED:
+            shown.append(f"{_INDENT}to reset: --event-id {escaped(token_of(alarm))}")
     return shown
+
+
+def _since(zones: Iterable[tzinfo | None]) -> str:
+    """Return the heading of the times, with the name of their zone if all have the same."""
+    names = {zone.key if isinstance(zone, ZoneInfo) else "" for zone in zones}
+    name = names.pop() if len(names) == 1 else ""
+    return f"{_SINCE} ({name})" if name else _SINCE
 
 
 def _facts(alarm: AlarmRecord, now: datetime, zone: tzinfo | None) -> list[str]:
@@ -116,8 +130,9 @@ def page(
     now
         Wall clock.
     zone
-        The plant's; None for that of this machine.
+        If the alarm does not name the plant's; None for that of this machine.
     """
+    zone = zone_named(alarm.time_zone) or zone
     sections = (
         _head(alarm, now, zone),
         _guidance(alarm, now),
@@ -141,6 +156,7 @@ def _head(alarm: AlarmRecord, now: datetime, zone: tzinfo | None) -> list[str]:
         "title": alarm.title,
         "message": alarm.message,
         "state": f"{state_text(alarm.state)}: {_state_in_words(alarm)}",
+        "times": f"in the plant's time zone, {zone.key}" if isinstance(zone, ZoneInfo) else "",
         "priority": f"{alarm.priority} (severity {alarm.severity}), {alarm.class_}, {alarm.mode}",
         "quality": ", ".join([alarm.quality, *alarm.quality_reasons]),
         **{name: _when(instant, now, zone) for name, instant in times.items() if instant},
@@ -225,10 +241,12 @@ def _course(history: Sequence[AlarmRecord], zone: tzinfo | None) -> list[str]:
 
 
 def _next_step(alarm: AlarmRecord) -> list[str]:
-    if not is_unacknowledged(alarm.state):
-        return []
-    token = token_of(alarm)
-    return [f"to acknowledge: meltwatch alarms ack {alarm.alarm_id} --event-id {token}"]
+    seen = f"{alarm.alarm_id} --event-id {token_of(alarm)}"
+    steps = {
+        f"to acknowledge: meltwatch alarms ack {seen}": is_unacknowledged(alarm.state),
+        f"to reset: meltwatch alarms reset {seen}": alarm.state in _LATCHED,
+    }
+    return [step for step, is_due in steps.items() if is_due]
 
 
 def _when(instant: datetime, now: datetime, zone: tzinfo | None) -> str:
