@@ -75,3 +75,10 @@ def test_the_map_of_the_architecture_leads_somewhere():
 
     assert len(places) > 40
     assert [place for place in places if not place.exists()] == []
+
+
+def test_every_acceptance_test_exists():
+    page = (ROOT / "docs" / "acceptance.md").read_text()
+    named = re.findall(r"`(tests/[^`:]+)::(test_\w+)`", page)
+    missing = [name for path, name in named if f"def {name}(" not in (ROOT / path).read_text()]
+    assert (len(named) > 30, missing) == (True, [])
