@@ -52,6 +52,16 @@ def test_duplicates_and_reordering_change_nothing(before, order):
     assert told(*before, *order) == told(*TOPIC) == {ALARM: alarm_record(epoch=2, seq=1)}
 
 
+@given(st.integers(0, len(TOPIC)), st.integers(0, len(TOPIC)))
+def test_who_comes_after_compaction_or_was_away_for_any_time_has_the_same_list(compacted, away):
+    """Compaction leaves the last record of each key; a reader may have read some before."""
+    lasts = {record.key: record for record in TOPIC[:compacted]}
+    left = [each for each in TOPIC[:compacted] if lasts[each.key] is each]
+    rest = [*left, *TOPIC[compacted:]]
+    assert told(*rest) == told(*TOPIC)
+    assert told(*TOPIC[:away], *(each for each in rest if each.offset >= away)) == told(*TOPIC)
+
+
 def test_a_turn_tells_what_was_known_before():
     board = AlarmBoard()
     first, second = alarm_record(seq=1), alarm_record(seq=2, state="ACKED", acked=True)

@@ -4,15 +4,16 @@ from typing import Any
 
 import pytest
 from meltwatch_core.alarms.points import MasterAlarmList
-from meltwatch_schemas.alarm import AlarmPoint, Mode, Priority
+from meltwatch_schemas.alarm import AlarmPoint, Mode, Priority, Quality
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.outside import FurnaceStateWord
 from meltwatch_schemas.point_rules import check_point
+from meltwatch_schemas.score import Modality
 from meltwatch_schemas.topics import Topic
 
 from tests.unit.core.alarms.samples import PREFIX, point, setpoint
 from tests.unit.core.alarms.topic_log import TopicLog
-from tests.unit.core.alarms.virtual_plant import VirtualPlant
+from tests.unit.core.alarms.virtual_plant import VirtualPlant, unscored
 
 FURNACE, OTHER = "a/F1", "a/F2"
 NAME, HH = f"{FURNACE}/OVERHEAT", f"{FURNACE}/OVERHEAT_HH"
@@ -221,3 +222,20 @@ def test_a_higher_priority_is_told_of_an_alarm_that_nobody_has_acknowledged_yet(
     heated.run(15, hot)
     heated.set_point(point(FURNACE, priority=Priority.CRITICAL))
     assert told(heated.run(5, hot)) == [("REALARM", "UNACK")]
+
+
+def test_an_alarm_holds_while_its_camera_is_away_and_says_how_little_it_knows() -> None:
+    """The furnace burns, the camera is pulled out, and nothing clears for want of data."""
+    plant = VirtualPlant((FURNACE,), TopicLog({FURNACE: (point(FURNACE),)}))
+    plant.run(60, hot)
+    assert plant.standing() == {NAME: "UNACK"}
+
+    records = plant.run(120, lambda *_: unscored("no_video", modalities=(Modality.CURRENT,)))
+
+    assert plant.standing() == {NAME: "UNACK", f"{FURNACE}/VIDEO_LOST": "UNACK"}
+    assert "CLEAR" not in {each.transition.cause for each in records}
+    last = plant.record(NAME)
+    assert (last.active, last.quality) == (True, Quality.UNCERTAIN)
+    assert "no_video" in last.quality_reasons
+    plant.run(60, hot)
+    assert plant.record(f"{FURNACE}/VIDEO_LOST").transition.cause == "CLEAR"
