@@ -32,7 +32,6 @@ STILL_SMALL = {
     "meltwatch_stream_processor.vitals",
 }
 SMALL_FOR_A_REASON = {
-    "meltwatch_chassis.known_variables",  # generated
     "meltwatch_core.alarms.setpoints.extremes",  # mathematics with a literature of its own
     "meltwatch_trainer.release.digest",  # checked where there is no PyTorch
 }

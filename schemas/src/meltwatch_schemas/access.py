@@ -21,6 +21,7 @@ class Principal(StrEnum):
     STREAM_PROCESSOR = "stream_processor"
     ALARM_MANAGER = "alarm_manager"
     NOTIFY_GATEWAY = "notify_gateway"
+    SCADA_ADAPTER = "scada_adapter"
     SELFTEST = "selftest"
     BACKTESTER = "backtester"
     JOURNAL = "journal"
@@ -154,6 +155,10 @@ ACCESS: Final = {
         inputs=(Topic.ALARMS, Topic.ALARM_POINTS, Topic.HEARTBEATS, Topic.ALARM_RESULTS),
         outputs=(Topic.ALARM_RECEIPTS,),
         own=(Topic.ALARM_RECEIPTS,),
+    ),
+    Principal.SCADA_ADAPTER: Access(
+        inputs=(Topic.ALARMS, Topic.ALARM_POINTS, Topic.HEARTBEATS, Topic.ALARM_RESULTS),
+        outputs=(Topic.ALARM_COMMANDS, Topic.ALARM_RECEIPTS),
     ),
     Principal.SELFTEST: Access(
         inputs=(Topic.SCORES, Topic.ALARMS, Topic.ALARM_RESULTS),

@@ -133,19 +133,21 @@ def tell_people(plant: Plant) -> str:
 
 
 def watch_as_scada(plant: Plant) -> None:
-    """Read and write the topics that a SCADA adapter knows, and look into Redis."""
-    connection = connection_of(plant.environment("scada"))
-    names = [Topic.ALARMS, Topic.HEARTBEATS, Topic.ALARM_RESULTS]
-    parts = [TopicPartition(topic.under(PREFIX), 0) for topic in names]
-    with closing(KafkaConsumer(**connection, auto_offset_reset="earliest")) as consumer:
-        consumer.assign(parts)
-        seen: set[str] = set()
-        deadline = time.monotonic() + 60
-        while len(seen) < len(parts) and time.monotonic() < deadline:
-            seen |= {part.topic for part in consumer.poll(timeout_ms=500)}
-    assert len(seen) == len(parts)
-    with closing(KafkaProducer(**connection)) as producer:
-        producer.send(Topic.ALARM_COMMANDS.under(PREFIX), key=b"a/b/c", value=b"{}").get(30)
+    """Read and write the topics that SCADA adapters know: ours, and those of others."""
+    for user in (Principal.SCADA, Principal.SCADA_ADAPTER):
+        access = ACCESS[user]
+        connection = connection_of(plant.environment(user))
+        parts = [TopicPartition(topic.under(PREFIX), 0) for topic in access.inputs]
+        with closing(KafkaConsumer(**connection, auto_offset_reset="earliest")) as consumer:
+            consumer.assign(parts)
+            seen: set[str] = set()
+            deadline = time.monotonic() + 60
+            while len(seen) < len(parts) and time.monotonic() < deadline:
+                seen |= {part.topic for part in consumer.poll(timeout_ms=500)}
+        assert len(seen) == len(parts)
+        with closing(KafkaProducer(**connection)) as producer:
+            for topic in access.outputs:
+                producer.send(topic.under(PREFIX), key=b"a/b/c", value=b"{}").get(30)
 
 
 def judge(plant: Plant, begun: int) -> None:

@@ -14,6 +14,8 @@ _LIBRARY_LEVELS = {
     # Its failures reach us as exceptions. Its own log has thousands of lines per outage.
     "aiokafka": stdlib.CRITICAL,
     "asyncio": stdlib.WARNING,
+    # Warns of each client that hangs up. Its server's refusals reach clients as status codes.
+    "asyncua": stdlib.ERROR,
     "faust": stdlib.WARNING,
     "mode": stdlib.WARNING,
     # Logs each attempt of an outage as an error, ten a second. Our adapters log it once.

@@ -6,7 +6,7 @@ starts it reads the topics from their beginning, and after an outage it goes on 
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -132,7 +132,7 @@ class AlarmFeed:
         is_live = self.has_caught_up and self.pulse.newest is not None
         return PipelineLink.LIVE if is_live else PipelineLink.STARTING
 
-    async def follow(self) -> AsyncIterator[AlarmNews]:
+    async def follow(self) -> AsyncGenerator[AlarmNews, None]:
         """Yield what comes, some times a second also if it is nothing; never ends by itself.
 
         First comes what the topics hold (``is_history``), then what is new. While Kafka is away

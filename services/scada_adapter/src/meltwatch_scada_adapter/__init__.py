@@ -1,0 +1,1 @@
+"""Shows alarms to SCADA systems: an OPC UA server with Alarms and Conditions."""

@@ -1,0 +1,1 @@
+"""Kafka beneath, OPC UA above."""

@@ -1,0 +1,1 @@
+"""What an alarm is to a SCADA system; pure."""
