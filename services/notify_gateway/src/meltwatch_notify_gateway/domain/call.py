@@ -59,7 +59,7 @@ class Call:
             Why it called before: a record that names no annunciation is none of its own.
         """
         is_told = record.mode is Mode.ALARM and record.priority is not Priority.JOURNAL
-        if not is_told or not is_unacknowledged(record.state) or record.suppressed:
+        if not is_told or not is_unacknowledged(record.state):
             return None
         token = token_of(record)
         if record.annunciation_id is None and known is not None and known.record is not None:
