@@ -190,3 +190,26 @@ def test_a_decommissioned_alarm_begins_anew_behind_its_end_whoever_leads() -> No
         raises.append([r.condition_time for r in log.alarms() if r.transition.cause == "RAISE"])
     assert raises[0] == raises[1]
     assert raises[0][1] == utc_from_ns(window_end(6))
+
+
+@pytest.mark.parametrize("high", [1, 3, 6])
+def test_a_successor_that_hears_of_the_end_before_the_history_takes_none_of_it_for_new(
+    high: int,
+) -> None:
+    delayed = point(setpoint=setpoint(on_delay_s=4.0))
+    log = TopicLog(points={FURNACE: (delayed,)})
+    logits = [-3.0] * 6 + [3.0] * high
+    pipeline = log.judge([score(number, logit) for number, logit in enumerate(logits)])
+    remark = command_fields("shelve", arguments={"duration_s": 60.0, "reason": "noise"})
+    log.write(pipeline.handle_record(command_record(remark), NOW_NS), pipeline)
+
+    pipeline = log.take_over()
+    end = command_fields("decommission", arguments={"reason": "a new shell"}, role="engineer")
+    log.write(pipeline.handle_record(command_record(end, 1), NOW_NS), pipeline)
+    written = []
+    for offset in range(log.commit(SCORES).offset, len(logits) + 10):
+        logit = logits[offset] if offset < len(logits) else 3.0
+        written += pipeline.handle_record(score_record(score(offset, logit), offset), NOW_NS)
+    log.write(written, pipeline)
+    assert log.alarms()[-1].transition.cause == "RAISE"
+    assert log.alarms()[-1].condition_time == utc_from_ns(window_end(len(logits)))
