@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+import structlog
 from asyncua import ua
 from asyncua.common.utils import ServiceError
 from cryptography import x509
@@ -183,3 +184,16 @@ def test_a_certificate_is_made_once_and_strangers_are_refused(tmp_path):
     (tmp_path / "trusted").mkdir()
     (tmp_path / "trusted" / "known.pem").write_bytes(before)
     made.check_client(stranger)
+
+
+def test_a_folder_that_kubernetes_mounts_holds_certificates_alone(tmp_path):
+    clock = ManualClock(NOON_NS)
+    made = open_certificates(tmp_path, "127.0.0.1", "urn:a", clock, trust_all=False)
+    version = tmp_path / "trusted" / "..2026_11_29_08_00_00.1"
+    version.mkdir(parents=True)
+    (version / "known.pem").write_bytes(made.certificate.read_bytes())
+    (version.parent / "..data").symlink_to(version.name)
+    (version.parent / "known.pem").symlink_to("..data/known.pem")
+    with structlog.testing.capture_logs() as said:
+        made.check_client(x509.load_pem_x509_certificate(made.certificate.read_bytes()))
+    assert said == []

@@ -65,7 +65,8 @@ class Certificates:
     @staticmethod
     def _known(folder: Path) -> list[bytes]:
         found = []
-        for file in sorted(folder.glob("*")):
+        # What Kubernetes mounts keeps its versions beside the files, under hidden names.
+        for file in sorted(folder.glob("[!.]*")):
             try:
                 found.append(_read(file.read_bytes()).fingerprint(hashes.SHA256()))
             except (OSError, ValueError) as error:
