@@ -1,7 +1,9 @@
 """The Kubernetes manifests as a cluster gets them: rendered, and looked at pod by pod."""
 
+import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +16,9 @@ import yaml
 ROOT = Path(__file__).parents[2]
 KUBECTL = Path(sys.executable).with_name("kubectl")
 OVERLAYS = ("laptop", "plant")
+# What an overlay may take, as the page of each says.
+OPTIONS = ("notify-gateway",)
+WITH_OPTIONS = ("laptop with options", "plant with options")
 # What a plant keeps in its Secrets, by the names that docs/kubernetes.md gives them.
 SECRETS: Mapping[str, Mapping[str, str]] = {
     "kafka-login": {"MELTWATCH_KAFKA_USERNAME": "meltwatch", "MELTWATCH_KAFKA_PASSWORD": "k"},
@@ -57,9 +62,30 @@ class Workload:
 
 @cache
 def rendered(overlay: str) -> tuple[Object, ...]:
-    """Return the objects of an overlay."""
+    """Return the objects of an overlay, ``with options`` or as it is."""
+    name, _, options = overlay.partition(" with ")
+    with tempfile.TemporaryDirectory() as folder:
+        copied = shutil.copytree(ROOT / "k8s", Path(folder) / "k8s")
+        if options:
+            _take_options(copied / "overlays" / name / "kustomization.yaml")
+        return _render(copied / "overlays" / name)
+
+
+def _take_options(file: Path) -> None:
+    """Write into an overlay what somebody writes who wants everything."""
+    said = yaml.safe_load(file.read_text())
+    for option in OPTIONS:
+        said["components"].append(f"../../components/{option}")
+        image = f"registry.example.com/meltwatch/{option}"
+        said["images"].append(
+            {"name": f"meltwatch/{option}", "newName": image, "newTag": version()}
+        )
+    file.write_text(yaml.safe_dump(said))
+
+
+def _render(folder: Path) -> tuple[Object, ...]:
     done = subprocess.run(
-        [KUBECTL, "kustomize", ROOT / "k8s" / "overlays" / overlay],
+        [KUBECTL, "kustomize", folder],
         capture_output=True,
         text=True,
         timeout=60,

@@ -9,15 +9,25 @@ from meltwatch_chassis.known_variables import KNOWN_VARIABLES
 from meltwatch_chassis.settings import PREFIX, load
 
 from tests.support import manifests
-from tests.support.manifests import OVERLAYS, SECRETS, Workload, containers, of_kind, workloads
+from tests.support.manifests import (
+    OVERLAYS,
+    SECRETS,
+    WITH_OPTIONS,
+    Workload,
+    containers,
+    of_kind,
+    workloads,
+)
 from tests.support.settings_table import services_with_settings
 
 # The oldest that our tests have run on, and the newest whose schemas there are.
 MINORS = ("1.34", kubernetes_validate.latest_version())
 LOOPBACK = "127.0.0.1"
+# Where DNS and the channels of notices are, only a cluster's owner knows.
+ANYWHERE = {"all-to-dns", "notify-gateway-to-channels"}
 
 
-@pytest.fixture(params=OVERLAYS)
+@pytest.fixture(params=(*OVERLAYS, *WITH_OPTIONS))
 def overlay(request) -> str:
     return request.param
 
@@ -131,7 +141,7 @@ def test_every_variable_is_known_and_every_value_is_accepted(overlay):
         ours = {name for name in told if name.startswith(PREFIX)}
         assert ours <= KNOWN_VARIABLES
         if workload.labels["app.kubernetes.io/component"] != "server":
-            load(model_of(models, workload), told)
+            load(model_of(models, container), told)
 
 
 def test_no_service_is_left_with_an_address_of_its_own_pod(overlay):
@@ -140,7 +150,7 @@ def test_no_service_is_left_with_an_address_of_its_own_pod(overlay):
         if workload.labels["app.kubernetes.io/component"] == "server":
             continue
         told = manifests.environment(overlay, container)
-        settings = load(model_of(models, workload), told)
+        settings = load(model_of(models, container), told)
         assert [name for name, value in settings if LOOPBACK in str(value)] in ([], ["redis"])
         if workload.name in {"alarm-manager", "selftest"}:
             assert LOOPBACK not in settings.redis
@@ -149,8 +159,8 @@ def test_no_service_is_left_with_an_address_of_its_own_pod(overlay):
 def test_every_setting_of_the_overlay_is_read_by_one_of_its_pods(overlay):
     models = services_with_settings()
     readers = [
-        model_of(models, workload)
-        for workload in workloads(overlay).values()
+        model_of(models, container)
+        for workload, container in containers(overlay)
         if workload.labels["app.kubernetes.io/component"] != "server"
     ]
     read = {PREFIX + name.upper() for model in readers for name in model.model_fields}
@@ -159,9 +169,9 @@ def test_every_setting_of_the_overlay_is_read_by_one_of_its_pods(overlay):
             assert data["data"].keys() <= read
 
 
-def model_of(models, workload: Workload):
+def model_of(models, container: manifests.Object):
     """Return the settings of a service; Jobs and what waits are the command line's."""
-    return models.get(workload.name.replace("-", "_"), models["cli"])
+    return models.get(container["name"].replace("-", "_"), models["cli"])
 
 
 def test_triton_is_asked_by_the_name_of_each_replica(overlay):
@@ -194,7 +204,7 @@ def test_nothing_may_talk_unless_a_policy_names_the_flow(overlay):
         for direction in ("ingress", "egress"):
             for rule in policy["spec"].get(direction, []):
                 assert rule.get("ports"), name
-                assert rule.get("from" if direction == "ingress" else "to") or name == "all-to-dns"
+                assert rule.get("from" if direction == "ingress" else "to") or name in ANYWHERE
 
 
 def test_every_port_that_a_policy_names_is_one_of_the_pods_that_it_leads_to(overlay):
