@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[3]
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 SERVICES = (
     "video-producer", "current-producer", "stream-processor", "alarm-manager",
-    "notify-gateway", "cli",
+    "notify-gateway", "scada-adapter", "cli",
 )  # fmt: skip
 IMAGES = (*SERVICES[:-1], "tools", "broker", "redis", "triton")
 
@@ -139,6 +139,8 @@ def test_a_services_image_holds_what_the_service_needs(service):
     assert found & {"local_cluster", "trainer"} == set()
     assert ("faust-streaming" in found) == (service == "stream-processor")
     assert ("tritonclient" in found) == (service == "stream-processor")
+    assert ("asyncua" in found) == (service == "scada-adapter")
+    assert ("apprise" in found) == (service == "notify-gateway")
 
 
 def test_the_context_of_a_build_leaves_out_what_is_not_built_from():
