@@ -31,7 +31,8 @@ local needs = {{
 if redis.call('EXISTS', meta) == 0 then return -1 end
 
 local reached = tonumber(redis.call('HGET', meta, 'offset')) or 0
-if tonumber(offset) > reached then redis.call('HSET', meta, 'offset', offset) end
+if tonumber(offset) <= reached then return 0 end
+redis.call('HSET', meta, 'offset', offset)
 
 local known = redis.call('HMGET', alarm, 'epoch', 'seq')
 local known_epoch, known_seq = tonumber(known[1]) or -1, tonumber(known[2]) or -1
@@ -51,7 +52,11 @@ redis.call('HSET', meta, 'epoch', ARGV[2], 'updated_at_ns', now_ns)
 redis.call('PUBLISH', channel, id)
 return 1
 """
-"""An alarm record: hash, lists, journal, progress and hint, guarded by ``(epoch, seq)``."""
+"""An alarm record: hash, lists, journal, progress and hint, guarded by offset and ``(epoch, seq)``.
+
+The offset keeps out what is applied again. The pair alone would not: a tombstone takes it away, and
+an alarm that is no more would stand there again.
+"""
 
 REMOVAL: Final = f"""
 local meta, alarm, active, unacked, shelved = unpack(KEYS)
