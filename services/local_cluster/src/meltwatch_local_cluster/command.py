@@ -16,7 +16,7 @@ from rich.console import Console
 from meltwatch_local_cluster.ports import RunSources
 
 
-def run(
+def run(  # noqa: PLR0913 - each is an option that people give by name
     *,
     sources: Annotated[
         str, Parameter(help="simulator, none, or recording:DIR", metavar="SOURCES")
@@ -32,6 +32,10 @@ def run(
     summary: Annotated[
         Path | None, Parameter(help="Write the run's summary to this JSON file.")
     ] = None,
+    opcua: Annotated[
+        bool,
+        Parameter(negative=(), help="Also start the OPC UA server, and print endpoint and login."),
+    ] = False,
     screenshot: Annotated[
         Path | None, Parameter(show=False, help="Save a picture of the screen, SVG.")
     ] = None,
@@ -41,7 +45,7 @@ def run(
     from meltwatch_local_cluster.screen.view import RunWatch  # noqa: PLC0415 - see above
 
     kind, recording = _sources(sources)
-    options = RunOptions(kind, furnaces, duration, seed, summary, recording)
+    options = RunOptions(kind, furnaces, duration, seed, summary, recording, opcua)
     clock = SystemClock()
     view = RunWatch(os.environ, Console(), clock, screenshot)
     return run_locally(options, os.environ, view, clock)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from meltwatch_chassis.clock import Clock
@@ -29,6 +30,8 @@ from meltwatch_local_cluster.launch.leftovers import (
     clear_leftovers,
     remove_run_files,
 )
+from meltwatch_local_cluster.launch.opcua import SERVICE as SCADA_ADAPTER
+from meltwatch_local_cluster.launch.opcua import check_installed, prepare_opcua
 from meltwatch_local_cluster.launch.plans import (
     PIPELINE,
     PRODUCERS,
@@ -68,6 +71,8 @@ class RunOptions:
         File to write the summary to, None for no file.
     recording
         Folder of the recordings, where they are the source.
+    opcua
+        Whether an OPC UA server shows the alarms.
     """
 
     sources: RunSources
@@ -76,6 +81,7 @@ class RunOptions:
     seed: int
     summary: Path | None
     recording: Path | None = None
+    opcua: bool = False
 
     def furnace_ids(self) -> tuple[str, ...]:
         """Return the furnaces that this run's own producers publish.
@@ -126,6 +132,8 @@ def run_locally(
     furnaces = options.furnace_ids()
     check_platform()
     _check_summary_file(options.summary)
+    if options.opcua:
+        check_installed()
     with owned(settings.state_dir) as folder, Interrupts() as interrupts:
         try:
             if cleared := clear_leftovers(folder):
@@ -181,6 +189,8 @@ class _Run:
             # by event time then makes the first windows whole.
             producers = downwards.enter_context(self._supervised(producing, scenario))
             pipeline = downwards.enter_context(self._supervised(PIPELINE))
+            if self._options.opcua:
+                downwards.enter_context(self._opcua())
             summary = self._show(view, scenario, pipeline, producers)
             dead_servers = self._cluster.problems()
         return [*self._problems(summary), *dead_servers]
@@ -222,12 +232,22 @@ class _Run:
         )
 
     @contextmanager
+    def _opcua(self) -> Iterator[None]:
+        demo = prepare_opcua(self._cluster.environ, self._folder / DATA_FOLDER / "opcua")
+        with self._supervised((SCADA_ADAPTER,), told=demo.environment):
+            say(demo.invitation)
+            yield
+
+    @contextmanager
     def _supervised(
-        self, names: tuple[str, ...], scenario: RunScenario | None = None
+        self,
+        names: tuple[str, ...],
+        scenario: RunScenario | None = None,
+        told: Mapping[str, str] = MappingProxyType({}),
     ) -> Iterator[Supervisor]:
         """Keep services running while the block lasts; they end with it, also after an error."""
         logs = self._folder / LOG_FOLDER
-        plans = service_plans(names, self._cluster.environ, logs, scenario)
+        plans = service_plans(names, {**self._cluster.environ, **told}, logs, scenario)
         group = Supervisor([Service(plan, self._clock, self._record.add_process) for plan in plans])
         self._supervisors.append(group)
         self._state.groups.append(group)

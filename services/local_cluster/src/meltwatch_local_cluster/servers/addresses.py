@@ -47,3 +47,14 @@ def free_ports(count: int) -> list[int]:
         f"expected {count} free ports between {_LOWEST} and {_HIGHEST} on {LOOPBACK}, "
         f"found {len(chosen)}; stop what listens there"
     )
+
+
+def is_free(port: int) -> bool:
+    """Tell whether nothing listens on a port of the loopback interface."""
+    with socket.socket() as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True
