@@ -66,11 +66,12 @@ class Operators:
         choice = self._rng.choice((*_OFTEN, *_LIFE, "ending", "ending"))
         if choice == "wrong":
             yield self._wrong()
-        elif choice == "again" and self._sent:
-            yield _record(*self._rng.choice(self._sent), "duplicate")
+        elif choice == "again":
+            if self._sent:
+                yield _record(*self._rng.choice(self._sent), "duplicate")
         elif choice in ("ack", "stale", "comment") and self._events:
             yield self._right(choice)
-        elif self._events:
+        elif choice in (*_LIFE, "ending"):
             yield from self._of_life(choice)
 
     def _look(self) -> None:
@@ -95,7 +96,7 @@ class Operators:
         known = [point.alarm_id for point in POINTS if point.alarm_id in self._events]
         if choice == "ending":
             known = [each for each in known if self._states[each] in _ENDINGS]
-        if choice == "nothing" or not known:
+        if not known:
             return
         alarm_id = self._rng.choice(known)
         word = _ENDINGS[self._states[alarm_id]] if choice == "ending" else choice

