@@ -4,6 +4,7 @@
 """
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +17,19 @@ from rich.console import Console
 from meltwatch_local_cluster.ports import RunSources
 
 
-def run(  # noqa: PLR0913 - each is an option that people give by name
+@dataclass(frozen=True)
+class RunFiles:
+    """What a run leaves behind: options of their own on the command line."""
+
+    summary: Annotated[
+        Path | None, Parameter(help="Write the run's summary to this JSON file.")
+    ] = None
+    screenshot: Annotated[
+        Path | None, Parameter(show=False, help="Save a picture of the screen, SVG.")
+    ] = None
+
+
+def run(
     *,
     sources: Annotated[
         str, Parameter(help="simulator, none, or recording:DIR", metavar="SOURCES")
@@ -29,25 +42,21 @@ def run(  # noqa: PLR0913 - each is an option that people give by name
         Parameter(validator=Number(gte=1), help="Stop after so many seconds; default: on Ctrl-C."),
     ] = None,
     seed: Annotated[int, Parameter(validator=Number(gte=0), help="Of the simulated furnaces.")] = 1,
-    summary: Annotated[
-        Path | None, Parameter(help="Write the run's summary to this JSON file.")
-    ] = None,
     opcua: Annotated[
         bool,
         Parameter(negative=(), help="Also start the OPC UA server, and print endpoint and login."),
     ] = False,
-    screenshot: Annotated[
-        Path | None, Parameter(show=False, help="Save a picture of the screen, SVG.")
-    ] = None,
+    files: Annotated[RunFiles | None, Parameter(name="*")] = None,
 ) -> int:
     """Start a broker, Redis, Triton and every service on this machine and show what they see."""
     from meltwatch_local_cluster.launch.run import RunOptions, run_locally  # noqa: PLC0415 - see above
     from meltwatch_local_cluster.screen.view import RunWatch  # noqa: PLC0415 - see above
 
     kind, recording = _sources(sources)
-    options = RunOptions(kind, furnaces, duration, seed, summary, recording, opcua)
+    left = files or RunFiles()
+    options = RunOptions(kind, furnaces, duration, seed, left.summary, recording, opcua)
     clock = SystemClock()
-    view = RunWatch(os.environ, Console(), clock, screenshot)
+    view = RunWatch(os.environ, Console(), clock, left.screenshot)
     return run_locally(options, os.environ, view, clock)
 
 
