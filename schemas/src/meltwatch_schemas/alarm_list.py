@@ -19,6 +19,11 @@ def token_of(alarm: AlarmRecord) -> str:
     return alarm.annunciation_id or alarm.event_id
 
 
+def is_annunciation(record: AlarmRecord) -> bool:
+    """Tell whether a record is one that calls the operator: a raise, or a call once more."""
+    return record.annunciation_id == record.event_id
+
+
 def is_newer(record: AlarmRecord, than: AlarmRecord | None) -> bool:
     """Tell whether a record supersedes another of the same alarm, by ``(epoch, seq)``."""
     return than is None or (record.epoch, record.seq) > (than.epoch, than.seq)

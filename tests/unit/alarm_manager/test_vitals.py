@@ -1,12 +1,6 @@
-from meltwatch_alarm_manager.vitals import (
-    HUNG_NS,
-    MANAGER,
-    PROJECTOR,
-    SILENT_NS,
-    STALLED_NS,
-    ManagerVitals,
-)
+from meltwatch_alarm_manager.vitals import MANAGER, PROJECTOR, SILENT_NS, ManagerVitals
 from meltwatch_chassis.dependencies import Dependencies
+from meltwatch_chassis.loop_vitals import HUNG_NS, STALLED_NS
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_chassis.testing import ManualClock
 

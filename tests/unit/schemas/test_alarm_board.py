@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord, Heartbeat
 from meltwatch_schemas.alarm_board import AlarmBoard, PointBoard, Pulse
+from meltwatch_schemas.alarm_list import is_annunciation
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.json_message import KeyedMessage
 from meltwatch_schemas.record import JSON, RawRecord, headers_for
@@ -116,3 +117,9 @@ def test_silence_counts_from_the_last_beat_of_the_newest_manager():
     assert pulse.silent_s(16.0) == 3.0
     assert pulse.take(beat(epoch=3), 17.0)
     assert pulse.silent_s(17.0) == 0.0
+
+
+def test_a_record_calls_the_operator_if_it_is_the_annunciation_that_it_names() -> None:
+    record = alarm_record()
+    for named, calls in ((record.event_id, True), ("0" * 32, False), (None, False)):
+        assert is_annunciation(record.model_copy(update={"annunciation_id": named})) is calls

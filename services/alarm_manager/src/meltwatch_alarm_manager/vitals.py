@@ -7,6 +7,7 @@ from typing import Final
 from meltwatch_chassis.clock import Clock
 from meltwatch_chassis.commit_age import CommitAge
 from meltwatch_chassis.dependencies import Dependencies
+from meltwatch_chassis.loop_vitals import STALLED_NS, EventLoopBeat
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_core.alarms.manager.outgoing import SERVICE
 from meltwatch_schemas.window import NS_PER_S
@@ -15,13 +16,9 @@ MANAGER: Final = "manager"
 PROJECTOR: Final = "projector"
 SILENT_NS: Final = 10 * NS_PER_S
 """A loop that waits this long for an answer is not ready."""
-STALLED_NS: Final = 60 * NS_PER_S
-"""A loop that stands still this long while its dependencies answer is stuck: restart."""
-HUNG_NS: Final = 15 * NS_PER_S
-"""Nothing ran in the process for this long. Waiting for an answer is no excuse: others can run."""
 
 
-class ManagerVitals:
+class ManagerVitals(EventLoopBeat):
     """Signs of life of the two loops; read by the health server's thread.
 
     Parameters
@@ -40,21 +37,16 @@ class ManagerVitals:
     """
 
     def __init__(self, clock: Clock, dependencies: Dependencies, metrics: Metrics) -> None:
-        self._clock = clock
+        super().__init__(clock)
         self._dependencies = dependencies
         self._leader = metrics.leader
         self.commits = CommitAge(metrics.commit_age, SERVICE, clock)
-        self._turn_ns = now_ns = clock.monotonic_ns()
-        self._beats = {MANAGER: now_ns, PROJECTOR: now_ns}
+        self._beats = dict.fromkeys((MANAGER, PROJECTOR), clock.monotonic_ns())
         self._have_worked: set[str] = set()
         self._problems: dict[str, str | None] = {
             MANAGER: "not yet connected to Kafka",
             PROJECTOR: "not yet connected to Redis",
         }
-
-    def beat(self) -> None:
-        """Note that the process runs at all."""
-        self._turn_ns = self._clock.monotonic_ns()
 
     def note_progress(self, loop: str) -> None:
         """Note that a loop has run once more, even without a result."""
@@ -91,9 +83,8 @@ class ManagerVitals:
 
     def progress(self) -> str | None:
         """Return what is stuck, if anything; a loop that waits for a missing dependency is not."""
-        hung_ns = self._clock.monotonic_ns() - self._turn_ns
-        if hung_ns > HUNG_NS:
-            return f"expected a beat every second, the last was {hung_ns // NS_PER_S} s ago"
+        if (hung := self.hung()) is not None:
+            return hung
         well_ns = self._dependencies.well_since_ns()
         return "; ".join(self._silent_for(STALLED_NS, since_ns=well_ns)) or None
 

@@ -164,7 +164,8 @@ class Gateway:
                 self._board.hear(news.turns, self._now())
             elif self._feed.has_caught_up:
                 await self._begin()
-            self._vitals.note_look(self._silence(is_down=is_down))
+            self._vitals.note_look()
+            self._vitals.note_silence(self._silence(is_down=is_down))
 
     def _silence(self, *, is_down: bool) -> str | None:
         if is_down:

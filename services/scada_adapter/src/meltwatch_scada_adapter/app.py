@@ -12,9 +12,10 @@ import structlog
 from meltwatch_chassis.clock import Clock
 from meltwatch_chassis.errors import FatalError, TransientError
 from meltwatch_chassis.kafka.alarm_feed import AlarmFeed, AlarmNews, PipelineLink
+from meltwatch_chassis.loop_vitals import LoopVitals
 from meltwatch_schemas.alarm import AlarmCommand, Command, utc_from_ns
 from meltwatch_schemas.alarm_board import AlarmTurn
-from meltwatch_schemas.alarm_list import token_of
+from meltwatch_schemas.alarm_list import is_annunciation, token_of
 from meltwatch_schemas.outside import AlarmReceipt
 from meltwatch_schemas.roles import Roles
 from meltwatch_schemas.text import escaped
@@ -32,8 +33,8 @@ from meltwatch_scada_adapter.ports import ScadaFace
 ADAPTER: Final = "opcua"
 """What commands and receipts name: ``via`` and ``adapter``."""
 _WATCHDOG_NS: Final = 5 * NS_PER_S
-_ANNUNCIATIONS: Final = frozenset({"RAISE", "REALARM"})
 _MOST_WAITING: Final = 1_000
+_BEAT_S: Final = 1.0
 _log = structlog.get_logger()
 
 
@@ -77,6 +78,8 @@ class ScadaAdapter:
         How long an order waits for its result.
     start
         Lets clients in, once the list is known.
+    vitals
+        Told that it works.
     """
 
     feed: AlarmFeed
@@ -87,6 +90,7 @@ class ScadaAdapter:
     clock: Clock
     patience_s: float
     start: Callable[[], Awaitable[None]]
+    vitals: LoopVitals
     _link: PipelineLink = PipelineLink.STARTING
     _own: ScadaCondition | None = None
     _watchdog: Watchdog = field(init=False)
@@ -103,10 +107,19 @@ class ScadaAdapter:
         self._own = pipeline_down(
             self.prefix, is_down=False, now=self._now(), reason="alarms are up to date"
         )
-        await self.face.prepare([*self.conditions.known(), self._own])
+        for condition in (*self.conditions.known(), self._own):
+            await self.face.prepare([condition])
+            self.vitals.note_look()  # thousands take minutes
         async with aclosing(self.feed.follow()) as news:
             async for each in news:
                 await self._take(each)
+                self.vitals.note_look()
+
+    async def beat(self) -> None:
+        """Note every second that the process runs."""
+        while True:
+            self.vitals.beat()
+            await asyncio.sleep(_BEAT_S)
 
     async def write_receipts(self) -> None:
         """Write what was delivered; one that Kafka does not take is given up, and said."""
@@ -181,7 +194,7 @@ class ScadaAdapter:
             await self.face.forget(turn.alarm_id)
             return
         await self.face.show(self.conditions.take(turn.after))
-        if self._is_serving and turn.after.transition.cause in _ANNUNCIATIONS:
+        if self._is_serving and is_annunciation(turn.after):
             self._note_delivery(turn.alarm_id, turn.after.event_id)
 
     def _note_delivery(self, alarm_id: str, event_id: str) -> None:

@@ -9,6 +9,7 @@ from meltwatch_chassis.health import Health, HealthServer
 from meltwatch_chassis.kafka.alarm_feed import AlarmFeed, PipelineLink
 from meltwatch_chassis.kafka.config import connection_arguments
 from meltwatch_chassis.kafka.probe import kafka_probe
+from meltwatch_chassis.loop_vitals import LoopVitals
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_chassis.plant import read_plant, read_roles
 from meltwatch_chassis.tasks import first_of
@@ -35,7 +36,8 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
     connection = connection_arguments(settings)
     feed = AlarmFeed(connection, settings.topic_prefix, rights, ADAPTER, clock)
     dependencies = Dependencies(metrics, clock)
-    health = Health(progress=lambda: None, readiness=lambda: _problem(feed, dependencies))
+    vitals = LoopVitals(clock, dependencies)
+    health = Health(progress=vitals.progress, readiness=lambda: _problem(feed, dependencies))
     async with open_server(access, settings.opcua_max_conditions, clock) as (face, starter):
         adapter = ScadaAdapter(
             feed=feed,
@@ -46,6 +48,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
             clock=clock,
             patience_s=settings.opcua_order_timeout_s,
             start=starter.start,
+            vitals=vitals,
         )
         face.link(adapter)
         with (
@@ -53,7 +56,9 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
             HealthServer(settings.health_address, health, metrics.registry) as server,
         ):
             structlog.get_logger().info("health_served", address=server.address)
-            await first_of(stop.wait(), adapter.show_alarms(), adapter.write_receipts())
+            await first_of(
+                stop.wait(), adapter.show_alarms(), adapter.write_receipts(), adapter.beat()
+            )
 
 
 def _access(settings: Settings, clock: SystemClock) -> ClientAccess:

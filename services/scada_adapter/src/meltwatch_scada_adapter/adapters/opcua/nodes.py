@@ -5,6 +5,7 @@ take alarms only of conditions that were set up beforehand. Methods are the ones
 reference from each condition makes them found and called either way.
 """
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -132,9 +133,10 @@ class PlantNodes:
     async def trust(self, code: int) -> None:
         """Give every variable of a condition a status code, with its last value."""
         self._code = ua.StatusCode(code)
-        for known in self._shown.values():
+        for known in list(self._shown.values()):
             for identity, value in known.items():
                 await self._write(identity, value)
+            await asyncio.sleep(0)  # writing never waits: others must run meanwhile
 
     async def _write(self, identity: ua.NodeId, value: ua.Variant) -> None:
         data = ua.DataValue(value, StatusCode=self._code)

@@ -1,5 +1,6 @@
 """The OPC UA server: nodes, events, refresh, methods."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -88,6 +89,8 @@ class OpcUaFace:
         for condition in conditions:
             if condition.alarm_id not in self._nodes and await self._nodes.ensure(condition):
                 self._conditions[condition.alarm_id] = condition
+                # Making nodes never waits: without a pause nothing else of the process would run.
+                await asyncio.sleep(0)
 
     async def show(self, condition: ScadaCondition) -> None:
         """Write a condition's variables, and send its event to every level that is listened to."""
