@@ -341,7 +341,7 @@ def test_a_right_that_is_lost_in_redis_leaves_no_half_of_a_change(plant: Plant, 
     user = "alarm_manager"
     settings = redis_settings(plant.environment(user))
     with fresh_redis(plant) as admin:
-        admin.hset(f"{PREFIX}:meta", "offset", 1)
+        admin.hset(f"{PREFIX}:meta", "offset", 0)
         before = all_of(admin)
         plant.give_redis(user, without=rule)
         try:
