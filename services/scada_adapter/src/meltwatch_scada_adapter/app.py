@@ -1,6 +1,7 @@
 """The adapter's loop: what Kafka tells is shown to clients, what people call is told to Kafka."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from meltwatch_chassis.clock import Clock
 from meltwatch_chassis.errors import FatalError, TransientError
 from meltwatch_chassis.kafka.alarm_feed import AlarmFeed, AlarmNews, PipelineLink
 from meltwatch_chassis.loop_vitals import LoopVitals
+from meltwatch_chassis.metrics import Metrics
 from meltwatch_schemas.alarm import AlarmCommand, Command, utc_from_ns
 from meltwatch_schemas.alarm_board import AlarmTurn
 from meltwatch_schemas.alarm_list import is_annunciation, token_of
@@ -80,6 +82,8 @@ class ScadaAdapter:
         Lets clients in, once the list is known.
     vitals
         Told that it works.
+    metrics
+        Of the process.
     """
 
     feed: AlarmFeed
@@ -91,12 +95,14 @@ class ScadaAdapter:
     patience_s: float
     start: Callable[[], Awaitable[None]]
     vitals: LoopVitals
+    metrics: Metrics
     _link: PipelineLink = PipelineLink.STARTING
     _own: ScadaCondition | None = None
     _watchdog: Watchdog = field(init=False)
     _receipts: asyncio.Queue[AlarmReceipt] = field(init=False)
     _backlog: dict[str, AlarmTurn] = field(default_factory=dict)
     _is_serving: bool = False
+    _refused: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self._watchdog = Watchdog(self.clock)
@@ -132,6 +138,11 @@ class ScadaAdapter:
 
     async def carry_out(self, alarm_id: str, order: Order, user: str) -> OrderOutcome:
         """Send a person's order to the alarm manager and return what became of it."""
+        outcome = await self._carry_out(alarm_id, order, user)
+        self.metrics.opcua_orders.labels(order.command.value, outcome.value).inc()
+        return outcome
+
+    async def _carry_out(self, alarm_id: str, order: Order, user: str) -> OrderOutcome:
         if self._own is not None and alarm_id == self._own.alarm_id:
             return await self._acknowledge_own(order, user)
         record = self.feed.board.alarms.get(alarm_id)
@@ -176,6 +187,13 @@ class ScadaAdapter:
             await self.face.ask_to_refresh()
         if self._watchdog.is_due():
             await self._count()
+        self._count_refused()
+
+    def _count_refused(self) -> None:
+        for topic, number in self.feed.refused.items():
+            refused = self.metrics.records.labels("scada_adapter", topic, "refused")
+            refused.inc(number - self._refused[topic])
+            self._refused[topic] = number
 
     async def _serve_once_known(self, news: AlarmNews) -> None:
         """Show the list as the topic has it, then let clients in; or in time, to say it is away."""

@@ -49,8 +49,10 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
             patience_s=settings.opcua_order_timeout_s,
             start=starter.start,
             vitals=vitals,
+            metrics=metrics,
         )
         face.link(adapter)
+        face.measure(metrics)
         with (
             DependencyWatch(dependencies, {KAFKA: kafka_probe(connection, rights)}),
             HealthServer(settings.health_address, health, metrics.registry) as server,

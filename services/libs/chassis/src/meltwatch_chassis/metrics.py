@@ -37,6 +37,7 @@ class Metrics:
         self._of_scoring()
         self._of_alarms()
         self._of_notifications()
+        self._of_opc_ua()
         self._of_the_plant()
 
     def _of_the_process(self) -> None:
@@ -174,6 +175,17 @@ class Metrics:
         self.receipts_lost = Counter(
             "meltwatch_notify_receipts_lost", "Never written.", registry=self.registry
         )
+
+    def _of_opc_ua(self) -> None:
+        gauge = partial(Gauge, registry=self.registry)
+        self.opcua_sessions = gauge("meltwatch_opcua_sessions", "Sessions of clients.")
+        self.opcua_conditions = gauge(
+            "meltwatch_opcua_conditions", "Alarms that are shown, or refused.", ["outcome"]
+        )
+        self.opcua_orders = Counter(
+            "meltwatch_opcua_orders", "Orders of people, by what was answered.",
+            ["command", "outcome"], registry=self.registry,
+        )  # fmt: skip
 
     def _of_the_plant(self) -> None:
         gauge = partial(Gauge, registry=self.registry)

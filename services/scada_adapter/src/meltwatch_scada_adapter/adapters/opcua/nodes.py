@@ -65,17 +65,25 @@ class PlantNodes:
     server
         Initialised, with our namespace.
     most
-        Conditions beyond this number are not shown; each is logged.
+        Conditions beyond this number are not shown; each is logged once.
+
+    Attributes
+    ----------
+    refused
+        Alarms that are not shown.
     """
 
     def __init__(self, server: InternalServer, most: int) -> None:
         self._server = server
         self._most = most
-        self._refused = 0
+        self.refused: set[str] = set()
         self._equipment: set[str] = set()
         self._shown: dict[str, dict[ua.NodeId, ua.Variant]] = {}
         self._code = ua.StatusCode(ua.StatusCodes.BadWaitingForInitialData)
         self._figures: dict[ua.NodeId, ua.Variant] = {}
+
+    def __len__(self) -> int:
+        return len(self._shown)
 
     def __contains__(self, alarm_id: str) -> bool:
         return alarm_id in self._shown
@@ -90,8 +98,9 @@ class PlantNodes:
             return True
         identity = node_id(condition.alarm_id)
         if len(self._shown) >= self._most or identity in self._server.aspace:
-            self._refused += 1
-            _log.warning("condition_not_shown", alarm_id=condition.alarm_id, most=self._most)
+            if condition.alarm_id not in self.refused:
+                self.refused.add(condition.alarm_id)
+                _log.warning("condition_not_shown", alarm_id=condition.alarm_id, most=self._most)
             return False
         await self._ensure_equipment(condition.equipment)
         above = node_id(condition.equipment)

@@ -196,6 +196,11 @@ class AlarmServer(InternalServer):
             self, self.aspace, self.subscription_service, name, external=external, **known
         )
 
+    @property
+    def open_sessions(self) -> int:
+        """Number of clients' sessions."""
+        return len(self._external_sessions)
+
     def register_server(self, *_: Any) -> None:
         """Refuse: anybody could fill the list, without a login."""
         raise ServiceError(ua.StatusCodes.BadServiceUnsupported)

@@ -11,6 +11,7 @@ import structlog
 from asyncua import Server, ua
 from meltwatch_chassis.clock import Clock
 from meltwatch_chassis.errors import ConfigurationError
+from meltwatch_chassis.metrics import Metrics
 from meltwatch_schemas.alarm import utc_from_ns
 
 from meltwatch_scada_adapter.adapters.opcua.certificates import Certificates
@@ -172,6 +173,13 @@ class OpcUaFace:
     def _subscriptions(self) -> dict[int, Any]:
         found: dict[int, Any] = self._server.subscription_service.subscriptions
         return found
+
+    def measure(self, metrics: Metrics) -> None:
+        """Let the metrics ask for the figures when they are read."""
+        metrics.opcua_sessions.set_function(lambda: self._server.open_sessions)
+        shown = metrics.opcua_conditions
+        shown.labels("shown").set_function(lambda: len(self._nodes))
+        shown.labels("refused").set_function(lambda: len(self._nodes.refused))
 
     def link(self, orders: Orders) -> None:
         """Connect the methods of the types, which are those of every condition, too."""

@@ -1,0 +1,99 @@
+"""What the metrics say of the OPC UA server, and that making its nodes stops nothing else."""
+
+import asyncio
+
+import structlog
+from asyncua import Server
+from meltwatch_chassis.dependencies import Dependencies
+from meltwatch_chassis.kafka.alarm_feed import AlarmFeed, AlarmNews
+from meltwatch_chassis.loop_vitals import LoopVitals
+from meltwatch_chassis.metrics import Metrics
+from meltwatch_chassis.testing import ManualClock
+from meltwatch_core.alarms.points import MasterAlarmList
+from meltwatch_scada_adapter.adapters.opcua.fields import NAMESPACE_URI
+from meltwatch_scada_adapter.adapters.opcua.patches import AlarmServer
+from meltwatch_scada_adapter.adapters.opcua.server import OpcUaFace
+from meltwatch_scada_adapter.app import ADAPTER, ScadaAdapter
+from meltwatch_scada_adapter.domain.condition import of_record
+from meltwatch_scada_adapter.domain.orders import Order, OrderOutcome
+from meltwatch_scada_adapter.domain.plant import PlantConditions
+from meltwatch_schemas.access import Principal, rights_of
+from meltwatch_schemas.alarm import Command
+
+from tests.support.builders import ALARM, FURNACE, NOON_NS, alarm_record
+
+PREFIX = "meltwatch"
+CONDITIONS = [of_record(alarm_record(alarm_id=f"{FURNACE}/N{each}"), None) for each in range(4)]
+
+
+async def open_face(most: int) -> OpcUaFace:
+    """Return a face that no client can reach: nothing listens."""
+    server = AlarmServer()
+    outer = Server(iserver=server)
+    await outer.init()
+    await outer.register_namespace(NAMESPACE_URI)
+    return OpcUaFace(server, most, ManualClock(NOON_NS))
+
+
+async def nobody_comes() -> None:
+    """Stand in for the door of clients."""
+
+
+async def test_the_figures_of_a_face_and_its_pauses():
+    metrics, face, pauses = Metrics(), await open_face(3), 0
+
+    async def others() -> None:
+        nonlocal pauses
+        while True:
+            pauses += 1
+            await asyncio.sleep(0)
+
+    face.measure(metrics)
+    beside = asyncio.create_task(others())
+    with structlog.testing.capture_logs() as said:
+        await face.prepare(CONDITIONS)
+        await face.show(CONDITIONS[3])
+    beside.cancel()
+
+    assert pauses >= 3
+    value = metrics.registry.get_sample_value
+    assert value("meltwatch_opcua_conditions", {"outcome": "shown"}) == 3
+    assert value("meltwatch_opcua_conditions", {"outcome": "refused"}) == 1
+    assert value("meltwatch_opcua_sessions") == 0
+    assert [entry["event"] for entry in said] == ["condition_not_shown"]
+
+
+async def test_orders_and_refused_records_are_counted(monkeypatch):
+    metrics, clock = Metrics(), ManualClock(NOON_NS)
+    rights = rights_of(Principal.SCADA_ADAPTER, PREFIX)
+    feed = AlarmFeed({}, PREFIX, rights, ADAPTER, clock)
+    conditions = PlantConditions(MasterAlarmList({}, PREFIX))
+    face = await open_face(9)
+    adapter = ScadaAdapter(
+        feed,
+        face,
+        conditions,
+        None,
+        PREFIX,
+        clock,
+        1.0,
+        nobody_comes,
+        LoopVitals(clock, Dependencies(metrics, clock)),
+        metrics,
+    )
+
+    async def no_answer(*_: object) -> None:
+        return None
+
+    monkeypatch.setattr(feed, "ask", no_answer)
+    assert await adapter.carry_out(ALARM, Order(Command.COMMENT), "li.wei") is OrderOutcome.TIMEOUT
+    topic = f"{PREFIX}.alarms.v1"
+    for number in (2, 5):
+        feed.refused[topic] = number
+        await adapter._take(AlarmNews())
+
+    value = metrics.registry.get_sample_value
+    answered = {"command": "comment", "outcome": "BadTimeout"}
+    assert value("meltwatch_opcua_orders_total", answered) == 1
+    refused = {"service": "scada_adapter", "topic": topic, "outcome": "refused"}
+    assert value("meltwatch_records_total", refused) == 5
