@@ -57,12 +57,13 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "plant.yaml"
 
 
-@pytest.mark.parametrize("setting", ["video", "current"])
-def test_where_sources_are_is_read_from_no_plant_file(file: Path, setting: str) -> None:
-    line, said = refusal(file, **{setting: {"source_id": "a", "address": "simulator:"}})
+def test_where_sources_are_is_no_business_of_those_who_open_none(file: Path) -> None:
+    sources = {"video": {"source_id": 7}, "current": "anything"}
+    file.write_text(yaml.safe_dump({"furnaces": [FURNACE_FIELDS | sources]}))
 
-    assert line.strip() == f"{setting}:" or "source_id" in line
-    assert f"furnaces.0.{setting}: not supported by this version" in said
+    (furnace,) = read_plant(file).furnaces
+
+    assert furnace.video == {"source_id": 7}
 
 
 def test_every_setting_that_can_work_is_taken(file: Path) -> None:

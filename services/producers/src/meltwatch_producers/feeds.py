@@ -20,7 +20,7 @@ FRAME_PERIOD_NS: Final = 40_000_000
 SAMPLES_PER_MESSAGE: Final = 2
 
 
-class Camera(Protocol):
+class PlayedCamera(Protocol):
     """A source of frames that can be asked for any instant."""
 
     def frames(self, event_times_ns: NDArray[np.int64]) -> NDArray[np.uint8]:
@@ -28,7 +28,7 @@ class Camera(Protocol):
         ...
 
 
-class Meter(Protocol):
+class PlayedMeter(Protocol):
     """A source of samples that can be asked for any instant."""
 
     def currents(self, event_times_ns: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -75,7 +75,7 @@ class CameraFeed:
     """
 
     identity: ChunkIdentity
-    camera: Camera
+    camera: PlayedCamera
     encoder: Encoder
     spec: WindowSpec
     has_frames: Callable[[NDArray[np.int64]], NDArray[np.bool_]] = at_all_times
@@ -153,7 +153,7 @@ class MeterFeed:
     """
 
     identity: ChunkIdentity
-    meter: Meter
+    meter: PlayedMeter
     spec: WindowSpec
     has_currents: Callable[[NDArray[np.int64]], NDArray[np.bool_]] = at_all_times
 

@@ -39,6 +39,7 @@ class Metrics:
         self._of_notifications()
         self._of_opc_ua()
         self._of_the_plant()
+        self._of_sources()
 
     def _of_the_process(self) -> None:
         gauge = partial(Gauge, registry=self.registry)
@@ -193,4 +194,37 @@ class Metrics:
         self.furnaces_blind = gauge("meltwatch_furnaces_blind", "Of these, without a verdict.")
         self.verdict_age = gauge(
             "meltwatch_verdict_age_seconds", "Age of a furnace's last verdict.", ["furnace"]
+        )
+
+    def _of_sources(self) -> None:
+        gauge = partial(Gauge, registry=self.registry)
+        counter = partial(Counter, registry=self.registry)
+        self.source_state = gauge(
+            "meltwatch_source_state",
+            "0 running, 1 silent, 2 waiting, 3 misconfigured, 4 not connected yet.",
+            ["furnace", "modality"],
+        )
+        self.source_reconnects = counter(
+            "meltwatch_source_reconnects", "Opened again.", ["furnace", "modality"]
+        )
+        self.source_frames = counter(
+            "meltwatch_source_frames", "Frames of cameras.", ["furnace", "outcome"]
+        )
+        self.source_readings = counter(
+            "meltwatch_source_readings", "Readings of meters.", ["furnace", "outcome"]
+        )
+        self.source_delay = gauge(
+            "meltwatch_source_delay_seconds",
+            "From event time to arrival of the newest.",
+            ["furnace", "modality"],
+        )
+        self.source_clock_rung = gauge(
+            "meltwatch_source_clock_rung",
+            "1 hardware stamps, 2 the sender's clock, 3 arrival.",
+            ["furnace"],
+        )
+        self.source_clock_offset = gauge(
+            "meltwatch_source_clock_offset_seconds",
+            "Sender's clock minus the time by arrival.",
+            ["furnace"],
         )

@@ -19,10 +19,6 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def _refused(_: object) -> object:
-    raise ValueError("not supported by this version; leave it out")
-
-
 def _known_zone(name: str) -> str:
     try:
         ZoneInfo(name)
@@ -33,16 +29,13 @@ def _known_zone(name: str) -> str:
     return name
 
 
-_Unsupported = Annotated[Any, AfterValidator(_refused)]
-
-
 class PlantFurnace(_Strict):
     """One furnace."""
 
     id: FurnaceId = Field(description="ISA-95 path, also the Kafka key.")
     name: str = Field(description="What operators call it.")
-    video: _Unsupported = Field(default=None, description="Not read yet; refused if given.")
-    current: _Unsupported = Field(default=None, description="Not read yet; refused if given.")
+    video: Any = Field(default=None, description="Its camera: meltwatch_sources reads it.")
+    current: Any = Field(default=None, description="Its meter: meltwatch_sources reads it.")
     sync_offset_s: float = Field(
         default=0.0,
         ge=-5.0,
@@ -69,6 +62,9 @@ class Plant(_Strict):
     """All furnaces of a plant."""
 
     furnaces: tuple[PlantFurnace, ...] = Field(default=(), description="In display order.")
+    credentials_dir: str | None = Field(
+        default=None, description="Folder of the logins of sources, one folder a name."
+    )
     time_zone: Annotated[str, AfterValidator(_known_zone)] | None = Field(
         default=None, description="Where the plant is, as an IANA name; UTC if absent."
     )

@@ -1,0 +1,1 @@
+"""The rules of sources: time, choice of frames and samples, pictures, states. Pure."""

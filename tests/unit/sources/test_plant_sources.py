@@ -1,0 +1,125 @@
+"""What ``video:`` and ``current:`` of a plant file may say, and what becomes of what is wrong."""
+
+from pathlib import Path
+
+import pytest
+from meltwatch_chassis.plant import read_plant
+from meltwatch_sources.plant import PlantSources, read_sources
+
+HEAD = """\
+credentials_dir: /run/logins
+furnaces:
+  - id: site/area/F-1
+    name: Furnace 1
+"""
+VIDEO = """\
+    video:
+      source_id: cam-1
+      address: rtsp://10.4.1.23/stream2
+      credentials: cam-03
+      crop: [412, 96, 480, 480]
+      rotate_degrees: 90
+      camera_delay_s: 0.18
+"""
+CURRENT = """\
+    current:
+      source_id: meter-1
+      address: modbus-tcp://10.4.1.40:502?unit=1
+      registers: {kind: holding, first: 3000, type: float32, order: cdab}
+      scale: 20
+      phases: [a, c, b]
+"""
+PASSWORD = "p@s:/?#%é"  # noqa: S105 - of no camera
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "plant.yaml"
+
+
+def read(file: Path, text: str) -> PlantSources:
+    file.write_text(text)
+    return read_sources(file)
+
+
+def fault(file: Path, text: str) -> str:
+    (planned,) = read(file, text).videos
+    assert planned.source is None
+    assert planned.fault is not None
+    return planned.fault
+
+
+def test_a_camera_and_a_meter_are_read_as_they_are_written(file: Path) -> None:
+    sources = read(file, HEAD + VIDEO + CURRENT)
+
+    camera, meter = sources.videos[0].source, sources.currents[0].source
+    assert camera is not None
+    assert meter is not None
+    assert (camera.where.host, camera.where.port, camera.where.path) == (
+        "10.4.1.23",
+        554,
+        "/stream2",
+    )
+    assert camera.crop == (412, 96, 480, 480)
+    assert (meter.where.scheme, meter.where.query) == ("modbus+tcp", {"unit": "1"})
+    assert meter.registers is not None
+    assert meter.registers.order == "cdab"
+    assert sources.credentials_dir == Path("/run/logins")
+
+
+def test_a_wrong_source_is_no_hindrance_to_its_neighbours_nor_to_other_services(file: Path) -> None:
+    wrong = VIDEO.replace("rotate_degrees: 90", "rotate_degrees: 45")
+    sources = read(file, HEAD + wrong + CURRENT)
+
+    assert sources.videos[0].fault is not None
+    assert sources.currents[0].source is not None
+    assert len(read_plant(file).furnaces) == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "said"),
+    [
+        ("rotate_degrees: 90", "rotate_degrees: 45", 10, "rotate_degrees"),
+        ("rotate_degrees", "rotate", 10, "rotate: Extra inputs"),
+        ("rtsp://", "rtmp://", 7, "one of file, rtsp, rtsps, got none"),
+        ("rtsp://", "gige://", 7, "a later version"),
+        ("10.4.1.23", "10.4.1.23:99999", 7, "host:port/path"),
+        ("credentials: cam-03", "credentials: ../../etc", 8, "the name of a folder"),
+        ("480, 480", "480, -1", 9, "crop"),
+        ("source_id: cam-1", 'source_id: "a\\x1b[2J"', 6, "printable"),
+        ("camera_delay_s: 0.18", "camera_delay_s: 9", 11, "camera_delay_s"),
+    ],
+)
+def test_what_is_wrong_is_said_with_file_and_line(
+    file: Path, old: str, new: str, line: int, said: str
+) -> None:
+    told = fault(file, HEAD + VIDEO.replace(old, new))
+
+    assert told.startswith(f"{file}:{line}: furnaces.0.video")
+    assert said in told
+    assert told.isprintable()
+
+
+@pytest.mark.parametrize(
+    "video",
+    [
+        f"    video: {{source_id: c, address: 'rtsp://u:{PASSWORD}@10.4.1.23/s'}}\n",
+        f"    video: {{source_id: c, address: 'rtsp://10.4.1.23/s?password={PASSWORD}'}}\n",
+        f"    video: {{source_id: c, address: 'rtsp://h/s', credentials: 'u:{PASSWORD}'}}\n",
+        f"    video: {{source_id: c, address: 'rtsp://h/s', password: '{PASSWORD}'}}\n",
+        f"    video: 'rtsp://u:{PASSWORD}@10.4.1.23/s'\n",
+        f"    video: ['{PASSWORD}']\n",
+        f"    video: {{source_id: c, address: ['{PASSWORD}']}}\n",
+    ],
+)
+def test_a_login_in_a_plant_file_is_refused_and_not_repeated(file: Path, video: str) -> None:
+    told = fault(file, HEAD + video)
+
+    assert "p@s" not in told
+    assert "%" not in told
+
+
+def test_the_sources_of_a_plant_without_any_are_none(file: Path) -> None:
+    sources = read(file, HEAD)
+
+    assert (sources.videos, sources.currents) == ((), ())
