@@ -16,7 +16,7 @@ from tests.support.builders import NOON_NS, current_chunk
 MS, S = 1_000_000, 1_000_000_000
 BACKFILL_NS = 130 * S
 TOPIC = "plant.currents.v1"
-WIRE = Wire(Topic.CURRENTS, SCHEMA, encode_current, BACKFILL_NS)
+WIRE = Wire(Topic.CURRENTS, SCHEMA, encode_current, decode_current, BACKFILL_NS)
 
 
 @dataclass

@@ -46,8 +46,8 @@ class Wire(Generic[AnyChunk]):
         Where to.
     schema
         Value of the ``schema`` header.
-    encode
-        Gives the record value.
+    encode, decode
+        Give the record value of a chunk, and the chunk of a record value.
     backfill_ns
         Past that a source publishes at its start, so that the first live windows are whole.
     traced
@@ -57,8 +57,33 @@ class Wire(Generic[AnyChunk]):
     topic: Topic
     schema: str
     encode: Callable[[AnyChunk], bytes]
+    decode: Callable[[bytes], AnyChunk]
     backfill_ns: int
     traced: bool = False
+
+    def outgoing(self, topic: str, chunk: AnyChunk, now_ns: int) -> OutgoingRecord:
+        """Return the record of a chunk that is sent at a wall time, ns UTC.
+
+        Parameters
+        ----------
+        topic
+            Full name.
+        chunk
+            The chunk, whose ingest time is filled in.
+        now_ns
+            Wall time.
+        """
+        identity = replace(chunk.identity, ingest_time_ns=now_ns)
+        headers = headers_for(self.schema)
+        if self.traced:
+            headers.append((TRACEPARENT, begin_trace().encode()))
+        return OutgoingRecord(
+            topic,
+            identity.furnace_id.encode(),
+            self.encode(replace(chunk, identity=identity)),
+            tuple(headers),
+            timestamp_ms(chunk.last_event_ns),
+        )
 
 
 class Feed(Protocol[_Chunk_co]):
@@ -164,21 +189,9 @@ class PacedPublication(Generic[AnyChunk]):
                 self._alive_ns = self.clock.monotonic_ns()
             if stop.is_set():
                 return
-            self.publisher.send(self._outgoing(chunk))
+            record = self.wire.outgoing(self.topic, chunk, self.clock.now_ns())
+            self.publisher.send(record)
             self._alive_ns = self.clock.monotonic_ns()
-
-    def _outgoing(self, chunk: AnyChunk) -> OutgoingRecord:
-        identity = replace(chunk.identity, ingest_time_ns=self.clock.now_ns())
-        headers = headers_for(self.wire.schema)
-        if self.wire.traced:
-            headers.append((TRACEPARENT, begin_trace().encode()))
-        return OutgoingRecord(
-            self.topic,
-            identity.furnace_id.encode(),
-            self.wire.encode(replace(chunk, identity=identity)),
-            tuple(headers),
-            timestamp_ms(chunk.last_event_ns),
-        )
 
     def _wait(self, run: SimulatedRun, position_ns: int, stop: threading.Event) -> None:
         wait_s = _LONGEST_WAIT_S
