@@ -66,7 +66,7 @@ class Drain:
         self._count = count
         self._tell = tell
 
-    def run(self, clock: Clock, stop: threading.Event) -> None:
+    def empty_spool(self, clock: Clock, stop: threading.Event) -> None:
         """Send what waits until told to stop."""
         while not stop.is_set():
             try:
