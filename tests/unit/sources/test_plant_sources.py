@@ -123,3 +123,46 @@ def test_the_sources_of_a_plant_without_any_are_none(file: Path) -> None:
     sources = read(file, HEAD)
 
     assert (sources.videos, sources.currents) == ((), ())
+
+
+OPC_UA = """\
+    current:
+      source_id: plc-04
+      address: opc.tcp://plc-04:4840
+      credentials: plc-04
+      nodes: ["nsu=urn:plc;s=IA", "nsu=urn:plc;s=IB", "nsu=urn:plc;s=IC"]
+      security: Basic256Sha256/SignAndEncrypt
+"""
+
+
+def test_a_node_is_named_by_uri_and_security_by_its_standard_words(file: Path) -> None:
+    (planned,) = read(file, HEAD + OPC_UA).currents
+    assert planned.source is not None, planned.fault
+    assert planned.source.nodes == ("nsu=urn:plc;s=IA", "nsu=urn:plc;s=IB", "nsu=urn:plc;s=IC")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (CURRENT.replace("unit=1", "unit=256"), "expected ?unit=0..255&framer=socket|rtu"),
+        (CURRENT.replace("unit=1", "unit=²"), "expected ?unit=0..255&framer=socket|rtu"),
+        (CURRENT.replace("unit=1", "framer=tls"), "expected ?unit=0..255&framer=socket|rtu"),
+        (CURRENT.replace("unit=1", "slave=1"), "expected ?unit=0..255&framer=socket|rtu"),
+        (CURRENT.replace("3000", "65533"), "expected three values below register 65536"),
+        (CURRENT.replace("cdab", "acbd"), "'abcd'"),
+        (CURRENT.replace("[a, c, b]", "[a, b, b]"), "expected a, b and c, each once"),
+        (CURRENT.replace("scale: 20", "scale: 0"), "greater than 0"),
+        (OPC_UA.replace("nsu=urn:plc;s=IB", "ns=2;s=IB"), "expected nsu=URI;s=NAME"),
+        (OPC_UA.replace("Basic256Sha256", "Basic256"), "'Basic256Sha256/Sign'"),
+        (OPC_UA.replace("      credentials: plc-04\n", ""), "expected 'credentials' beside"),
+        (OPC_UA + "      registers: {first: 1}\n", "expected 'nodes' and no 'registers'"),
+    ],
+)
+def test_what_a_meter_cannot_be_told_is_one_line_with_file_and_line(
+    file: Path, wrong: str, said: str
+) -> None:
+    (planned,) = read(file, HEAD + wrong).currents
+    assert planned.source is None
+    assert planned.fault is not None
+    assert planned.fault.startswith(f"{file}:")
+    assert said in planned.fault

@@ -83,3 +83,14 @@ def test_a_source_that_ran_for_half_a_minute_begins_anew() -> None:
     source.lost(Loss.LOST, "gone", 31 * NS_PER_S, 1.0)
 
     assert source.wait_ns == NS_PER_S // 2
+
+
+def test_answers_without_a_value_are_silence_with_a_reason() -> None:
+    source = Supervision(2 * NS_PER_S)
+    source.opening(0)
+    first = source.useless("busy", 0)
+    assert first == StateChange(LinkState.CONNECTING, LinkState.SILENT, "busy")
+    assert source.useless("busy", NS_PER_S) is None, "one line"
+    source.delivered(2 * NS_PER_S)
+    assert source.useless("busy", 3 * NS_PER_S) is None, "now and then it is no matter"
+    assert source.useless("busy", 4 * NS_PER_S) is not None

@@ -5,6 +5,7 @@ and is no hindrance to the sources beside it.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ _Box = tuple[int, int, int, int]
 _Phase = Literal["a", "b", "c"]
 _SMALLEST_CROP: Final = 8
 _LARGEST_PICTURE: Final = 16_384
+_NODE: Final = re.compile(r"nsu=[^;]+;(s=.+|i=[0-9]{1,10}|g=[0-9A-Fa-f-]{36}|b=[A-Za-z0-9+/=]+)")
+_REGISTERS: Final = {"float32": 6, "int32": 6, "uint32": 6, "int16": 3, "uint16": 3}
 _SECRETIVE: Final = frozenset({"address", "credentials"})
 
 
@@ -61,6 +64,17 @@ def _phases(phases: tuple[_Phase, _Phase, _Phase]) -> tuple[_Phase, _Phase, _Pha
     if len(set(phases)) < len(phases):
         raise ValueError("expected a, b and c, each once")
     return phases
+
+
+def _node(node: str) -> str:
+    if not _NODE.fullmatch(node):
+        raise ValueError(
+            "expected nsu=URI;s=NAME (or i=, g=, b=): an index of a namespace may change"
+        )
+    return _shown(node)
+
+
+_Node = Annotated[str, AfterValidator(_node)]
 
 
 class _Source(BaseModel):
@@ -125,6 +139,12 @@ class Registers(BaseModel):
         default="abcd", description="Of the bytes of a value."
     )
 
+    @model_validator(mode="after")
+    def _check_end(self) -> "Registers":
+        if self.first + _REGISTERS[self.type] > 65_536:
+            raise ValueError("expected three values below register 65536")
+        return self
+
 
 class CurrentSource(_Source):
     """The meter of a furnace: where it is, and where it keeps the three phases."""
@@ -133,11 +153,11 @@ class CurrentSource(_Source):
         description="modbus+tcp:// or opc.tcp://, without a login."
     )
     registers: Registers | None = Field(default=None, description="Of a Modbus meter.")
-    nodes: tuple[str, str, str] | None = Field(
+    nodes: tuple[_Node, _Node, _Node] | None = Field(
         default=None, description="Of an OPC UA server, by namespace URI: nsu=…;s=…"
     )
-    security: str | None = Field(
-        default=None, description="Of OPC UA: policy/mode, such as Basic256Sha256/SignAndEncrypt."
+    security: Literal["None", "Basic256Sha256/Sign", "Basic256Sha256/SignAndEncrypt"] = Field(
+        default="None", description="Of OPC UA: policy and mode of messages."
     )
     scale: float = Field(default=1.0, gt=0, description="Amperes of one unit of the meter.")
     phases: Annotated[tuple[_Phase, _Phase, _Phase], AfterValidator(_phases)] = Field(
@@ -158,12 +178,36 @@ class CurrentSource(_Source):
         """The address in parts."""
         return parse_address(self.address, CURRENT_SCHEMES)
 
+    @property
+    def unit(self) -> int:
+        """Of a Modbus meter: its number behind the gateway."""
+        return int(self.where.query.get("unit", "1"))
+
+    @property
+    def framer(self) -> str:
+        """Of a Modbus meter: how requests and answers are framed."""
+        return self.where.query.get("framer", "socket")
+
     @model_validator(mode="after")
     def _check_parts(self) -> "CurrentSource":
-        needed = "registers" if self.where.scheme == "modbus+tcp" else "nodes"
-        if getattr(self, needed) is None:
-            raise ValueError(f"expected '{needed}' beside an address of {self.where.scheme}")
+        is_modbus = self.where.scheme == "modbus+tcp"
+        needed, other = ("registers", "nodes") if is_modbus else ("nodes", "registers")
+        if getattr(self, needed) is None or getattr(self, other) is not None:
+            raise ValueError(
+                f"expected '{needed}' and no '{other}' beside an address of {self.where.scheme}"
+            )
+        if is_modbus and not _is_modbus_query(self.where.query):
+            raise ValueError("expected ?unit=0..255&framer=socket|rtu behind host:port of a meter")
+        if self.security != "None" and self.credentials is None:
+            raise ValueError("expected 'credentials' beside 'security': a certificate is in them")
         return self
+
+
+def _is_modbus_query(query: Mapping[str, str]) -> bool:
+    unit = query.get("unit", "1")
+    is_unit = unit.isascii() and unit.isdigit() and int(unit) <= 255
+    is_framer = query.get("framer", "socket") in {"socket", "rtu"}
+    return is_unit and is_framer and query.keys() <= {"unit", "framer"}
 
 
 AnySource = TypeVar("AnySource", VideoSource, CurrentSource)

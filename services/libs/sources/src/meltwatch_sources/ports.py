@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from meltwatch_sources.domain.reading import MeterReading
 from meltwatch_sources.domain.supervision import Loss
 
 Picture = NDArray[np.uint8]
@@ -41,29 +42,6 @@ class Frame:
     arrival_ns: int
     is_key: bool
     is_damaged: bool
-
-
-@dataclass(frozen=True, slots=True)
-class MeterReading:
-    """What a meter answered.
-
-    Attributes
-    ----------
-    values
-        Shape ``(3,)``, float32, amperes of the three phases; NaN where none could be read.
-    source_ns
-        What the source's own clock said, ns UTC, or None.
-    asked_ns, answered_ns
-        When it was asked and answered, ns UTC of this host; of a pushed value both are its arrival.
-    quality
-        Empty if good, else what the source said of it.
-    """
-
-    values: NDArray[np.float32]
-    source_ns: int | None
-    asked_ns: int
-    answered_ns: int
-    quality: str = ""
 
 
 class SourceLost(Exception):  # noqa: N818 - the name says what is the matter

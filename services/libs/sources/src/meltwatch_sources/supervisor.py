@@ -18,6 +18,7 @@ from meltwatch_schemas.score import Modality
 from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_sources.credentials import redacted
+from meltwatch_sources.domain.reading import MeterReading
 from meltwatch_sources.domain.supervision import (
     STUCK_NS,
     LinkState,
@@ -25,7 +26,7 @@ from meltwatch_sources.domain.supervision import (
     StateChange,
     Supervision,
 )
-from meltwatch_sources.ports import Camera, Frame, Meter, MeterReading, SourceLost
+from meltwatch_sources.ports import Camera, Frame, Meter, SourceLost
 
 _LOOK_S: Final = 1.0
 SILENT_NS: Final = {Modality.VIDEO: 2 * NS_PER_S, Modality.CURRENT: 2 * NS_PER_S}
@@ -92,6 +93,10 @@ class SourceLink:
     def delivered(self) -> None:
         """Say that something came."""
         self._step(self._supervision.delivered)
+
+    def useless(self, why: str) -> None:
+        """Say that something came that holds no value, and why."""
+        self._step(lambda now_ns: self._supervision.useless(why, now_ns))
 
     def moved(self) -> None:
         """Say that its thread or task still goes round."""
@@ -220,7 +225,10 @@ async def follow_meter(
         link.opening()
         try:
             async for reading in opened().readings(stop):
-                link.delivered()
+                if reading.has_value:
+                    link.delivered()
+                elif reading.phases:
+                    link.useless(reading.quality)
                 take(reading)
             loss = SourceLost("the meter's answers ended", Loss.ENDED)
         except SourceLost as error:

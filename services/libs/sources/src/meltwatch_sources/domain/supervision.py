@@ -125,6 +125,13 @@ class Supervision:
             self._backoff.reset()
         return self._become(LinkState.RUNNING, now_ns)
 
+    def useless(self, why: str, now_ns: int) -> StateChange | None:
+        """Say that something came that holds no value: the source is there, and still silent."""
+        is_patient = now_ns - self._newest_ns < self.silent_after_ns
+        if self.state is LinkState.RUNNING and is_patient:
+            return None
+        return self._become(LinkState.SILENT, now_ns, why)
+
     def looked(self, now_ns: int) -> StateChange | None:
         """Say that time has passed."""
         silent_ns = now_ns - self._newest_ns
