@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -227,3 +228,48 @@ def test_an_outage_of_the_broker_delays_records_and_loses_none(tmp_path: Path) -
     for chunks in chunks_by_furnace(records).values():
         assert [chunk.identity.seq for chunk in chunks] == list(range(0, 2 * len(chunks), 2))
     assert producer.events()[2:4] == ["dependency_lost", "dependency_recovered"]
+
+
+def test_with_a_spool_even_a_producer_killed_in_an_outage_loses_nothing(tmp_path: Path) -> None:
+    told = {"MELTWATCH_SPOOL_DIR": str(tmp_path)}
+    with KafkaServer(tmp_path / "kafka") as broker:
+        create_topics({"bootstrap_servers": [broker.address]}, catalogue("spool", 3))
+        with producing("current_producer", broker.address, "spool", tmp_path, **told) as first:
+            first.wait_until("ok\n")
+            broker.stop()
+            first.wait_until("Kafka: ")
+            seen = spooled_seconds(first, at_least=5)
+            first.process.kill()
+        with producing("current_producer", broker.address, "spool", tmp_path, **told) as second:
+            assert spooled_seconds(second, at_least=seen + 2) > seen
+            broker.start()
+            broker.wait_ready()
+            second.wait_until("ok\n")
+            until(lambda: spooled_seconds(second) < 3, "the spool to be empty")
+            assert second.stop() == 0
+        records = records_of(broker.address, "spool.currents.v1")
+
+    for chunks in chunks_by_furnace(records).values():
+        boots = dict.fromkeys(chunk.identity.boot_id for chunk in chunks)
+        assert len(boots) == 2
+        for boot in boots:
+            numbers = [chunk.identity.seq for chunk in chunks if chunk.identity.boot_id == boot]
+            # What stood in Kafka when the broker went may be sent once more; none is missing.
+            assert sorted(set(numbers)) == list(range(0, 2 * len(set(numbers)), 2))
+
+
+def spooled_seconds(producer: Producer, at_least: float = 0) -> float:
+    """Wait until the oldest record of a spool has waited for a time; give how long it has."""
+
+    def waited() -> float | None:
+        try:
+            with urllib.request.urlopen(  # noqa: S310 - our own loopback address
+                f"{producer.health}/metrics", timeout=5
+            ) as answer:
+                text = answer.read().decode()
+        except OSError:
+            return None  # it has only just started
+        (found,) = re.findall(r"^meltwatch_spool_oldest_seconds (\S+)$", text, re.MULTILINE)
+        return max(float(found), 1e-9) if float(found) >= at_least else None
+
+    return until(waited, f"records that wait for {at_least} s")

@@ -112,7 +112,7 @@ def drained(spool: Spool, broker: Broker) -> dict[str, int]:
         counts[outcome] = counts.get(outcome, 0) + records
 
     drain = Drain(spool, broker.connect, WIRES, count, said.append)
-    drain.empty_spool(ManualClock(NOON_NS + 99 * S), UntilIdle(spool))
+    drain.empty_spool(ManualClock(NOON_NS + 99 * S), UntilIdle(spool), lambda: None)
     assert said[-1] is None
     return counts
 

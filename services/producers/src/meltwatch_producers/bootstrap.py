@@ -14,7 +14,7 @@ from meltwatch_chassis.errors import ConfigurationError
 from meltwatch_chassis.health import Health, HealthServer
 from meltwatch_chassis.kafka.config import connection_arguments
 from meltwatch_chassis.kafka.probe import kafka_probe
-from meltwatch_chassis.kafka.publisher import KafkaPublisher, right_to_write
+from meltwatch_chassis.kafka.publisher import right_to_write
 from meltwatch_chassis.lifecycle import run_sync
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_fmf_benchmark import FormatError, Playback, Recording, open_recordings, play
@@ -25,6 +25,7 @@ from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import PUBLISHED_SPEC
 from meltwatch_simulator import Scenario, SimulatedFurnace, furnace_ids
 
+from meltwatch_producers.delivery import RecordDelivery
 from meltwatch_producers.feeds import CameraFeed, MeterFeed
 from meltwatch_producers.pacing import SimulatedRun, simulated_run
 from meltwatch_producers.publication import AnyChunk, Feed, PacedPublication, Wire, unsent
@@ -58,7 +59,7 @@ def produce(
     ConfigurationError
         If the settings do not fit each other.
     DependencyUnreachable
-        If the broker does not answer or lacks the topic.
+        If the broker does not answer or lacks the topic, and there is no spool to wait in.
     """
     clock = SystemClock()
     run = simulated_run(settings, clock.now_ns())
@@ -66,11 +67,13 @@ def produce(
     metrics, connection = Metrics(), connection_arguments(settings)
     dependencies = Dependencies(metrics, clock)
 
-    def count(outcome: str, records: int) -> None:
-        metrics.records.labels(service, name, outcome).inc(records)
-
-    with KafkaPublisher(connection, name, count, clock, dependencies) as publisher:
-        publication = PacedPublication(feeds_of(run), wire, name, publisher, clock)
+    delivery = RecordDelivery(service, connection, metrics, clock, dependencies)
+    with (
+        delivery.direct(name)
+        if settings.spool_dir is None
+        else delivery.spooled(settings.spool_dir, settings.spool_bytes, {name: wire})
+    ) as sink:
+        publication = PacedPublication(feeds_of(run), wire, name, sink, clock)
         health = Health(
             publication.progress, lambda: dependencies.problem() or publication.readiness()
         )

@@ -66,15 +66,27 @@ class Drain:
         self._count = count
         self._tell = tell
 
-    def empty_spool(self, clock: Clock, stop: threading.Event) -> None:
-        """Send what waits until told to stop."""
+    def empty_spool(self, clock: Clock, stop: threading.Event, show: Callable[[], None]) -> None:
+        """Send what waits until told to stop.
+
+        Parameters
+        ----------
+        clock
+            For the time of sending.
+        stop
+            Set from outside.
+        show
+            Called again and again, to show how full the spool is.
+        """
         while not stop.is_set():
             try:
                 with self._connect() as writer:
                     while not stop.is_set():
                         self._send_oldest(writer, clock.now_ns())
+                        show()
             except Exception as error:  # noqa: BLE001 - whatever the client raises, nothing is lost
                 self._tell(error)
+                show()
                 stop.wait(_PAUSE_S)
 
     def _send_oldest(self, writer: EachWriter, now_ns: int) -> None:

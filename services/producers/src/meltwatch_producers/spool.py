@@ -241,6 +241,8 @@ class Spool:
             with self._transaction():
                 dropped = self._database.execute(_DROP.format(place=place)).rowcount
                 self._database.execute(put, row)
+            if not self._dropped:
+                _log.error("spool_full", path=str(self._path), place=place)
             self._dropped += dropped
 
     @contextmanager

@@ -33,6 +33,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._of_the_process()
         self._of_records()
+        self._of_spools()
         self._of_windows()
         self._of_scoring()
         self._of_alarms()
@@ -84,6 +85,18 @@ class Metrics:
             "meltwatch_furnace_irregularities",
             "Late, duplicate or refused input, and windows of bad quality.",
             ["furnace", "modality", "kind"],
+        )
+
+    def _of_spools(self) -> None:
+        gauge = partial(Gauge, registry=self.registry)
+        self.spool_bytes = gauge(
+            "meltwatch_spool_bytes", "Bytes that wait on disk for Kafka.", ["furnace"]
+        )
+        self.spool_oldest = gauge(
+            "meltwatch_spool_oldest_seconds", "Age of the oldest record that waits on disk."
+        )
+        self.spool_dropped = Counter(
+            "meltwatch_spool_dropped", "Records that had no room.", registry=self.registry
         )
 
     def _of_windows(self) -> None:
