@@ -1,16 +1,19 @@
-"""What the metrics say of the OPC UA server, and that making its nodes stops nothing else."""
+"""The OPC UA server's nodes and metrics; making nodes stops nothing else."""
 
 import asyncio
+from dataclasses import replace
+from typing import Any
 
 import structlog
 from asyncua import Server
+from asyncua.server.address_space import AddressSpace
 from meltwatch_chassis.dependencies import Dependencies
 from meltwatch_chassis.kafka.alarm_feed import AlarmFeed, AlarmNews
 from meltwatch_chassis.loop_vitals import LoopVitals
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_chassis.testing import ManualClock
 from meltwatch_core.alarms.points import MasterAlarmList
-from meltwatch_scada_adapter.adapters.opcua.fields import NAMESPACE_URI
+from meltwatch_scada_adapter.adapters.opcua.fields import NAMESPACE_URI, fields_of
 from meltwatch_scada_adapter.adapters.opcua.patches import AlarmServer
 from meltwatch_scada_adapter.adapters.opcua.server import OpcUaFace
 from meltwatch_scada_adapter.app import ADAPTER, ScadaAdapter
@@ -37,6 +40,36 @@ async def open_face(most: int) -> OpcUaFace:
 
 async def nobody_comes() -> None:
     """Stand in for the door of clients."""
+
+
+def facts_of(aspace: AddressSpace, alarm_id: str) -> dict[str, Any]:
+    """Return all of a condition's nodes, with their values and references, for any alarm id."""
+
+    def placeless(value: Any) -> str:
+        return str(value).replace(alarm_id, "ID").replace(alarm_id.rpartition("/")[2], "NAME")
+
+    return {
+        placeless(node): (
+            {name: placeless(value.value) for name, value in data.attributes.items()},
+            {placeless(each) for each in data.references},
+        )
+        for node, data in aspace._nodes.items()
+        if str(node.Identifier).startswith(alarm_id)
+    }
+
+
+async def test_copies_of_a_condition_are_as_asyncua_makes_them():
+    first, second = CONDITIONS[:2]
+    face = await open_face(9)
+    aspace = face._server.aspace
+    await face.trust(is_live=True)
+    await face.prepare([first, second])
+    made = facts_of(aspace, first.alarm_id)
+    assert len(made) == 2 + len(fields_of(first))
+    assert facts_of(aspace, second.alarm_id) == made
+    await face.show(replace(second, active=False, message="only this one"))
+    assert facts_of(aspace, first.alarm_id) == made
+    assert facts_of(aspace, second.alarm_id) != made
 
 
 async def test_the_figures_of_a_face_and_its_pauses():

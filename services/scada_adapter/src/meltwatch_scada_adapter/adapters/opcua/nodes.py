@@ -14,6 +14,7 @@ from asyncua import ua
 from asyncua.server.internal_server import InternalServer
 
 from meltwatch_scada_adapter.adapters.opcua.fields import field_id, fields_of, node_id
+from meltwatch_scada_adapter.adapters.opcua.pattern import NodePattern
 from meltwatch_scada_adapter.domain.condition import ScadaCondition, levels
 
 _OBJECTS: Final = ua.NodeId(ua.ObjectIds.ObjectsFolder)
@@ -81,6 +82,7 @@ class PlantNodes:
         self._shown: dict[str, dict[ua.NodeId, ua.Variant]] = {}
         self._code = ua.StatusCode(ua.StatusCodes.BadWaitingForInitialData)
         self._figures: dict[ua.NodeId, ua.Variant] = {}
+        self._pattern: NodePattern | None = None
 
     def __len__(self) -> int:
         return len(self._shown)
@@ -107,6 +109,17 @@ class PlantNodes:
         kind = ua.NodeId(ua.ObjectIds.AlarmConditionType)
         await self._object(identity, above, condition.name, kind)
         await self._refer(above, ua.ObjectIds.HasCondition, identity)
+        if self._pattern is None:
+            await self._make_fields(condition)
+            self._pattern = NodePattern(self._server.aspace, identity)
+        else:
+            self._pattern.copy_to(identity)
+        self._shown[condition.alarm_id] = {}
+        await self.write(condition)
+        return True
+
+    async def _make_fields(self, condition: ScadaCondition) -> None:
+        identity = node_id(condition.alarm_id)
         shelving = field_id(condition.alarm_id, _SHELVING)
         machine = ua.NodeId(ua.ObjectIds.ShelvedStateMachineType)
         await self._object(shelving, identity, _SHELVING, machine, namespace=0)
@@ -114,11 +127,8 @@ class PlantNodes:
             await self._refer(identity, ua.ObjectIds.HasComponent, ua.NodeId(method))
         for method in _SHELVING_METHODS:
             await self._refer(shelving, ua.ObjectIds.HasComponent, ua.NodeId(method))
-        self._shown[condition.alarm_id] = {}
         for name, value in sorted(fields_of(condition).items()):
             await self._field(condition.alarm_id, name, value)
-        await self.write(condition)
-        return True
 
     async def write(self, condition: ScadaCondition) -> None:
         """Write the variables of a condition."""
