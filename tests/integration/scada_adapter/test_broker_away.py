@@ -1,0 +1,93 @@
+"""The broker freezes, and is killed, under the OPC UA server: that is told and clears nothing."""
+
+import asyncio
+import time
+
+import pytest
+from asyncua import ua
+from meltwatch_local_cluster.servers import KafkaServer
+
+from tests.integration.alarm_manager.bench import Broker
+from tests.integration.scada_adapter.bench import (
+    CONDITION_ID,
+    acknowledge,
+    is_of,
+    session,
+    subscribed,
+)
+from tests.support.servers import fresh_topics
+from tests.support.waiting import LIMIT_S
+from tests.unit.core.alarms.samples import ALARM_ID, score
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+WITHIN_S = 15.0
+SLOW_MACHINE_S = 15.0
+NAMES = ("ActiveState/Id", "AckedState/Id", "Retain", "EventId")
+
+
+@pytest.fixture
+def own_kafka(tmp_path):
+    """It is broken: nobody else may stand on it."""
+    with KafkaServer(tmp_path / "kafka") as server:
+        yield server
+
+
+async def values(client):
+    """What the alarm's variables hold, and with which statuses."""
+    nodes = [client.get_node(ua.NodeId(f"{ALARM_ID}:{name}", 2)) for name in NAMES]
+    read = [await node.read_data_value(False) for node in nodes]
+    return [each.Value.Value for each in read], {each.StatusCode.value for each in read}
+
+
+async def values_once_live(client):
+    """What the variables hold once the adapter hears the manager; on a slow machine it waits."""
+    async with asyncio.timeout(LIMIT_S):
+        while (found := await values(client))[1] != {ua.StatusCodes.Good}:  # noqa: ASYNC110
+            await asyncio.sleep(0.2)
+    return found[0]
+
+
+async def test_a_broker_frozen_or_killed_clears_nothing(
+    own_kafka, redis_server, make_manager, make_adapter, tmp_path
+):
+    with fresh_topics(own_kafka) as topics:
+        settings = {"kafka": own_kafka.address, "topic_prefix": topics.prefix}
+        broker = Broker(own_kafka.address, topics.prefix)
+        with make_manager(**settings) as manager:
+            manager.wait_ready()
+            broker.send_scores(score(number, 6.0) for number in range(4))
+            (record,) = broker.wait_alarms(1)
+            adapter = make_adapter(**settings).start().wait_serving()
+            down_id = ua.NodeId(f"{topics.prefix}/ALARM_PIPELINE_DOWN", 2)
+            async with session(adapter) as client:
+                raised = await values_once_live(client)
+                assert raised == [True, False, True, bytes.fromhex(record.event_id)]
+                for breaks, mends in (
+                    (own_kafka.freeze, own_kafka.thaw),
+                    (own_kafka.kill, own_kafka.start),
+                ):
+                    async with subscribed(client) as (inbox, subscription):
+                        breaks()
+                        broken_s = time.monotonic()
+                        await inbox.first(lambda each: each.get("NodeId") == down_id, LIMIT_S)
+                        told_s = time.monotonic() - broken_s
+                        print(f"{breaks.__name__}: told after {told_s:.1f} s")
+                        assert told_s <= WITHIN_S + SLOW_MACHINE_S
+                        held, uncertain = await values(client)
+                        assert held == raised
+                        assert uncertain == {ua.StatusCodes.UncertainLastUsableValue}
+                        answer = await acknowledge(client, ALARM_ID, raised[-1], "away")
+                        assert answer in ("BadTimeout", "BadNoCommunication")
+                        mends()
+                        own_kafka.wait_ready()
+                        await inbox.first(
+                            lambda e: e.get("NodeId") == down_id and not e["ActiveState/Id"], 300
+                        )
+                        await inbox.first(is_of(ua.ObjectIds.RefreshRequiredEventType))
+                        told = [each for each in inbox.events if each.get("NodeId") == CONDITION_ID]
+                        assert all(each["ActiveState/Id"] for each in told)
+                        await subscription.delete()
+                held = await values_once_live(client)
+                assert held[0] is True, "it was never cleared"
+                assert await acknowledge(client, ALARM_ID, raised[-1], "back") == "Good"
+        broker.close()
