@@ -100,8 +100,9 @@ def triton(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[TritonServer]"
         yield server
 
 
-@pytest.fixture
-def topics(kafka: "KafkaServer") -> Iterator[Topics]:
+@contextmanager
+def fresh_topics(kafka: "KafkaServer") -> Iterator[Topics]:
+    """Make a catalogue of topics under a prefix of its own, and delete it at the end."""
     from kafka import KafkaAdminClient
     from meltwatch_chassis.kafka.admin import create_topics
 
@@ -114,3 +115,9 @@ def topics(kafka: "KafkaServer") -> Iterator[Topics]:
     yield made
     with KafkaAdminClient(bootstrap_servers=kafka.address) as admin:
         admin.delete_topics([spec.name for spec in specs])
+
+
+@pytest.fixture
+def topics(kafka: "KafkaServer") -> Iterator[Topics]:
+    with fresh_topics(kafka) as made:
+        yield made

@@ -140,16 +140,24 @@ def is_of(number: int) -> Callable[[dict[str, Any]], bool]:
     return lambda event: event["EventType"] == ua.NodeId(number)
 
 
+def make_certificate(folder: Path) -> Path:
+    """Return a folder with the key and the certificate of a client."""
+    made = folder / "client"
+    made.mkdir(exist_ok=True)
+    asyncio.run(
+        setup_self_signed_certificate(
+            made / "key.pem", made / "cert.der", "urn:tests:client", "localhost",
+            [], {"countryName": "CN", "commonName": "tests"},
+        )
+    )  # fmt: skip
+    return made
+
+
 @asynccontextmanager
 async def session(adapter: AdapterProcess, user: str | None = "li.wei") -> AsyncIterator[Client]:
     """Give a session of a user over Basic256Sha256, SignAndEncrypt."""
     client = Client(adapter.url, timeout=30)
-    folder = adapter.folder / "client"
-    folder.mkdir(exist_ok=True)
-    await setup_self_signed_certificate(
-        folder / "key.pem", folder / "cert.der", "urn:tests:client", "localhost",
-        [], {"countryName": "CN", "commonName": "tests"},
-    )  # fmt: skip
+    folder = await asyncio.to_thread(make_certificate, adapter.folder)
     client.application_uri = "urn:tests:client"
     await client.set_security(
         SecurityPolicyBasic256Sha256, str(folder / "cert.der"), str(folder / "key.pem"),
