@@ -1,0 +1,101 @@
+"""From a camera's picture to what the model sees: crop, turn, mirror, average to 64 by 64."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+SIDE: Final = 64
+
+
+class CropOutside(ValueError):  # noqa: N818 - the name says what is the matter
+    """A crop does not lie within the picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class PictureRule:
+    """Which part of a picture shows the furnace, and how it lies.
+
+    Attributes
+    ----------
+    crop
+        Left, top, width, height in the upright picture; None is all of it.
+    rotate_degrees
+        Clockwise, of the crop: 0, 90, 180 or 270.
+    mirror
+        Left for right, after turning.
+    """
+
+    crop: tuple[int, int, int, int] | None = None
+    rotate_degrees: int = 0
+    mirror: bool = False
+
+    def seen(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return what the model sees of a picture.
+
+        Parameters
+        ----------
+        picture
+            Shape ``(height, width, 3)``, RGB.
+
+        Returns
+        -------
+        Shape ``(64, 64, 3)``, RGB: each pixel the mean over its area.
+
+        Raises
+        ------
+        CropOutside
+            If the crop does not lie within the picture.
+        """
+        turned = np.rot90(self._cropped(picture), -self.rotate_degrees // 90)
+        return area_average(turned[:, ::-1] if self.mirror else turned)
+
+    def _cropped(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        if self.crop is None:
+            return picture
+        left, top, width, height = self.crop
+        if top + height > picture.shape[0] or left + width > picture.shape[1]:
+            raise CropOutside(
+                f"crop: expected {list(self.crop)} within the picture, "
+                f"got one of {picture.shape[1]}×{picture.shape[0]}"
+            )
+        return picture[top : top + height, left : left + width]
+
+
+def area_average(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return a picture of 64 by 64: each pixel the mean over its area, partly covered ones in part.
+
+    Parameters
+    ----------
+    picture
+        Shape ``(height, width, 3)``.
+    """
+    height, width, colours = picture.shape
+    rows = np.empty((SIDE, width * colours), dtype=np.float32)
+    # Row by row: of the whole matrix of weights nearly all is zero.
+    for row, (first, weights) in enumerate(_shares(height)):
+        band = picture[first : first + len(weights)].reshape(len(weights), -1)
+        rows[row] = weights @ band.astype(np.float32)
+    by_column = rows.reshape(SIDE, width, colours)
+    averaged = np.empty((SIDE, SIDE, colours), dtype=np.float32)
+    for column, (first, weights) in enumerate(_shares(width)):
+        averaged[:, column] = np.tensordot(
+            by_column[:, first : first + len(weights)], weights, axes=([1], [0])
+        )
+    return np.clip(np.rint(averaged), 0, 255).astype(np.uint8)
+
+
+@lru_cache(maxsize=16)
+def _shares(length: int) -> tuple[tuple[int, NDArray[np.float32]], ...]:
+    """Return for each of 64 equal parts its first pixel, and by which share each pixel counts."""
+    edges = [part * length / SIDE for part in range(SIDE + 1)]
+    shares = []
+    for begin, end in pairwise(edges):
+        first, last = int(begin), min(max(int(np.ceil(end)), int(begin) + 1), length)
+        pixels = np.arange(first, last)
+        covered = np.minimum(pixels + 1, end) - np.maximum(pixels, begin)
+        shares.append((first, (covered / covered.sum()).astype(np.float32)))
+    return tuple(shares)
