@@ -1,10 +1,16 @@
-"""Which frames of a camera are used: the last one at or before each instant of the clip's grid."""
+"""Which frames of a camera are used: the last one at or before each instant of the clip's grid.
+
+A reader that is slower than its camera passes frames over, or its delay would grow without end.
+"""
 
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
-from meltwatch_schemas.window import Grid
+from meltwatch_schemas.window import NS_PER_S, Grid
 
+BEHIND_NS: Final = 1 * NS_PER_S
+_IDLE_SHARE: Final = 0.05
+_JUDGED_NS: Final = 2 * NS_PER_S
 AnyFrame = TypeVar("AnyFrame")
 
 
@@ -50,3 +56,38 @@ class StrideSampler(Generic[AnyFrame]):
             return None
         chosen, self._held, self._used_until_ns = self._held, None, instant_ns
         return chosen
+
+
+@dataclass(slots=True)
+class Backlog:
+    """Tells a reader that is slower than its camera from a camera whose media time runs slowly.
+
+    Both delay frames more and more. But who is behind never waits for the next packet.
+    """
+
+    _least_ns: int | None = None
+    _since_ns: int = 0
+    _idle_ns: int = 0
+
+    def is_behind(self, media_ns: int, arrival_ns: int, waited_ns: int) -> bool:
+        """Say whether to pass over what comes until the next key frame.
+
+        Parameters
+        ----------
+        media_ns
+            Media time of the packet.
+        arrival_ns
+            When it was read.
+        waited_ns
+            How long it was waited for.
+        """
+        delay_ns = arrival_ns - media_ns
+        if self._least_ns is None or delay_ns < self._least_ns:
+            self._least_ns = delay_ns
+        self._idle_ns += waited_ns
+        passed_ns = arrival_ns - self._since_ns
+        if passed_ns < _JUDGED_NS:
+            return False
+        is_busy = self._idle_ns < _IDLE_SHARE * passed_ns
+        self._since_ns, self._idle_ns = arrival_ns, 0
+        return is_busy and delay_ns - self._least_ns > BEHIND_NS
