@@ -1,9 +1,10 @@
 module meltwatch.example/rtsp
 
-go 1.26.8
+go 1.22
+
+require github.com/bluenviron/gortsplib/v4 v4.12.0
 
 require (
-	github.com/bluenviron/gortsplib/v4 v4.12.0 // indirect
 	github.com/bluenviron/mediacommon v1.13.2 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/pion/randutil v0.1.0 // indirect

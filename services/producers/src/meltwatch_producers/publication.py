@@ -196,7 +196,8 @@ class PacedPublication(Generic[AnyChunk]):
     def _wait(self, run: SimulatedRun, position_ns: int, stop: threading.Event) -> None:
         wait_s = _LONGEST_WAIT_S
         if run.end_ns is None or position_ns < run.end_ns:
-            next_ns = min(feed.next_due_ns(position_ns) for feed in self.feeds)
+            due_ns = [feed.next_due_ns(position_ns) for feed in self.feeds]
+            next_ns = min(due_ns, default=position_ns + NS_PER_S)
             wait_s = min(wait_s, run.pace.seconds_until(next_ns, self.clock.now_ns()))
         stop.wait(wait_s)
         self._alive_ns = self.clock.monotonic_ns()

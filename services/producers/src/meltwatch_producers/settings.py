@@ -2,14 +2,16 @@
 
 from pathlib import Path
 
-from meltwatch_chassis.settings import KafkaSettings
+from meltwatch_chassis.settings import KafkaSettings, PlantSettings
 from pydantic import Field
 
 from meltwatch_producers.spool import LEAST_BYTES
 
 
-class Settings(KafkaSettings):
-    """Which simulated or recorded furnaces a producer publishes, and where to.
+class Settings(KafkaSettings, PlantSettings):
+    """Which live, simulated or recorded furnaces a producer publishes, and where to.
+
+    With a plant file that names cameras or meters these are published, and nothing is simulated.
 
     Of a recording, origin, duration and speed say when and how fast it is played back.
     """

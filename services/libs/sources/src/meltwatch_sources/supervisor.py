@@ -7,7 +7,7 @@ holds up another one.
 import asyncio
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -115,10 +115,8 @@ class SourceLink:
         return self._supervision.wait_ns / NS_PER_S
 
     def misconfigured(self, fault: str) -> None:
-        """Say that the source is never opened, since what it is told is wrong."""
-        self._fault = fault
-        before, self._supervision.state = self._supervision.state, LinkState.MISCONFIGURED
-        self._tell(StateChange(before, LinkState.MISCONFIGURED, fault))
+        """Say that what the source is told is wrong: until it is opened again nothing is used."""
+        self._step(lambda now_ns: self._supervision.misconfigured(fault, now_ns))
 
     def progress(self) -> str | None:
         """Return None while its thread or task goes round, else one line."""
@@ -157,8 +155,7 @@ class SourceLink:
             return
         self._is_told = True
         self._show(change.after)
-        if change.after is not LinkState.MISCONFIGURED:
-            self._fault = change.why
+        self._fault = change.why
         log = structlog.get_logger()
         say = log.info if change.after in {LinkState.RUNNING, LinkState.CONNECTING} else log.warning
         say(
@@ -176,38 +173,45 @@ class SourceLink:
 
 
 def follow_camera(
-    link: SourceLink,
+    links: Sequence[SourceLink],
     opened: Callable[[], Camera],
     take: Callable[[Frame], None],
+    ended: Callable[[], None],
     stop: threading.Event,
 ) -> None:
     """Take what a camera gives, opened anew after each loss, until told to stop.
 
     Parameters
     ----------
-    link
-        Told of each step.
+    links
+        Of the furnaces that it shows: told of each step.
     opened
-        Opens the camera; logins are read here.
+        Makes the camera.
     take
         Gets each frame.
+    ended
+        Called after each loss.
     stop
         Set from outside.
     """
     while not stop.is_set():
-        link.opening()
+        for link in links:
+            link.opening()
         try:
             for frame in opened().frames(stop):
-                link.delivered()
+                for link in links:
+                    link.delivered()
                 take(frame)
             loss = SourceLost("the stream ended", Loss.ENDED)
         except SourceLost as error:
             loss = error
         except Exception as error:  # noqa: BLE001 - whatever a library raises ends no thread
             loss = SourceLost(f"the camera's library failed: {redacted(repr(error))}")
-        left_s = 0.0 if stop.is_set() else link.lost(loss)
+        ended()
+        left_s = 0.0 if stop.is_set() else max(link.lost(loss) for link in links)
         while left_s > 0 and not stop.wait(min(left_s, _LOOK_S)):
-            link.moved()
+            for link in links:
+                link.moved()
             left_s -= _LOOK_S
 
 

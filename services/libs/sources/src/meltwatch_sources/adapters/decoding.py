@@ -83,7 +83,7 @@ def video_stream(container: InputContainer, decoding: Decoding) -> VideoStream:
 class FrameMaker:
     """Decodes the packets of one stream, in order.
 
-    A packet that cannot be decoded damages all that follows, until the next key frame.
+    What cannot be decoded, or not whole, damages all that rests on it: until the next key frame.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ class FrameMaker:
         self._is_torn = False
         self._pictured_ns = now_ns()
 
-    def decoded(self, packet: Packet[VideoStream], arrival_ns: int) -> Iterator[Frame]:
+    def decoded(self, packet: "Packet[VideoStream]", arrival_ns: int) -> Iterator[Frame]:
         """Give the frames that a packet completes.
 
         Raises
@@ -117,7 +117,7 @@ class FrameMaker:
             yield Frame(_no_picture, 0, None, arrival_ns, is_key=False, is_damaged=True)
         self._is_torn = self._is_torn or packet.is_corrupt
         for frame in frames:
-            self._is_torn = self._is_torn and not frame.key_frame
+            self._is_torn = frame.is_corrupt or (self._is_torn and not frame.key_frame)
             self._pictured_ns = self._now_ns()
             yield self._made(frame, packet, sender_ns, arrival_ns)
         if self._now_ns() - self._pictured_ns > _PICTURE_LIMIT_NS:
@@ -126,7 +126,11 @@ class FrameMaker:
             )
 
     def _made(
-        self, frame: VideoFrame, packet: Packet[VideoStream], sender_ns: int | None, arrival_ns: int
+        self,
+        frame: VideoFrame,
+        packet: "Packet[VideoStream]",
+        sender_ns: int | None,
+        arrival_ns: int,
     ) -> Frame:
         media_ns = in_ns(frame.pts, frame.time_base)
         if sender_ns is not None:
@@ -138,7 +142,7 @@ class FrameMaker:
             sender_ns,
             arrival_ns,
             bool(frame.key_frame),
-            self._is_torn or frame.is_corrupt or frame.pts is None,
+            self._is_torn or frame.pts is None,
         )
 
 
@@ -147,7 +151,7 @@ def in_ns(ticks: int | None, time_base: Fraction | None) -> int:
     return int((ticks or 0) * (time_base or Fraction(0)) * NS_PER_S)
 
 
-def _sender_ns(packet: Packet[VideoStream]) -> int | None:
+def _sender_ns(packet: "Packet[VideoStream]") -> int | None:
     """Return the sender's own time of a packet: since its first report FFmpeg adds it to each."""
     if not packet.has_sidedata("prft"):
         return None

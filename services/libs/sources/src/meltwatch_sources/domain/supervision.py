@@ -123,6 +123,8 @@ class Supervision:
             self._runs_since_ns = now_ns
         if now_ns - self._runs_since_ns >= STEADY_NS:
             self._backoff.reset()
+        if self.state is LinkState.MISCONFIGURED:
+            return None
         return self._become(LinkState.RUNNING, now_ns)
 
     def useless(self, why: str, now_ns: int) -> StateChange | None:
@@ -147,6 +149,10 @@ class Supervision:
         if loss is Loss.REFUSED:
             self.wait_ns = max(self.wait_ns, REFUSED_WAIT_NS)
         return self._become(LinkState.WAITING, now_ns, why)
+
+    def misconfigured(self, why: str, now_ns: int) -> StateChange | None:
+        """Say that what it is told is wrong; what comes is not used until it is opened anew."""
+        return self._become(LinkState.MISCONFIGURED, now_ns, why)
 
     def _become(self, state: LinkState, now_ns: int, why: str = "") -> StateChange | None:
         before, self.state = self.state, state
