@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meltwatch_sources.domain.picture import SIDE, CropOutside, PictureRule, area_average
+from meltwatch_sources.domain.picture import (
+    SIDE,
+    ColourRule,
+    CropOutside,
+    PictureRule,
+    area_average,
+)
 
 from tests.support.examples import examples
 
@@ -56,3 +62,13 @@ def test_four_turns_by_a_right_angle_are_none(degrees: int) -> None:
 def test_a_crop_outside_is_refused_with_both_sizes(crop: tuple[int, int, int, int]) -> None:
     with pytest.raises(CropOutside, match="400×300"):
         PictureRule(crop).seen(picture(300, 400))
+
+
+def test_colours_are_read_as_the_stream_signals_them_and_601_if_it_is_silent() -> None:
+    rule = ColourRule()
+
+    assert [rule.matrix_of(signalled) for signalled in (1, 2, 5, 6)] == ["bt709"] + ["bt601"] * 3
+    assert rule.range_of(0, "yuv420p") == rule.range_of(1, "yuv420p") == "limited"
+    assert rule.range_of(2, "yuv420p") == rule.range_of(0, "yuvj420p") == "full"
+    assert ColourRule("bt601", "limited").matrix_of(1) == "bt601"
+    assert ColourRule("bt601", "limited").range_of(2, "yuvj420p") == "limited"

@@ -7,7 +7,7 @@ from meltwatch_sources.domain.supervision import (
     LONGEST_WAIT_NS,
     REFUSED_WAIT_NS,
     Backoff,
-    LinkState,
+    LiveState,
     Loss,
     StateChange,
     Supervision,
@@ -60,7 +60,7 @@ def test_attempts_in_vain_are_one_line_and_no_more() -> None:
         ]
 
     assert [change.after.name for change in told if change] == ["WAITING"]
-    assert source.state is LinkState.WAITING
+    assert source.state is LiveState.WAITING
 
 
 def test_a_refused_login_waits_a_minute() -> None:
@@ -89,7 +89,7 @@ def test_answers_without_a_value_are_silence_with_a_reason() -> None:
     source = Supervision(2 * NS_PER_S)
     source.opening(0)
     first = source.useless("busy", 0)
-    assert first == StateChange(LinkState.CONNECTING, LinkState.SILENT, "busy")
+    assert first == StateChange(LiveState.CONNECTING, LiveState.SILENT, "busy")
     assert source.useless("busy", NS_PER_S) is None, "one line"
     source.delivered(2 * NS_PER_S)
     assert source.useless("busy", 3 * NS_PER_S) is None, "now and then it is no matter"

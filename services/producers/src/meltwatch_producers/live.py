@@ -14,7 +14,7 @@ from meltwatch_schemas.chunk import ChunkIdentity
 from meltwatch_schemas.current import CurrentChunk
 from meltwatch_schemas.window import NS_PER_MS
 from meltwatch_sources.plant import PlantSources
-from meltwatch_sources.supervisor import SourceLink
+from meltwatch_sources.supervisor import LiveSource
 
 from meltwatch_producers.publication import AnyChunk, Feed
 
@@ -30,17 +30,17 @@ class LiveFeed(Generic[AnyChunk]):
     ----------
     identity
         Furnace, source, boot and the number of the next frame or sample.
-    link
+    live
         The source's state; it is told that time passes.
     dropped
         Called with how many chunks had no room.
     """
 
     def __init__(
-        self, identity: ChunkIdentity, link: SourceLink, dropped: Callable[[int], None]
+        self, identity: ChunkIdentity, live: LiveSource, dropped: Callable[[int], None]
     ) -> None:
         self._identity = identity
-        self._link = link
+        self._live = live
         self._dropped = dropped
         self._lock = threading.Lock()
         self._waiting: deque[AnyChunk] = deque()
@@ -62,7 +62,7 @@ class LiveFeed(Generic[AnyChunk]):
 
     def due(self, after_ns: int, until_ns: int) -> Sequence[AnyChunk]:  # noqa: ARG002 - all is due
         """Return everything that waits: what a live source gives has happened."""
-        self._link.looked()
+        self._live.looked()
         with self._lock:
             chunks = list(self._waiting)
             self._waiting.clear()
@@ -89,25 +89,25 @@ class Supply(Generic[AnyChunk]):
         What it is, for the log.
     feeds
         One a furnace.
-    links
+    sources
         Of live sources: asked by health.
     """
 
     source: str
     feeds: Sequence[Feed[AnyChunk]]
-    links: Sequence[SourceLink] = field(default=())
+    sources: Sequence[LiveSource] = field(default=())
 
     def progress(self) -> str | None:
         """Return one line of the first source whose thread or task is stuck, else None."""
-        return next(filter(None, (link.progress() for link in self.links)), None)
+        return next(filter(None, (live.progress() for live in self.sources)), None)
 
     def readiness(self) -> str | None:
         """Return one line of the first source that had no state yet, else None."""
-        return next(filter(None, (link.readiness() for link in self.links)), None)
+        return next(filter(None, (live.readiness() for live in self.sources)), None)
 
     def warning(self) -> str | None:
         """Return a line of the sources that are away, else None."""
-        return "; ".join(filter(None, (link.warning() for link in self.links))) or None
+        return "; ".join(filter(None, (live.warning() for live in self.sources))) or None
 
 
 @contextmanager

@@ -31,7 +31,7 @@ from meltwatch_sources.domain.picture import CropOutside, PictureRule
 from meltwatch_sources.domain.stride_sampler import StrideSampler
 from meltwatch_sources.plant import PlannedSource, PlantSources, VideoSource
 from meltwatch_sources.ports import Camera, Frame
-from meltwatch_sources.supervisor import SourceLink, SourceName, follow_camera
+from meltwatch_sources.supervisor import LiveSource, SourceName, follow_camera
 
 from meltwatch_producers.live import LiveFeed, Supply
 from meltwatch_producers.publication import unsent
@@ -49,7 +49,7 @@ class CameraView:
     ----------
     source
         Says which part of the picture shows the furnace.
-    feed, link
+    feed, live
         Where its frames go, and its state.
     encoder
         How they are embedded.
@@ -61,17 +61,17 @@ class CameraView:
         self,
         source: VideoSource,
         feed: LiveFeed[EmbeddingChunk],
-        link: SourceLink,
+        live: LiveSource,
         encoder: Encoder,
         metrics: Metrics,
     ) -> None:
-        self.link = link
+        self.live = live
         self._feed = feed
         self._encoder = encoder
         self._frames = metrics.source_frames
         self._rule = PictureRule(source.crop, source.rotate_degrees, source.mirror)
         self._sampler: StrideSampler[tuple[Frame, EventTime]] = StrideSampler(
-            PUBLISHED_SPEC.frame_instants(link.name.furnace_id)
+            PUBLISHED_SPEC.frame_instants(live.name.furnace_id)
         )
 
     def take(self, frame: Frame, time: EventTime) -> None:
@@ -89,13 +89,13 @@ class CameraView:
 
     def count(self, outcome: str) -> None:
         """Count a frame."""
-        self._frames.labels(self.link.name.furnace_id, outcome).inc()
+        self._frames.labels(self.live.name.furnace_id, outcome).inc()
 
     def _use(self, frame: Frame, time: EventTime) -> None:
         try:
             seen = self._rule.seen(frame.picture())
         except CropOutside as error:
-            self.link.misconfigured(str(error))
+            self.live.misconfigured(str(error))
             self.count("skipped")
             return
         self._feed.put(
@@ -146,8 +146,8 @@ class CameraConnection:
 
     def follow(self, stop: threading.Event) -> None:
         """Take what the camera gives until told to stop."""
-        links = [view.link for view in self._views]
-        follow_camera(links, self._opened, self._take, self._ended, stop)
+        sources = [view.live for view in self._views]
+        follow_camera(sources, self._opened, self._take, self._ended, stop)
 
     def _opened(self) -> Camera:
         self._events.reopened()
@@ -176,7 +176,7 @@ class CameraConnection:
         self._host_error_ns = host_error_ns()
         findings, offset_ns = self._events.findings, self._events.sender_offset_ns
         for view in self._views:
-            furnace_id = view.link.name.furnace_id
+            furnace_id = view.live.name.furnace_id
             delay_s = (arrival_ns - time.event_ns) / NS_PER_S
             self._metrics.source_delay.labels(furnace_id, Modality.VIDEO.value).set(delay_s)
             self._metrics.source_clock_rung.labels(furnace_id).set(time.rung)
@@ -187,7 +187,7 @@ class CameraConnection:
             structlog.get_logger().warning(
                 "camera_clock_judged",
                 address=self._source.address,
-                furnaces=[view.link.name.furnace_id for view in self._views],
+                furnaces=[view.live.name.furnace_id for view in self._views],
                 findings=sorted(findings),
                 sender_offset_s=None if offset_ns is None else round(offset_ns / NS_PER_S, 3),
                 rung=time.rung.name.lower(),
@@ -229,18 +229,18 @@ def live_cameras(
         raise ConfigurationError("MELTWATCH_PLANT_FILE: expected a furnace with 'video:', got none")
     boot_id, encoder = secrets.token_hex(8), default_encoder()
     store = CredentialStore(plant.credentials_dir)
-    feeds, links = [], []
+    feeds, sources = [], []
     views: dict[VideoSource, list[CameraView]] = {}
     for planned in plant.videos:
-        link = SourceLink(_name(planned), clock, metrics)
-        links.append(link)
+        live = LiveSource(_name(planned), clock, metrics)
+        sources.append(live)
         source = planned.source
         if source is None:
-            link.misconfigured(planned.fault or "")
+            live.misconfigured(planned.fault or "")
             continue
-        feed = _feed(planned.furnace_id, source, boot_id, link, metrics)
+        feed = _feed(planned.furnace_id, source, boot_id, live, metrics)
         feeds.append(feed)
-        view = CameraView(source, feed, link, encoder, metrics)
+        view = CameraView(source, feed, live, encoder, metrics)
         views.setdefault(_connection(source), []).append(view)
     stop = threading.Event()
     threads = [
@@ -249,7 +249,7 @@ def live_cameras(
                 source, partial(camera_of, source, plant.folder, store, clock), seen, clock, metrics
             ).follow,
             args=(stop,),
-            name=f"camera {seen[0].link.name.source_id}",
+            name=f"camera {seen[0].live.name.source_id}",
             # One that hangs inside of a library holds up no end of the process.
             daemon=True,
         )
@@ -258,7 +258,7 @@ def live_cameras(
     for thread in threads:
         thread.start()
     try:
-        yield Supply("plant", feeds, links)
+        yield Supply("plant", feeds, sources)
     finally:
         stop.set()
         for thread in threads:
@@ -278,9 +278,9 @@ def _name(planned: PlannedSource[VideoSource]) -> SourceName:
 
 
 def _feed(
-    furnace_id: str, source: VideoSource, boot_id: str, link: SourceLink, metrics: Metrics
+    furnace_id: str, source: VideoSource, boot_id: str, live: LiveSource, metrics: Metrics
 ) -> LiveFeed[EmbeddingChunk]:
     def dropped(chunks: int) -> None:
         metrics.source_frames.labels(furnace_id, "dropped").inc(chunks)
 
-    return LiveFeed(unsent(furnace_id, source.source_id, boot_id), link, dropped)
+    return LiveFeed(unsent(furnace_id, source.source_id, boot_id), live, dropped)

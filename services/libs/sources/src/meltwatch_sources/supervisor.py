@@ -21,7 +21,7 @@ from meltwatch_sources.credentials import redacted
 from meltwatch_sources.domain.reading import MeterReading
 from meltwatch_sources.domain.supervision import (
     STUCK_NS,
-    LinkState,
+    LiveState,
     Loss,
     StateChange,
     Supervision,
@@ -52,7 +52,7 @@ class SourceName:
     address: str
 
 
-class SourceLink:
+class LiveSource:
     """The state of one source, told to log and metrics, and asked by health.
 
     Its own thread or task says what happens; any other may say that time passes.
@@ -79,7 +79,7 @@ class SourceLink:
         self._show(self._supervision.state)
 
     @property
-    def state(self) -> LinkState:
+    def state(self) -> LiveState:
         """The present state."""
         return self._supervision.state
 
@@ -121,7 +121,7 @@ class SourceLink:
     def progress(self) -> str | None:
         """Return None while its thread or task goes round, else one line."""
         silent_ns = self._clock.monotonic_ns() - self._moved_ns
-        if self.state is LinkState.MISCONFIGURED or silent_ns < STUCK_NS:
+        if self.state is LiveState.MISCONFIGURED or silent_ns < STUCK_NS:
             return None
         return f"{self._shown}: expected a step every 30 s, none for {silent_ns // NS_PER_S} s"
 
@@ -131,7 +131,7 @@ class SourceLink:
 
     def warning(self) -> str | None:
         """Return one line while nothing comes from the source, else None."""
-        if self.state is LinkState.RUNNING:
+        if self.state is LiveState.RUNNING:
             return None
         since = (self._clock.monotonic_ns() - self._supervision.since_ns) // NS_PER_S
         return f"{self._shown}: {self.state.name.lower()} for {since} s {self._fault}".rstrip()
@@ -157,7 +157,7 @@ class SourceLink:
         self._show(change.after)
         self._fault = change.why
         log = structlog.get_logger()
-        say = log.info if change.after in {LinkState.RUNNING, LinkState.CONNECTING} else log.warning
+        say = log.info if change.after in {LiveState.RUNNING, LiveState.CONNECTING} else log.warning
         say(
             "source_" + change.after.name.lower(),
             furnace=self.name.furnace_id,
@@ -168,12 +168,12 @@ class SourceLink:
             why=change.why,
         )
 
-    def _show(self, state: LinkState) -> None:
+    def _show(self, state: LiveState) -> None:
         self._metrics.source_state.labels(*self._labels).set(state)
 
 
 def follow_camera(
-    links: Sequence[SourceLink],
+    sources: Sequence[LiveSource],
     opened: Callable[[], Camera],
     take: Callable[[Frame], None],
     ended: Callable[[], None],
@@ -183,7 +183,7 @@ def follow_camera(
 
     Parameters
     ----------
-    links
+    sources
         Of the furnaces that it shows: told of each step.
     opened
         Makes the camera.
@@ -195,12 +195,12 @@ def follow_camera(
         Set from outside.
     """
     while not stop.is_set():
-        for link in links:
-            link.opening()
+        for live in sources:
+            live.opening()
         try:
             for frame in opened().frames(stop):
-                for link in links:
-                    link.delivered()
+                for live in sources:
+                    live.delivered()
                 take(frame)
             loss = SourceLost("the stream ended", Loss.ENDED)
         except SourceLost as error:
@@ -208,15 +208,15 @@ def follow_camera(
         except Exception as error:  # noqa: BLE001 - whatever a library raises ends no thread
             loss = SourceLost(f"the camera's library failed: {redacted(repr(error))}")
         ended()
-        left_s = 0.0 if stop.is_set() else max(link.lost(loss) for link in links)
+        left_s = 0.0 if stop.is_set() else max(live.lost(loss) for live in sources)
         while left_s > 0 and not stop.wait(min(left_s, _LOOK_S)):
-            for link in links:
-                link.moved()
+            for live in sources:
+                live.moved()
             left_s -= _LOOK_S
 
 
 async def follow_meter(
-    link: SourceLink,
+    live: LiveSource,
     opened: Callable[[], Meter],
     take: Callable[[MeterReading], None],
     stop: asyncio.Event,
@@ -226,21 +226,21 @@ async def follow_meter(
     The parameters are those of ``follow_camera``.
     """
     while not stop.is_set():
-        link.opening()
+        live.opening()
         try:
             async for reading in opened().readings(stop):
                 if reading.has_value:
-                    link.delivered()
+                    live.delivered()
                 elif reading.phases:
-                    link.useless(reading.quality)
+                    live.useless(reading.quality)
                 take(reading)
             loss = SourceLost("the meter's answers ended", Loss.ENDED)
         except SourceLost as error:
             loss = error
         except Exception as error:  # noqa: BLE001 - whatever a library raises ends no task
             loss = SourceLost(f"the meter's library failed: {redacted(repr(error))}")
-        left_s = 0.0 if stop.is_set() else link.lost(loss)
+        left_s = 0.0 if stop.is_set() else live.lost(loss)
         while left_s > 0 and not stop.is_set():
             await asyncio.sleep(min(left_s, _LOOK_S))
-            link.moved()
+            live.moved()
             left_s -= _LOOK_S

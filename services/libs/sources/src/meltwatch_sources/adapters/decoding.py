@@ -15,13 +15,13 @@ from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
 from meltwatch_schemas.window import NS_PER_S
 
+from meltwatch_sources.domain.picture import ColourRule
 from meltwatch_sources.plant import VideoSource
 from meltwatch_sources.ports import Frame, Picture, SourceLost
 
 _REFERENCE_TIME: Final = struct.Struct("<q")
 _MATRICES: Final = {"bt601": Colorspace.ITU601, "bt709": Colorspace.ITU709}
 _RANGES: Final = {"limited": ColorRange.MPEG, "full": ColorRange.JPEG}
-_BT709: Final = 1
 _PICTURE_LIMIT_NS: Final = 20 * NS_PER_S
 
 
@@ -33,29 +33,27 @@ class Decoding:
     ----------
     which
         All frames, or key frames alone.
-    matrix, colour_range
-        In place of what the stream signals, or None.
+    colours
+        How they are read.
     """
 
-    which: Literal["all", "key"] = "all"
-    matrix: Literal["bt601", "bt709"] | None = None
-    colour_range: Literal["limited", "full"] | None = None
+    which: Literal["all", "key"]
+    colours: ColourRule
 
     @classmethod
     def of(cls, source: VideoSource) -> "Decoding":
         """Return how the plant file wants it."""
-        return cls(source.decode, source.matrix, source.colour_range)
+        return cls(source.decode, ColourRule(source.matrix, source.colour_range))
 
     def picture(self, frame: VideoFrame) -> Picture:
         """Return a frame upright, RGB, full range; BT.601 if the stream does not say otherwise."""
-        matrix = self.matrix or ("bt709" if frame.colorspace == _BT709 else "bt601")
-        # Formats of JPEG have the full range in their names.
-        is_full = frame.color_range == ColorRange.JPEG or frame.format.name.startswith("yuvj")
+        matrix = self.colours.matrix_of(frame.colorspace)
+        colour_range = self.colours.range_of(frame.color_range, frame.format.name)
         rgb: Picture = frame.reformat(
             format="rgb24",
             src_colorspace=_MATRICES[matrix],
             dst_colorspace=Colorspace.ITU601,
-            src_color_range=_RANGES[self.colour_range or ("full" if is_full else "limited")],
+            src_color_range=_RANGES[colour_range],
             dst_color_range=ColorRange.JPEG,
         ).to_ndarray()  # type: ignore[assignment]  # of rgb24 it is bytes
         # PyAV tells by how much a player turns it, anti-clockwise.

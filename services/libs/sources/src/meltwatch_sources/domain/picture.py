@@ -3,12 +3,40 @@
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 SIDE: Final = 64
+_BT709: Final = 1
+_FULL: Final = 2
+"""Code points of ITU-T H.273 and of FFmpeg's ranges."""
+
+
+@dataclass(frozen=True, slots=True)
+class ColourRule:
+    """What the plant file says of colours, in place of what the stream signals.
+
+    Attributes
+    ----------
+    matrix
+        ``bt601`` or ``bt709``; None is the stream's own. A wrong one shifts red by ten greys.
+    colour_range
+        ``limited`` or ``full``; None is the stream's own.
+    """
+
+    matrix: Literal["bt601", "bt709"] | None = None
+    colour_range: Literal["limited", "full"] | None = None
+
+    def matrix_of(self, signalled: int) -> Literal["bt601", "bt709"]:
+        """Return the matrix to use: BT.601 if the stream is silent."""
+        return self.matrix or ("bt709" if signalled == _BT709 else "bt601")
+
+    def range_of(self, signalled: int, pixel_format: str) -> Literal["limited", "full"]:
+        """Return the range to use: formats of JPEG have the full one in their names."""
+        is_full = signalled == _FULL or pixel_format.startswith("yuvj")
+        return self.colour_range or ("full" if is_full else "limited")
 
 
 class CropOutside(ValueError):  # noqa: N818 - the name says what is the matter

@@ -15,7 +15,7 @@ STEADY_NS: Final = 30 * NS_PER_S
 STUCK_NS: Final = 30 * NS_PER_S
 
 
-class LinkState(IntEnum):
+class LiveState(IntEnum):
     """State of a source; the number is the value of ``meltwatch_source_state``."""
 
     RUNNING = 0
@@ -69,8 +69,8 @@ class StateChange:
         What was said of it, empty if nothing.
     """
 
-    before: LinkState
-    after: LinkState
+    before: LiveState
+    after: LiveState
     why: str = ""
 
 
@@ -98,7 +98,7 @@ class Supervision:
     """
 
     silent_after_ns: int
-    state: LinkState = LinkState.CONNECTING
+    state: LiveState = LiveState.CONNECTING
     since_ns: int = 0
     reconnects: int = 0
     wait_ns: int = 0
@@ -112,9 +112,9 @@ class Supervision:
         self.reconnects += self._was_open
         self._was_open = True
         self._runs_since_ns = None
-        if self.state is LinkState.WAITING:
+        if self.state is LiveState.WAITING:
             return None
-        return self._become(LinkState.CONNECTING, now_ns)
+        return self._become(LiveState.CONNECTING, now_ns)
 
     def delivered(self, now_ns: int) -> StateChange | None:
         """Say that something came."""
@@ -123,24 +123,24 @@ class Supervision:
             self._runs_since_ns = now_ns
         if now_ns - self._runs_since_ns >= STEADY_NS:
             self._backoff.reset()
-        if self.state is LinkState.MISCONFIGURED:
+        if self.state is LiveState.MISCONFIGURED:
             return None
-        return self._become(LinkState.RUNNING, now_ns)
+        return self._become(LiveState.RUNNING, now_ns)
 
     def useless(self, why: str, now_ns: int) -> StateChange | None:
         """Say that something came that holds no value: the source is there, and still silent."""
         is_patient = now_ns - self._newest_ns < self.silent_after_ns
-        if self.state is LinkState.RUNNING and is_patient:
+        if self.state is LiveState.RUNNING and is_patient:
             return None
-        return self._become(LinkState.SILENT, now_ns, why)
+        return self._become(LiveState.SILENT, now_ns, why)
 
     def looked(self, now_ns: int) -> StateChange | None:
         """Say that time has passed."""
         silent_ns = now_ns - self._newest_ns
-        if self.state is LinkState.RUNNING and silent_ns >= self.silent_after_ns:
+        if self.state is LiveState.RUNNING and silent_ns >= self.silent_after_ns:
             self._runs_since_ns = None
             why = f"nothing came for {silent_ns / NS_PER_S:.1f} s"
-            return self._become(LinkState.SILENT, now_ns, why)
+            return self._become(LiveState.SILENT, now_ns, why)
         return None
 
     def lost(self, loss: Loss, why: str, now_ns: int, chance: float) -> StateChange | None:
@@ -148,13 +148,13 @@ class Supervision:
         self.wait_ns = self._backoff.wait_ns(chance)
         if loss is Loss.REFUSED:
             self.wait_ns = max(self.wait_ns, REFUSED_WAIT_NS)
-        return self._become(LinkState.WAITING, now_ns, why)
+        return self._become(LiveState.WAITING, now_ns, why)
 
     def misconfigured(self, why: str, now_ns: int) -> StateChange | None:
         """Say that what it is told is wrong; what comes is not used until it is opened anew."""
-        return self._become(LinkState.MISCONFIGURED, now_ns, why)
+        return self._become(LiveState.MISCONFIGURED, now_ns, why)
 
-    def _become(self, state: LinkState, now_ns: int, why: str = "") -> StateChange | None:
+    def _become(self, state: LiveState, now_ns: int, why: str = "") -> StateChange | None:
         before, self.state = self.state, state
         if state is before:
             return None
