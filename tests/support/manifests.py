@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 KUBECTL = Path(sys.executable).with_name("kubectl")
 OVERLAYS = ("laptop", "plant")
 # What an overlay may take, as the page of each says.
-OPTIONS = ("notify-gateway", "scada-adapter")
+OPTIONS = ("notify-gateway",)
 WITH_OPTIONS = ("laptop with options", "plant with options")
 # What a plant keeps in its Secrets, by the names that docs/kubernetes.md gives them.
 SECRETS: Mapping[str, Mapping[str, str]] = {

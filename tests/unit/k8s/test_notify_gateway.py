@@ -1,6 +1,8 @@
 """The optional notify gateway, taken by the plant's overlay as docs/notify.md says."""
 
-from tests.support.manifests import of_kind, workloads
+import pytest
+
+from tests.support.manifests import OVERLAYS, of_kind, rendered, workloads
 
 PLANT = "plant with options"
 
@@ -23,3 +25,13 @@ def test_it_may_talk_to_channels_and_nobody_else_may():
     policy = of_kind(PLANT, "NetworkPolicy")["notify-gateway-to-channels"]["spec"]
     assert policy["podSelector"]["matchLabels"] == {"app.kubernetes.io/name": "notify-gateway"}
     assert policy["policyTypes"] == ["Egress"]
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_an_option_changes_nothing_of_the_overlay(overlay):
+    with_options = {
+        (each["kind"], each["metadata"]["name"]): each
+        for each in rendered(f"{overlay} with options")
+    }
+    for each in rendered(overlay):
+        assert with_options[each["kind"], each["metadata"]["name"]] == each
