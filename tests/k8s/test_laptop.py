@@ -1,5 +1,6 @@
 """The laptop overlay at work on a real cluster: a story, told in this order."""
 
+import asyncio
 import json
 import re
 import time
@@ -89,6 +90,19 @@ def test_the_alarm_is_on_the_topic_and_in_redis(kafka: str):
         return None if shown != newest else []
 
     assert wait_for("Redis to show what the topic says", differences, 60) == []
+
+
+def test_whoever_comes_may_look_by_opc_ua(laptop: Laptop):
+    from asyncua import Client, ua  # noqa: PLC0415 - only here
+
+    async def link_state(address: str) -> str:
+        async with Client(f"opc.tcp://{address}/meltwatch", timeout=30) as client:
+            return await client.get_node(ua.NodeId("LinkState", 2)).read_value()
+
+    wait = ("rollout", "status", "deployment/scada-adapter", "--timeout=300s")
+    kubectl(*wait, timeout_s=310)
+    with forwarded("svc/opcua", 4840) as address:
+        assert asyncio.run(link_state(address)) == "live"
 
 
 def alarm_records(kafka: str) -> list[dict]:
