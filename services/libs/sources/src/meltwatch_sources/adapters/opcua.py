@@ -187,11 +187,14 @@ class OpcUaMeter:
 
     async def _close(self) -> None:
         """Leave for good; a server that is frozen is not waited for."""
+        protocol = self._client.uaclient.protocol
         with suppress(Exception):
             async with asyncio.timeout(_CLOSE_S):
                 await self._client.disconnect()
-        with suppress(Exception):
-            self._client.disconnect_socket()
+        # Once it has found the loss itself, the library leaves the socket open.
+        if protocol is not None and protocol.transport is not None:
+            protocol.transport.abort()
+            await asyncio.sleep(0)  # a transport ends in the next turn of the loop
 
 
 def node_id(text: str, namespaces: Sequence[str]) -> ua.NodeId:
