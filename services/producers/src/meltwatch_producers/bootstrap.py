@@ -29,8 +29,9 @@ from meltwatch_sources.plant import PlantSources, read_sources
 
 from meltwatch_producers.delivery import RecordDelivery
 from meltwatch_producers.feeds import CameraFeed, MeterFeed
-from meltwatch_producers.live import Supply, live_meters
+from meltwatch_producers.live import Supply
 from meltwatch_producers.live_cameras import live_cameras
+from meltwatch_producers.live_meters import live_meters
 from meltwatch_producers.pacing import SimulatedRun, simulated_run
 from meltwatch_producers.publication import AnyChunk, Feed, PacedPublication, Wire, unsent
 from meltwatch_producers.settings import Settings

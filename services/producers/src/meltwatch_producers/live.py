@@ -2,18 +2,12 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Generic
 
-from meltwatch_chassis.clock import Clock
-from meltwatch_chassis.errors import ConfigurationError
-from meltwatch_chassis.metrics import Metrics
 from meltwatch_schemas.chunk import ChunkIdentity
-from meltwatch_schemas.current import CurrentChunk
 from meltwatch_schemas.window import NS_PER_MS
-from meltwatch_sources.plant import PlantSources
 from meltwatch_sources.supervisor import LiveSource
 
 from meltwatch_producers.publication import AnyChunk, Feed
@@ -108,19 +102,3 @@ class Supply(Generic[AnyChunk]):
     def warning(self) -> str | None:
         """Return a line of the sources that are away, else None."""
         return "; ".join(filter(None, (live.warning() for live in self.sources))) or None
-
-
-@contextmanager
-def live_meters(
-    plant: PlantSources, metrics: Metrics, clock: Clock
-) -> Iterator[Supply[CurrentChunk]]:
-    """Open the meters of a plant: not supported yet.
-
-    Raises
-    ------
-    ConfigurationError
-        Always.
-    """
-    del plant, metrics, clock
-    raise ConfigurationError("current: meters are not supported by this version yet")
-    yield Supply("plant", ())

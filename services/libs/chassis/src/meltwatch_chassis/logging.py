@@ -16,6 +16,10 @@ _LIBRARY_LEVELS = {
     "asyncio": stdlib.WARNING,
     # Warns of each client that hangs up. Its server's refusals reach clients as status codes.
     "asyncua": stdlib.ERROR,
+    # A client's failures reach us as exceptions; it logs each attempt, too.
+    "asyncua.client": stdlib.CRITICAL,
+    "asyncua.common": stdlib.CRITICAL,
+    "pymodbus": stdlib.CRITICAL,
     "faust": stdlib.WARNING,
     "mode": stdlib.WARNING,
     # Logs each attempt of an outage as an error, ten a second. Our adapters log it once.

@@ -32,6 +32,11 @@ _FAR_NS: Final = 2 * NS_PER_S
 class SampleGrid(Protocol):
     """Takes readings as they come and gives the samples of grid points, oldest first."""
 
+    @property
+    def time(self) -> SourceTime | None:
+        """What judges the source's own clock; None where it has none."""
+        ...
+
     def take(self, reading: MeterReading) -> None:
         """Take a reading; they come in order of arrival."""
         ...
@@ -46,6 +51,10 @@ class SampleGrid(Protocol):
 
     def error_ns(self) -> int:
         """Return how far the times of the samples may be off, seen from this host's clock, ns."""
+        ...
+
+    def lag_ns(self) -> int | None:
+        """Return how long after its time the newest value was here, ns; None before the first."""
         ...
 
 
@@ -63,6 +72,7 @@ class PolledGrid:
 
     grid: Grid
     delay_ns: int = 0
+    time: SourceTime | None = field(default=None, init=False)
     _samples: dict[int, NDArray[np.float32]] = field(default_factory=dict)
     _off_ns: deque[int] = field(default_factory=lambda: deque(maxlen=_JUDGED))
 
@@ -92,6 +102,10 @@ class PolledGrid:
     def error_ns(self) -> int:
         """Return how far behind its point a reading came of late."""
         return max(self._off_ns, default=IN_TIME_NS)
+
+    def lag_ns(self) -> int | None:
+        """Return how long after its time the newest value was here, ns."""
+        return self.delay_ns + self._off_ns[-1] if self._off_ns else None
 
 
 @dataclass(slots=True)
@@ -153,6 +167,10 @@ class PushedGrid:
         The source's clock may be off by as much as that, and no more.
         """
         return max(map(abs, self._lags_ns), default=_FAR_NS) + IN_TIME_NS
+
+    def lag_ns(self) -> int | None:
+        """Return how long after its time the newest value was here, ns."""
+        return self._lags_ns[-1] if self._lags_ns else None
 
     def _reach_ns(self, point_ns: int) -> int:
         is_alive = self._alive_ns is not None and point_ns - self._alive_ns <= ALIVE_NS

@@ -1,0 +1,211 @@
+"""Meters of a plant file: a task of one loop each, and a sample for each point of the grid.
+
+While a meter is away its samples go on as NaN, so that its furnace is judged ``degraded`` at once.
+"""
+
+import asyncio
+import secrets
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import Any, Final
+
+import numpy as np
+import structlog
+from meltwatch_chassis.clock import Clock
+from meltwatch_chassis.errors import ConfigurationError
+from meltwatch_chassis.loop_thread import LoopThread
+from meltwatch_chassis.metrics import Metrics
+from meltwatch_schemas.chunk import ChunkIdentity, Modality, Sync, SyncSource
+from meltwatch_schemas.current import PHASES, CurrentChunk
+from meltwatch_schemas.window import NS_PER_MS, NS_PER_S, PUBLISHED_SPEC, Grid
+from meltwatch_sources.adapters.host_clock import UNKNOWN_NS, host_error_ns
+from meltwatch_sources.adapters.meters import open_meter, samples_of
+from meltwatch_sources.credentials import CredentialStore, redacted
+from meltwatch_sources.domain.reading import MeterReading
+from meltwatch_sources.domain.sample_grid import KEPT
+from meltwatch_sources.plant import CurrentSource, PlannedSource, PlantSources
+from meltwatch_sources.supervisor import LiveSource, SourceName, follow_meter
+
+from meltwatch_producers.feeds import message_grid, sample_times_ns
+from meltwatch_producers.live import Supply
+from meltwatch_producers.publication import unsent
+
+_LONGEST_NS: Final = 900 * NS_PER_S
+"""What is further back is not made up: this machine slept, or its clock was put right."""
+_HANDED_OVER_NS: Final = 50 * NS_PER_MS
+"""From a reading in the meter's task to whoever publishes, on a busy machine."""
+_UNKNOWN_DELAY_NS: Final = NS_PER_S
+"""Averaging and refresh of a meter of which the plant file says nothing: 0.1 to 1 s."""
+
+
+class LiveMeterFeed:
+    """The meter of one furnace as a ``Feed``: two samples a message, whatever the meter does.
+
+    Parameters
+    ----------
+    identity
+        Furnace, source, boot and the number of the next sample.
+    source
+        What the plant file says of the meter.
+    live
+        The source's state; it is told that time passes.
+    clock
+        Gives wall time.
+    metrics
+        Where samples are counted.
+    """
+
+    def __init__(
+        self,
+        identity: ChunkIdentity,
+        source: CurrentSource,
+        live: LiveSource,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        self.live = live
+        self._identity = identity
+        self._clock = clock
+        self._metrics = metrics
+        self._samples = samples_of(source, sample_grid(identity.furnace_id))
+        is_delay_known = source.meter_delay_s > 0 or self._samples.time is not None
+        self._unknown_ns = 0 if is_delay_known else _UNKNOWN_DELAY_NS
+        self._grid = message_grid(PUBLISHED_SPEC, identity.furnace_id)
+        # The first message has both of its samples after this moment.
+        self._next_ns = self._grid.first_after(clock.now_ns() + PUBLISHED_SPEC.sample_period_ns)
+        # Filled by the meter's task, emptied by whoever publishes: its ends are thread-safe.
+        self._readings: deque[MeterReading] = deque(maxlen=KEPT)
+        self._disagrees = False
+
+    def take(self, reading: MeterReading) -> None:
+        """Take what the meter says, from its task."""
+        self._readings.append(reading)
+
+    def due(self, after_ns: int, until_ns: int) -> Sequence[CurrentChunk]:  # noqa: ARG002
+        """Return the messages whose samples are final by now, from where it stopped before."""
+        self.live.looked()
+        # Before the readings are taken: those of later points may be among them, no others.
+        final_ns = self._clock.now_ns() - self._settle_ns()
+        while self._readings:
+            self._samples.take(self._readings.popleft())
+        if final_ns - self._next_ns > _LONGEST_NS:
+            self._next_ns = self._grid.first_after(final_ns - _LONGEST_NS)
+        last_samples = range(self._next_ns, final_ns + 1, self._grid.step_ns)
+        self._next_ns += len(last_samples) * self._grid.step_ns
+        self._show()
+        times = sample_times_ns(PUBLISHED_SPEC, last_samples).tolist()
+        return [self._chunk(times_ns) for times_ns in times]
+
+    def next_due_ns(self, after_ns: int) -> int:
+        """Return when the next message is final, ns."""
+        return max(after_ns + 1, self._next_ns + self._settle_ns())
+
+    def _settle_ns(self) -> int:
+        return self._samples.settle_ns() + _HANDED_OVER_NS
+
+    def _chunk(self, times_ns: Sequence[int]) -> CurrentChunk:
+        values = np.stack([self._samples.sample(time_ns) for time_ns in times_ns])
+        for sample in values:
+            phases = int(np.isfinite(sample).sum())
+            outcome = "none" if not phases else "good" if phases == PHASES else "partial"
+            self._metrics.source_readings.labels(self._identity.furnace_id, outcome).inc()
+        identity = replace(self._identity, sync=self._sync())
+        self._identity = replace(identity, seq=identity.seq + len(values))
+        return CurrentChunk(identity, times_ns[0], PUBLISHED_SPEC.sample_period_ns, values)
+
+    def _sync(self) -> Sync:
+        """Return how good the samples' times are, all that is not known of them included."""
+        host_ns = host_error_ns()
+        source = SyncSource.NTP if host_ns < UNKNOWN_NS else SyncSource.FREE
+        return Sync(source, host_ns + self._samples.error_ns() + self._unknown_ns)
+
+    def _show(self) -> None:
+        furnace_id, time = self._identity.furnace_id, self._samples.time
+        if (lag_ns := self._samples.lag_ns()) is not None:
+            delay = self._metrics.source_delay.labels(furnace_id, Modality.CURRENT.value)
+            delay.set(lag_ns / NS_PER_S)
+        if time is None or time.offset_ns is None:
+            return
+        offset_s = time.offset_ns / NS_PER_S
+        self._metrics.source_clock_offset.labels(furnace_id).set(offset_s)
+        if time.disagrees != self._disagrees:
+            self._disagrees = time.disagrees
+            structlog.get_logger().warning(
+                "meter_clock_disagrees" if time.disagrees else "meter_clock_agrees",
+                furnace=furnace_id,
+                source=self._identity.source_id,
+                offset_s=round(offset_s, 3),
+            )
+
+
+def sample_grid(furnace_id: str) -> Grid:
+    """Return the points for which samples of a furnace are wanted."""
+    period_ns = PUBLISHED_SPEC.sample_period_ns
+    return Grid(PUBLISHED_SPEC.phase_ns(furnace_id) % period_ns, period_ns)
+
+
+@contextmanager
+def live_meters(
+    plant: PlantSources, metrics: Metrics, clock: Clock
+) -> Iterator[Supply[CurrentChunk]]:
+    """Open the meters of a plant for as long as the context lasts.
+
+    Parameters
+    ----------
+    plant
+        Its sources.
+    metrics
+        Where their states are shown.
+    clock
+        Gives time.
+
+    Raises
+    ------
+    ConfigurationError
+        If no furnace has a meter.
+    """
+    if not plant.currents:
+        raise ConfigurationError(
+            "MELTWATCH_PLANT_FILE: expected a furnace with 'current:', got none"
+        )
+    boot_id, store = secrets.token_hex(8), CredentialStore(plant.credentials_dir)
+    feeds: list[LiveMeterFeed] = []
+    sources: list[LiveSource] = []
+    follows: list[Callable[[asyncio.Event], Coroutine[Any, Any, None]]] = []
+    for planned in plant.currents:
+        source = planned.source
+        if source is not None and not source.enabled:
+            continue
+        live = LiveSource(_name(planned), clock, metrics)
+        sources.append(live)
+        if source is None:
+            live.misconfigured(planned.fault or "")
+            continue
+        identity = unsent(planned.furnace_id, source.source_id, boot_id)
+        feed = LiveMeterFeed(identity, source, live, clock, metrics)
+        feeds.append(feed)
+        opened = partial(open_meter, source, sample_grid(planned.furnace_id), store, clock)
+        follows.append(partial(follow_meter, live, opened, feed.take))
+
+    async def follow_all() -> None:
+        asyncio.get_running_loop().set_exception_handler(_note_library_error)
+        stop = asyncio.Event()
+        await asyncio.gather(*(follow(stop) for follow in follows))
+
+    with LoopThread("meters", follow_all):
+        yield Supply("plant", feeds, sources)
+
+
+def _note_library_error(_loop: object, context: dict[str, Any]) -> None:
+    """Note what a library lets fall in the loop: the source's loss is told by its own state."""
+    error = redacted(repr(context.get("exception") or context.get("message")))
+    structlog.get_logger().debug("meter_library_error", error=error)
+
+
+def _name(planned: PlannedSource[CurrentSource]) -> SourceName:
+    source = planned.source
+    source_id, address = (source.source_id, source.address) if source else ("", "")
+    return SourceName(planned.furnace_id, Modality.CURRENT, source_id, address)
