@@ -35,6 +35,8 @@ from meltwatch_producers.publication import unsent
 
 _LONGEST_NS: Final = 900 * NS_PER_S
 """What is further back is not made up: this machine slept, or its clock was put right."""
+_AHEAD_NS: Final = 10 * NS_PER_S
+"""The next point is never further ahead, unless the clock goes back."""
 _HANDED_OVER_NS: Final = 50 * NS_PER_MS
 """From a reading in the meter's task to whoever publishes, on a busy machine."""
 _UNKNOWN_DELAY_NS: Final = NS_PER_S
@@ -91,8 +93,10 @@ class LiveMeterFeed:
         final_ns = self._clock.now_ns() - self._settle_ns()
         while self._readings:
             self._samples.take(self._readings.popleft())
-        if final_ns - self._next_ns > _LONGEST_NS:
-            self._next_ns = self._grid.first_after(final_ns - _LONGEST_NS)
+        ahead_ns = self._next_ns - final_ns
+        if ahead_ns < -_LONGEST_NS or ahead_ns > _AHEAD_NS:
+            # The clock leapt.
+            self._next_ns = self._grid.first_after(final_ns - (_LONGEST_NS if ahead_ns < 0 else 0))
         last_samples = range(self._next_ns, final_ns + 1, self._grid.step_ns)
         self._next_ns += len(last_samples) * self._grid.step_ns
         self._show()

@@ -160,7 +160,11 @@ class PacedPublication(Generic[AnyChunk]):
         while not stop.is_set():
             self._is_backfilled |= position_ns >= live_ns and self.publisher.is_idle()
             present_ns = run.pace.event_time_ns(self.clock.now_ns())
-            until_ns = min(present_ns, position_ns + _PIECE_NS, run.end_ns or present_ns)
+            piece_ns = _PIECE_NS
+            if not self.wire.backfill_ns:
+                # What is live has happened: it is due at once, wherever the clock leaps to.
+                position_ns, piece_ns = min(position_ns, present_ns - 1), present_ns
+            until_ns = min(present_ns, position_ns + piece_ns, run.end_ns or present_ns)
             if until_ns > position_ns:
                 self._send(position_ns, until_ns, stop)
                 position_ns = until_ns
