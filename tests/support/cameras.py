@@ -4,11 +4,13 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from meltwatch_local_cluster.servers.addresses import free_ports
@@ -148,3 +150,35 @@ def drawn_ns(picture: NDArray[np.uint8], near_ns: int) -> int:
     milliseconds = sum(1 << bit for bit, is_set in enumerate(bits) if is_set)
     assert abs(milliseconds * 1_000_000 - near_ns) < 86_400 * 10**9, "no clock in the picture"
     return milliseconds * 1_000_000
+
+
+def drawn(now_ns: int, height: int, width: int) -> NDArray[np.uint8]:
+    """Return a picture with a clock, as the cameras draw it."""
+    bits = np.array(
+        [now_ns // 1_000_000 >> bit & 1 for bit in range(CELLS * CELLS)], dtype=np.uint8
+    )
+    picture = np.full((height, width, 3), 126, dtype=np.uint8)
+    corner = np.kron(bits.reshape(CELLS, CELLS) * 255, np.ones((CELL, CELL), dtype=np.uint8))
+    picture[: CELLS * CELL, : CELLS * CELL] = corner[..., np.newaxis]
+    return picture
+
+
+def write_video(path: Path, begin_ns: int, frames: int, rate: int = 25) -> None:
+    """Write a recording whose frames show the time at which they stand."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=rate, options={"g": "15", "bf": "2"})
+        stream.width, stream.height, stream.pix_fmt = 320, 176, "yuv420p"
+        for number in range(frames):
+            picture = drawn(begin_ns + number * 1_000_000_000 // rate, 176, 320)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+
+
+def write_stills(folder: Path, times_ns: Sequence[int]) -> None:
+    """Write pictures whose names and contents tell the same times."""
+    folder.mkdir()
+    for time_ns in times_ns:
+        second = datetime.fromtimestamp(time_ns // 1_000_000_000, UTC)
+        name = f"F3_{second:%Y%m%d-%H%M%S}.{time_ns // 1_000_000 % 1000:03d}.png"
+        picture = drawn(time_ns, 176, 320)
+        av.VideoFrame.from_ndarray(picture, format="rgb24").save(str(folder / name))
