@@ -40,6 +40,7 @@ _USUAL_DELAY_NS: Final = 150 * NS_PER_MS
 _MEASURED_WITHIN_NS: Final = 30 * NS_PER_MS
 _STOP_S: Final = 6.0
 _SHOW_NS: Final = 1 * NS_PER_S
+_OUTCOMES: Final = ("used", "skipped", "damaged")
 
 
 class CameraView:
@@ -68,7 +69,10 @@ class CameraView:
         self.live = live
         self._feed = feed
         self._encoder = encoder
-        self._frames = metrics.source_frames
+        self._counts = {
+            outcome: metrics.source_frames.labels(live.name.furnace_id, outcome)
+            for outcome in _OUTCOMES
+        }
         self._rule = PictureRule(source.crop, source.rotate_degrees, source.mirror)
         self._sampler: StrideSampler[tuple[Frame, EventTime]] = StrideSampler(
             PUBLISHED_SPEC.frame_instants(live.name.furnace_id)
@@ -89,7 +93,7 @@ class CameraView:
 
     def count(self, outcome: str) -> None:
         """Count a frame."""
-        self._frames.labels(self.live.name.furnace_id, outcome).inc()
+        self._counts[outcome].inc()
 
     def _use(self, frame: Frame, time: EventTime) -> None:
         try:

@@ -8,10 +8,11 @@ from typing import Final, Literal
 
 import av
 import numpy as np
+from av.codec.context import Flags
 from av.container import InputContainer
 from av.packet import Packet
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorRange, Colorspace
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from av.video.stream import VideoStream
 from meltwatch_schemas.window import NS_PER_S
 
@@ -45,11 +46,12 @@ class Decoding:
         """Return how the plant file wants it."""
         return cls(source.decode, ColourRule(source.matrix, source.colour_range))
 
-    def picture(self, frame: VideoFrame) -> Picture:
-        """Return a frame upright, RGB, full range; BT.601 if the stream does not say otherwise."""
+    def picture(self, frame: VideoFrame, reformatter: VideoReformatter) -> Picture:
+        """Return a frame upright, RGB, full range; the reformatter keeps its tables between."""
         matrix = self.colours.matrix_of(frame.colorspace)
         colour_range = self.colours.range_of(frame.color_range, frame.format.name)
-        rgb: Picture = frame.reformat(
+        rgb: Picture = reformatter.reformat(
+            frame,
             format="rgb24",
             src_colorspace=_MATRICES[matrix],
             dst_colorspace=Colorspace.ITU601,
@@ -75,6 +77,8 @@ def video_stream(container: InputContainer, decoding: Decoding) -> VideoStream:
     stream.codec_context.thread_count = 1
     if decoding.which == "key":
         stream.codec_context.skip_frame = "NONKEY"
+        # Nothing is out of order then, so that no frame waits for a later one.
+        stream.codec_context.flags |= Flags.low_delay
     return stream
 
 
@@ -94,6 +98,7 @@ class FrameMaker:
     def __init__(self, decoding: Decoding, now_ns: Callable[[], int]) -> None:
         self._decoding = decoding
         self._now_ns = now_ns
+        self._reformatter = VideoReformatter()
         self._is_torn = False
         self._pictured_ns = now_ns()
 
@@ -106,7 +111,7 @@ class FrameMaker:
             If no picture came for 20 s although packets do.
         """
         sender_ns = _sender_ns(packet)
-        if self._decoding.which == "key" and not packet.is_keyframe:
+        if self._decoding.which == "key" and packet.size and not packet.is_keyframe:
             return
         try:
             frames = packet.decode()
@@ -135,7 +140,7 @@ class FrameMaker:
             # With frames out of order the packet is not the frame's own.
             sender_ns += media_ns - in_ns(packet.pts, packet.time_base)
         return Frame(
-            lambda: self._decoding.picture(frame),
+            lambda: self._decoding.picture(frame, self._reformatter),
             media_ns,
             sender_ns,
             arrival_ns,
@@ -146,7 +151,9 @@ class FrameMaker:
 
 def in_ns(ticks: int | None, time_base: Fraction | None) -> int:
     """Return a time of PyAV in ns; one that is missing is 0."""
-    return int((ticks or 0) * (time_base or Fraction(0)) * NS_PER_S)
+    if ticks is None or time_base is None:
+        return 0
+    return ticks * time_base.numerator * NS_PER_S // time_base.denominator
 
 
 def _sender_ns(packet: "Packet[VideoStream]") -> int | None:
