@@ -27,7 +27,7 @@ from meltwatch_sources.ports import Camera
 from meltwatch_sources.supervisor import LiveSource, SourceName
 from threadpoolctl import threadpool_limits
 
-SECONDS, RATE, ROUNDS = 20, 25, 7
+SECONDS, RATE, ROUNDS = 20, 25, 5
 SIZES = {"640×360": (640, 360, 1_000_000), "1280×720": (1280, 720, 3_000_000)}
 
 

@@ -132,7 +132,7 @@ def test_a_real_camera_s_frames_are_in_kafka_and_its_login_is_nowhere(
             assert producer.process.wait(60) == 0, producer.log.read_text()
 
     chunks = chunks_of(kafka.address, topic)
-    assert len(chunks) >= 3
+    assert len(chunks) >= 3, pages + producer.log.read_text()
     assert {chunk.identity.furnace_id for chunk in chunks} == {"site/area/F-right"}
     assert [chunk.identity.seq for chunk in chunks] == list(range(len(chunks)))
     grid = PUBLISHED_SPEC.frame_instants("site/area/F-right")

@@ -246,4 +246,5 @@ def test_a_live_feed_is_asked_at_once_wherever_the_clock_leaps_to(leap_s: int) -
 
     ends = [until - NOON_NS for _, until in feed.spans]
     assert ends[0] <= S
-    assert ends[1:] == [ends[0] + leap_s * S, ends[0] + (leap_s + 1) * S]
+    assert ends[1:3] == [ends[0] + leap_s * S, ends[0] + (leap_s + 1) * S]
+    assert feed.spans[3:] == [feed.spans[2][1:] * 2], "what waits when it is told to stop"

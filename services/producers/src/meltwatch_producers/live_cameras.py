@@ -236,6 +236,8 @@ def live_cameras(
     feeds, sources = [], []
     views: dict[VideoSource, list[CameraView]] = {}
     for planned in plant.videos:
+        if planned.source is not None and not planned.source.enabled:
+            continue
         live = LiveSource(_name(planned), clock, metrics)
         sources.append(live)
         source = planned.source

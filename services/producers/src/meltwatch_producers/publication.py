@@ -171,6 +171,8 @@ class PacedPublication(Generic[AnyChunk]):
             if until_ns < present_ns and until_ns != run.end_ns:
                 continue  # still behind: the back-fill, or what an outage delayed
             self._wait(run, position_ns, stop)
+        # Of a live source something may wait that came while the broker was slow.
+        self._send(position_ns, position_ns, stop)
 
     def readiness(self) -> str | None:
         """Return None once the back-fill is delivered, else one line.
@@ -191,8 +193,8 @@ class PacedPublication(Generic[AnyChunk]):
         for chunk in sorted(due, key=attrgetter("last_event_ns")):
             while self.publisher.is_full() and not stop.wait(_ROOM_WAIT_S):
                 self._alive_ns = self.clock.monotonic_ns()
-            if stop.is_set():
-                return
+            if self.publisher.is_full():
+                return  # told to stop
             record = self.wire.outgoing(self.topic, chunk, self.clock.now_ns())
             self.publisher.send(record)
             self._alive_ns = self.clock.monotonic_ns()
