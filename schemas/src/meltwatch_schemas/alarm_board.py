@@ -171,6 +171,10 @@ class Pulse:
         self.newest, self._heard_s = beat, now_s
         return True
 
+    def forget(self) -> None:
+        """Let any epoch count again: the topics were made again. Silence goes on."""
+        self.newest = None
+
     def silent_s(self, now_s: float) -> float:
         """Return since when nothing was heard, seconds."""
         return now_s - self._heard_s

@@ -38,6 +38,7 @@ class Plant:
         self.view_faults: list[Exception] = []
         self.is_flushed = False
         self.views_made = 0
+        self.topic_ids: dict[str, str] = {}
         metrics = Metrics()
         self.vitals = ManagerVitals(SystemClock(), Dependencies(metrics, SystemClock()), metrics)
 
@@ -136,6 +137,7 @@ class Plant:
                     poll=self.take,
                     ends=self.ends,
                     has_read=self.has_read,
+                    topic_ids=self.topic_ids,
                 )
             ),
             pipeline=lambda: AlarmPipeline(MasterAlarmList({}), Metrics(), PREFIX),
@@ -150,6 +152,7 @@ class Plant:
             read_from=self.follow,
             poll=self.all_alarms,
             has_caught_up=self.has_caught_up,
+            alarms_id=None,
         )
         view = Ports(open=self.open, is_present=self.is_present, apply=self.apply)
         return app.Projector(

@@ -7,6 +7,7 @@ import pytest
 from aiokafka import TopicPartition
 from meltwatch_alarm_manager.adapters.kafka_intake import KafkaIntake
 from meltwatch_chassis.kafka.async_consumers import AsyncReader
+from meltwatch_chassis.kafka.topic_watch import TopicWatch
 from meltwatch_core.alarms.ports import Place
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic
@@ -60,7 +61,7 @@ def offsets(records: list[RawRecord]) -> list[int]:
 @pytest.mark.parametrize("count", range(2 * AT_ONCE))
 async def test_what_comes_while_a_topic_is_restored_is_judged(count: int) -> None:
     consumer: Any = Busy(count)
-    intake = KafkaIntake(AsyncReader(consumer), {}, PREFIX, "group", [Topic.ALARMS])
+    intake = KafkaIntake(AsyncReader(consumer), {}, PREFIX, "group", [Topic.ALARMS], TopicWatch({}))
 
     restored = offsets([record async for record in intake.whole(Topic.ALARMS)])
     starts = await intake.read_from({ALARMS: None})
@@ -76,5 +77,5 @@ async def test_what_comes_while_a_topic_is_restored_is_judged(count: int) -> Non
 )
 async def test_reading_begins_where_it_may(asked: int | None, start: int) -> None:
     consumer: Any = Busy(3)
-    intake = KafkaIntake(AsyncReader(consumer), {}, PREFIX, "group", [Topic.ALARMS])
+    intake = KafkaIntake(AsyncReader(consumer), {}, PREFIX, "group", [Topic.ALARMS], TopicWatch({}))
     assert await intake.read_from({ALARMS: asked}) == {ALARMS: start}

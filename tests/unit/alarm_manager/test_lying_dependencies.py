@@ -20,6 +20,7 @@ from meltwatch_alarm_manager.ports import AlarmChange, FurnaceChange
 from meltwatch_chassis.errors import ConfigurationError, TransientError
 from meltwatch_chassis.kafka.async_admin import Part, partitions_of
 from meltwatch_chassis.kafka.async_consumers import AsyncReader
+from meltwatch_chassis.kafka.topic_watch import TopicWatch
 from meltwatch_chassis.testing import ManualClock
 from meltwatch_core.alarms.authorship import MAX_OWN_EPOCH
 from meltwatch_core.alarms.caution import Suspect
@@ -162,8 +163,8 @@ async def test_whatever_kafka_says_reading_begins_or_fails_to_be_tried_again(dat
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kafka_intake, "administration", lambda _: opened(liar))
         reader: Any = AsyncReader(liar)
-        intake = KafkaIntake(reader, {}, PREFIX, "group", INPUTS)
-        feed = KafkaFeed(reader, {}, PREFIX)
+        intake = KafkaIntake(reader, {}, PREFIX, "group", INPUTS, TopicWatch({}))
+        feed = KafkaFeed(reader, {}, PREFIX, TopicWatch({}))
         await outcome(intake.committed(), dict)
         places = {kafka_intake.Place(topic, 0): None for topic in INPUTS}
         await outcome(intake.read_from(places), dict)

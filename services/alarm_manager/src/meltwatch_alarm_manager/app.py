@@ -5,18 +5,21 @@ begin: after an installation, a crash or an outage of the broker.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
 from meltwatch_chassis.clock import Clock
 from meltwatch_chassis.errors import FatalError, TransientError
+from meltwatch_chassis.kafka.topic_watch import replaced_topics
 from meltwatch_chassis.tasks import first_of
 from meltwatch_core.alarms.caution import BATCH
 from meltwatch_core.alarms.manager.alarms import AlarmPipeline
 from meltwatch_core.alarms.manager.outgoing import said
+from meltwatch_core.alarms.system_alarms import HISTORY_GAP
+from meltwatch_schemas.alarm import AlarmRecord
 from meltwatch_schemas.record import OutgoingRecord
 from meltwatch_schemas.text import escaped
 from meltwatch_schemas.topics import Topic
@@ -32,7 +35,46 @@ _POLL_S: Final = 0.2
 _SHORTEST_PAUSE_S: Final = 0.25
 _LONGEST_PAUSE_S: Final = 2.0
 _BEAT_S: Final = 1.0
+_NOWHERE: Final = -1
 _log = structlog.get_logger()
+
+
+class AlarmMemory:
+    """The alarms as they were last written, for the case that their topic is made again."""
+
+    def __init__(self) -> None:
+        self._ids: Mapping[str, str] = {}
+        self._records: tuple[AlarmRecord, ...] = ()
+
+    def keep(self, pipeline: AlarmPipeline) -> None:
+        """Take the alarms as they have just been written."""
+        self._records = tuple(pipeline.alarm_records())
+
+    def retell(
+        self, pipeline: AlarmPipeline, ids: Mapping[str, str], now_ns: int
+    ) -> list[OutgoingRecord]:
+        """Return what must be written because topics were made again: alarms that are not there.
+
+        Where they are the same, what is not there has ended.
+
+        Parameters
+        ----------
+        pipeline
+            Of a reign that has just begun.
+        ids
+            What the topics are called now.
+        now_ns
+            Wall clock, ns UTC.
+        """
+        replaced = replaced_topics(self._ids, ids)
+        self._ids = {**self._ids, **ids}
+        if not replaced:
+            return []
+        retold = pipeline.retell(self._records, now_ns)
+        for name in replaced:
+            _log.error("topic_replaced", topic=name, retold=len(retold))
+            pipeline.report(HISTORY_GAP, f"{name}: made again, what it held unread is lost")
+        return retold
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +89,8 @@ class Manager:
         How to make an empty pipeline.
     clock, vitals
         Time, and what the health page shows.
+    memory
+        What an alarms topic that is made again would not know.
     """
 
     election: Callable[[], AbstractAsyncContextManager[Election]]
@@ -55,6 +99,7 @@ class Manager:
     pipeline: Callable[[], AlarmPipeline]
     clock: Clock
     vitals: ManagerVitals
+    memory: AlarmMemory = field(default_factory=AlarmMemory)
 
     async def manage_alarms(self) -> None:
         """Stand for election, and reign for as long as it is won."""
@@ -86,8 +131,11 @@ class Manager:
                 restore(record)
                 self.vitals.note_progress(MANAGER)
         epoch = pipeline.begin_reign(commits, await intake.read_from(starts))
+        now_ns = self.clock.now_ns()
+        retold = self.memory.retell(pipeline, intake.topic_ids, now_ns)
         # The first transaction of the epoch: from here on the broker refuses an older manager.
-        await ledger.write([pipeline.heartbeat(self.clock.now_ns())], pipeline.commits)
+        await ledger.write([pipeline.heartbeat(now_ns), *retold], pipeline.commits)
+        self.memory.keep(pipeline)
         _log.info("reign_began", epoch=epoch)
 
     async def _judge(
@@ -104,7 +152,7 @@ class Manager:
                 # Committed before it is judged: if this record ends the process, the next one knows
                 # it.
                 if pipeline.name(record, lasts[record.topic, record.partition]):
-                    await ledger.write(written, pipeline.commits)
+                    await self._write(written, pipeline, ledger)
                     written, uncommitted = [], BATCH
                     self.vitals.note_progress(MANAGER)
                 written += pipeline.handle_record(record, self.clock.now_ns())
@@ -117,13 +165,20 @@ class Manager:
             if records or written:
                 self.vitals.commits.note_waiting()
             if written or uncommitted >= BATCH:
-                await ledger.write(written, pipeline.commits)
+                await self._write(written, pipeline, ledger)
                 written, uncommitted = [], 0
                 self.vitals.commits.note_committed()
             self.vitals.note_working(MANAGER)
 
+    async def _write(
+        self, written: list[OutgoingRecord], pipeline: AlarmPipeline, ledger: Ledger
+    ) -> None:
+        await ledger.write(written, pipeline.commits)
+        if any(record.topic is Topic.ALARMS for record in written):
+            self.memory.keep(pipeline)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class Projector:
     """Keeps the view equal to the alarms topic.
 
@@ -142,16 +197,23 @@ class Projector:
     projection: Projection
     clock: Clock
     vitals: ManagerVitals
+    _shown_id: str | None = None  # of the alarms topic in the view
 
     async def project_alarms(self) -> None:
         """Project until the view vanishes, then begin again."""
         async with self.feed() as feed, self.view() as view:
             while True:
-                reached = await view.open(await feed.end())
+                reached = await view.open(await self._end(feed))
+                self._shown_id = feed.alarms_id or self._shown_id
                 await feed.read_from(reached)
                 _log.info("projection_began", offset=reached)
                 await self._follow(feed, view)
                 _log.warning("view_vanished")
+
+    async def _end(self, feed: ViewFeed) -> int:
+        """Return the end of the alarms topic; of one that was made again, before its beginning."""
+        end, known = await feed.end(), (self._shown_id, feed.alarms_id)
+        return _NOWHERE if None not in known and known[0] != known[1] else end
 
     async def _follow(self, feed: ViewFeed, view: View) -> None:
         """Project until the view vanishes."""

@@ -36,7 +36,15 @@ class Ledger(Protocol):
 
 
 class Intake(Protocol):
-    """Reads what the manager judges, and what managers wrote before."""
+    """Reads what the manager judges, and what managers wrote before.
+
+    Each of its questions fails once a topic is not the one that it began with.
+    """
+
+    @property
+    def topic_ids(self) -> Mapping[str, str]:
+        """What the broker calls each topic beside its name: new each time it is made."""
+        ...
 
     async def committed(self) -> Mapping[Place, Commit | None]:
         """Return every partition that is to be read, with what has been committed for it."""
@@ -135,7 +143,12 @@ class View(Protocol):
 
 
 class ViewFeed(Protocol):
-    """Reads what the view is made from."""
+    """Reads what the view is made from; fails once a topic is not the one it began with."""
+
+    @property
+    def alarms_id(self) -> str | None:
+        """What the broker calls the alarms topic beside its name; None if it does not say."""
+        ...
 
     async def end(self) -> int:
         """Return the present end of the alarms topic."""

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from meltwatch_chassis.kafka.async_admin import administration, partitions_of
 from meltwatch_chassis.kafka.async_consumers import AsyncReader
+from meltwatch_chassis.kafka.topic_watch import TopicWatch
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic
 
@@ -28,14 +29,24 @@ class KafkaFeed:
         Arguments of the Kafka client.
     prefix
         Topic prefix.
+    watch
+        Tells when these are other topics than at the beginning.
     """
 
-    def __init__(self, reader: AsyncReader, connection: Mapping[str, Any], prefix: str) -> None:
+    def __init__(
+        self, reader: AsyncReader, connection: Mapping[str, Any], prefix: str, watch: TopicWatch
+    ) -> None:
         self._reader = reader
+        self._watch = watch
         self._connection = connection
         self._alarms = Topic.ALARMS.under(prefix), 0
         self._scores = Topic.SCORES.under(prefix)
         self._end = 0
+
+    @property
+    def alarms_id(self) -> str | None:
+        """What the broker calls the alarms topic: another one's offsets mean nothing in it."""
+        return self._watch.ids.get(self._alarms[0])
 
     async def end(self) -> int:
         """Return the present end of the alarms topic."""
@@ -53,7 +64,14 @@ class KafkaFeed:
         self._reader.follow({self._alarms: begin, **tails})
 
     async def poll(self, timeout_s: float) -> Sequence[RawRecord]:
-        """Return the next records; none after the timeout."""
+        """Return the next records; none after the timeout.
+
+        Raises
+        ------
+        TransientError
+            If the broker does not answer, or a topic was made again.
+        """
+        self._watch.require_same()
         return await self._reader.poll(timeout_s, _MAX_RECORDS)
 
     async def has_caught_up(self) -> bool:
@@ -73,5 +91,9 @@ async def open_feed(connection: Mapping[str, Any], prefix: str) -> AsyncIterator
         Topic prefix.
     """
     await enter(connection, prefix)
-    async with AsyncReader.connected(connection, fetch_max_bytes=_FETCH_BYTES) as reader:
-        yield KafkaFeed(reader, connection, prefix)
+    topics = [topic.under(prefix) for topic in (Topic.ALARMS, Topic.SCORES)]
+    async with (
+        TopicWatch.begun(connection, topics) as watch,
+        AsyncReader.connected(connection, fetch_max_bytes=_FETCH_BYTES) as reader,
+    ):
+        yield KafkaFeed(reader, connection, prefix, watch)

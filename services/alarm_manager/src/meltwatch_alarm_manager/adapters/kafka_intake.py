@@ -8,6 +8,7 @@ from meltwatch_chassis.kafka.async_admin import Part, administration, partitions
 from meltwatch_chassis.kafka.async_consumers import AsyncReader
 from meltwatch_chassis.kafka.errors import kafka_failures
 from meltwatch_chassis.kafka.record import told
+from meltwatch_chassis.kafka.topic_watch import TopicWatch
 from meltwatch_core.alarms.caution import BATCH
 from meltwatch_core.alarms.ports import Commit, Place
 from meltwatch_schemas.record import RawRecord
@@ -34,6 +35,8 @@ class KafkaIntake:
         Under which the ledger commits.
     topics
         What to read.
+    watch
+        Tells when these are other topics than at the beginning.
     """
 
     def __init__(
@@ -43,14 +46,21 @@ class KafkaIntake:
         prefix: str,
         group_id: str,
         topics: Collection[Topic],
+        watch: TopicWatch,
     ) -> None:
         self._reader = reader
+        self._watch = watch
         self._connection = connection
         self._prefix = prefix
         self._group_id = group_id
         self._topics = topics
         self._whole: dict[Place, int] = {}
         self._scores: list[Place] = []
+
+    @property
+    def topic_ids(self) -> Mapping[str, str]:
+        """What the broker called each topic at the beginning."""
+        return self._watch.ids
 
     async def committed(self) -> dict[Place, Commit | None]:
         """Return every partition that is to be read, with what has been committed for it."""
@@ -102,7 +112,14 @@ class KafkaIntake:
         return starts
 
     async def poll(self, timeout_s: float) -> Sequence[RawRecord]:
-        """Return the next records of any partition; none after the timeout."""
+        """Return the next records of any partition; none after the timeout.
+
+        Raises
+        ------
+        TransientError
+            If the broker does not answer, or a topic was made again.
+        """
+        self._watch.require_same()
         return [told(record) for record in await self._reader.poll(timeout_s, BATCH)]
 
     async def ends(self) -> dict[Place, int]:
@@ -135,10 +152,13 @@ async def open_intake(
     topics
         What to read.
     """
-    async with AsyncReader.connected(
-        connection, fetch_max_wait_ms=_FETCH_WAIT_MS, fetch_max_bytes=_FETCH_BYTES
-    ) as reader:
-        yield KafkaIntake(reader, connection, prefix, group_id, topics)
+    async with (
+        TopicWatch.begun(connection, [topic.under(prefix) for topic in topics]) as watch,
+        AsyncReader.connected(
+            connection, fetch_max_wait_ms=_FETCH_WAIT_MS, fetch_max_bytes=_FETCH_BYTES
+        ) as reader,
+    ):
+        yield KafkaIntake(reader, connection, prefix, group_id, topics, watch)
 
 
 def _start(wanted: int, first: int, last: int) -> int:

@@ -189,7 +189,7 @@ def topic_ids(connection: Mapping[str, Any], names: Sequence[str]) -> dict[str, 
 @contextmanager
 def _admin(connection: Mapping[str, Any]) -> Iterator[KafkaAdminClient]:
     with explained(connection, ()):
-        admin = KafkaAdminClient(**connection, request_timeout_ms=_TIMEOUT_MS)
+        admin = KafkaAdminClient(**{"request_timeout_ms": _TIMEOUT_MS, **connection})
         try:
             yield admin
         finally:

@@ -1,20 +1,21 @@
 """What adapters hear and say: alarms, alarm points, heartbeats; commands, results, receipts.
 
 An adapter speaks for people and for other systems. It keeps no state of its own: whenever it
-starts it reads the topics from their beginning, and after an outage it goes on where it was.
+starts it reads the topics from their beginning, and after an outage it goes on where it was. Where
+the topics do not have all that happened meanwhile, it begins at their beginning again.
 """
 
 import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
 import structlog
 from meltwatch_schemas.access import Right
-from meltwatch_schemas.alarm import AlarmCommand, CommandResult
+from meltwatch_schemas.alarm import AlarmCommand, AlarmRecord, CommandResult
 from meltwatch_schemas.alarm_board import STALE_AFTER_S, AlarmBoard, AlarmTurn, PointBoard, Pulse
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.outside import AlarmReceipt
@@ -29,11 +30,16 @@ from meltwatch_chassis.kafka.access import require_access
 from meltwatch_chassis.kafka.async_admin import Part, require_topics
 from meltwatch_chassis.kafka.async_consumers import AsyncReader
 from meltwatch_chassis.kafka.async_publisher import AsyncKafkaPublisher
+from meltwatch_chassis.kafka.topic_watch import TopicWatch, replaced_topics
 
 INPUTS: Final = (Topic.ALARMS, Topic.ALARM_POINTS, Topic.HEARTBEATS, Topic.ALARM_RESULTS)
 _POLL_S: Final = 0.2
 _MOST: Final = 500
 _PAUSE_S: Final = 1.0
+_WHOLE_S: Final = 7 * 24 * 3600.0
+"""For so long the alarms topic has every change; then the newest of each alarm alone."""
+_HELD_S: Final = 60.0
+"""What topics that are read anew do not have is held for so long: it may be written again."""
 _TOLD_S: Final = STALE_AFTER_S - 1.0
 """A second less: who listens is to know of silence within the 15 s that the contract gives."""
 _log = structlog.get_logger()
@@ -63,6 +69,9 @@ class AlarmNews:
         These stood in the topics before the process started.
     has_gap
         Reading was interrupted before: it goes on where it was, so nothing is missing.
+    is_thinned
+        Something may be missing all the same: the topics were made again, or it was interrupted
+        for longer than they keep every change. What stands in them is read again.
     """
 
     turns: Sequence[AlarmTurn] = ()
@@ -70,6 +79,7 @@ class AlarmNews:
     link: PipelineLink = PipelineLink.STARTING
     is_history: bool = False
     has_gap: bool = False
+    is_thinned: bool = False
 
 
 class AlarmFeed:
@@ -117,6 +127,12 @@ class AlarmFeed:
         self._waiting: dict[str, asyncio.Future[CommandResult]] = {}
         self._positions: dict[Part, int] = {}
         self._ends: dict[Part, int] | None = None
+        self._ids: Mapping[str, str] = {}
+        self._heard_s: float | None = None
+        self._live_since_s: float | None = None
+        self._before: dict[str, AlarmRecord] = {}
+        self._points_before: set[str] = set()
+        self._is_thinned = False
         self.has_caught_up = False
         self.board = AlarmBoard()
         self.points = PointBoard()
@@ -147,9 +163,10 @@ class AlarmFeed:
         while True:
             has_gap = has_read
             try:
-                async with self._connected() as reader:
-                    await self._begin(reader)
+                async with self._connected() as (reader, watch):
+                    await self._begin(reader, watch.ids)
                     while True:
+                        watch.require_same()
                         news = await self._look(reader, has_gap=has_gap)
                         has_gap, has_read, self.problem = False, True, None
                         yield news
@@ -199,16 +216,18 @@ class AlarmFeed:
         await self._publish(Topic.ALARM_RECEIPTS, receipt)
 
     @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[AsyncReader]:
+    async def _connected(self) -> AsyncIterator[tuple[AsyncReader, TopicWatch]]:
+        names = [topic.under(self._prefix) for topic in INPUTS]
         await asyncio.to_thread(require_access, self._connection, self._rights)
-        await require_topics(self._connection, [topic.under(self._prefix) for topic in INPUTS])
+        await require_topics(self._connection, names)
         async with (
             AsyncKafkaPublisher(self._connection) as publisher,
+            TopicWatch.begun(self._connection, names) as watch,
             AsyncReader.connected(self._connection) as reader,
         ):
             self._publisher = publisher
             try:
-                yield reader
+                yield reader, watch
             finally:
                 self._publisher = None
 
@@ -220,11 +239,27 @@ class AlarmFeed:
         name = topic.under(self._prefix)
         await self._publisher.publish(OutgoingRecord(name, key, value, headers))
 
-    async def _begin(self, reader: AsyncReader) -> None:
+    def _forget_what_is_void(self, ids: Mapping[str, str]) -> None:
+        """Begin at the beginning if these are other topics, or have not kept every change."""
+        replaced = replaced_topics(self._ids, ids)
+        self._ids = {**self._ids, **ids}
+        if not replaced and not self._was_long_away():
+            return
+        _log.warning("alarms_read_anew", replaced=replaced, heard_s=self._heard_s)
+        self._heard_s = None
+        self._before |= self.board.alarms
+        self._points_before |= self.points.points.keys()
+        self.board, self.points = AlarmBoard(), PointBoard()
+        self.pulse.forget()
+        self._positions, self._ends = {}, None
+        self.has_caught_up, self._is_thinned, self._live_since_s = False, True, None
+
+    async def _begin(self, reader: AsyncReader, ids: Mapping[str, str]) -> None:
         """Read alarms and points from where we were, the others from now on.
 
         A heartbeat that lies in the topic says nothing of now.
         """
+        self._forget_what_is_void(ids)
         whole = [(topic.under(self._prefix), 0) for topic in INPUTS[:2]]
         live = [(topic.under(self._prefix), 0) for topic in INPUTS[2:]]
         ends = await reader.ends([*whole, *live])
@@ -238,7 +273,10 @@ class AlarmFeed:
         turns: list[AlarmTurn] = []
         points: list[str] = []
         is_history = not self.has_caught_up
-        for raw in await reader.poll(_POLL_S, _MOST):
+        records = await reader.poll(_POLL_S, _MOST)
+        if records:
+            self._note_heard()
+        for raw in records:
             try:
                 self._take(raw, turns, points)
             except ContractViolation as error:
@@ -246,12 +284,53 @@ class AlarmFeed:
             self._positions[raw.topic, raw.partition] = raw.offset + 1
         if is_history and self._ends is not None:
             self.has_caught_up = await reader.has_read(self._ends)
-        return AlarmNews(turns, points, self.link, is_history, has_gap)
+        if self._is_over_for_good():
+            turns += self._gone_alarms()
+            points += self._gone_points()
+        is_thinned, self._is_thinned = self._is_thinned, False
+        return AlarmNews(turns, points, self.link, is_history, has_gap, is_thinned)
+
+    def _note_heard(self) -> None:
+        """Note that something came.
+
+        Raises
+        ------
+        TransientError
+            If that is the first for days: a client waits for its broker as long as that takes.
+        """
+        if self._was_long_away():
+            raise TransientError("Kafka: expected something within 7 days, got nothing until now")
+        self._heard_s = self._now_s()
+
+    def _was_long_away(self) -> bool:
+        return self._heard_s is not None and self._now_s() - self._heard_s >= _WHOLE_S
+
+    def _is_over_for_good(self) -> bool:
+        """Tell whether the manager has had time to write again what the topics have lost."""
+        if self.link is not PipelineLink.LIVE:
+            self._live_since_s = None
+            return False
+        if self._live_since_s is None:
+            self._live_since_s = self._now_s()
+        return self._now_s() - self._live_since_s >= _HELD_S
+
+    def _gone_alarms(self) -> list[AlarmTurn]:
+        """Return the end of alarms that were known before the topics were read again."""
+        gone = [AlarmTurn(each, record, None) for each, record in self._before.items()]
+        self._before = {}
+        return gone
+
+    def _gone_points(self) -> list[str]:
+        gone = sorted(self._points_before - self.points.points.keys())
+        self._points_before = set()
+        return gone
 
     def _take(self, raw: RawRecord, turns: list[AlarmTurn], points: list[str]) -> None:
         if raw.topic == Topic.ALARMS.under(self._prefix):
             if (turn := self.board.take(raw)) is not None:
-                turns.append(turn)
+                before = self._before.pop(turn.alarm_id, turn.before)
+                if turn.after != before:
+                    turns.append(replace(turn, before=before))
         elif raw.topic == Topic.ALARM_POINTS.under(self._prefix):
             if (alarm_id := self.points.take(raw)) is not None:
                 points.append(alarm_id)

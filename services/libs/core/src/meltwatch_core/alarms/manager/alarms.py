@@ -4,7 +4,7 @@ One ``AlarmPipeline`` is one reign of a manager: it is filled from the topics. W
 wrong it is thrown away: everything in it can be read again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -153,6 +153,31 @@ class AlarmPipeline:
             self._begin(place, start, commits[place] or Commit(start, start, 0))
         self._system.take_over_masks()
         return self._scribe.epoch
+
+    def alarm_records(self) -> Iterable[AlarmRecord]:
+        """Return the last record of every alarm that there is."""
+        return self._registry.records()
+
+    def retell(self, records: Iterable[AlarmRecord], now_ns: int) -> list[OutgoingRecord]:
+        """Return alarms anew that the topic does not know: it was deleted and made again.
+
+        Parameters
+        ----------
+        records
+            The last one of each alarm, as they stood in the topic that is no more.
+        now_ns
+            Wall clock, ns UTC.
+        """
+        written: list[OutgoingRecord] = []
+        for record in records:
+            known = self._registry.last_known(record.alarm_id)
+            if known is None or known.record is None:
+                self._registry.restore(record)
+                self._watch.remember(record)
+                alarm = self._registry.last_known(record.alarm_id)
+                written += self._scribe.restate(alarm, now_ns) if alarm else []
+        self._system.take_over_masks()
+        return written
 
     def _begin(self, place: Place, start: int, commit: Commit) -> None:
         if place.topic in OWN:
