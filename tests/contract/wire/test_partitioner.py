@@ -1,11 +1,14 @@
 """Every client of the house puts a key into the partition where Java's would."""
 
+import zlib
+
 import pytest
 from aiokafka.partitioner import DefaultPartitioner as AiokafkaPartitioner
 from hypothesis import given
 from hypothesis import strategies as st
 from kafka import KafkaProducer
 from kafka.partitioner.default import murmur2 as kafka_python_murmur2
+from meltwatch_chassis.kafka.partitioner import misplaced
 from meltwatch_simulator import furnace_ids
 
 from tests.support.murmur2 import murmur2, partition_of
@@ -55,3 +58,16 @@ def test_the_partitioner_that_kafka_python_takes_by_default_is_murmur2() -> None
         key = name.encode()
         found = partitioner.partition("t", key, key, b"", b"", Cluster())
         assert found == partition_of(key, 12)
+
+
+@given(st.integers(2, 100))
+def test_keys_of_librdkafkas_default_stand_elsewhere_and_are_found(partitions: int) -> None:
+    """It is CRC32 of the key; ``partitioner=murmur2_random`` mends it."""
+    keys = [name.encode() for name in furnace_ids(100)]
+    theirs = [(key, zlib.crc32(key) % partitions) for key in keys]
+    ours = [(key, partition_of(key, partitions)) for key in keys]
+
+    assert misplaced(ours, partitions) == {}
+    found = misplaced(theirs, partitions)
+    assert found == {key: number for key, number in theirs if (key, number) not in ours}
+    assert len(found) >= 25

@@ -3,10 +3,13 @@ import os
 import secrets
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
-from kafka import KafkaAdminClient
+from kafka import KafkaAdminClient, KafkaProducer
 from meltwatch_schemas.topics import catalogue
+
+from tests.support.murmur2 import partition_of
 
 pytestmark = pytest.mark.integration
 
@@ -41,6 +44,21 @@ def test_check_finds_what_create_makes(command, prefix):
     code, out, _ = command("topics", "check", "--partitions", "3")
     assert code == 1
     assert f"{prefix}.scores.v1: expected 3 partitions, got 2" in out
+
+
+def test_check_names_furnaces_of_a_producer_with_another_partitioner(command, kafka, prefix):
+    command("topics", "create", "--partitions", "2")
+    key = b"hall/F1"
+    wrong = 1 - partition_of(key, 2)
+    with closing(KafkaProducer(bootstrap_servers=kafka.address)) as producer:
+        producer.send(f"{prefix}.currents.v1", b"x", key, partition=1 - wrong)
+        producer.send(f"{prefix}.embeddings.v1", b"x", key, partition=wrong).get(20)
+
+    code, out, _ = command("topics", "check", "--partitions", "2")
+    assert code == 1
+    assert out.startswith(f"{prefix}.embeddings.v1: expected each furnace in the partition that ")
+    assert f"got 1 elsewhere (hall/F1 in {wrong} instead of {1 - wrong})" in out
+    assert out.count("\n") == 1
 
 
 def test_wait_ends_when_every_topic_is_there(command, prefix):

@@ -82,8 +82,13 @@ def check_topics(
     """Compare the broker with the catalogue; return one line a difference, and the catalogue."""
     from meltwatch_chassis.kafka.admin import check_topics as check
 
+    from meltwatch_cli.adapters.kafka_placement import placement_problems
+
     topics = catalogue(settings.topic_prefix, partitions)
-    return check(_connection(settings), topics, replication), topics
+    problems = check(_connection(settings), topics, replication)
+    if not problems:
+        problems = placement_problems(_connection(settings), settings.topic_prefix)
+    return problems, topics
 
 
 def replication(factor: int, min_isr: int | None) -> "Replication":
