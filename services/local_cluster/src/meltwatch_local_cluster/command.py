@@ -29,6 +29,20 @@ class RunFiles:
     ] = None
 
 
+@dataclass(frozen=True)
+class RunFaces:
+    """By what else a run shows its alarms."""
+
+    opcua: Annotated[
+        bool,
+        Parameter(negative=(), help="Also start the OPC UA server, and print endpoint and login."),
+    ] = False
+    notify: Annotated[
+        Path | None,
+        Parameter(metavar="FILE", help="Also tell people by the channels of this file (YAML)."),
+    ] = None
+
+
 def run(
     *,
     sources: Annotated[
@@ -42,10 +56,7 @@ def run(
         Parameter(validator=Number(gte=1), help="Stop after so many seconds; default: on Ctrl-C."),
     ] = None,
     seed: Annotated[int, Parameter(validator=Number(gte=0), help="Of the simulated furnaces.")] = 1,
-    opcua: Annotated[
-        bool,
-        Parameter(negative=(), help="Also start the OPC UA server, and print endpoint and login."),
-    ] = False,
+    faces: Annotated[RunFaces | None, Parameter(name="*")] = None,
     files: Annotated[RunFiles | None, Parameter(name="*")] = None,
 ) -> int:
     """Start a broker, Redis, Triton and every service on this machine and show what they see."""
@@ -53,8 +64,10 @@ def run(
     from meltwatch_local_cluster.screen.view import RunWatch  # noqa: PLC0415 - see above
 
     kind, recording = _sources(sources)
-    left = files or RunFiles()
-    options = RunOptions(kind, furnaces, duration, seed, left.summary, recording, opcua)
+    left, also = files or RunFiles(), faces or RunFaces()
+    options = RunOptions(
+        kind, furnaces, duration, seed, left.summary, recording, also.opcua, also.notify
+    )
     clock = SystemClock()
     view = RunWatch(os.environ, Console(), clock, left.screenshot)
     return run_locally(options, os.environ, view, clock)

@@ -30,6 +30,8 @@ from meltwatch_local_cluster.launch.leftovers import (
     clear_leftovers,
     remove_run_files,
 )
+from meltwatch_local_cluster.launch.notify import SERVICE as NOTIFY_GATEWAY
+from meltwatch_local_cluster.launch.notify import check_notify, notify_environment
 from meltwatch_local_cluster.launch.opcua import SERVICE as SCADA_ADAPTER
 from meltwatch_local_cluster.launch.opcua import check_installed, prepare_opcua
 from meltwatch_local_cluster.launch.plans import (
@@ -73,6 +75,8 @@ class RunOptions:
         Folder of the recordings, where they are the source.
     opcua
         Whether an OPC UA server shows the alarms.
+    notify
+        Channel file of a notify gateway, None for none.
     """
 
     sources: RunSources
@@ -82,6 +86,7 @@ class RunOptions:
     summary: Path | None
     recording: Path | None = None
     opcua: bool = False
+    notify: Path | None = None
 
     def furnace_ids(self) -> tuple[str, ...]:
         """Return the furnaces that this run's own producers publish.
@@ -134,6 +139,8 @@ def run_locally(
     _check_summary_file(options.summary)
     if options.opcua:
         check_installed()
+    if options.notify is not None:
+        check_notify(options.notify)
     with owned(settings.state_dir) as folder, Interrupts() as interrupts:
         try:
             if cleared := clear_leftovers(folder):
@@ -191,6 +198,9 @@ class _Run:
             pipeline = downwards.enter_context(self._supervised(PIPELINE))
             if self._options.opcua:
                 downwards.enter_context(self._opcua())
+            if self._options.notify is not None:
+                told = notify_environment(self._options.notify)
+                downwards.enter_context(self._supervised((NOTIFY_GATEWAY,), told=told))
             summary = self._show(view, scenario, pipeline, producers)
             dead_servers = self._cluster.problems()
         return [*self._problems(summary), *dead_servers]
