@@ -26,14 +26,17 @@ class RunningProduct:
         Where it runs; empty.
     arguments
         Further arguments of ``meltwatch run``.
+    settings
+        Variables, without the prefix of their names.
     """
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, **settings: str) -> None:
         self.folder = folder
         self.summary_file = folder / "summary.json"
         self._output = (folder / "output.txt").open("wb")
         own = {k: v for k, v in os.environ.items() if not k.startswith("MELTWATCH_")}
-        self.environ = own | {"MELTWATCH_STATE_DIR": str(folder / "state")}
+        told = {f"MELTWATCH_{name.upper()}": value for name, value in settings.items()}
+        self.environ = own | {"MELTWATCH_STATE_DIR": str(folder / "state")} | told
         self.process = subprocess.Popen(
             [MELTWATCH, "run", *arguments, "--summary", str(self.summary_file)],
             cwd=folder,

@@ -125,7 +125,7 @@ class Broker:
     """
 
     def __init__(self, address: str, prefix: str) -> None:
-        self._address = address
+        self.address = address
         self.prefix = prefix
         self._producer = KafkaProducer(bootstrap_servers=address)
         self._readers: dict[Topic, tuple[KafkaConsumer, list[Any]]] = {}
@@ -161,7 +161,7 @@ class Broker:
 
     def _reader(self, tp: TopicPartition) -> KafkaConsumer:
         consumer = KafkaConsumer(
-            bootstrap_servers=self._address,
+            bootstrap_servers=self.address,
             group_id=None,
             enable_auto_commit=False,
             isolation_level="read_committed",

@@ -8,20 +8,38 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.kafka.alarm_feed import AlarmFeed, AlarmNews, PipelineLink
-from meltwatch_schemas.alarm import AlarmCommand, ResultCode, Role
+from meltwatch_schemas.alarm import AlarmCommand, AlarmRecord, ResultCode, Role
 from meltwatch_schemas.outside import AlarmReceipt
 from meltwatch_schemas.topics import Topic
 
-from tests.unit.core.alarms.samples import ALARM_ID, score
+from tests.integration.alarm_manager.bench import Broker
+from tests.support.waiting import until
+from tests.unit.core.alarms.samples import ALARM_ID, command_fields, command_record, score
 
 pytestmark = pytest.mark.integration
 LIMIT_S = 60.0
 
 
-def feed_of(address: str, prefix: str) -> AlarmFeed:
-    return AlarmFeed({"bootstrap_servers": [address]}, prefix, (), "bench", SystemClock())
+DAY_S = 24 * 3600
+
+
+class LeapingClock(SystemClock):
+    """The machine's clock, ahead by as much as the test says."""
+
+    ahead_s = 0
+
+    def monotonic_ns(self) -> int:
+        """Return the time, and what was leapt over."""
+        return super().monotonic_ns() + self.ahead_s * 10**9
+
+
+def feed_of(address: str, prefix: str, clock: SystemClock | None = None) -> AlarmFeed:
+    connection = {"bootstrap_servers": [address]}
+    return AlarmFeed(connection, prefix, (), "bench", clock or SystemClock())
 
 
 async def told(news: AsyncIterator[AlarmNews], wanted: Callable[[AlarmNews], object]) -> AlarmNews:
@@ -73,3 +91,104 @@ async def test_an_adapter_that_comes_late_knows_and_acknowledges_and_hears_silen
             assert await feed.ask(ack(raised.event_id), 0.5) is None, "nobody is there to answer"
             await silence
             assert feed.board.alarms[ALARM_ID].state == "ACKED", "silence clears nothing"
+
+
+async def test_who_comes_after_the_broker_has_compacted_the_topic_has_the_managers_list(
+    kafka, broker, make_manager
+):
+    prefix = broker.prefix
+    compact_at_once(kafka.address, Topic.ALARMS.under(prefix))
+    other = "a/b/F2"
+    with make_manager() as manager:
+        manager.wait_ready()
+        broker.send_scores(score(n, 6.0) for n in range(4))
+        broker.send_scores(score(n, 6.0, other) for n in range(4))
+        raised = {record.alarm_id: record for record in broker.wait_alarms(2)}
+        event_id = raised[ALARM_ID].event_id
+        for number in range(3):
+            order = command_fields("comment", comment=f"look {number}")
+            broker.send(command_record(order, prefix=prefix))
+        broker.send(command_record(command_fields("ack", event_id), prefix=prefix))
+        broker.send_scores(score(n, -6.0, other) for n in range(4, 16))
+        written = broker.wait_alarms(7)
+
+        def is_compacted() -> bool:
+            # Only what is behind the newest segment is compacted: a further record begins one.
+            broker.send(command_record(command_fields("comment"), prefix=prefix))
+            keys = [record.alarm_id for record in anew(kafka.address, prefix)]
+            return len(keys) < len(written) and keys.count(f"{other}/OVERHEAT") == 1
+
+        await asyncio.to_thread(until, is_compacted, "the broker to compact", 180.0, 2.0)
+        feed = feed_of(kafka.address, prefix)
+        async with aclosing(feed.follow()) as news:
+            await told(news, lambda each: each.link is PipelineLink.LIVE)
+        assert {name: each.state.value for name, each in feed.board.alarms.items()} == {
+            ALARM_ID: "ACKED",
+            f"{other}/OVERHEAT": "RTNUN",
+        }
+        fold = {record.alarm_id: record for record in broker.alarms()}
+        assert feed.board.alarms[f"{other}/OVERHEAT"] == fold[f"{other}/OVERHEAT"]
+
+
+def compact_at_once(address: str, topic: str) -> None:
+    """Let the broker do in seconds what it does after a week."""
+    hurry = {
+        "min.compaction.lag.ms": "0",
+        "max.compaction.lag.ms": "1",
+        "segment.ms": "500",
+        "min.cleanable.dirty.ratio": "0.001",
+    }
+    with KafkaAdminClient(bootstrap_servers=address) as admin:
+        admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs=hurry)])
+
+
+def anew(address: str, prefix: str) -> list[AlarmRecord]:
+    """Return what the topic has now, to who begins at its beginning."""
+    reader = Broker(address, prefix)
+    try:
+        return reader.alarms()
+    finally:
+        reader.close()
+
+
+async def test_a_broker_away_clears_nothing_and_after_days_the_list_is_read_anew_and_that_is_said(
+    kafka, broker, make_manager
+):
+    """After three days it goes on where it was; after eight the topic has not kept everything."""
+    clock = LeapingClock()
+    feed = feed_of(kafka.address, broker.prefix, clock)
+    with make_manager() as manager:
+        await asyncio.to_thread(manager.wait_ready)
+        broker.send_scores(score(n, 6.0) for n in range(4))
+        (raised,) = broker.wait_alarms(1)
+        async with aclosing(feed.follow()) as news:
+            await told(news, lambda each: each.link is PipelineLink.LIVE)
+            for days, is_thinned in ((3, False), (8, True)):
+                heard = await while_frozen(kafka, clock, news, days * DAY_S)
+                assert [turn for each in heard for turn in each.turns] == [], "a phantom"
+                assert feed.board.alarms == {ALARM_ID: raised}
+                assert any(each.is_thinned for each in heard) is is_thinned
+            broker.send_scores(score(n, -6.0) for n in range(4, 16))
+            await told(news, lambda each: each.turns)
+            assert feed.board.alarms[ALARM_ID].state == "RTNUN"
+
+
+async def while_frozen(kafka, clock, news, leap_s: int) -> list[AlarmNews]:
+    """Freeze the broker until it is told, leap over a time, thaw it; return all news until live."""
+    heard: list[AlarmNews] = []
+
+    def is_link(link: PipelineLink) -> Callable[[AlarmNews], bool]:
+        def noted(each: AlarmNews) -> bool:
+            heard.append(each)
+            return each.link is link
+
+        return noted
+
+    kafka.freeze()
+    try:
+        await told(news, is_link(PipelineLink.DOWN))
+        clock.ahead_s += leap_s
+    finally:
+        kafka.thaw()
+    await told(news, is_link(PipelineLink.LIVE))
+    return heard

@@ -2,7 +2,11 @@
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -61,6 +65,9 @@ def test_a_flood_is_few_messages_that_come_again_also_after_a_restart_beside_dea
             until(lambda: ids <= {*receipts_of(broker, "hook", "delivered")}, "every trip told")
             told = about(hook, "OVERHEAT")
             assert 1 <= len(told) <= 3
+            first = min(raised, key=lambda record: (record.raise_time, record.alarm_id))
+            assert told[0]["message"].splitlines()[1] == f"Where: {first.alarm_id}", "first-out"
+            the_flood_is_listed_and_reported(broker, raised)
             assert " more alarms" in told[0]["title"]
             assert "Do: " in told[0]["message"]
             until(lambda: "channel dead: " in gateway.probe("/readyz")[1], "a channel is lost")
@@ -83,6 +90,24 @@ def test_a_flood_is_few_messages_that_come_again_also_after_a_restart_beside_dea
         assert '"notification_delivered"' in logs
         assert SECRET not in logs
         assert "Traceback" not in logs
+
+
+def the_flood_is_listed_and_reported(broker, raised: Sequence[AlarmRecord]) -> None:
+    """Hold the key figures of what Kafka has against the records themselves."""
+    environ = os.environ | {
+        "MELTWATCH_KAFKA": broker.address, "MELTWATCH_TOPIC_PREFIX": broker.prefix,
+    }  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", "meltwatch_cli", "alarms", "report", "--from", "1h", "--json"],
+        env=environ, capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+    (flood,) = json.loads(done.stdout)["floods"]
+    announced = sorted(raised, key=lambda record: (record.epoch, record.seq))
+    assert flood["annunciations"] >= 20
+    assert flood["first_out"] == announced[0].alarm_id
+    began = datetime.fromisoformat(flood["from"])
+    assert began == announced[10].times.published, "with the eleventh"
+    assert flood["to"] is None, "it lasts"
 
 
 async def test_the_silence_of_the_alarm_manager_reaches_a_mailbox(broker, make_gateway):
