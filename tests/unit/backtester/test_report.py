@@ -169,6 +169,22 @@ def test_a_picture_shows_thresholds_alarms_gaps_and_what_was_degraded_or_late(tm
     assert curve.get("d").count("M") == 2, "the line breaks at the gap"
 
 
+def test_labels_say_what_was_raised_in_them(tmp_path):
+    row = {"furnace_id": FURNACE, "from": moment(240), "to": moment(300), "source": "<b>"}
+    labels = {
+        "true_alarm": {"labels": 1, "raised": 1}, "false_alarm": {"labels": 1, "raised": 0},
+        "unclear": {"labels": 0, "raised": 0}, "raised_without_label": 3,
+        "each": [
+            row | {"verdict": "true_alarm", "raised": moment(250)},
+            row | {"verdict": "false_alarm", "raised": None},
+        ],
+    }  # fmt: skip
+    assert "Labels" not in Page(write_run(tmp_path, run_of())).text
+    page = Page(write_run(tmp_path, run_of(labels=labels)))
+    assert "1 of 1 true alarms raised, 0 of 1 false ones, 3 raised without a label" in page.text
+    assert "2025-06-15 15:10:50.0" in page.text
+
+
 def test_a_difference_stands_before_what_is_equal(tmp_path):
     run, other = run_of(), f"{FURNACE}/VIDEO_MISSING"
     step = {"cause": "RAISE", "window_end": moment(250), "state": "UNACK", "by": None}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 from cyclopts import Parameter
+from meltwatch_chassis.label_file import read_labels
 from meltwatch_chassis.located import located
 from meltwatch_chassis.terminal import print_json, print_lines
 from meltwatch_schemas.tensors import ENSEMBLE
@@ -63,6 +64,13 @@ class Places:
     output: Annotated[
         Path | None, Parameter(metavar="DIR", help="Default: backtests/<run id>.")
     ] = None
+    labels: Annotated[
+        Path | None,
+        Parameter(
+            metavar="FILE",
+            help="Of 'labels export': say which judged alarms the replay raises, and which not.",
+        ),
+    ] = None
 
 
 _AS_LIVE: Final = Trial()
@@ -87,14 +95,16 @@ def backtest(
     )
     given = {"MELTWATCH_TRITON": places.triton, "MELTWATCH_PLANT_FILE": places.plant}
     told = {name: str(value) for name, value in given.items() if value is not None}
+    labels = None if places.labels is None else read_labels(places.labels)
     needs = ("triton",) if places.recording else ("kafka", "triton")
     settings = located(Settings, os.environ | told, *needs)
     from meltwatch_chassis import logging  # noqa: PLC0415 - takes long
 
-    from meltwatch_backtester.commands.replaying import Job, replay  # noqa: PLC0415 - takes long
+    from meltwatch_backtester.commands.replaying import Job, JobFiles, replay  # noqa: PLC0415 - takes long
 
     logging.configure("backtest", "warning", "console")
-    job = Job(settings, question, trial.model, places.output, places.recording, partial)
+    files = JobFiles(places.output, places.recording, labels)
+    job = Job(settings, question, trial.model, files, partial)
     run, folder = asyncio.run(replay(job))
     summary = run | {"folder": str(folder)}
     if as_json:
@@ -117,4 +127,15 @@ def _lines(summary: dict[str, Any]) -> list[str]:
     for each in alarms["differences"]:
         word = "explained" if each["explained"] else "NOT explained"
         lines.append(f"  {each['alarm_id']} took another course ({word}): {each['why']}")
+    if "labels" in summary:
+        lines.append(_labels_line(summary["labels"]))
     return [*lines, f"report: {summary['folder']}/report.html"]
+
+
+def _labels_line(found: dict[str, Any]) -> str:
+    true, false = found["true_alarm"], found["false_alarm"]
+    return (
+        f"labels: {true['raised']} of {true['labels']} true alarms raised, "
+        f"{false['raised']} of {false['labels']} false ones; "
+        f"{found['raised_without_label']} raised without a label"
+    )

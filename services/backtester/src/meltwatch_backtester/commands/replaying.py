@@ -2,6 +2,7 @@
 
 import os
 import platform
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -16,6 +17,7 @@ from meltwatch_core.scoring.judge import Judge
 from meltwatch_core.scoring.ports import EnsembleIdentity
 from meltwatch_core.scoring.scores import ScoreContext
 from meltwatch_core.scoring.served_encoder import served_encoder
+from meltwatch_schemas.labels import Label
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 from threadpoolctl import threadpool_limits
 
@@ -23,6 +25,7 @@ from meltwatch_backtester import bootstrap
 from meltwatch_backtester.adapters.report import write_report
 from meltwatch_backtester.adapters.result_folder import ALARMS, LIVE_ALARMS, ResultFolder
 from meltwatch_backtester.commands.progress import progress
+from meltwatch_backtester.domain.labelled import held_against
 from meltwatch_backtester.domain.question import PlantFacts, Question
 from meltwatch_backtester.pipeline.backtest import Backtest
 from meltwatch_backtester.pipeline.run_document import parameters_of, run_document, run_id_of
@@ -31,6 +34,25 @@ from meltwatch_backtester.ports import History
 from meltwatch_backtester.settings import Settings
 
 _DEFAULT_FOLDER = Path("backtests")
+
+
+@dataclass(frozen=True, slots=True)
+class JobFiles:
+    """What a backtest reads and writes on disk.
+
+    Attributes
+    ----------
+    output
+        Folder of the results, or None for the default.
+    recording
+        Folder to read, or None for Kafka.
+    labels
+        What people have judged, or None where nobody asks.
+    """
+
+    output: Path | None
+    recording: Path | None
+    labels: Sequence[Label] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +67,8 @@ class Job:
         What is to be replayed.
     model
         The ensemble that scores.
-    output
-        Folder of the results, or None for the default.
-    recording
-        Folder to read, or None for Kafka.
+    files
+        What is read and written on disk.
     partial
         Go on where history has lost something.
     """
@@ -56,8 +76,7 @@ class Job:
     settings: Settings
     question: Question
     model: str
-    output: Path | None
-    recording: Path | None
+    files: JobFiles
     partial: bool
 
 
@@ -72,7 +91,7 @@ async def replay(job: Job) -> tuple[dict[str, Any], Path]:
     clock = SystemClock()
     began_ns = clock.monotonic_ns()
     threadpool_limits(1)  # as live: threads only slow down our small products
-    with bootstrap.history(job.settings, job.recording) as history:
+    with bootstrap.history(job.settings, job.files.recording) as history:
         async with bootstrap.ensemble(job.settings, job.model) as (judge, identity):
             run, folder = await _replayed(job, history, judge, identity)
             took_s = (clock.monotonic_ns() - began_ns) / NS_PER_S
@@ -93,7 +112,7 @@ async def _replayed(
     parameters = parameters_of(job.question, history.prefix, identity, plant)
     run_id = run_id_of(parameters, _starts(scope))
     with ExitStack() as opened:
-        folder = opened.enter_context(ResultFolder(job.output or _DEFAULT_FOLDER / run_id))
+        folder = opened.enter_context(ResultFolder(job.files.output or _DEFAULT_FOLDER / run_id))
         total = sum(
             found.end - found.start for part, found in scope.items() if part.topic in INPUTS
         )
@@ -112,7 +131,12 @@ async def _replayed(
         ).replay_span()
     folder.alarms(ALARMS, outcome.alarms)
     folder.alarms(LIVE_ALARMS, outcome.live_alarms)
-    return run_document(parameters, run_id, outcome), folder
+    document = run_document(parameters, run_id, outcome)
+    if job.files.labels is not None:
+        asked = job.question
+        judged = held_against(job.files.labels, outcome.alarms, asked.span, asked.furnaces)
+        document["labels"] = judged.document()
+    return document, folder
 
 
 def _scope(job: Job, history: History) -> Scope:
@@ -145,7 +169,7 @@ def _timing(job: Job, clock: SystemClock, took_s: float) -> dict[str, Any]:
     return {
         "finished_at_ns": clock.now_ns(),
         "took_s": round(took_s, 3),
-        "source": str(job.recording) if job.recording else job.settings.kafka,
+        "source": str(job.files.recording) if job.files.recording else job.settings.kafka,
         "triton": job.settings.triton,
         "version": version("meltwatch-backtester"),
         "python": platform.python_version(),
