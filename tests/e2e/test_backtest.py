@@ -15,8 +15,10 @@ from typing import Any
 import pytest
 import redis
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
-from meltwatch_schemas.alarm import Setpoint
+from meltwatch_chassis.label_file import labels_as_json
+from meltwatch_schemas.alarm import AlarmVerdict, Setpoint
 from meltwatch_schemas.default_setpoint import DEFAULT_SETPOINT
+from meltwatch_schemas.labels import Label
 
 from tests.support.product import RunningProduct
 
@@ -94,6 +96,17 @@ def raised_and_cleared(folder: Path, furnace: str) -> list[tuple[str, str]]:
         for record in lines(folder / "alarms.jsonl")
         if record["alarm_id"] == f"{furnace}/OVERHEAT" and record["transition"]["by"] is None
     ]
+
+
+def judged_everywhere(file: Path, span: tuple[str, ...], furnaces: list[str]) -> Path:
+    """Write labels that call the whole span of each furnace a true alarm."""
+    start, end = (datetime.fromisoformat(moment).astimezone(UTC) for moment in span[1::2])
+    labels = [
+        Label(furnace=name, start=start, end=end, verdict=AlarmVerdict.TRUE_ALARM)
+        for name in furnaces
+    ]
+    file.write_text(labels_as_json(labels))
+    return file
 
 
 @pytest.fixture(scope="module")
@@ -180,7 +193,8 @@ def test_other_thresholds_raise_what_the_scores_foretell(run, span, recorded, sa
     other = DEFAULT_SETPOINT.model_copy(update={"logit_on": on, "logit_off": on - 0.25})
     threshold = f"--threshold={other.logit_on}/{other.logit_off}"
     told = ("backtest", *span, "--recording", str(saved), threshold)
-    done = product.command(*told, "--json", timeout_s=BACKTEST_S)
+    judged = judged_everywhere(product.folder / "labels.json", span, sorted(scores))
+    done = product.command(*told, "--labels", str(judged), "--json", timeout_s=BACKTEST_S)
     assert done.returncode == 0, done.stdout + done.stderr
     summary = json.loads(done.stdout)
     folder = product.folder / summary["folder"]
@@ -191,6 +205,9 @@ def test_other_thresholds_raise_what_the_scores_foretell(run, span, recorded, sa
     assert own == {name: raised_and_cleared(recorded, name) for name in scores}
     assert tried != own
     assert summary["comparison"]["verdict"] == "explained"
+    raised = sum(bool(found) for found in tried.values())
+    assert summary["labels"]["true_alarm"] == {"labels": len(scores), "raised": raised}
+    assert summary["labels"]["raised_without_label"] == 0
 
 
 def test_kafka_a_recording_and_a_backtest_ask_for_the_same_set_point(run, span, recorded, saved):

@@ -6,6 +6,7 @@ import re
 import signal
 import time
 from collections.abc import Iterable
+from contextlib import closing
 
 import pytest
 import redis
@@ -35,6 +36,22 @@ def alarms_by_any_consumer(kafka: str, topic: str) -> dict[str, dict]:
     return alarms
 
 
+def traces_of(kafka: str, topic: str) -> set[str]:
+    """Return the ids of the traces that the newest records of a topic belong to."""
+    with closing(
+        KafkaConsumer(bootstrap_servers=kafka, isolation_level="read_committed")
+    ) as reader:
+        parts = [TopicPartition(topic, n) for n in sorted(reader.partitions_for_topic(topic))]
+        reader.assign(parts)
+        reader.seek_to_beginning()
+        ends = reader.end_offsets(parts)
+        headers = []
+        while any(reader.position(part) < end for part, end in ends.items()):
+            headers += [each.headers for got in reader.poll(500).values() for each in got]
+    found = [dict(each).get("traceparent", b"").decode() for each in headers]
+    return {traceparent.split("-")[1] for traceparent in found if traceparent}
+
+
 def alarm_list(run: RunningProduct) -> list[dict]:
     found: list[dict] = run.json(*LIST, codes=LISTED)
     return found
@@ -45,7 +62,7 @@ def standing(alarms: dict[str, dict]) -> dict[str, str]:
 
 
 def test_every_injected_fault_raises_and_nothing_else_does(tmp_path):
-    with RunningProduct(tmp_path, "--duration", "150") as run:
+    with RunningProduct(tmp_path, "--duration", "150", tracing="true") as run:
         status = run.wait_ready()
 
         def first_alarm():
@@ -59,6 +76,12 @@ def test_every_injected_fault_raises_and_nothing_else_does(tmp_path):
         in_kafka = alarms_by_any_consumer(status["kafka"], f"{prefix}.alarms.v1")
         assert listed.keys() <= in_view.keys() <= in_kafka.keys()
         assert standing(in_view).keys() == standing(in_kafka).keys()
+        judged = [record for record in in_kafka.values() if record["class"] == "process"]
+        traces = {record["traceparent"].split("-")[1] for record in judged}
+        assert traces
+        assert traces <= traces_of(status["kafka"], f"{prefix}.embeddings.v1") | traces_of(
+            status["kafka"], f"{prefix}.currents.v1"
+        ), "from the frame to the alarm"
         with Subscriber(status["kafka"], prefix) as subscriber:
             subscriber.until(
                 lambda it: it.alarms == run.json("alarms", "list", codes=LISTED), "one list", 60
