@@ -1,12 +1,18 @@
 """What this version can do for an alarm point: one rule for the topic and for plant.yaml."""
 
+from collections.abc import Iterator
 from typing import Final
 
 from meltwatch_schemas.alarm import AlarmPoint
+from meltwatch_schemas.bounds import MAX_TEXT
 from meltwatch_schemas.errors import violation
 from meltwatch_schemas.identifiers import is_path, split_alarm_id
 from meltwatch_schemas.outside import FurnaceStateWord
+from meltwatch_schemas.record import RawRecord, header
+from meltwatch_schemas.text import escaped
 
+_BY: Final = "change.by"
+_WHY: Final = "change.why"
 MAX_VOTES: Final = 1000
 """Longest memory of k of n, in windows: 24 minutes."""
 PROCESS: Final = "process"
@@ -16,7 +22,7 @@ SYSTEM_CONDITIONS: Final = frozenset(
     (
         *("VIDEO_LOST", "CURRENT_LOST", "CLOCK_FAULT", "SCORING_LOST", "SYNC_SKEW"),
         *("FURNACE_SILENT", "PLANT_BLIND", "TRITON_DOWN", "HISTORY_GAP", "FOREIGN_WRITER"),
-        *("SETPOINT_FOREIGN", "ALARM_PIPELINE_DOWN"),
+        *("SETPOINT_FOREIGN", "ALARM_PIPELINE_DOWN", "NOTIFY_SILENT", "SCADA_SILENT"),
     )
 )
 """Conditions that are about the system itself; every other one is judged by the logit."""
@@ -73,3 +79,15 @@ def _check_suppression(point: AlarmPoint) -> None:
 
 def _is_alarm_id(text: str) -> bool:
     return "/" in text and is_path(text)
+
+
+def taken_back_headers(who: str, why: str) -> Iterator[tuple[str, bytes]]:
+    """Yield the headers of a tombstone that takes an alarm point back: by whom, and why."""
+    yield _BY, who.encode()
+    yield _WHY, why.encode()
+
+
+def taken_back_by(record: RawRecord) -> tuple[str | None, str | None]:
+    """Return by whom and why an alarm point was taken back, as far as its tombstone says so."""
+    by, why = (header(record.headers, name) for name in (_BY, _WHY))
+    return by and escaped(by)[:MAX_TEXT], why and escaped(why)[:MAX_TEXT]

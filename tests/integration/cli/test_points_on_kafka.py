@@ -105,3 +105,19 @@ def test_what_the_manager_would_refuse_and_what_was_taken_back_is_not_in_force(
         "a/F-3/OVERHEAT",
     ]
     assert "1 record could not be read" in said.err
+
+
+def test_an_alarm_point_is_taken_back_with_by_whom_and_why(
+    kafka, topics, addressed, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.write_text(FILE)
+    points.apply(file, why="trial", user="li", yes=True)
+    with pytest.raises(BadUsage, match="--yes"):
+        points.take_back(["a/F-1/OVERHEAT"], why="so", user="li")
+    with pytest.raises(BadUsage, match="a/F-9/OVERHEAT"):
+        points.take_back(["a/F-9/OVERHEAT"], why="so", user="li", yes=True)
+    assert points.take_back(["a/F-1/OVERHEAT"] * 2, why="trial is over", user="wang", yes=True) == 0
+    assert "1 alarm points taken back by wang" in capsys.readouterr().out
+    points.export()
+    file.write_text(capsys.readouterr().out, encoding="utf-8")
+    assert [point.alarm_id for point in read_points(file)] == ["a/F-2/OVERHEAT"]

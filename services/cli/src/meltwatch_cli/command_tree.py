@@ -28,6 +28,7 @@ _OWN: Final = {
         "alarms.decommission": "verdicts:decommission",
         "alarms.points.check": "points:check",
         "alarms.points.apply": "points:apply",
+        "alarms.points.take-back": "points:take_back",
         "alarms.points.export": "points:export",
         "labels.export": "labels:export",
         "alarms.reset": "on_sight:reset",

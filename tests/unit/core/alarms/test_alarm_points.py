@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from meltwatch_core.alarms.system_alarms import SYSTEM_ALARMS
 from meltwatch_schemas.alarm import AlarmPoint, PointChange
-from meltwatch_schemas.point_rules import MAX_VOTES, SYSTEM_CONDITIONS
+from meltwatch_schemas.point_rules import MAX_VOTES, SYSTEM_CONDITIONS, taken_back_headers
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic
 from structlog.testing import capture_logs
@@ -71,6 +71,24 @@ def test_a_set_point_that_changed_is_said_with_who_why_old_and_new():
     )
     assert (changed["old"]["logit_on"], changed["new"]["logit_on"]) == (2.0, 1.0)
     assert (back["by"], back["new"]["logit_on"]) == (None, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("headers", "said"),
+    [
+        (taken_back_headers("wang", "trial is over"), ("wang", "trial is over")),
+        ([("change.by", b"\xff"), ("change.why", None)], (None, None)),
+        ([("change.by", b"a\x1b[2J")], (r"a\x1b[2J", None)),
+    ],
+)
+def test_who_takes_a_point_back_is_said_as_the_tombstone_says_it(headers, said):
+    pipeline = TopicLog().take_over()
+    pipeline.handle_record(point_record(point(setpoint=HASTY)), NOW_NS)
+    tombstone = replace(point_record(point(), 1), value=None, headers=tuple(headers))
+    with capture_logs() as lines:
+        pipeline.handle_record(tombstone, NOW_NS)
+    (back,) = [line for line in lines if line["event"] == "setpoint_changed"]
+    assert (back["by"], back["why"]) == said
 
 
 def test_a_further_point_stands_beside_the_others():

@@ -10,7 +10,7 @@ from meltwatch_chassis.kafka.writer import Writer
 from meltwatch_schemas.access import Principal, rights_of
 from meltwatch_schemas.alarm import POINT_SCHEMA, AlarmPoint
 from meltwatch_schemas.errors import ContractViolation
-from meltwatch_schemas.point_rules import check_point
+from meltwatch_schemas.point_rules import check_point, taken_back_headers
 from meltwatch_schemas.record import JSON, OutgoingRecord, RawRecord, headers_for, read_json
 from meltwatch_schemas.topics import Topic
 
@@ -68,12 +68,21 @@ class PointTopic:
     def write(self, points: Iterable[AlarmPoint]) -> None:
         """Write alarm points; returns once all of them stand."""
         headers = tuple(headers_for(POINT_SCHEMA, JSON))
-        records = [
+        self._send(
             OutgoingRecord(self._name, point.alarm_id.encode(), point.to_json(), headers)
             for point in points
-        ]
+        )
+
+    def take_back(self, alarm_ids: Iterable[str], who: str, why: str) -> None:
+        """Write tombstones that say by whom and why; returns once all of them stand."""
+        headers = tuple(taken_back_headers(who, why))
+        self._send(
+            OutgoingRecord(self._name, alarm_id.encode(), None, headers) for alarm_id in alarm_ids
+        )
+
+    def _send(self, records: Iterable[OutgoingRecord]) -> None:
         with Writer.connected(self._connection) as writer:
-            writer.write(records, _SEND_TIMEOUT_S)
+            writer.write([*records], _SEND_TIMEOUT_S)
 
 
 @contextmanager

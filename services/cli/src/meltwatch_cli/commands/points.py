@@ -102,6 +102,37 @@ def apply(
     return DONE
 
 
+def take_back(
+    alarm_ids: Annotated[
+        list[str],
+        Parameter("ALARM_ID…", allow_leading_hyphen=False, help="Whose alarm points."),
+    ],
+    /,
+    *,
+    why: Annotated[str, Parameter(help="Why; recorded with it.")],
+    user: Annotated[str | None, Parameter(help="By default the login name.")] = None,
+    yes: Annotated[bool, Parameter("--yes", help="Do not ask.")] = False,
+) -> int:
+    """Take alarm points off the topic: those of the plant file, or the defaults, count again."""
+    who, reason = user_of(user), _checked_reason(why)
+    if not (yes or sys.stdin.isatty()):
+        raise BadUsage("expected --yes where nobody can be asked")
+    settings = located(os.environ, "kafka")
+    with bootstrap.point_topic(settings) as topic:
+        in_force = topic.in_force()
+        _tell_unreadable(topic)
+        if unknown := [each for each in alarm_ids if each not in in_force]:
+            raise BadUsage(f"expected alarm points of the topic, got {', '.join(unknown)}")
+        wanted = list(dict.fromkeys(alarm_ids))
+        for each in wanted:
+            print_line(f"{each}: taken back")
+        if not (yes or _is_wanted(len(wanted))):
+            return DONE
+        topic.take_back(wanted, who, reason)
+    print_line(f"{len(wanted)} alarm points taken back by {who}")
+    return DONE
+
+
 def _checked_reason(why: str) -> str:
     if not (why.strip() and len(why) <= MAX_TEXT and is_printable(why)):
         raise BadUsage(f"--why: expected 1 to {MAX_TEXT} printable characters, got {why[:80]!r}")

@@ -5,7 +5,7 @@ from meltwatch_schemas.alarm import AlarmPoint
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.identifiers import alarm_id_of
 from meltwatch_schemas.outside import FurnaceState, FurnaceStateWord
-from meltwatch_schemas.point_rules import check_point
+from meltwatch_schemas.point_rules import check_point, taken_back_by
 from meltwatch_schemas.record import OutgoingRecord, RawRecord, read_json
 from meltwatch_schemas.topics import Topic
 
@@ -50,7 +50,7 @@ class PlantDesk:
             registry.override(alarm_id, point)
         except ContractViolation as refusal:
             return [self._scribe.set_aside(record, Topic.ALARM_POINTS, refusal)]
-        _log_change(alarm_id, before, registry.point(alarm_id))
+        _log_change(alarm_id, before, registry.point(alarm_id), record)
         self._scribe.count(Topic.ALARM_POINTS, "taken")
         return []
 
@@ -90,16 +90,21 @@ def _read_state(record: RawRecord) -> tuple[str, FurnaceStateWord | None]:
     return furnace_id, read_json(record, FurnaceState).state
 
 
-def _log_change(alarm_id: str, old: AlarmPoint | None, new: AlarmPoint | None) -> None:
+def _log_change(
+    alarm_id: str, old: AlarmPoint | None, new: AlarmPoint | None, record: RawRecord
+) -> None:
     """Say which set-point is another one now: management of change begins with knowing."""
     if (old and old.setpoint) == (new and new.setpoint):
         return
     change = new.change if new else None
+    by, why = (change.by, change.why) if change else (None, None)
+    if record.value is None:
+        by, why = taken_back_by(record)
     _log.info(
         "setpoint_changed",
         alarm_id=alarm_id,
-        by=change.by if change else None,
-        why=change.why if change else None,
+        by=by,
+        why=why,
         old=old.setpoint.model_dump(exclude_none=True) if old else None,
         new=new.setpoint.model_dump(exclude_none=True) if new else None,
         basis=new.setpoint_basis if new else None,
