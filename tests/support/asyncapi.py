@@ -102,7 +102,10 @@ FLOWS: Final[dict[Topic, Flow]] = {
         AlarmReceipt.schema_id, ALARM_ID_SCHEMA, _SENDS, "An adapter says what it delivered."
     ),
     Topic.HEARTBEATS: Flow(
-        Heartbeat.schema_id, _SERVICE, _RECEIVES, "Sign of life every 5 s; three misses: stale."
+        Heartbeat.schema_id,
+        _SERVICE,
+        _RECEIVES,
+        "Signs of life of its key, each 5 s; three misses: stale.",
     ),
     Topic.FURNACE_STATES: Flow(
         FurnaceState.schema_id, FURNACE_ID_SCHEMA, _SENDS, "What a furnace is doing."

@@ -153,12 +153,12 @@ ACCESS: Final = {
     ),
     Principal.NOTIFY_GATEWAY: Access(
         inputs=(Topic.ALARMS, Topic.ALARM_POINTS, Topic.HEARTBEATS, Topic.ALARM_RESULTS),
-        outputs=(Topic.ALARM_RECEIPTS,),
+        outputs=(Topic.ALARM_RECEIPTS, Topic.HEARTBEATS),
         own=(Topic.ALARM_RECEIPTS,),
     ),
     Principal.SCADA_ADAPTER: Access(
         inputs=(Topic.ALARMS, Topic.ALARM_POINTS, Topic.HEARTBEATS, Topic.ALARM_RESULTS),
-        outputs=(Topic.ALARM_COMMANDS, Topic.ALARM_RECEIPTS),
+        outputs=(Topic.ALARM_COMMANDS, Topic.ALARM_RECEIPTS, Topic.HEARTBEATS),
     ),
     Principal.SELFTEST: Access(
         inputs=(Topic.SCORES, Topic.ALARMS, Topic.ALARM_RESULTS),

@@ -17,6 +17,8 @@ from meltwatch_schemas.record import RawRecord, read_json
 MANAGER: Final = "alarm_manager"
 STALE_AFTER_S: Final = 15.0
 """Three heartbeats of the alarm manager, which writes one every 5 s (docs/scada.md)."""
+HELD_S: Final = 60.0
+"""What topics that are read anew do not have is held for so long."""
 MAX_ALARMS: Final = 100_000
 
 
@@ -178,3 +180,49 @@ class Pulse:
     def silent_s(self, now_s: float) -> float:
         """Return since when nothing was heard, seconds."""
         return now_s - self._heard_s
+
+
+class HeldAlarms:
+    """What was known before topics were read anew, and is not in them now.
+
+    It is held for a minute: the alarm manager may write it again. What it has not written then is
+    gone.
+    """
+
+    def __init__(self) -> None:
+        self._alarms: dict[str, AlarmRecord] = {}
+        self._points: set[str] = set()
+        self._since_s: float | None = None
+
+    def keep(self, board: AlarmBoard, points: PointBoard) -> None:
+        """Hold all that is known, because the topics are read anew."""
+        self._alarms |= board.alarms
+        self._points |= points.points.keys()
+        self._since_s = None
+
+    def seen(self, turn: AlarmTurn) -> AlarmTurn | None:
+        """Return what a turn changes of what was known before; None if nothing."""
+        before = self._alarms.pop(turn.alarm_id, turn.before)
+        return None if turn.after == before else AlarmTurn(turn.alarm_id, before, turn.after)
+
+    def gone(
+        self, points: PointBoard, now_s: float, *, is_live: bool
+    ) -> tuple[list[AlarmTurn], list[str]]:
+        """Return the end of alarms, and the ids of alarm points, that nobody has written again.
+
+        Parameters
+        ----------
+        points
+            What is known now.
+        now_s
+            Monotonic seconds.
+        is_live
+            The topics are read to their end, and the manager lives: only then time counts.
+        """
+        self._since_s = (self._since_s or now_s) if is_live else None
+        if self._since_s is None or now_s - self._since_s < HELD_S:
+            return [], []
+        turns = [AlarmTurn(each, record, None) for each, record in self._alarms.items()]
+        names = sorted(self._points - points.points.keys())
+        self._alarms, self._points = {}, set()
+        return turns, names

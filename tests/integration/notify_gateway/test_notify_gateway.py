@@ -10,10 +10,12 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from meltwatch_core.alarms.system_alarms import PLANT_ALARMS
 from meltwatch_schemas.alarm import AlarmRecord
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic
 
+from tests.integration.alarm_manager.test_blind import hurry
 from tests.support.waiting import until
 from tests.unit.core.alarms.samples import command_fields, command_record, score
 from tests.unit.notify_gateway.receivers import SECRET, Hook, mail_server, web_hook
@@ -124,3 +126,35 @@ async def test_the_silence_of_the_alarm_manager_reaches_a_mailbox(broker, make_g
             assert gateway.probe("/readyz") == (
                 503, "no sign of life of the alarm manager for 15 s\n",
             )  # fmt: skip
+
+
+@pytest.mark.timeout(400)
+def test_a_gateway_that_can_tell_nobody_is_an_alarm_until_it_can(
+    broker, make_manager, make_gateway
+):
+    silent = f"{broker.prefix}/NOTIFY_SILENT"
+    hurry(broker, broker.prefix, {"NOTIFY_SILENT": PLANT_ALARMS["NOTIFY_SILENT"]}, on_delay_s=5.0)
+
+    def silence() -> AlarmRecord | None:
+        return next((r for r in reversed(broker.alarms()) if r.alarm_id == silent), None)
+
+    with make_manager() as manager, web_hook() as hook:
+        manager.wait_ready()
+        with make_gateway(channels(dead="json://127.0.0.1:1/x"), "dead") as gateway:
+            gateway.wait_ready()
+            until(lambda: beats_of(broker, "notify_gateway"), "a sign of life")
+            trip(broker, FURNACES[:1])
+            until(lambda: gateway.log_lines("nobody_can_be_told"), "the last channel is lost")
+            assert "meltwatch_notify_mute 1.0" in gateway.probe("/metrics")[1]
+            told = until(silence, "the manager tells of it")
+            assert (told.active, told.priority) == (True, "high")
+            gateway.kill()
+        with make_gateway(channels(hook=hook.url)) as gateway:
+            until(lambda: about(hook, silent), "the next one tells, too")
+            until(lambda: (found := silence()) and not found.active, "it is over")
+    assert not manager.log_lines("foreign_writer")
+    assert not broker.read(Topic.DEAD_LETTERS)
+
+
+def beats_of(broker, service: str) -> list[RawRecord]:
+    return [each for each in broker.read(Topic.HEARTBEATS) if each.key == service.encode()]

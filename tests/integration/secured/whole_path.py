@@ -125,10 +125,11 @@ def tell_people(plant: Plant) -> str:
     channels.write_text('channels: [{name: nowhere, url: "json://127.0.0.1:1/"}]')
     settings = plant.environment("notify_gateway", channels_file=str(channels))
     with Process("notify_gateway", settings, log):
-        until(
-            lambda: _has_used(plant, "notify_gateway", Operation.WRITE, Topic.ALARM_RECEIPTS),
-            log.read_text,
-        )
+        for topic in ACCESS[Principal.NOTIFY_GATEWAY].outputs:
+            until(
+                lambda topic=topic: _has_used(plant, "notify_gateway", Operation.WRITE, topic),
+                log.read_text,
+            )
     return log.read_text()
 
 

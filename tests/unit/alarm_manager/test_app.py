@@ -138,6 +138,7 @@ class Plant:
                     ends=self.ends,
                     has_read=self.has_read,
                     topic_ids=self.topic_ids,
+                    tail=lambda topic, _: self.whole(topic),
                 )
             ),
             pipeline=lambda: AlarmPipeline(MasterAlarmList({}), Metrics(), PREFIX),

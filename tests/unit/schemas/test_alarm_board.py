@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord, Heartbeat
-from meltwatch_schemas.alarm_board import AlarmBoard, PointBoard, Pulse
+from meltwatch_schemas.alarm_board import (
+    HELD_S,
+    AlarmBoard,
+    AlarmTurn,
+    HeldAlarms,
+    PointBoard,
+    Pulse,
+)
 from meltwatch_schemas.alarm_list import is_annunciation
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.json_message import KeyedMessage
@@ -123,3 +130,24 @@ def test_a_record_calls_the_operator_if_it_is_the_annunciation_that_it_names() -
     record = alarm_record()
     for named, calls in ((record.event_id, True), ("0" * 32, False), (None, False)):
         assert is_annunciation(record.model_copy(update={"annunciation_id": named})) is calls
+
+
+def test_what_topics_that_are_read_anew_lack_is_held_until_the_manager_had_time() -> None:
+    before, points, held = AlarmBoard(), PointBoard(), HeldAlarms()
+    first, second = alarm_record(seq=1), alarm_record(OTHER, seq=2)
+    for offset, record in enumerate((first, second)):
+        before.take(raw(record, offset))
+    points.take(raw(alarm_point(), 0))
+    held.keep(before, points)
+
+    same = AlarmTurn(ALARM, None, first)
+    assert held.seen(same) is None, "it was known so"
+    assert held.gone(PointBoard(), 5.0, is_live=True) == ([], [])
+    assert held.gone(PointBoard(), 5.0 + HELD_S - 1, is_live=True) == ([], [])
+    assert held.gone(PointBoard(), 5.0 + HELD_S, is_live=False) == ([], []), "nobody writes"
+    assert held.gone(PointBoard(), 6.0 + HELD_S, is_live=True) == ([], []), "time begins again"
+    turns, names = held.gone(PointBoard(), 6.0 + 2 * HELD_S, is_live=True)
+    assert turns == [AlarmTurn(OTHER, second, None)]
+    assert names == [alarm_point().alarm_id]
+    assert held.gone(PointBoard(), 99.0 + 2 * HELD_S, is_live=True) == ([], [])
+    assert held.seen(AlarmTurn(OTHER, None, second)) == AlarmTurn(OTHER, None, second)

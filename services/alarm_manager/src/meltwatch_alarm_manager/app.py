@@ -36,6 +36,8 @@ _SHORTEST_PAUSE_S: Final = 0.25
 _LONGEST_PAUSE_S: Final = 2.0
 _BEAT_S: Final = 1.0
 _NOWHERE: Final = -1
+_BEATS: Final = 1_000
+"""So many heartbeats are read again: half an hour of them says which adapters there are."""
 _log = structlog.get_logger()
 
 
@@ -130,6 +132,8 @@ class Manager:
             async for record in intake.whole(topic):
                 restore(record)
                 self.vitals.note_progress(MANAGER)
+        async for record in intake.tail(Topic.HEARTBEATS, _BEATS):
+            pipeline.restore_beat(record)
         epoch = pipeline.begin_reign(commits, await intake.read_from(starts))
         now_ns = self.clock.now_ns()
         retold = self.memory.retell(pipeline, intake.topic_ids, now_ns)

@@ -54,6 +54,10 @@ class Intake(Protocol):
         """Read a topic from its beginning to its present end, committed records only."""
         ...
 
+    def tail(self, topic: Topic, most: int) -> AsyncIterator[RawRecord]:
+        """Read what stands at the end of a topic, at most so many offsets."""
+        ...
+
     async def read_from(self, offsets: Mapping[Place, int | None]) -> Mapping[Place, int]:
         """Start reading at the given offsets, or with None at the present end.
 

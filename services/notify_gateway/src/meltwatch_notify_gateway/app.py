@@ -150,7 +150,16 @@ class Gateway:
             for name, pager in self._board.pagers.items():
                 self._metrics.calls_open.labels(name).set(pager.open_calls)
                 self._metrics.channel_up.labels(name).set(not pager.is_lost)
+            self._note_mute()
             await asyncio.sleep(_BEAT_S)
+
+    def _note_mute(self) -> None:
+        """Give no sign of life while nobody can be told: then the alarm manager tells of it."""
+        is_mute = all(pager.is_lost for pager in self._board.pagers.values())
+        if is_mute is not self._feed.is_mute:
+            _log.error("nobody_can_be_told") if is_mute else _log.info("people_can_be_told_again")
+        self._feed.is_mute = is_mute
+        self._metrics.notify_mute.set(is_mute)
 
     async def _listen(self) -> None:
         was_down = False

@@ -91,6 +91,13 @@ class KafkaIntake:
         async for record in self._reader.read(*part, range(first, end)):
             yield told(record)
 
+    async def tail(self, topic: Topic, most: int) -> AsyncIterator[RawRecord]:
+        """Read what stands at the end of a topic of one partition, at most so many offsets."""
+        part = self._part(Place(topic, 0))
+        first, end = await self._reader.first_offset(*part), await self._reader.end(*part)
+        async for record in self._reader.read(*part, range(max(first, end - most), end)):
+            yield told(record)
+
     async def read_from(self, offsets: Mapping[Place, int | None]) -> dict[Place, int]:
         """Start reading at the given offsets; with None where ``whole`` ended, else at the end.
 

@@ -180,6 +180,9 @@ class Metrics:
             "meltwatch_notifications", "Messages to people.", ["channel", "outcome"],
             registry=self.registry,
         )  # fmt: skip
+        self.notify_mute = Gauge(
+            "meltwatch_notify_mute", "1 while no channel takes messages.", registry=self.registry
+        )
         self.channel_up = gauge(
             "meltwatch_notify_channel_up", "1 while a channel takes messages, else 0.", ["channel"]
         )

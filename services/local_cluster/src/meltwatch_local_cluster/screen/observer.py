@@ -10,6 +10,7 @@ from meltwatch_chassis.errors import FatalError
 from meltwatch_chassis.kafka.access import explained, refusal
 from meltwatch_chassis.kafka.follow import Follower
 from meltwatch_schemas.alarm import AlarmRecord, Heartbeat
+from meltwatch_schemas.alarm_board import MANAGER
 from meltwatch_schemas.errors import ContractViolation, Refusal
 from meltwatch_schemas.record import RawRecord, header, read_score
 from meltwatch_schemas.topics import Topic
@@ -240,7 +241,9 @@ def fold(run: ObservedRun, record: RawRecord) -> AlarmRecord | None:
         alarm = AlarmRecord.from_json(record.value or b"")
         return alarm if run.add_alarm(alarm) else None
     elif kind == Topic.HEARTBEATS:
-        run.add_heartbeat(Heartbeat.from_json(record.value or b""))
+        beat = Heartbeat.from_json(record.value or b"")
+        if beat.service == MANAGER:
+            run.add_heartbeat(beat)
     elif record.timestamp_ms * 1_000_000 >= run.origin_ns:
         _fold_refused(run, kind, record)
     return None

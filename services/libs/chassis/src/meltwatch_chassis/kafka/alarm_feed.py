@@ -9,15 +9,28 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
 import structlog
 from meltwatch_schemas.access import Right
-from meltwatch_schemas.alarm import AlarmCommand, AlarmRecord, CommandResult
-from meltwatch_schemas.alarm_board import STALE_AFTER_S, AlarmBoard, AlarmTurn, PointBoard, Pulse
+from meltwatch_schemas.alarm import (
+    AlarmCommand,
+    CommandResult,
+    Heartbeat,
+    utc_from_ns,
+)
+from meltwatch_schemas.alarm_board import (
+    STALE_AFTER_S,
+    AlarmBoard,
+    AlarmTurn,
+    HeldAlarms,
+    PointBoard,
+    Pulse,
+)
 from meltwatch_schemas.errors import ContractViolation
+from meltwatch_schemas.json_message import KeyedMessage
 from meltwatch_schemas.outside import AlarmReceipt
 from meltwatch_schemas.record import JSON, OutgoingRecord, RawRecord, headers_for, read_json
 from meltwatch_schemas.text import escaped
@@ -31,6 +44,7 @@ from meltwatch_chassis.kafka.async_admin import Part, require_topics
 from meltwatch_chassis.kafka.async_consumers import AsyncReader
 from meltwatch_chassis.kafka.async_publisher import AsyncKafkaPublisher
 from meltwatch_chassis.kafka.topic_watch import TopicWatch, replaced_topics
+from meltwatch_chassis.tasks import cancel
 
 INPUTS: Final = (Topic.ALARMS, Topic.ALARM_POINTS, Topic.HEARTBEATS, Topic.ALARM_RESULTS)
 _POLL_S: Final = 0.2
@@ -38,8 +52,7 @@ _MOST: Final = 500
 _PAUSE_S: Final = 1.0
 _WHOLE_S: Final = 7 * 24 * 3600.0
 """For so long the alarms topic has every change; then the newest of each alarm alone."""
-_HELD_S: Final = 60.0
-"""What topics that are read anew do not have is held for so long: it may be written again."""
+_BEAT_S: Final = 5.0
 _TOLD_S: Final = STALE_AFTER_S - 1.0
 """A second less: who listens is to know of silence within the 15 s that the contract gives."""
 _log = structlog.get_logger()
@@ -108,6 +121,8 @@ class AlarmFeed:
         What stood in the topics at the start is known.
     problem
         Why the topics cannot be read at present; None while they can.
+    is_mute
+        Set by an adapter that can tell nobody: then it gives no sign of life.
     """
 
     def __init__(
@@ -129,10 +144,12 @@ class AlarmFeed:
         self._ends: dict[Part, int] | None = None
         self._ids: Mapping[str, str] = {}
         self._heard_s: float | None = None
-        self._live_since_s: float | None = None
-        self._before: dict[str, AlarmRecord] = {}
-        self._points_before: set[str] = set()
+        self._held = HeldAlarms()
         self._is_thinned = False
+        self._looked_s = 0.0
+        self._beats = 0
+        self._began_s = clock.now_ns() // NS_PER_S
+        self.is_mute = False
         self.has_caught_up = False
         self.board = AlarmBoard()
         self.points = PointBoard()
@@ -196,7 +213,7 @@ class AlarmFeed:
         self._waiting[told.command_id] = answer
         try:
             async with asyncio.timeout(within_s):
-                await self._publish(Topic.ALARM_COMMANDS, told)
+                await self._publish(Topic.ALARM_COMMANDS, told.alarm_id, told)
                 return await answer
         except TimeoutError:
             return None
@@ -213,7 +230,7 @@ class AlarmFeed:
         FatalError
             If Kafka never will.
         """
-        await self._publish(Topic.ALARM_RECEIPTS, receipt)
+        await self._publish(Topic.ALARM_RECEIPTS, receipt.alarm_id, receipt)
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[tuple[AsyncReader, TopicWatch]]:
@@ -226,16 +243,37 @@ class AlarmFeed:
             AsyncReader.connected(self._connection) as reader,
         ):
             self._publisher = publisher
+            beating = asyncio.create_task(self._beat())
             try:
                 yield reader, watch
             finally:
                 self._publisher = None
+                await cancel([beating])
 
-    async def _publish(self, topic: Topic, message: AlarmCommand | AlarmReceipt) -> None:
+    async def _beat(self) -> None:
+        """Give a sign of life every 5 s, while the adapter looks at the topics and is not mute."""
+        while True:
+            await asyncio.sleep(_BEAT_S)
+            if self.is_mute or not self.has_caught_up or self._now_s() - self._looked_s > _BEAT_S:
+                continue
+            self._beats += 1
+            beat = Heartbeat(
+                service=self._adapter,
+                epoch=self._began_s,
+                seq=self._beats,
+                active_alarms=sum(each.active for each in self.board.alarms.values()),
+                at=utc_from_ns(self._clock.now_ns()),
+            )
+            try:
+                await self._publish(Topic.HEARTBEATS, beat.service, beat)
+            except (TransientError, FatalError) as error:
+                _log.debug("heartbeat_not_written", error=escaped(str(error)))
+
+    async def _publish(self, topic: Topic, about: str, message: KeyedMessage) -> None:
         if self._publisher is None:
             raise TransientError(f"Kafka: expected a connection to write {topic}, got none yet")
         headers = tuple(headers_for(message.schema_id, JSON))
-        key, value = message.alarm_id.encode(), message.to_json()
+        key, value = about.encode(), message.to_json()
         name = topic.under(self._prefix)
         await self._publisher.publish(OutgoingRecord(name, key, value, headers))
 
@@ -247,12 +285,11 @@ class AlarmFeed:
             return
         _log.warning("alarms_read_anew", replaced=replaced, heard_s=self._heard_s)
         self._heard_s = None
-        self._before |= self.board.alarms
-        self._points_before |= self.points.points.keys()
+        self._held.keep(self.board, self.points)
         self.board, self.points = AlarmBoard(), PointBoard()
         self.pulse.forget()
         self._positions, self._ends = {}, None
-        self.has_caught_up, self._is_thinned, self._live_since_s = False, True, None
+        self.has_caught_up, self._is_thinned = False, True
 
     async def _begin(self, reader: AsyncReader, ids: Mapping[str, str]) -> None:
         """Read alarms and points from where we were, the others from now on.
@@ -274,6 +311,7 @@ class AlarmFeed:
         points: list[str] = []
         is_history = not self.has_caught_up
         records = await reader.poll(_POLL_S, _MOST)
+        self._looked_s = self._now_s()
         if records:
             self._note_heard()
         for raw in records:
@@ -284,9 +322,10 @@ class AlarmFeed:
             self._positions[raw.topic, raw.partition] = raw.offset + 1
         if is_history and self._ends is not None:
             self.has_caught_up = await reader.has_read(self._ends)
-        if self._is_over_for_good():
-            turns += self._gone_alarms()
-            points += self._gone_points()
+        is_live = self.link is PipelineLink.LIVE
+        gone, gone_points = self._held.gone(self.points, self._now_s(), is_live=is_live)
+        turns += gone
+        points += gone_points
         is_thinned, self._is_thinned = self._is_thinned, False
         return AlarmNews(turns, points, self.link, is_history, has_gap, is_thinned)
 
@@ -305,32 +344,10 @@ class AlarmFeed:
     def _was_long_away(self) -> bool:
         return self._heard_s is not None and self._now_s() - self._heard_s >= _WHOLE_S
 
-    def _is_over_for_good(self) -> bool:
-        """Tell whether the manager has had time to write again what the topics have lost."""
-        if self.link is not PipelineLink.LIVE:
-            self._live_since_s = None
-            return False
-        if self._live_since_s is None:
-            self._live_since_s = self._now_s()
-        return self._now_s() - self._live_since_s >= _HELD_S
-
-    def _gone_alarms(self) -> list[AlarmTurn]:
-        """Return the end of alarms that were known before the topics were read again."""
-        gone = [AlarmTurn(each, record, None) for each, record in self._before.items()]
-        self._before = {}
-        return gone
-
-    def _gone_points(self) -> list[str]:
-        gone = sorted(self._points_before - self.points.points.keys())
-        self._points_before = set()
-        return gone
-
     def _take(self, raw: RawRecord, turns: list[AlarmTurn], points: list[str]) -> None:
         if raw.topic == Topic.ALARMS.under(self._prefix):
             if (turn := self.board.take(raw)) is not None:
-                before = self._before.pop(turn.alarm_id, turn.before)
-                if turn.after != before:
-                    turns.append(replace(turn, before=before))
+                turns += [told] if (told := self._held.seen(turn)) else []
         elif raw.topic == Topic.ALARM_POINTS.under(self._prefix):
             if (alarm_id := self.points.take(raw)) is not None:
                 points.append(alarm_id)

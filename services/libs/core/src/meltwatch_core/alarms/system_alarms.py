@@ -22,6 +22,8 @@ PLANT_BLIND: Final = "PLANT_BLIND"
 TRITON_DOWN: Final = "TRITON_DOWN"
 HISTORY_GAP: Final = "HISTORY_GAP"
 FOREIGN_WRITER: Final = "FOREIGN_WRITER"
+NOTIFY_SILENT: Final = "NOTIFY_SILENT"
+SCADA_SILENT: Final = "SCADA_SILENT"
 
 _UNUSED_THRESHOLD: Final = 0.0
 _LONGEST_LEVEL: Final = 64
@@ -239,6 +241,32 @@ PLANT_ALARMS: Final[Mapping[str, SystemAlarm]] = {
         operator_action="Watch the furnaces in person; have the Triton servers checked.",
         time_to_respond_s=300,
         priority=Priority.HIGH,
+    ),
+    NOTIFY_SILENT: SystemAlarm(
+        judge=JudgedBy.CLOCK,
+        title="Notify gateway is silent",
+        causes=(
+            "the notify gateway does not run, or cannot reach Kafka",
+            "none of its channels works",
+        ),
+        consequence_if_no_action="Nobody is told of alarms by mail, chat or SMS.",
+        operator_action="Watch the alarm list in person; tell who relies on messages; have the "
+        "gateway and its channels checked. If it is gone for good, decommission this alarm.",
+        time_to_respond_s=600,
+        priority=Priority.HIGH,
+        on_delay_s=45.0,  # longer than a restart
+    ),
+    SCADA_SILENT: SystemAlarm(
+        judge=JudgedBy.CLOCK,
+        title="SCADA adapter is silent",
+        causes=("the SCADA adapter does not run, or cannot reach Kafka",),
+        consequence_if_no_action="The SCADA system shows no new alarm, and its operators can "
+        "acknowledge none.",
+        operator_action="Watch the alarm list of Meltwatch; have the SCADA adapter checked. If it "
+        "is gone for good, decommission this alarm.",
+        time_to_respond_s=600,
+        priority=Priority.HIGH,
+        on_delay_s=45.0,  # longer than a restart
     ),
     HISTORY_GAP: SystemAlarm(
         judge=JudgedBy.REPORT,

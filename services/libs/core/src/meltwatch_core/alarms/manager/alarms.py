@@ -131,6 +131,10 @@ class AlarmPipeline:
         if self._own.is_own(Topic.ALARM_RESULTS, record):
             self._commands.restore(record)
 
+    def restore_beat(self, record: RawRecord) -> None:
+        """Take over a sign of life of an adapter: who was there may be missed."""
+        self._own.restore_beat(record)
+
     def begin_reign(
         self, commits: Mapping[Place, Commit | None], starts: Mapping[Place, int]
     ) -> int:
@@ -290,7 +294,11 @@ class AlarmPipeline:
             return [*put_right, self.heartbeat(now_ns)] if put_right else []
         self._positions[Place(topic, record.partition)] = record.offset + 1
         if topic is Topic.ALARM_COMMANDS:
-            return self._commands.handle_command(record, now_ns)
+            written = self._commands.handle_command(record, now_ns)
+            for each in written:
+                if each.topic is Topic.ALARMS and each.value is None:
+                    self._system.forget(alarm_id_of(each.key))
+            return written
         if topic is Topic.FURNACE_STATES:
             return self._plant.handle_state(record, now_ns)
         return self._plant.handle_point(record)

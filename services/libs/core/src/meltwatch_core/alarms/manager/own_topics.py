@@ -2,6 +2,7 @@
 
 It reads them as it reads its input. A record that it did not write is kept as a dead letter, and
 what is true of the alarm that it touched is written again, in a new reign above the one it claims.
+Adapters alone may give their own signs of life among the manager's.
 """
 
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from meltwatch_schemas.record import OutgoingRecord, RawRecord
 from meltwatch_schemas.text import escaped
 from meltwatch_schemas.topics import Topic
 
+from meltwatch_core.alarms.adapters import adapter_of
 from meltwatch_core.alarms.authorship import MAX_EPOCH, Authorship
 from meltwatch_core.alarms.manager.outgoing import tombstone
 from meltwatch_core.alarms.manager.scribe import Scribe
@@ -77,7 +79,8 @@ class OwnTopics:
         self, topic: Topic, record: RawRecord, now_ns: int
     ) -> list[OutgoingRecord]:
         """Look at the next record of a topic; return what corrects it, if it is foreign."""
-        if self._authorships[Place(topic, record.partition)].look_at(record.offset):
+        is_own = self._authorships[Place(topic, record.partition)].look_at(record.offset)
+        if is_own or self._is_of_adapter(topic, record, now_ns):
             return []
         claimed = _claimed_epoch(record)
         self._report(topic, record, claimed)
@@ -87,6 +90,16 @@ class OwnTopics:
             *(self._put_right(record, claimed, now_ns) if topic is Topic.ALARMS else []),
             self._scribe.set_aside(record, topic, refusal),
         ]
+
+    def restore_beat(self, record: RawRecord) -> None:
+        """Take over that an adapter was there, some time ago."""
+        self._is_of_adapter(Topic.HEARTBEATS, record, 0)
+
+    def _is_of_adapter(self, topic: Topic, record: RawRecord, now_ns: int) -> bool:
+        name = adapter_of(record) if topic is Topic.HEARTBEATS else None
+        if name is not None:
+            self._system.adapters.hear(name, now_ns)
+        return name is not None
 
     def _report(self, topic: Topic, record: RawRecord, claimed: int) -> None:
         self._scribe.count_foreign(topic)

@@ -8,6 +8,7 @@ from meltwatch_schemas.record import OutgoingRecord
 from meltwatch_schemas.text import escaped
 from meltwatch_schemas.window import NS_PER_S
 
+from meltwatch_core.alarms.adapters import AdapterWatch
 from meltwatch_core.alarms.alarm import Alarm
 from meltwatch_core.alarms.alarm_state import Rules, Suppression
 from meltwatch_core.alarms.judgement import announce, withdraw
@@ -43,12 +44,18 @@ class SystemDesk:
         Which furnaces should be seen, and when each was.
     plant
         Equipment path of the plant-wide alarms.
+
+    Attributes
+    ----------
+    adapters
+        Told who gives a sign of life.
     """
 
     def __init__(self, scribe: Scribe, watch: Watch, plant: str) -> None:
         self._scribe = scribe
         self._watch = watch
         self._plant = plant
+        self.adapters = AdapterWatch()
         self._masks: set[str] = set()
         self._reports: dict[str, list[str]] = {}
         self._reported_ns: dict[str, int] = {}
@@ -77,6 +84,12 @@ class SystemDesk:
         reports = self._reports.setdefault(condition, [])
         if len(reports) < _MOST_REPORTS:
             reports.append(escaped(detail))
+
+    def forget(self, alarm_id: str) -> None:
+        """Take that an alarm was decommissioned: whoever it was about is gone for good."""
+        equipment, _, condition = alarm_id.rpartition("/")
+        if equipment == self._plant:
+            self.adapters.forget(condition)
 
     def rules(self, point: AlarmPoint) -> Rules:
         """Return what suppresses an alarm by design while its condition holds."""
@@ -146,6 +159,8 @@ class SystemDesk:
             self._plant, PLANT_BLIND, plant_blind(self._watch, each, at_ns), now_ns
         )
         yield from self._take(self._plant, TRITON_DOWN, triton_down(each, at_ns), now_ns)
+        for condition, level in self.adapters.levels(at_ns, self._watch.reading_since_ns):
+            yield from self._take(self._plant, condition, level, now_ns)
         told = (alarm.point for alarm in self._scribe.registry.active())
         # A standing alarm must end, even if its furnace is not watched any more.
         standing = [p.equipment_path for p in told if p.condition == FURNACE_SILENT]
