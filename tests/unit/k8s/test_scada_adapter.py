@@ -4,6 +4,8 @@ from pathlib import PurePosixPath
 
 import pytest
 import yaml
+from meltwatch_chassis.plant import read_roles
+from meltwatch_schemas.alarm import Role
 from meltwatch_schemas.roles import Roles
 
 from tests.support import manifests
@@ -101,3 +103,12 @@ def test_clients_reach_its_port_from_the_network_of_scada_alone():
     assert policy["policyTypes"] == ["Ingress"]
     (rule,) = policy["ingress"]
     assert list(rule["from"][0]) == ["ipBlock"]
+
+
+def test_the_selftest_of_a_roll_out_may_acknowledge_its_alarm(tmp_path):
+    (told,) = [each for name, each in of_kind("plant", "ConfigMap").items() if "roles" in name]
+    file = tmp_path / "roles.yaml"
+    file.write_text(told["data"]["roles.yaml"])
+    roles = read_roles(file)
+    assert roles is not None
+    assert roles.granted("selftest", "selftest/any/OVERHEAT") is Role.OPERATOR
