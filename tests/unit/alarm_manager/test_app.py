@@ -17,11 +17,12 @@ from meltwatch_chassis.metrics import Metrics
 from meltwatch_core.alarms.manager.alarms import AlarmPipeline
 from meltwatch_core.alarms.points import MasterAlarmList
 from meltwatch_core.alarms.ports import Commit, Place
+from meltwatch_schemas.alarm import AlarmRecord
 from meltwatch_schemas.record import OutgoingRecord, RawRecord
 from meltwatch_schemas.topics import Topic
 
 from tests.unit.core.alarms.samples import ALARM_ID, FURNACE, PREFIX, score, score_record
-from tests.unit.core.alarms.topic_log import SCORES, TopicLog
+from tests.unit.core.alarms.topic_log import NOW_NS, SCORES, TopicLog
 
 PAUSE_S = 0.001
 
@@ -223,3 +224,26 @@ async def test_what_trying_again_cannot_cure_ends_everything(plant):
     with pytest.raises(BaseExceptionGroup) as failure:
         await plant.run_until(lambda: False)
     assert failure.group_contains(ConfigurationError, match="Redis Cluster")
+
+
+async def test_alarms_that_a_topic_made_again_lacks_are_written_again_also_after_a_failed_try(
+    plant,
+):
+    plant.topic_ids = {"p.alarms.v1": "one"}
+    memory = app.AlarmMemory()
+    first = plant.log.judge([score(number, 3.0) for number in range(4)])
+    memory.keep(first, plant.topic_ids)
+
+    def begun(epoch: int) -> AlarmPipeline:
+        anew = AlarmPipeline(MasterAlarmList({}), Metrics(), PREFIX)
+        anew.begin_reign({SCORES: Commit(4, 4, epoch - 1)}, {SCORES: 4})
+        return anew
+
+    assert memory.retell(begun(2), {"p.alarms.v1": "one"}, 0) == [], "the same topic"
+    for _ in range(2):  # the first time the broker did not take it
+        again = begun(2)
+        (record,) = memory.retell(again, {"p.alarms.v1": "two"}, NOW_NS)
+        assert AlarmRecord.from_json(record.value or b"").alarm_id == ALARM_ID
+    assert memory.retell(begun(3), {"p.alarms.v1": "two"}, 0) == [], "another one reigned since"
+    memory.keep(again, {"p.alarms.v1": "two"})
+    assert memory.retell(begun(3), {"p.alarms.v1": "two"}, 0) == []

@@ -13,7 +13,7 @@ from typing import Final
 import structlog
 from meltwatch_chassis.clock import Clock
 from meltwatch_chassis.errors import FatalError, TransientError
-from meltwatch_chassis.kafka.topic_watch import replaced_topics
+from meltwatch_chassis.kafka.topic_watch import TopicsChanged, replaced_topics
 from meltwatch_chassis.tasks import first_of
 from meltwatch_core.alarms.caution import BATCH
 from meltwatch_core.alarms.manager.alarms import AlarmPipeline
@@ -45,19 +45,22 @@ class AlarmMemory:
     """The alarms as they were last written, for the case that their topic is made again."""
 
     def __init__(self) -> None:
+        self._epoch = 0
         self._ids: Mapping[str, str] = {}
         self._records: tuple[AlarmRecord, ...] = ()
 
-    def keep(self, pipeline: AlarmPipeline) -> None:
-        """Take the alarms as they have just been written."""
-        self._records = tuple(pipeline.alarm_records())
+    def keep(self, pipeline: AlarmPipeline, ids: Mapping[str, str] | None = None) -> None:
+        """Take the alarms as they have just been written, at the beginning with the topics' ids."""
+        self._epoch, self._records = pipeline.epoch, tuple(pipeline.alarm_records())
+        self._ids = self._ids if ids is None else ids
 
     def retell(
         self, pipeline: AlarmPipeline, ids: Mapping[str, str], now_ns: int
     ) -> list[OutgoingRecord]:
         """Return what must be written because topics were made again: alarms that are not there.
 
-        Where they are the same, what is not there has ended.
+        Where they are the same, what is not there has ended. Where another manager has reigned
+        since, it knows better than we do.
 
         Parameters
         ----------
@@ -69,10 +72,11 @@ class AlarmMemory:
             Wall clock, ns UTC.
         """
         replaced = replaced_topics(self._ids, ids)
-        self._ids = {**self._ids, **ids}
         if not replaced:
             return []
-        retold = pipeline.retell(self._records, now_ns)
+        # Where every topic was made again, epochs begin again, too.
+        is_newest = pipeline.epoch in (self._epoch + 1, 1)
+        retold = pipeline.retell(self._records, now_ns) if is_newest else []
         for name in replaced:
             _log.error("topic_replaced", topic=name, retold=len(retold))
             pipeline.report(HISTORY_GAP, f"{name}: made again, what it held unread is lost")
@@ -111,6 +115,14 @@ class Manager:
             await first_of(_lost(election), self._reign())
 
     async def _reign(self) -> None:
+        """Reign; where topics are made again, once more at once: nobody else knows as much."""
+        while True:
+            try:
+                await self._reign_once()
+            except TopicsChanged as error:
+                _log.warning("reign_begins_anew", why=str(error))
+
+    async def _reign_once(self) -> None:
         async with self.ledger() as ledger, self.intake() as intake:
             pipeline = self.pipeline()
             await self._take_over(pipeline, ledger, intake)
@@ -139,7 +151,7 @@ class Manager:
         retold = self.memory.retell(pipeline, intake.topic_ids, now_ns)
         # The first transaction of the epoch: from here on the broker refuses an older manager.
         await ledger.write([pipeline.heartbeat(now_ns), *retold], pipeline.commits)
-        self.memory.keep(pipeline)
+        self.memory.keep(pipeline, intake.topic_ids)
         _log.info("reign_began", epoch=epoch)
 
     async def _judge(
@@ -178,8 +190,7 @@ class Manager:
         self, written: list[OutgoingRecord], pipeline: AlarmPipeline, ledger: Ledger
     ) -> None:
         await ledger.write(written, pipeline.commits)
-        if any(record.topic is Topic.ALARMS for record in written):
-            self.memory.keep(pipeline)
+        self.memory.keep(pipeline)
 
 
 @dataclass(slots=True)

@@ -19,6 +19,10 @@ _LOOK_S: Final = 3.0
 _log = structlog.get_logger()
 
 
+class TopicsChanged(TransientError):  # noqa: N818 - the name says what is the matter
+    """Topics that are read were deleted, or made again: reading must begin anew."""
+
+
 class TopicWatch:
     """Looks at topics while they are read.
 
@@ -45,11 +49,11 @@ class TopicWatch:
 
         Raises
         ------
-        TransientError
-            If one was deleted, or made again: reading must begin anew.
+        TopicsChanged
+            If one was deleted, or made again.
         """
         if self._change is not None:
-            raise TransientError(f"Kafka: expected the topics that are read, {self._change}")
+            raise TopicsChanged(f"Kafka: expected the topics that are read, {self._change}")
 
     def take(self, now: Mapping[str, str]) -> None:
         """Take what the topics are called now."""

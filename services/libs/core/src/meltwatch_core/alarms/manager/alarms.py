@@ -158,6 +158,11 @@ class AlarmPipeline:
         self._system.take_over_masks()
         return self._scribe.epoch
 
+    @property
+    def epoch(self) -> int:
+        """Generation of the manager whose reign this is."""
+        return self._scribe.epoch
+
     def alarm_records(self) -> Iterable[AlarmRecord]:
         """Return the last record of every alarm that there is."""
         return self._registry.records()
