@@ -39,7 +39,7 @@ class LeapingClock(SystemClock):
 
 def feed_of(address: str, prefix: str, clock: SystemClock | None = None) -> AlarmFeed:
     connection = {"bootstrap_servers": [address]}
-    return AlarmFeed(connection, prefix, (), "bench", clock or SystemClock())
+    return AlarmFeed(connection, prefix, (), "opcua", clock or SystemClock())
 
 
 async def told(news: AsyncIterator[AlarmNews], wanted: Callable[[AlarmNews], object]) -> AlarmNews:
@@ -78,14 +78,14 @@ async def test_an_adapter_that_comes_late_knows_and_acknowledges_and_hears_silen
             assert answer.code is ResultCode.OK
             await feed.note_delivery(
                 AlarmReceipt(
-                    alarm_id=ALARM_ID, event_id=raised.event_id, adapter="bench",
+                    alarm_id=ALARM_ID, event_id=raised.event_id, adapter="opcua",
                     delivered_at=datetime.now(UTC), status="delivered",
                 )
             )  # fmt: skip
             (receipt,) = broker.read(Topic.ALARM_RECEIPTS)
             assert json.loads(receipt.value)["event_id"] == raised.event_id
             _, acked = broker.wait_alarms(2)
-            assert (acked.transition.by, acked.transition.via) == ("li.wei", "bench")
+            assert (acked.transition.by, acked.transition.via) == ("li.wei", "opcua")
 
             manager.kill()
             assert await feed.ask(ack(raised.event_id), 0.5) is None, "nobody is there to answer"

@@ -121,7 +121,7 @@ async def test_whichever_topic_is_made_again_alarms_stay_and_are_followed(
 ):
     """Manager, projector and feed live on; what stood before is acknowledged and cleared after."""
     feed = AlarmFeed(
-        {"bootstrap_servers": [kafka.address]}, topics.prefix, (), "bench", SystemClock()
+        {"bootstrap_servers": [kafka.address]}, topics.prefix, (), "opcua", SystemClock()
     )
     with make_manager() as manager:
         life = Life(kafka.address, topics.prefix, view, manager, feed)
