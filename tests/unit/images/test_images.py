@@ -140,7 +140,8 @@ def test_a_services_image_holds_what_the_service_needs(service):
     assert found & {"local_cluster", "trainer"} == set()
     assert ("faust-streaming" in found) == (service == "stream-processor")
     assert ("tritonclient" in found) == (service == "stream-processor")
-    assert ("asyncua" in found) == (service == "scada-adapter")
+    speaks_opc_ua = {"scada-adapter", "video-producer", "current-producer"}
+    assert ("asyncua" in found) == (service in speaks_opc_ua)
     assert ("apprise" in found) == (service == "notify-gateway")
 
 

@@ -2,10 +2,12 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
+import pytest
 import structlog
-from asyncua import Server
+from asyncua import Server, ua
 from asyncua.server.address_space import AddressSpace
 from meltwatch_chassis.dependencies import Dependencies
 from meltwatch_chassis.kafka.alarm_feed import AlarmFeed, AlarmNews
@@ -13,7 +15,7 @@ from meltwatch_chassis.loop_vitals import LoopVitals
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_chassis.testing import ManualClock
 from meltwatch_core.alarms.points import MasterAlarmList
-from meltwatch_scada_adapter.adapters.opcua.fields import NAMESPACE_URI, fields_of
+from meltwatch_scada_adapter.adapters.opcua.fields import NAMESPACE_URI, field_id, fields_of
 from meltwatch_scada_adapter.adapters.opcua.patches import AlarmServer
 from meltwatch_scada_adapter.adapters.opcua.server import OpcUaFace
 from meltwatch_scada_adapter.app import ADAPTER, ScadaAdapter
@@ -21,12 +23,16 @@ from meltwatch_scada_adapter.domain.condition import of_record
 from meltwatch_scada_adapter.domain.orders import Order, OrderOutcome
 from meltwatch_scada_adapter.domain.plant import PlantConditions
 from meltwatch_schemas.access import Principal, rights_of
-from meltwatch_schemas.alarm import Command
+from meltwatch_schemas.alarm import Command, utc_from_ns
+from meltwatch_schemas.window import NS_PER_S
 
 from tests.support.builders import ALARM, FURNACE, NOON_NS, alarm_record
 
 PREFIX = "meltwatch"
 CONDITIONS = [of_record(alarm_record(alarm_id=f"{FURNACE}/N{each}"), None) for each in range(4)]
+
+
+CLOCK = ManualClock(NOON_NS)
 
 
 async def open_face(most: int) -> OpcUaFace:
@@ -35,7 +41,12 @@ async def open_face(most: int) -> OpcUaFace:
     outer = Server(iserver=server)
     await outer.init()
     await outer.register_namespace(NAMESPACE_URI)
-    return OpcUaFace(server, most, ManualClock(NOON_NS))
+    return OpcUaFace(server, most, CLOCK)
+
+
+@pytest.fixture(scope="module")
+def face() -> OpcUaFace:
+    return asyncio.run(open_face(9))
 
 
 async def nobody_comes() -> None:
@@ -58,9 +69,8 @@ def facts_of(aspace: AddressSpace, alarm_id: str) -> dict[str, Any]:
     }
 
 
-async def test_copies_of_a_condition_are_as_asyncua_makes_them():
+async def test_copies_of_a_condition_are_as_asyncua_makes_them(face):
     first, second = CONDITIONS[:2]
-    face = await open_face(9)
     aspace = face._server.aspace
     await face.trust(is_live=True)
     await face.prepare([first, second])
@@ -70,6 +80,26 @@ async def test_copies_of_a_condition_are_as_asyncua_makes_them():
     await face.show(replace(second, active=False, message="only this one"))
     assert facts_of(aspace, first.alarm_id) == made
     assert facts_of(aspace, second.alarm_id) != made
+
+
+async def test_a_variable_says_since_when_it_is_so(face):
+    condition = CONDITIONS[2]
+
+    def shown(name: str) -> ua.DataValue:
+        identity = field_id(condition.alarm_id, name)
+        return face._server.aspace.read_attribute_value(identity, ua.AttributeIds.Value)
+
+    await face.trust(is_live=True)
+    await face.show(condition)
+    before = shown("Message").SourceTimestamp
+    assert before == utc_from_ns(CLOCK.now_ns())
+    CLOCK.advance(5 * NS_PER_S)
+    await face.show(replace(condition, message="changed"))
+    assert shown("Message").SourceTimestamp == before + timedelta(seconds=5)
+    assert shown("Severity").SourceTimestamp == before
+    CLOCK.advance(5 * NS_PER_S)
+    await face.trust(is_live=False)
+    assert shown("Severity").SourceTimestamp == before + timedelta(seconds=10)
 
 
 async def test_the_figures_of_a_face_and_its_pauses():
@@ -96,12 +126,11 @@ async def test_the_figures_of_a_face_and_its_pauses():
     assert [entry["event"] for entry in said] == ["condition_not_shown"]
 
 
-async def test_orders_and_refused_records_are_counted(monkeypatch):
+async def test_orders_and_refused_records_are_counted(monkeypatch, face):
     metrics, clock = Metrics(), ManualClock(NOON_NS)
     rights = rights_of(Principal.SCADA_ADAPTER, PREFIX)
     feed = AlarmFeed({}, PREFIX, rights, ADAPTER, clock)
     conditions = PlantConditions(MasterAlarmList({}, PREFIX))
-    face = await open_face(9)
     adapter = ScadaAdapter(
         feed,
         face,

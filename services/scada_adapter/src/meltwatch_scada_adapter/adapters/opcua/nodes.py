@@ -12,6 +12,8 @@ from typing import Any, Final
 import structlog
 from asyncua import ua
 from asyncua.server.internal_server import InternalServer
+from meltwatch_chassis.clock import Clock
+from meltwatch_schemas.alarm import utc_from_ns
 
 from meltwatch_scada_adapter.adapters.opcua.fields import field_id, fields_of, node_id
 from meltwatch_scada_adapter.adapters.opcua.pattern import NodePattern
@@ -65,6 +67,8 @@ class PlantNodes:
     ----------
     server
         Initialised, with our namespace.
+    clock
+        When a value or its status has changed: the source timestamps.
     most
         Conditions beyond this number are not shown; each is logged once.
 
@@ -74,8 +78,9 @@ class PlantNodes:
         Alarms that are not shown.
     """
 
-    def __init__(self, server: InternalServer, most: int) -> None:
+    def __init__(self, server: InternalServer, clock: Clock, most: int) -> None:
         self._server = server
+        self._clock = clock
         self._most = most
         self.refused: set[str] = set()
         self._equipment: set[str] = set()
@@ -137,7 +142,7 @@ class PlantNodes:
             identity = field_id(condition.alarm_id, name)
             if known.get(identity) != value:
                 known[identity] = value
-                await self._write(identity, value)
+                await self._write(identity, value, self._code)
 
     async def figure(self, name: str, value: ua.Variant) -> None:
         """Write a plain figure of the adapter itself; it is always good."""
@@ -145,20 +150,19 @@ class PlantNodes:
         if identity not in self._figures:
             await self._variable(identity, _OBJECTS, name, value, is_property=False)
         self._figures[identity] = value
-        await self._server.aspace.write_attribute_value(
-            identity, ua.AttributeIds.Value, ua.DataValue(value)
-        )
+        await self._write(identity, value, ua.StatusCode())
 
     async def trust(self, code: int) -> None:
         """Give every variable of a condition a status code, with its last value."""
         self._code = ua.StatusCode(code)
         for known in list(self._shown.values()):
             for identity, value in known.items():
-                await self._write(identity, value)
+                await self._write(identity, value, self._code)
             await asyncio.sleep(0)  # writing never waits: others must run meanwhile
 
-    async def _write(self, identity: ua.NodeId, value: ua.Variant) -> None:
-        data = ua.DataValue(value, StatusCode=self._code)
+    async def _write(self, identity: ua.NodeId, value: ua.Variant, code: ua.StatusCode) -> None:
+        now = utc_from_ns(self._clock.now_ns())
+        data = ua.DataValue(value, StatusCode=code, SourceTimestamp=now)
         await self._server.aspace.write_attribute_value(identity, ua.AttributeIds.Value, data)
 
     async def _field(self, alarm_id: str, name: str, value: ua.Variant) -> None:

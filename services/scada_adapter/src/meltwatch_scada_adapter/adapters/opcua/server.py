@@ -82,7 +82,7 @@ class OpcUaFace:
     def __init__(self, server: AlarmServer, most: int, clock: Clock) -> None:
         self._server = server
         self._clock = clock
-        self._nodes = PlantNodes(server, most)
+        self._nodes = PlantNodes(server, clock, most)
         self._conditions: dict[str, ScadaCondition] = {}
 
     async def prepare(self, conditions: Iterable[ScadaCondition]) -> None:
