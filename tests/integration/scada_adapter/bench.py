@@ -170,6 +170,22 @@ async def session(adapter: AdapterProcess, user: str | None = "li.wei") -> Async
         yield client
 
 
+async def once_live(client: Client) -> None:
+    """Wait until the adapter hears the manager: where a start takes long, it does not yet."""
+    link = client.get_node(ua.NodeId("LinkState", 2))
+    async with asyncio.timeout(LIMIT_S):
+        while await link.read_value() != "live":  # noqa: ASYNC110 - another process's state
+            await asyncio.sleep(0.2)
+
+
+@asynccontextmanager
+async def live_session(adapter: AdapterProcess) -> AsyncIterator[Client]:
+    """Give an operator's session once there is nothing to be told of silence any more."""
+    async with session(adapter) as client:
+        await once_live(client)
+        yield client
+
+
 def event_filter(of_type: int | None = None) -> ua.EventFilter:
     """Return a filter that selects our fields, of a type if one is named."""
     made = ua.EventFilter()

@@ -8,6 +8,7 @@ from tests.integration.scada_adapter.bench import (
     acknowledge,
     call,
     is_of,
+    live_session,
     refresh,
     session,
     subscribed,
@@ -137,7 +138,7 @@ async def test_silence_is_told_and_clears_nothing(broker, make_manager, make_ada
     manager, record = raised
     adapter = make_adapter().start().wait_serving()
     down_id = ua.NodeId(f"{broker.prefix}/ALARM_PIPELINE_DOWN", 2)
-    async with session(adapter) as client, subscribed(client) as (inbox, _):
+    async with live_session(adapter) as client, subscribed(client) as (inbox, _):
         assert (await read(client, "Retain")).StatusCode.is_good()
         manager.kill()
         down = await inbox.first(lambda each: each.get("NodeId") == down_id)
