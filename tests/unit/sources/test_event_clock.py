@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -237,3 +238,34 @@ def test_a_host_clock_that_is_set_back_is_named_and_followed() -> None:
 
     assert any(times)
     assert ClockFinding.HOST_CLOCK_STEPPED in clock.findings
+
+
+def test_a_sender_is_not_followed_before_it_has_proved_right_for_twenty_seconds() -> None:
+    found = errors(camera(19, sender_off_ns=0), EventClock(MEASURED), after_s=0)
+
+    assert {time.rung for _, time in found} == {Rung.ARRIVAL}
+
+
+def test_a_change_of_rung_moves_event_times_by_5_ms_a_second() -> None:
+    """The sender is 100 ms from the arrivals: near enough to be followed, too far for a step."""
+    off = camera(70, jitter_ms=0, sender_off_ns=-100 * NS_PER_MS)
+    found = errors(off, EventClock(MEASURED), after_s=0)
+
+    assert found[-1][1].rung is Rung.SENDER
+    assert abs(found[-1][0] + 100 * NS_PER_MS) < NS_PER_MS
+    moved_ns = [after - before for (before, _), (after, _) in pairwise(found)]
+    assert max(map(abs, moved_ns)) <= 40 * NS_PER_MS * 5 // 1000 + 1000
+    assert all(abs(error_ns) <= time.sync.max_error_ns for error_ns, time in found)
+
+
+def test_a_sender_that_is_a_little_ahead_stamps_nothing_later_than_its_arrival() -> None:
+    clock = EventClock(ClockRule("sender", 0, 0))
+    ahead = [
+        replace(shot.frame, sender_ns=shot.frame.arrival_ns + 15 * NS_PER_MS)
+        for shot in camera(10, jitter_ms=0)
+    ]
+    times = [(frame, clock.stamp(frame)) for frame in ahead]
+
+    assert times[-1][1] is not None
+    assert times[-1][1].rung is Rung.SENDER
+    assert all(time.event_ns <= frame.arrival_ns for frame, time in times if time)

@@ -105,6 +105,8 @@ def test_what_is_wrong_is_said_with_file_and_line(
     [
         f"    video: {{source_id: c, address: 'rtsp://u:{PASSWORD}@10.4.1.23/s'}}\n",
         f"    video: {{source_id: c, address: 'rtsp://10.4.1.23/s?password={PASSWORD}'}}\n",
+        "    video: {source_id: c, address: 'rtsp://h/s?user=u&password=p%40s'}\n",
+        "    video: {source_id: c, address: 'rtsp://h/user=u_password=p%40s_channel=1'}\n",
         f"    video: {{source_id: c, address: 'rtsp://h/s', credentials: 'u:{PASSWORD}'}}\n",
         f"    video: {{source_id: c, address: 'rtsp://h/s', password: '{PASSWORD}'}}\n",
         f"    video: 'rtsp://u:{PASSWORD}@10.4.1.23/s'\n",
