@@ -99,6 +99,7 @@ def test_conditions_stand_there_before_the_first_alarm():
     assert known[ALARM].state is AlarmState.NORM
     assert not known[ALARM].retain
     assert {f"{FURNACE}/VIDEO_LOST", "meltwatch/PLANT_BLIND"} <= known.keys()
+    assert not {"meltwatch/OVERHEAT", "meltwatch/VIDEO_LOST"} & known.keys()
     assert plant.take(alarm_record()).max_shelve_s == of_point(alarm_point()).max_shelve_s
 
 

@@ -56,8 +56,9 @@ class PlantConditions:
         self._known.pop(alarm_id, None)
 
     def _of_furnace(self, furnace: str) -> Iterator[ScadaCondition]:
-        for point in self._master_list.of(furnace).values():
-            yield self._note(of_point(point))
+        for alarm_id, point in self._master_list.of(furnace).items():
+            if self._master_list.names(alarm_id):  # the plant as a whole is no furnace
+                yield self._note(of_point(point))
 
     def _note(self, condition: ScadaCondition) -> ScadaCondition:
         return self._known.setdefault(condition.alarm_id, condition)
