@@ -1,4 +1,4 @@
-"""An alarm as an OPC UA condition (Part 9), without any of that protocol's types."""
+"""An alarm as a condition of OPC UA Part 9, without any protocol's types."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -44,6 +44,8 @@ class ScadaCondition:
         16 bytes: of the record, and so the token of an acknowledgement.
     occurred, received
         When it happened, and when the record was written.
+    occurrence_id, since
+        Which activation it is, and when its condition began; empty and None before the first.
     message, quality, score
         One sentence, trust in the input, and the fused logit if there is one.
     retain
@@ -68,6 +70,8 @@ class ScadaCondition:
     event_id: bytes = bytes(16)
     occurred: datetime = _LONG_AGO
     received: datetime = _LONG_AGO
+    occurrence_id: str = ""
+    since: datetime | None = None
     message: str = ""
     quality: Quality = Quality.GOOD
     score: float | None = None
@@ -87,6 +91,11 @@ class ScadaCondition:
     def severity(self) -> int:
         """1 to 1000, by priority."""
         return SEVERITY[self.priority]
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing has ever been told of it."""
+        return self.received is _LONG_AGO
 
     @property
     def is_put_aside(self) -> bool:
@@ -146,6 +155,8 @@ def of_record(record: AlarmRecord, before: ScadaCondition | None) -> ScadaCondit
         event_id=event_id_of(record.event_id),
         occurred=_occurred(record),
         received=record.times.published,
+        occurrence_id=record.occurrence_id,
+        since=record.condition_time,
         message=record.message,
         quality=record.quality,
         score=record.evidence.score,
@@ -199,6 +210,7 @@ def pipeline_down(prefix: str, *, is_down: bool, now: datetime, reason: str) -> 
         event_id=uuid5(_NAMESPACE, f"{alarm_id}|{state}|{now.isoformat()}").bytes,
         occurred=now,
         received=now,
+        since=now if is_down else None,
         message=reason,
         retain=is_down,
         active=is_down,

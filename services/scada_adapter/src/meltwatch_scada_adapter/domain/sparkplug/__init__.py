@@ -1,0 +1,1 @@
+"""What a Sparkplug B edge node says and hears: bytes, metrics, births and deaths; pure."""
