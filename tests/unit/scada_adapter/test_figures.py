@@ -18,7 +18,8 @@ from meltwatch_core.alarms.points import MasterAlarmList
 from meltwatch_scada_adapter.adapters.opcua.fields import NAMESPACE_URI, field_id, fields_of
 from meltwatch_scada_adapter.adapters.opcua.patches import AlarmServer
 from meltwatch_scada_adapter.adapters.opcua.server import OpcUaFace
-from meltwatch_scada_adapter.app import ADAPTER, ScadaAdapter
+from meltwatch_scada_adapter.app import ScadaAdapter
+from meltwatch_scada_adapter.bootstrap import OPC_UA
 from meltwatch_scada_adapter.domain.condition import of_record
 from meltwatch_scada_adapter.domain.orders import Order, OrderOutcome
 from meltwatch_scada_adapter.domain.plant import PlantConditions
@@ -129,9 +130,11 @@ async def test_the_figures_of_a_face_and_its_pauses():
 async def test_orders_and_refused_records_are_counted(monkeypatch, face):
     metrics, clock = Metrics(), ManualClock(NOON_NS)
     rights = rights_of(Principal.SCADA_ADAPTER, PREFIX)
-    feed = AlarmFeed({}, PREFIX, rights, ADAPTER, clock)
+    feed = AlarmFeed({}, PREFIX, rights, OPC_UA, clock)
     conditions = PlantConditions(MasterAlarmList({}, PREFIX))
     adapter = ScadaAdapter(
+        OPC_UA,
+        "sent",
         feed,
         face,
         conditions,
@@ -155,7 +158,7 @@ async def test_orders_and_refused_records_are_counted(monkeypatch, face):
         await adapter._take(AlarmNews())
 
     value = metrics.registry.get_sample_value
-    answered = {"command": "comment", "outcome": "BadTimeout"}
-    assert value("meltwatch_opcua_orders_total", answered) == 1
+    answered = {"adapter": OPC_UA, "command": "comment", "outcome": "BadTimeout"}
+    assert value("meltwatch_scada_orders_total", answered) == 1
     refused = {"service": "scada_adapter", "topic": topic, "outcome": "refused"}
     assert value("meltwatch_records_total", refused) == 5

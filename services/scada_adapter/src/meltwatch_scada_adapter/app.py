@@ -32,11 +32,10 @@ from meltwatch_scada_adapter.domain.orders import Order, OrderOutcome, outcome_o
 from meltwatch_scada_adapter.domain.plant import PlantConditions
 from meltwatch_scada_adapter.ports import ScadaFace
 
-ADAPTER: Final = "opcua"
-"""What commands and receipts name: ``via`` and ``adapter``."""
 _WATCHDOG_NS: Final = 5 * NS_PER_S
 _MOST_WAITING: Final = 1_000
 _BEAT_S: Final = 1.0
+_LONGEST: Final = 1_000
 _log = structlog.get_logger()
 
 
@@ -64,6 +63,10 @@ class ScadaAdapter:
 
     Attributes
     ----------
+    adapter
+        What commands and receipts name: ``via`` and ``adapter``.
+    told
+        What its receipts say of a delivery.
     feed
         Kafka.
     face
@@ -86,6 +89,8 @@ class ScadaAdapter:
         Of the process.
     """
 
+    adapter: str
+    told: str
     feed: AlarmFeed
     face: ScadaFace
     conditions: PlantConditions
@@ -101,6 +106,7 @@ class ScadaAdapter:
     _watchdog: Watchdog = field(init=False)
     _receipts: asyncio.Queue[AlarmReceipt] = field(init=False)
     _backlog: dict[str, AlarmTurn] = field(default_factory=dict)
+    _undelivered: dict[str, str] = field(default_factory=dict)
     _is_serving: bool = False
     _refused: Counter[str] = field(default_factory=Counter)
 
@@ -139,7 +145,7 @@ class ScadaAdapter:
     async def carry_out(self, alarm_id: str, order: Order, user: str) -> OrderOutcome:
         """Send a person's order to the alarm manager and return what became of it."""
         outcome = await self._carry_out(alarm_id, order, user)
-        self.metrics.opcua_orders.labels(order.command.value, outcome.value).inc()
+        self.metrics.scada_orders.labels(self.adapter, order.command.value, outcome.value).inc()
         return outcome
 
     async def _carry_out(self, alarm_id: str, order: Order, user: str) -> OrderOutcome:
@@ -181,6 +187,8 @@ class ScadaAdapter:
                 self._backlog[turn.alarm_id] = turn
             else:
                 await self._show(turn)
+        if self._undelivered:
+            self._note_belated()
         await self._note_link(news)
         await self._serve_once_known(news)
         if news.has_gap and self._is_serving:
@@ -215,10 +223,24 @@ class ScadaAdapter:
         if self._is_serving and is_annunciation(turn.after):
             self._note_delivery(turn.alarm_id, turn.after.event_id)
 
+    def _note_belated(self) -> None:
+        """Note what could not be delivered when it came and has been now, if it still stands."""
+        if self.face.problem is not None:
+            return
+        for alarm_id, event_id in self._undelivered.items():
+            record = self.feed.board.alarms.get(alarm_id)
+            if record is not None and token_of(record) == event_id:
+                self._note_delivery(alarm_id, event_id)
+        self._undelivered.clear()
+
     def _note_delivery(self, alarm_id: str, event_id: str) -> None:
+        problem = self.face.problem
+        if problem is not None:
+            self._undelivered[alarm_id] = event_id
         receipt = AlarmReceipt(
-            alarm_id=alarm_id, event_id=event_id, adapter=ADAPTER, delivered_at=self._now(),
-            status="delivered", detail="sent to the sessions that listen",
+            alarm_id=alarm_id, event_id=event_id, adapter=self.adapter, delivered_at=self._now(),
+            status="delivered" if problem is None else "failed",
+            detail=(self.told if problem is None else problem)[:_LONGEST],
         )  # fmt: skip
         if self._receipts.full():
             _log.warning("receipt_lost", alarm_id=alarm_id, error="too many wait for Kafka")
@@ -233,7 +255,7 @@ class ScadaAdapter:
         is_down = news.link is PipelineLink.DOWN
         if is_down or was_down:
             problem = self.feed.problem or "no heartbeat of the alarm manager"
-            reason = escaped(problem)[:1000] if is_down else "alarms are up to date"
+            reason = escaped(problem)[:_LONGEST] if is_down else "alarms are up to date"
             self._own = pipeline_down(self.prefix, is_down=is_down, now=self._now(), reason=reason)
             await self.face.show(self._own)
             _log.warning("pipeline", link=news.link, reason=reason)

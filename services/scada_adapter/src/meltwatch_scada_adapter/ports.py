@@ -10,6 +10,11 @@ from meltwatch_scada_adapter.domain.orders import Order, OrderOutcome
 class ScadaFace(Protocol):
     """Shows conditions to clients."""
 
+    @property
+    def problem(self) -> str | None:
+        """Why nobody can be shown anything at present; None while it can."""
+        ...
+
     async def prepare(self, conditions: Iterable[ScadaCondition]) -> None:
         """Make conditions known that have not been shown yet, without an event."""
         ...

@@ -199,9 +199,16 @@ class Metrics:
         self.opcua_conditions = gauge(
             "meltwatch_opcua_conditions", "Alarms that are shown, or refused.", ["outcome"]
         )
-        self.opcua_orders = Counter(
-            "meltwatch_opcua_orders", "Orders of people, by what was answered.",
-            ["command", "outcome"], registry=self.registry,
+        self.scada_orders = Counter(
+            "meltwatch_scada_orders", "Orders of people, by what was answered.",
+            ["adapter", "command", "outcome"], registry=self.registry,
+        )  # fmt: skip
+        self.sparkplug_births = Counter(
+            "meltwatch_sparkplug_births", "Births of the edge node.", registry=self.registry
+        )
+        self.sparkplug_refused = Counter(
+            "meltwatch_sparkplug_refused", "Commands of hosts that mean nothing.",
+            registry=self.registry,
         )  # fmt: skip
 
     def _of_the_plant(self) -> None:

@@ -87,6 +87,30 @@ class RedisSettings(ServiceSettings):
         return redis
 
 
+class MqttSettings(ServiceSettings):
+    """Where an MQTT broker is and how to log in, for services that talk to one."""
+
+    mqtt: str | None = Field(default=None, description="host:port of the MQTT broker.")
+    mqtt_tls: bool = Field(default=False, description="Use TLS to the MQTT broker.")
+    mqtt_ca_file: Path | None = Field(default=None, description="CA certificates, PEM.")
+    mqtt_certificate_file: Path | None = Field(default=None, description="Client certificate.")
+    mqtt_private_key_file: Path | None = Field(
+        default=None, description="Private key of the client certificate."
+    )
+    mqtt_username: str | None = Field(default=None, description="MQTT user.")
+    mqtt_password: SecretStr | None = Field(default=None, description="MQTT password.")
+    mqtt_password_file: Path | None = Field(
+        default=None, description="File that holds the MQTT password, instead of it."
+    )
+
+    @field_validator("mqtt")
+    @classmethod
+    def _check_mqtt(cls, mqtt: str | None) -> str | None:
+        if mqtt is not None and ("," in mqtt or not _is_address(mqtt)):
+            raise ValueError("expected host:port of one broker")
+        return mqtt
+
+
 class TritonSettings(ServiceSettings):
     """Where Triton's gRPC endpoints are."""
 

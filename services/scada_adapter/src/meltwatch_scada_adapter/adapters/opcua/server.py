@@ -79,6 +79,8 @@ class OpcUaFace:
         Stamps the events that frame a refresh.
     """
 
+    problem: str | None = None
+
     def __init__(self, server: AlarmServer, most: int, clock: Clock) -> None:
         self._server = server
         self._clock = clock

@@ -1,0 +1,1 @@
+"""The Sparkplug B edge node on an MQTT broker."""
