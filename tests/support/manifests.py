@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 KUBECTL = Path(sys.executable).with_name("kubectl")
 OVERLAYS = ("laptop", "plant")
 # What an overlay may take, as the page of each says.
-OPTIONS = ("notify-gateway", "alarm-journal")
+OPTIONS = ("notify-gateway", "alarm-journal", "sparkplug")
 IMAGES = {"alarm-journal": "journal"}  # of those that have another name
 WITH_OPTIONS = ("laptop with options", "plant with options")
 # What a plant keeps in its Secrets, by the names that docs/kubernetes.md gives them.
@@ -25,6 +25,7 @@ SECRETS: Mapping[str, Mapping[str, str]] = {
     "kafka-login": {"MELTWATCH_KAFKA_USERNAME": "meltwatch", "MELTWATCH_KAFKA_PASSWORD": "k"},
     "redis-login": {"MELTWATCH_REDIS_USERNAME": "meltwatch", "MELTWATCH_REDIS_PASSWORD": "r"},
     "triton-admin": {"key": "t"},
+    "mqtt-login": {"MELTWATCH_MQTT_USERNAME": "edge", "MELTWATCH_MQTT_PASSWORD": "m"},
 }
 
 Object = dict[str, Any]
