@@ -33,8 +33,7 @@ STILL_SMALL = {
 }
 SMALL_FOR_A_REASON = {
     "meltwatch_core.alarms.setpoints.extremes",  # mathematics with a literature of its own
-    "meltwatch_local_cluster.launch.notify",  # as is the next one
-    "meltwatch_local_cluster.launch.opcua",  # an option: nothing of it concerns other runs
+    "meltwatch_local_cluster.launch.notify",  # an option: nothing of it concerns other runs
     "meltwatch_trainer.release.digest",  # checked where there is no PyTorch
 }
 

@@ -20,6 +20,9 @@ _USER: Final = "operator"
 _ADDRESS: Final = "MELTWATCH_OPCUA_ADDRESS"
 _USERS: Final = "MELTWATCH_OPCUA_USERS_FILE"
 _ROLES: Final = "MELTWATCH_ROLES_FILE"
+_MQTT: Final = "MELTWATCH_MQTT"
+_STATE_FILE: Final = "MELTWATCH_SPARKPLUG_STATE_FILE"
+_SPARKPLUG_USER: Final = "MELTWATCH_SPARKPLUG_USER"
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ def prepare_opcua(environ: Mapping[str, str], folder: Path) -> OpcuaDemo:
         "MELTWATCH_OPCUA_TRUST_ALL": "true",
         _ADDRESS: address,
     } | {name: value for name, value in environ.items() if name.startswith("MELTWATCH_OPCUA_")}
+    told |= _sparkplug(environ, folder)
     endpoint = f"OPC UA: opc.tcp://{address}/meltwatch, Basic256Sha256"
     if _USERS in environ:
         return OpcuaDemo(told, endpoint)
@@ -85,6 +89,15 @@ def prepare_opcua(environ: Mapping[str, str], folder: Path) -> OpcuaDemo:
         file.write_text(yaml.safe_dump(content), encoding="utf-8")
         told.setdefault(variable, str(file.absolute()))
     return OpcuaDemo(told, f"{endpoint}, user {_USER}, password {password} (of this run)")
+
+
+def _sparkplug(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """Return what the edge node is told, where the user has named an MQTT broker."""
+    if _MQTT not in environ:
+        return {}
+    folder.mkdir(parents=True, exist_ok=True)
+    ours = {_STATE_FILE: str((folder / "bdseq").absolute()), _SPARKPLUG_USER: _USER}
+    return {name: environ.get(name, value) for name, value in ours.items()}
 
 
 def _free_port() -> int:
