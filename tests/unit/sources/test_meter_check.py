@@ -78,6 +78,12 @@ def test_of_whole_numbers_the_registers_beside_are_told_from_another_order():
     assert found.advice == f"set first: {FIRST + 1} in 'registers'"
 
 
+def test_registers_that_cannot_be_read_are_not_checked():
+    found = judged_registers([], RegisterBlock(0), EXPECTED)
+    assert found is not None
+    assert not found.is_checked
+
+
 def test_a_furnace_that_is_off_tells_nothing_of_orders():
     found = judged_registers([[0] * 8] * 4, RegisterBlock(FIRST), EXPECTED)
     assert found is not None
@@ -154,9 +160,16 @@ def test_values_that_change_seldom_are_found(held):
     assert codes(values) == {"sampled_too_slowly"}
 
 
-@pytest.mark.parametrize("values", [np.empty((0, 3)), np.full((40, 3), np.nan), np.zeros((40, 3))])
-def test_what_was_not_seen_is_not_called_good(values):
-    assert codes(values) == set()
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        (np.empty((0, 3)), {"no_values"}),
+        (np.full((40, 3), np.nan), {"no_values"}),
+        (np.zeros((40, 3)), set()),
+    ],
+)
+def test_what_was_not_seen_is_not_called_good(values, found):
+    assert codes(values) == found
     assert unchecked(values) == {
         "phase_missing", "wrong_scale", "sampled_too_slowly", "phase_order",
     }  # fmt: skip

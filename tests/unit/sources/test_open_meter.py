@@ -39,7 +39,7 @@ async def test_a_modbus_meter_is_asked_and_its_delay_moves_the_question(tmp_path
     )
     assert isinstance(samples, PolledGrid)
     assert samples.settle_ns() == 500 * NS_PER_MS
-    assert wiring_of(source) == (2, 0, 1)
+    assert wiring_of(source).phases == (2, 0, 1)
 
 
 async def test_an_opc_ua_meter_needs_its_login_whenever_it_is_opened(tmp_path: Path) -> None:

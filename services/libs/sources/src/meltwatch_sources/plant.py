@@ -169,6 +169,9 @@ class CurrentSource(_Source):
     meter_delay_s: float = Field(
         default=0.0, ge=0, le=10, description="From current to value, from its manual."
     )
+    expected_a: tuple[float, float] | None = Field(
+        default=None, description="Least and largest mean of a phase under load, for checks, A."
+    )
     hold_s: float = Field(
         default=2.0, ge=0, le=10, description="How long a pushed value may stand for later ones."
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -78,7 +78,7 @@ class Camera(Protocol):
 class Meter(Protocol):
     """A live source of readings. It is opened once and never used again."""
 
-    def readings(self, stop: asyncio.Event) -> AsyncIterator[MeterReading]:
+    def readings(self, stop: asyncio.Event) -> AsyncGenerator[MeterReading, None]:
         """Give the readings that come, in order, until told to stop.
 
         Raises

@@ -1,14 +1,24 @@
 """The adapter of a meter, by what the plant file says of it."""
 
+import asyncio
+from contextlib import aclosing
 from typing import Final
 
 from meltwatch_chassis.clock import Clock
 from meltwatch_schemas.window import NS_PER_S, Grid
 
-from meltwatch_sources.adapters.modbus import ModbusMeter, ModbusPlace, Polls
+from meltwatch_sources.adapters.modbus import ModbusMeter, ModbusPlace, Polls, read_words
 from meltwatch_sources.adapters.opcua import OpcUaMeter, OpcUaPlace, OpcUaSecurity
 from meltwatch_sources.credentials import CredentialStore
-from meltwatch_sources.domain.reading import Wiring
+from meltwatch_sources.domain.meter_check import (
+    USUAL_A,
+    ExpectedCurrents,
+    SourceFinding,
+    clock_finding,
+    judged_readings,
+    judged_registers,
+)
+from meltwatch_sources.domain.reading import MeterReading, Wiring
 from meltwatch_sources.domain.registers import ByteOrder, RegisterBlock, RegisterType
 from meltwatch_sources.domain.sample_grid import PolledGrid, PushedGrid, SampleGrid
 from meltwatch_sources.domain.source_time import SourceTime
@@ -16,6 +26,7 @@ from meltwatch_sources.plant import CurrentSource
 from meltwatch_sources.ports import Meter
 
 _PHASES: Final = "abc"
+_TIMES: Final = 4
 
 
 def open_meter(source: CurrentSource, grid: Grid, store: CredentialStore, clock: Clock) -> Meter:
@@ -37,17 +48,9 @@ def open_meter(source: CurrentSource, grid: Grid, store: CredentialStore, clock:
     SourceLost
         If its login cannot be read.
     """
-    wiring = Wiring(source.scale, wiring_of(source))
-    if source.registers is not None:
-        block = RegisterBlock(
-            source.registers.first,
-            RegisterType(source.registers.type),
-            ByteOrder(source.registers.order),
-            source.registers.kind == "input",
-        )
-        where = source.where
-        place = ModbusPlace(where.host.strip("[]"), where.port, source.unit, source.framer)
-        return ModbusMeter(place, block, wiring, Polls(grid, _delay_ns(source)), clock)
+    wiring, modbus = wiring_of(source), _modbus_of(source)
+    if modbus is not None:
+        return ModbusMeter(*modbus, wiring, Polls(grid, _delay_ns(source)), clock)
     login = None if source.credentials is None else store.read(source.credentials)
     server = OpcUaPlace(source.address, source.nodes or (), OpcUaSecurity(source.security), login)
     return OpcUaMeter(server, wiring, clock)
@@ -61,10 +64,60 @@ def samples_of(source: CurrentSource, grid: Grid) -> SampleGrid:
     return PushedGrid(time, int(source.hold_s * NS_PER_S))
 
 
-def wiring_of(source: CurrentSource) -> tuple[int, int, int]:
-    """Return for each value of a meter which phase it is."""
+async def check_meter(
+    source: CurrentSource, store: CredentialStore, clock: Clock, seconds: float
+) -> list[SourceFinding]:
+    """Watch a meter for some seconds and return what is wrong, and what could not be checked.
+
+    Raises
+    ------
+    SourceLost
+        If it cannot be read; nothing is known of it then.
+    """
+    grid = Grid(0, NS_PER_S // 2)
+    samples = samples_of(source, grid)
+    findings: list[SourceFinding] = []
+    expected = ExpectedCurrents(wiring_of(source), source.expected_a or USUAL_A)
+    if (modbus := _modbus_of(source)) is not None:
+        wide = await read_words(*modbus, _TIMES)
+        findings += filter(None, [judged_registers(wide, modbus[1], expected)])
+    begin_ns = clock.now_ns()
+    end_ns = begin_ns + int(seconds * NS_PER_S)
+    meter, why = open_meter(source, grid, store, clock), ""
+    async with aclosing(meter.readings(asyncio.Event())) as readings:
+        async for reading in readings:
+            samples.take(reading)
+            why = reading.quality or why
+            if reading.answered_ns >= end_ns:
+                break
+    points = grid.between(begin_ns, end_ns - samples.settle_ns())
+    seen = [MeterReading(samples.sample(point), None, point, point) for point in points]
+    findings += judged_readings(seen, expected, why)
+    if samples.time is not None and samples.time.disagrees:
+        findings.append(clock_finding(samples.time.offset_ns or 0))
+    return findings
+
+
+def wiring_of(source: CurrentSource) -> Wiring:
+    """Return what the values of a meter mean."""
     first, second, third = (_PHASES.index(phase) for phase in source.phases)
-    return first, second, third
+    return Wiring(source.scale, (first, second, third))
+
+
+def _modbus_of(source: CurrentSource) -> tuple[ModbusPlace, RegisterBlock] | None:
+    """Return where a Modbus meter answers and keeps its values; None of another one."""
+    if source.registers is None:
+        return None
+    where = source.where
+    return (
+        ModbusPlace(where.host.strip("[]"), where.port, source.unit, source.framer),
+        RegisterBlock(
+            source.registers.first,
+            RegisterType(source.registers.type),
+            ByteOrder(source.registers.order),
+            source.registers.kind == "input",
+        ),
+    )
 
 
 def _delay_ns(source: CurrentSource) -> int:

@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Final
 
@@ -118,7 +118,7 @@ class ModbusMeter:
             reconnect_delay_max=_LONGEST_RECONNECT_S,
         )
 
-    async def readings(self, stop: asyncio.Event) -> AsyncIterator[MeterReading]:
+    async def readings(self, stop: asyncio.Event) -> AsyncGenerator[MeterReading, None]:
         """Give a reading for each grid point that is answered, of NaN where there is no value.
 
         Raises
@@ -187,3 +187,31 @@ class ModbusMeter:
 
     def _nothing(self, asked_ns: int, quality: str) -> MeterReading:
         return MeterReading(nothing(), None, asked_ns, self._clock.now_ns(), quality)
+
+
+async def read_words(place: ModbusPlace, block: RegisterBlock, times: int) -> list[list[int]]:
+    """Return a block of registers some times, each with one before it and one behind.
+
+    Nothing comes of a meter that does not show those beside, or does not answer.
+    """
+    client = AsyncModbusTcpClient(
+        place.host,
+        port=place.port,
+        framer=FramerType(place.framer),
+        timeout=ANSWER_S,
+        retries=0,
+        reconnect_delay=0,
+    )
+    read = client.read_input_registers if block.is_input else client.read_holding_registers
+    found: list[list[int]] = []
+    try:
+        if block.first and await client.connect():
+            for _ in range(times):
+                answer = await read(block.first - 1, count=block.count + 2, device_id=place.unit)
+                if not answer.isError() and len(answer.registers) == block.count + 2:
+                    found.append(list(answer.registers))
+    except (ModbusException, OSError):
+        return found
+    finally:
+        client.close()
+    return found

@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -89,7 +89,7 @@ class OpcUaMeter:
         self._client = Client(place.url, timeout=ANSWER_S)
         self._phases: dict[ua.NodeId, int] = {}
 
-    async def readings(self, stop: asyncio.Event) -> AsyncIterator[MeterReading]:
+    async def readings(self, stop: asyncio.Event) -> AsyncGenerator[MeterReading, None]:
         """Give one reading a notification: of one phase, or of none as a proof of life.
 
         Raises

@@ -90,6 +90,8 @@ def judged_registers(
         What the currents should look like.
     """
     given = [words[1:-1] for words in wide]
+    if not given:
+        return _unchecked("address_off_by_one", "the registers beside cannot be read")
     if _fit(given, block, expected):
         return None
     if not any(any(words) for words in given):
@@ -122,7 +124,7 @@ def judged_registers(
 
 
 def judged_readings(
-    readings: Sequence[MeterReading], expected: ExpectedCurrents
+    readings: Sequence[MeterReading], expected: ExpectedCurrents, why: str = ""
 ) -> list[SourceFinding]:
     """Return what is wrong with what a meter showed, and what could not be checked.
 
@@ -132,6 +134,8 @@ def judged_readings(
         Of all three phases each, in order, of some seconds.
     expected
         What the currents should look like.
+    why
+        What the meter last said of a value that is none.
     """
     values = np.array([reading.values for reading in readings], dtype=np.float64).reshape(
         -1, PHASES
@@ -140,10 +144,21 @@ def judged_readings(
     if len(values) < _FEW or not np.isfinite(values).any():
         said = f"{int(np.isfinite(values).any(axis=1).sum())} of {len(values)} readings had a value"
         names = ("phase_missing", "wrong_scale", "sampled_too_slowly")
-        return [*(_unchecked(name, said) for name in names), order]
+        unchecked = [*(_unchecked(name, said) for name in names), order]
+        advice = "look at the meter's address, its registers or nodes, and its rights"
+        return [SourceFinding("no_values", f"{said} {why}".rstrip(), advice), *unchecked]
     times_ns = [reading.answered_ns for reading in readings]
     found = [_missing(values), _scaled(values, expected), _slow(values, times_ns), order]
     return [finding for finding in found if finding is not None]
+
+
+def clock_finding(offset_ns: int) -> SourceFinding:
+    """Return that a source's clock is off by so much."""
+    return SourceFinding(
+        "meter_clock_disagrees",
+        f"the source's clock is {offset_ns / NS_PER_S:+.1f} s off",
+        "set its time server, and UTC; till then its values are used by arrival",
+    )
 
 
 def _missing(values: NDArray[np.float64]) -> SourceFinding | None:
