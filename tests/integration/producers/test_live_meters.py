@@ -107,9 +107,10 @@ def test_samples_go_on_as_nan_while_a_meter_is_away_and_its_neighbour_does_not_c
         )
         assert producer.stop() == 0
 
-    for furnace_id, scale, phases in (
-        (METERED, 2, modbus_meter.PHASES),
-        (PLC, 1, opcua_meter.PHASES),
+    # A server tells its phases one by one, and one of them may be written meanwhile.
+    for furnace_id, scale, phases, apart in (
+        (METERED, 2, modbus_meter.PHASES, 0),
+        (PLC, 1, opcua_meter.PHASES, 10),
     ):
         chunks = chunks_of(kafka, topics, furnace_id)
         ends = [chunk.last_event_ns for chunk in chunks]
@@ -119,7 +120,7 @@ def test_samples_go_on_as_nan_while_a_meter_is_away_and_its_neighbour_does_not_c
         assert all(chunk.identity.sync for chunk in chunks)
         samples = np.concatenate([chunk.data for chunk in chunks])
         given = samples[np.isfinite(samples).all(axis=1)] / scale - np.array(phases)
-        assert (np.ptp(given, axis=1) == 0).all(), "all three phases are of one instant"
+        assert (np.ptp(given, axis=1) <= apart).all(), "all three phases are of one instant"
         assert ((given > 0) & (given < 10_000)).all(), "nothing is made up"
     everything += producer.log.read_text()
     assert PASSWORD not in everything
