@@ -2,7 +2,7 @@
 # Build the images, one line each: see `images` in the Makefile, which passes the variables.
 set -eu
 : "${VERSION:?}" "${UV_VERSION:?}" "${REGISTRY:=localhost}" "${BASE_IMAGE:=}" "${BUILDER:=}" "${SERVICES:=}"
-known='video-producer current-producer stream-processor alarm-manager notify-gateway scada-adapter tools journal broker redis triton'
+known='video-producer current-producer source-producer stream-processor alarm-manager notify-gateway scada-adapter tools journal broker redis triton'
 
 fail() { echo "images: $*" >&2; exit "${code:-1}"; }
 
@@ -21,6 +21,7 @@ arguments() { # of one image: its target, and which packages go into it
         broker | redis | triton) echo "--target $1" ;;
         tools) echo '--target service --build-arg SERVICE=cli --build-arg EXTRAS=selftest' ;;
         journal) echo '--target service --build-arg SERVICE=cli --build-arg EXTRAS=backtester --build-arg FEATURES=journal' ;;
+        source-producer) echo '--target service --build-arg SERVICE=source-producer --build-arg PACKAGE=producers --build-arg FEATURES=live' ;;
         *-producer) echo "--target service --build-arg SERVICE=$1 --build-arg PACKAGE=producers" ;;
         *) echo "--target service --build-arg SERVICE=$1" ;;
     esac

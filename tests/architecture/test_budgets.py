@@ -87,7 +87,7 @@ def test_a_small_module_with_one_importer_stands_with_it() -> None:
         module.dotted
         for module in modules_of()
         if module.code_lines < SMALL
-        and module.path.stem not in {"__init__", "__main__", "bootstrap"}
+        and module.path.stem not in {"__init__", "__main__", "bootstrap", "settings"}
         and "adapters" not in module.path.parts
         and len(importers[module.dotted]) == 1
         # What a library shows to others in its ``__init__`` has more users than that.

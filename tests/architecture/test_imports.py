@@ -11,6 +11,7 @@ SERVICES = {
     "meltwatch_producers",
     "meltwatch_video_producer",
     "meltwatch_current_producer",
+    "meltwatch_source_producer",
     "meltwatch_stream_processor",
     "meltwatch_alarm_manager",
     "meltwatch_cli",

@@ -18,6 +18,7 @@ class Principal(StrEnum):
 
     VIDEO_PRODUCER = "video_producer"
     CURRENT_PRODUCER = "current_producer"
+    SOURCE_PRODUCER = "source_producer"
     STREAM_PROCESSOR = "stream_processor"
     ALARM_MANAGER = "alarm_manager"
     NOTIFY_GATEWAY = "notify_gateway"
@@ -135,6 +136,7 @@ class Access:
 ACCESS: Final = {
     Principal.VIDEO_PRODUCER: Access(outputs=(Topic.EMBEDDINGS,)),
     Principal.CURRENT_PRODUCER: Access(outputs=(Topic.CURRENTS,)),
+    Principal.SOURCE_PRODUCER: Access(outputs=(Topic.EMBEDDINGS, Topic.CURRENTS)),
     Principal.STREAM_PROCESSOR: Access(
         inputs=(Topic.EMBEDDINGS, Topic.CURRENTS),
         outputs=(Topic.SCORES, Topic.LATE, Topic.DEAD_LETTERS),

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -15,7 +14,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from kafka import KafkaConsumer, TopicPartition
 from meltwatch_chassis.kafka.admin import create_topics
 from meltwatch_local_cluster.servers import KafkaServer
 from meltwatch_local_cluster.servers.addresses import free_ports
@@ -28,6 +26,7 @@ from meltwatch_simulator import furnace_ids
 
 from tests.support import fmf_files
 from tests.support.murmur2 import partition_of
+from tests.support.records import records_of
 from tests.support.servers import Topics
 from tests.support.waiting import until
 
@@ -103,25 +102,6 @@ def producing(
     finally:
         producer.process.kill()
         producer.process.wait()
-
-
-def records_of(kafka: str, topic: str) -> list[RawRecord]:
-    consumer = KafkaConsumer(bootstrap_servers=kafka)
-    partitions = [TopicPartition(topic, n) for n in consumer.partitions_for_topic(topic)]
-    consumer.assign(partitions)
-    consumer.seek_to_beginning(*partitions)
-    ends = consumer.end_offsets(partitions)
-    found = []
-    while any(consumer.position(partition) < ends[partition] for partition in partitions):
-        for records in consumer.poll(timeout_ms=500).values():
-            found += [
-                RawRecord(
-                    r.topic, r.partition, r.offset, r.timestamp, r.key, r.value, tuple(r.headers)
-                )
-                for r in records
-            ]
-    consumer.close()
-    return found
 
 
 def read(record: RawRecord) -> Chunk:
@@ -228,48 +208,3 @@ def test_an_outage_of_the_broker_delays_records_and_loses_none(tmp_path: Path) -
     for chunks in chunks_by_furnace(records).values():
         assert [chunk.identity.seq for chunk in chunks] == list(range(0, 2 * len(chunks), 2))
     assert producer.events()[2:4] == ["dependency_lost", "dependency_recovered"]
-
-
-def test_with_a_spool_even_a_producer_killed_in_an_outage_loses_nothing(tmp_path: Path) -> None:
-    told = {"MELTWATCH_SPOOL_DIR": str(tmp_path)}
-    with KafkaServer(tmp_path / "kafka") as broker:
-        create_topics({"bootstrap_servers": [broker.address]}, catalogue("spool", 3))
-        with producing("current_producer", broker.address, "spool", tmp_path, **told) as first:
-            first.wait_until("ok\n")
-            broker.stop()
-            first.wait_until("Kafka: ")
-            seen = spooled_seconds(first, at_least=5)
-            first.process.kill()
-        with producing("current_producer", broker.address, "spool", tmp_path, **told) as second:
-            assert spooled_seconds(second, at_least=seen + 2) > seen
-            broker.start()
-            broker.wait_ready()
-            second.wait_until("ok\n")
-            until(lambda: spooled_seconds(second) < 3, "the spool to be empty")
-            assert second.stop() == 0
-        records = records_of(broker.address, "spool.currents.v1")
-
-    for chunks in chunks_by_furnace(records).values():
-        boots = dict.fromkeys(chunk.identity.boot_id for chunk in chunks)
-        assert len(boots) == 2
-        for boot in boots:
-            numbers = [chunk.identity.seq for chunk in chunks if chunk.identity.boot_id == boot]
-            # What stood in Kafka when the broker went may be sent once more; none is missing.
-            assert sorted(set(numbers)) == list(range(0, 2 * len(set(numbers)), 2))
-
-
-def spooled_seconds(producer: Producer, at_least: float = 0) -> float:
-    """Wait until the oldest record of a spool has waited for a time; give how long it has."""
-
-    def waited() -> float | None:
-        try:
-            with urllib.request.urlopen(  # noqa: S310 - our own loopback address
-                f"{producer.health}/metrics", timeout=5
-            ) as answer:
-                text = answer.read().decode()
-        except OSError:
-            return None  # it has only just started
-        (found,) = re.findall(r"^meltwatch_spool_oldest_seconds (\S+)$", text, re.MULTILINE)
-        return max(float(found), 1e-9) if float(found) >= at_least else None
-
-    return until(waited, f"records that wait for {at_least} s")

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,16 @@ import pytest
 import structlog
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.metrics import Metrics
-from meltwatch_producers.live import Supply
-from meltwatch_producers.live_cameras import live_cameras
-from meltwatch_schemas.embedding import EmbeddingChunk
+from meltwatch_producers.wires import VIDEO_WIRE
+from meltwatch_schemas.embedding import EmbeddingChunk, decode_embedding
 from meltwatch_schemas.encoder import default_encoder
+from meltwatch_schemas.record import OutgoingRecord
 from meltwatch_schemas.window import NS_PER_MS, NS_PER_S
+from meltwatch_source_producer.live import Outlet, SourcesHealth
+from meltwatch_source_producer.live_cameras import live_cameras
 from meltwatch_sources.domain.supervision import LiveState
 from meltwatch_sources.plant import read_sources
+from meltwatch_sources.supervisor import LiveSource
 
 from tests.support.cameras import (
     PASSWORD,
@@ -36,24 +39,36 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 class Site:
     """The cameras of a plant file, and all that they have given."""
 
-    def __init__(self, supply: Supply[EmbeddingChunk], log: list[Any]) -> None:
-        self.supply = supply
+    def __init__(self, log: list[Any]) -> None:
+        self.sources: Sequence[LiveSource] = ()
         self.log = log
         self.chunks: dict[str, list[EmbeddingChunk]] = {}
 
-    def take(self) -> None:
-        """Take what is there, as the publication loop does."""
-        for feed in self.supply.feeds:
-            for chunk in feed.due(0, 0):
-                assert chunk.last_event_ns <= time.time_ns()
-                self.chunks.setdefault(chunk.identity.furnace_id, []).append(chunk)
+    def send(self, record: OutgoingRecord) -> None:
+        """Take what a camera gives, as a spool does."""
+        chunk = decode_embedding(record.value or b"")
+        assert chunk.last_event_ns <= time.time_ns()
+        self.chunks.setdefault(chunk.identity.furnace_id, []).append(chunk)
+
+    def is_full(self) -> bool:
+        """Say that there is room."""
+        return False
+
+    def is_idle(self) -> bool:
+        """Say that nothing waits."""
+        return True
+
+    @property
+    def health(self) -> SourcesHealth:
+        """What is said of the sources."""
+        return SourcesHealth(self.sources, SystemClock())
 
     def wait(self, number: int, state: LiveState) -> None:
         """Wait until a source is in a state."""
-        live = self.supply.sources[number]
+        live = self.sources[number]
 
         def is_so() -> bool:
-            self.take()
+            live.looked()
             return live.state is state
 
         until(is_so, lambda: f"{state.name}; it is {live.state.name}: {self.log[-5:]}")
@@ -63,7 +78,6 @@ class Site:
         wanted = len(self.chunks.get(furnace_id, ())) + more
 
         def is_so() -> bool:
-            self.take()
             return len(self.chunks.get(furnace_id, ())) >= wanted
 
         until(is_so, lambda: f"frames of {furnace_id}: {self.log[-5:]}")
@@ -89,11 +103,11 @@ def site(folder: Path, *videos: str) -> Iterator[Site]:
     )
     file = folder / "plant.yaml"
     file.write_text(f"credentials_dir: {folder}/logins\nfurnaces:\n{furnaces}")
-    with (
-        structlog.testing.capture_logs() as log,
-        live_cameras(read_sources(file), Metrics(), SystemClock()) as supply,
-    ):
-        yield Site(supply, log)
+    with structlog.testing.capture_logs() as log:
+        plant = Site(log)
+        outlet = Outlet(VIDEO_WIRE, "plant.embeddings.v1", plant, SystemClock())
+        with live_cameras(read_sources(file), outlet, Metrics()) as plant.sources:
+            yield plant
 
 
 @pytest.fixture(scope="module")
@@ -122,13 +136,13 @@ def test_a_camera_is_frozen_killed_and_changed_and_its_neighbour_sees_nothing_of
         plant.wait_more("site/area/F-1", 3)
         camera.restart("--width", "96", "--height", "96")
         plant.wait(0, LiveState.MISCONFIGURED)
-        assert "within the picture, got one of 96×96" in (plant.supply.warning() or "")
+        assert "within the picture, got one of 96×96" in (plant.health.warning() or "")
         camera.restart("--width", "320", "--height", "176")
         plant.wait(0, LiveState.WAITING)
         plant.wait(0, LiveState.RUNNING)
         plant.wait_more("site/area/F-0")
-        assert plant.supply.progress() is None
-        assert plant.supply.readiness() is None
+        assert plant.health.progress() is None
+        assert plant.health.readiness() is None
 
     frames = plant.chunks["site/area/F-0"]
     times_ns = [chunk.last_event_ns for chunk in frames]
@@ -174,7 +188,7 @@ def test_what_refuses_waits_and_says_why_and_no_password(
     assert "404" in why["2"]
     assert "refused" in why["4"]
     assert "No such file" in why["5"]
-    everything = repr(plant.log) + str(plant.supply.warning())
+    everything = repr(plant.log) + str(plant.health.warning())
     assert PASSWORD not in everything
     assert "p%40s" not in everything
 

@@ -189,6 +189,7 @@ SERVICES = {
     "stream_processor": "stream-processor",
     "video_producer": "producers",
     "current_producer": "producers",
+    "source_producer": "producers",
 }
 
 

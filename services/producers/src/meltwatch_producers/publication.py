@@ -1,21 +1,20 @@
 """The common loop of producers: a chunk is sent when its event time has come."""
 
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Final, Generic, Protocol, TypeVar
 
 from meltwatch_chassis.clock import Clock
-from meltwatch_chassis.tracing import TRACEPARENT, begin_trace
 from meltwatch_schemas.chunk import ChunkIdentity
 from meltwatch_schemas.current import CurrentChunk
 from meltwatch_schemas.embedding import EmbeddingChunk
-from meltwatch_schemas.record import OutgoingRecord, headers_for
-from meltwatch_schemas.topics import Topic, timestamp_ms
+from meltwatch_schemas.record import OutgoingRecord
 from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_producers.pacing import SimulatedRun
+from meltwatch_producers.wires import AnyChunk, Wire
 
 _PIECE_NS: Final = (
     10 * NS_PER_S
@@ -32,58 +31,7 @@ def unsent(furnace_id: str, source_id: str, boot_id: str) -> ChunkIdentity:
     )
 
 
-AnyChunk = TypeVar("AnyChunk", bound=EmbeddingChunk | CurrentChunk)
 _Chunk_co = TypeVar("_Chunk_co", bound=EmbeddingChunk | CurrentChunk, covariant=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Wire(Generic[AnyChunk]):
-    """How chunks of one kind travel.
-
-    Attributes
-    ----------
-    topic
-        Where to.
-    schema
-        Value of the ``schema`` header.
-    encode, decode
-        Give the record value of a chunk, and the chunk of a record value.
-    backfill_ns
-        Past that a source publishes at its start, so that the first live windows are whole.
-    traced
-        Each record begins a trace.
-    """
-
-    topic: Topic
-    schema: str
-    encode: Callable[[AnyChunk], bytes]
-    decode: Callable[[bytes], AnyChunk]
-    backfill_ns: int
-    traced: bool = False
-
-    def outgoing(self, topic: str, chunk: AnyChunk, now_ns: int) -> OutgoingRecord:
-        """Return the record of a chunk that is sent at a wall time, ns UTC.
-
-        Parameters
-        ----------
-        topic
-            Full name.
-        chunk
-            The chunk, whose ingest time is filled in.
-        now_ns
-            Wall time.
-        """
-        identity = replace(chunk.identity, ingest_time_ns=now_ns)
-        headers = headers_for(self.schema)
-        if self.traced:
-            headers.append((TRACEPARENT, begin_trace().encode()))
-        return OutgoingRecord(
-            topic,
-            identity.furnace_id.encode(),
-            self.encode(replace(chunk, identity=identity)),
-            tuple(headers),
-            timestamp_ms(chunk.last_event_ns),
-        )
 
 
 class Feed(Protocol[_Chunk_co]):
@@ -160,19 +108,13 @@ class PacedPublication(Generic[AnyChunk]):
         while not stop.is_set():
             self._is_backfilled |= position_ns >= live_ns and self.publisher.is_idle()
             present_ns = run.pace.event_time_ns(self.clock.now_ns())
-            piece_ns = _PIECE_NS
-            if not self.wire.backfill_ns:
-                # What is live has happened: it is due at once, wherever the clock leaps to.
-                position_ns, piece_ns = min(position_ns, present_ns - 1), present_ns
-            until_ns = min(present_ns, position_ns + piece_ns, run.end_ns or present_ns)
+            until_ns = min(present_ns, position_ns + _PIECE_NS, run.end_ns or present_ns)
             if until_ns > position_ns:
                 self._send(position_ns, until_ns, stop)
                 position_ns = until_ns
             if until_ns < present_ns and until_ns != run.end_ns:
                 continue  # still behind: the back-fill, or what an outage delayed
             self._wait(run, position_ns, stop)
-        # Of a live source something may wait that came while the broker was slow.
-        self._send(position_ns, position_ns, stop)
 
     def readiness(self) -> str | None:
         """Return None once the back-fill is delivered, else one line.
@@ -193,8 +135,8 @@ class PacedPublication(Generic[AnyChunk]):
         for chunk in sorted(due, key=attrgetter("last_event_ns")):
             while self.publisher.is_full() and not stop.wait(_ROOM_WAIT_S):
                 self._alive_ns = self.clock.monotonic_ns()
-            if self.publisher.is_full():
-                return  # told to stop
+            if stop.is_set():
+                return
             record = self.wire.outgoing(self.topic, chunk, self.clock.now_ns())
             self.publisher.send(record)
             self._alive_ns = self.clock.monotonic_ns()
@@ -202,8 +144,7 @@ class PacedPublication(Generic[AnyChunk]):
     def _wait(self, run: SimulatedRun, position_ns: int, stop: threading.Event) -> None:
         wait_s = _LONGEST_WAIT_S
         if run.end_ns is None or position_ns < run.end_ns:
-            due_ns = [feed.next_due_ns(position_ns) for feed in self.feeds]
-            next_ns = min(due_ns, default=position_ns + NS_PER_S)
+            next_ns = min(feed.next_due_ns(position_ns) for feed in self.feeds)
             wait_s = min(wait_s, run.pace.seconds_until(next_ns, self.clock.now_ns()))
         stop.wait(wait_s)
         self._alive_ns = self.clock.monotonic_ns()

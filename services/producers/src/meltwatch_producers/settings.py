@@ -2,16 +2,12 @@
 
 from pathlib import Path
 
-from meltwatch_chassis.settings import KafkaSettings, PlantSettings
+from meltwatch_chassis.settings import KafkaSettings
 from pydantic import Field
 
-from meltwatch_producers.spool import LEAST_BYTES
 
-
-class Settings(KafkaSettings, PlantSettings):
-    """Which live, simulated or recorded furnaces a producer publishes, and where to.
-
-    With a plant file that names cameras or meters these are published, and nothing is simulated.
+class Settings(KafkaSettings):
+    """Which simulated or recorded furnaces a producer publishes, and where to.
 
     Of a recording, origin, duration and speed say when and how fast it is played back.
     """
@@ -32,13 +28,6 @@ class Settings(KafkaSettings, PlantSettings):
     )
     simulator_speed: float = Field(
         default=1.0, ge=1, description="Event seconds per wall second, never past the wall clock."
-    )
-    spool_dir: Path | None = Field(
-        default=None,
-        description="Folder where records wait for Kafka; unset: in memory, and sources wait.",
-    )
-    spool_bytes: int = Field(
-        default=2 * 1024**3, ge=LEAST_BYTES, description="Bound of the spool on disk, bytes."
     )
     tracing: bool = Field(
         default=False, description="Begin a W3C trace with each record, for logs and alarms."

@@ -249,5 +249,5 @@ class Metrics:
         self.source_clock_offset = gauge(
             "meltwatch_source_clock_offset_seconds",
             "Sender's clock minus the time by arrival.",
-            ["furnace"],
+            ["furnace", "modality"],
         )

@@ -86,7 +86,7 @@ class _Source(BaseModel):
     credentials: Annotated[str, AfterValidator(_credentials)] | None = Field(
         default=None, description="Name of a folder in credentials_dir; no login if absent."
     )
-    enabled: bool = Field(default=True, description="Not opened if false.")
+    enabled: bool = Field(default=True, description="False: it is left out.")
 
 
 class VideoSource(_Source):
@@ -295,7 +295,8 @@ def _planned(
         try:
             # As JSON: lists are tuples there, and a number in quotes is none.
             source = model.model_validate_json(json.dumps(part), strict=True)
-            yield PlannedSource(furnace_id, source)
+            if source.enabled:
+                yield PlannedSource(furnace_id, source)
         except ValidationError as error:
             yield PlannedSource(furnace_id, None, _fault(path, document, place, error))
 

@@ -229,6 +229,7 @@ async def follow_meter(
         live.opening()
         try:
             async for reading in opened().readings(stop):
+                live.moved()
                 if reading.has_value:
                     live.delivered()
                 elif reading.phases:

@@ -1,7 +1,7 @@
-"""How records leave a producer: straight to Kafka, or by a spool on disk that outlives outages."""
+"""How records leave: by a spool on disk that outlives outages and crashes, emptied by a thread."""
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -12,15 +12,14 @@ from meltwatch_chassis.clock import Clock
 from meltwatch_chassis.dependencies import KAFKA, Dependencies
 from meltwatch_chassis.furnace_gauge import FurnaceGauge
 from meltwatch_chassis.kafka.access import explanation
-from meltwatch_chassis.kafka.publisher import KafkaPublisher, right_to_write
+from meltwatch_chassis.kafka.publisher import right_to_write
 from meltwatch_chassis.kafka.writer import Writer
 from meltwatch_chassis.metrics import Metrics
-from meltwatch_schemas.access import Right
+from meltwatch_producers.wires import Wire
 from meltwatch_schemas.window import NS_PER_MS, NS_PER_S
 
-from meltwatch_producers.drain import Drain
-from meltwatch_producers.publication import Wire
-from meltwatch_producers.spool import Spool
+from meltwatch_source_producer.drain import Drain
+from meltwatch_source_producer.spool import Spool
 
 _ANSWER_MS: Final = 10_000
 _DELIVERY_MS: Final = 15_000
@@ -66,8 +65,8 @@ class SpoolGauges:
 
 
 @dataclass(frozen=True, slots=True)
-class RecordDelivery:
-    """What both ways of delivery need.
+class SpooledDelivery:
+    """From a spool on disk into Kafka; what is left waits for the next process.
 
     Attributes
     ----------
@@ -75,6 +74,8 @@ class RecordDelivery:
         Name in the counts, and of the spool's file.
     connection
         Arguments of ``connection_arguments``.
+    wires
+        How chunks travel, by full name of their topic.
     metrics
         For counts and gauges.
     clock
@@ -85,26 +86,14 @@ class RecordDelivery:
 
     service: str
     connection: Mapping[str, Any]
+    wires: Mapping[str, Wire[Any]]
     metrics: Metrics
     clock: Clock
     dependencies: Dependencies
 
-    def direct(self, topic: str) -> KafkaPublisher:
-        """Return what holds records in memory; sources wait while Kafka is away.
-
-        Parameters
-        ----------
-        topic
-            Full name of the only topic.
-        """
-        count = partial(self._count, topic)
-        return KafkaPublisher(self.connection, topic, count, self.clock, self.dependencies)
-
     @contextmanager
-    def spooled(
-        self, folder: Path, limit_bytes: int, wires: Mapping[str, Wire[Any]]
-    ) -> Iterator[Spool]:
-        """Give a spool that a thread empties into Kafka; what is left waits for the next process.
+    def running(self, folder: Path, limit_bytes: int) -> Iterator[Spool]:
+        """Give a spool that a thread empties for as long as the context lasts.
 
         Parameters
         ----------
@@ -112,13 +101,11 @@ class RecordDelivery:
             Where its file is.
         limit_bytes
             Bound of what stands on disk.
-        wires
-            How chunks travel, by full name of their topic.
         """
         with Spool(folder / f"{self.service}.spool", limit_bytes) as spool:
             gauges = SpoolGauges(spool, self.metrics, self.clock)
-            tell = partial(self._tell, [right_to_write(topic) for topic in wires])
-            drain = Drain(spool, partial(_writer, self.connection), wires, self._count, tell)
+            connect = partial(_writer, self.connection)
+            drain = Drain(spool, connect, self.wires, self._count, self._tell)
             stop = threading.Event()
             work = partial(drain.empty_spool, self.clock, stop, gauges.show)
             thread = threading.Thread(target=work, name="drain", daemon=True)
@@ -132,7 +119,8 @@ class RecordDelivery:
     def _count(self, topic: str, outcome: str, records: int) -> None:
         self.metrics.records.labels(self.service, topic, outcome).inc(records)
 
-    def _tell(self, rights: Sequence[Right], error: Exception | None) -> None:
+    def _tell(self, error: Exception | None) -> None:
+        rights = [right_to_write(topic) for topic in self.wires]
         cause = None if error is None else str(explanation(self.connection, rights, error))
         self.dependencies.tell(KAFKA, "delivery", cause)
 

@@ -16,9 +16,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from meltwatch_chassis.errors import ConfigurationError
-from meltwatch_producers import spool as spools
-from meltwatch_producers.spool import LEAST_BYTES, Spool
 from meltwatch_schemas.record import OutgoingRecord
+from meltwatch_source_producer import spool as spools
+from meltwatch_source_producer.spool import LEAST_BYTES, Spool
 
 TOPIC = "plant.embeddings.v1"
 
@@ -106,7 +106,7 @@ def test_without_room_the_oldest_go_and_the_bound_holds(path: Path):
 PUTS_AND_IS_KILLED = """
     import os, sys
     from pathlib import Path
-    from meltwatch_producers.spool import Spool
+    from meltwatch_source_producer.spool import Spool
     from meltwatch_schemas.record import OutgoingRecord
 
     spool = Spool(Path(sys.argv[1]), 64 * 1024 * 1024)

@@ -8,14 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_chassis.testing import ManualClock
-from meltwatch_producers.live_meters import LiveMeterFeed, sample_grid
 from meltwatch_producers.publication import unsent
-from meltwatch_schemas.chunk import Modality
 from meltwatch_schemas.current import CurrentChunk
 from meltwatch_schemas.window import NS_PER_MS, NS_PER_S
+from meltwatch_source_producer.live_meters import LiveMeterFeed, sample_grid
 from meltwatch_sources.domain.reading import MeterReading
 from meltwatch_sources.plant import CurrentSource
-from meltwatch_sources.supervisor import LiveSource, SourceName
 
 FURNACE = "plant/area/F-1"
 START = 1_790_000_000 * NS_PER_S
@@ -30,11 +28,8 @@ class Bench:
         self.clock = ManualClock(START)
         self.metrics = Metrics()
         source = CurrentSource.model_validate({"source_id": "m", **(told or MODBUS)})
-        name = SourceName(FURNACE, Modality.CURRENT, "m", source.address)
-        live = LiveSource(name, self.clock, self.metrics)
-        self.feed = LiveMeterFeed(
-            unsent(FURNACE, "m", "0" * 16), source, live, self.clock, self.metrics
-        )
+        identity = unsent(FURNACE, "m", "0" * 16)
+        self.feed = LiveMeterFeed(identity, source, self.clock, self.metrics)
         self.grid = sample_grid(FURNACE)
 
     def go(self, seconds: float, answers: float | None = None) -> list[CurrentChunk]:
@@ -46,9 +41,9 @@ class Bench:
             if answers is not None:
                 values = np.full(3, answers, np.float32)
                 self.feed.take(MeterReading(values, None, point, point + NS_PER_MS))
-            chunks += self.feed.due(0, point)
+            chunks += self.feed.due()
         self.clock.time_ns = end_ns
-        return chunks + list(self.feed.due(0, end_ns))
+        return chunks + list(self.feed.due())
 
     def counted(self, outcome: str) -> float:
         """How many samples had an outcome."""
@@ -96,7 +91,7 @@ def test_a_clock_that_was_put_right_does_not_fill_years_with_nothing(hours: int)
     bench = Bench()
     bench.go(5, 7.0)
     bench.clock.advance(hours * 3600 * NS_PER_S)
-    chunks = list(bench.feed.due(0, bench.clock.time_ns))
+    chunks = list(bench.feed.due())
 
     assert len(chunks) <= 901
     assert bench.clock.time_ns - chunks[-1].last_event_ns < 3 * NS_PER_S
@@ -130,10 +125,10 @@ def test_a_clock_an_hour_off_is_shown_and_its_values_are_used_by_arrival():
         now = bench.clock.time_ns
         values = np.full(3, 7.0, np.float32)
         bench.feed.take(MeterReading(values, now + 3600 * NS_PER_S, now, now))
-        chunks += bench.feed.due(0, now)
+        chunks += bench.feed.due()
 
     assert (samples(chunks)[2:] == 7.0).all()
-    labels = {"furnace": FURNACE}
+    labels = {"furnace": FURNACE, "modality": "current"}
     offset = bench.metrics.registry.get_sample_value(
         "meltwatch_source_clock_offset_seconds", labels
     )

@@ -11,8 +11,8 @@ from typing import Final
 import numpy as np
 import structlog
 from meltwatch_chassis.clock import Clock
-from meltwatch_chassis.errors import ConfigurationError
 from meltwatch_chassis.metrics import Metrics
+from meltwatch_producers.publication import unsent
 from meltwatch_schemas.chunk import Modality
 from meltwatch_schemas.embedding import EmbeddingChunk
 from meltwatch_schemas.encoder import Encoder, default_encoder
@@ -33,8 +33,7 @@ from meltwatch_sources.plant import PlannedSource, PlantSources, VideoSource
 from meltwatch_sources.ports import Camera, Frame
 from meltwatch_sources.supervisor import LiveSource, SourceName, follow_camera
 
-from meltwatch_producers.live import LiveFeed, Supply
-from meltwatch_producers.publication import unsent
+from meltwatch_source_producer.live import LiveFeed, Outlet
 
 _USUAL_DELAY_NS: Final = 150 * NS_PER_MS
 _MEASURED_WITHIN_NS: Final = 30 * NS_PER_MS
@@ -185,7 +184,8 @@ class CameraConnection:
             self._metrics.source_delay.labels(furnace_id, Modality.VIDEO.value).set(delay_s)
             self._metrics.source_clock_rung.labels(furnace_id).set(time.rung)
             if offset_ns is not None:
-                self._metrics.source_clock_offset.labels(furnace_id).set(offset_ns / NS_PER_S)
+                offset = self._metrics.source_clock_offset.labels(furnace_id, Modality.VIDEO.value)
+                offset.set(offset_ns / NS_PER_S)
         if findings != self._findings:
             self._findings = findings
             structlog.get_logger().warning(
@@ -211,41 +211,32 @@ def clock_rule(source: VideoSource) -> ClockRule:
 
 @contextmanager
 def live_cameras(
-    plant: PlantSources, metrics: Metrics, clock: Clock
-) -> Iterator[Supply[EmbeddingChunk]]:
+    plant: PlantSources, outlet: Outlet[EmbeddingChunk], metrics: Metrics
+) -> Iterator[Sequence[LiveSource]]:
     """Open the cameras of a plant for as long as the context lasts.
 
     Parameters
     ----------
     plant
         Its sources.
+    outlet
+        Where their frames go.
     metrics
         Where their states are shown.
-    clock
-        Gives time.
-
-    Raises
-    ------
-    ConfigurationError
-        If no furnace has a camera.
     """
-    if not plant.videos:
-        raise ConfigurationError("MELTWATCH_PLANT_FILE: expected a furnace with 'video:', got none")
+    clock = outlet.clock
     boot_id, encoder = secrets.token_hex(8), default_encoder()
     store = CredentialStore(plant.credentials_dir)
-    feeds, sources = [], []
+    sources = []
     views: dict[VideoSource, list[CameraView]] = {}
     for planned in plant.videos:
-        if planned.source is not None and not planned.source.enabled:
-            continue
         live = LiveSource(_name(planned), clock, metrics)
         sources.append(live)
         source = planned.source
         if source is None:
             live.misconfigured(planned.fault or "")
             continue
-        feed = _feed(planned.furnace_id, source, boot_id, live, metrics)
-        feeds.append(feed)
+        feed = LiveFeed(unsent(planned.furnace_id, source.source_id, boot_id), outlet)
         view = CameraView(source, feed, live, encoder, metrics)
         views.setdefault(_connection(source), []).append(view)
     stop = threading.Event()
@@ -264,7 +255,7 @@ def live_cameras(
     for thread in threads:
         thread.start()
     try:
-        yield Supply("plant", feeds, sources)
+        yield sources
     finally:
         stop.set()
         for thread in threads:
@@ -281,12 +272,3 @@ def _name(planned: PlannedSource[VideoSource]) -> SourceName:
     source = planned.source
     source_id, address = (source.source_id, source.address) if source else ("", "")
     return SourceName(planned.furnace_id, Modality.VIDEO, source_id, address)
-
-
-def _feed(
-    furnace_id: str, source: VideoSource, boot_id: str, live: LiveSource, metrics: Metrics
-) -> LiveFeed[EmbeddingChunk]:
-    def dropped(chunks: int) -> None:
-        metrics.source_frames.labels(furnace_id, "dropped").inc(chunks)
-
-    return LiveFeed(unsent(furnace_id, source.source_id, boot_id), live, dropped)

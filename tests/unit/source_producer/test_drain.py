@@ -11,12 +11,12 @@ import pytest
 from kafka.errors import InvalidTimestampError, KafkaTimeoutError
 from meltwatch_chassis.kafka.writer import NotWritten
 from meltwatch_chassis.testing import ManualClock
-from meltwatch_producers.drain import Drain
-from meltwatch_producers.publication import Wire
-from meltwatch_producers.spool import LEAST_BYTES, Spool
+from meltwatch_producers.wires import Wire
 from meltwatch_schemas import current, embedding
 from meltwatch_schemas.record import OutgoingRecord
 from meltwatch_schemas.topics import Topic, timestamp_ms
+from meltwatch_source_producer.drain import Drain
+from meltwatch_source_producer.spool import LEAST_BYTES, Spool
 
 from tests.support.builders import BOOT, FURNACE, NOON_NS, current_chunk, embedding_chunk
 

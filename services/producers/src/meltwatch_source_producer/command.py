@@ -6,6 +6,7 @@
 import asyncio
 import os
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter
@@ -61,6 +62,7 @@ def check(
     as_json: Annotated[bool, Parameter("--json", help="Print JSON instead of text.")] = False,
 ) -> int:
     """Watch the meters of the plant file and say what is wrong with them; nothing is sent."""
+    _require_sources()
     from meltwatch_sources.credentials import CredentialStore  # noqa: PLC0415 - see above
     from meltwatch_sources.plant import read_sources  # noqa: PLC0415 - see above
 
@@ -81,6 +83,14 @@ def check(
         for each in checked:
             _show(each)
     return max(each.code for each in checked)
+
+
+def _require_sources() -> None:
+    if find_spec("meltwatch_sources") is None:
+        raise ConfigurationError(
+            "meltwatch sources: expected the package meltwatch-producers with its option 'live', "
+            "found it without; install meltwatch-producers[live]"
+        )
 
 
 async def _check_all(

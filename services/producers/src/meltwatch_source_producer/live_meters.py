@@ -15,9 +15,10 @@ from typing import Any, Final
 import numpy as np
 import structlog
 from meltwatch_chassis.clock import Clock
-from meltwatch_chassis.errors import ConfigurationError
 from meltwatch_chassis.loop_thread import LoopThread
 from meltwatch_chassis.metrics import Metrics
+from meltwatch_producers.feeds import message_grid, sample_times_ns
+from meltwatch_producers.publication import unsent
 from meltwatch_schemas.chunk import ChunkIdentity, Modality, Sync, SyncSource
 from meltwatch_schemas.current import PHASES, CurrentChunk
 from meltwatch_schemas.window import NS_PER_MS, NS_PER_S, PUBLISHED_SPEC, Grid
@@ -29,22 +30,21 @@ from meltwatch_sources.domain.sample_grid import KEPT
 from meltwatch_sources.plant import CurrentSource, PlannedSource, PlantSources
 from meltwatch_sources.supervisor import LiveSource, SourceName, follow_meter
 
-from meltwatch_producers.feeds import message_grid, sample_times_ns
-from meltwatch_producers.live import Supply
-from meltwatch_producers.publication import unsent
+from meltwatch_source_producer.live import Outlet
 
 _LONGEST_NS: Final = 900 * NS_PER_S
 """What is further back is not made up: this machine slept, or its clock was put right."""
 _AHEAD_NS: Final = 10 * NS_PER_S
 """The next point is never further ahead, unless the clock goes back."""
 _HANDED_OVER_NS: Final = 50 * NS_PER_MS
-"""From a reading in the meter's task to whoever publishes, on a busy machine."""
+"""From an answer to the meter's own task, on a busy machine."""
+_LOOK_S: Final = 0.1
 _UNKNOWN_DELAY_NS: Final = NS_PER_S
 """Averaging and refresh of a meter of which the plant file says nothing: 0.1 to 1 s."""
 
 
 class LiveMeterFeed:
-    """The meter of one furnace as a ``Feed``: two samples a message, whatever the meter does.
+    """The meter of one furnace: two samples a message, whatever the meter does.
 
     Parameters
     ----------
@@ -52,8 +52,6 @@ class LiveMeterFeed:
         Furnace, source, boot and the number of the next sample.
     source
         What the plant file says of the meter.
-    live
-        The source's state; it is told that time passes.
     clock
         Gives wall time.
     metrics
@@ -64,11 +62,9 @@ class LiveMeterFeed:
         self,
         identity: ChunkIdentity,
         source: CurrentSource,
-        live: LiveSource,
         clock: Clock,
         metrics: Metrics,
     ) -> None:
-        self.live = live
         self._identity = identity
         self._clock = clock
         self._metrics = metrics
@@ -78,7 +74,6 @@ class LiveMeterFeed:
         self._grid = message_grid(PUBLISHED_SPEC, identity.furnace_id)
         # The first message has both of its samples after this moment.
         self._next_ns = self._grid.first_after(clock.now_ns() + PUBLISHED_SPEC.sample_period_ns)
-        # Filled by the meter's task, emptied by whoever publishes: its ends are thread-safe.
         self._readings: deque[MeterReading] = deque(maxlen=KEPT)
         self._disagrees = False
 
@@ -86,9 +81,8 @@ class LiveMeterFeed:
         """Take what the meter says, from its task."""
         self._readings.append(reading)
 
-    def due(self, after_ns: int, until_ns: int) -> Sequence[CurrentChunk]:  # noqa: ARG002
+    def due(self) -> Sequence[CurrentChunk]:
         """Return the messages whose samples are final by now, from where it stopped before."""
-        self.live.looked()
         # Before the readings are taken: those of later points may be among them, no others.
         final_ns = self._clock.now_ns() - self._settle_ns()
         while self._readings:
@@ -102,10 +96,6 @@ class LiveMeterFeed:
         self._show()
         times = sample_times_ns(PUBLISHED_SPEC, last_samples).tolist()
         return [self._chunk(times_ns) for times_ns in times]
-
-    def next_due_ns(self, after_ns: int) -> int:
-        """Return when the next message is final, ns."""
-        return max(after_ns + 1, self._next_ns + self._settle_ns())
 
     def _settle_ns(self) -> int:
         return self._samples.settle_ns() + _HANDED_OVER_NS
@@ -134,7 +124,8 @@ class LiveMeterFeed:
         if time is None or time.offset_ns is None:
             return
         offset_s = time.offset_ns / NS_PER_S
-        self._metrics.source_clock_offset.labels(furnace_id).set(offset_s)
+        offset = self._metrics.source_clock_offset.labels(furnace_id, Modality.CURRENT.value)
+        offset.set(offset_s)
         if time.disagrees != self._disagrees:
             self._disagrees = time.disagrees
             structlog.get_logger().warning(
@@ -153,54 +144,56 @@ def sample_grid(furnace_id: str) -> Grid:
 
 @contextmanager
 def live_meters(
-    plant: PlantSources, metrics: Metrics, clock: Clock
-) -> Iterator[Supply[CurrentChunk]]:
+    plant: PlantSources, outlet: Outlet[CurrentChunk], metrics: Metrics
+) -> Iterator[Sequence[LiveSource]]:
     """Open the meters of a plant for as long as the context lasts.
 
     Parameters
     ----------
     plant
         Its sources.
+    outlet
+        Where their samples go.
     metrics
         Where their states are shown.
-    clock
-        Gives time.
-
-    Raises
-    ------
-    ConfigurationError
-        If no furnace has a meter.
     """
-    if not plant.currents:
-        raise ConfigurationError(
-            "MELTWATCH_PLANT_FILE: expected a furnace with 'current:', got none"
-        )
     boot_id, store = secrets.token_hex(8), CredentialStore(plant.credentials_dir)
-    feeds: list[LiveMeterFeed] = []
     sources: list[LiveSource] = []
+    feeds: list[LiveMeterFeed] = []
     follows: list[Callable[[asyncio.Event], Coroutine[Any, Any, None]]] = []
     for planned in plant.currents:
-        source = planned.source
-        if source is not None and not source.enabled:
-            continue
-        live = LiveSource(_name(planned), clock, metrics)
+        live = LiveSource(_name(planned), outlet.clock, metrics)
         sources.append(live)
+        source = planned.source
         if source is None:
             live.misconfigured(planned.fault or "")
             continue
         identity = unsent(planned.furnace_id, source.source_id, boot_id)
-        feed = LiveMeterFeed(identity, source, live, clock, metrics)
+        feed = LiveMeterFeed(identity, source, outlet.clock, metrics)
         feeds.append(feed)
-        opened = partial(open_meter, source, sample_grid(planned.furnace_id), store, clock)
+        grid = sample_grid(planned.furnace_id)
+        opened = partial(open_meter, source, grid, store, outlet.clock)
         follows.append(partial(follow_meter, live, opened, feed.take))
+    with LoopThread("meters", partial(_attend, follows, feeds, outlet)):
+        yield sources
 
-    async def follow_all() -> None:
-        asyncio.get_running_loop().set_exception_handler(_note_library_error)
-        stop = asyncio.Event()
-        await asyncio.gather(*(follow(stop) for follow in follows))
 
-    with LoopThread("meters", follow_all):
-        yield Supply("plant", feeds, sources)
+async def _attend(
+    follows: Sequence[Callable[[asyncio.Event], Coroutine[Any, Any, None]]],
+    feeds: Sequence[LiveMeterFeed],
+    outlet: Outlet[CurrentChunk],
+) -> None:
+    """Follow all meters and send their samples; the thread that runs this cancels it."""
+    asyncio.get_running_loop().set_exception_handler(_note_library_error)
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        for follow in follows:
+            tasks.create_task(follow(stop))
+        while True:
+            for feed in feeds:
+                for chunk in feed.due():
+                    outlet.send(chunk)
+            await asyncio.sleep(_LOOK_S)
 
 
 def _note_library_error(_loop: object, context: dict[str, Any]) -> None:

@@ -1,7 +1,6 @@
-"""The current producer with a plant file: a Modbus meter and a PLC, both away now and then."""
+"""The meters of a plant file: a Modbus meter and a PLC, both away now and then."""
 
 import subprocess
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,9 +9,8 @@ import pytest
 import yaml
 from meltwatch_local_cluster.servers import KafkaServer
 from meltwatch_schemas.current import CurrentChunk
-from meltwatch_schemas.topics import Topic
 
-from tests.integration.producers.test_producers import Producer, producing, read, records_of
+from tests.integration.source_producer.bench import currents_of, producing
 from tests.support import modbus_meter, opcua_meter
 from tests.support.meter_process import MeterProcess
 from tests.support.servers import Topics
@@ -34,7 +32,7 @@ def meters(tmp_path: Path) -> Iterator[tuple[MeterProcess, MeterProcess]]:
         yield modbus, plc
 
 
-def plant_file(folder: Path, modbus: int, plc: int) -> Path:
+def write_plant_file(folder: Path, modbus: int, plc: int) -> None:
     login = folder / "logins/plc"
     login.mkdir(parents=True)
     (login / "username").write_text(opcua_meter.USER)
@@ -53,30 +51,19 @@ def plant_file(folder: Path, modbus: int, plc: int) -> Path:
             {"id": WRONG, "name": "3", "current": {"source_id": "m", "address": "http://x"}},
         ],
     }  # fmt: skip
-    path = folder / "plant.yaml"
-    path.write_text(yaml.safe_dump(plant))
-    return path
+    (folder / "plant.yaml").write_text(yaml.safe_dump(plant))
 
 
 def chunks_of(kafka: KafkaServer, topics: Topics, furnace_id: str) -> list[CurrentChunk]:
-    found = map(read, records_of(kafka.address, topics.name(Topic.CURRENTS)))
-    return [
-        chunk
-        for chunk in found
-        if isinstance(chunk, CurrentChunk) and chunk.identity.furnace_id == furnace_id
-    ]
-
-
-def metrics_of(producer: Producer) -> str:
-    with urllib.request.urlopen(f"{producer.health}/metrics") as answer:  # noqa: S310 - loopback
-        return str(answer.read().decode())
+    found = currents_of(kafka.address, topics.prefix)
+    return [chunk for chunk in found if chunk.identity.furnace_id == furnace_id]
 
 
 def test_samples_go_on_as_nan_while_a_meter_is_away_and_its_neighbour_does_not_care(
     kafka: KafkaServer, topics: Topics, tmp_path: Path, meters: tuple[MeterProcess, MeterProcess]
 ) -> None:
     modbus, plc = meters
-    told = {"MELTWATCH_PLANT_FILE": str(plant_file(tmp_path, modbus.port, plc.port))}
+    write_plant_file(tmp_path, modbus.port, plc.port)
 
     def wait_for(furnace_id: str, is_whole: bool) -> None:
         """Wait until the newest samples have all values, or none."""
@@ -87,8 +74,7 @@ def test_samples_go_on_as_nan_while_a_meter_is_away_and_its_neighbour_does_not_c
 
         until(has_come, producer.log.read_text, every_s=0.5)
 
-    with producing("current_producer", kafka.address, topics.prefix, tmp_path, **told) as producer:
-        producer.wait_until("ok\n")
+    with producing(kafka.address, topics.prefix, tmp_path) as producer:
         wait_for(METERED, is_whole=True)
         wait_for(PLC, is_whole=True)
         modbus.kill()
@@ -96,12 +82,13 @@ def test_samples_go_on_as_nan_while_a_meter_is_away_and_its_neighbour_does_not_c
         wait_for(PLC, is_whole=True)
         plc.freeze()
         wait_for(PLC, is_whole=False)
-        producer.wait_until("current of plant/area/F-1: waiting")
+        away = "current of plant/area/F-1: waiting"
+        until(lambda: away in producer.asked("/readyz"), lambda: producer.asked("/readyz"))
         modbus.start()
         plc.thaw()
         wait_for(METERED, is_whole=True)
         wait_for(PLC, is_whole=True)
-        everything = metrics_of(producer) + producer.readiness()
+        everything = producer.asked("/metrics") + producer.asked("/readyz")
         everything += subprocess.check_output(
             ["ps", "eww", "-p", str(producer.process.pid)], text=True
         )
@@ -129,17 +116,3 @@ def test_samples_go_on_as_nan_while_a_meter_is_away_and_its_neighbour_does_not_c
     assert producer.events().count("meter_clock_disagrees") == 0
     states = [event for event in producer.events() if event.startswith("source_")]
     assert len(states) < 20, "one line a change of state, none an attempt"
-
-
-def test_a_plant_file_without_meters_is_one_line_and_exit_code_2(
-    kafka: KafkaServer, topics: Topics, tmp_path: Path
-) -> None:
-    path = tmp_path / "plant.yaml"
-    camera = {"source_id": "c", "address": "rtsp://127.0.0.1/s"}
-    path.write_text(yaml.safe_dump({"furnaces": [{"id": "p/F", "name": "F", "video": camera}]}))
-    told = {"MELTWATCH_PLANT_FILE": str(path)}
-    with producing("current_producer", kafka.address, topics.prefix, tmp_path, **told) as producer:
-        assert producer.process.wait(30) == 2
-
-    last = producer.log.read_text().splitlines()[-1]
-    assert "expected a furnace with 'current:', got none" in last

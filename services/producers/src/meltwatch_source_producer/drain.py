@@ -11,12 +11,12 @@ from typing import Any, Final, Protocol
 import structlog
 from meltwatch_chassis.clock import Clock
 from meltwatch_chassis.kafka.writer import NotWritten
+from meltwatch_producers.wires import Wire
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.record import OutgoingRecord
 from meltwatch_schemas.text import escaped
 
-from meltwatch_producers.publication import Wire
-from meltwatch_producers.spool import Spool, Waiting
+from meltwatch_source_producer.spool import Spool, Waiting
 
 _SPAN_MS: Final = 1000
 _MOST: Final = 256
