@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 KUBECTL = Path(sys.executable).with_name("kubectl")
 OVERLAYS = ("laptop", "plant")
 # What an overlay may take, as the page of each says.
-OPTIONS = ("notify-gateway", "alarm-journal", "sparkplug")
+OPTIONS = ("notify-gateway", "alarm-journal", "sparkplug", "source-producer")
 IMAGES = {"alarm-journal": "journal"}  # of those that have another name
 WITH_OPTIONS = ("laptop with options", "plant with options")
 # What a plant keeps in its Secrets, by the names that docs/kubernetes.md gives them.
@@ -43,6 +43,8 @@ class Workload:
         Number of its pods.
     labels, spec
         Of each pod.
+    claims
+        Volumes that each pod has of its own.
     """
 
     kind: str
@@ -50,6 +52,7 @@ class Workload:
     replicas: int
     labels: Mapping[str, str]
     spec: Mapping[str, Any]
+    claims: tuple[str, ...] = ()
 
     @property
     def containers(self) -> list[Object]:
@@ -59,7 +62,7 @@ class Workload:
     @property
     def volume_names(self) -> set[str]:
         """Names of the pod's volumes."""
-        return {volume["name"] for volume in self.spec["volumes"]}
+        return {volume["name"] for volume in self.spec["volumes"]} | set(self.claims)
 
 
 @cache
@@ -112,7 +115,10 @@ def workloads(overlay: str) -> dict[str, Workload]:
             template, name = spec["template"], each["metadata"]["name"]
             replicas = spec.get("replicas", 1)
             labels = template["metadata"]["labels"]
-            found[name] = Workload(each["kind"], name, replicas, labels, template["spec"])
+            claims = tuple(
+                claim["metadata"]["name"] for claim in spec.get("volumeClaimTemplates", ())
+            )
+            found[name] = Workload(each["kind"], name, replicas, labels, template["spec"], claims)
     return found
 
 
