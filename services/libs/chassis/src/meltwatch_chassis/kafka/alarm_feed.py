@@ -176,6 +176,8 @@ class AlarmFeed:
         ConfigurationError
             If login, TLS or rights are wrong from the start.
         """
+        # Before this nobody listened: what made that last is not the manager's silence.
+        self.pulse = Pulse(self._now_s())
         has_read = False
         while True:
             has_gap = has_read
