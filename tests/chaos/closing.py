@@ -11,7 +11,6 @@ from typing import Final
 
 from tests.chaos.oracle import LONG_SILENCE, NUMBERS, Cut, Furnace
 from tests.chaos.tape import CURRENT, MODALITIES, VIDEO, Chunk, Score
-from tests.support.quality_oracle import Limits, is_set_back
 
 QUIET: Final = NUMBERS.idle_gap - 3_000_000_000
 """What of the idle gap must show in timestamps: topics go forward 2 s at a time, pauses count."""
@@ -57,8 +56,8 @@ def _is_behind(furnace: Furnace, modality: str, cut: Cut) -> bool:
 
 def _was_set_back(furnace: Furnace, modality: str, cut: Cut) -> bool:
     """Tell whether a source's clock had gone back and was not yet again where it was."""
-    seen = {m: stream.chunks[:count] for m, stream, count in furnace.seen(cut)}
-    return is_set_back(seen.get(modality, ()), Limits())
+    seen = {m: stream.set_back[count - 1] for m, stream, count in furnace.seen(cut) if count}
+    return seen.get(modality, False)
 
 
 def _may_be_idle(furnace: Furnace, modality: str, cut: Cut, *, lockstep: bool) -> bool:

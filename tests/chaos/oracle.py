@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.chaos.tape import CURRENT, MODALITIES, VIDEO, Chunk, Place, Tape
+from tests.support.quality_oracle import Limits, SetBack
 from tests.support.rule_numbers import Numbers
 
 NUMBERS: Final = Numbers()
@@ -70,12 +71,16 @@ class Stream:
         The records, and their offsets.
     lasts, ingests
         Newest event time and newest ingest time up to each record, ns.
+    set_back
+        Whether the source's clock stood before where it had been, after each record.
     """
 
     chunks: list[Chunk] = field(default_factory=list)
     offsets: list[int] = field(default_factory=list)
     lasts: list[int] = field(default_factory=list)
     ingests: list[int] = field(default_factory=list)
+    set_back: list[bool] = field(default_factory=list)
+    _clock: SetBack = field(default_factory=lambda: SetBack(Limits()))
 
     def add(self, chunk: Chunk) -> None:
         """Take the next record."""
@@ -83,6 +88,7 @@ class Stream:
         self.offsets.append(chunk.offset)
         self.lasts.append(max([chunk.last, *self.lasts[-1:]]))
         self.ingests.append(max([chunk.ingest, *self.ingests[-1:]]))
+        self.set_back.append(self._clock.heard(chunk))
 
     def count(self, cut: int | None) -> int:
         """How many records a cut lets see."""

@@ -141,11 +141,31 @@ def steps_of(heard: Sequence[Heard], limits: Limits) -> list[int]:
     ]
 
 
-def is_set_back(records: Sequence[Heard], limits: Limits) -> bool:
+class SetBack:
     """Whether the clock of a source has gone back and not come again to where it was."""
-    heard = since_start(records)
-    steps = steps_of(heard, limits)
-    return bool(steps) and heard[-1].times[-1] < max(steps)
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._newest: Heard | None = None
+        self._was_at: int | None = None
+
+    def heard(self, record: Heard) -> bool:
+        """Whether it is so after the next record."""
+        before = self._newest
+        if before is None or record.boot != before.boot:
+            self._newest, self._was_at = record, None
+        elif record.seq > before.seq:
+            if is_step(before, record, self._limits):
+                self._was_at = max(before.times[-1], self._was_at or before.times[-1])
+            self._newest = record
+        assert self._newest is not None
+        return self._was_at is not None and self._newest.times[-1] < self._was_at
+
+
+def is_set_back(records: Sequence[Heard], limits: Limits) -> bool:
+    """Whether the clock of a source is set back after the last of some records."""
+    clock = SetBack(limits)
+    return any([clock.heard(record) for record in records][-1:])
 
 
 def since_start(records: Sequence[Heard]) -> list[Heard]:
