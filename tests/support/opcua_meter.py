@@ -52,17 +52,22 @@ class Plc:
     async def show(self) -> None:
         """Write values for ever, as commanded."""
         while True:
-            if self.command[0] != "still":
-                self.writes += self.command[0] != "steady"
-                for number, node in enumerate(self.nodes):
-                    await self.server.write_attribute_value(node.nodeid, self.value(number))
+            await self.write()
             await asyncio.sleep(0.1)
+
+    async def write(self) -> None:
+        """Write the present values, unless nothing is to come any more."""
+        if self.command[0] != "still":
+            self.writes += self.command[0] != "steady"
+            for number, node in enumerate(self.nodes):
+                await self.server.write_attribute_value(node.nodeid, self.value(number))
 
     async def obey(self) -> None:
         """Take commands until there are no more."""
         loop = asyncio.get_running_loop()
         while line := await loop.run_in_executor(None, sys.stdin.readline):
             self.command = line.split()
+            await self.write()  # whoever comes next sees nothing of before
             print("done", flush=True)
 
     def value(self, number: int) -> ua.DataValue:
