@@ -60,7 +60,10 @@ class Plant:
         for record in self.log.read(topic):
             yield record
 
-    async def seek(self, offsets: Mapping[Place, int | None]) -> Mapping[Place, int]:
+    async def seek(
+        self, offsets: Mapping[Place, int | None], judged: Mapping[Place, int]
+    ) -> Mapping[Place, int]:
+        assert all(judged[place] >= 0 for place in judged)
         self.position = offsets[SCORES] or 0
         ends = {place: self.log.end(place.topic) for place in offsets}
         return {place: ends[place] if o is None else o for place, o in offsets.items()}

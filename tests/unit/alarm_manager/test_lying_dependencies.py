@@ -109,6 +109,11 @@ class LyingConsumer(Liar):
         assert isinstance(offset, int)
         assert offset >= 0
 
+    def pause(self, *_partitions: object) -> None:
+        self.say(st.none() | FAULTS)
+
+    resume = pause
+
     async def end_offsets(self, partitions: list[TopicPartition]) -> Any:
         return self.say(ANSWERS | st.fixed_dictionaries(dict.fromkeys(partitions, JUNK)))
 
@@ -167,7 +172,7 @@ async def test_whatever_kafka_says_reading_begins_or_fails_to_be_tried_again(dat
         feed = KafkaFeed(reader, {}, PREFIX, TopicWatch({}))
         await outcome(intake.committed(), dict)
         places = {kafka_intake.Place(topic, 0): None for topic in INPUTS}
-        await outcome(intake.read_from(places), dict)
+        await outcome(intake.read_from(places, dict.fromkeys(places, 1)), dict)
         await outcome(intake.ends(), dict)
         await outcome(feed.end(), int)
         await outcome(intake.poll(0.0), list)

@@ -146,7 +146,8 @@ class Manager:
                 self.vitals.note_progress(MANAGER)
         async for record in intake.tail(Topic.HEARTBEATS, _BEATS):
             pipeline.restore_beat(record)
-        epoch = pipeline.begin_reign(commits, await intake.read_from(starts))
+        judged = {place: commit.position for place, commit in commits.items() if commit}
+        epoch = pipeline.begin_reign(commits, await intake.read_from(starts, judged))
         now_ns = self.clock.now_ns()
         retold = self.memory.retell(pipeline, intake.topic_ids, now_ns)
         # The first transaction of the epoch: from here on the broker refuses an older manager.

@@ -58,7 +58,9 @@ class Intake(Protocol):
         """Read what stands at the end of a topic, at most so many offsets."""
         ...
 
-    async def read_from(self, offsets: Mapping[Place, int | None]) -> Mapping[Place, int]:
+    async def read_from(
+        self, offsets: Mapping[Place, int | None], judged: Mapping[Place, int]
+    ) -> Mapping[Place, int]:
         """Start reading at the given offsets, or with None at the present end.
 
         Returns

@@ -193,9 +193,9 @@ def test_a_decommissioned_alarm_begins_anew_behind_its_end_whoever_leads() -> No
 
 
 @pytest.mark.parametrize("high", [1, 3, 6])
-def test_a_successor_that_hears_of_the_end_before_the_history_takes_none_of_it_for_new(
-    high: int,
-) -> None:
+@pytest.mark.parametrize("successors", [0, 1, 2])
+def test_what_was_judged_before_an_end_counts_for_no_successor(high: int, successors: int) -> None:
+    """Also of one that dies before the next window; a take-over reads history before commands."""
     delayed = point(setpoint=setpoint(on_delay_s=4.0))
     log = TopicLog(points={FURNACE: (delayed,)})
     logits = [-3.0] * 6 + [3.0] * high
@@ -203,13 +203,21 @@ def test_a_successor_that_hears_of_the_end_before_the_history_takes_none_of_it_f
     remark = command_fields("shelve", arguments={"duration_s": 60.0, "reason": "noise"})
     log.write(pipeline.handle_record(command_record(remark), NOW_NS), pipeline)
 
-    pipeline = log.take_over()
+    def succeeded():
+        pipeline = log.take_over()
+        for offset in range(log.commit(SCORES).offset, len(logits)):
+            record = score_record(score(offset, logits[offset]), offset)
+            assert pipeline.handle_record(record, NOW_NS) == []
+        return pipeline
+
+    pipeline = succeeded()
     end = command_fields("decommission", arguments={"reason": "a new shell"}, role="engineer")
     log.write(pipeline.handle_record(command_record(end, 1), NOW_NS), pipeline)
+    for _ in range(successors):
+        pipeline = succeeded()
     written = []
-    for offset in range(log.commit(SCORES).offset, len(logits) + 10):
-        logit = logits[offset] if offset < len(logits) else 3.0
-        written += pipeline.handle_record(score_record(score(offset, logit), offset), NOW_NS)
+    for offset in range(len(logits), len(logits) + 10):
+        written += pipeline.handle_record(score_record(score(offset, 3.0), offset), NOW_NS)
     log.write(written, pipeline)
     assert log.alarms()[-1].transition.cause == "RAISE"
     assert log.alarms()[-1].condition_time == utc_from_ns(window_end(len(logits)))

@@ -56,6 +56,8 @@ class KafkaIntake:
         self._topics = topics
         self._whole: dict[Place, int] = {}
         self._scores: list[Place] = []
+        self._history: dict[Part, int] = {}
+        self._waiting: list[Part] = []
 
     @property
     def topic_ids(self) -> Mapping[str, str]:
@@ -98,8 +100,20 @@ class KafkaIntake:
         async for record in self._reader.read(*part, range(max(first, end - most), end)):
             yield told(record)
 
-    async def read_from(self, offsets: Mapping[Place, int | None]) -> dict[Place, int]:
+    async def read_from(
+        self, offsets: Mapping[Place, int | None], judged: Mapping[Place, int]
+    ) -> dict[Place, int]:
         """Start reading at the given offsets; with None where ``whole`` ended, else at the end.
+
+        Scores that were judged before come first, and nothing else beside them. So a command finds
+        what its alarm rests on, and the last record of one that it ends says up to which window.
+
+        Parameters
+        ----------
+        offsets
+            Where each partition begins.
+        judged
+            Up to where partitions of the scores were judged before.
 
         Returns
         -------
@@ -116,6 +130,11 @@ class KafkaIntake:
             starts[place] = _start(wanted, first[parts[place]], end)
         self._reader.follow({parts[place]: start for place, start in starts.items()})
         self._scores = [place for place in offsets if place.topic is Topic.SCORES]
+        self._history = {
+            parts[place]: min(judged.get(place, 0), last[parts[place]]) for place in self._scores
+        }
+        self._waiting = [parts[place] for place in offsets if place.topic is not Topic.SCORES]
+        self._reader.pause(self._waiting)
         return starts
 
     async def poll(self, timeout_s: float) -> Sequence[RawRecord]:
@@ -127,6 +146,9 @@ class KafkaIntake:
             If the broker does not answer, or a topic was made again.
         """
         self._watch.require_same()
+        if self._waiting and await self._reader.has_read(self._history):
+            self._reader.resume(self._waiting)
+            self._waiting = []
         return [told(record) for record in await self._reader.poll(timeout_s, BATCH)]
 
     async def ends(self) -> dict[Place, int]:

@@ -101,6 +101,16 @@ class AsyncReader:
             for part, offset in starts.items():
                 self._consumer.seek(TopicPartition(*part), offset)
 
+    def pause(self, parts: Iterable[Part]) -> None:
+        """Leave partitions of what is followed unread until ``resume``."""
+        with kafka_failures("pausing"):
+            self._consumer.pause(*(TopicPartition(*part) for part in parts))
+
+    def resume(self, parts: Iterable[Part]) -> None:
+        """Read partitions again that were paused."""
+        with kafka_failures("resuming"):
+            self._consumer.resume(*(TopicPartition(*part) for part in parts))
+
     async def poll(self, timeout_s: float, most: int) -> list[RawRecord]:
         """Return what has come to what is followed, at most so many; none after the timeout."""
         with kafka_failures("reading"):

@@ -29,7 +29,6 @@ class AlarmRegistry:
         self._shelved: dict[str, None] = {}
         self._before: dict[str, Alarm | None] = {}
         self._ended_at: dict[str, datetime] = {}
-        self._ended_here: set[str] = set()
 
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
@@ -133,15 +132,6 @@ class AlarmRegistry:
                 self._ended_at[alarm_id] = ended_at
         self._active.pop(alarm_id, None)
         self._shelved.pop(alarm_id, None)
-
-    def end(self, alarm_id: str) -> None:
-        """Forget an alarm that is decommissioned in this reign."""
-        self.forget(alarm_id)
-        self._ended_here.add(alarm_id)
-
-    def has_ended(self, alarm_id: str) -> bool:
-        """Tell whether an alarm was decommissioned in this reign: its history is behind it."""
-        return alarm_id in self._ended_here
 
     def point(self, alarm_id: str) -> AlarmPoint | None:
         """Return the alarm point in force for an alarm, if there is one."""

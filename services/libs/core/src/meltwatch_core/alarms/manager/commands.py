@@ -131,7 +131,7 @@ class CommandDesk:
         """Return the tombstone of an alarm that has just been decommissioned."""
         if command.command != Command.DECOMMISSION:
             return []
-        self._scribe.registry.end(command.alarm_id)
+        self._scribe.registry.forget(command.alarm_id)
         return [tombstone(Topic.ALARMS, command.alarm_id)]
 
     def _denied(self, command: AlarmCommand, refused: Refused) -> Refused:

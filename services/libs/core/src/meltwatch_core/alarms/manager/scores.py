@@ -6,11 +6,10 @@ position beside the offset says how much of that has been judged already.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import structlog
 from meltwatch_schemas.errors import ContractViolation
-from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.record import OutgoingRecord, RawRecord, header, read_score
 from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.topics import Topic
@@ -158,14 +157,8 @@ class ScoreDesk:
             _log.error("furnace_refused", furnace=furnace_id, max_furnaces=limit)
 
     def _recall(self, received: ReceivedScore) -> list[OutgoingRecord]:
-        registry = self._scribe.registry
         for alarm in self._concerned(received):
-            if registry.has_ended(alarm.point.alarm_id):
-                # The command came before its history: that was judged before it all the same.
-                end = utc_from_ns(received.score.window_end_ns)
-                registry.put(replace(alarm, ended_at=end))
-            else:
-                registry.put(recall(alarm, received))
+            self._scribe.registry.put(recall(alarm, received))
         return []
 
     def _judge(self, received: ReceivedScore, now_ns: int) -> list[OutgoingRecord]:
