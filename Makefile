@@ -32,18 +32,18 @@ $(UV):
 
 .PHONY: runtime
 runtime: $(UV)
-	@$(UV) sync --frozen --no-dev --inexact $(if $(OPCUA)$(MQTT),--extra opcua) $(if $(NOTIFY),--extra notify)
+	@$(UV) sync --frozen --no-dev --inexact $(if $(OPCUA)$(MQTT),--extra opcua) $(if $(NOTIFY),--extra notify) $(if $(PLANT),--extra plant)
 
 .PHONY: setup
 setup: $(UV) ## Install everything that running and testing need
 	@$(UV) sync --frozen --inexact
 
 .PHONY: run
-run: runtime ## Do the main job: broker, Redis, Triton, services, simulated furnaces (DURATION= SOURCES= FURNACES= SEED= SUMMARY= OPCUA=yes MQTT=HOST:PORT NOTIFY=channels.yaml)
+run: runtime ## Do the main job: broker, Redis, Triton, services, simulated furnaces (DURATION= SOURCES= FURNACES= SEED= SUMMARY= OPCUA=yes MQTT=HOST:PORT NOTIFY=channels.yaml PLANT=plant.yaml)
 	@$(if $(MQTT),MELTWATCH_MQTT=$(MQTT)) $(BIN)/meltwatch run \
 		$(if $(DURATION),--duration $(DURATION)) $(if $(SOURCES),--sources $(SOURCES)) \
 		$(if $(FURNACES),--furnaces $(FURNACES)) $(if $(SEED),--seed $(SEED)) \
-		$(if $(SUMMARY),--summary $(SUMMARY)) $(if $(OPCUA)$(MQTT),--opcua) $(if $(NOTIFY),--notify $(NOTIFY))
+		$(if $(SUMMARY),--summary $(SUMMARY)) $(if $(OPCUA)$(MQTT),--opcua) $(if $(NOTIFY),--notify $(NOTIFY)) $(if $(PLANT),--plant $(PLANT))
 
 .PHONY: test
 test: setup ## Run the whole test suite against real Kafka, Redis and Triton (PROCESSES= at once, 4 by default), or one test (T=path or node id)

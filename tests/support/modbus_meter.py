@@ -3,7 +3,7 @@
 It reads one command a line: ``good``, ``new`` (good, and counts from 1 again), ``order cdab``,
 ``exception N``, ``slow SECONDS [REQUEST]``, ``stale`` (answers carry the number of
 the request before), ``short`` (a register is missing) or ``garbage``. With the ``n``-th request
-the phases show 5000 + n, 6000 + n and 7000 + n.
+the phases show 5000 + n, 6000 + n and 7000 + n; after ``show A B C`` they show these amperes.
 """
 
 import asyncio
@@ -29,6 +29,7 @@ class Meter:
         self.order = "abcd"
         self.fault = ["good"]
         self.requests = 0
+        self.shown: list[float] = []
 
     def obey(self, command: list[str]) -> None:
         """Do what a command says from now on."""
@@ -36,6 +37,9 @@ class Meter:
             self.order = command[1]
         elif command[0] == "new":
             self.fault, self.requests, self.order = ["good"], 0, "abcd"
+            self.shown = []
+        elif command[0] == "show":
+            self.shown = list(map(float, command[1:]))
         else:
             self.fault = command
 
@@ -49,7 +53,8 @@ class Meter:
             await asyncio.sleep(float(self.fault[1]))
         if self.fault[0] == "exception":
             return ExcCodes(int(self.fault[1]))
-        words = [word for phase in PHASES for word in self.words(phase + now)]
+        amperes = self.shown or [phase + now for phase in PHASES]
+        words = [word for phase in amperes for word in self.words(phase)]
         registers[FIRST - start : FIRST - start + len(words)] = words
         return None
 

@@ -30,6 +30,19 @@ class RunFiles:
 
 
 @dataclass(frozen=True)
+class RunInputs:
+    """Where what a run looks at comes from."""
+
+    sources: Annotated[
+        str, Parameter(help="simulator, none, or recording:DIR", metavar="SOURCES")
+    ] = RunSources.SIMULATOR.value
+    plant: Annotated[
+        Path | None,
+        Parameter(metavar="FILE", help="Watch the cameras and meters of this plant file instead."),
+    ] = None
+
+
+@dataclass(frozen=True)
 class RunFaces:
     """By what else a run shows its alarms."""
 
@@ -45,9 +58,7 @@ class RunFaces:
 
 def run(
     *,
-    sources: Annotated[
-        str, Parameter(help="simulator, none, or recording:DIR", metavar="SOURCES")
-    ] = "simulator",
+    inputs: Annotated[RunInputs | None, Parameter(name="*")] = None,
     furnaces: Annotated[
         int, Parameter(validator=Number(gte=1), help="How many furnaces to simulate.")
     ] = 2,
@@ -63,21 +74,37 @@ def run(
     from meltwatch_local_cluster.launch.run import RunOptions, run_locally  # noqa: PLC0415 - see above
     from meltwatch_local_cluster.screen.view import RunWatch  # noqa: PLC0415 - see above
 
-    kind, recording = _sources(sources)
+    given = inputs or RunInputs()
+    kind, recording = _sources(given)
     left, also = files or RunFiles(), faces or RunFaces()
     options = RunOptions(
-        kind, furnaces, duration, seed, left.summary, recording, also.opcua, also.notify
+        kind,
+        furnaces,
+        duration,
+        seed,
+        left.summary,
+        recording,
+        also.opcua,
+        also.notify,
+        given.plant,
     )
     clock = SystemClock()
     view = RunWatch(os.environ, Console(), clock, left.screenshot)
     return run_locally(options, os.environ, view, clock)
 
 
-def _sources(given: str) -> tuple[RunSources, Path | None]:
-    kind, _, folder = given.partition(":")
-    sources = next((source for source in RunSources if source == kind), None)
+def _sources(given: RunInputs) -> tuple[RunSources, Path | None]:
+    if given.plant is not None:
+        if given.sources != RunSources.SIMULATOR.value:
+            raise ConfigurationError(
+                f"--plant: expected no --sources beside it, got {given.sources!r}"
+            )
+        return RunSources.PLANT, None
+    kind, _, folder = given.sources.partition(":")
+    chosen = (source for source in RunSources if source is not RunSources.PLANT)
+    sources = next((source for source in chosen if source == kind), None)
     if sources is None or (sources is RunSources.RECORDING) != bool(folder):
         raise ConfigurationError(
-            f"--sources: expected simulator, none or recording:DIR, got {given!r}"
+            f"--sources: expected simulator, none or recording:DIR, got {given.sources!r}"
         )
     return sources, Path(folder) if folder else None

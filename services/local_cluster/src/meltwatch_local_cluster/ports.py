@@ -14,6 +14,7 @@ class RunSources(StrEnum):
 
     SIMULATOR = "simulator"
     RECORDING = "recording"
+    PLANT = "plant"
     NONE = "none"
 
 

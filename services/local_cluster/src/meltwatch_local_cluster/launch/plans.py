@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import yaml
+from meltwatch_chassis.errors import ConfigurationError
 
 from meltwatch_local_cluster.ports import RunScenario
 from meltwatch_local_cluster.servers.addresses import LOOPBACK, free_ports
 
 PIPELINE = ("stream_processor", "alarm_manager")
 PRODUCERS = ("video_producer", "current_producer")
+SOURCE_PRODUCER = "source_producer"
 # Variables of the launcher alone, or different for each service.
 _NOT_PASSED_ON = ("MELTWATCH_STATE_DIR", "MELTWATCH_HEALTH_ADDRESS")
 # Static group members: one that died and was started again takes its work up at once.
@@ -89,6 +92,33 @@ def simulator_environment(scenario: RunScenario) -> dict[str, str]:
     if scenario.recording is not None:
         told["MELTWATCH_RECORDING_DIR"] = str(scenario.recording.absolute())
     return told
+
+
+def check_live_installed() -> None:
+    """Refuse a run of a plant's own sources where what reads them is not installed.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is not.
+    """
+    if not all(map(find_spec, ("meltwatch_sources", "av", "pymodbus"))):
+        raise ConfigurationError(
+            "--plant: expected the package meltwatch-producers with its option 'live', found it "
+            "without; `make run PLANT=plant.yaml` installs it"
+        )
+
+
+def live_environment(spool: Path) -> dict[str, str]:
+    """Return the variables that tell the source producer where records wait for Kafka.
+
+    Parameters
+    ----------
+    spool
+        A folder of this run, which is made.
+    """
+    spool.mkdir(parents=True, exist_ok=True)
+    return {"MELTWATCH_SPOOL_DIR": str(spool.absolute())}
 
 
 def write_plant_file(file: Path, furnaces: Sequence[str], notes: str) -> Path:

@@ -5,7 +5,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -15,6 +15,7 @@ from meltwatch_chassis.clock import Clock
 from meltwatch_chassis.errors import ConfigurationError
 from meltwatch_chassis.kafka.admin import create_topics
 from meltwatch_chassis.kafka.config import connection_arguments
+from meltwatch_chassis.plant import read_plant
 from meltwatch_chassis.settings import KafkaSettings, load
 from meltwatch_chassis.whole_file import write_whole
 from meltwatch_fmf_benchmark import FormatError, open_recordings, play
@@ -37,6 +38,9 @@ from meltwatch_local_cluster.launch.opcua import check_installed, prepare_opcua
 from meltwatch_local_cluster.launch.plans import (
     PIPELINE,
     PRODUCERS,
+    SOURCE_PRODUCER,
+    check_live_installed,
+    live_environment,
     service_plans,
     write_plant_file,
 )
@@ -75,6 +79,8 @@ class RunOptions:
         Folder of the recordings, where they are the source.
     opcua
         Whether an OPC UA server shows the alarms.
+    plant
+        Plant file whose cameras and meters are watched, where they are the source.
     notify
         Channel file of a notify gateway, None for none.
     """
@@ -87,6 +93,7 @@ class RunOptions:
     recording: Path | None = None
     opcua: bool = False
     notify: Path | None = None
+    plant: Path | None = None
 
     def furnace_ids(self) -> tuple[str, ...]:
         """Return the furnaces that this run's own producers publish.
@@ -94,10 +101,12 @@ class RunOptions:
         Raises
         ------
         ConfigurationError
-            If recordings are not of their form.
+            If recordings or the plant file are not of their form.
         """
         if self.sources is RunSources.NONE:
             return ()
+        if self.plant is not None:
+            return tuple(furnace.id for furnace in read_plant(self.plant).furnaces)
         if self.recording is None:
             return furnace_ids(self.furnaces)
         try:
@@ -139,6 +148,8 @@ def run_locally(
     _check_summary_file(options.summary)
     if options.opcua:
         check_installed()
+    if options.plant is not None:
+        check_live_installed()
     if options.notify is not None:
         check_notify(options.notify)
     with owned(settings.state_dir) as folder, Interrupts() as interrupts:
@@ -147,6 +158,8 @@ def run_locally(
                 say(cleared)
             shutil.rmtree(folder / LOG_FOLDER, ignore_errors=True)
             cluster = Cluster(settings, environ, folder)
+            if options.plant is not None:
+                cluster.environ[_PLANT_FILE] = str(options.plant.absolute())
             _register(furnaces, options.sources, cluster)
             run = _Run(options, cluster, settings.topic_prefix, interrupts, clock)
             problems = run.run_cluster(view)
@@ -191,10 +204,9 @@ class _Run:
             with step("creating topics"):
                 create_topics(self._kafka(), catalogue(self._prefix))
             scenario = self._scenario()
-            producing = () if scenario.sources is RunSources.NONE else PRODUCERS
             # First, so that the back-fill of both topics is there when reading starts: the merge
             # by event time then makes the first windows whole.
-            producers = downwards.enter_context(self._supervised(producing, scenario))
+            producers = downwards.enter_context(self._producing(scenario))
             pipeline = downwards.enter_context(self._supervised(PIPELINE))
             if self._options.opcua:
                 downwards.enter_context(self._opcua())
@@ -240,6 +252,12 @@ class _Run:
             origin_ns=self._clock.now_ns() + _START_ALLOWANCE_NS,
             recording=self._options.recording,
         )
+
+    def _producing(self, scenario: RunScenario) -> AbstractContextManager[Supervisor]:
+        if scenario.sources is RunSources.PLANT:
+            told = live_environment(self._folder / DATA_FOLDER / "spool")
+            return self._supervised((SOURCE_PRODUCER,), told=told)
+        return self._supervised(() if scenario.sources is RunSources.NONE else PRODUCERS, scenario)
 
     @contextmanager
     def _opcua(self) -> Iterator[None]:
