@@ -55,6 +55,7 @@ from tests.integration.secured.whole_path import (
     operate,
     tell_people,
     watch_as_scada,
+    watch_sources,
 )
 from tests.integration.secured.wrong_ways import (
     Web,
@@ -105,7 +106,7 @@ def test_the_printed_rights_suffice_and_each_is_used(
         watch_as_scada(plant)
         logs = "".join(service.log.read_text() for service in services.values())
         shown = logs + "".join(service.command_line for service in services.values())
-    logs += tell_people(plant)
+    logs += tell_people(plant) + watch_sources(plant)
     assert not [user for user, secret in plant.kafka.passwords.items() if secret in shown]
     assert '"not_checked"' in logs
     assert "Traceback" not in logs

@@ -14,6 +14,7 @@ from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_S
 
 from tests.integration.secured.bench import PREFIX, Plant, Process, connection_of
+from tests.support.cameras import write_stills
 from tests.support.input_records import InputRecord, frame_record, live
 from tests.support.product import MELTWATCH
 from tests.support.waiting import until
@@ -130,6 +131,29 @@ def tell_people(plant: Plant) -> str:
                 lambda topic=topic: _has_used(plant, "notify_gateway", Operation.WRITE, topic),
                 log.read_text,
             )
+    return log.read_text()
+
+
+def watch_sources(plant: Plant) -> str:
+    """Start the producer of a plant's own sources: stills play, and a meter that is away is NaN."""
+    folder, log = plant.folder / "sources", plant.folder / "source_producer.log"
+    folder.mkdir()
+    write_stills(folder / "stills", [n * NS_PER_S // 2 for n in range(20)])
+    sources = {
+        "video": {"source_id": "camera", "address": "file:stills", "crop": [0, 0, 128, 128]},
+        "current": {
+            "source_id": "meter",
+            "address": "modbus+tcp://127.0.0.1:1",
+            "registers": {"first": 0},
+        },
+    }
+    file = folder / "plant.yaml"
+    file.write_text(json.dumps({"furnaces": [{"id": "spare/F-2", "name": "F-2", **sources}]}))
+    user = Principal.SOURCE_PRODUCER
+    settings = plant.environment(user, plant_file=str(file), spool_dir=str(folder))
+    with Process(user, settings, log):
+        for topic in ACCESS[user].outputs:
+            until(lambda topic=topic: _has_used(plant, user, Operation.WRITE, topic), log.read_text)
     return log.read_text()
 
 
