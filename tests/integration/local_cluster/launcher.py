@@ -42,7 +42,8 @@ from pathlib import Path
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.errors import FatalError
 from meltwatch_local_cluster.ports import RunSources
-from meltwatch_local_cluster.launch.run import RunOptions, run_locally
+from meltwatch_local_cluster.launch.run import run_locally
+from meltwatch_local_cluster.launch.run_options import RunOptions
 
 class Summary:
     def problems(self):

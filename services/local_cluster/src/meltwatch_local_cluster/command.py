@@ -71,7 +71,8 @@ def run(
     files: Annotated[RunFiles | None, Parameter(name="*")] = None,
 ) -> int:
     """Start a broker, Redis, Triton and every service on this machine and show what they see."""
-    from meltwatch_local_cluster.launch.run import RunOptions, run_locally  # noqa: PLC0415 - see above
+    from meltwatch_local_cluster.launch.run import run_locally  # noqa: PLC0415 - see above
+    from meltwatch_local_cluster.launch.run_options import RunOptions  # noqa: PLC0415 - see above
     from meltwatch_local_cluster.screen.view import RunWatch  # noqa: PLC0415 - see above
 
     given = inputs or RunInputs()

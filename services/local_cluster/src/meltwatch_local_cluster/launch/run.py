@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -15,12 +14,9 @@ from meltwatch_chassis.clock import Clock
 from meltwatch_chassis.errors import ConfigurationError
 from meltwatch_chassis.kafka.admin import create_topics
 from meltwatch_chassis.kafka.config import connection_arguments
-from meltwatch_chassis.plant import read_plant
 from meltwatch_chassis.settings import KafkaSettings, load
 from meltwatch_chassis.whole_file import write_whole
-from meltwatch_fmf_benchmark import FormatError, open_recordings, play
 from meltwatch_schemas.topics import Topic, catalogue
-from meltwatch_simulator import furnace_ids
 
 from meltwatch_local_cluster.launch.cluster import LOG_FOLDER, Cluster
 from meltwatch_local_cluster.launch.drain import wait_until_quiet
@@ -44,6 +40,7 @@ from meltwatch_local_cluster.launch.plans import (
     service_plans,
     write_plant_file,
 )
+from meltwatch_local_cluster.launch.run_options import RunOptions
 from meltwatch_local_cluster.launch.service import Service, Supervisor
 from meltwatch_local_cluster.launch.state_folder import StateNote, owned, rotate_logs
 from meltwatch_local_cluster.ports import RunScenario, RunSources, RunView, Summary
@@ -57,63 +54,6 @@ _SECOND_NS = 1_000_000_000
 _START_ALLOWANCE_NS = 8 * _SECOND_NS
 _WRITTEN_BY_THE_PIPELINE = (Topic.SCORES, Topic.ALARMS, Topic.DEAD_LETTERS)
 _OLDEST_GLIBC = (2, 35)
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """What the command line says about a run.
-
-    Attributes
-    ----------
-    sources
-        Where frames and currents come from.
-    furnaces
-        How many to simulate, at least 1.
-    duration_s
-        Seconds of streaming, None until interrupted.
-    seed
-        Of the simulator.
-    summary
-        File to write the summary to, None for no file.
-    recording
-        Folder of the recordings, where they are the source.
-    opcua
-        Whether an OPC UA server shows the alarms.
-    plant
-        Plant file whose cameras and meters are watched, where they are the source.
-    notify
-        Channel file of a notify gateway, None for none.
-    """
-
-    sources: RunSources
-    furnaces: int
-    duration_s: float | None
-    seed: int
-    summary: Path | None
-    recording: Path | None = None
-    opcua: bool = False
-    notify: Path | None = None
-    plant: Path | None = None
-
-    def furnace_ids(self) -> tuple[str, ...]:
-        """Return the furnaces that this run's own producers publish.
-
-        Raises
-        ------
-        ConfigurationError
-            If recordings or the plant file are not of their form.
-        """
-        if self.sources is RunSources.NONE:
-            return ()
-        if self.plant is not None:
-            return tuple(furnace.id for furnace in read_plant(self.plant).furnaces)
-        if self.recording is None:
-            return furnace_ids(self.furnaces)
-        try:
-            with open_recordings(self.recording) as recordings:
-                return tuple(furnace.furnace_id for furnace in play(recordings, 0))
-        except FormatError as error:
-            raise ConfigurationError(f"--sources: {error}") from error
 
 
 def run_locally(
