@@ -8,9 +8,10 @@ from typing import Final, Generic
 from meltwatch_chassis.clock import Clock
 from meltwatch_producers.publication import RecordSink
 from meltwatch_producers.wires import AnyChunk, Wire
-from meltwatch_schemas.chunk import ChunkIdentity
+from meltwatch_schemas.chunk import ChunkIdentity, Modality
 from meltwatch_schemas.window import NS_PER_S
-from meltwatch_sources.supervisor import LiveSource
+from meltwatch_sources.plant import AnySource, PlannedSource
+from meltwatch_sources.supervisor import LiveSource, SourceName
 
 _LOOK_S: Final = 0.5
 _STUCK_NS: Final = 30 * NS_PER_S
@@ -62,6 +63,13 @@ class LiveFeed(Generic[AnyChunk]):
         seq = self.identity.seq
         self._outlet.send(replace(chunk, identity=replace(chunk.identity, seq=seq)))
         self.identity = replace(self.identity, seq=seq + len(chunk.event_times_ns))
+
+
+def name_of(planned: PlannedSource[AnySource], modality: Modality) -> SourceName:
+    """Return what logs and metrics call a planned source; one that is wrong has no address."""
+    source = planned.source
+    source_id, address = (source.source_id, source.address) if source else ("", "")
+    return SourceName(planned.furnace_id, modality, source_id, address)
 
 
 @dataclass(slots=True)

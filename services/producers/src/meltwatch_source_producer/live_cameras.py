@@ -29,11 +29,11 @@ from meltwatch_sources.domain.event_clock import (
 )
 from meltwatch_sources.domain.picture import CropOutside, PictureRule
 from meltwatch_sources.domain.stride_sampler import StrideSampler
-from meltwatch_sources.plant import PlannedSource, PlantSources, VideoSource
+from meltwatch_sources.plant import PlantSources, VideoSource
 from meltwatch_sources.ports import Camera, Frame
-from meltwatch_sources.supervisor import LiveSource, SourceName, follow_camera
+from meltwatch_sources.supervisor import LiveSource, follow_camera
 
-from meltwatch_source_producer.live import LiveFeed, Outlet
+from meltwatch_source_producer.live import LiveFeed, Outlet, name_of
 
 _USUAL_DELAY_NS: Final = 150 * NS_PER_MS
 _MEASURED_WITHIN_NS: Final = 30 * NS_PER_MS
@@ -230,7 +230,7 @@ def live_cameras(
     sources = []
     views: dict[VideoSource, list[CameraView]] = {}
     for planned in plant.videos:
-        live = LiveSource(_name(planned), clock, metrics)
+        live = LiveSource(name_of(planned, Modality.VIDEO), clock, metrics)
         sources.append(live)
         source = planned.source
         if source is None:
@@ -266,9 +266,3 @@ def _connection(source: VideoSource) -> VideoSource:
     """Return what furnaces of one camera have in common: the first one's name stands for all."""
     seen = {"source_id": "", "crop": None, "rotate_degrees": 0, "mirror": False}
     return source.model_copy(update=seen)
-
-
-def _name(planned: PlannedSource[VideoSource]) -> SourceName:
-    source = planned.source
-    source_id, address = (source.source_id, source.address) if source else ("", "")
-    return SourceName(planned.furnace_id, Modality.VIDEO, source_id, address)

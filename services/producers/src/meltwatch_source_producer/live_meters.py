@@ -27,10 +27,10 @@ from meltwatch_sources.adapters.meters import open_meter, samples_of
 from meltwatch_sources.credentials import CredentialStore, redacted
 from meltwatch_sources.domain.reading import MeterReading
 from meltwatch_sources.domain.sample_grid import KEPT
-from meltwatch_sources.plant import CurrentSource, PlannedSource, PlantSources
-from meltwatch_sources.supervisor import LiveSource, SourceName, follow_meter
+from meltwatch_sources.plant import CurrentSource, PlantSources
+from meltwatch_sources.supervisor import LiveSource, follow_meter
 
-from meltwatch_source_producer.live import Outlet
+from meltwatch_source_producer.live import Outlet, name_of
 
 _LONGEST_NS: Final = 900 * NS_PER_S
 """What is further back is not made up: this machine slept, or its clock was put right."""
@@ -162,7 +162,7 @@ def live_meters(
     feeds: list[LiveMeterFeed] = []
     follows: list[Callable[[asyncio.Event], Coroutine[Any, Any, None]]] = []
     for planned in plant.currents:
-        live = LiveSource(_name(planned), outlet.clock, metrics)
+        live = LiveSource(name_of(planned, Modality.CURRENT), outlet.clock, metrics)
         sources.append(live)
         source = planned.source
         if source is None:
@@ -200,9 +200,3 @@ def _note_library_error(_loop: object, context: dict[str, Any]) -> None:
     """Note what a library lets fall in the loop: the source's loss is told by its own state."""
     error = redacted(repr(context.get("exception") or context.get("message")))
     structlog.get_logger().debug("meter_library_error", error=error)
-
-
-def _name(planned: PlannedSource[CurrentSource]) -> SourceName:
-    source = planned.source
-    source_id, address = (source.source_id, source.address) if source else ("", "")
-    return SourceName(planned.furnace_id, Modality.CURRENT, source_id, address)
