@@ -72,10 +72,15 @@ def test_every_injected_fault_raises_and_nothing_else_does(tmp_path):
             record["alarm_id"]: record["event_id"] for record in run.wait_until(first_alarm, 120)
         }
         prefix = status["topic_prefix"]
-        in_view = in_redis(status)
-        in_kafka = alarms_by_any_consumer(status["kafka"], f"{prefix}.alarms.v1")
-        assert listed.keys() <= in_view.keys() <= in_kafka.keys()
-        assert standing(in_view).keys() == standing(in_kafka).keys()
+
+        def alike() -> dict[str, dict] | None:
+            # Read one after the other: an alarm may come between.
+            in_view = in_redis(status)
+            in_kafka = alarms_by_any_consumer(status["kafka"], f"{prefix}.alarms.v1")
+            assert listed.keys() <= in_view.keys() <= in_kafka.keys()
+            return in_kafka if standing(in_view).keys() == standing(in_kafka).keys() else None
+
+        in_kafka = run.wait_until(alike, 60)
         judged = [record for record in in_kafka.values() if record["class"] == "process"]
         traces = {record["traceparent"].split("-")[1] for record in judged}
         assert traces
@@ -139,10 +144,13 @@ def silence_is_told_and_taken_back(run: RunningProduct, status: dict) -> None:
         # The next heartbeat says so, too.
         run.wait_until(lambda: run.command(*LIST).returncode == 1 or None, 60)
         run.wait_until(lambda: "2 BLIND" in run.command("status").stdout or None, 60)
-        told = alarms_by_any_consumer(status["kafka"], f"{status['topic_prefix']}.alarms.v1")
-        assert silent_in(told.values()) >= furnaces
-        assert in_redis(status).keys() >= furnaces
-        assert silent_in(in_redis(status).values()) >= furnaces
+        # A window that was held up may end the silence once more: each is asked until it says so.
+        alarms = f"{status['topic_prefix']}.alarms.v1"
+        for told in (
+            lambda: alarms_by_any_consumer(status["kafka"], alarms),
+            lambda: in_redis(status),
+        ):
+            run.wait_until(lambda told=told: silent_in(told().values()) >= furnaces or None, 60)
     finally:
         for pid in producers:
             os.kill(pid, signal.SIGCONT)
