@@ -269,3 +269,38 @@ def test_a_sender_that_is_a_little_ahead_stamps_nothing_later_than_its_arrival()
     assert times[-1][1] is not None
     assert times[-1][1].rung is Rung.SENDER
     assert all(time.event_ns <= frame.arrival_ns for frame, time in times if time)
+
+
+@examples(20)
+@given(
+    st.sampled_from(["auto", "sender"]),
+    # At each edge: ahead of the arrivals, behind them, off by as much as may be, and spread.
+    st.sampled_from([20.0, -190.0, -310.0, 310.0, -2000.0]),
+    st.floats(-15, 15),
+    st.floats(0, 40),
+    st.integers(0, 2**16),
+)
+def test_a_sender_at_an_edge_changes_its_state_once_in_its_window_at_most(
+    follow, edge_ms, off_ms, unrest_ms, seed
+) -> None:
+    chance = random.Random(seed)
+    clock = EventClock(replace(MEASURED, follow=follow))
+    told, begun_ns = [], None
+    for shot in camera(200, rate=5, jitter_ms=unrest_ms, seed=seed):
+        # Unrest of half a minute each, so that quantiles wander over the edge.
+        wave_ms = unrest_ms * chance.gauss(0, 1) * (1 + int(second(shot) / 30) % 2)
+        off_ns = int((edge_ms + off_ms + wave_ms) * NS_PER_MS)
+        time = clock.stamp(replace(shot.frame, sender_ns=shot.frame.arrival_ns + off_ns))
+        begun_ns = begun_ns or shot.true_ns
+        if time is not None:
+            told.append((shot.true_ns - begun_ns, clock.findings, time.rung))
+    changes_ns = [
+        after[0] for before, after in pairwise(told) if before[1:] != after[1:]
+    ]  # fmt: skip
+
+    # One away from the sender and one back in each window, and the first of all.
+    assert len(changes_ns) <= 2 * 200 / 19 + 1
+    rises_ns = [
+        after[0] for before, after in pairwise(told) if after[2] < before[2]
+    ]  # fmt: skip
+    assert all(after - before >= 18 * NS_PER_S for before, after in pairwise(rises_ns))

@@ -6,7 +6,7 @@ sender's own clock, which is checked against the lower one and never trusted.
 """
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 from itertools import pairwise
 from typing import Final, Literal
@@ -27,9 +27,7 @@ _FAST_BUCKETS: Final = 8
 _FAST_DRIFT_NS: Final = 200 * NS_PER_MS
 SENDER_WINDOW_NS: Final = 20 * NS_PER_S
 SENDER_QUICK_NS: Final = 2 * NS_PER_S
-SENDER_AHEAD_NS: Final = 20 * NS_PER_MS
 SENDER_BEHIND_NS: Final = 2 * NS_PER_S
-SENDER_SPREAD_NS: Final = 50 * NS_PER_MS
 SENDER_AGREES_NS: Final = 250 * NS_PER_MS
 _LOOK_NS: Final = 1 * NS_PER_S
 SLEW_PPM: Final = 5_000
@@ -167,37 +165,60 @@ class _Envelope:
         return abs(rise_ns) * 1_000_000 > DRIFT_PPM * (DRIFT_NS - tenth * _BUCKET_NS)
 
 
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """How a sender's clock may lie to the arrivals, ns."""
+
+    ahead_ns: int
+    behind_ns: int
+    spread_ns: int
+    agrees_ns: int
+
+
+_TO_BE_PROVEN: Final = _Limits(20 * NS_PER_MS, SENDER_BEHIND_NS, 50 * NS_PER_MS, SENDER_AGREES_NS)
+_ONCE_PROVEN: Final = _Limits(
+    40 * NS_PER_MS, SENDER_BEHIND_NS * 11 // 10, 100 * NS_PER_MS, 300 * NS_PER_MS
+)
+"""Wider, so that a clock at an edge does not go to and fro."""
+
+
 @dataclass(slots=True)
 class _Sender:
     """The sender's clock beside arrivals, within a sliding window.
+
+    It proves right over a whole window within narrow limits, and stays so within wider ones. What
+    it has lost it proves again over a whole window. So it changes at most once in that time.
 
     Attributes
     ----------
     follow
         As in ``ClockRule``.
-    is_right
-        It was right over the window.
     offset_ns
         Median of the sender's time minus the time by arrival.
     disagrees
-        It was there over the window, and was not right.
+        It was not right, and has not proved right since.
     """
 
     follow: str
-    is_right: bool = False
     offset_ns: int | None = None
     disagrees: bool = False
+    _is_proven: bool = False
+    _was_proven: bool = False
     _seen: deque[tuple[int, int, int]] = field(default_factory=deque)
     _looked_ns: int = 0
+
+    @property
+    def is_right(self) -> bool:
+        """Whether event times may follow it."""
+        return self._is_proven and self.follow != "arrival"
 
     def take(self, frame: FrameTimes, by_arrival_ns: int) -> None:
         """Take the next frame; one without the sender's time lets the older ones age."""
         if frame.sender_ns is not None:
             lag_ns, offset_ns = frame.arrival_ns - frame.sender_ns, frame.sender_ns - by_arrival_ns
-            if self.is_right and abs(offset_ns) > self._agrees_ns + SENDER_AGREES_NS:
+            if self._is_proven and abs(offset_ns) > self._limits.agrees_ns + SENDER_AGREES_NS:
                 # It stepped: no other frame is stamped by it until it has proved right again.
-                self._seen.clear()
-                self.is_right = False
+                self._distrust()
             self._seen.append((frame.arrival_ns, lag_ns, offset_ns))
         while self._seen and self._seen[0][0] <= frame.arrival_ns - SENDER_WINDOW_NS:
             self._seen.popleft()
@@ -206,25 +227,41 @@ class _Sender:
             self._look()
 
     @property
-    def _agrees_ns(self) -> int:
-        return SENDER_BEHIND_NS if self.follow == "sender" else SENDER_AGREES_NS
+    def _limits(self) -> _Limits:
+        limits = _ONCE_PROVEN if self._is_proven else _TO_BE_PROVEN
+        if self.follow != "sender":
+            return limits
+        # Whoever wants the sender's clock wants it however unsteady it is.
+        return replace(limits, spread_ns=2 * SENDER_BEHIND_NS, agrees_ns=limits.behind_ns)
+
+    def _distrust(self) -> None:
+        self._is_proven = False
+        self._seen.clear()
 
     def _look(self) -> None:
-        if len(self._seen) < 2:
-            self.is_right, self.disagrees, self.offset_ns = False, False, None
+        if not self._seen:
+            self._is_proven, self.disagrees, self.offset_ns = False, False, None
             return
+        limits = self._limits
         lags = sorted(lag_ns for _, lag_ns, _ in self._seen)
         offsets = sorted(offset_ns for _, _, offset_ns in self._seen)
         self.offset_ns = offsets[len(offsets) // 2]
         low_ns, high_ns = lags[len(lags) // 20], lags[-1 - len(lags) // 20]
-        is_near = low_ns >= -SENDER_AHEAD_NS and high_ns <= SENDER_BEHIND_NS
-        is_near &= abs(self.offset_ns) <= self._agrees_ns
-        is_steady = high_ns - low_ns < SENDER_SPREAD_NS or self.follow == "sender"
-        needed_ns = SENDER_QUICK_NS if self.follow == "sender" else SENDER_WINDOW_NS
+        is_near = low_ns >= -limits.ahead_ns and high_ns <= limits.behind_ns
+        is_near &= abs(self.offset_ns) <= limits.agrees_ns
+        is_steady = high_ns - low_ns < limits.spread_ns
+        is_quick = self.follow == "sender" and not self._was_proven
+        needed_ns = SENDER_QUICK_NS if is_quick else SENDER_WINDOW_NS
         is_whole = self._seen[-1][0] - self._seen[0][0] >= needed_ns - _LOOK_NS
-        self.is_right = self.follow != "arrival" and is_near and is_steady and is_whole
-        # An hour off is told at once, a wide spread only of a whole window.
-        self.disagrees = not is_near or (is_whole and not is_steady)
+        if is_near and is_steady:
+            self._is_proven |= is_whole
+            self._was_proven |= self._is_proven
+            self.disagrees &= not self._is_proven
+        elif not is_near or is_whole:
+            # An hour off is told at once, a wide spread only of a whole window.
+            if self._is_proven:
+                self._distrust()
+            self.disagrees = True
 
 
 class EventClock:
