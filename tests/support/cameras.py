@@ -76,6 +76,11 @@ class CameraServer:
         return f"rtsp://127.0.0.1:{self._ports[0]}/clock"
 
     @property
+    def tls_url(self) -> str:
+        """Where its picture is, if it speaks TLS."""
+        return self.url.replace("rtsp:", "rtsps:")
+
+    @property
     def locked_url(self) -> str:
         """Where the same picture is behind a login."""
         return f"rtsp://127.0.0.1:{self._ports[1]}/clock"

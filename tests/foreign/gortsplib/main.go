@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/tls"
 	"flag"
 	"fmt"
 	"image"
@@ -64,11 +65,20 @@ func main() {
 	rate := flag.Float64("rate", 25, "frames a second that it ships")
 	stamped := flag.Float64("stamped", 25, "frames a second that its media time tells of")
 	offset := flag.Duration("offset", 0, "its clock minus ours, in its reports")
+	certificate := flag.String("cert", "", "its certificate, PEM: it speaks TLS then")
+	key := flag.String("key", "", "its private key, PEM")
 	flag.Parse()
 
 	media := &description.Media{Type: description.MediaTypeVideo, Formats: []format.Format{&format.MJPEG{}}}
 	handler := &camera{}
 	server := &gortsplib.Server{Handler: handler, RTSPAddress: fmt.Sprintf("127.0.0.1:%d", *port)}
+	if *certificate != "" {
+		pair, err := tls.LoadX509KeyPair(*certificate, *key)
+		if err != nil {
+			log.Fatal(err)
+		}
+		server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{pair}}
+	}
 	if err := server.Start(); err != nil {
 		log.Fatal(err)
 	}

@@ -34,12 +34,15 @@ class Credentials:
         As they are, not encoded.
     certificate, private_key
         Files, where the source wants a client certificate.
+    authority
+        File of who signed the source's own certificate.
     """
 
     username: str = field(repr=False)
     password: str = field(repr=False)
     certificate: Path | None = None
     private_key: Path | None = None
+    authority: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ class CredentialStore:
             self._text(folder / "password"),
             _if_there(folder / "cert.pem"),
             _if_there(folder / "key.pem"),
+            _if_there(folder / "ca.pem"),
         )
 
     def _text(self, path: Path) -> str:

@@ -112,6 +112,12 @@ class VideoSource(_Source):
         default=None, ge=0, le=5, description="From light to arrival, if it was measured."
     )
     transport: Literal["tcp", "udp"] = Field(default="tcp", description="Of the stream.")
+    ca_file: Annotated[str, AfterValidator(_shown)] | None = Field(
+        default=None, min_length=1, description="Of rtsps: who signed its certificate, PEM."
+    )
+    certificate_name: Annotated[str, AfterValidator(_shown)] | None = Field(
+        default=None, min_length=1, description="Of rtsps: the name in it, if not the address's."
+    )
     matrix: Literal["bt601", "bt709"] | None = Field(
         default=None, description="Colour matrix in place of the one that the stream signals."
     )

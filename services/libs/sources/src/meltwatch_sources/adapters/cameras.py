@@ -19,7 +19,7 @@ def camera_of(source: VideoSource, folder: Path, store: CredentialStore, clock: 
     source
         What the plant file says.
     folder
-        Where relative ``file:`` addresses begin.
+        Where relative files begin.
     store
         Where its login is read when it is opened.
     clock
@@ -31,4 +31,4 @@ def camera_of(source: VideoSource, folder: Path, store: CredentialStore, clock: 
     def login() -> Credentials | None:
         return None if source.credentials is None else store.read(source.credentials)
 
-    return RtspCamera(source, login, clock)
+    return RtspCamera(source, login, clock, folder)

@@ -3,12 +3,14 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Final
 
 import av
 from av.container import InputContainer
 from meltwatch_chassis.clock import Clock
 
+from meltwatch_sources.adapters.camera_tls import CameraTls
 from meltwatch_sources.adapters.decoding import Decoding, FrameMaker, in_ns, video_stream
 from meltwatch_sources.credentials import Credentials, redacted, with_login
 from meltwatch_sources.domain.stride_sampler import Backlog
@@ -39,14 +41,21 @@ class RtspCamera:
         Reads the login when the camera is opened.
     clock
         Stamps arrivals.
+    folder
+        Where a relative ``ca_file`` begins.
     """
 
     def __init__(
-        self, source: VideoSource, login: Callable[[], Credentials | None], clock: Clock
+        self,
+        source: VideoSource,
+        login: Callable[[], Credentials | None],
+        clock: Clock,
+        folder: Path = Path(),
     ) -> None:
         self._source = source
         self._login = login
         self._clock = clock
+        self._folder = folder
 
     def frames(self, stop: threading.Event) -> Iterator[Frame]:
         """Give the frames that come, in order, until told to stop.
@@ -57,16 +66,25 @@ class RtspCamera:
             If none can come any more.
         """
         login = self._login()
+        tls = CameraTls.of(self._source, login, self._folder)
         try:
-            with closing(self._opened(login)) as container:
+            with closing(self._opened(login, tls)) as container:
                 yield from self._read(container, stop)
         except av.FFmpegError as error:
             raise _loss(error, login) from None
 
-    def _opened(self, login: Credentials | None) -> InputContainer:
+    def _opened(self, login: Credentials | None, tls: CameraTls | None) -> InputContainer:
         url = with_login(self._source.where, login)
         options = _OPTIONS | {"rtsp_transport": self._source.transport}
-        return av.open(url, options=options, timeout=(_OPEN_S, _READ_S))
+        try:
+            return av.open(
+                url, options=options | (tls.options if tls else {}), timeout=(_OPEN_S, _READ_S)
+            )
+        except av.FFmpegError as error:
+            # FFmpeg says no more than "Input/output error" of a certificate.
+            if tls is not None and (problem := tls.problem(_READ_S)):
+                raise SourceLost(problem) from None
+            raise _loss(error, login) from None
 
     def _read(self, container: InputContainer, stop: threading.Event) -> Iterator[Frame]:
         decoding, backlog = Decoding.of(self._source), Backlog()
