@@ -79,9 +79,10 @@ class CameraTls:
                 return None
         except ssl.SSLCertVerificationError as error:
             authority = self.authority or "an authority that this machine trusts"
+            why = error.verify_message.rstrip(".")
             return redacted(
-                f"the camera's certificate is refused: {error.verify_message.rstrip('.')}; expected "
-                f"one for {self.name} signed by {authority} (see ca_file and certificate_name)"
+                f"the camera's certificate is refused: {why}; expected one for "
+                f"{self.name} signed by {authority} (see ca_file and certificate_name)"
             )
         except (OSError, ValueError):
             return redacted(f"expected TLS at {self.host}:{self.port}, got something else")

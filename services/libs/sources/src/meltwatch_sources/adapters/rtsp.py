@@ -78,7 +78,9 @@ class RtspCamera:
         options = _OPTIONS | {"rtsp_transport": self._source.transport}
         try:
             return av.open(
-                url, options=options | (tls.options if tls else {}), timeout=(_OPEN_S, _READ_S)
+                url,
+                options={**options, **(tls.options if tls else {})},
+                timeout=(_OPEN_S, _READ_S),
             )
         except av.FFmpegError as error:
             # FFmpeg says no more than "Input/output error" of a certificate.
