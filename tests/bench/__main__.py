@@ -1,0 +1,74 @@
+"""``python -m tests.bench``: measures what Meltwatch costs, and writes ``docs/benchmarks.md``.
+
+With rows picked it only prints. ``--compare`` measures another revision with the same rows.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import structlog
+from threadpoolctl import threadpool_limits
+
+from tests.bench import page
+from tests.bench.compare import compared
+from tests.bench.figure import table
+from tests.bench.guard import recorded_ratios
+from tests.bench.ledger import Record
+from tests.bench.machine import setting
+from tests.bench.rows import Row, picked
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("rows", nargs="*", help="rows, beginnings of rows, or pure; all by default")
+    parser.add_argument("--compare", metavar="REV", help="another revision to measure beside this")
+    parser.add_argument("--json", type=Path, help="write what was measured there")
+    asked = parser.parse_args(arguments)
+    try:
+        chosen = [*picked(asked.rows)]
+    except ValueError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 2
+    record = measured(chosen)
+    if asked.json:
+        record.write(asked.json)
+    if asked.compare:
+        print(compared(record, asked.compare, asked.rows))
+    elif not asked.rows:
+        record.ratios = recorded_ratios()
+        record.write()
+        page.write(record)
+        print(f"bench: wrote {page.PAGE}")
+    return 0
+
+
+def measured(chosen: Sequence[Row]) -> Record:
+    """Measure rows; one that fails is said and does not end the others."""
+    record = Record(setting())
+    with tempfile.TemporaryDirectory(prefix="meltwatch-bench-") as folder:
+        for number, row in enumerate(chosen, start=1):
+            begun_s = time.monotonic()
+            print(f"{number}/{len(chosen)} {row.name} …", flush=True)
+            try:
+                figures = [*row.measure(Path(folder))]
+            except Exception as error:  # noqa: BLE001 - whatever it was, the others are measured
+                record.failed[row.name] = f"{type(error).__name__}: {str(error)[-300:]}"
+                print(f"  not measured: {record.failed[row.name]}", flush=True)
+                continue
+            record.add(figures)
+            took_s = time.monotonic() - begun_s
+            print("\n".join(table(figures).splitlines()[2:]), f"[{took_s:.0f} s]", flush=True)
+    return record
+
+
+if __name__ == "__main__":
+    # kafka-python reads its protocol files by calls that Python 3.11 and 3.12 deprecate.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("error"))
+    threadpool_limits(1)  # as every service does
+    sys.exit(main(sys.argv[1:]))
