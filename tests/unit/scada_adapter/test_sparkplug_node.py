@@ -18,7 +18,8 @@ from meltwatch_scada_adapter.domain.sparkplug.commands import (
 )
 from meltwatch_scada_adapter.domain.sparkplug.edge_node import EdgeMessage, EdgeNode
 from meltwatch_scada_adapter.domain.sparkplug.names import NodeNames, device_of
-from meltwatch_scada_adapter.domain.sparkplug.payload import (
+from meltwatch_scada_adapter.settings import Settings
+from meltwatch_schemas.sparkplug import (
     DataType,
     Metric,
     Payload,
@@ -27,7 +28,6 @@ from meltwatch_scada_adapter.domain.sparkplug.payload import (
     Value,
     decode,
 )
-from meltwatch_scada_adapter.settings import Settings
 
 from tests.support.builders import ALARM, FURNACE, alarm_record
 from tests.support.examples import examples

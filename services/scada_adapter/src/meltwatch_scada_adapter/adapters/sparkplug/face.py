@@ -13,6 +13,7 @@ from meltwatch_chassis.errors import FatalError
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_chassis.tasks import cancel, first_of
 from meltwatch_schemas.alarm import utc_from_ns
+from meltwatch_schemas.sparkplug import PayloadError, decode
 from meltwatch_schemas.text import escaped
 
 from meltwatch_scada_adapter.adapters.sparkplug.birth_numbers import BirthNumbers
@@ -29,7 +30,6 @@ from meltwatch_scada_adapter.domain.sparkplug.commands import (
     host_state_of,
 )
 from meltwatch_scada_adapter.domain.sparkplug.edge_node import EdgeMessage, EdgeNode
-from meltwatch_scada_adapter.domain.sparkplug.payload import PayloadError, decode
 from meltwatch_scada_adapter.ports import Orders
 
 MQTT: Final = "mqtt"

@@ -7,10 +7,10 @@ from typing import Final
 
 from meltwatch_schemas.alarm import Command
 from meltwatch_schemas.bounds import MAX_USER
+from meltwatch_schemas.sparkplug import Payload, PayloadError
 from meltwatch_schemas.text import is_printable
 
 from meltwatch_scada_adapter.domain.orders import Order
-from meltwatch_scada_adapter.domain.sparkplug.payload import Payload, PayloadError
 
 REBIRTH: Final = "Node Control/Rebirth"
 FOLDER: Final = "Alarms"

@@ -6,6 +6,13 @@ from types import MappingProxyType
 from typing import Final
 
 from meltwatch_schemas.identifiers import split_alarm_id
+from meltwatch_schemas.sparkplug import (
+    Metric,
+    Payload,
+    QualityCode,
+    Value,
+    encode,
+)
 
 from meltwatch_scada_adapter.domain.condition import PIPELINE_DOWN, ScadaCondition
 from meltwatch_scada_adapter.domain.sparkplug.commands import (
@@ -23,13 +30,6 @@ from meltwatch_scada_adapter.domain.sparkplug.metrics import (
     rebirth_switch,
 )
 from meltwatch_scada_adapter.domain.sparkplug.names import NodeNames
-from meltwatch_scada_adapter.domain.sparkplug.payload import (
-    Metric,
-    Payload,
-    QualityCode,
-    Value,
-    encode,
-)
 
 NUMBERS: Final = 256
 """``seq`` and ``bdSeq`` are counted modulo this."""

@@ -12,6 +12,7 @@ from meltwatch_core.alarms.system_alarms import (
     VIDEO_LOST,
 )
 from meltwatch_schemas.alarm import Quality, ns_from_utc
+from meltwatch_schemas.sparkplug import DataType, Metric, QualityCode, Value
 
 from meltwatch_scada_adapter.domain.condition import ScadaCondition
 from meltwatch_scada_adapter.domain.sparkplug.commands import (
@@ -22,7 +23,6 @@ from meltwatch_scada_adapter.domain.sparkplug.commands import (
     REBIRTH,
     AckAnswer,
 )
-from meltwatch_scada_adapter.domain.sparkplug.payload import DataType, Metric, QualityCode, Value
 
 BIRTH_NUMBER: Final = "bdSeq"
 _NS_PER_MS: Final = 1_000_000

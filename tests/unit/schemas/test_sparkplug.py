@@ -7,7 +7,7 @@ import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from hypothesis import given
 from hypothesis import strategies as st
-from meltwatch_scada_adapter.domain.sparkplug.payload import (
+from meltwatch_schemas.sparkplug import (
     MAX_METRICS,
     DataType,
     Metric,
@@ -57,14 +57,24 @@ def foreign_payload() -> Any:
 
 Foreign = foreign_payload()
 VALUE_FIELD = {
-    DataType.INT32: "int_value", DataType.INT64: "long_value", DataType.DATETIME: "long_value",
-    DataType.DOUBLE: "double_value", DataType.BOOLEAN: "boolean_value",
-    DataType.STRING: "string_value",
+    DataType.INT8: "int_value", DataType.INT16: "int_value", DataType.INT32: "int_value",
+    DataType.UINT8: "int_value", DataType.UINT16: "int_value", DataType.UINT32: "long_value",
+    DataType.INT64: "long_value", DataType.UINT64: "long_value", DataType.DATETIME: "long_value",
+    DataType.FLOAT: "float_value", DataType.DOUBLE: "double_value",
+    DataType.BOOLEAN: "boolean_value", DataType.STRING: "string_value",
 }  # fmt: skip
+BITS = {"int_value": 32, "long_value": 64}
 UINT64 = st.integers(0, 2**64 - 1)
 VALUES = {
+    DataType.INT8: st.integers(-(2**7), 2**7 - 1),
+    DataType.INT16: st.integers(-(2**15), 2**15 - 1),
     DataType.INT32: st.integers(-(2**31), 2**31 - 1),
     DataType.INT64: st.integers(-(2**63), 2**63 - 1),
+    DataType.UINT8: st.integers(0, 2**8 - 1),
+    DataType.UINT16: st.integers(0, 2**16 - 1),
+    DataType.UINT32: st.integers(0, 2**32 - 1),
+    DataType.UINT64: UINT64,
+    DataType.FLOAT: st.floats(allow_nan=False, width=32),
     DataType.DATETIME: UINT64,
     DataType.DOUBLE: st.floats(allow_nan=False),
     DataType.BOOLEAN: st.booleans(),
@@ -78,6 +88,8 @@ METRICS = st.sampled_from(DataType).flatmap(
         st.none() | VALUES[kind],
         st.none() | UINT64,
         st.none() | st.sampled_from(QualityCode),
+        st.none() | UINT64,
+        st.booleans(),
     )
 )
 PAYLOADS = st.builds(
@@ -102,12 +114,13 @@ def test_another_decoder_reads_what_we_write_and_we_read_it_back(payload):
     for metric, told in zip(payload.metrics, read.metrics, strict=True):
         assert (told.name, told.datatype) == (metric.name, metric.kind)
         assert told.timestamp == (metric.timestamp_ms or 0)
+        assert told.alias == (metric.alias or 0)
+        assert told.is_historical == metric.is_historical
         assert told.is_null == (metric.value is None)
         if metric.value is not None and metric.kind is not None:
             field = VALUE_FIELD[metric.kind]
-            bits = 32 if metric.kind is DataType.INT32 else 64
-            is_number = metric.kind in (DataType.INT32, DataType.INT64)
-            wanted = metric.value % 2**bits if is_number else metric.value
+            bits = BITS.get(field)
+            wanted = metric.value if bits is None else metric.value % 2**bits
             assert getattr(told, field) == wanted
         properties = dict(zip(told.properties.keys, told.properties.values, strict=True))
         assert {key: value.int_value for key, value in properties.items()} == (
@@ -139,8 +152,26 @@ def test_a_foreign_command_is_read():
         ("untyped", None, True),
         ("strange", None, None),
         ("null", DataType.BOOLEAN, None),
-        ("", None, 0.5),
+        ("", DataType.FLOAT, 0.5),
     ]
+    assert read.metrics[4].alias == 7
+
+
+@pytest.mark.parametrize(
+    ("code", "means"),
+    [(192, QualityCode.GOOD), (200, QualityCode.GOOD), (500, QualityCode.STALE),
+     (0, QualityCode.BAD), (64, QualityCode.BAD), (512, QualityCode.BAD),
+     (2**31 + 512, QualityCode.BAD)],
+)  # fmt: skip
+def test_a_quality_that_is_not_known_is_not_good(code, means):
+    made = Foreign()
+    properties = made.metrics.add(name="a", int_value=1).properties
+    properties.keys.append("Quality")
+    properties.values.add(type=3, int_value=code)
+
+    (read,) = decode(made.SerializeToString()).metrics
+
+    assert read.quality is means
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Payloads of Sparkplug B: the dozen fields of its protobuf messages that alarms need.
+"""Payloads of Sparkplug B: the dozen fields of its protobuf messages that alarms and meters need.
 
 Written after the field numbers of the specification, so that nothing of it has to be shipped.
 """
@@ -14,8 +14,8 @@ MAX_METRICS: Final = 1_000
 _QUALITY: Final = "Quality"
 _TWO_32, _TWO_64 = 2**32, 2**64
 _LONGEST_VARINT: Final = 10
-_VARINT, _FIXED_64, _BYTES = 0, 1, 2
-_FIXED: Final = {_FIXED_64: struct.Struct("<d"), 5: struct.Struct("<f")}
+_VARINT, _FIXED_64, _BYTES, _FIXED_32 = 0, 1, 2, 5
+_FIXED: Final = {_FIXED_64: struct.Struct("<d"), _FIXED_32: struct.Struct("<f")}
 
 
 class PayloadError(Exception):
@@ -23,10 +23,17 @@ class PayloadError(Exception):
 
 
 class DataType(IntEnum):
-    """Types of values that are written here, as the specification numbers them."""
+    """Types of values, as the specification numbers them."""
 
+    INT8 = 1
+    INT16 = 2
     INT32 = 3
     INT64 = 4
+    UINT8 = 5
+    UINT16 = 6
+    UINT32 = 7
+    UINT64 = 8
+    FLOAT = 9
     DOUBLE = 10
     BOOLEAN = 11
     STRING = 12
@@ -60,6 +67,10 @@ class Metric:
         Since when it holds, milliseconds since 1970.
     quality
         Trust in the value; None says nothing.
+    alias
+        A number that stands for the name once a birth has told both.
+    is_historical
+        The value is of the past, told late: no present one.
     """
 
     name: str
@@ -67,6 +78,8 @@ class Metric:
     value: Value
     timestamp_ms: int | None = None
     quality: QualityCode | None = None
+    alias: int | None = None
+    is_historical: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +112,15 @@ def encode(payload: Payload) -> bytes:
     )
 
 
-def decode(data: bytes) -> Payload:
+def decode(data: bytes, most: int = MAX_METRICS) -> Payload:
     """Return the payload that bytes mean; fields that are not known here are passed over.
+
+    Parameters
+    ----------
+    data
+        Of one message.
+    most
+        So many metrics may be in it.
 
     Raises
     ------
@@ -117,27 +137,31 @@ def decode(data: bytes) -> Payload:
                 metrics.append(_metric_of(content))
             case 3, int():
                 seq = content
-        if len(metrics) > MAX_METRICS:
-            raise PayloadError(f"expected at most {MAX_METRICS} metrics, got more")
+        if len(metrics) > most:
+            raise PayloadError(f"expected at most {most} metrics, got more")
     return Payload(timestamp, tuple(metrics), seq)
 
 
 def _metric(metric: Metric) -> bytes:
-    head = _text(1, metric.name) + _number(3, metric.timestamp_ms)
     kind, value = metric.kind, metric.value
-    head += _number(4, kind)
-    tail = _quality(metric.quality)
+    head = b"" if metric.alias is not None and not metric.name else _text(1, metric.name)
+    head += _number(2, metric.alias) + _number(3, metric.timestamp_ms) + _number(4, kind)
+    head += _number(5, 1 if metric.is_historical else None)
+    return head + _quality(metric.quality) + _told(value, kind)
+
+
+def _told(value: Value, kind: DataType | None) -> bytes:
     if value is None:
-        return head + _number(7, 1) + tail
+        return _number(7, 1)
     if isinstance(value, str):
-        return head + tail + _text(15, value)
+        return _text(15, value)
     if kind is DataType.BOOLEAN:
-        return head + tail + _number(14, int(value))
-    if kind is DataType.DOUBLE:
-        return head + tail + _key(13, _FIXED_64) + _FIXED[_FIXED_64].pack(value)
-    if kind is DataType.INT32:
-        return head + tail + _number(10, int(value) % _TWO_32)
-    return head + tail + _number(11, int(value) % _TWO_64)
+        return _number(14, int(value))
+    if kind in _FLOATS:
+        field, wire = _FLOATS[kind]
+        return _key(field, wire) + _FIXED[wire].pack(value)
+    is_short = kind in _SHORT
+    return _number(10 if is_short else 11, int(value) % (_TWO_32 if is_short else _TWO_64))
 
 
 def _quality(code: QualityCode | None) -> bytes:
@@ -173,19 +197,13 @@ def _varint(value: int) -> bytes:
 
 
 def _metric_of(data: bytes) -> Metric:
-    name, kind, timestamp, quality = "", None, None, None
+    name, quality = "", None
     value: Value = None
-    is_null = False
+    plain: dict[int, int] = {}
     for number, content in _fields(data):
         match number, content:
             case 1, bytes():
                 name = _decoded(content)
-            case 3, int():
-                timestamp = content
-            case 4, int():
-                kind = DataType(content) if content in _KINDS else None
-            case 7, int():
-                is_null = bool(content)
             case 9, bytes():
                 quality = _quality_of(content)
             case (10 | 11, int(said)) | (12 | 13, float(said)):
@@ -194,10 +212,16 @@ def _metric_of(data: bytes) -> Metric:
                 value = bool(content)
             case 15, bytes():
                 value = _decoded(content)
-    return Metric(name, kind, None if is_null else _signed(value, kind), timestamp, quality)
+            case ((2 | 3 | 4 | 5 | 7), int()):
+                plain[number] = content
+    said_kind = plain.get(4)
+    kind = DataType(said_kind) if said_kind in _KINDS else None
+    shown = None if plain.get(7) else signed(value, kind)
+    return Metric(name, kind, shown, plain.get(3), quality, plain.get(2), bool(plain.get(5)))
 
 
-def _signed(value: Value, kind: DataType | None) -> Value:
+def signed(value: Value, kind: DataType | None) -> Value:
+    """Return what a value means that was read without its type: integers are told unsigned."""
     if kind not in _HALF or type(value) is not int:
         return value
     half = _HALF[kind]
@@ -213,14 +237,27 @@ def _quality_of(data: bytes) -> QualityCode | None:
                 keys.append(_decoded(content))
             case 2, bytes():
                 numbers = {n: said for n, said in _fields(content) if isinstance(said, int)}
-                codes.append(numbers.get(3, 0))
+                codes.append(numbers.get(3, numbers.get(4, 0)))
     code = dict(zip(keys, codes, strict=False)).get(_QUALITY)
-    return QualityCode(code) if code in _CODES else None
+    if code is None or code in _CODES:
+        return None if code is None else QualityCode(code)
+    return QualityCode.GOOD if code in _GOOD_CODES else QualityCode.BAD
 
 
 _KINDS: Final = frozenset(int(kind) for kind in DataType)
 _CODES: Final = frozenset(int(code) for code in QualityCode)
-_HALF: Final = {DataType.INT32: 2**31, DataType.INT64: 2**63}
+_GOOD_CODES: Final = range(192, 256)
+"""Those of OPC, which others write as well; what is unknown is not good."""
+_SHORT: Final = frozenset(
+    {DataType.INT8, DataType.INT16, DataType.INT32, DataType.UINT8, DataType.UINT16}
+)
+_FLOATS: Final = {DataType.FLOAT: (12, _FIXED_32), DataType.DOUBLE: (13, _FIXED_64)}
+_HALF: Final = {
+    DataType.INT8: 2**7,
+    DataType.INT16: 2**15,
+    DataType.INT32: 2**31,
+    DataType.INT64: 2**63,
+}
 
 
 def _fields(data: bytes) -> Iterator[tuple[int, int | float | bytes]]:
