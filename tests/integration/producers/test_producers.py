@@ -1,14 +1,7 @@
 """Both producers as processes against a real broker."""
 
-import json
-import os
-import signal
-import subprocess
-import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +9,6 @@ from pathlib import Path
 import pytest
 from meltwatch_chassis.kafka.admin import create_topics
 from meltwatch_local_cluster.servers import KafkaServer
-from meltwatch_local_cluster.servers.addresses import free_ports
 from meltwatch_schemas.current import CurrentChunk
 from meltwatch_schemas.embedding import EmbeddingChunk
 from meltwatch_schemas.encoder import default_encoder
@@ -26,9 +18,9 @@ from meltwatch_simulator import furnace_ids
 
 from tests.support import fmf_files
 from tests.support.murmur2 import partition_of
+from tests.support.producer_process import ProducerProcess
 from tests.support.records import records_of
 from tests.support.servers import Topics
-from tests.support.waiting import until
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
@@ -38,70 +30,16 @@ REACH_NS = {"video_producer": 7_200_000_000, "current_producer": 120_000_000_000
 FURNACES = 2
 
 
-class Producer:
-    """A producer's process."""
-
-    def __init__(
-        self, service: str, kafka: str, prefix: str, log: Path, told: Mapping[str, str]
-    ) -> None:
-        (port,) = free_ports(1)
-        self.health = f"http://127.0.0.1:{port}"
-        self.log = log
-        own = {
-            "MELTWATCH_KAFKA": kafka,
-            "MELTWATCH_TOPIC_PREFIX": prefix,
-            "MELTWATCH_HEALTH_ADDRESS": f"127.0.0.1:{port}",
-            "MELTWATCH_SIMULATOR_FURNACES": str(FURNACES),
-            **told,
-        }
-        environ = {k: v for k, v in os.environ.items() if not k.startswith("MELTWATCH_")} | own
-        with log.open("wb") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", f"meltwatch_{service}"], env=environ, stderr=output
-            )
-
-    def readiness(self) -> str:
-        """Give what /readyz says, or nothing while there is no answer."""
-        try:
-            with urllib.request.urlopen(  # noqa: S310 - our own loopback address
-                f"{self.health}/readyz", timeout=5
-            ) as answer:
-                return str(answer.read().decode())
-        except urllib.error.HTTPError as error:
-            with error:
-                return str(error.read().decode())
-        except OSError:
-            return ""
-
-    def wait_until(self, said: str, seconds: float = 40) -> None:
-        """Wait until /readyz says something."""
-
-        def is_said() -> bool:
-            assert self.process.poll() is None, self.log.read_text()
-            return said in self.readiness()
-
-        until(is_said, lambda: f"expected {said!r}, got {self.readiness()!r}", seconds)
-
-    def stop(self) -> int:
-        """Ask it to leave and give its exit code."""
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(20)
-
-    def events(self) -> list[str]:
-        """Give the names of its log lines."""
-        return [json.loads(line)["event"] for line in self.log.read_text().splitlines()]
-
-
 @contextmanager
 def producing(
     service: str, kafka: str, prefix: str, folder: Path, **told: str
-) -> Iterator[Producer]:
-    producer = Producer(service, kafka, prefix, folder / f"{service}.log", told)
+) -> Iterator[ProducerProcess]:
+    told = {"MELTWATCH_SIMULATOR_FURNACES": str(FURNACES), **told}
+    producer = ProducerProcess(service, kafka, prefix, folder / f"{service}.log", **told)
     try:
         yield producer
     finally:
-        producer.process.kill()
-        producer.process.wait()
+        producer.kill()
 
 
 def read(record: RawRecord) -> Chunk:
@@ -198,7 +136,7 @@ def test_an_outage_of_the_broker_delays_records_and_loses_none(tmp_path: Path) -
         with producing("current_producer", broker.address, "outage", tmp_path) as producer:
             producer.wait_until("ok\n")
             broker.stop()
-            producer.wait_until("have been waiting since", seconds=30)
+            producer.wait_until("have been waiting since")
             broker.start()
             broker.wait_ready()
             producer.wait_until("ok\n")
