@@ -143,9 +143,48 @@ def test_a_node_is_named_by_uri_and_security_by_its_standard_words(file: Path) -
     assert planned.source.nodes == ("nsu=urn:plc;s=IA", "nsu=urn:plc;s=IB", "nsu=urn:plc;s=IC")
 
 
+MQTT = """\
+    current:
+      source_id: gateway-05
+      address: mqtts://broker.plant
+      messages: {topics: [plant/f5], values: [/ia, /ib, /i~1c], time: /ts}
+"""
+SPARKPLUG = """\
+    current:
+      source_id: gateway-05
+      address: mqtt://broker.plant
+      sparkplug: {group: plant, edge: gw, device: f5, metrics: [Ia, Ib, Ic]}
+"""
+
+
+def test_a_meter_behind_a_broker_is_read_as_it_is_written(file: Path) -> None:
+    (of_json,), (of_sparkplug,) = (read(file, HEAD + each).currents for each in (MQTT, SPARKPLUG))
+    assert of_json.source is not None, of_json.fault
+    assert of_sparkplug.source is not None, of_sparkplug.fault
+    assert (of_json.source.where.port, of_sparkplug.source.where.port) == (8883, 1883)
+    assert of_json.source.messages is not None
+    assert of_json.source.messages.values == ("/ia", "/ib", "/i~1c")
+    assert of_sparkplug.source.sparkplug is not None
+    assert of_sparkplug.source.sparkplug.device == "f5"
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
+        (MQTT.replace("[plant/f5]", "[plant/+]"), "expected a topic without + and #"),
+        (MQTT.replace("[plant/f5]", "[a, b]"), "expected one topic for all values, or one a"),
+        (MQTT.replace("[plant/f5]", "[]"), "expected one topic for all values, or one a"),
+        (MQTT.replace("/ib", "/ia"), "expected a place of its own for each value"),
+        (MQTT.replace("/ib", "ib"), "expected a JSON pointer such as /data/ia"),
+        (MQTT.replace("/i~1c", "/i~c"), "expected a JSON pointer such as /data/ia"),
+        (MQTT.replace("broker.plant", "broker.plant/f5"), "mqtts://host:port and nothing behind"),
+        (MQTT.replace("mqtts", "opc.tcp"), "expected 'nodes' and no other part"),
+        (
+            MQTT.replace("      messages", "      registers: {first: 1}\n      messages"),
+            "expected 'messages' or 'sparkplug' and no other part",
+        ),
+        (SPARKPLUG.replace("edge: gw", "edge: g/w"), "without / + #"),
+        (SPARKPLUG.replace("Ib", "Ia"), "expected three names"),
         (CURRENT.replace("unit=1", "unit=256"), "expected ?unit=0..255&framer=socket|rtu"),
         (CURRENT.replace("unit=1", "unit=²"), "expected ?unit=0..255&framer=socket|rtu"),
         (CURRENT.replace("unit=1", "framer=tls"), "expected ?unit=0..255&framer=socket|rtu"),
@@ -157,7 +196,7 @@ def test_a_node_is_named_by_uri_and_security_by_its_standard_words(file: Path) -
         (OPC_UA.replace("nsu=urn:plc;s=IB", "ns=2;s=IB"), "expected nsu=URI;s=NAME"),
         (OPC_UA.replace("Basic256Sha256", "Basic256"), "'Basic256Sha256/Sign'"),
         (OPC_UA.replace("      credentials: plc-04\n", ""), "expected 'credentials' beside"),
-        (OPC_UA + "      registers: {first: 1}\n", "expected 'nodes' and no 'registers'"),
+        (OPC_UA + "      registers: {first: 1}\n", "expected 'nodes' and no other part"),
     ],
 )
 def test_what_a_meter_cannot_be_told_is_one_line_with_file_and_line(

@@ -8,12 +8,17 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 VIDEO_SCHEMES: Final = frozenset({"rtsp", "rtsps", "file"})
-CURRENT_SCHEMES: Final = frozenset({"modbus+tcp", "opc.tcp"})
+CURRENT_SCHEMES: Final = frozenset({"modbus+tcp", "opc.tcp", "mqtt", "mqtts"})
 SAME_SCHEMES: Final = {"modbus-tcp": "modbus+tcp"}
-LATER_SCHEMES: Final = frozenset(
-    {"http", "https", "v4l2", "gige", "u3v", "csv", "parquet", "mqtt", "mqtts"}
-)
-DEFAULT_PORTS: Final = {"rtsp": 554, "rtsps": 322, "modbus+tcp": 502, "opc.tcp": 4840}
+LATER_SCHEMES: Final = frozenset({"http", "https", "v4l2", "gige", "u3v"})
+DEFAULT_PORTS: Final = {
+    "rtsp": 554,
+    "rtsps": 322,
+    "modbus+tcp": 502,
+    "opc.tcp": 4840,
+    "mqtt": 1883,
+    "mqtts": 8883,
+}
 _SHAPE: Final = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(?P<rest>\S.*)", re.DOTALL)
 _NETWORK: Final = re.compile(
     r"//(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:(?P<port>[0-9]{1,5}))?"

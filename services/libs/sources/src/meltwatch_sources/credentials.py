@@ -35,7 +35,7 @@ class Credentials:
     certificate, private_key
         Files, where the source wants a client certificate.
     authority
-        File of who signed the source's own certificate.
+        File of the CA that signed the source's own certificate; None for those of the system.
     """
 
     username: str = field(repr=False)

@@ -22,6 +22,7 @@ from pydantic_core import ErrorDetails
 
 from meltwatch_sources.address import CURRENT_SCHEMES, VIDEO_SCHEMES, Address, parse_address
 from meltwatch_sources.credentials import DEFAULT_DIR, is_credentials_name, redacted
+from meltwatch_sources.plant_messages import JsonMessages, SparkplugMetrics
 
 _Box = tuple[int, int, int, int]
 _Phase = Literal["a", "b", "c"]
@@ -30,6 +31,15 @@ _LARGEST_PICTURE: Final = 16_384
 _NODE: Final = re.compile(r"nsu=[^;]+;(s=.+|i=[0-9]{1,10}|g=[0-9A-Fa-f-]{36}|b=[A-Za-z0-9+/=]+)")
 _REGISTERS: Final = {"float32": 6, "int32": 6, "uint32": 6, "int16": 3, "uint16": 3}
 _SECRETIVE: Final = frozenset({"address", "credentials"})
+_MQTT: Final = frozenset({"messages", "sparkplug"})
+_PARTS_OF: Final = {
+    "modbus+tcp": frozenset({"registers"}),
+    "opc.tcp": frozenset({"nodes"}),
+    "mqtt": _MQTT,
+    "mqtts": _MQTT,
+}
+_PARTS: Final = frozenset().union(*_PARTS_OF.values())
+"""What says where the values are, by the scheme of the address."""
 
 
 def _shown(text: str) -> str:
@@ -156,11 +166,15 @@ class CurrentSource(_Source):
     """The meter of a furnace: where it is, and where it keeps the three phases."""
 
     address: Annotated[str, AfterValidator(_current_address)] = Field(
-        description="modbus+tcp:// or opc.tcp://, without a login."
+        description="modbus+tcp://, opc.tcp://, mqtt:// or mqtts://, without a login."
     )
     registers: Registers | None = Field(default=None, description="Of a Modbus meter.")
     nodes: tuple[_Node, _Node, _Node] | None = Field(
         default=None, description="Of an OPC UA server, by namespace URI: nsu=…;s=…"
+    )
+    messages: JsonMessages | None = Field(default=None, description="Of a publisher of JSON.")
+    sparkplug: SparkplugMetrics | None = Field(
+        default=None, description="Of an edge node of Sparkplug B."
     )
     security: Literal["None", "Basic256Sha256/Sign", "Basic256Sha256/SignAndEncrypt"] = Field(
         default="None", description="Of OPC UA: policy and mode of messages."
@@ -199,14 +213,16 @@ class CurrentSource(_Source):
 
     @model_validator(mode="after")
     def _check_parts(self) -> "CurrentSource":
-        is_modbus = self.where.scheme == "modbus+tcp"
-        needed, other = ("registers", "nodes") if is_modbus else ("nodes", "registers")
-        if getattr(self, needed) is None or getattr(self, other) is not None:
-            raise ValueError(
-                f"expected '{needed}' and no '{other}' beside an address of {self.where.scheme}"
-            )
-        if is_modbus and not _is_modbus_query(self.where.query):
+        scheme = self.where.scheme
+        given = {part for part in _PARTS if getattr(self, part) is not None}
+        wanted = _PARTS_OF[scheme]
+        if len(given) != 1 or not given <= wanted:
+            shown = " or ".join(f"'{part}'" for part in sorted(wanted))
+            raise ValueError(f"expected {shown} and no other part beside an address of {scheme}")
+        if scheme == "modbus+tcp" and not _is_modbus_query(self.where.query):
             raise ValueError("expected ?unit=0..255&framer=socket|rtu behind host:port of a meter")
+        if _PARTS_OF[scheme] is _MQTT and (self.where.path or self.where.query):
+            raise ValueError(f"expected {scheme}://host:port and nothing behind it")
         if self.security != "None" and self.credentials is None:
             raise ValueError("expected 'credentials' beside 'security': a certificate is in them")
         return self

@@ -8,8 +8,11 @@ from meltwatch_chassis.clock import Clock
 from meltwatch_schemas.window import NS_PER_S, Grid
 
 from meltwatch_sources.adapters.modbus import ModbusMeter, ModbusPlace, Polls, read_words
+from meltwatch_sources.adapters.mqtt import MqttMeter, MqttPlace
 from meltwatch_sources.adapters.opcua import OpcUaMeter, OpcUaPlace, OpcUaSecurity
 from meltwatch_sources.credentials import CredentialStore
+from meltwatch_sources.domain.json_currents import JsonCurrents, JsonPlaces
+from meltwatch_sources.domain.messages import MessageReader
 from meltwatch_sources.domain.meter_check import (
     USUAL_A,
     ExpectedCurrents,
@@ -22,6 +25,7 @@ from meltwatch_sources.domain.reading import MeterReading, Wiring
 from meltwatch_sources.domain.registers import ByteOrder, RegisterBlock, RegisterType
 from meltwatch_sources.domain.sample_grid import PolledGrid, PushedGrid, SampleGrid
 from meltwatch_sources.domain.source_time import SourceTime
+from meltwatch_sources.domain.sparkplug_currents import SparkplugCurrents, SparkplugPlaces
 from meltwatch_sources.plant import CurrentSource
 from meltwatch_sources.ports import Meter
 
@@ -52,6 +56,8 @@ def open_meter(source: CurrentSource, grid: Grid, store: CredentialStore, clock:
     if modbus is not None:
         return ModbusMeter(*modbus, wiring, Polls(grid, _delay_ns(source)), clock)
     login = None if source.credentials is None else store.read(source.credentials)
+    if (reader := _reader_of(source, wiring)) is not None:
+        return MqttMeter(MqttPlace(source.where, login), reader, clock)
     server = OpcUaPlace(source.address, source.nodes or (), OpcUaSecurity(source.security), login)
     return OpcUaMeter(server, wiring, clock)
 
@@ -118,6 +124,16 @@ def _modbus_of(source: CurrentSource) -> tuple[ModbusPlace, RegisterBlock] | Non
             source.registers.kind == "input",
         ),
     )
+
+
+def _reader_of(source: CurrentSource, wiring: Wiring) -> MessageReader | None:
+    """Return what reads the messages of a publisher; None of a source without a broker."""
+    if (said := source.messages) is not None:
+        return JsonCurrents(JsonPlaces(said.topics, said.values, said.time), wiring)
+    if (named := source.sparkplug) is not None:
+        places = SparkplugPlaces(named.group, named.edge, named.device, named.metrics)
+        return SparkplugCurrents(places, wiring)
+    return None
 
 
 def _delay_ns(source: CurrentSource) -> int:
