@@ -26,7 +26,7 @@ def test_one_pod_keeps_what_waits_for_kafka_on_a_volume_of_its_own():
 
 def test_it_reaches_cameras_and_meters_in_their_networks_alone():
     policies = of_kind(PLANT, "NetworkPolicy")
-    for policy, ports in (("cameras", {554, 322}), ("meters", {502, 4840})):
+    for policy, ports in (("cameras", {554, 322}), ("meters", {502, 4840, 1883, 8883})):
         spec = policies[f"{NAME}-to-{policy}"]["spec"]
         assert spec["podSelector"]["matchLabels"] == {"app.kubernetes.io/name": NAME}
         (rule,) = spec["egress"]

@@ -7,6 +7,7 @@ from meltwatch_chassis.clock import SystemClock
 from meltwatch_schemas.window import NS_PER_MS, NS_PER_S, Grid
 from meltwatch_sources.adapters.meters import open_meter, samples_of, wiring_of
 from meltwatch_sources.adapters.modbus import ModbusMeter
+from meltwatch_sources.adapters.mqtt import MqttMeter
 from meltwatch_sources.adapters.opcua import OpcUaMeter
 from meltwatch_sources.credentials import CredentialStore
 from meltwatch_sources.domain.sample_grid import PolledGrid, PushedGrid
@@ -40,6 +41,20 @@ async def test_a_modbus_meter_is_asked_and_its_delay_moves_the_question(tmp_path
     assert isinstance(samples, PolledGrid)
     assert samples.settle_ns() == 500 * NS_PER_MS
     assert wiring_of(source).phases == (2, 0, 1)
+
+
+MQTT = {
+    "source_id": "g",
+    "address": "mqtt://[::1]",
+    "messages": {"topics": ["f5"], "values": ["/a", "/b", "/c"]},
+}
+
+
+async def test_a_meter_behind_a_broker_tells_when_it_likes(tmp_path: Path) -> None:
+    source = CurrentSource.model_validate(MQTT)
+
+    assert isinstance(open_meter(source, GRID, CredentialStore(tmp_path), SystemClock()), MqttMeter)
+    assert isinstance(samples_of(source, GRID), PushedGrid)
 
 
 async def test_an_opc_ua_meter_needs_its_login_whenever_it_is_opened(tmp_path: Path) -> None:

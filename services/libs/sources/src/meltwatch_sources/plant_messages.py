@@ -6,6 +6,9 @@ from typing import Annotated, Final
 from meltwatch_schemas.text import is_printable
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from meltwatch_sources.domain.json_currents import JsonPlaces
+from meltwatch_sources.domain.sparkplug_currents import SparkplugPlaces
+
 LONGEST_TOPIC: Final = 512
 _POINTER: Final = re.compile(r"(/([^~/]|~[01])*)*")
 _ID: Final = re.compile(r"[^/+#]{1,128}")
@@ -54,6 +57,11 @@ class JsonMessages(BaseModel):
         default=None, description="JSON pointer of the time stamp; arrival if absent."
     )
 
+    @property
+    def places(self) -> JsonPlaces:
+        """Where its values stand."""
+        return JsonPlaces(self.topics, self.values, self.time)
+
     @model_validator(mode="after")
     def _check_places(self) -> "JsonMessages":
         if len(self.topics) not in {1, len(self.values)}:
@@ -75,6 +83,11 @@ class SparkplugMetrics(BaseModel):
         default=None, description="Id of the device; the node's own metrics if absent."
     )
     metrics: tuple[_Metric, _Metric, _Metric] = Field(description="Names, as in the birth.")
+
+    @property
+    def places(self) -> SparkplugPlaces:
+        """Where its values stand."""
+        return SparkplugPlaces(self.group, self.edge, self.device, self.metrics)
 
     @model_validator(mode="after")
     def _check_names(self) -> "SparkplugMetrics":

@@ -11,7 +11,7 @@ from meltwatch_sources.adapters.modbus import ModbusMeter, ModbusPlace, Polls, r
 from meltwatch_sources.adapters.mqtt import MqttMeter, MqttPlace
 from meltwatch_sources.adapters.opcua import OpcUaMeter, OpcUaPlace, OpcUaSecurity
 from meltwatch_sources.credentials import CredentialStore
-from meltwatch_sources.domain.json_currents import JsonCurrents, JsonPlaces
+from meltwatch_sources.domain.json_currents import JsonCurrents
 from meltwatch_sources.domain.messages import MessageReader
 from meltwatch_sources.domain.meter_check import (
     USUAL_A,
@@ -25,7 +25,7 @@ from meltwatch_sources.domain.reading import MeterReading, Wiring
 from meltwatch_sources.domain.registers import ByteOrder, RegisterBlock, RegisterType
 from meltwatch_sources.domain.sample_grid import PolledGrid, PushedGrid, SampleGrid
 from meltwatch_sources.domain.source_time import SourceTime
-from meltwatch_sources.domain.sparkplug_currents import SparkplugCurrents, SparkplugPlaces
+from meltwatch_sources.domain.sparkplug_currents import SparkplugCurrents
 from meltwatch_sources.plant import CurrentSource
 from meltwatch_sources.ports import Meter
 
@@ -128,11 +128,10 @@ def _modbus_of(source: CurrentSource) -> tuple[ModbusPlace, RegisterBlock] | Non
 
 def _reader_of(source: CurrentSource, wiring: Wiring) -> MessageReader | None:
     """Return what reads the messages of a publisher; None of a source without a broker."""
-    if (said := source.messages) is not None:
-        return JsonCurrents(JsonPlaces(said.topics, said.values, said.time), wiring)
-    if (named := source.sparkplug) is not None:
-        places = SparkplugPlaces(named.group, named.edge, named.device, named.metrics)
-        return SparkplugCurrents(places, wiring)
+    if source.messages is not None:
+        return JsonCurrents(source.messages.places, wiring)
+    if source.sparkplug is not None:
+        return SparkplugCurrents(source.sparkplug.places, wiring)
     return None
 
 
