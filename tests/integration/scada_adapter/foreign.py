@@ -21,6 +21,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -87,12 +88,12 @@ def _go(source: Path, target: Path) -> Command | None:
     return [str(program)]
 
 
-def _java(source: Path, target: Path) -> Command | None:
+def _java(source: Path, target: Path, program: str = "Client") -> Command | None:
     libraries = source / "target" / "lib"
     if not libraries.is_dir():
         return None
-    _run(["javac", "-d", str(target), "-cp", f"{libraries}/*", str(source / "Client.java")])
-    return ["java", "-cp", f"{target}:{libraries}/*", "Client"]
+    _run(["javac", "-d", str(target), "-cp", f"{libraries}/*", str(source / f"{program}.java")])
+    return ["java", "-cp", f"{target}:{libraries}/*", program]
 
 
 def _run(command: Command, **options: Any) -> str:
@@ -108,6 +109,8 @@ LIBRARIES = (
     ForeignLibrary("milo", ("java", "javac"), "mvn package", _java),
     ForeignLibrary("gopcua", ("go",), "go mod download", _go),
 )
+TAHU = ForeignLibrary("tahu", ("java", "javac"), "mvn package", partial(_java, program="Host"))
+"""No client of OPC UA: a Sparkplug host on the reference implementation."""
 
 
 def ask(
