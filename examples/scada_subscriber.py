@@ -26,7 +26,7 @@ parser.add_argument("--ack", type=str.encode, metavar="ALARM_ID", help="acknowle
 parser.add_argument("--json", action="store_true", help="print each list as one JSON object")
 options = parser.parse_args()
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it at once: there is nothing to save
-newest, watch, beats, command_id = {}, {}, {}, str(uuid.uuid4())
+newest, watch, command_id, beats = {}, {}, str(uuid.uuid4()), {"till": 0, "epoch": 0, "end": -1}
 
 
 class Batch(memory_records.DefaultRecordBatch):
@@ -49,14 +49,14 @@ def take(kind, key, value):
         newest.pop(key, None)
     elif not isinstance(value, dict) or "run_id" in value:  # a replay has a run_id
         return
-    elif kind == "heartbeats" and key == b"alarm_manager":  # one comes every 5 s
-        beats["newest"] = time.monotonic()
+    elif kind == "heartbeats" and key == b"alarm_manager" and isinstance(value.get("epoch"), int):
+        beats["end"] = beats["end"] if value["epoch"] >= beats["epoch"] else -1  # topics made again
+        beats.update(till=time.monotonic() + 15, epoch=value["epoch"])  # one comes every 5 s
         watch.update({name: value.get(name) for name in ("watched", "blind")})
     elif kind == "alarm-results" and value.get("command_id") == command_id:
         print(json.dumps(value), flush=True)
     elif kind == "alarms" and all(isinstance(value.get(n), t) for n, t in FIELDS.items()):
-        known = newest.get(key, value)  # what comes twice changes nothing
-        newest[key] = max(known, value, key=lambda alarm: (alarm["epoch"], alarm["seq"]))
+        newest[key] = max(newest.get(key, value), value, key=lambda a: (a["epoch"], a["seq"]))
 
 
 def follow():
@@ -67,15 +67,16 @@ def follow():
     kinds = {f"{options.prefix}.{k}.v1": k for k in ("alarms", "alarm-results", "heartbeats")}
     alarms, *others = [TopicPartition(name, 0) for name in kinds]
     consumer.assign([alarms, *others])
-    consumer.seek_to_beginning(alarms)  # it holds every alarm: nothing is stored here
     consumer.seek_to_end(*others)
-    end = consumer.end_offsets([alarms])[alarms]
     while True:
         for record in chain(*consumer.poll(timeout_ms=500).values()):
             with suppress(ValueError, RecursionError):  # no JSON: a stranger wrote it
                 take(kinds[record.topic], record.key, json.loads(record.value or b"null"))
-        is_heard = time.monotonic() < beats.get("newest", -15) + 15
-        is_live = is_heard and consumer.position(alarms) >= end
+        if beats["end"] < 0:  # begin at the beginning
+            newest.clear()
+            consumer.seek_to_beginning(alarms)  # it holds every alarm: nothing is stored here
+            beats["end"] = consumer.end_offsets([alarms])[alarms]
+        is_live = time.monotonic() < beats["till"] and consumer.position(alarms) >= beats["end"]
         latest = sorted(newest.values(), key=lambda a: str(a.get("raise_time")), reverse=True)
         latest.sort(key=lambda alarm: (alarm["acked"], -alarm["severity"]))
         listed = [alarm for alarm in latest if alarm["retain"]]
@@ -86,8 +87,7 @@ def follow():
             if options.json:
                 rows = [json.dumps({"live": is_live, **watch, "alarms": listed})]
             print(*map(printable, rows), sep="\n", flush=True)
-        alarm = newest.get(options.ack)
-        if is_live and alarm and not alarm["acked"]:
+        if is_live and not (alarm := newest.get(options.ack, {"acked": True}))["acked"]:
             options.ack = None
             command = {"command_id": command_id, "command": "ack", "alarm_id": alarm["alarm_id"]}
             command |= {"expected_event_id": alarm["event_id"], "user": "scada", "role": "operator"}

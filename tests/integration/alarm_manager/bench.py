@@ -7,16 +7,19 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from meltwatch_chassis.kafka.admin import create_topics
 from meltwatch_schemas.alarm import AlarmRecord
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.score import WindowScore
-from meltwatch_schemas.topics import Topic
+from meltwatch_schemas.topics import Topic, catalogue
 
+from tests.support.servers import TEST_PARTITIONS
 from tests.support.waiting import until
 from tests.unit.core.alarms.samples import DIGEST, score_record, setpoint
 
@@ -221,3 +224,22 @@ def assert_view_equals(client: Any, prefix: str, alarms: Sequence[AlarmRecord]) 
     assert client.smembers(f"{prefix}:unacked") == unacked
     journal = [fields["record"] for _, fields in client.xrange(f"{prefix}:journal")]
     assert [AlarmRecord.from_json(value.encode()) for value in journal] == list(alarms)
+
+
+def make_again(address: str, prefix: str, topics: Collection[Topic]) -> None:
+    """Delete topics and make them again at once."""
+    wanted = {topic.under(prefix) for topic in topics}
+    specs = [
+        replace(spec, config=spec.config | {"retention.ms": "-1"})
+        for spec in catalogue(prefix, TEST_PARTITIONS)
+        if spec.name in wanted
+    ]
+    with KafkaAdminClient(bootstrap_servers=address) as admin:
+        admin.delete_topics(sorted(wanted))
+    made: set[str] = set()
+
+    def are_there() -> bool:
+        made.update(create_topics({"bootstrap_servers": [address]}, specs))
+        return made >= wanted
+
+    until(are_there, "the topics")

@@ -4,19 +4,16 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from kafka import KafkaAdminClient
 from meltwatch_chassis.clock import SystemClock
-from meltwatch_chassis.kafka.admin import create_topics
 from meltwatch_chassis.kafka.alarm_feed import INPUTS, AlarmFeed, AlarmNews, PipelineLink
 from meltwatch_schemas.alarm import AlarmRecord
-from meltwatch_schemas.topics import Topic, catalogue
+from meltwatch_schemas.topics import Topic
 
-from tests.integration.alarm_manager.bench import Broker, ManagerProcess
-from tests.support.servers import TEST_PARTITIONS
+from tests.integration.alarm_manager.bench import Broker, ManagerProcess, make_again
 from tests.support.waiting import until
 from tests.unit.core.alarms.samples import ALARM_ID, command_fields, command_record, score
 
@@ -28,25 +25,6 @@ REMADE = (
     tuple(Topic),
 )
 """Which are made again at once."""
-
-
-def make_again(address: str, prefix: str, topics: Collection[Topic]) -> None:
-    """Delete topics and make them again at once."""
-    wanted = {topic.under(prefix) for topic in topics}
-    specs = [
-        replace(spec, config=spec.config | {"retention.ms": "-1"})
-        for spec in catalogue(prefix, TEST_PARTITIONS)
-        if spec.name in wanted
-    ]
-    with KafkaAdminClient(bootstrap_servers=address) as admin:
-        admin.delete_topics(sorted(wanted))
-    made: set[str] = set()
-
-    def are_there() -> bool:
-        made.update(create_topics({"bootstrap_servers": [address]}, specs))
-        return made >= wanted
-
-    until(are_there, "the topics")
 
 
 @asynccontextmanager

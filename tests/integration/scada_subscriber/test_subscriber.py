@@ -21,7 +21,7 @@ from meltwatch_schemas.text import is_printable
 from meltwatch_schemas.topics import Topic, catalogue
 from redis import Redis
 
-from tests.integration.alarm_manager.bench import Broker, ManagerProcess
+from tests.integration.alarm_manager.bench import Broker, ManagerProcess, make_again
 from tests.support.servers import Topics
 from tests.support.subscriber import PROGRAM, Subscriber
 from tests.support.timed_records import NOON, alarm_record
@@ -146,9 +146,9 @@ class Writer:
         for record in records:
             self.send(Topic.ALARMS, record.alarm_id, record)
 
-    def heartbeat(self, service: str) -> None:
+    def heartbeat(self, service: str, epoch: int = 1) -> None:
         message = Heartbeat(
-            service=service, epoch=1, seq=1, active_alarms=1, at=NOON, watched=3, blind=1
+            service=service, epoch=epoch, seq=1, active_alarms=1, at=NOON, watched=3, blind=1
         )
         self.send(Topic.HEARTBEATS, service, message)
 
@@ -249,3 +249,21 @@ def test_it_lists_the_newest_record_of_each_alarm_that_an_operator_must_see(kafk
         subscriber.until(lambda it: len(it.alarms or ()) == 5, "the last one")
         expected = ["f/normal", "f/early", "f/minor", "f/acked", "f/late"]
         assert names(subscriber.alarms) == expected
+
+
+def test_topics_made_again_are_read_from_their_beginning(kafka, topics, writer):
+    writer.alarms(alarm_record("f/old", epoch=7))
+    with Subscriber(kafka.address, topics.prefix) as subscriber:
+        subscriber.until(lambda it: it.lists, "a list")
+        writer.heartbeat("alarm_manager", epoch=7)
+        subscriber.until(lambda it: names(it.alarms) == ["f/old"], "the first topics")
+        make_again(kafka.address, topics.prefix, (Topic.ALARMS, Topic.HEARTBEATS))
+        # So many that an offset of before names the middle.
+        writer.alarms(*(alarm_record(f"f/{each}", raised_s=each) for each in range(5)))
+        newly = [f"f/{each}" for each in range(4, -1, -1)]
+
+        def read_anew(it: Subscriber) -> bool:
+            writer.heartbeat("alarm_manager")
+            return names(it.alarms) == newly
+
+        subscriber.until(read_anew, "the new topics", 120.0)
