@@ -1,10 +1,14 @@
 """The Sparkplug edge node on a real alarm manager and a real broker, seen by a foreign host."""
 
+import asyncio
+
 import pytest
+from asyncua import ua
 from meltwatch_schemas.alarm_list import newest
 from meltwatch_schemas.outside import AlarmReceipt
 from meltwatch_schemas.topics import Topic
 
+from tests.integration.scada_adapter.bench import LIMIT_S, live_session
 from tests.integration.scada_adapter.sparkplug_bench import (
     USER,
     EdgeProcess,
@@ -35,12 +39,28 @@ def mosquitto(tmp_path):
 
 
 @pytest.fixture
-def edge(kafka, topics, tmp_path, mosquitto):
-    settings = edge_settings(tmp_path, mosquitto)
-    settings |= {"kafka": kafka.address, "topic_prefix": topics.prefix}
+def settings(kafka, topics, tmp_path, mosquitto):
+    of_edge = edge_settings(tmp_path, mosquitto)
+    return of_edge | {"kafka": kafka.address, "topic_prefix": topics.prefix}
+
+
+@pytest.fixture
+def edge(tmp_path, settings):
     made = EdgeProcess(tmp_path / "edge", **settings)
     yield made
     made.stop()
+
+
+@pytest.fixture
+def both(tmp_path, settings):
+    """One process with both faces."""
+    made = EdgeProcess(tmp_path / "both", **without(settings, "opcua_address"))
+    yield made
+    made.stop()
+
+
+def without(settings, name):
+    return {key: value for key, value in settings.items() if key != name}
 
 
 def receipts(broker):
@@ -135,3 +155,22 @@ def test_what_a_dead_broker_did_not_take_is_told_by_the_next_birth(
         assert values(last)["bdSeq"] == (numbers[1] + 1) % 256
         born = [each for each in host.of_edge() if kind_of(each) == "NBIRTH"]
         check_rules(host.of_edge()[host.of_edge().index(born[-1]) :])
+
+
+async def test_what_one_face_acknowledges_the_other_shows(broker, make_manager, both, mosquitto):
+    with make_manager() as manager, hosted(mosquitto) as host:
+        manager.wait_ready()
+        broker.send_scores(score(number, 6.0) for number in range(4))
+        (record,) = broker.wait_alarms(1)
+        both.start().wait_serving().wait_born()
+        host.first("DBIRTH", lambda told: values(told).get(f"{OVERHEAT}/State") == "UNACK")
+        async with live_session(both) as client:
+            acked = client.get_node(ua.NodeId(f"{ALARM_ID}:AckedState/Id", 2))
+            user = client.get_node(ua.NodeId(f"{ALARM_ID}:ClientUserId", 2))
+            assert await acked.read_value() is False
+            host.tell(topic("DCMD", DEVICE), (f"{OVERHEAT}/Ack", "String", record.event_id))
+            async with asyncio.timeout(LIMIT_S):
+                while not await acked.read_value():  # noqa: ASYNC110 - another process's state
+                    await asyncio.sleep(0.2)
+            assert await user.read_value() == USER
+        host.first("DDATA", lambda told: values(told).get(f"{OVERHEAT}/State") == "ACKED")
