@@ -14,13 +14,14 @@ from pathlib import Path
 import structlog
 from threadpoolctl import threadpool_limits
 
-from tests.bench import page
+from tests.bench import page, sizing
 from tests.bench.compare import compared
 from tests.bench.figure import table
 from tests.bench.guard import recorded_ratios
 from tests.bench.ledger import Record
 from tests.bench.machine import setting
 from tests.bench.rows import Row, picked
+from tests.bench.stage import Stage
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -43,19 +44,23 @@ def main(arguments: Sequence[str]) -> int:
         record.ratios = recorded_ratios()
         record.write()
         page.write(record)
-        print(f"bench: wrote {page.PAGE}")
+        sizing.write(record)
+        print(f"bench: wrote {page.PAGE} and {sizing.PAGE}")
     return 0
 
 
 def measured(chosen: Sequence[Row]) -> Record:
     """Measure rows; one that fails is said and does not end the others."""
     record = Record(setting())
-    with tempfile.TemporaryDirectory(prefix="meltwatch-bench-") as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="meltwatch-bench-") as folder,
+        Stage(Path(folder)) as stage,
+    ):
         for number, row in enumerate(chosen, start=1):
             begun_s = time.monotonic()
             print(f"{number}/{len(chosen)} {row.name} …", flush=True)
             try:
-                figures = [*row.measure(Path(folder))]
+                figures = [*row.measure(stage)]
             except Exception as error:  # noqa: BLE001 - whatever it was, the others are measured
                 record.failed[row.name] = f"{type(error).__name__}: {str(error)[-300:]}"
                 print(f"  not measured: {record.failed[row.name]}", flush=True)

@@ -31,16 +31,22 @@ def compared(ours: Record, revision: str, rows: Sequence[str]) -> str:
         _line(each, other.figures.get(name), other.failed.get(name, ""))
         for name, each in ours.figures.items()
     ]
-    head = f"| row | unit | {ours.setting['commit']} | {revision} | ours ÷ {revision} |"
-    return "\n".join([head, "|---|---|---|---|---|", *lines])
+    names = f"{ours.setting['commit']} | {revision} | ours ÷ {revision}"
+    head = f"| row | unit | {names} | the same, each by its own baseline |"
+    return "\n".join([head, "|---|---|---|---|---|---|", *lines])
 
 
 def _line(ours: Figure, other: Figure | None, why: str) -> str:
     if other is None:
-        return f"| {ours.name} | {ours.unit} | {number(ours.value)} | not measured {why[:80]} | |"
-    ratio = number(ours.value / other.value) if other.value else ""
+        return f"| {ours.name} | {ours.unit} | {number(ours.value)} | not measured {why[:80]} | | |"
     values = f"{number(ours.value)} | {number(other.value)}"
-    return f"| {ours.name} | {ours.unit} | {values} | {ratio} |"
+    ratios = f"{_ratio(ours.value, other.value)} | {_ratio(ours.first_ratio, other.first_ratio)}"
+    return f"| {ours.name} | {ours.unit} | {values} | {ratios} |"
+
+
+def _ratio(ours: float | None, other: float | None) -> str:
+    """A busy machine slows a row and its baseline alike: by their ratio it falls out."""
+    return number(ours / other) if ours and other else ""
 
 
 @contextmanager

@@ -17,14 +17,13 @@ from meltwatch_core.scoring.scores import ScoreContext, make_score
 from meltwatch_schemas.current import decode_current, encode_current
 from meltwatch_schemas.embedding import decode_embedding, encode_embedding
 from meltwatch_schemas.encoder import default_encoder
-from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.score import Modality, ModelIdentity, decode_score, encode_score
 from meltwatch_schemas.window import PUBLISHED_SPEC
 
 from tests.bench.comparison import Comparison, Size
 from tests.bench.figure import US, Goal
 from tests.bench.measure import Cost, Stopwatch, Subject
-from tests.bench.streams import Join, Stream, stream, windows
+from tests.bench.streams import Join, Placed, Stream, stream, windows
 from tests.support.builders import current_chunk, embedding_chunk, window_score
 
 FURNACES: Final = 3
@@ -54,7 +53,7 @@ def _for_each(do: Callable[[Any], object], given: Sequence[Any]) -> Cost:
     return watch.cost(len(given))
 
 
-def _bare_decode(placed: tuple[RawRecord, Modality]) -> object:
+def _bare_decode(placed: Placed) -> object:
     raw, modality = placed
     fields = msgpack.unpackb(raw.value)
     return np.frombuffer(fields["data"], "<f2" if modality is Modality.VIDEO else "<f4")

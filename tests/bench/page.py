@@ -28,6 +28,13 @@ SECTIONS: Final = {
     "message.": "Messages",
     "score.": "From a verdict to a score",
     "alarms.": "The rules of the alarms alone",
+    "stream.history.": "From Kafka to scores, 40 furnaces' history of 130 s sent at once",
+    "stream.triton.": "The same with the real Triton",
+    "manager.": "The alarm manager",
+    "run": "meltwatch run with two simulated furnaces",
+    "recovery.": "After a kill",
+    "growth.": "Growth",
+    "peers.": "Peers",
 }
 
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
+from tests.bench import growth_rows, peer_rows, plant_rows, run_rows, stream_rows
 from tests.bench.comparison import Comparison
 from tests.bench.figure import Figure
 from tests.bench.guard import COMPARISONS
+from tests.bench.stage import Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,23 +19,35 @@ class Row:
     name
         By which it is picked.
     measure
-        Does it; a folder for servers and logs is given.
+        Does it on a stage.
     needs_servers
         Whether it starts any.
     """
 
     name: str
-    measure: Callable[[Path], Iterable[Figure]]
+    measure: Callable[[Stage], Iterable[Figure]]
     needs_servers: bool = True
 
 
 def rows() -> dict[str, Row]:
     """Return all rows, in the order of the page."""
     found = [Row(name, _alone(each), needs_servers=False) for name, each in COMPARISONS.items()]
+    found += [
+        Row("growth.furnaces", lambda _: growth_rows.furnaces(), needs_servers=False),
+        Row("growth.memory", lambda _: growth_rows.memory(), needs_servers=False),
+        Row("growth.frames", lambda _: growth_rows.frames(), needs_servers=False),
+        Row("stream.history", stream_rows.history),
+        Row("stream.triton", stream_rows.triton),
+        Row("manager", plant_rows.manager),
+        Row("recovery", plant_rows.recovery),
+        Row("run", run_rows.run),
+        Row("peers.bytewax", peer_rows.bytewax),
+        Row("peers.quixstreams", peer_rows.quixstreams),
+    ]
     return {row.name: row for row in found}
 
 
-def _alone(comparison: Comparison) -> Callable[[Path], Iterable[Figure]]:
+def _alone(comparison: Comparison) -> Callable[[Stage], Iterable[Figure]]:
     return lambda _: [comparison.measure()]
 
 

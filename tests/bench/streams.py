@@ -7,13 +7,15 @@ from meltwatch_core.join.entry import read
 from meltwatch_core.join.joiner import PartitionJoiner
 from meltwatch_core.join.merge import ReadingOrder
 from meltwatch_core.join.window import AlignedWindow, Outcome
-from meltwatch_schemas.encoder import default_encoder
+from meltwatch_schemas.encoder import Encoder, default_encoder
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.score import Modality
 from meltwatch_schemas.topics import Topic
 
 from tests.support.input_records import InputRecord, live
 
+Placed = tuple[RawRecord, Modality]
+"""A record as it is read, and of which topic."""
 LOOK_BACK_S = 125.0
 MODALITY = {Topic.EMBEDDINGS: Modality.VIDEO, Topic.CURRENTS: Modality.CURRENT}
 
@@ -30,8 +32,8 @@ class Stream:
         Those that are counted: each furnace's windows are whole from here on.
     """
 
-    before: Sequence[tuple[RawRecord, Modality]]
-    records: Sequence[tuple[RawRecord, Modality]]
+    before: Sequence[Placed]
+    records: Sequence[Placed]
 
 
 def names(count: int) -> list[str]:
@@ -41,35 +43,30 @@ def names(count: int) -> list[str]:
 
 def stream(furnaces: int, seconds: float) -> Stream:
     """Return so many seconds of so many furnaces, behind a whole look-back."""
-    records = live(names(furnaces), LOOK_BACK_S + seconds)
-    start_ms = records[0].timestamp_ms + round(LOOK_BACK_S * 1000)
-    placed = [(record, raw) for record, raw in zip(records, _placed(records), strict=True)]
-    parts = {
-        is_counted: [
-            (raw, MODALITY[record.topic])
-            for record, raw in placed
-            if (record.timestamp_ms >= start_ms) is is_counted
-        ]
-        for is_counted in (False, True)
-    }
-    return Stream(parts[False], parts[True])
+    read = [*placed(live(names(furnaces), LOOK_BACK_S + seconds))]
+    start_ms = read[0][0].timestamp_ms + round(LOOK_BACK_S * 1000)
+    return Stream(
+        [each for each in read if each[0].timestamp_ms < start_ms],
+        [each for each in read if each[0].timestamp_ms >= start_ms],
+    )
 
 
-def _placed(records: Iterable[InputRecord]) -> Iterator[RawRecord]:
+def placed(records: Iterable[InputRecord]) -> Iterator[Placed]:
+    """Give records as they are read from the partition that holds them all."""
     offsets = dict.fromkeys(Topic, 0)
     for record in records:
-        yield record.at(offsets[record.topic])
+        yield record.at(offsets[record.topic]), MODALITY[record.topic]
         offsets[record.topic] += 1
 
 
 class Join:
     """One partition pair's join, as the stream processor drives it."""
 
-    def __init__(self) -> None:
-        self.joiner = PartitionJoiner(0, default_encoder())
+    def __init__(self, encoder: Encoder | None = None) -> None:
+        self.joiner = PartitionJoiner(0, encoder or default_encoder())
         self._order = ReadingOrder({})
 
-    def take(self, records: Iterable[tuple[RawRecord, Modality]]) -> Iterator[Outcome]:
+    def take(self, records: Iterable[Placed]) -> Iterator[Outcome]:
         """Decode, merge and join; every window counts as published at once."""
         order, joiner = self._order, self.joiner
         for raw, modality in records:
@@ -80,7 +77,7 @@ class Join:
                     joiner.published(window)
                 yield outcome
 
-    def fill(self, records: Iterable[tuple[RawRecord, Modality]]) -> None:
+    def fill(self, records: Iterable[Placed]) -> None:
         """Join records that nobody counts."""
         for _ in self.take(records):
             pass

@@ -1,0 +1,151 @@
+"""``meltwatch run`` as anybody starts it: latencies, cost a second, a kill, a backtest."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import quantiles
+from typing import Any, Final
+
+import msgpack
+from kafka import KafkaConsumer, TopicPartition
+
+from tests.bench.figure import MS, Figure, Goal
+from tests.bench.processes import cpu_s, memory_mib
+from tests.bench.stage import Stage
+from tests.support.product import RunningProduct
+from tests.support.waiting import until
+
+LIVE_S: Final = 60
+BACKTEST_S: Final = 60
+WORKER: Final = "stream_processor"
+
+
+def run(stage: Stage) -> Iterator[Figure]:
+    """Measure two simulated furnaces live for a minute, then kill the worker, then judge again."""
+    folder = stage.folder / "run"
+    folder.mkdir()
+    with RunningProduct(folder, "--furnaces", "2", "--seed", "1") as product:
+        status = product.wait_ready()
+        scores = Scores(status)
+        until(lambda: len(scores.read()) >= 4, product.output)
+        yield from _costs(product, status)
+        yield from _latencies(scores.read())
+        yield from _after_kill(status, scores)
+        yield from _backtests(product)
+    summary = product.summary()
+    alarms = summary["event_to_alarm_s"]
+    if alarms["p50"] is not None:
+        yield Figure(
+            "run.alarm",
+            "window's end → alarm record, half of them, wall clock",
+            "s",
+            (alarms["p50"],),
+            goal=Goal(0.9),
+        )
+
+
+class Scores:
+    """The scores of a run, as they come."""
+
+    def __init__(self, status: Mapping[str, Any]) -> None:
+        topic = f"{status['topic_prefix']}.scores.v1"
+        self._consumer = KafkaConsumer(bootstrap_servers=status["kafka"])
+        parts = [TopicPartition(topic, n) for n in self._consumer.partitions_for_topic(topic)]
+        self._consumer.assign(parts)
+        self._consumer.seek_to_beginning(*parts)
+        self._found: list[dict[str, Any]] = []
+
+    def read(self) -> list[dict[str, Any]]:
+        """Return those up to now."""
+        for records in self._consumer.poll(timeout_ms=100).values():
+            self._found += [msgpack.unpackb(record.value) for record in records]
+        return self._found
+
+
+def _costs(product: RunningProduct, status: Mapping[str, Any]) -> Iterator[Figure]:
+    pids = {name: service["pid"] for name, service in status["services"].items()}
+    pids = {name: pid for name, pid in pids.items() if pid}
+    whole = product.process.pid
+    before, total, begun_s = {n: cpu_s(p) for n, p in pids.items()}, cpu_s(whole), time.monotonic()
+    time.sleep(LIVE_S)
+    took_s = time.monotonic() - begun_s
+    share = (cpu_s(whole) - total) / took_s * 1e3
+    yield Figure(
+        "run.cpu",
+        "meltwatch run with two furnaces, a second",
+        MS,
+        (share,),
+        note="all its processes",
+    )
+    for name, pid in sorted(pids.items()):
+        ms = (cpu_s(pid) - before[name]) / took_s * 1e3
+        yield Figure(f"run.cpu.{name}", f"of it {name}", MS, (ms,))
+    yield Figure(
+        "run.memory", "meltwatch run, memory of all processes", "MiB", (memory_mib(whole),)
+    )
+
+
+def _latencies(scores: Sequence[Mapping[str, Any]]) -> Iterator[Figure]:
+    """Only of windows that closed live: a record's ingest time is the clock when it was sent."""
+    live = [
+        each["times"]
+        for each in scores
+        if each["times"]["published_ns"] - each["window_end_ns"] < 15 * 10**9
+    ][4:]
+    parts = {
+        "run.latency": ("sent → its window's score is published", "last_ingest_ns", "published_ns"),
+        "run.latency.join": ("of it sent → joined", "last_ingest_ns", "joined_ns"),
+        "run.latency.scoring": ("of it joined → published", "joined_ns", "published_ns"),
+    }
+    for name, (what, begin, end) in parts.items():
+        taken_ms = [(times[end] - times[begin]) / 1e6 for times in live]
+        cuts = quantiles(taken_ms, n=100, method="inclusive")
+        goal = Goal(40.0) if name == "run.latency" else None
+        yield Figure(f"{name}.p50", f"{what}, half of them, wall clock", MS, (cuts[49],))
+        yield Figure(f"{name}.p99", f"{what}, 99 of 100, wall clock", MS, (cuts[98],), goal=goal)
+
+
+def _after_kill(status: Mapping[str, Any], scores: Scores) -> Iterator[Figure]:
+    furnaces = {each["furnace_id"] for each in scores.read()}
+    killed_ns = time.time_ns()
+    os.kill(status["services"][WORKER]["pid"], signal.SIGKILL)
+
+    def firsts() -> dict[str, int] | None:
+        found: dict[str, int] = {}
+        for each in scores.read():
+            if each["times"]["published_ns"] > killed_ns + 10**8:
+                found.setdefault(each["furnace_id"], each["times"]["published_ns"])
+        return found if found.keys() >= furnaces else None
+
+    found = until(firsts, "scores after a kill")
+    yield Figure(
+        "run.kill",
+        "worker killed → every furnace has a new window, wall clock",
+        "s",
+        ((max(found.values()) - killed_ns) / 1e9,),
+        goal=Goal(10.0),
+    )
+
+
+def _backtests(product: RunningProduct) -> Iterator[Figure]:
+    begun_s = time.monotonic()
+    done = product.command(
+        "backtest", "--from", f"{BACKTEST_S + 10}s", "--to", "10s", "--json", timeout_s=200
+    )
+    took_s = time.monotonic() - begun_s
+    if done.returncode not in (0, 1):
+        raise RuntimeError(f"backtest: {done.stderr[-300:]}")
+    yield Figure(
+        "run.backtest",
+        "backtest of two furnaces: event seconds a second, scored by Triton, start and report too",
+        "s/s",
+        (BACKTEST_S / took_s,),
+        note=_told(done.stdout),
+    )
+
+
+def _told(output: str) -> str:
+    said = json.loads(output)
+    return f"{said['windows']} windows" if isinstance(said.get("windows"), int) else ""
