@@ -83,8 +83,8 @@ chaos-mutants: setup ## Break one rule of delivery at a time: the campaigns must
 	@$(BIN)/python -m tests.chaos --mutants
 
 .PHONY: bench
-bench: setup ## Measure speed beside bare baselines and write docs/benchmarks.md (ROWS="pure" or beginnings of rows only prints; COMPARE=REV measures another revision too)
-	@$(BIN)/python -m tests.bench $(ROWS) $(if $(COMPARE),--compare $(COMPARE))
+bench: setup ## Measure speed beside bare baselines and write docs/benchmarks.md (ROWS="pure" or beginnings of rows only prints, KEEP=yes writes them too; COMPARE=REV measures another revision beside this one)
+	@$(BIN)/python -m tests.bench $(ROWS) $(if $(KEEP),--keep) $(if $(COMPARE),--compare $(COMPARE))
 
 .PHONY: check
 check: fmt-check lint types imports lock-check test test-trainer ## Everything that CI runs, in order of speed

@@ -1,6 +1,7 @@
 """``python -m tests.bench``: measures what Meltwatch costs, and writes ``docs/benchmarks.md``.
 
-With rows picked it only prints. ``--compare`` measures another revision with the same rows.
+With rows picked it only prints, unless it is told to keep them. ``--compare`` measures another
+revision with the same rows.
 """
 
 import argparse
@@ -18,8 +19,8 @@ from tests.bench import page, sizing
 from tests.bench.compare import compared
 from tests.bench.figure import table
 from tests.bench.guard import recorded_ratios
-from tests.bench.ledger import Record
-from tests.bench.machine import setting
+from tests.bench.ledger import FILE, Record
+from tests.bench.machine import moment, setting
 from tests.bench.rows import Row, picked
 from tests.bench.stage import Stage
 
@@ -28,6 +29,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("rows", nargs="*", help="rows, beginnings of rows, or pure; all by default")
     parser.add_argument("--compare", metavar="REV", help="another revision to measure beside this")
+    parser.add_argument("--keep", action="store_true", help="write the picked rows to the page too")
     parser.add_argument("--json", type=Path, help="write what was measured there")
     asked = parser.parse_args(arguments)
     try:
@@ -40,13 +42,21 @@ def main(arguments: Sequence[str]) -> int:
         record.write(asked.json)
     if asked.compare:
         print(compared(record, asked.compare, asked.rows))
-    elif not asked.rows:
-        record.ratios = recorded_ratios()
-        record.write()
-        page.write(record)
-        sizing.write(record)
-        print(f"bench: wrote {page.PAGE} and {sizing.PAGE}")
+    elif asked.keep or not asked.rows:
+        _keep(record, afresh=not asked.rows)
     return 0
+
+
+def _keep(measured_now: Record, *, afresh: bool) -> None:
+    """Write what was measured, and the pages; rows that were not measured now stay as they were."""
+    record = Record.read() if FILE.exists() else measured_now
+    record.take(measured_now)
+    if afresh:
+        record.ratios = recorded_ratios()
+    record.write()
+    page.write(record)
+    sizing.write(record)
+    print(f"bench: wrote {page.PAGE} and {sizing.PAGE}")
 
 
 def measured(chosen: Sequence[Row]) -> Record:
@@ -57,7 +67,7 @@ def measured(chosen: Sequence[Row]) -> Record:
         Stage(Path(folder)) as stage,
     ):
         for number, row in enumerate(chosen, start=1):
-            begun_s = time.monotonic()
+            begun_s, measured = time.monotonic(), moment()
             print(f"{number}/{len(chosen)} {row.name} …", flush=True)
             try:
                 figures = [*row.measure(stage)]
@@ -65,7 +75,7 @@ def measured(chosen: Sequence[Row]) -> Record:
                 record.failed[row.name] = f"{type(error).__name__}: {str(error)[-300:]}"
                 print(f"  not measured: {record.failed[row.name]}", flush=True)
                 continue
-            record.add(figures)
+            record.add(row.name, figures, measured)
             took_s = time.monotonic() - begun_s
             print("\n".join(table(figures).splitlines()[2:]), f"[{took_s:.0f} s]", flush=True)
     return record

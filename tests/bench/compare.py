@@ -11,6 +11,7 @@ from typing import Final
 
 from tests.bench.figure import Figure, number
 from tests.bench.ledger import Record
+from tests.bench.machine import commit
 from tests.support.source import ROOT
 
 BENCH: Final = Path("tests") / "bench"
@@ -31,7 +32,7 @@ def compared(ours: Record, revision: str, rows: Sequence[str]) -> str:
         _line(each, other.figures.get(name), other.failed.get(name, ""))
         for name, each in ours.figures.items()
     ]
-    names = f"{ours.setting['commit']} | {revision} | ours ÷ {revision}"
+    names = f"{commit(ROOT)} | {revision} | ours ÷ {revision}"
     head = f"| row | unit | {names} | the same, each by its own baseline |"
     return "\n".join([head, "|---|---|---|---|---|---|", *lines])
 

@@ -57,6 +57,8 @@ class Figure:
         Ours by the clock on the wall, where values are processor time.
     note
         What a reader must know.
+    measured
+        When, at which commit, under which load.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Figure:
     goal: Goal | None = None
     wall: tuple[float, ...] = ()
     note: str = ""
+    measured: str = ""
 
     @property
     def value(self) -> float:
@@ -106,6 +109,7 @@ class Figure:
             "goal": [goal.bound, goal.of_ratio, goal.at_least] if goal else None,
             "wall": [short(value) for value in self.wall],
             "note": self.note,
+            "measured": self.measured,
         }
 
     @classmethod

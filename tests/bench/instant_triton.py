@@ -1,13 +1,15 @@
-"""``python -m tests.bench.instant_triton``: speaks Triton's protocol and answers at once.
+"""``python -m tests.bench.instant_triton [DIMS]``: speaks Triton's protocol, answers at once.
 
 What is measured against it is our own work: no network is computed. It prints its address.
 """
 
 import asyncio
+import sys
 from typing import Any, Final
 
 import numpy as np
 from google.protobuf import text_format  # type: ignore[import-untyped]  # ships no types
+from meltwatch_schemas.encoder import Encoder, dct_basis
 from tritonclient.grpc import model_config_pb2, service_pb2
 
 from tests.support.lying_triton import LyingTriton, tensor
@@ -39,12 +41,15 @@ class InstantTriton(LyingTriton):
         return said
 
 
-async def _serve() -> None:
+async def _serve(dims: int) -> None:
     config = text_format.Parse(CONFIG.read_text(), model_config_pb2.ModelConfig())
+    config.input[0].dims[2] = dims
+    encoder_id = Encoder("dct", dct_basis(dims)).encoder_id
+    config.parameters["encoder_id"].string_value = encoder_id
     async with InstantTriton(config) as server:
         print(server.address, flush=True)
         await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve())
+    asyncio.run(_serve(int(sys.argv[1]) if len(sys.argv) > 1 else 192))

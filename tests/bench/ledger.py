@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -18,7 +18,7 @@ class Record:
     Attributes
     ----------
     setting
-        Machine, versions, commit.
+        Machine and versions.
     figures
         By name.
     failed
@@ -32,9 +32,18 @@ class Record:
     failed: dict[str, str] = field(default_factory=dict)
     ratios: dict[str, float] = field(default_factory=dict)
 
-    def add(self, figures: Iterable[Figure]) -> None:
-        """Take figures."""
-        self.figures.update((each.name, each) for each in figures)
+    def add(self, row: str, figures: Iterable[Figure], measured: str) -> None:
+        """Take the figures of a row, with when they were measured."""
+        self.failed.pop(row, None)
+        self.figures.update((each.name, replace(each, measured=measured)) for each in figures)
+
+    def take(self, newer: Self) -> None:
+        """Take what was measured later; what was not measured again stays."""
+        self.figures.update(newer.figures)
+        measured = {name for name in self.failed if any(f.startswith(name) for f in newer.figures)}
+        kept = {name: why for name, why in self.failed.items() if name not in measured}
+        self.failed = kept | newer.failed
+        self.setting = newer.setting
 
     def write(self, path: Path = FILE) -> None:
         """Keep it."""

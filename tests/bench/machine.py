@@ -22,15 +22,18 @@ LIBRARIES: Final = (
 
 
 def setting() -> dict[str, str]:
-    """Return machine, load, versions and commit by what they are."""
+    """Return machine and versions by what they are."""
     return {
-        "commit": commit(ROOT),
-        "measured": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "processor": f"{_processor()}, {os.cpu_count()} cores, {_memory_gib():.0f} GiB",
-        "load at the beginning": f"{os.getloadavg()[0]:.1f} processes wanted a core",
         "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
         "libraries": ", ".join(f"{name} {version(name)}" for name in LIBRARIES),
     }
+
+
+def moment() -> str:
+    """Return when it is, at which commit we are, and how busy the machine is."""
+    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return f"{now} at {commit(ROOT)}, {os.getloadavg()[0]:.0f} processes on {os.cpu_count()} cores"
 
 
 def commit(folder: Path) -> str:

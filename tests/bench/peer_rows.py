@@ -70,7 +70,7 @@ def quixstreams(stage: Stage) -> Iterator[Figure]:
         topics.send(records)
         arguments = [topics.kafka, *topics.inputs, str(len(records)), folder]
         said = _asked(python, "quix_join.py", *arguments)
-        ours = followed(topics, stage.instant_triton, {}, KAFKA_FURNACES * WINDOWS)
+        ours = followed(topics, stage.instant_triton(), {}, KAFKA_FURNACES * WINDOWS)
         windows = topics.count(Topic.SCORES)
     cpu_ms = cpu_ms_per_unit(ours, OURS)
     theirs_ms = said["cpu_s"] / said["windows"] * 1e3

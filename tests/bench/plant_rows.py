@@ -99,14 +99,14 @@ def _recovered(
 ) -> float:
     with stage.topics(partitions=1) as topics:
         topics.send(before)
-        with topics.worker(stage.instant_triton) as worker:
+        with topics.worker(stage.instant_triton()) as worker:
             enough = count * (HISTORY_S * NS_PER_S // PUBLISHED_SPEC.hop_ns - 4)
             until(lambda: topics.count(Topic.SCORES) >= enough, worker.log.read_text)
             time.sleep(3)  # what it has acknowledged is committed once a second
             worker.process.send_signal(signal.SIGKILL)
             worker.process.wait()
         begun_s, published = time.monotonic(), topics.count(Topic.SCORES)
-        with topics.worker(stage.instant_triton) as worker:
+        with topics.worker(stage.instant_triton()) as worker:
             topics.send(after)
             enough = published + count * (AFTER_S * NS_PER_S // PUBLISHED_SPEC.hop_ns - 2)
             until(lambda: topics.count(Topic.SCORES) >= enough, worker.log.read_text)

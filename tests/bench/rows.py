@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from tests.bench import growth_rows, peer_rows, plant_rows, run_rows, stream_rows
+from tests.bench import growth_rows, peer_rows, plant_rows, run_rows, soak_rows, stream_rows
 from tests.bench.comparison import Comparison
 from tests.bench.figure import Figure
 from tests.bench.guard import COMPARISONS
@@ -22,11 +22,14 @@ class Row:
         Does it on a stage.
     needs_servers
         Whether it starts any.
+    only_asked
+        Whether it is too long for a run of all.
     """
 
     name: str
     measure: Callable[[Stage], Iterable[Figure]]
     needs_servers: bool = True
+    only_asked: bool = False
 
 
 def rows() -> dict[str, Row]:
@@ -41,6 +44,7 @@ def rows() -> dict[str, Row]:
         Row("manager", plant_rows.manager),
         Row("recovery", plant_rows.recovery),
         Row("run", run_rows.run),
+        Row("soak", soak_rows.soak, only_asked=True),
         Row("peers.bytewax", peer_rows.bytewax),
         Row("peers.quixstreams", peer_rows.quixstreams),
     ]
@@ -68,4 +72,6 @@ def picked(words: Iterable[str]) -> Iterator[Row]:
 
 
 def _is_named(row: Row, word: str) -> bool:
+    if not word:
+        return not row.only_asked
     return row.name.startswith(word) or (word == "pure" and not row.needs_servers)

@@ -12,17 +12,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final, Self, TypeVar
 
-from kafka import KafkaConsumer, TopicPartition
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from meltwatch_chassis.kafka.admin import create_topics
 from meltwatch_local_cluster.servers import KafkaServer, RedisServer, Server, TritonServer
 from meltwatch_schemas.topics import Topic, catalogue
 
 from tests.bench.processes import Sample
-from tests.integration.stream_processor.worker import Worker, send
+from tests.integration.stream_processor.worker import Worker
 from tests.support.input_records import InputRecord
 from tests.support.source import ROOT
 
 PARTITIONS: Final = 12
+DIMS: Final = 192
 MANAGER: Final = "meltwatch_alarm_manager"
 # Small matrices on several threads would take the cores from those who are measured.
 _ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
@@ -41,6 +42,7 @@ class Stage:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._running = ExitStack()
+        self._instant: dict[int, str] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -66,16 +68,17 @@ class Stage:
         """The real Triton, with the models of the repository."""
         return self._run(TritonServer(self.folder / "triton"))
 
-    @cached_property
-    def instant_triton(self) -> str:
-        """Address of the stand-in that answers at once."""
-        program = [sys.executable, "-m", "tests.bench.instant_triton"]
-        process = self._running.enter_context(
-            subprocess.Popen(program, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        )
-        self._running.callback(process.kill)
-        assert process.stdout is not None
-        return process.stdout.readline().strip()
+    def instant_triton(self, dims: int = DIMS) -> str:
+        """Return the address of a stand-in that answers at once, for frames of so many values."""
+        if dims not in self._instant:
+            program = [sys.executable, "-m", "tests.bench.instant_triton", str(dims)]
+            process = self._running.enter_context(
+                subprocess.Popen(program, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+            )
+            self._running.callback(process.kill)
+            assert process.stdout is not None
+            self._instant[dims] = process.stdout.readline().strip()
+        return self._instant[dims]
 
     def topics(self, partitions: int = PARTITIONS) -> "Topics":
         """Make a catalogue of topics whose records never expire."""
@@ -94,6 +97,7 @@ class Topics:
         ]
         create_topics({"bootstrap_servers": [self.kafka]}, specs)
         self._consumer = KafkaConsumer(bootstrap_servers=self.kafka)
+        self._producer = KafkaProducer(bootstrap_servers=self.kafka)
 
     def name(self, topic: Topic) -> str:
         """Return the full name of a topic."""
@@ -104,13 +108,26 @@ class Topics:
         """Full names of both input topics."""
         return [self.name(Topic.EMBEDDINGS), self.name(Topic.CURRENTS)]
 
-    def send(self, records: Iterable[InputRecord]) -> None:
-        """Send records as producers do."""
-        send(self.kafka, self.prefix, records)
+    def post(self, record: InputRecord) -> None:
+        """Send a record soon."""
+        self._producer.send(
+            self.name(record.topic),
+            key=record.key,
+            value=record.value,
+            headers=list(record.headers),
+            timestamp_ms=record.timestamp_ms,
+        )
 
-    def count(self, topic: Topic) -> int:
+    def send(self, records: Iterable[InputRecord]) -> None:
+        """Send records as producers do, until Kafka has them."""
+        for record in records:
+            self.post(record)
+        self._producer.flush()
+
+    def count(self, topic: Topic, partitions: int = 0) -> int:
         """Return how many records were written to a topic."""
-        parts = [TopicPartition(self.name(topic), n) for n in range(self.partitions)]
+        numbers = range(partitions or self.partitions)
+        parts = [TopicPartition(self.name(topic), number) for number in numbers]
         return sum(self._consumer.end_offsets(parts).values())
 
     def worker(self, triton: str, **settings: object) -> Worker:
@@ -128,6 +145,7 @@ class Topics:
 
     def __exit__(self, *_: object) -> None:
         self._consumer.close()
+        self._producer.close()
 
 
 def loop(arguments: Sequence[str], limit_s: float = 240.0) -> list[Sample]:

@@ -64,9 +64,9 @@ def history(stage: Stage) -> Iterator[Figure]:
         bare = ["--kafka", topics.kafka, "--topics", *topics.inputs]
         decoded = loop(["decode", *bare])
         ours = followed(
-            topics, stage.instant_triton, {BROKER: pid_of(stage.kafka)}, FURNACES * WINDOWS
+            topics, stage.instant_triton(), {BROKER: pid_of(stage.kafka)}, FURNACES * WINDOWS
         )
-        scores = ["--triton", stage.instant_triton, "--scores", topics.name(Topic.SHADOW_SCORES)]
+        scores = ["--triton", stage.instant_triton(), "--scores", topics.name(Topic.SHADOW_SCORES)]
         scored = loop(["score", *bare, *scores])
     a_window = len(records) / ours[-1].count
     cpu = cpu_ms_per_unit(ours, OURS)

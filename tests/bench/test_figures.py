@@ -58,6 +58,16 @@ def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert Record.read(tmp_path / "record.json") == record
 
 
+def test_what_is_measured_again_replaces_what_was_and_the_rest_stays() -> None:
+    other = replace(TWICE, name="c.d")
+    record = Record({}, {"a.b": TWICE, "c.d": other}, {"e": "no server", "f": "no room"})
+    newer = Record({}, {"a.b": replace(TWICE, ours=(1.0,)), "e.f": other}, {"g": "late"})
+    record.take(newer)
+
+    assert (record.figures["a.b"].value, record.figures["c.d"]) == (1.0, other)
+    assert record.failed == {"f": "no room", "g": "late"}
+
+
 def test_a_page_says_what_is_missed_and_what_was_not_measured() -> None:
     record = Record(
         {"commit": "abc"}, {"join.b": replace(TWICE, name="join.b")}, {"run": "no room"}
