@@ -54,6 +54,7 @@ def _keep(measured_now: Record, *, afresh: bool) -> None:
     if afresh:
         record.ratios = recorded_ratios()
     record.write()
+    record = Record.read()  # the pages show what was kept, to its digits
     page.write(record)
     sizing.write(record)
     print(f"bench: wrote {page.PAGE} and {sizing.PAGE}")
