@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_chassis.testing import ManualClock
 from meltwatch_producers.publication import unsent
+from meltwatch_schemas.chunk import Modality
 from meltwatch_schemas.current import CurrentChunk
 from meltwatch_schemas.window import NS_PER_MS, NS_PER_S
 from meltwatch_source_producer.live_meters import LiveMeterFeed, sample_grid
 from meltwatch_sources.domain.reading import MeterReading
 from meltwatch_sources.plant import CurrentSource
+from meltwatch_sources.supervisor import LiveSource, SourceName
 
 FURNACE = "plant/area/F-1"
 START = 1_790_000_000 * NS_PER_S
@@ -29,7 +31,9 @@ class Bench:
         self.metrics = Metrics()
         source = CurrentSource.model_validate({"source_id": "m", **(told or MODBUS)})
         identity = unsent(FURNACE, "m", "0" * 16)
-        self.feed = LiveMeterFeed(identity, source, self.clock, self.metrics)
+        name = SourceName(FURNACE, Modality.CURRENT, "m", source.address)
+        self.live = LiveSource(name, self.clock, self.metrics)
+        self.feed = LiveMeterFeed(identity, source, self.live, self.clock, self.metrics)
         self.grid = sample_grid(FURNACE)
 
     def go(self, seconds: float, answers: float | None = None) -> list[CurrentChunk]:

@@ -53,7 +53,7 @@ _GROUP_HELP: Final = {
     "points": "Check a file of alarm points, apply it, export what is in force.",
     "labels": "What people have judged, for set-points and training.",
     "dead-letters": "List and read refused records, and send them again.",
-    "sources": "Check the meters of the plant file.",
+    "sources": "Try, check and watch the cameras and meters of a plant.",
     "topics": "Create, check and wait for the Kafka topics; list the rights on them.",
 }
 _WHOLE: Final = re.compile(r"[+-]?[0-9]+")

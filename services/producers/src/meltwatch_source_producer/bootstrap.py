@@ -4,9 +4,10 @@ One process, because one spool then holds both modalities and sends them in step
 """
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -21,6 +22,7 @@ from meltwatch_chassis.lifecycle import run_sync
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_producers.publication import RecordSink
 from meltwatch_producers.wires import CURRENT_WIRE, VIDEO_WIRE, Wire
+from meltwatch_schemas.window import NS_PER_MS
 from meltwatch_sources.plant import PlantSources, read_sources
 from meltwatch_sources.supervisor import LiveSource
 
@@ -29,8 +31,11 @@ from meltwatch_source_producer.live import Outlet, SourcesHealth
 from meltwatch_source_producer.live_cameras import live_cameras
 from meltwatch_source_producer.live_meters import live_meters
 from meltwatch_source_producer.settings import Settings
+from meltwatch_source_producer.spool import Spool
 
 SERVICE: Final = "source_producer"
+PAGE: Final = "/sources"
+"""Of the health address: what runs, as JSON."""
 
 
 def main() -> int:
@@ -72,7 +77,12 @@ def publish_sources(settings: Settings, stop: threading.Event) -> None:
         probe = kafka_probe(connection, [right_to_write(topic) for topic in wires])
         with (
             DependencyWatch(dependencies, {KAFKA: probe}),
-            HealthServer(settings.health_address, health, metrics.registry) as server,
+            HealthServer(
+                settings.health_address,
+                health,
+                metrics.registry,
+                {PAGE: partial(_page, sources, spool, clock)},
+            ) as server,
         ):
             structlog.get_logger().info(
                 "publication_started",
@@ -82,6 +92,21 @@ def publish_sources(settings: Settings, stop: threading.Event) -> None:
                 health=server.address,
             )
             states.watch_sources(stop)
+
+
+def _page(sources: Sequence[LiveSource], spool: Spool, clock: Clock) -> dict[str, Any]:
+    """Return what ``meltwatch sources list`` shows; no login is in it."""
+    figures = spool.figures()
+    oldest_ms = figures.oldest_ms
+    age_s = 0.0 if oldest_ms is None else (clock.now_ns() / NS_PER_MS - oldest_ms) / 1000
+    return {
+        "sources": [asdict(live.report()) for live in sources],
+        "spool": {
+            "bytes": sum(figures.bytes_by_furnace.values()),
+            "oldest_s": max(0.0, round(age_s, 3)),
+            "dropped": figures.dropped,
+        },
+    }
 
 
 @contextmanager

@@ -68,8 +68,11 @@ class LiveFeed(Generic[AnyChunk]):
 def name_of(planned: PlannedSource[AnySource], modality: Modality) -> SourceName:
     """Return what logs and metrics call a planned source; one that is wrong has no address."""
     source = planned.source
-    source_id, address = (source.source_id, source.address) if source else ("", "")
-    return SourceName(planned.furnace_id, modality, source_id, address)
+    if source is None:
+        return SourceName(planned.furnace_id, modality, "", "")
+    return SourceName(
+        planned.furnace_id, modality, source.source_id, source.address, source.credentials
+    )
 
 
 @dataclass(slots=True)

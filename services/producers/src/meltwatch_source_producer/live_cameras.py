@@ -16,27 +16,25 @@ from meltwatch_producers.publication import unsent
 from meltwatch_schemas.chunk import Modality
 from meltwatch_schemas.embedding import EmbeddingChunk
 from meltwatch_schemas.encoder import Encoder, default_encoder
-from meltwatch_schemas.window import NS_PER_MS, NS_PER_S, PUBLISHED_SPEC
-from meltwatch_sources.adapters.cameras import camera_of
+from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
+from meltwatch_sources.adapters.cameras import camera_of, clock_rule, connection_of, picture_rule
 from meltwatch_sources.adapters.host_clock import host_error_ns
 from meltwatch_sources.credentials import CredentialStore
 from meltwatch_sources.domain.event_clock import (
     ClockFinding,
-    ClockRule,
     EventClock,
     EventTime,
     FrameTimes,
 )
-from meltwatch_sources.domain.picture import CropOutside, PictureRule
+from meltwatch_sources.domain.picture import CropOutside
 from meltwatch_sources.domain.stride_sampler import StrideSampler
 from meltwatch_sources.plant import PlantSources, VideoSource
 from meltwatch_sources.ports import Camera, Frame
+from meltwatch_sources.source_report import SourceTiming
 from meltwatch_sources.supervisor import LiveSource, follow_camera
 
 from meltwatch_source_producer.live import LiveFeed, Outlet, name_of
 
-_USUAL_DELAY_NS: Final = 150 * NS_PER_MS
-_MEASURED_WITHIN_NS: Final = 30 * NS_PER_MS
 _STOP_S: Final = 6.0
 _SHOW_NS: Final = 1 * NS_PER_S
 _OUTCOMES: Final = ("used", "skipped", "damaged")
@@ -72,7 +70,7 @@ class CameraView:
             outcome: metrics.source_frames.labels(live.name.furnace_id, outcome)
             for outcome in _OUTCOMES
         }
-        self._rule = PictureRule(source.crop, source.rotate_degrees, source.mirror)
+        self._rule = picture_rule(source)
         self._sampler: StrideSampler[tuple[Frame, EventTime]] = StrideSampler(
             PUBLISHED_SPEC.frame_instants(live.name.furnace_id)
         )
@@ -110,6 +108,7 @@ class CameraView:
             )
         )
         self.count("used")
+        self.live.used()
 
 
 class CameraConnection:
@@ -178,14 +177,17 @@ class CameraConnection:
         self._shown_ns = self._clock.monotonic_ns()
         self._host_error_ns = host_error_ns()
         findings, offset_ns = self._events.findings, self._events.sender_offset_ns
+        timing = SourceTiming(
+            time.sync.source,
+            time.sync.max_error_ns / NS_PER_S,
+            (arrival_ns - time.event_ns) / NS_PER_S,
+            time.rung.name.lower(),
+            None if offset_ns is None else offset_ns / NS_PER_S,
+            tuple(sorted(findings)),
+        )
         for view in self._views:
-            furnace_id = view.live.name.furnace_id
-            delay_s = (arrival_ns - time.event_ns) / NS_PER_S
-            self._metrics.source_delay.labels(furnace_id, Modality.VIDEO.value).set(delay_s)
-            self._metrics.source_clock_rung.labels(furnace_id).set(time.rung)
-            if offset_ns is not None:
-                offset = self._metrics.source_clock_offset.labels(furnace_id, Modality.VIDEO.value)
-                offset.set(offset_ns / NS_PER_S)
+            view.live.timed(timing)
+            self._metrics.source_clock_rung.labels(view.live.name.furnace_id).set(time.rung)
         if findings != self._findings:
             self._findings = findings
             structlog.get_logger().warning(
@@ -196,17 +198,6 @@ class CameraConnection:
                 sender_offset_s=None if offset_ns is None else round(offset_ns / NS_PER_S, 3),
                 rung=time.rung.name.lower(),
             )
-
-
-def clock_rule(source: VideoSource) -> ClockRule:
-    """Return what the plant file says of a camera's clock."""
-    if source.where.scheme == "file":
-        # Played by this host: there is no way of the light to wait for, and nothing to claim.
-        return ClockRule("arrival", 0, 0)
-    if source.camera_delay_s is None:
-        return ClockRule(source.clock, _USUAL_DELAY_NS, _USUAL_DELAY_NS)
-    delay_ns = int(source.camera_delay_s * NS_PER_S)
-    return ClockRule(source.clock, delay_ns, _MEASURED_WITHIN_NS, is_delay_measured=True)
 
 
 @contextmanager
@@ -238,7 +229,7 @@ def live_cameras(
             continue
         feed = LiveFeed(unsent(planned.furnace_id, source.source_id, boot_id), outlet)
         view = CameraView(source, feed, live, encoder, metrics)
-        views.setdefault(_connection(source), []).append(view)
+        views.setdefault(connection_of(source), []).append(view)
     stop = threading.Event()
     threads = [
         threading.Thread(
@@ -260,9 +251,3 @@ def live_cameras(
         stop.set()
         for thread in threads:
             thread.join(_STOP_S)
-
-
-def _connection(source: VideoSource) -> VideoSource:
-    """Return what furnaces of one camera have in common: the first one's name stands for all."""
-    seen = {"source_id": "", "crop": None, "rotate_degrees": 0, "mirror": False}
-    return source.model_copy(update=seen)

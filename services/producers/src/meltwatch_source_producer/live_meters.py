@@ -28,6 +28,7 @@ from meltwatch_sources.credentials import CredentialStore, redacted
 from meltwatch_sources.domain.reading import MeterReading
 from meltwatch_sources.domain.sample_grid import KEPT
 from meltwatch_sources.plant import CurrentSource, PlantSources
+from meltwatch_sources.source_report import SourceTiming
 from meltwatch_sources.supervisor import LiveSource, follow_meter
 
 from meltwatch_source_producer.live import Outlet, name_of
@@ -52,6 +53,8 @@ class LiveMeterFeed:
         Furnace, source, boot and the number of the next sample.
     source
         What the plant file says of the meter.
+    live
+        Its state, which is told how good the samples' times are.
     clock
         Gives wall time.
     metrics
@@ -62,9 +65,11 @@ class LiveMeterFeed:
         self,
         identity: ChunkIdentity,
         source: CurrentSource,
+        live: LiveSource,
         clock: Clock,
         metrics: Metrics,
     ) -> None:
+        self._live = live
         self._identity = identity
         self._clock = clock
         self._metrics = metrics
@@ -106,6 +111,8 @@ class LiveMeterFeed:
             phases = int(np.isfinite(sample).sum())
             outcome = "none" if not phases else "good" if phases == PHASES else "partial"
             self._metrics.source_readings.labels(self._identity.furnace_id, outcome).inc()
+            if phases:
+                self._live.used()
         identity = replace(self._identity, sync=self._sync())
         self._identity = replace(identity, seq=identity.seq + len(values))
         return CurrentChunk(identity, times_ns[0], PUBLISHED_SPEC.sample_period_ns, values)
@@ -117,23 +124,27 @@ class LiveMeterFeed:
         return Sync(source, host_ns + self._samples.error_ns() + self._unknown_ns)
 
     def _show(self) -> None:
-        furnace_id, time = self._identity.furnace_id, self._samples.time
-        if (lag_ns := self._samples.lag_ns()) is not None:
-            delay = self._metrics.source_delay.labels(furnace_id, Modality.CURRENT.value)
-            delay.set(lag_ns / NS_PER_S)
-        if time is None or time.offset_ns is None:
-            return
-        offset_s = time.offset_ns / NS_PER_S
-        offset = self._metrics.source_clock_offset.labels(furnace_id, Modality.CURRENT.value)
-        offset.set(offset_s)
-        if time.disagrees != self._disagrees:
-            self._disagrees = time.disagrees
-            structlog.get_logger().warning(
-                "meter_clock_disagrees" if time.disagrees else "meter_clock_agrees",
-                furnace=furnace_id,
-                source=self._identity.source_id,
-                offset_s=round(offset_s, 3),
+        time, lag_ns, sync = self._samples.time, self._samples.lag_ns(), self._sync()
+        offset_ns = None if time is None else time.offset_ns
+        is_off = time is not None and time.disagrees
+        self._live.timed(
+            SourceTiming(
+                sync.source,
+                sync.max_error_ns / NS_PER_S,
+                None if lag_ns is None else lag_ns / NS_PER_S,
+                clock_offset_s=None if offset_ns is None else offset_ns / NS_PER_S,
+                findings=("meter_clock_disagrees",) if is_off else (),
             )
+        )
+        if offset_ns is None or is_off == self._disagrees:
+            return
+        self._disagrees = is_off
+        structlog.get_logger().warning(
+            "meter_clock_disagrees" if is_off else "meter_clock_agrees",
+            furnace=self._identity.furnace_id,
+            source=self._identity.source_id,
+            offset_s=round(offset_ns / NS_PER_S, 3),
+        )
 
 
 def sample_grid(furnace_id: str) -> Grid:
@@ -169,7 +180,7 @@ def live_meters(
             live.misconfigured(planned.fault or "")
             continue
         identity = unsent(planned.furnace_id, source.source_id, boot_id)
-        feed = LiveMeterFeed(identity, source, outlet.clock, metrics)
+        feed = LiveMeterFeed(identity, source, live, outlet.clock, metrics)
         feeds.append(feed)
         grid = sample_grid(planned.furnace_id)
         opened = partial(open_meter, source, grid, store, outlet.clock)

@@ -1,13 +1,15 @@
 """``/healthz`` is progress, ``/readyz`` dependencies, ``/metrics`` Prometheus."""
 
 import asyncio
+import json
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final, NamedTuple, Self
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, Self
 
 import structlog
 from meltwatch_schemas.text import escaped
@@ -20,6 +22,7 @@ Check = Callable[[], str | None]
 """Returns None when all is well, else one line that says what is not."""
 
 _TEXT: Final = "text/plain; charset=utf-8"
+_JSON: Final = "application/json"
 _EXCHANGE_S: Final = 5.0  # a client that sends nothing, sends too slowly or does not read is closed
 _MAX_HEAD_BYTES: Final = 8 * 1024
 _MAX_CONNECTIONS: Final = 128
@@ -73,6 +76,8 @@ class HealthServer:
         The checks.
     registry
         The metrics.
+    pages
+        Further pages by their path: each returns what is shown as JSON.
 
     Attributes
     ----------
@@ -85,12 +90,19 @@ class HealthServer:
         If the address is not of this form or cannot be bound.
     """
 
-    def __init__(self, address: str, health: Health, registry: CollectorRegistry) -> None:
+    def __init__(
+        self,
+        address: str,
+        health: Health,
+        registry: CollectorRegistry,
+        pages: Mapping[str, Callable[[], Any]] = MappingProxyType({}),
+    ) -> None:
         self._checks = {
             "/healthz": (health.progress, _nothing),
             "/readyz": (health.readiness, health.warning),
         }
         self._registry = registry
+        self._pages = pages
         self._socket, self.address = _listening(address)
         self._exchanges: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._thread = LoopThread("health", self._serve)
@@ -148,14 +160,25 @@ class HealthServer:
     def _answer(self, path: str) -> _Answer:
         if path == "/metrics":
             return _Answer(HTTPStatus.OK, generate_latest(self._registry), CONTENT_TYPE_LATEST)
+        if path in self._pages:
+            return self._page(self._pages[path])
         checks = self._checks.get(path)
         if checks is None:
-            return _refusal(HTTPStatus.NOT_FOUND, "expected /healthz, /readyz or /metrics")
+            known = ", ".join([*self._checks, *self._pages])
+            return _refusal(HTTPStatus.NOT_FOUND, f"expected {known} or /metrics")
         problem, warning = map(_outcome, checks)
         if problem:
             return _refusal(HTTPStatus.SERVICE_UNAVAILABLE, problem)
         beside = _line(f"warning: {warning}") if warning else b""
         return _Answer(HTTPStatus.OK, b"ok\n" + beside)
+
+    @staticmethod
+    def _page(shown: Callable[[], Any]) -> _Answer:
+        try:
+            return _Answer(HTTPStatus.OK, json.dumps(shown()).encode(), _JSON)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
+            structlog.get_logger().error("page_failed", error=repr(error))
+            return _refusal(HTTPStatus.INTERNAL_SERVER_ERROR, f"expected a page, got {error!r}")
 
 
 def _refusal(status: HTTPStatus, problem: str) -> _Answer:

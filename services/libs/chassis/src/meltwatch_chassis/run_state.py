@@ -19,6 +19,7 @@ class ServiceState(BaseModel):
     pid: int | None = Field(description="Process id, or null while it is down.")
     state: str = Field(description="starting, ready, degraded, down or stopped.")
     detail: str = Field(default="", description="One line: what is the matter, since when.")
+    health: str | None = Field(default=None, description="Of its health pages, host:port.")
 
 
 class RunState(BaseModel):

@@ -27,6 +27,7 @@ from meltwatch_sources.domain.supervision import (
     Supervision,
 )
 from meltwatch_sources.ports import Camera, Frame, Meter, SourceLost
+from meltwatch_sources.source_report import SourceArrivals, SourceReport, SourceTiming, age_s
 
 _LOOK_S: Final = 1.0
 SILENT_NS: Final = {Modality.VIDEO: 2 * NS_PER_S, Modality.CURRENT: 2 * NS_PER_S}
@@ -44,12 +45,15 @@ class SourceName:
         What records call it.
     address
         Where it is, without a login.
+    credentials
+        Name of its login, if it has one.
     """
 
     furnace_id: str
     modality: Modality
     source_id: str
     address: str
+    credentials: str | None = None
 
 
 class LiveSource:
@@ -76,6 +80,8 @@ class LiveSource:
         self._moved_ns = clock.monotonic_ns()
         self._is_told = False
         self._fault = ""
+        self._arrivals = SourceArrivals()
+        self._timing: SourceTiming | None = None
         self._show(self._supervision.state)
 
     @property
@@ -93,6 +99,21 @@ class LiveSource:
     def delivered(self) -> None:
         """Say that something came."""
         self._step(self._supervision.delivered)
+        self._arrivals.came(self._moved_ns)
+
+    def used(self) -> None:
+        """Say that what came has become a record."""
+        self._arrivals.used_ns = self._clock.monotonic_ns()
+
+    def timed(self, timing: SourceTiming) -> None:
+        """Say how good its times are at present."""
+        self._timing = timing
+        furnace_id, modality = self._labels
+        if timing.delay_s is not None:
+            self._metrics.source_delay.labels(furnace_id, modality).set(timing.delay_s)
+        if timing.clock_offset_s is not None:
+            offset = self._metrics.source_clock_offset.labels(furnace_id, modality)
+            offset.set(timing.clock_offset_s)
 
     def useless(self, why: str) -> None:
         """Say that something came that holds no value, and why."""
@@ -135,6 +156,30 @@ class LiveSource:
             return None
         since = (self._clock.monotonic_ns() - self._supervision.since_ns) // NS_PER_S
         return f"{self._shown}: {self.state.name.lower()} for {since} s {self._fault}".rstrip()
+
+    def report(self) -> SourceReport:
+        """Return all that is known of it now; any thread may ask."""
+        self.looked()
+        now_ns, supervision, arrivals = (
+            self._clock.monotonic_ns(),
+            self._supervision,
+            self._arrivals,
+        )
+        return SourceReport(
+            self.name.furnace_id,
+            self.name.modality.value,
+            self.name.source_id,
+            self.name.address,
+            self.name.credentials,
+            self.state.name.lower(),
+            age_s(supervision.since_ns, now_ns) or 0.0,
+            self._fault,
+            supervision.reconnects,
+            age_s(arrivals.newest_ns, now_ns),
+            age_s(arrivals.used_ns, now_ns),
+            arrivals.rate_hz(now_ns),
+            self._timing,
+        )
 
     @property
     def _labels(self) -> tuple[str, str]:

@@ -200,8 +200,13 @@ class Supervisor:
 
     @property
     def states(self) -> dict[str, ServiceState]:
-        """What each service was found to be at the last look."""
-        return {service.plan.name: service.state for service in self._services}
+        """What each service was found to be at the last look, and where its pages are."""
+        return {
+            service.plan.name: service.state.model_copy(
+                update={"health": service.plan.health_address}
+            )
+            for service in self._services
+        }
 
     @property
     def health_addresses(self) -> dict[str, str]:
