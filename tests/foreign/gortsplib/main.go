@@ -67,6 +67,7 @@ func main() {
 	offset := flag.Duration("offset", 0, "its clock minus ours, in its reports")
 	certificate := flag.String("cert", "", "its certificate, PEM: it speaks TLS then")
 	key := flag.String("key", "", "its private key, PEM")
+	title := flag.String("title", "Camera", "what it calls itself")
 	flag.Parse()
 
 	media := &description.Media{Type: description.MediaTypeVideo, Formats: []format.Format{&format.MJPEG{}}}
@@ -82,7 +83,7 @@ func main() {
 	if err := server.Start(); err != nil {
 		log.Fatal(err)
 	}
-	handler.stream = gortsplib.NewServerStream(server, &description.Session{Medias: []*description.Media{media}})
+	handler.stream = gortsplib.NewServerStream(server, &description.Session{Title: *title, Medias: []*description.Media{media}})
 	encoder, err := media.Formats[0].(*format.MJPEG).CreateEncoder()
 	if err != nil {
 		log.Fatal(err)

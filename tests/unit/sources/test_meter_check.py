@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_schemas.window import NS_PER_S
+from meltwatch_sources.domain.finding import SourceFinding
 from meltwatch_sources.domain.meter_check import (
     ExpectedCurrents,
     judged_readings,
@@ -184,3 +185,37 @@ def test_what_was_not_seen_is_not_called_good(values, found):
 def test_no_readings_end_the_check(rows):
     wired = [Wiring().amperes(row) for row in rows]
     judged_readings(readings(np.array(wired).reshape(-1, 3)), EXPECTED)
+
+
+def order_of(values: np.ndarray, lifted: str) -> SourceFinding | None:
+    found = judged_readings(readings(values), EXPECTED, lifted=lifted)
+    return next((each for each in found if each.code == "phase_order"), None)
+
+
+@pytest.mark.parametrize("fell", [0, 1, 2])
+@pytest.mark.parametrize("lifted", "abc")
+def test_the_phase_that_falls_is_the_electrode_that_was_lifted(fell, lifted):
+    values = moving()
+    values[20:, fell] *= 0.3
+    found = order_of(values, lifted)
+
+    if "abc"[fell] == lifted:
+        assert found is None
+    else:
+        assert found is not None
+        assert found.is_checked
+        assert f"electrode {lifted} was lifted, and phase {'abc'[fell]} fell by 7" in found.said
+        assert found.advice.startswith(f"swap {lifted} and {'abc'[fell]}")
+
+
+@pytest.mark.parametrize("change", [(1.0, 1.0, 1.0), (0.3, 0.3, 1.0), (0.0, 0.0, 0.0)])
+def test_what_does_not_fall_alone_says_nothing_of_the_order(change):
+    values = moving()
+    values[20:] *= change
+    found = order_of(values, "a")
+
+    assert found is not None
+    assert not found.is_checked
+    nothing = order_of(values * 0, "a")
+    assert nothing is not None
+    assert not nothing.is_checked

@@ -82,6 +82,11 @@ def video_stream(container: InputContainer, decoding: Decoding) -> VideoStream:
     return stream
 
 
+def codec_of(stream: VideoStream) -> str:
+    """Return the name of a stream's codec."""
+    return str(stream.codec_context.name)
+
+
 class FrameMaker:
     """Decodes the packets of one stream, in order.
 

@@ -12,7 +12,7 @@ import av
 from meltwatch_chassis.clock import Clock
 from meltwatch_schemas.window import NS_PER_S
 
-from meltwatch_sources.adapters.decoding import Decoding, FrameMaker, video_stream
+from meltwatch_sources.adapters.decoding import Decoding, FrameMaker, codec_of, video_stream
 from meltwatch_sources.credentials import redacted
 from meltwatch_sources.plant import VideoSource
 from meltwatch_sources.ports import Frame, SourceLost
@@ -36,12 +36,18 @@ class FileCamera:
         Where a relative address begins.
     clock
         Paces it.
+
+    Attributes
+    ----------
+    codec, title
+        As it says them, once it is open.
     """
 
     def __init__(self, source: VideoSource, folder: Path, clock: Clock) -> None:
         self._path = source.where.file(folder)
         self._decoding = Decoding.of(source)
         self._clock = clock
+        self.codec, self.title = "", ""
 
     def frames(self, stop: threading.Event) -> Iterator[Frame]:
         """Give the frames, each when it is due, until told to stop.
@@ -78,6 +84,7 @@ class FileCamera:
     def _video(self, path: Path) -> Iterator[Frame]:
         with closing(av.open(str(path))) as container:
             stream = video_stream(container, self._decoding)
+            self.codec, self.title = codec_of(stream), container.metadata.get("title", "")
             maker = FrameMaker(self._decoding, self._clock.monotonic_ns)
             for packet in container.demux(stream):
                 yield from maker.decoded(packet, 0)

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import aclosing
+from dataclasses import dataclass, replace
 from typing import Final
 
 from meltwatch_chassis.clock import Clock
@@ -10,13 +11,14 @@ from meltwatch_schemas.window import NS_PER_S, Grid
 from meltwatch_sources.adapters.modbus import ModbusMeter, ModbusPlace, Polls, read_words
 from meltwatch_sources.adapters.mqtt import MqttMeter, MqttPlace
 from meltwatch_sources.adapters.opcua import OpcUaMeter, OpcUaPlace, OpcUaSecurity
+from meltwatch_sources.adapters.opcua_browse import CurrentNode, browse_currents
 from meltwatch_sources.credentials import CredentialStore
+from meltwatch_sources.domain.finding import SourceFinding
 from meltwatch_sources.domain.json_currents import JsonCurrents
 from meltwatch_sources.domain.messages import MessageReader
 from meltwatch_sources.domain.meter_check import (
     USUAL_A,
     ExpectedCurrents,
-    SourceFinding,
     clock_finding,
     judged_readings,
     judged_registers,
@@ -70,10 +72,43 @@ def samples_of(source: CurrentSource, grid: Grid) -> SampleGrid:
     return PushedGrid(time, int(source.hold_s * NS_PER_S))
 
 
-async def check_meter(
-    source: CurrentSource, store: CredentialStore, clock: Clock, seconds: float
-) -> list[SourceFinding]:
-    """Watch a meter for some seconds and return what is wrong, and what could not be checked.
+@dataclass(frozen=True, slots=True)
+class WatchedMeter:
+    """What was seen of a meter.
+
+    Attributes
+    ----------
+    samples
+        At the points of two a second.
+    findings
+        What is wrong, and what could not be checked.
+    """
+
+    samples: tuple[MeterReading, ...]
+    findings: tuple[SourceFinding, ...]
+
+
+async def watch_meter(
+    source: CurrentSource,
+    store: CredentialStore,
+    clock: Clock,
+    seconds: float,
+    lifted: str | None = None,
+) -> WatchedMeter:
+    """Watch a meter for some seconds.
+
+    Parameters
+    ----------
+    source
+        What the plant file says.
+    store
+        Where logins are.
+    clock
+        Of the host.
+    seconds
+        For how long.
+    lifted
+        Which electrode is lifted meanwhile.
 
     Raises
     ------
@@ -98,10 +133,35 @@ async def check_meter(
                 break
     points = grid.between(begin_ns, end_ns - samples.settle_ns())
     seen = [MeterReading(samples.sample(point), None, point, point) for point in points]
-    findings += judged_readings(seen, expected, why)
+    findings += judged_readings(seen, expected, why, lifted)
     if samples.time is not None and samples.time.disagrees:
         findings.append(clock_finding(samples.time.offset_ns or 0))
-    return findings
+    return WatchedMeter(tuple(seen), tuple(findings))
+
+
+async def shown_in_all_orders(source: CurrentSource) -> dict[str, list[float]]:
+    """Return what the registers of a Modbus meter read as, by order of bytes.
+
+    Nothing comes of a meter that does not answer, or is none.
+    """
+    modbus = _modbus_of(source)
+    if modbus is None:
+        return {}
+    place, block = modbus
+    words = await read_words(place, block, 1)
+    if not words:
+        return {}
+    return {order.value: replace(block, order=order).numbers(words[0][1:-1]) for order in ByteOrder}
+
+
+async def currents_of(
+    source: CurrentSource, store: CredentialStore
+) -> tuple[list[CurrentNode], bool]:
+    """Return what may be currents on an OPC UA server; see ``browse_currents``."""
+    login = None if source.credentials is None else store.read(source.credentials)
+    return await browse_currents(
+        OpcUaPlace(source.address, (), OpcUaSecurity(source.security), login)
+    )
 
 
 def wiring_of(source: CurrentSource) -> Wiring:

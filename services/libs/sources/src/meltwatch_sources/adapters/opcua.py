@@ -153,7 +153,7 @@ class OpcUaMeter:
                 f"security {self._place.security.value}: expected cert.pem and key.pem "
                 "in the folder of the credentials"
             )
-        self._client.application_uri = _application_uri(login.certificate)
+        self._client.application_uri = application_uri(login.certificate)
         is_signed = self._place.security is OpcUaSecurity.SIGN
         modes = ua.MessageSecurityMode
         await self._client.set_security(
@@ -234,7 +234,7 @@ def _utc_ns(moment: datetime | None) -> int | None:
     return (moment.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1) * 1000
 
 
-def _application_uri(certificate: Path) -> str:
+def application_uri(certificate: Path) -> str:
     """Return the URI that a certificate is for: servers refuse a client of another name."""
     content = certificate.read_bytes()
     is_pem = b"-----BEGIN" in content

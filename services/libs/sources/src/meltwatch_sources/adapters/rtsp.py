@@ -11,7 +11,7 @@ from av.container import InputContainer
 from meltwatch_chassis.clock import Clock
 
 from meltwatch_sources.adapters.camera_tls import CameraTls
-from meltwatch_sources.adapters.decoding import Decoding, FrameMaker, in_ns, video_stream
+from meltwatch_sources.adapters.decoding import Decoding, FrameMaker, codec_of, in_ns, video_stream
 from meltwatch_sources.credentials import Credentials, redacted, with_login
 from meltwatch_sources.domain.stride_sampler import Backlog
 from meltwatch_sources.domain.supervision import Loss
@@ -43,6 +43,11 @@ class RtspCamera:
         Stamps arrivals.
     folder
         Where a relative ``ca_file`` begins.
+
+    Attributes
+    ----------
+    codec, title
+        As the camera says them, once it is open.
     """
 
     def __init__(
@@ -56,6 +61,7 @@ class RtspCamera:
         self._login = login
         self._clock = clock
         self._folder = folder
+        self.codec, self.title = "", ""
 
     def frames(self, stop: threading.Event) -> Iterator[Frame]:
         """Give the frames that come, in order, until told to stop.
@@ -91,6 +97,7 @@ class RtspCamera:
     def _read(self, container: InputContainer, stop: threading.Event) -> Iterator[Frame]:
         decoding, backlog = Decoding.of(self._source), Backlog()
         stream = video_stream(container, decoding)
+        self.codec, self.title = codec_of(stream), container.metadata.get("title", "")
         maker = FrameMaker(decoding, self._clock.monotonic_ns)
         is_passing_over = False
         asked_ns = self._clock.monotonic_ns()

@@ -12,6 +12,7 @@ from meltwatch_schemas.current import PHASES
 from meltwatch_schemas.window import NS_PER_MS, NS_PER_S
 from numpy.typing import NDArray
 
+from meltwatch_sources.domain.finding import SourceFinding, unchecked
 from meltwatch_sources.domain.reading import MeterReading, Wiring
 from meltwatch_sources.domain.registers import ByteOrder, RegisterBlock
 
@@ -26,28 +27,8 @@ _SLOW_NS: Final = 1500 * NS_PER_MS
 _MOST: Final = 0.8
 """A way to read registers is right if so many of the readings fit."""
 _FEW: Final = 4
-
-
-@dataclass(frozen=True, slots=True)
-class SourceFinding:
-    """One thing that is wrong, or that could not be checked.
-
-    Attributes
-    ----------
-    code
-        Its name, such as ``wrong_byte_order``.
-    said
-        What was seen.
-    advice
-        What to do.
-    is_checked
-        False: it could not be checked, so nothing is known of it.
-    """
-
-    code: str
-    said: str
-    advice: str
-    is_checked: bool = True
+_FALLEN: Final = 0.2
+_PHASES: Final = "abc"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +72,11 @@ def judged_registers(
     """
     given = [words[1:-1] for words in wide]
     if not given:
-        return _unchecked("address_off_by_one", "the registers beside cannot be read")
+        return unchecked("address_off_by_one", "the registers beside cannot be read")
     if _fit(given, block, expected):
         return None
     if not any(any(words) for words in given):
-        return _unchecked("wrong_byte_order", "all registers are 0")
+        return unchecked("wrong_byte_order", "all registers are 0")
     orders = {f"order: {order}": (given, replace(block, order=order)) for order in ByteOrder}
     firsts = {
         f"first: {block.first + step}": (
@@ -111,7 +92,7 @@ def judged_registers(
     }
     shown = _shown(given[0], block)
     if not proposals:
-        return _unchecked("wrong_byte_order", f"{shown} are no amperes, in no order and not beside")
+        return unchecked("wrong_byte_order", f"{shown} are no amperes, in no order and not beside")
     is_order = not proposals.keys().isdisjoint(orders)
     said = "; ".join(f"{what} gives {numbers}" for what, numbers in proposals.items())
     # The high half of a number is within 1 % of it, whichever low half stands beside it.
@@ -124,7 +105,10 @@ def judged_registers(
 
 
 def judged_readings(
-    readings: Sequence[MeterReading], expected: ExpectedCurrents, why: str = ""
+    readings: Sequence[MeterReading],
+    expected: ExpectedCurrents,
+    why: str = "",
+    lifted: str | None = None,
 ) -> list[SourceFinding]:
     """Return what is wrong with what a meter showed, and what could not be checked.
 
@@ -136,17 +120,23 @@ def judged_readings(
         What the currents should look like.
     why
         What the meter last said of a value that is none.
+    lifted
+        Which electrode was lifted meanwhile: ``a``, ``b`` or ``c``.
     """
     values = np.array([reading.values for reading in readings], dtype=np.float64).reshape(
         -1, PHASES
     )
-    order = _unchecked("phase_order", "no electrode was lifted")
+    order = _ordered(values, lifted)
     if len(values) < _FEW or not np.isfinite(values).any():
         said = f"{int(np.isfinite(values).any(axis=1).sum())} of {len(values)} readings had a value"
         names = ("phase_missing", "wrong_scale", "sampled_too_slowly")
-        unchecked = [*(_unchecked(name, said) for name in names), order]
+        unseen = [unchecked(name, said) for name in names]
         advice = "look at the meter's address, its registers or nodes, and its rights"
-        return [SourceFinding("no_values", f"{said} {why}".rstrip(), advice), *unchecked]
+        return [
+            SourceFinding("no_values", f"{said} {why}".rstrip(), advice),
+            *unseen,
+            *([order] if order else []),
+        ]
     times_ns = [reading.answered_ns for reading in readings]
     found = [_missing(values), _scaled(values, expected), _slow(values, times_ns), order]
     return [finding for finding in found if finding is not None]
@@ -161,13 +151,34 @@ def clock_finding(offset_ns: int) -> SourceFinding:
     )
 
 
+def _ordered(values: NDArray[np.float64], lifted: str | None) -> SourceFinding | None:
+    """Return whether the electrode that was lifted is the phase that fell."""
+    if lifted is None:
+        return unchecked("phase_order", "no electrode was lifted (--lift a, b or c)")
+    sizes = np.abs(values[np.isfinite(values).all(axis=1)])
+    if len(sizes) < _FEW or not sizes.max(initial=0.0):
+        return unchecked("phase_order", "no phase carries current")
+    fallen = 1 - sizes.min(axis=0) / np.maximum(sizes[:_FEW].max(axis=0), 1e-9)
+    first, second = np.argsort(fallen)[::-1][:2]
+    if fallen[first] < _FALLEN or fallen[first] < 2 * fallen[second]:
+        return unchecked("phase_order", f"electrode {lifted} was lifted, and no phase fell alone")
+    fell = _PHASES[first]
+    if fell == lifted:
+        return None
+    return SourceFinding(
+        "phase_order",
+        f"electrode {lifted} was lifted, and phase {fell} fell by {fallen[first]:.0%}",
+        f"swap {lifted} and {fell} in 'phases', then lift another one",
+    )
+
+
 def _missing(values: NDArray[np.float64]) -> SourceFinding | None:
     sizes = np.nan_to_num(np.abs(values)).max(axis=0)
     if not sizes.any():
-        return _unchecked("phase_missing", "no phase carries current")
+        return unchecked("phase_missing", "no phase carries current")
     lost = [
         name
-        for name, size in zip("abc", sizes, strict=True)
+        for name, size in zip(_PHASES, sizes, strict=True)
         if size <= _MISSING_SHARE * sizes.max()
     ]
     if not lost:
@@ -186,7 +197,7 @@ def _scaled(values: NDArray[np.float64], expected: ExpectedCurrents) -> SourceFi
     if least <= mean_a <= most:
         return None
     if not mean_a:
-        return _unchecked("wrong_scale", "no phase carries current")
+        return unchecked("wrong_scale", "no phase carries current")
     scale = expected.wiring.scale
     ratios = [ratio for ratio in RATIOS if least <= mean_a * ratio <= most]
     advice = "look at the meter's unit and its transformers, then set 'scale'"
@@ -202,7 +213,8 @@ def _scaled(values: NDArray[np.float64], expected: ExpectedCurrents) -> SourceFi
 def _slow(values: NDArray[np.float64], times_ns: Sequence[int]) -> SourceFinding | None:
     span_ns = times_ns[-1] - times_ns[0]
     if span_ns < _FEW * _SLOW_NS or not np.nan_to_num(values).any():
-        return _unchecked("sampled_too_slowly", f"{span_ns / NS_PER_S:.1f} s without any change")
+        said = f"{span_ns / NS_PER_S:.1f} s are too short, or no phase carries current"
+        return unchecked("sampled_too_slowly", said)
     # NaN differs from itself, and a value that comes back is no change of the current.
     changes = int((np.nan_to_num(values[1:]) != np.nan_to_num(values[:-1])).any(axis=1).sum())
     if changes and span_ns / changes <= _SLOW_NS:
@@ -222,7 +234,3 @@ def _fit(words: Sequence[Sequence[int]], block: RegisterBlock, expected: Expecte
 
 def _shown(words: Sequence[int], block: RegisterBlock) -> str:
     return ", ".join(f"{number:.6g}" for number in block.numbers(words))
-
-
-def _unchecked(code: str, said: str) -> SourceFinding:
-    return SourceFinding(code, said, "not checked", is_checked=False)

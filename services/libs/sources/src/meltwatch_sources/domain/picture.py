@@ -1,4 +1,7 @@
-"""From a camera's picture to what the model sees: crop, turn, mirror, average to 64 by 64."""
+"""From a camera's picture to what the model sees: crop, turn, mirror, average to 64 by 64.
+
+For people both are shown in one picture.
+"""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,6 +15,11 @@ SIDE: Final = 64
 _BT709: Final = 1
 _FULL: Final = 2
 """Code points of ITU-T H.273 and of FFmpeg's ranges."""
+_LINE: Final = np.array([0, 255, 80], dtype=np.uint8)
+_EDGE: Final = np.array([0, 0, 0], dtype=np.uint8)
+_GROUND: Final = 40
+_GAP: Final = 16
+_LEAST_ZOOM, _MOST_ZOOM = 4, 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,3 +142,52 @@ def _shares(length: int) -> tuple[tuple[int, NDArray[np.float32]], ...]:
         covered = np.minimum(pixels + 1, end) - np.maximum(pixels, begin)
         shares.append((first, (covered / covered.sum()).astype(np.float32)))
     return tuple(shares)
+
+
+def snapshot(
+    picture: NDArray[np.uint8], rule: PictureRule, seen: NDArray[np.uint8] | None
+) -> NDArray[np.uint8]:
+    """Return one picture of both.
+
+    Parameters
+    ----------
+    picture
+        Shape ``(height, width, 3)``.
+    rule
+        Its crop is drawn; of one that does not lie within the picture, what does.
+    seen
+        What the model sees, shape ``(64, 64, 3)``; None if it sees nothing.
+    """
+    full = picture.copy()
+    if rule.crop is not None:
+        _draw(full, rule.crop)
+    if seen is None:
+        return full
+    zoom = min(max(full.shape[0] // SIDE, _LEAST_ZOOM), _MOST_ZOOM)
+    small = seen.repeat(zoom, axis=0).repeat(zoom, axis=1)
+    height = max(full.shape[0], small.shape[0])
+    width = full.shape[1] + _GAP + small.shape[1]
+    both = np.full((height, width, 3), _GROUND, dtype=np.uint8)
+    both[: full.shape[0], : full.shape[1]] = full
+    both[: small.shape[0], -small.shape[1] :] = small
+    return both
+
+
+def _draw(full: NDArray[np.uint8], crop: tuple[int, int, int, int]) -> None:
+    """Draw a frame around the crop, outside of it where there is room: bright, with dark edges."""
+    left, top, width, height = crop
+    thick = max(2, full.shape[0] // 240)
+    for grown, colour in ((2 * thick, _EDGE), (thick, _LINE)):
+        box = np.zeros(full.shape[:2], dtype=bool)
+        box[
+            max(0, top - grown) : top + height + grown, max(0, left - grown) : left + width + grown
+        ] = True
+        box[top : top + height, left : left + width] = False
+        if left + width > full.shape[1] or top + height > full.shape[0] or not box.any():
+            box[max(0, top) : top + height, max(0, left) : left + width] = True
+            inner = (
+                slice(top + grown, top + height - grown),
+                slice(left + grown, left + width - grown),
+            )
+            box[inner] = False
+        full[box] = colour
