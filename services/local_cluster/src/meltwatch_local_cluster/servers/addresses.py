@@ -2,7 +2,7 @@
 
 import random
 import socket
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 from meltwatch_chassis.errors import DependencyUnreachable
 
@@ -13,9 +13,17 @@ LOOPBACK = "127.0.0.1"
 _LOWEST, _HIGHEST = 20_000, 32_000
 _TRIES = 1_000
 
+# Bound as long as this process lives; see ``free_ports``.
+_MARKS: list[int] = []
+
 
 def free_ports(count: int) -> list[int]:
-    """Choose distinct ports that nothing listens on.
+    """Choose distinct ports that nothing listens on, and keep them for this process.
+
+    Between the choice and the server's start, and while a killed server is started again, nothing
+    is bound. So that nobody else who chooses by this function takes such a port, in whatever
+    process of the machine, the UDP port of the same number is bound as a mark until this process
+    ends.
 
     Parameters
     ----------
@@ -37,16 +45,22 @@ def free_ports(count: int) -> list[int]:
         for _ in range(_TRIES):
             if len(chosen) == count:
                 return chosen
-            candidate = held.enter_context(socket.socket())
-            try:
-                candidate.bind((LOOPBACK, source.randint(_LOWEST, _HIGHEST)))
-            except OSError:
-                continue
-            chosen.append(candidate.getsockname()[1])
+            port = source.randint(_LOWEST, _HIGHEST)
+            with suppress(OSError):
+                held.enter_context(socket.socket()).bind((LOOPBACK, port))
+                _mark(port)
+                chosen.append(port)
     raise DependencyUnreachable(
         f"expected {count} free ports between {_LOWEST} and {_HIGHEST} on {LOOPBACK}, "
         f"found {len(chosen)}; stop what listens there"
     )
+
+
+def _mark(port: int) -> None:
+    """Keep others from choosing a port; an ``OSError`` if somebody has chosen it."""
+    with socket.socket(type=socket.SOCK_DGRAM) as mark:
+        mark.bind((LOOPBACK, port))
+        _MARKS.append(mark.detach())
 
 
 def is_free(port: int) -> bool:
