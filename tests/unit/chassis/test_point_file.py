@@ -4,12 +4,14 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from meltwatch_chassis.point_file import FaultyFile, points_as_json, points_as_yaml, read_points
 from meltwatch_schemas.alarm import AlarmPoint, Mode, Priority, Setpoint
 from meltwatch_schemas.bounds import MAX_LOGIT
 from meltwatch_schemas.default_points import default_points
+
+from tests.support.examples import examples
 
 POINT, RULE = default_points("site/area/F-1")
 ODD = st.sampled_from(
@@ -49,7 +51,7 @@ def points(draw: st.DrawFn) -> AlarmPoint:
 
 
 @given(st.lists(points(), max_size=4, unique_by=lambda point: point.alarm_id))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_is_exported_is_accepted_and_says_the_same(
     tmp_path: Path, made: list[AlarmPoint]
 ) -> None:

@@ -3,6 +3,13 @@
 from importlib.util import find_spec
 
 import pytest
+from hypothesis import settings
+
+from tests.support import examples
+
+if settings.get_current_profile_name() == "default":  # without tests/conftest.py, as in CI
+    examples.register_profiles()
+    settings.load_profile(examples.GATE)
 
 WITHOUT_TORCH = find_spec("torch") is None
 collect_ignore_glob = ["test_*.py"] if WITHOUT_TORCH else []
