@@ -1,5 +1,6 @@
 """Instants: nanoseconds since 1970 in programs, RFC 3339 UTC with microseconds in JSON."""
 
+import math
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
 
@@ -8,6 +9,9 @@ from pydantic import AfterValidator, PlainSerializer
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _END: Final = datetime(2300, 1, 1, tzinfo=UTC)
 """Beyond all nanoseconds that 64 bits hold, with room for delays."""
+
+_UNITS: Final = ((10**11, 10**9), (10**14, 10**6), (10**17, 10**3), (2**63, 1))
+"""A number below the first is a time since 1970 of so many ns: seconds until the year 5138."""
 
 
 def utc_from_ns(time_ns: int) -> datetime:
@@ -23,6 +27,21 @@ def ns_from_utc(instant: datetime) -> int:
 def rfc3339(instant: datetime) -> str:
     """Return RFC 3339 UTC text with microseconds and ``Z``."""
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def ns_from_number(number: float) -> int:
+    """Return a time since 1970 as ns UTC; its size tells whether it is s, ms, µs or ns.
+
+    Raises
+    ------
+    ValueError
+        If no time can be meant, now or within this century.
+    """
+    if math.isfinite(number):
+        for below, unit_ns in _UNITS:
+            if 0 <= number < below:
+                return int(number * unit_ns)
+    raise ValueError(f"expected a time since 1970, got {number:.6g}")
 
 
 def _bounded(instant: datetime) -> datetime:

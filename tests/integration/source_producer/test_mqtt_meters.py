@@ -88,7 +88,10 @@ def test_samples_go_on_as_nan_while_the_broker_is_away(
     def wait_for(is_whole: bool) -> None:
         def has_come() -> bool:
             newest = [chunks_of(furnace)[-1:] for furnace in (OF_JSON, OF_SPARKPLUG)]
-            return all(bool((np.isfinite(chunk.data) == is_whole).all()) for (chunk,) in newest)
+            return all(
+                chunks and bool((np.isfinite(chunks[0].data) == is_whole).all())
+                for chunks in newest
+            )
 
         until(has_come, producer.log.read_text, every_s=0.5)
 

@@ -3,9 +3,10 @@
 import json
 import math
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
+from meltwatch_schemas.instants import ns_from_number, ns_from_utc
 from meltwatch_schemas.text import escaped
 
 from meltwatch_sources.domain.messages import TopicMessage
@@ -14,9 +15,6 @@ from meltwatch_sources.domain.source_time import AGREES_NS
 
 LONGEST: Final = 65_536
 """Bytes of a message; what is longer is not looked at."""
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_UNITS: Final = ((10**11, 10**9), (10**14, 10**6), (10**17, 10**3), (2**63, 1))
-"""A number below the first is a time since 1970 of so many ns: seconds until the year 5138."""
 _MISSING: Final = object()
 _SHOWN: Final = 40
 
@@ -138,13 +136,8 @@ def time_of(value: object) -> int:
         moment = datetime.fromisoformat(value)
         if moment.tzinfo is None:
             raise ValueError("expected a time with its zone")
-        return (moment - _EPOCH) // timedelta(microseconds=1) * 1000
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError("expected a number or a text")
-    for below, unit_ns in _UNITS:
-        if 0 <= value < below:
-            return int(value * unit_ns)
-    raise ValueError("expected a time since 1970")
+        return ns_from_utc(moment)
+    return ns_from_number(_number(value))
 
 
 def _time_ns(document: object, pointer: str) -> int:
