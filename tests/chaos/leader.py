@@ -9,10 +9,11 @@ from meltwatch_local_cluster.servers import KafkaCluster
 from meltwatch_schemas.topics import Topic
 
 from tests.chaos.report import Report
+from tests.chaos.site import PATIENCE_S
 from tests.chaos.stage import Stage
+from tests.support.waiting import until
 
 NAME: Final = "leader"
-_SETTLED_S: Final = 60.0
 # As the servers of ``meltwatch_local_cluster`` are set up.
 _OFFSETS_PARTITIONS: Final = 4
 
@@ -64,12 +65,13 @@ def _offsets_partition(group: str) -> int:
 
 def _wait_until_in_sync(cluster: KafkaCluster, prefix: str) -> None:
     """Wait until every partition has all its replicas, so that the next one may die."""
-    deadline_s = time.monotonic() + _SETTLED_S
     with KafkaAdminClient(bootstrap_servers=cluster.address.split(",")) as admin:
-        while not all(
-            len(partition["isr_nodes"]) == len(partition["replica_nodes"])
-            for topic in admin.describe_topics()
-            for partition in topic["partitions"]
-        ):
-            assert time.monotonic() < deadline_s, f"{prefix}: replicas are still behind"
-            time.sleep(0.2)
+
+        def are_in_sync() -> bool:
+            return all(
+                len(partition["isr_nodes"]) == len(partition["replica_nodes"])
+                for topic in admin.describe_topics()
+                for partition in topic["partitions"]
+            )
+
+        until(are_in_sync, f"{prefix}: replicas are still behind", PATIENCE_S, every_s=0.2)

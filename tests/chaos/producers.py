@@ -17,7 +17,7 @@ from tests.chaos.stage import Stage
 NAME: Final = "producer-kill"
 SERVICES: Final = ("video_producer", "current_producer")
 _FURNACES: Final = 4
-_STOP_S: Final = 20.0
+_STOP_S: Final = 120.0
 
 
 def run(stage: Stage, rounds: int, seed: int = 1) -> Report:

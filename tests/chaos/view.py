@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from tests.chaos.alarm_verdict import newest_records, us
 from tests.chaos.tape import Reader, Tape
 
-_LIMIT_S: Final = 60.0
+_LIMIT_S: Final = 180.0
 _UNACKED: Final = ("UNACK", "RTNUN", "LATUN")
 
 

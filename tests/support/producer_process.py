@@ -1,6 +1,5 @@
 """A producer as a process: started, asked for its pages, and stopped."""
 
-import json
 import os
 import re
 import signal
@@ -8,10 +7,12 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from pathlib import Path
 
 from meltwatch_local_cluster.servers.addresses import free_ports
 
+from tests.support.logs import entries
 from tests.support.waiting import LIMIT_S, until
 
 
@@ -50,13 +51,13 @@ class ProducerProcess:
         """Give what a page says, or nothing while there is no answer."""
         try:
             with urllib.request.urlopen(  # noqa: S310 - our own loopback address
-                f"{self.health}{path}", timeout=5
+                f"{self.health}{path}", timeout=20
             ) as answer:
                 return str(answer.read().decode())
         except urllib.error.HTTPError as error:
             with error:
                 return str(error.read().decode())
-        except OSError:
+        except (OSError, HTTPException):  # nobody there, or busy
             return ""
 
     def metric(self, name: str) -> float | None:
@@ -76,7 +77,7 @@ class ProducerProcess:
     def stop(self) -> int:
         """Ask it to leave and give its exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(30)
+        return self.process.wait(LIMIT_S)
 
     def kill(self) -> None:
         """End it as a power cut would."""
@@ -85,4 +86,4 @@ class ProducerProcess:
 
     def events(self) -> list[str]:
         """Give the names of its log lines."""
-        return [json.loads(line)["event"] for line in self.log.read_text().splitlines()]
+        return [entry["event"] for entry in entries(self.log)]

@@ -9,12 +9,12 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from tests.support.waiting import until
+from tests.support.waiting import LIMIT_S, until
 
 T = TypeVar("T")
 MELTWATCH = Path(sys.executable).with_name("meltwatch")
-START_S = 120.0
-STOP_S = 60.0
+START_S = 240.0
+STOP_S = 120.0
 
 
 class RunningProduct:
@@ -60,7 +60,9 @@ class RunningProduct:
                 raise
         self._output.close()
 
-    def command(self, *arguments: str, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
+    def command(
+        self, *arguments: str, timeout_s: float = LIMIT_S
+    ) -> subprocess.CompletedProcess[str]:
         """Run another ``meltwatch`` command beside the run."""
         return subprocess.run(
             [MELTWATCH, *arguments],

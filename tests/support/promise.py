@@ -20,9 +20,16 @@ _NS_PER_S: Final = 1_000_000_000
 
 
 class Promise:
-    """Runs from its making on."""
+    """Runs from its making on.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    promised_s
+        Within how many seconds something shall be so.
+    """
+
+    def __init__(self, promised_s: float = PROMISED_S) -> None:
+        self._promised_s = promised_s
         self._waited_s = waited_for_processor_s()
         self._began_s = time.monotonic()
 
@@ -30,10 +37,10 @@ class Promise:
         """Wait for a condition as long as is promised, and as our processes had to wait."""
         while not condition():
             age_s = time.monotonic() - self._began_s
-            if age_s > PROMISED_S:
+            if age_s > self._promised_s:
                 given_s = waited_for_processor_s() - self._waited_s
-                assert age_s < PROMISED_S + given_s, (
-                    f"waited {age_s:.1f} s in vain, {PROMISED_S:.0f} s are promised and our "
+                assert age_s < self._promised_s + given_s, (
+                    f"waited {age_s:.1f} s in vain, {self._promised_s:.0f} s are promised and our "
                     f"processes had to wait for {given_s:.1f} s: {explain()[-2000:]}"
                 )
             time.sleep(_POLL_S)

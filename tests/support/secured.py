@@ -35,10 +35,13 @@ from kafka.admin import (
     ScramMechanism,
     UserScramCredentialUpsertion,
 )
+from kafka.errors import NoError
 from meltwatch_local_cluster.servers import KafkaServer
 from meltwatch_local_cluster.servers.addresses import LOOPBACK, free_ports
 from meltwatch_local_cluster.servers.kafka import seats
 from meltwatch_schemas.access import Right
+
+from tests.support.waiting import LIMIT_S, until
 
 LISTENERS = ("SASL_SSL", "SSL", "EXPIRED")
 _MECHANISM = "SCRAM-SHA-512"
@@ -144,14 +147,19 @@ class SecuredKafka:
                 UserScramCredentialUpsertion(name, ScramMechanism.SCRAM_SHA_512, password)
                 for name, password in new.items()
             )
-        assert not any(answers.values()), answers
+            assert not any(answers.values()), answers
+            # The broker that lets users in hears of it after the controller has said yes.
+            until(lambda: set(admin.describe_user_scram_credentials()) >= set(new), "the users")
         self.passwords |= new
 
     def allow(self, user: str, rights: Iterable[Right]) -> None:
         """Give a user rights."""
+        acls = [_acl(user, right) for right in rights]
         with self.admin() as admin:
-            results = admin.create_acls([_acl(user, right) for right in rights])
-        assert not results["failed"], results
+            results = admin.create_acls(acls)
+            assert not results["failed"], results
+            # The broker's authorizer hears of it after the controller has said yes.
+            until(lambda: {*acls} <= _in_force(admin, user), lambda: _in_force(admin, user))
 
     def forbid(self, user: str, right: Right | None = None) -> None:
         """Take a right away from a user, or all."""
@@ -168,7 +176,8 @@ class SecuredKafka:
             what = ACLFilter(acl.principal, "*", acl.operation, ACLPermissionType.ALLOW, pattern)
         with self.admin() as admin:
             ((_, gone, _),) = admin.delete_acls([what])
-        assert gone or right is None, f"{user} had no {right}"
+            assert gone or right is None, f"{user} had no {right}"
+            until(lambda: not {*gone} & _in_force(admin, user), lambda: _in_force(admin, user))
 
     def environment(self, user: str) -> dict[str, str]:
         """Return how a user logs in, as settings."""
@@ -185,6 +194,16 @@ class SecuredKafka:
     def admin(self) -> Iterator[Any]:
         with closing(KafkaAdminClient(**self.plain)) as admin:
             yield admin
+
+
+def _in_force(admin: Any, user: str) -> set[ACL]:
+    """Return a user's rights as the broker's authorizer has them."""
+    everything = ResourcePatternFilter(ResourceType.ANY, None, ACLResourcePatternType.ANY)
+    found, error = admin.describe_acls(
+        ACLFilter(f"User:{user}", "*", ACLOperation.ANY, ACLPermissionType.ANY, everything)
+    )
+    assert error is NoError, error
+    return {*found}
 
 
 def _acl(user: str, right: Right) -> ACL:
@@ -221,7 +240,7 @@ class TlsProxy:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(LIMIT_S)
         return self
 
     def __exit__(self, *_: object) -> None:

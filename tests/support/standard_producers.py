@@ -6,7 +6,9 @@ from contextlib import closing
 from typing import Final, Protocol
 
 from aiokafka import AIOKafkaProducer
-from kafka import KafkaProducer
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+
+from tests.support.waiting import until
 
 _BATCHED_MS: Final = 100
 CODECS: Final = ("gzip", "snappy", "lz4", "zstd")
@@ -60,7 +62,8 @@ def aiokafka(address: str, codec: str, records: Iterable[Sendable]) -> None:
 
 
 def transactional(address: str, name: str, records: Iterable[Sendable], *, commit: bool) -> None:
-    """Send records in a transaction, which leaves a marker behind them."""
+    """Send records in a transaction, which leaves a marker behind them; return once it is there."""
+    records = [*records]
     with closing(KafkaProducer(bootstrap_servers=address, transactional_id=name)) as producer:
         producer.init_transactions()
         producer.begin_transaction()
@@ -71,6 +74,32 @@ def transactional(address: str, name: str, records: Iterable[Sendable], *, commi
             )  # fmt: skip
         producer.flush()
         producer.commit_transaction() if commit else producer.abort_transaction()
+    until_decided(address, {record.topic for record in records})
+
+
+def until_decided(address: str, topics: Iterable[str]) -> None:
+    """Wait until no record of these topics is of a transaction that has not ended.
+
+    A broker writes the markers of a transaction after it has said that it is committed: who reads
+    at once may read less.
+    """
+    names = [*topics]
+    with (
+        closing(KafkaConsumer(bootstrap_servers=address)) as every,
+        closing(
+            KafkaConsumer(bootstrap_servers=address, isolation_level="read_committed")
+        ) as decided,
+    ):
+        parts = [TopicPartition(n, p) for n in names for p in every.partitions_for_topic(n) or ()]
+
+        def ends() -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
+            return decided.end_offsets(parts), every.end_offsets(parts)
+
+        def agree() -> bool:
+            first, second = ends()
+            return first == second
+
+        until(agree, ends)
 
 
 def every_way() -> Iterator[tuple[str, Callable[[str, Iterable[Sendable]], None]]]:

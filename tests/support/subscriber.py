@@ -4,10 +4,11 @@ import json
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self, TypeVar
+
+from tests.support.waiting import LIMIT_S, until
 
 PROGRAM = Path(__file__).parents[2] / "examples" / "scada_subscriber.py"
 T = TypeVar("T")
@@ -67,11 +68,11 @@ class Subscriber:
         lists = self.lists
         return lists[-1]["alarms"] if lists and lists[-1]["live"] else None
 
-    def until(self, probe: Callable[[Self], T | None], what: str, timeout_s: float = 30.0) -> T:
+    def until(self, probe: Callable[[Self], T | None], what: str, limit_s: float = LIMIT_S) -> T:
         """Wait until it has said what is expected."""
-        deadline = time.monotonic() + timeout_s
-        while not (found := probe(self)):
+
+        def found() -> T | None:
             assert self.process.poll() is None, f"it has ended, before {what}"
-            assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}; {self._said}"
-            time.sleep(0.05)
-        return found
+            return probe(self)
+
+        return until(found, lambda: f"{what}; {self._said}", limit_s)

@@ -1,6 +1,5 @@
 """A real alarm manager as a process, and hands to feed it and to read what it writes."""
 
-import json
 import os
 import signal
 import subprocess
@@ -8,7 +7,9 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -19,11 +20,13 @@ from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.topics import Topic, catalogue
 
+from tests.support.logs import entries
 from tests.support.servers import TEST_PARTITIONS
-from tests.support.waiting import until
+from tests.support.waiting import LIMIT_S, until
 from tests.unit.core.alarms.samples import DIGEST, score_record, setpoint
 
 T = TypeVar("T")
+_ANSWER_S = 20.0
 # A new calibration of the default set-point must not turn the tests red.
 _PROGRAM = """
 from runpy import run_module
@@ -75,15 +78,19 @@ class ManagerProcess:
         self.signal(signal.SIGKILL)
         self.wait()
 
-    def wait(self, timeout_s: float = 120.0) -> int:
+    def has_ended(self) -> bool:
+        """Tell whether it runs no more."""
+        assert self._process is not None
+        return self._process.poll() is not None
+
+    def wait(self, timeout_s: float = LIMIT_S) -> int:
         """Wait for its end and return its exit code."""
         assert self._process is not None
         return self._process.wait(timeout_s)
 
     def log_lines(self, event: str) -> list[dict[str, Any]]:
         """Return the log lines of an event."""
-        lines = [line for line in self._log.read_text().splitlines() if line.startswith("{")]
-        return [entry for line in lines if (entry := json.loads(line))["event"] == event]
+        return entries(self._log, event)
 
     def last_line(self) -> str:
         """Return the last line on standard error."""
@@ -95,16 +102,19 @@ class ManagerProcess:
         if not addresses:
             return 0, ""
         try:
-            with urllib.request.urlopen(f"http://{addresses[-1]['address']}{path}") as answer:
+            with urllib.request.urlopen(
+                f"http://{addresses[-1]['address']}{path}", timeout=_ANSWER_S
+            ) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
-            return error.code, error.read().decode()
-        except OSError:
+            with error:
+                return error.code, error.read().decode()
+        except (OSError, HTTPException):  # nobody there, or busy
             return 0, ""
 
     def wait_ready(self) -> None:
         """Wait until it is ready."""
-        until(lambda: self.probe("/readyz")[0] == 200, f"ready ({self._log})", 60.0)
+        until(lambda: self.probe("/readyz")[0] == 200, self._log.read_text)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -145,7 +155,7 @@ class Broker:
             for record in records
         ]
         for future in futures:
-            future.get(20)
+            future.get(LIMIT_S)
 
     def send_scores(self, scores: Iterable[WindowScore]) -> None:
         """Write scores."""
@@ -177,14 +187,14 @@ class Broker:
         """Return the alarms topic."""
         return [AlarmRecord.from_json(record.value) for record in self.read(Topic.ALARMS)]
 
-    def wait_alarms(self, count: int, timeout_s: float = 120.0) -> list[AlarmRecord]:
+    def wait_alarms(self, count: int) -> list[AlarmRecord]:
         """Wait until the alarms topic has so many records."""
 
         def enough() -> list[AlarmRecord] | None:
             alarms = self.alarms()
             return alarms if len(alarms) >= count else None
 
-        return until(enough, f"{count} alarm records", timeout_s)
+        return until(enough, lambda: f"{count} alarm records, got {self.alarms()}")
 
     def close(self) -> None:
         """Close the clients."""
@@ -209,6 +219,21 @@ def view_of(client: Any, prefix: str) -> dict[str, Any]:
     }
 
 
+def wait_for_view(client: Any, broker: Broker) -> None:
+    """Wait until the alarms in Redis are the fold of the alarms topic; either may come first."""
+
+    def agree() -> bool:
+        with suppress(AssertionError):
+            assert_view_equals(client, broker.prefix, broker.alarms())
+            return True
+        return False
+
+    def differ() -> None:
+        assert_view_equals(client, broker.prefix, broker.alarms())
+
+    until(agree, differ)
+
+
 def assert_view_equals(client: Any, prefix: str, alarms: Sequence[AlarmRecord]) -> None:
     """Hold the alarms in Redis against the fold of the alarms topic."""
     last = {record.alarm_id: record for record in alarms}
@@ -216,6 +241,7 @@ def assert_view_equals(client: Any, prefix: str, alarms: Sequence[AlarmRecord]) 
     assert names == {f"{prefix}:alarm:{alarm_id}" for alarm_id in last}
     for alarm_id, record in last.items():
         stored = client.hgetall(f"{prefix}:alarm:{alarm_id}")
+        assert stored, f"{alarm_id} was here a moment ago"
         assert AlarmRecord.from_json(stored["record"].encode()) == record
         assert (stored["state"], stored["epoch"]) == (record.state, str(record.epoch))
     active = {name for name, record in last.items() if record.active}

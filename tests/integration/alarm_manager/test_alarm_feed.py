@@ -18,13 +18,10 @@ from meltwatch_schemas.outside import AlarmReceipt
 from meltwatch_schemas.topics import Topic
 
 from tests.integration.alarm_manager.bench import Broker
-from tests.support.waiting import until
+from tests.support.waiting import LIMIT_S, until
 from tests.unit.core.alarms.samples import ALARM_ID, command_fields, command_record, score
 
 pytestmark = pytest.mark.integration
-LIMIT_S = 60.0
-
-
 DAY_S = 24 * 3600
 
 
@@ -73,7 +70,10 @@ async def test_an_adapter_that_comes_late_knows_and_acknowledges_and_hears_silen
             live = await told(news, lambda each: each.link is PipelineLink.LIVE)
             assert not live.turns
 
-            silence = asyncio.create_task(told(news, lambda each: each.link is PipelineLink.DOWN))
+            def is_acked(_: AlarmNews) -> bool:
+                return feed.board.alarms[ALARM_ID].state == "ACKED"
+
+            acknowledged = asyncio.create_task(told(news, is_acked))
             answer = await feed.ask(ack(raised.event_id), LIMIT_S)
             assert answer is not None
             assert answer.code is ResultCode.OK
@@ -87,8 +87,10 @@ async def test_an_adapter_that_comes_late_knows_and_acknowledges_and_hears_silen
             assert json.loads(receipt.value)["event_id"] == raised.event_id
             _, acked = broker.wait_alarms(2)
             assert (acked.transition.by, acked.transition.via) == ("li.wei", "opcua")
+            await acknowledged
 
             manager.kill()
+            silence = asyncio.create_task(told(news, lambda each: each.link is PipelineLink.DOWN))
             assert await feed.ask(ack(raised.event_id), 0.5) is None, "nobody is there to answer"
             await silence
             assert feed.board.alarms[ALARM_ID].state == "ACKED", "silence clears nothing"

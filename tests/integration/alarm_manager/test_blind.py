@@ -18,14 +18,12 @@ from meltwatch_schemas.score import ScoreTimes, WindowScore
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import PUBLISHED_SPEC
 
-from tests.integration.alarm_manager.bench import Broker, assert_view_equals
+from tests.integration.alarm_manager.bench import Broker, wait_for_view
 from tests.support.waiting import until
 from tests.unit.core.alarms.samples import json_record, score
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 ONE, TWO = "hall/FMF-01", "hall/FMF-02"
-LIMIT_S = 30.0
-PATIENCE_S = 60.0
 
 
 class Furnaces:
@@ -82,9 +80,12 @@ def states(broker: Broker) -> dict[str, str]:
     return {record.alarm_id: record.state.value for record in broker.alarms()}
 
 
-def wait_states(broker: Broker, wanted: dict[str, str], limit_s: float) -> None:
+def wait_states(broker: Broker, wanted: dict[str, str]) -> None:
     """Wait until alarms are in these states."""
-    until(lambda: wanted.items() <= states(broker).items(), str(wanted), limit_s)
+    until(
+        lambda: wanted.items() <= states(broker).items(),
+        lambda: f"{wanted}, got {states(broker)}",
+    )
 
 
 def last_heartbeat(broker: Broker) -> Heartbeat:
@@ -105,35 +106,34 @@ def test_what_nobody_sees_is_said_and_said_once(broker, make_manager, view):
         away = {"logit": None, "reasons": ("model_unavailable",)}
         furnaces.sending = {ONE: away, TWO: away}
         lost = {f"{ONE}/SCORING_LOST": "DSUPR", f"{TWO}/SCORING_LOST": "DSUPR"}
-        wait_states(broker, {triton: "UNACK"}, PATIENCE_S)
-        wait_states(broker, {blind: "UNACK", triton: "DSUPR", **lost}, PATIENCE_S)
+        wait_states(broker, {triton: "UNACK"})
+        wait_states(broker, {blind: "UNACK", triton: "DSUPR", **lost})
 
         furnaces.sending = {ONE: {}, TWO: {}}
         calm = {f"{ONE}/SCORING_LOST": "NORM", f"{TWO}/SCORING_LOST": "NORM"}
-        wait_states(broker, {blind: "RTNUN", triton: "NORM", **calm}, PATIENCE_S)
-        seen = until(lambda: last_heartbeat(broker).blind == 0, "a heartbeat that sees all", 20)
-        assert seen
+        wait_states(broker, {blind: "RTNUN", triton: "NORM", **calm})
+        until(lambda: last_heartbeat(broker).blind == 0, "a heartbeat that sees all")
 
         furnaces.sending = {TWO: {}}
-        wait_states(broker, {f"{ONE}/FURNACE_SILENT": "UNACK"}, LIMIT_S)
-        until(lambda: view.zscore(f"{prefix}:active", f"{ONE}/FURNACE_SILENT"), "Redis", 10)
-        heartbeat = until(lambda: (h := last_heartbeat(broker)).blind and h, "a blind one", 20)
-        assert (heartbeat.watched, heartbeat.blind) == (2, 1)
+        wait_states(broker, {f"{ONE}/FURNACE_SILENT": "UNACK"})
+        until(lambda: view.zscore(f"{prefix}:active", f"{ONE}/FURNACE_SILENT"), "Redis")
+        # On a busy machine the other one may be late for a moment, too.
+        heartbeat = until(lambda: (h := last_heartbeat(broker)).blind == 1 and h, "a blind one")
+        assert heartbeat.watched == 2
         assert heartbeat.oldest_verdict_age_s > 10
 
         furnaces.sending = {}
         masked = {f"{ONE}/FURNACE_SILENT": "DSUPR", f"{TWO}/FURNACE_SILENT": "DSUPR"}
-        wait_states(broker, {blind: "UNACK", **masked}, LIMIT_S + 5)
-        until(lambda: view.hget(f"{prefix}:alarm:{TWO}/FURNACE_SILENT", "state"), "Redis", 10)
+        wait_states(broker, {blind: "UNACK", **masked})
+        until(lambda: view.hget(f"{prefix}:alarm:{TWO}/FURNACE_SILENT", "state"), "Redis")
         assert f"{TWO}/FURNACE_SILENT" not in view.smembers(f"{prefix}:unacked")
 
         furnaces.sending = {ONE: {}, TWO: {}}
         over = {f"{ONE}/FURNACE_SILENT": "NORM", f"{TWO}/FURNACE_SILENT": "NORM"}
-        wait_states(broker, {blind: "RTNUN", **over}, PATIENCE_S)
+        wait_states(broker, {blind: "RTNUN", **over})
         # A manager that stops leaves what it has not shown yet to the next one.
-        until(lambda: view.xlen(f"{prefix}:journal") == len(broker.alarms()), "the view")
+        wait_for_view(view, broker)
     announced = [r.alarm_id for r in broker.alarms() if r.state == "UNACK"]
     assert (announced.count(blind), announced.count(triton)) == (2, 1)
     assert announced.count(f"{ONE}/FURNACE_SILENT") == 1
     assert f"{TWO}/FURNACE_SILENT" not in announced
-    assert_view_equals(view, prefix, broker.alarms())

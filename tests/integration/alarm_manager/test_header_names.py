@@ -17,9 +17,9 @@ def test_header_names_in_any_bytes_end_nothing(kafka, broker, topics, view, make
         send_all(kafka.address, names, [batch_of([b"a", b"\xff\xfe", b"b"])])
         broker.send_scores(score(number, 6.0) for number in range(4))
         key = f"{broker.prefix}:alarm:{ALARM_ID}"
-        until(lambda: view.hget(key, "state") == "UNACK", "the alarm in Redis", 90.0)
+        until(lambda: view.hget(key, "state") == "UNACK", "the alarm in Redis")
         wanted = {(name, offset) for name in names for offset in range(3)}
-        until(lambda: letters(broker) >= wanted, "dead letters", 60.0)
+        until(lambda: letters(broker) >= wanted, "dead letters")
 
 
 def letters(broker) -> set[tuple[str, int]]:

@@ -19,18 +19,17 @@ from tests.unit.core.alarms.samples import ALARM_ID, FURNACE, command_fields, co
 
 pytestmark = pytest.mark.integration
 OTHER = "a/b/F1"
-LONG_S = 90.0
 
 
 def raise_and_acknowledge(broker: Any, numbers: range) -> None:
     """Prove that a good score still raises, and that a good command is still answered."""
     before = len(raised_of(broker))
     broker.send_scores(score(number, 6.0) for number in numbers)
-    raised = until(lambda: raised_of(broker)[before:], "the good alarm", LONG_S)[-1]
+    raised = until(lambda: raised_of(broker)[before:], "the good alarm")[-1]
     assert raised.state == "UNACK"
     order = command_fields("ack", raised.event_id)
     broker.send(command_record(order, prefix=broker.prefix))
-    answer = until(lambda: answers(broker).get(order["command_id"]), "its answer", LONG_S)
+    answer = until(lambda: answers(broker).get(order["command_id"]), "its answer")
     assert answer == ["ok"]
 
 
@@ -57,7 +56,7 @@ def letters(broker: Any) -> dict[tuple[str, int], str]:
 
 
 def wait_for_letters(broker: Any, wanted: set[tuple[str, int]]) -> None:
-    until(lambda: letters(broker).keys() >= wanted, "every dead letter", LONG_S)
+    until(lambda: letters(broker).keys() >= wanted, "every dead letter")
 
 
 def test_the_whole_corpus_is_kept_with_its_reasons_and_good_records_go_on(
@@ -94,24 +93,31 @@ def test_what_others_write_on_its_topics_is_noticed_and_put_right(
         raise_and_acknowledge(broker, range(4))
         truth = AlarmRecord.from_json(broker.read(Topic.ALARMS)[-1].value)
         forged = list(foreign_records(FURNACE, truth.to_json(), time.time_ns()))
+
+        def told() -> list[dict[str, Any]]:
+            return manager.log_lines("foreign_writer")
+
         for turn, part in enumerate([forged[::2], forged[1::2]]):
             if turn:  # once more while nobody is there to see it
                 manager.kill()
             stands = send_hostile(kafka.address, prefix, part)
             if turn:
                 manager.start()
-            until(lambda: shown_state(view, key) == "ACKED", "Redis", LONG_S)
+            until(lambda: shown_state(view, key) == "ACKED", "Redis")
             wait_for_letters(broker, {(topic.under(prefix), offset) for topic, offset in stands})
-            until(lambda: shown_state(view, key) == "ACKED", "Redis", LONG_S)
-        lines = manager.log_lines("foreign_writer")
+            until(lambda: shown_state(view, key) == "ACKED", "Redis")
+            # Before it dies, so that nothing is left unsaid.
+            until(lambda: len(told()) >= len(letters(broker)), lambda: f"lines, got {told()}")
+        lines = told()
         assert len(lines) == len(letters(broker)), "each once, and nothing of its own"
         assert {"topic", "partition", "offset"} <= lines[0].keys()
         until(lambda: f"{prefix}/FOREIGN_WRITER" in view.smembers(f"{prefix}:unacked"), "alarm")
-        assert "meltwatch_foreign_records_total" in manager.probe("/metrics")[1]
+        counted = "meltwatch_foreign_records_total"
+        until(lambda: counted in manager.probe("/metrics")[1], "the counter")
         shown = AlarmRecord.from_json(view.hget(key, "record").encode())
         assert (shown.state, shown.occurrence_id) == ("ACKED", truth.occurrence_id)
         broker.send_scores(score(number, -6.0) for number in range(4, 11))
-        until(lambda: shown_state(view, key) == "NORM", "the true end", LONG_S)
+        until(lambda: shown_state(view, key) == "NORM", "the true end")
 
 
 def shown_state(view: Any, key: str) -> str | None:

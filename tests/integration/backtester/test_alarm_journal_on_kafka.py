@@ -14,6 +14,7 @@ from meltwatch_schemas.record import JSON, headers_for
 from meltwatch_schemas.topics import Topic, catalogue
 from meltwatch_schemas.window import NS_PER_S
 
+from tests.support.standard_producers import until_decided
 from tests.support.timed_records import alarm_record
 from tests.support.waiting import until
 from tests.unit.core.alarms.kpi.story import Story, at_ns, name
@@ -46,6 +47,7 @@ def publish(kafka, topics, *records: AlarmRecord, commit: bool = True) -> None:
             )
         producer.flush()
         producer.commit_transaction() if commit else producer.abort_transaction()
+    until_decided(kafka.address, [topics.name(Topic.ALARMS)])
 
 
 def kept_in(folder: Path) -> list[tuple[str, int]]:

@@ -33,6 +33,7 @@ from tests.support.input_records import ORIGIN_NS, InputRecord
 from tests.support.murmur2 import partition_of
 from tests.support.product import MELTWATCH
 from tests.support.servers import TEST_PARTITIONS, Topics
+from tests.support.waiting import LIMIT_S
 
 pytestmark = pytest.mark.integration
 
@@ -203,9 +204,14 @@ def test_the_end_is_frozen_while_producers_go_on(kafka, lived, tmp_path, command
 
 def test_recording_leaves_no_trace_in_kafka(kafka, lived, command, tmp_path):
     with KafkaAdminClient(bootstrap_servers=kafka.address) as admin:
-        before = admin.list_groups()
+        before = groups(admin)
         assert command("record", *WHEN, "--output", str(tmp_path / "saved"))[0] == 0
-        assert admin.list_groups() == before
+        # What others have left may go meanwhile, and changes its state.
+        assert groups(admin) <= before
+
+
+def groups(admin: KafkaAdminClient) -> set[str]:
+    return {str(each["group_id"]) for each in admin.list_groups()}
 
 
 def delete_below(kafka: KafkaServer, topic: str, partition: int, offset: int) -> None:
@@ -262,7 +268,7 @@ def test_a_broker_killed_while_it_is_read_is_one_line(tmp_path):
             assert reader.stdout is not None
             assert reader.stdout.readline() == "offset 0\n"
             own.kill()
-            _, said = reader.communicate("go on\n", timeout=60)
+            _, said = reader.communicate("go on\n", timeout=LIMIT_S)
 
     assert (reader.returncode, said.count("\n")) == (3, 1), said
     assert f"Kafka at {own.address}: expected an answer" in said
@@ -296,7 +302,7 @@ def test_a_broker_that_is_not_there_is_one_line(tmp_path):
     done = subprocess.run(
         [MELTWATCH, "record", *WHEN, "--output", str(tmp_path / "saved")],
         env=own | {"MELTWATCH_KAFKA": "127.0.0.1:1"},
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=LIMIT_S, check=False,
     )  # fmt: skip
 
     assert (done.returncode, done.stderr.count("\n")) == (3, 1)

@@ -16,7 +16,7 @@ from meltwatch_schemas.topics import Topic
 from tests.support.kafka_faces import PART, WRITES, Write, exchange
 from tests.support.servers import Topics
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.integration
 
 NOON_MS = 1_700_000_000_000
 

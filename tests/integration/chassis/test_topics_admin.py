@@ -1,7 +1,6 @@
 """Topics on a real broker: made from the catalogue, compared with it."""
 
 import secrets
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -19,7 +18,9 @@ from meltwatch_chassis.kafka.admin import (
 from meltwatch_local_cluster.servers import KafkaServer
 from meltwatch_schemas.topics import Topic, TopicSpec, catalogue
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
@@ -96,7 +97,7 @@ def test_partitions_added_in_mid_run_are_told_topic_by_topic(
         admin.create_partitions({spec.name: 6 for spec in shared})
 
     told = [f"{spec.name}: expected 3 partitions, got 6" for spec in shared]
-    while check_topics(connection, specs) != told:  # a broker hears of it a moment later
-        time.sleep(0.2)
+    # A broker hears of it a moment later.
+    until(lambda: check_topics(connection, specs) == told, lambda: check_topics(connection, specs))
     with pytest.raises(ConfigurationError, match="expected 3 partitions, got 6"):
         require_topics(connection, specs)

@@ -21,6 +21,8 @@ def addressed(kafka, topics, redis_server, monkeypatch):
 @pytest.fixture
 def publish(kafka, topics):
     """Publishes alarm records as the manager does, in a transaction; or leaves it aborted."""
+    # Imported late: kafka-python's import warns before pytest is configured.
+    from tests.support.standard_producers import until_decided  # noqa: PLC0415
 
     def send(*records: AlarmRecord, commit: bool = True) -> None:
         with closing(_producer(kafka, transactional_id=topics.prefix)) as producer:
@@ -35,6 +37,7 @@ def publish(kafka, topics):
                 )
             producer.flush()
             producer.commit_transaction() if commit else producer.abort_transaction()
+        until_decided(kafka.address, [topics.name(Topic.ALARMS)])
 
     return send
 

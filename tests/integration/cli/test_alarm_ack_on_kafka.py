@@ -15,6 +15,7 @@ from meltwatch_schemas.topics import Topic
 
 from tests.integration.cli.alarm_samples import RAISED
 from tests.support.timed_records import alarm_record
+from tests.support.waiting import LIMIT_S
 
 pytestmark = pytest.mark.integration
 
@@ -55,7 +56,7 @@ def manager(kafka, topics):
 
     yield answer, commands
     for thread in threads:
-        thread.join(30)
+        thread.join(LIMIT_S)
 
 
 def _answer_next(kafka, topics, consumer, commands, code):

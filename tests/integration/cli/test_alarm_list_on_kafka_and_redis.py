@@ -9,6 +9,7 @@ from contextlib import closing
 
 import pytest
 from kafka import KafkaProducer
+from meltwatch_cli.commands import looking
 from meltwatch_schemas.alarm import ALARM_SCHEMA, AlarmRecord
 from meltwatch_schemas.record import JSON, headers_for
 from meltwatch_schemas.redis_keys import RedisKeys
@@ -17,6 +18,7 @@ from redis import Redis
 
 from tests.integration.cli.alarm_samples import ACKED, NORMAL, OTHER, RAISED, REPLAYED
 from tests.support.timed_records import alarm_record
+from tests.support.waiting import LIMIT_S
 
 pytestmark = pytest.mark.integration
 
@@ -72,7 +74,7 @@ def test_a_broker_that_stops_answering_in_mid_read_is_one_clear_line(kafka, topi
         assert reader.stdout.readline() == "reading\n"
         kafka.freeze()
         try:
-            said, _ = reader.communicate("go on\n", timeout=60)
+            said, _ = reader.communicate("go on\n", timeout=LIMIT_S)
         finally:
             reader.kill()
             kafka.thaw()
@@ -99,7 +101,11 @@ def test_an_empty_view_is_no_alarms_of_a_watched_plant_and_a_missing_one_an_erro
 
 
 @pytest.mark.usefixtures("addressed")
-def test_blind_furnaces_a_silent_manager_and_an_old_one_have_their_exit_codes(command, show, beat):
+def test_blind_furnaces_a_silent_manager_and_an_old_one_have_their_exit_codes(
+    command, show, beat, monkeypatch
+):
+    # Nobody will beat: how long is listened matters where somebody does, below.
+    monkeypatch.setattr(looking, "_LISTEN_S", 1.0)
     show()
     beat(blind=2)
     code, out, _ = command("alarms", "list")

@@ -8,6 +8,7 @@ import pytest
 from meltwatch_schemas.alarm import AlarmRecord
 
 from tests.integration.cli.alarm_samples import ACKED, RAISED, REPLAYED
+from tests.support.waiting import LIMIT_S
 
 pytestmark = pytest.mark.integration
 
@@ -22,7 +23,7 @@ def test_tail_follows_from_when_it_is_told_until_it_is_interrupted(publish):
         publish(REPLAYED, ACKED)
         assert AlarmRecord.model_validate_json(process.stdout.readline()) == ACKED
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=15)
+        out, err = process.communicate(timeout=LIMIT_S)
         assert (out, err.count("\n")) == ("", 1)
         assert "STALE: no heartbeat within a day" in err
         assert process.returncode == 0
@@ -47,7 +48,7 @@ def test_tail_says_when_nobody_is_there_and_when_somebody_is_again(publish, beat
         publish(RAISED)
         assert AlarmRecord.model_validate_json(process.stdout.readline()) == RAISED
         process.send_signal(signal.SIGINT)
-        assert process.communicate(timeout=15) == ("", "")
+        assert process.communicate(timeout=LIMIT_S) == ("", "")
     finally:
         process.kill()
         process.communicate()

@@ -16,6 +16,7 @@ from meltwatch_schemas.topics import Topic
 
 from tests.support.bad_records import BAD_KINDS
 from tests.support.input_records import ORIGIN_NS, frame_record, sample_record
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.integration
 
@@ -193,6 +194,7 @@ def test_nobody_is_made_to_write_elsewhere(command, kafka, prefix, set_aside):
     set_aside([other, missing])
     with KafkaAdminClient(bootstrap_servers=kafka.address) as admin:
         admin.delete_topics([missing.topic])
+        until(lambda: missing.topic not in admin.list_topics(), "the topic being gone")
 
         code, out, _ = command("dead-letters", "redrive", "0", "1", "--yes")
 

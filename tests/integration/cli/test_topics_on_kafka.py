@@ -10,6 +10,7 @@ from kafka import KafkaAdminClient, KafkaProducer
 from meltwatch_schemas.topics import catalogue
 
 from tests.support.murmur2 import partition_of
+from tests.support.waiting import LIMIT_S
 
 pytestmark = pytest.mark.integration
 
@@ -86,7 +87,7 @@ def test_a_broker_that_is_not_there_is_exit_code_3_within_seconds(arguments):
         env=os.environ | {"MELTWATCH_KAFKA": "127.0.0.1:9"},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=LIMIT_S,
         check=False,
     )
 

@@ -1,6 +1,5 @@
 """A plant whose servers can be killed, frozen and made to refuse us, and its services."""
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +20,8 @@ from meltwatch_local_cluster.servers.kafka import seats
 from meltwatch_schemas.topics import catalogue
 
 from tests.integration.stream_processor.worker import Worker
+from tests.support.logs import entries
+from tests.support.waiting import until
 
 PREFIX = "health"
 USER, PASSWORD = "plant", "a-secret"
@@ -65,8 +66,11 @@ class GuardedKafka(KafkaServer):
         self._alter(UserScramCredentialUpsertion(USER, SCRAM, PASSWORD))
 
     def _alter(self, change: UserScramCredentialDeletion | UserScramCredentialUpsertion) -> None:
+        admits = isinstance(change, UserScramCredentialUpsertion)
         with KafkaAdminClient(bootstrap_servers=self.address) as admin:
             assert admin.alter_user_scram_credentials([change]) == {USER: None}
+            # The broker that lets users in hears of it after the controller has said yes.
+            until(lambda: (USER in admin.describe_user_scram_credentials()) is admits, "the user")
 
 
 SCRAM_NAME = "SCRAM-SHA-256"
@@ -161,9 +165,7 @@ class Site:
 
     def said(self, service: str, event: str) -> list[dict[str, object]]:
         """Give the log lines of an event."""
-        lines = self.services[service].log.read_text().splitlines()
-        entries = [json.loads(line) for line in lines if line.startswith("{")]
-        return [entry for entry in entries if entry["event"] == event]
+        return entries(self.services[service].log, event)
 
 
 @dataclass(frozen=True, slots=True)

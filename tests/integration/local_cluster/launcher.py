@@ -17,7 +17,7 @@ from typing import Any
 
 import psutil
 
-from tests.support.waiting import until
+from tests.support.waiting import LIMIT_S, until
 
 SERVICES = ("stream_processor", "alarm_manager", "video_producer", "current_producer")
 STANDS_READY = """
@@ -110,7 +110,7 @@ class Launcher:
         assert self.process is not None
         if number is not None:
             self.process.send_signal(number)
-        out, errors = self.process.communicate(timeout=90)
+        out, errors = self.process.communicate(timeout=2 * LIMIT_S)
         return self.process.returncode, out, errors
 
     def run(
@@ -131,7 +131,7 @@ class Launcher:
     def wait_ready(self) -> dict[str, Any]:
         """Wait until the run says that it is ready, and give its state."""
         assert self.process is not None
-        until(self._ready_or_over, "the run is ready", 90)
+        until(self._ready_or_over, self.state, 2 * LIMIT_S)
         assert self.process.poll() is None, self.process.communicate()
         return self.state()
 

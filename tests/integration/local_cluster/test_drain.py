@@ -4,8 +4,9 @@ import time
 import pytest
 from kafka import KafkaProducer
 from meltwatch_local_cluster.launch.drain import wait_until_quiet
-from meltwatch_local_cluster.servers.addresses import free_ports
 from meltwatch_schemas.topics import Topic
+
+from tests.support.waiting import LIMIT_S
 
 pytestmark = pytest.mark.integration
 
@@ -13,8 +14,8 @@ pytestmark = pytest.mark.integration
 def test_topics_without_new_records_are_quiet_after_two_seconds(kafka, topics):
     start_s = time.monotonic()
     connection = {"bootstrap_servers": [kafka.address]}
-    assert wait_until_quiet(connection, [topics.name(Topic.SCORES)], limit_s=30)
-    assert 2 <= time.monotonic() - start_s < 30
+    assert wait_until_quiet(connection, [topics.name(Topic.SCORES)], limit_s=LIMIT_S)
+    assert 2 <= time.monotonic() - start_s < LIMIT_S
 
 
 def test_a_topic_that_goes_on_growing_ends_the_wait_at_its_limit(kafka, topics):
@@ -37,7 +38,7 @@ def test_a_topic_that_goes_on_growing_ends_the_wait_at_its_limit(kafka, topics):
 
 
 def test_a_broker_that_is_down_does_not_hold_the_stop_up():
-    connection = {"bootstrap_servers": [f"127.0.0.1:{free_ports(1)[0]}"]}
+    connection = {"bootstrap_servers": ["127.0.0.1:1"]}
     start_s = time.monotonic()
     assert not wait_until_quiet(connection, ["any"], limit_s=2)
-    assert time.monotonic() - start_s < 10
+    assert time.monotonic() - start_s < 30, "its client alone would try for as long as it is told"

@@ -7,6 +7,8 @@ from kafka.errors import KafkaError
 from meltwatch_local_cluster.servers import KafkaServer
 from meltwatch_schemas.topics import Topic
 
+from tests.support.waiting import LIMIT_S
+
 pytestmark = pytest.mark.integration
 KIBIBYTE = 1024
 
@@ -14,14 +16,17 @@ KIBIBYTE = 1024
 def send(address: str, topic: str, value: bytes) -> None:
     producer = KafkaProducer(bootstrap_servers=address, max_request_size=16 * KIBIBYTE**2)
     try:
-        producer.send(topic, value).get(timeout=20)
+        producer.send(topic, value).get(timeout=LIMIT_S)
     finally:
         producer.close()
 
 
 def first_value(address: str, topic: str) -> bytes:
     consumer = KafkaConsumer(
-        topic, bootstrap_servers=address, auto_offset_reset="earliest", consumer_timeout_ms=20_000
+        topic,
+        bootstrap_servers=address,
+        auto_offset_reset="earliest",
+        consumer_timeout_ms=int(LIMIT_S * 1000),
     )
     try:
         return bytes(next(consumer).value)
@@ -44,16 +49,14 @@ def test_a_broker_keeps_address_and_records_over_a_stop_and_over_a_power_cut(tmp
             assert first_value(address, "kept") == b"melt"
 
 
-def test_every_cluster_id_is_taken_by_the_formatting_tool(tmp_path, monkeypatch):
-    """One that begins with a dash once read like an option."""
+def test_every_cluster_id_is_taken_by_the_formatting_tool_and_the_port_is_free_at_the_end(
+    tmp_path, monkeypatch
+):
+    """An id that begins with a dash once read like an option."""
     monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=62 << 122))
     with KafkaServer(tmp_path / "kafka") as own:
         assert "cluster.id=-" in (own.folder / "data" / "meta.properties").read_text()
 
-
-def test_a_stopped_broker_leaves_its_port_free(tmp_path):
-    with KafkaServer(tmp_path / "kafka") as own:
-        pass
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", own.port))
 

@@ -4,7 +4,6 @@ import signal
 
 import psutil
 import pytest
-from meltwatch_local_cluster.servers.addresses import free_ports
 from redis import Redis
 
 from tests.integration.local_cluster.launcher import launcher_in
@@ -136,16 +135,25 @@ def states(launcher, *services: str) -> set[str]:
     return {found[service]["state"] for service in services}
 
 
+FINISHES = """
+import pathlib
+server.timeout = 0.1
+while not pathlib.Path("@FILE@").exists():
+    server.handle_request()
+"""
+
+
 def test_producers_that_finish_are_no_deaths(guest):
+    over = guest.folder / "over"
     producers = ("video_producer", "current_producer")
     for producer in producers:
         finishing = guest.folder / "services" / f"meltwatch_{producer}" / "__main__.py"
         ready = "http.server.HTTPServer((host, int(port)), Answer)"
         program = finishing.read_text().replace(f"{ready}.serve_forever()", f"server = {ready}")
-        timed = "\nimport threading\nthreading.Timer(3, server.shutdown).start()"
-        guest.write_service(producer, f"{program}{timed}\nserver.serve_forever()\n")
+        guest.write_service(producer, f"{program}\n{FINISHES.replace('@FILE@', str(over))}")
     guest.start()
     guest.wait_ready()
+    over.touch()
     until(lambda: states(guest, *producers) == {"stopped"}, "both finished")
     until(lambda: guest.state()["ready"], "the run goes on")
     code, _, errors = guest.end(signal.SIGINT)
@@ -164,18 +172,18 @@ def test_a_service_that_cannot_start_ends_the_run_with_its_last_words(guest):
 
 def test_an_interrupted_start_leaves_nothing(own):
     own.start()
-    until((own.state_folder / "processes.json").exists, "servers start", 60)
+    until((own.state_folder / "processes.json").exists, "servers start")
     processes = own.processes()
     code, _, errors = own.end(signal.SIGTERM)
     assert code == 0, errors
     assert "stopped before everything was up" in errors
     assert all(is_gone(process.pid) for process in processes)
-    assert own.still_there() == []
+    until(lambda: own.still_there() == [], own.still_there)
     assert own.is_clean()
 
 
 def test_a_server_of_others_that_is_down_is_an_unreachable_dependency(guest):
-    guest.environment["MELTWATCH_KAFKA"] = f"127.0.0.1:{free_ports(1)[0]}"
+    guest.environment["MELTWATCH_KAFKA"] = "127.0.0.1:1"
     code, _, errors = guest.run()
     assert code == 3
     assert errors.startswith("MELTWATCH_KAFKA: expected a server that answers at")

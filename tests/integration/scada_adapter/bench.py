@@ -1,14 +1,13 @@
 """The OPC UA server as a process, and asyncua's client as one of its users."""
 
 import asyncio
-import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import yaml
 from asyncua import Client, ua
@@ -17,14 +16,15 @@ from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
 from meltwatch_local_cluster.servers.addresses import free_ports
 from meltwatch_scada_adapter.adapters.opcua.users import hash_of
 
-from tests.support.waiting import until
+from tests.support.logs import entries
+from tests.support.waiting import LIMIT_S, until
 from tests.unit.core.alarms.samples import ALARM_ID
 
+T = TypeVar("T")
 PASSWORD = "correct horse"  # noqa: S105 - of a server that lives for a test
 USERS = ("li.wei", "wang.fang", "zhang.min")
 """An operator, an engineer, and somebody whom the roles file does not name."""
 ROLES = {"users": {"li.wei": {"operator": "all"}, "wang.fang": {"engineer": "all"}}}
-LIMIT_S = 60.0
 FIELDS = (
     "EventId", "EventType", "SourceName", "Time", "Message", "Severity", "ConditionName",
     "Retain", "Quality", "Comment", "ClientUserId", "ActiveState/Id", "AckedState/Id",
@@ -85,8 +85,7 @@ class AdapterProcess:
 
     def log_lines(self, event: str) -> list[dict[str, Any]]:
         """Return the log lines of an event."""
-        lines = [line for line in self.log.read_text().splitlines() if line.startswith("{")]
-        return [entry for line in lines if (entry := json.loads(line))["event"] == event]
+        return entries(self.log, event)
 
     def stop(self) -> None:
         """End it."""
@@ -156,7 +155,7 @@ def make_certificate(folder: Path) -> Path:
 @asynccontextmanager
 async def session(adapter: AdapterProcess, user: str | None = "li.wei") -> AsyncIterator[Client]:
     """Give a session of a user over Basic256Sha256, SignAndEncrypt."""
-    client = Client(adapter.url, timeout=30)
+    client = Client(adapter.url, timeout=60)
     folder = await asyncio.to_thread(make_certificate, adapter.folder)
     client.application_uri = "urn:tests:client"
     await client.set_security(
@@ -172,10 +171,25 @@ async def session(adapter: AdapterProcess, user: str | None = "li.wei") -> Async
 
 async def once_live(client: Client) -> None:
     """Wait until the adapter hears the manager: where a start takes long, it does not yet."""
-    link = client.get_node(ua.NodeId("LinkState", 2))
-    async with asyncio.timeout(LIMIT_S):
-        while await link.read_value() != "live":  # noqa: ASYNC110 - another process's state
-            await asyncio.sleep(0.2)
+    await once(lambda: link_of(client), lambda found: found == "live")
+
+
+async def link_of(client: Client) -> Any:
+    """Return what the adapter says of its link to the manager."""
+    return await client.get_node(ua.NodeId("LinkState", 2)).read_value()
+
+
+async def once(read: Callable[[], Awaitable[T]], wanted: Callable[[T], object]) -> T:
+    """Read until it is what is wanted, which follows an event or comes before it; return it."""
+    found = await read()
+    try:
+        async with asyncio.timeout(LIMIT_S):
+            while not wanted(found):
+                await asyncio.sleep(0.2)
+                found = await read()
+    except TimeoutError as error:
+        raise AssertionError(f"waited {LIMIT_S:g} s in vain, got {found}") from error
+    return found
 
 
 @asynccontextmanager

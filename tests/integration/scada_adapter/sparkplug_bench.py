@@ -15,7 +15,7 @@ import pytest
 from tests.integration.scada_adapter.bench import AdapterProcess
 from tests.support.mosquitto import Mosquitto
 from tests.support.source import ROOT
-from tests.support.waiting import until
+from tests.support.waiting import LIMIT_S, until
 
 HOST_PROGRAM = ROOT / "tests" / "foreign" / "sparkplug"
 GROUP, EDGE, USER = "plant-7", "alarms", "ignition"
@@ -193,7 +193,7 @@ class EdgeProcess(AdapterProcess):
         """Ask it to end; return its exit code."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(60)
+        return self._process.wait(LIMIT_S)
 
 
 @contextmanager

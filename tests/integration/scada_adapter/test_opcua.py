@@ -8,7 +8,10 @@ from tests.integration.scada_adapter.bench import (
     acknowledge,
     call,
     is_of,
+    link_of,
     live_session,
+    once,
+    once_live,
     refresh,
     session,
     subscribed,
@@ -70,7 +73,7 @@ async def test_who_comes_late_sees_acknowledges_and_shelves(broker, view, make_a
         assert await acknowledge(client, ALARM_ID, event["EventId"], "seen") == "Good"
         acked = await inbox.first(lambda each: each["AckedState/Id"] is True)
         assert (acked["ClientUserId"], acked["Comment"].Text) == ("li.wei", "seen")
-        assert (await read(client, "AckedState/Id")).Value.Value is True
+        await once(lambda: read(client, "AckedState/Id"), lambda found: found.Value.Value is True)
         assert await acknowledge(client, ALARM_ID, event["EventId"]) == "Good", "seen already"
 
         machine = f"{ALARM_ID}:ShelvingState"
@@ -93,11 +96,13 @@ async def test_who_comes_late_sees_acknowledges_and_shelves(broker, view, make_a
         assert await call(client, ALARM_ID, IDS.ConditionType_Disable) == "BadNotSupported"
     async with session(adapter, "wang.fang") as engineer:
         assert await call(engineer, ALARM_ID, IDS.AlarmConditionType_Suppress2, TEXT) == "Good"
-    written = [each.transition for each in broker.alarms() if each.alarm_id == ALARM_ID]
-    told = [(each.cause, each.by, each.via) for each in written[1:]]
-    assert told[0] == ("ACK", "li.wei", "opcua")
-    assert told[1] == ("SHELVE", "li.wei", "opcua")
-    assert told[-1] == ("SUPPRESS", "wang.fang", "opcua")
+
+    def told() -> list[tuple[str, str | None, str | None]]:
+        written = [each.transition for each in broker.alarms() if each.alarm_id == ALARM_ID]
+        return [(each.cause, each.by, each.via) for each in written[1:]]
+
+    until(lambda: told()[-1] == ("SUPPRESS", "wang.fang", "opcua"), told)
+    assert told()[:2] == [("ACK", "li.wei", "opcua"), ("SHELVE", "li.wei", "opcua")]
     last = newest(broker.alarms())[ALARM_ID]
     stored = f"{broker.prefix}:alarm:{ALARM_ID}"
     until(lambda: view.hget(stored, "seq") == str(last.seq), "the same in Redis")
@@ -143,19 +148,21 @@ async def test_silence_is_told_and_clears_nothing(broker, make_manager, make_ada
         manager.kill()
         down = await inbox.first(lambda each: each.get("NodeId") == down_id)
         assert (down["ActiveState/Id"], down["Severity"]) == (True, 900)
-        active = await read(client, "ActiveState/Id")
+        uncertain = ua.StatusCodes.UncertainLastUsableValue
+        active = await once(
+            lambda: read(client, "ActiveState/Id"),
+            lambda found: found.StatusCode.value == uncertain,
+        )
         assert active.Value.Value is True
-        assert active.StatusCode.value == ua.StatusCodes.UncertainLastUsableValue
         assert await acknowledge(client, ALARM_ID, bytes.fromhex(record.event_id)) == "BadTimeout"
-        link = client.get_node(ua.NodeId("LinkState", 2))
-        assert await link.read_value() == "down"
+        await once(lambda: link_of(client), lambda found: found == "down")
         with make_manager("next") as successor:
             successor.wait_ready()
             await inbox.first(lambda e: e.get("NodeId") == down_id and not e["ActiveState/Id"])
             await inbox.first(is_of(IDS.RefreshRequiredEventType))
             # The order that got no answer is carried out by whoever leads next.
             await inbox.first(lambda each: each["AckedState/Id"] is True)
-            assert (await read(client, "Retain")).StatusCode.is_good()
-            assert await link.read_value() == "live"
+            await once(lambda: read(client, "Retain"), lambda found: found.StatusCode.is_good())
+            await once_live(client)
             count = client.get_node(ua.NodeId("ActiveCount", 2))
-            assert await count.read_value() >= 1
+            await once(count.read_value, lambda found: found >= 1)

@@ -148,11 +148,13 @@ def test_what_a_dead_broker_did_not_take_is_told_by_the_next_birth(
         assert numbers[1] == (numbers[0] + 1) % 256
         edge.kill()
         will = host.first("NDEATH")
-        assert values(will) == {"bdSeq": numbers[1]}
+        # Its session may have been lost in between, on a busy machine.
+        last = edge.log_lines("sparkplug_born")[-1]["bd_seq"]
+        assert values(will) == {"bdSeq": last}
         births = len(edge.log_lines("sparkplug_born"))
         edge.start().wait_born(births + 1)
-        last = host.first("NBIRTH", after=host.heard.index(will))
-        assert values(last)["bdSeq"] == (numbers[1] + 1) % 256
+        reborn = host.first("NBIRTH", after=host.heard.index(will))
+        assert values(reborn)["bdSeq"] == (last + 1) % 256
         born = [each for each in host.of_edge() if kind_of(each) == "NBIRTH"]
         check_rules(host.of_edge()[host.of_edge().index(born[-1]) :])
 

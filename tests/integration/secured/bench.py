@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,10 +24,9 @@ from redis import Redis
 
 from tests.support.product import MELTWATCH
 from tests.support.secured import SecuredKafka, TlsProxy
-from tests.support.waiting import until
+from tests.support.waiting import LIMIT_S, until
 
 PARTITIONS = 3
-START_S = 120.0  # a machine that does other work as well needs a minute
 PREFIX = "meltwatch"
 _AUDIT = re.compile(
     r"Principal = User:(\S+) is (Allowed|Denied) operation = (\w+) .* "
@@ -109,13 +109,13 @@ class Plant:
         return {name: value for name, value in settings.items() if value is not None}
 
     def command(
-        self, user: str, *arguments: str, timeout_s: float = 60.0, **changes: str
+        self, user: str, *arguments: str, timeout_s: float = LIMIT_S, **changes: str
     ) -> subprocess.CompletedProcess[str]:
         """Run a ``meltwatch`` command as a user, with settings as of ``environment``."""
         return self._run(self.environment(user, **changes), *arguments, timeout_s=timeout_s)
 
     def _run(
-        self, settings: Mapping[str, str], *arguments: str, timeout_s: float = 60.0
+        self, settings: Mapping[str, str], *arguments: str, timeout_s: float = LIMIT_S
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [MELTWATCH, *arguments],
@@ -192,22 +192,22 @@ class Process:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(20)
+                self.process.wait(LIMIT_S)
             except subprocess.TimeoutExpired:
                 self.process.kill()
-                self.process.wait(10)
+                self.process.wait(LIMIT_S)
 
     def readiness(self) -> str:
         """Return what /readyz says, nothing while there is no answer."""
         try:
             with urllib.request.urlopen(  # noqa: S310 - our own loopback address
-                self._health, timeout=5
+                self._health, timeout=20
             ) as answer:
                 return str(answer.read().decode())
         except urllib.error.HTTPError as error:
             with error:
                 return error.read().decode()
-        except OSError:
+        except (OSError, HTTPException):  # nobody there, or busy
             return ""
 
     def until(self, is_so: Callable[[str], bool]) -> None:
@@ -215,7 +215,6 @@ class Process:
         until(
             lambda: is_so(self.readiness()),
             lambda: self.readiness() + self.log.read_text(),
-            START_S,
         )
 
     def until_ready(self) -> None:

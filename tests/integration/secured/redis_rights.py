@@ -57,7 +57,7 @@ def look_as_scada(settings: RedisSettings) -> str:
             client.zrange(f"{PREFIX}:active", 0, -1)
             client.xrange(f"{PREFIX}:journal", count=1)
             heard.subscribe(f"{PREFIX}:changes")
-            heard.get_message(timeout=5)
+            heard.get_message(timeout=60)
         except RedisError as error:
             return str(redis_problem(settings, error))
     return ""

@@ -21,7 +21,7 @@ from meltwatch_chassis.kafka.errors import is_refusal
 from meltwatch_chassis.kafka.span import SpanReader
 from meltwatch_chassis.kafka.writer import Writer
 from meltwatch_local_cluster.servers import TritonServer
-from meltwatch_local_cluster.servers.addresses import LOOPBACK, free_ports
+from meltwatch_local_cluster.servers.addresses import LOOPBACK
 from meltwatch_schemas.access import Operation, Principal, Resource, Right
 from meltwatch_schemas.record import OutgoingRecord
 from meltwatch_schemas.topics import Topic
@@ -66,8 +66,9 @@ from tests.integration.secured.wrong_ways import (
 )
 from tests.support.kafka_faces import PART, WRITES, Connection, exchange
 from tests.support.secured import Authority, TlsProxy
+from tests.support.waiting import LIMIT_S
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 SERVICES = ("stream_processor", "alarm_manager", "video_producer", "current_producer")
 
@@ -96,7 +97,7 @@ def test_the_printed_rights_suffice_and_each_is_used(
         }
         for service in services.values():
             service.until_ready()
-        done = plant.command("selftest", "selftest", "--json", timeout_s=200)
+        done = plant.command("selftest", "selftest", "--json", timeout_s=2 * LIMIT_S)
         assert done.returncode == 0, done.stdout + done.stderr
         verdict = json.loads(done.stdout)
         assert (verdict["failures"], verdict["windows"]["missing"]) == ([], 0)
@@ -188,7 +189,7 @@ def test_a_service_that_lacks_a_right_ends_with_one_line(plant: Plant, tmp_path:
     for service, right in lacks.items():
         log = tmp_path / f"{service}.log"
         with plant.without(service, right), Process(service, plant.environment(service), log) as it:
-            assert it.process.wait(60) == 2
+            assert it.process.wait(LIMIT_S) == 2
         (line,) = [line for line in log.read_text().splitlines() if not line.startswith("{")]
         assert line.startswith(f"{service}: Kafka at ")
         assert f"expected {right}, the broker refuses it for user '{service}'" in line
@@ -418,11 +419,10 @@ def test_each_wrong_way_to_triton_has_a_line_of_its_own(
     stranger = Authority(tmp_path / "stranger")
     certificate = plant.kafka.authority.issue("triton", LOOPBACK)
     ca_file = str(plant.kafka.authority.file)
-    (nothing,) = free_ports(1)
     with TlsProxy(int(triton.address.rpartition(":")[2]), certificate, "h2") as proxy:
         secured = f"{LOOPBACK}:{proxy.port}"
         ways = {
-            (f"{LOOPBACK}:{nothing}", ca_file): "Connection refused",
+            (f"{LOOPBACK}:1", ca_file): "Connection refused",
             (secured, str(stranger.file)): "signed by a CA of MELTWATCH_TRITON_CA_FILE",
             (f"localhost:{proxy.port}", ca_file): "not valid for 'localhost'",
             (triton.address, ca_file): "is this a plaintext port?",

@@ -2,9 +2,9 @@
 
 import json
 import subprocess
-import time
 from contextlib import closing
 from dataclasses import replace
+from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from meltwatch_chassis.clock import SystemClock
@@ -17,7 +17,7 @@ from tests.integration.secured.bench import PREFIX, Plant, Process, connection_o
 from tests.support.cameras import write_stills
 from tests.support.input_records import InputRecord, frame_record, live
 from tests.support.product import MELTWATCH
-from tests.support.waiting import until
+from tests.support.waiting import LIMIT_S, until
 
 SPOILT = ACCESS[Principal.REDRIVER].outputs
 DISTURBER = "plain/F-1"
@@ -35,7 +35,7 @@ def disturb(plant: Plant) -> None:
         for topic in SPOILT:
             headers = [("schema", b"?/1.0")]
             producer.send(topic.under(PREFIX), key=DISTURBER.encode(), value=b"{", headers=headers)
-        producer.flush(30)
+        producer.flush(LIMIT_S)
     for topic, count in ((Topic.DEAD_LETTERS, len(SPOILT)), (Topic.LATE, 1)):
         until(lambda t=topic, n=count: _count(plant, t) == n, lambda t=topic: (t, _count(plant, t)))  # type: ignore[misc]
 
@@ -84,7 +84,7 @@ def operate(plant: Plant, alarm_id: str) -> None:
             plant.audit,
         )
         tail.terminate()  # Ctrl-C is ignored by what a background job starts
-        _, told = tail.communicate(timeout=30)
+        _, told = tail.communicate(timeout=LIMIT_S)
     assert "refuses" not in told
 
 
@@ -108,9 +108,7 @@ def maintain(plant: Plant) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     recording = str(plant.folder / "recording")
-    done = plant.command(
-        "backtester", "record", "--from=-5m", "--to=now", "--output", recording, timeout_s=120
-    )
+    done = plant.command("backtester", "record", "--from=-5m", "--to=now", "--output", recording)
     assert done.returncode == 0, done.stdout + done.stderr
 
     for _ in range(2):
@@ -162,17 +160,22 @@ def watch_as_scada(plant: Plant) -> None:
     for user in (Principal.SCADA, Principal.SCADA_ADAPTER):
         access = ACCESS[user]
         connection = connection_of(plant.environment(user))
-        parts = [TopicPartition(topic.under(PREFIX), 0) for topic in access.inputs]
-        with closing(KafkaConsumer(**connection, auto_offset_reset="earliest")) as consumer:
-            consumer.assign(parts)
-            seen: set[str] = set()
-            deadline = time.monotonic() + 60
-            while len(seen) < len(parts) and time.monotonic() < deadline:
-                seen |= {part.topic for part in consumer.poll(timeout_ms=500)}
-        assert len(seen) == len(parts)
+        _read_each(connection, {topic.under(PREFIX) for topic in access.inputs})
         with closing(KafkaProducer(**connection)) as producer:
             for topic in access.outputs:
-                producer.send(topic.under(PREFIX), key=b"a/b/c", value=b"{}").get(30)
+                producer.send(topic.under(PREFIX), key=b"a/b/c", value=b"{}").get(LIMIT_S)
+
+
+def _read_each(connection: dict[str, Any], names: set[str]) -> None:
+    seen: set[str] = set()
+    with closing(KafkaConsumer(**connection, auto_offset_reset="earliest")) as consumer:
+        consumer.assign([TopicPartition(name, 0) for name in names])
+
+        def has_seen_all() -> bool:
+            seen.update(part.topic for part in consumer.poll(timeout_ms=500))
+            return seen == names
+
+        until(has_seen_all, lambda: f"records of {names - seen}")
 
 
 def judge(plant: Plant, begun: int) -> None:

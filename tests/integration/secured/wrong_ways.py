@@ -15,7 +15,7 @@ from meltwatch_chassis.kafka.admin import missing_topics
 from meltwatch_chassis.settings import TritonSettings, load
 from meltwatch_core.scoring.errors import EndpointError
 from meltwatch_core.scoring.triton_endpoint import TritonEndpoint
-from meltwatch_local_cluster.servers.addresses import LOOPBACK, free_ports
+from meltwatch_local_cluster.servers.addresses import LOOPBACK
 from meltwatch_schemas.window import PUBLISHED_SPEC
 from meltwatch_stream_processor.bootstrap import serve
 from meltwatch_stream_processor.settings import Settings as ProcessorSettings
@@ -50,14 +50,13 @@ def try_each(plant: Plant, ways: Ways, said: dict[str, str]) -> None:
 
 def wrong_ways(plant: Plant, folder: Path, web: str) -> Ways:
     stranger = Authority(folder / "stranger")
-    (nothing,) = free_ports(1)
     listeners = plant.kafka.addresses
     by_name = listeners["SASL_SSL"].replace(LOOPBACK, "localhost")
     mutual = {"kafka": listeners["SSL"], "kafka_security_protocol": "SSL"}
     chain, key = map(str, stranger.issue("stranger", "stranger"))
     foreign = {"kafka_certificate_file": chain, "kafka_private_key_file": key}
     return {
-        "nothing listens": ({"kafka": f"{LOOPBACK}:{nothing}"}, 3, "Connection refused"),
+        "nothing listens": ({"kafka": f"{LOOPBACK}:1"}, 3, "Connection refused"),
         "no such host": ({"kafka": "nowhere.invalid:9092"}, 3, "expected an answer, got"),
         "TLS to plain": ({"kafka": plant.kafka.server.address}, 2, "is this a plaintext port?"),
         "plain to TLS": ({"kafka_security_protocol": "PLAINTEXT"}, 2, "a server that wants TLS"),
@@ -110,10 +109,9 @@ def _by_manager(_: Mapping[str, str], connection: dict[str, Any]) -> str:
 
 def wrong_ways_to_redis(plant: Plant, folder: Path) -> Ways:
     stranger = Authority(folder / "stranger")
-    (nothing,) = free_ports(1)
     port = plant.redis_tls.port
     return {
-        "nothing listens": ({"redis": f"rediss://{LOOPBACK}:{nothing}/0"}, 3, "Connection refused"),
+        "nothing listens": ({"redis": f"rediss://{LOOPBACK}:1/0"}, 3, "Connection refused"),
         "wrong password": ({"redis_password_file": None, "redis_password": "wrong"}, 2, "password"),
         "unknown user": ({"redis_username": "nobody"}, 2, "let user 'nobody' in"),
         "no login": ({"redis_username": None, "redis_password_file": None}, 2, ""),

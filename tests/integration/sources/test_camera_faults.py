@@ -33,7 +33,7 @@ from tests.support.cameras import (
 )
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.integration
 
 
 class Site:

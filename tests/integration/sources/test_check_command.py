@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 import yaml
-from meltwatch_local_cluster.servers.addresses import free_ports
 
 from tests.support.meter_process import MeterProcess
 from tests.support.modbus_meter import FIRST, UNIT
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.integration
 
 
 def furnace(number: int, port: int, **told: Any) -> dict[str, Any]:
@@ -38,7 +37,7 @@ def checked(path: Path, *arguments: str) -> tuple[int, str]:
 
 
 def test_each_meter_is_judged_by_what_it_shows(tmp_path: Path) -> None:
-    path, (nobody,) = tmp_path / "plant.yaml", free_ports(1)
+    path, nobody = tmp_path / "plant.yaml", 1
     with MeterProcess("modbus_meter", "socket") as meter:
         furnaces = [
             furnace(1, meter.port),

@@ -24,7 +24,7 @@ from meltwatch_sources.plant import VideoSource
 
 from tests.support.cameras import built_gortsplib, drawn_ns, gortsplib_camera, gst_camera
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.integration
 SECONDS = 32
 HOST_NS = NS_PER_MS
 """This machine draws and reads: both clocks are one."""

@@ -21,7 +21,7 @@ from meltwatch_sources.ports import SourceLost
 from tests.support.meter_process import MeterProcess
 from tests.support.opcua_meter import NAMES, PHASES, TEXT, URI, USER
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.integration
 PASSWORD = "p@s:/?#%é"  # noqa: S105 - of a server that lives for a test
 NODES = tuple(f"nsu={URI};s={name}" for name in NAMES)
 
@@ -82,7 +82,7 @@ async def values(readings: AsyncIterator[MeterReading], count: int) -> list[Mete
 async def end_of(readings: AsyncIterator[MeterReading]) -> None:
     """Read on until the source is lost."""
     with suppress(SourceLost):
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             async for _ in readings:
                 pass
 

@@ -68,7 +68,7 @@ def test_a_bad_record_is_set_aside_as_it_came_and_healthy_windows_go_on(
     def found(records: list[ConsumerRecord]) -> list[ConsumerRecord]:
         return [r for r in records if r.key == bad.key and r.value == (bad.value or r.value)]
 
-    (letter,) = found(plant.letters.until(lambda records: bool(found(records)), 30))
+    (letter,) = found(plant.letters.until(lambda records: bool(found(records))))
     headers = headers_of(letter)
     assert headers["dlq.error"] == kind.reason.value
     assert headers["dlq.topic"] == bad.topic.under(plant.prefix)
@@ -82,7 +82,7 @@ def test_a_bad_record_is_set_aside_as_it_came_and_healthy_windows_go_on(
         mine = [s for s in scores_of(records) if s.furnace_id == furnace_id]
         return any(score.logit is not None for score in mine)
 
-    plant.scores.until(scored, 30)
+    plant.scores.until(scored)
 
 
 def test_header_names_in_any_bytes_end_nothing(plant: Plant) -> None:
@@ -93,7 +93,7 @@ def test_header_names_in_any_bytes_end_nothing(plant: Plant) -> None:
     def found(records: list[ConsumerRecord]) -> list[ConsumerRecord]:
         return [record for record in records if record.value == b"v" * 100]
 
-    letters = found(plant.letters.until(lambda records: len(found(records)) >= 6, 60))
+    letters = found(plant.letters.until(lambda records: len(found(records)) >= 6))
     assert {headers_of(letter)["dlq.topic"] for letter in letters} == set(names)
     assert sorted(letter.headers[0][0] for letter in letters) == [r"\xff\xfe"] * 2 + [
         "a",
@@ -105,4 +105,4 @@ def test_header_names_in_any_bytes_end_nothing(plant: Plant) -> None:
     def scored(records: list[ConsumerRecord]) -> bool:
         return any(score.furnace_id == "named/one" for score in scores_of(records))
 
-    plant.scores.until(scored, 60)
+    plant.scores.until(scored)

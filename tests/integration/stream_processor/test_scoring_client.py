@@ -24,7 +24,6 @@ from meltwatch_core.scoring.failover import Failover, FailoverTiming
 from meltwatch_core.scoring.judge import Judge, Judgement, Patience
 from meltwatch_core.scoring.triton_endpoint import TritonEndpoint
 from meltwatch_local_cluster.servers import TritonServer
-from meltwatch_local_cluster.servers.addresses import free_ports
 from meltwatch_local_cluster.servers.child import ChildCommand
 from meltwatch_schemas.encoder import default_encoder
 from meltwatch_schemas.errors import ContractViolation
@@ -39,9 +38,11 @@ from tritonclient.grpc.aio import InferenceServerClient
 from tests.integration.stream_processor.worker import Works, gaps
 from tests.support.entries import entry_of
 from tests.support.input_records import InputRecord, live
+from tests.support.waiting import LIMIT_S, until
 
 pytestmark = pytest.mark.integration
 
+DEADLINE_S = 30.0
 MEMBER = f"{ENSEMBLE}_member_a"
 Pair = tuple[TritonServer, TritonServer]
 
@@ -80,7 +81,7 @@ def window() -> AlignedWindow:
 
 
 def endpoint_at(address: str) -> TritonEndpoint:
-    return TritonEndpoint(address, TritonSettings(triton=address), PUBLISHED_SPEC, 30.0)
+    return TritonEndpoint(address, TritonSettings(triton=address), PUBLISHED_SPEC, DEADLINE_S)
 
 
 @pytest.fixture
@@ -107,9 +108,16 @@ class Client:
         found = Counter(str(line["event"]) for line in self.lines)
         return {event: times for event, times in found.items() if event.startswith("triton")}
 
-    async def until_said(self, event: str, times: int = 1, limit_s: float = 60.0) -> None:
-        async with asyncio.timeout(limit_s):
+    async def until_said(self, event: str, times: int = 1) -> None:
+        async with asyncio.timeout(LIMIT_S):
             while self.events().get(event, 0) < times:  # noqa: ASYNC110 - log lines have no event
+                await asyncio.sleep(0.02)
+
+    async def until_judged(self, more: int = 8) -> None:
+        """Wait until so many windows more have been judged."""
+        wanted = len(self.judgements) + more
+        async with asyncio.timeout(LIMIT_S):
+            while len(self.judgements) < wanted:  # noqa: ASYNC110 - nor have windows
                 await asyncio.sleep(0.02)
 
     async def ask(self, window: AlignedWindow) -> None:
@@ -214,7 +222,7 @@ async def test_a_window_of_another_shape_is_refused_for_good(
 
 
 async def test_an_endpoint_that_is_away_is_worth_another_try() -> None:
-    async with endpoint_at(f"127.0.0.1:{free_ports(1)[0]}") as endpoint:
+    async with endpoint_at("127.0.0.1:1") as endpoint:
         with pytest.raises(EndpointError, match="Connection refused") as raised:
             await endpoint.identify()
     assert raised.value.code == "UNAVAILABLE"
@@ -226,14 +234,14 @@ async def test_one_of_two_killed_costs_no_retry_and_both_killed_no_verdict(
     first, second = pair
     async with client_of(first, second) as client:
         async with client.load(window):
-            await asyncio.sleep(1.0)
+            await client.until_judged()
             first.kill()
             await client.until_said("triton_endpoint_lost")
-            await asyncio.sleep(1.0)
+            await client.until_judged()
             # No window ever waited for a second round: the next endpoint was asked at once.
             assert client.judge.outage is None
             assert client.events() == {"triton_endpoint_lost": 1}
-            assert client.longest_s < 10.0
+            assert client.longest_s < DEADLINE_S
             second.kill()
             await client.until_said("triton_unreachable")
             assert f"Triton at {second.address}" in str(client.judge.outage)
@@ -256,7 +264,7 @@ async def test_a_dead_stub_is_cured_each_time_and_no_verdict_is_lost(
     async with client_of(pair[0]) as client:
         async with client.load(window):
             for time in range(1, times + 1):
-                await asyncio.sleep(0.5)
+                await client.until_judged()
                 kill_stub(pair[0], MEMBER)
                 await client.until_said("triton_recovered", time)
         assert client.verdicts()
@@ -275,7 +283,7 @@ async def test_beside_another_endpoint_a_dead_stub_holds_up_nothing(
 ) -> None:
     async with client_of(*pair) as client:
         async with client.load(window):
-            await asyncio.sleep(0.5)
+            await client.until_judged()
             kill_stub(pair[1], f"{ENSEMBLE}_aggregate")
             await client.until_said("triton_stub_cured")
         assert client.verdicts()
@@ -352,8 +360,10 @@ def test_a_worker_goes_on_with_what_is_left_of_its_endpoints(
         works.published(15)
         second.kill()
         scores = works.published(30)
-        assert worker.ask("readyz").startswith("ok\nwarning: 1 of 2 scoring endpoints left")
-        metrics = metrics_of(worker.ask("metrics"))
+        said = "ok\nwarning: 1 of 2 scoring endpoints left"
+        until(lambda: worker.ask("readyz").startswith(said), lambda: worker.ask("readyz"))
+        until(lambda: worker.events()["triton_stub_cured"], worker.log.read_text)
+        metrics = until(lambda: metrics_of(worker.ask("metrics")), "the metrics")
         events = worker.events()
         second.start()
         second.wait_ready()

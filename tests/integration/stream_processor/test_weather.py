@@ -146,7 +146,7 @@ def watch(works: Works, topics: Topics, triton: TritonServer) -> Seen:
             meter.send_due()
             return _has(found, expected)
 
-        works.scores.until(has_all, 120.0)
+        works.scores.until(has_all)
         metrics = worker.ask("metrics")
         scores: dict[str, list[WindowScore]] = {}
         for score in works.settled(worker):

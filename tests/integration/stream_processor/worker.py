@@ -1,15 +1,15 @@
 """The stream processor as its own process, and what it leaves in Kafka."""
 
-import json
 import os
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Self
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
@@ -18,9 +18,10 @@ from meltwatch_local_cluster.servers.addresses import free_ports
 from meltwatch_schemas.score import ScoreStatus, WindowScore, decode_score
 
 from tests.support.input_records import InputRecord
-from tests.support.waiting import until
+from tests.support.logs import entries
+from tests.support.waiting import LIMIT_S, until
 
-START_S = 120.0
+_ANSWER_S = 20.0
 # By default a client of a broker that was away tries again after up to 30 s.
 PROMPT = {"reconnect_backoff_max_ms": 500}
 SERVICE = "meltwatch_stream_processor"
@@ -64,31 +65,31 @@ class Worker:
     def kill(self) -> None:
         """End it as a power cut would."""
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(LIMIT_S)
 
     def stop(self) -> int:
         """End it as a supervisor would; return the exit code."""
         self.process.terminate()
-        return self.process.wait(20)
+        return self.process.wait(LIMIT_S)
 
     def ask(self, path: str) -> str:
         """The answer of the health server, good or bad; empty if there is none."""
         try:
-            with urlopen(f"http://{self.health}/{path}", timeout=5) as answer:
+            with urlopen(f"http://{self.health}/{path}", timeout=_ANSWER_S) as answer:
                 return str(answer.read(), "utf-8")
         except HTTPError as error:
-            return error.read().decode()
-        except URLError:
+            with error:
+                return error.read().decode()
+        except (OSError, HTTPException):  # nobody there, or busy
             return ""
 
     def until_ready(self) -> None:
         """Wait for ``/readyz``."""
-        until(lambda: self.ask("readyz") == "ok\n", self.log.read_text, START_S)
+        until(lambda: self.ask("readyz") == "ok\n", self.log.read_text)
 
     def events(self) -> Counter[str]:
         """How often each event stands in the log."""
-        lines = [line for line in self.log.read_text().splitlines() if line.startswith("{")]
-        return Counter(json.loads(line)["event"] for line in lines)
+        return Counter(entry["event"] for entry in entries(self.log))
 
 
 def send(address: str, prefix: str, records: Iterable[InputRecord]) -> None:
@@ -138,7 +139,7 @@ class Tail:
         return self.records
 
     def until(
-        self, enough: Callable[[list[ConsumerRecord]], bool], limit_s: float
+        self, enough: Callable[[list[ConsumerRecord]], bool], limit_s: float = LIMIT_S
     ) -> list[ConsumerRecord]:
         """Wait for enough records."""
         until(lambda: enough(self.read()), self._by_key, limit_s)
@@ -201,11 +202,11 @@ class Works:
         """Send records as producers do."""
         send(self.kafka, self.prefix, records)
 
-    def published(self, count: int, limit_s: float = 120.0) -> list[WindowScore]:
-        """Wait for so many scores; return all that are there."""
-        return scores_of(self.scores.until(lambda found: len(found) >= count, limit_s))
+    def published(self, count: int) -> list[WindowScore]:
+        """Wait for so many scores; return all that have been fetched."""
+        return scores_of(self.scores.until(lambda found: len(found) >= count))
 
     def settled(self, worker: Worker) -> list[WindowScore]:
         """Wait until a worker has nothing in flight; return all scores."""
-        until(lambda: "inflight_windows 0.0" in worker.ask("metrics"), "no window in flight", 20.0)
-        return scores_of(self.scores.read())
+        until(lambda: "inflight_windows 0.0" in worker.ask("metrics"), "no window in flight")
+        return scores_of(self.scores.read_all())

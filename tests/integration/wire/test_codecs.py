@@ -48,8 +48,11 @@ def test_the_stream_processor_reads_every_codec_of_every_producer_and_past_trans
     address, prefix = kafka.address, topics.prefix
     with (
         Tail(address, topics.name(Topic.SCORES), topics.partitions) as scores,
-        Worker(tmp_path, kafka=address, triton=triton.address, topic_prefix=prefix) as worker,
-    ):
+        Worker(
+            tmp_path, kafka=address, triton=triton.address, topic_prefix=prefix,
+            session_timeout_s=60,  # it shall not be missed on a busy machine
+        ) as worker,
+    ):  # fmt: skip
         worker.until_ready()
         wanted = {"in-a-transaction", "after-it"}
         transactional(address, prefix, records_of("aborted", prefix), commit=False)
@@ -63,7 +66,7 @@ def test_the_stream_processor_reads_every_codec_of_every_producer_and_past_trans
             verdicts = [s.furnace_id for s in scores_of(found) if s.logit is not None]
             return wanted <= set(verdicts)
 
-        scores.until(scored, 120)
+        scores.until(scored)
         assert worker.process.poll() is None
         assert worker.events()["partitions_assigned"] == 1
 
@@ -77,7 +80,7 @@ def test_the_alarm_manager_reads_scores_and_answers_commands_in_every_codec(
         for name, send in every_way():
             judged = [score(number, 6.0, name) for number in range(4)]
             send(kafka.address, [score_record(made, 0, prefix) for made in judged])
-        raised = broker.wait_alarms(2 * len(CODECS), 60)
+        raised = broker.wait_alarms(2 * len(CODECS))
         for record, (_, send) in zip(raised, every_way(), strict=True):
             order = command_fields("ack", record.event_id, alarm_id=record.alarm_id)
             send(kafka.address, [command_record(order, key=record.alarm_id, prefix=prefix)])
@@ -131,7 +134,7 @@ def test_command_backtester_and_example_read_topics_of_every_codec(
     kept = json.loads(out)["records"]
     assert kept["embeddings"] + kept["currents"] == len(inputs)
     with Subscriber(kafka.address, compressed) as subscriber:
-        subscriber.until(lambda it: "f/OVERHEAT" in str(it.lists), "the alarm", 60)
+        subscriber.until(lambda it: "f/OVERHEAT" in str(it.lists), "the alarm")
 
 
 def test_the_selftest_reads_topics_of_every_codec(kafka: KafkaServer, compressed: str) -> None:

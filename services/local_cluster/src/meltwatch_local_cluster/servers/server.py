@@ -88,7 +88,7 @@ class Server(ABC):
         self._child = ChildProcess(self._command())
         return self._child
 
-    def wait_ready(self, timeout_s: float = 60.0) -> None:
+    def wait_ready(self, timeout_s: float = 180.0) -> None:
         """Wait until the server answers.
 
         Parameters
