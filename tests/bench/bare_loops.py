@@ -15,7 +15,7 @@ from typing import Any
 
 import msgpack
 import numpy as np
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from tritonclient.grpc import InferInput, InferRequestedOutput
 from tritonclient.grpc.aio import InferenceServerClient
 
@@ -30,16 +30,15 @@ def _tell(count: int) -> None:
 
 async def _records(kafka: str, topics: list[str]) -> AsyncIterator[Any]:
     """All records that the topics hold now."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=kafka, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(
+        *topics,
+        bootstrap_servers=kafka,
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+    )
     await consumer.start()
-    await consumer.topics()  # else it knows of no partitions
-    parts = [
-        TopicPartition(topic, number)
-        for topic in topics
-        for number in consumer.partitions_for_topic(topic) or ()
-    ]
-    consumer.assign(parts)
-    await consumer.seek_to_beginning(*parts)
+    parts = [*consumer.assignment()]
     ends = await consumer.end_offsets(parts)
     left = {part for part, end in ends.items() if end}
     while left:
