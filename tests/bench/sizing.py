@@ -193,7 +193,7 @@ By the number of furnaces:
 - By size that is {per_furnace}, uncompressed. A score whose probability is 0.2 or more also carries a map of 4 kB.
 - Cores are planned for {LOAD:.0%} of their time. The rest is for the backlog after an outage.
 - The cost of a window is that of a backlog read at once. Live, fewer records come with each fetch, and each takes more.
-- Producing to Kafka, replication between brokers and TLS are not in the brokers' cores: they were not measured.
+- Replication between brokers and TLS are not in the brokers' cores: they were not measured.
 - What a GPU takes was not measured. The cores of Triton are those of its stand-in backend on a processor.
 {chr(10).join(lines)}
 
