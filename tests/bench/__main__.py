@@ -37,9 +37,7 @@ def main(arguments: Sequence[str]) -> int:
     except ValueError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
-    record = measured(chosen)
-    if asked.json:
-        record.write(asked.json)
+    record = measured(chosen, asked.json)
     if asked.compare:
         print(compared(record, asked.compare, asked.rows))
     elif asked.keep or not asked.rows:
@@ -60,8 +58,11 @@ def _keep(measured_now: Record, *, afresh: bool) -> None:
     print(f"bench: wrote {page.PAGE} and {sizing.PAGE}")
 
 
-def measured(chosen: Sequence[Row]) -> Record:
-    """Measure rows; one that fails is said and does not end the others."""
+def measured(chosen: Sequence[Row], path: Path | None) -> Record:
+    """Measure rows; one that fails is said and does not end the others.
+
+    What is measured is written to a path after each row, if there is one.
+    """
     record = Record(setting())
     with (
         tempfile.TemporaryDirectory(prefix="meltwatch-bench-") as folder,
@@ -77,6 +78,8 @@ def measured(chosen: Sequence[Row]) -> Record:
                 print(f"  not measured: {record.failed[row.name]}", flush=True)
                 continue
             record.add(row.name, figures, measured)
+            if path:
+                record.write(path)
             took_s = time.monotonic() - begun_s
             print("\n".join(table(figures).splitlines()[2:]), f"[{took_s:.0f} s]", flush=True)
     return record

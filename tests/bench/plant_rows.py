@@ -13,8 +13,8 @@ from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 
 from tests.bench.figure import MS, Figure, Goal
-from tests.bench.processes import alike, cpu_ms_per_unit, peak_mib, units_per_s, watched
-from tests.bench.stage import Stage, loop
+from tests.bench.processes import alike, cpu_ms_per_unit, cpu_s, peak_mib, units_per_s, watched
+from tests.bench.stage import Stage, Topics, loop
 from tests.bench.stream_rows import pid_of
 from tests.bench.streams import names
 from tests.integration.stream_processor.worker import Worker
@@ -23,7 +23,8 @@ from tests.support.input_records import InputRecord, live
 from tests.support.waiting import until
 
 FURNACES: Final = 100
-SCORES: Final = 8_000
+HOPS: Final = 80
+LIVE_HOPS: Final = 8
 LONGEST_S: Final = 25.0
 OURS: Final = "alarm manager"
 _JUDGED: Final = re.compile(
@@ -37,14 +38,16 @@ def manager(stage: Stage) -> Iterator[Figure]:
     """Measure a healthy plant's scores, sent at once to a manager that leads."""
     with stage.topics() as topics, topics.manager() as judge:
         judge.until_ready()
-        topics.send(_scores())
+        now_ns = time.time_ns()
+        topics.send(_scores(now_ns - (HOPS + 2) * PUBLISHED_SPEC.hop_ns, HOPS))
         bare = loop(["decode", "--kafka", topics.kafka, "--topics", topics.name(Topic.SCORES)])
         pids = {
             OURS: judge.process.pid,
             "redis": pid_of(stage.redis),
             "broker": pid_of(stage.kafka),
         }
-        seen = watched(lambda: _judged(judge), pids, SCORES, LONGEST_S, every_s=1.0)
+        seen = watched(lambda: _judged(judge), pids, HOPS * FURNACES, LONGEST_S, every_s=1.0)
+        live_ms = _live_ms(topics, judge)
     cpu = cpu_ms_per_unit(seen, OURS)
     decoded = alike(cpu_ms_per_unit(bare, "loop"), len(cpu))
     yield Figure(
@@ -54,6 +57,14 @@ def manager(stage: Stage) -> Iterator[Figure]:
         cpu,
         {"bare consumer that decodes": decoded},
         Goal(0.15),
+    )
+    yield Figure(
+        "manager.live",
+        f"alarm manager, a score of {FURNACES} furnaces that come as they close",
+        MS,
+        (live_ms,),
+        goal=Goal(0.15),
+        note="ticks and heartbeats too",
     )
     yield Figure("manager.redis", "Redis, a score", MS, cpu_ms_per_unit(seen, "redis"))
     yield Figure("manager.broker", "broker, a score judged", MS, cpu_ms_per_unit(seen, "broker"))
@@ -65,9 +76,18 @@ def _judged(judge: Worker) -> int:
     return round(sum(float(found) for found in _JUDGED.findall(judge.ask("metrics"))))
 
 
-def _scores() -> Iterator[InputRecord]:
-    hops = SCORES // FURNACES
-    start_ns = time.time_ns() - (hops + 2) * PUBLISHED_SPEC.hop_ns
+def _live_ms(topics: Topics, judge: Worker) -> float:
+    """Send scores when their windows have ended; return what each has cost the manager."""
+    begun_s = cpu_s(judge.process.pid)
+    scores = sorted(_scores(time.time_ns(), LIVE_HOPS), key=lambda each: each.timestamp_ms)
+    for each in scores:
+        time.sleep(max(0.0, each.timestamp_ms / 1e3 - time.time()))
+        topics.post(each)
+    time.sleep(1)
+    return (cpu_s(judge.process.pid) - begun_s) / len(scores) * 1e3
+
+
+def _scores(start_ns: int, hops: int) -> Iterator[InputRecord]:
     firsts = {name: PUBLISHED_SPEC.first_end_after(name, start_ns) for name in names(FURNACES)}
     model, headers = ModelIdentity("fmformer", "1", MODEL_DIGEST), tuple(headers_for(SCHEMA))
     for hop in range(hops):
