@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from tests.bench import page, sizing
 from tests.bench.compare import compared
-from tests.bench.figure import table
+from tests.bench.figure import Figure, table
 from tests.bench.guard import recorded_ratios
 from tests.bench.ledger import FILE, Record
 from tests.bench.machine import moment, setting
@@ -71,17 +71,17 @@ def measured(chosen: Sequence[Row], path: Path | None) -> Record:
         for number, row in enumerate(chosen, start=1):
             begun_s, measured = time.monotonic(), moment()
             print(f"{number}/{len(chosen)} {row.name} …", flush=True)
+            figures: list[Figure] = []
+            why = ""
             try:
-                figures = [*row.measure(stage)]
+                figures.extend(row.measure(stage))
             except Exception as error:  # noqa: BLE001 - whatever it was, the others are measured
-                record.failed[row.name] = f"{type(error).__name__}: {str(error)[-300:]}"
-                print(f"  not measured: {record.failed[row.name]}", flush=True)
-                continue
-            record.add(row.name, figures, measured)
+                why = f"{type(error).__name__}: {' '.join(str(error).split())[-300:]}"
+            record.add(row.name, figures, measured, why)
             if path:
                 record.write(path)
             took_s = time.monotonic() - begun_s
-            print("\n".join(table(figures).splitlines()[2:]), f"[{took_s:.0f} s]", flush=True)
+            print("\n".join(table(figures).splitlines()[2:]), f"{why} [{took_s:.0f} s]", flush=True)
     return record
 
 

@@ -22,7 +22,7 @@ class Record:
     figures
         By name.
     failed
-        Rows that could not be measured, and why.
+        Rows that could not be measured, or not whole, and why.
     ratios
         Of guarded rows: what the guard measures, on the machine of the run.
     """
@@ -32,9 +32,10 @@ class Record:
     failed: dict[str, str] = field(default_factory=dict)
     ratios: dict[str, float] = field(default_factory=dict)
 
-    def add(self, row: str, figures: Iterable[Figure], measured: str) -> None:
-        """Take the figures of a row, with when they were measured."""
-        self.failed.pop(row, None)
+    def add(self, row: str, figures: Iterable[Figure], measured: str, failed: str = "") -> None:
+        """Take the figures of a row, with when they were measured, and why some are missing."""
+        if failed:
+            self.failed[row] = failed
         self.figures.update((each.name, replace(each, measured=measured)) for each in figures)
 
     def take(self, newer: Self) -> None:

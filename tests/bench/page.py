@@ -74,7 +74,10 @@ def _setting(record: Record) -> str:
 def _missed(record: Record) -> str:
     missed = [each for each in record.figures.values() if each.is_met is False]
     lines = [_shortfall(each) for each in missed] or ["- None."]
-    lines += [f"- `{name}` was not measured: {why}" for name, why in record.failed.items()]
+    lines += [
+        f"- `{name}` could not be measured, or not whole: {why}"
+        for name, why in record.failed.items()
+    ]
     return "## Goals that are missed\n\n" + "\n".join(lines) + "\n"
 
 
