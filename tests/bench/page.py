@@ -3,6 +3,7 @@
 # A sentence of the page is a line of it.
 # ruff: noqa: E501
 
+from collections.abc import Sequence
 from typing import Final
 
 from tests.bench.figure import Figure, table
@@ -60,8 +61,7 @@ def page(record: Record) -> str:
         figures = [each for name, each in record.figures.items() if name.startswith(begin)]
         if figures:
             said = f"{words}\n\n" if words else ""
-            measured = f"Measured {', '.join(dict.fromkeys(f.measured for f in figures))}.\n"
-            parts.append(f"## {title}\n\n{said}{table(figures)}\n\n{measured}")
+            parts.append(f"## {title}\n\n{said}{table(figures)}\n\n{_measured(figures)}\n")
     parts.append(_missed(record))
     return "\n".join(parts)
 
@@ -69,6 +69,14 @@ def page(record: Record) -> str:
 def _setting(record: Record) -> str:
     lines = [f"| {name} | {value} |" for name, value in record.setting.items()]
     return "## Measured on\n\n" + "\n".join(["| what | is |", "|---|---|", *lines]) + "\n"
+
+
+def _measured(figures: Sequence[Figure]) -> str:
+    """When and where, from the first figure to the last."""
+    moments = sorted({each.measured for each in figures})
+    if len(moments) == 1:
+        return f"Measured {moments[0]}."
+    return f"Measured from {moments[0]} to {moments[-1]}."
 
 
 def _missed(record: Record) -> str:
