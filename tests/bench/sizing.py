@@ -132,11 +132,20 @@ def needs(record: Record) -> list[Need]:
             sizing.worker_memory,
         ),
         Need("partitions", "2 × workers, at least 12", sizing.partitions),
-        Need("manager cores", "scores × cost", lambda n: sizing.cores("manager.live", n)),
+        Need(
+            "manager cores, each score as it comes",
+            "scores × cost live",
+            lambda n: sizing.cores("manager.live", n),
+        ),
+        Need(
+            "manager cores, many scores at once",
+            "scores × cost of a backlog",
+            lambda n: sizing.cores("manager.cpu", n),
+        ),
         Need(
             "managers that would be needed",
-            f"cores ÷ {LOAD}; there can be one",
-            lambda n: sizing.processes("manager.live", n),
+            f"the latter ÷ {LOAD}, and at most {PRESENT_LIMIT:,} furnaces each",
+            lambda n: sizing.processes("manager.cpu", n),
         ),
         Need("broker cores", "windows × cost, without replication", sizing.broker_cores),
         Need("Redis cores", "scores × cost", lambda n: sizing.cores("manager.redis", n)),
@@ -173,7 +182,13 @@ def page(record: Record) -> str:
     head = f"| what | how | {' | '.join(f'{count:,}' for count in PLANTS)} |"
     table = [head, "|---" * (len(PLANTS) + 2) + "|", *(need.line() for need in needs(record))]
     per_furnace = " + ".join(f"{value / 1000:.2f} kB/s `{t}`" for t, value in _bytes_s().items())
-    costs = ("stream.history.cpu", "manager.live", "stream.history.broker", "stream.triton.cpu")
+    costs = (
+        "stream.history.cpu",
+        "manager.live",
+        "manager.cpu",
+        "stream.history.broker",
+        "stream.triton.cpu",
+    )
     found = [(name, record.figures[name]) for name in costs if name in record.figures]
     lines = [f"- `{name}`: {number(each.value)} {each.unit}, {each.what}" for name, each in found]
     return f"""\
@@ -192,7 +207,7 @@ By the number of furnaces:
 - A furnace sends a frame each 720 ms and two samples a second. A window closes each 1.44 s.
 - By size that is {per_furnace}, uncompressed. A score whose probability is 0.2 or more also carries a map of 4 kB.
 - Cores are planned for {LOAD:.0%} of their time. The rest is for the backlog after an outage.
-- The cost of a window in a worker is that of a backlog read at once. Live, fewer records come with each fetch, and each takes more. The cost of a score in the manager is that of scores as they close.
+- The cost of a window in a worker is that of a backlog read at once. Live, fewer records come with each fetch, and each takes more. A manager that is behind takes many scores at once, so it can do what the cheaper line says.
 - Replication between brokers and TLS are not in the brokers' cores: they were not measured.
 - What a GPU takes was not measured. The cores of Triton are those of its stand-in backend on a processor.
 {chr(10).join(lines)}

@@ -80,10 +80,10 @@ def test_a_page_says_what_is_missed_and_what_was_not_measured() -> None:
 
 
 def test_a_size_is_windows_times_cost_and_says_what_was_not_measured() -> None:
-    cost = Figure("manager.live", "a score", MS, (1.44,))
+    cost = Figure("manager.cpu", "a score", MS, (1.44,))
     lines = {need.what: need for need in sizing.needs(Record({}, {cost.name: cost}))}
 
-    assert lines["manager cores"].amount(1_000) == pytest.approx(1.0)
+    assert lines["manager cores, many scores at once"].amount(1_000) == pytest.approx(1.0)
     assert lines["managers that would be needed"].amount(1_000) == 2.0
     assert sizing.NOT_MEASURED in lines["worker cores"].line()
 
