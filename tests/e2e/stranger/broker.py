@@ -17,6 +17,10 @@ FOLLOWED = (
 )
 
 
+LIMIT_S = 120
+"""How long is waited for anything: no promise, a machine may be busy with other work."""
+
+
 class Broker:
     """Sends records and collects what the product writes.
 
@@ -63,7 +67,7 @@ class Broker:
 
     def flush(self) -> None:
         """Wait until all is delivered."""
-        self._producer.flush(timeout=20)
+        self._producer.flush(timeout=LIMIT_S)
 
     def collect(self, seconds: float = 0.05) -> None:
         """Read what has come."""
@@ -77,7 +81,7 @@ class Broker:
 
     def close(self) -> None:
         """Leave."""
-        self._producer.close(timeout=5)
+        self._producer.close(timeout=LIMIT_S)
         self._consumer.close()
 
 
@@ -102,9 +106,9 @@ class Report:
         self.check(name, f"{len(faults)}, first: {faults[0]}" if faults else None)
 
 
-def wait_for(what: Callable[[], Any], step: Callable[[], None], seconds: float) -> Any:
+def wait_for(what: Callable[[], Any], step: Callable[[], None]) -> Any:
     """Go on step by step until something is there; give it, or None when the time is over."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + LIMIT_S
     while time.monotonic() < end:
         if found := what():
             return found

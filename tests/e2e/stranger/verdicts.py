@@ -7,7 +7,7 @@ from typing import Any
 
 import msgpack
 import redis
-from broker import Broker, Report
+from broker import LIMIT_S, Broker, Report
 from contract import HOP_NS, MS, SPEC_ID, Furnace, partition_of, phase_ns, window_id
 
 WINDOW_FIELDS = {
@@ -133,7 +133,7 @@ def _check_cuts(
     """Cuts name the records that we wrote, where Kafka put them."""
     for kind, futures in written.items():
         topic = broker.topic(f"{kind}s")
-        places = [future.get(timeout=10) for future in futures]
+        places = [future.get(timeout=LIMIT_S) for future in futures]
         offsets, partition = {place.offset for place in places}, places[0].partition
         cuts = [window["inputs"].get(topic) for window in windows]
         told = [cut for cut in cuts if cut and cut[2] is not None]
