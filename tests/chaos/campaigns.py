@@ -14,6 +14,7 @@ from tests.chaos import (
     producers,
     rebalance,
     redis_view,
+    sources,
     takeover,
     topics,
     triton,
@@ -60,5 +61,6 @@ CAMPAIGNS: Final[Mapping[str, Campaign]] = {
     poison.NAME: Campaign(poison.run, 20, tested=0),
     overload.NAME: Campaign(overload.run, 30, tested=0),
     takeover.NAME: Campaign(takeover.run, 5, tested=0),
+    sources.NAME: Campaign(sources.run, 30, tested=2),
     topics.NAME: Campaign(topics.run, 12, tested=0),
 }

@@ -61,7 +61,10 @@ async def told(readings: AsyncIterator[MeterReading]) -> MeterReading:
 
 
 async def told_once_listening(
-    readings: AsyncIterator[MeterReading], publisher: Publisher, amperes: float
+    readings: AsyncIterator[MeterReading],
+    publisher: Publisher,
+    amperes: float,
+    topic: str = TOPIC,
 ) -> MeterReading:
     """Publish until it is heard: only then is the subscription there."""
 
@@ -72,7 +75,7 @@ async def told_once_listening(
 
     coming = asyncio.ensure_future(heard())
     while not coming.done():
-        publisher.currents(TOPIC, amperes, amperes, amperes)
+        publisher.currents(topic, amperes, amperes, amperes)
         await asyncio.wait({coming}, timeout=0.2)
     return coming.result()
 
@@ -81,6 +84,10 @@ async def test_json_is_read_as_it_comes_and_a_retained_message_of_long_ago_is_no
     with Publisher(f"mqtt://{plain.address}") as publisher:
         publisher.text(TOPIC, '{"ia": 1, "ib": 1, "ic": 1, "ts": "2020-01-01T00:00:00Z"}',
                        retain=True)  # fmt: skip
+        places = JsonPlaces(("marker",), JSON.values)
+        async with reading(plain, JsonCurrents(places)) as readings:
+            # What was published before has come to the broker then.
+            await told_once_listening(readings, publisher, 1.0, "marker")
         async with reading(plain, JsonCurrents(JSON)) as readings:
             first = await told_once_listening(readings, publisher, 7.0)
             assert first.values.tolist() == [7, 7, 7], "not the retained one"
@@ -90,6 +97,18 @@ async def test_json_is_read_as_it_comes_and_a_retained_message_of_long_ago_is_no
             while (read := await told(readings)).values[0] != 8:
                 assert read.values[0] == 7
             assert read.values.tolist() == [8, 9, 10]
+
+
+async def test_a_long_message_is_read_beside_the_loop_and_too_long_a_one_not_at_all(plain):
+    with Publisher(f"mqtt://{plain.address}") as publisher:
+        async with reading(plain, JsonCurrents(JsonPlaces(("long",), JSON.values))) as readings:
+            coming = asyncio.ensure_future(told(readings))
+            while not coming.done():
+                publisher.text("long", '{"ia": 1, "ib": 1, "ic": 1}' + " " * 65_536)
+                publisher.text("long", '{"ia": 2, "ib": 2, "ic": 2}' + " " * 60_000)
+                await asyncio.wait({coming}, timeout=0.5)
+
+    assert coming.result().values.tolist() == [2, 2, 2]
 
 
 async def test_a_publisher_that_is_silent_is_told_with_the_reason(plain):

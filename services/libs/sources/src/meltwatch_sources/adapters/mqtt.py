@@ -27,6 +27,8 @@ SILENT_S: Final = 10
 """Without any value for so long, the reason is told; no value may be held for longer."""
 _ASK_AGAIN_S: Final = 30
 _LOOK_S: Final = 1.0
+_SHORT: Final = 8_192
+"""Bytes that are read in a few milliseconds."""
 _ANSWER_S: Final = 5.0
 _KEEP_ALIVE_S: Final = 10
 """A broker that hears nothing for half as long again is given up, and so is one that is silent."""
@@ -157,7 +159,7 @@ class MqttMeter:
                 done, _ = await asyncio.wait({coming}, timeout=_LOOK_S)
                 readings = []
                 if done:
-                    readings = self._reader.take(self._message(coming.result()))
+                    readings = await self._taken(self._message(coming.result()))
                     coming = asyncio.ensure_future(anext(client.messages))
                     await self._ask(client)
                 elif self._reader.is_alive:
@@ -173,6 +175,12 @@ class MqttMeter:
                     yield reading
         finally:
             await cancel([coming])
+
+    async def _taken(self, message: TopicMessage) -> list[MeterReading]:
+        """Read a message; a long one beside the loop, which has other meters to attend to."""
+        if len(message.payload) <= _SHORT:
+            return self._reader.take(message)
+        return await asyncio.to_thread(self._reader.take, message)
 
     async def _ask(self, client: Client) -> None:
         """Send what the reader wants of the publisher, and not too often."""
