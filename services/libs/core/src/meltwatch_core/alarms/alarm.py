@@ -5,6 +5,7 @@ again, so nothing else is ever stored.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -59,6 +60,10 @@ class ReceivedScore:
     is_foreign: bool = False
 
 
+Reading = Callable[[ReceivedScore], float | None]
+"""What a score says about a condition; nothing if that takes a value that it lacks."""
+
+
 @dataclass(frozen=True, slots=True)
 class Alarm:
     """An alarm point and what has happened to it.
@@ -97,6 +102,12 @@ class Alarm:
     ended_at: datetime | None = None
 
     @property
+    def is_calm(self) -> bool:
+        """Whether no delay runs, and no window of another quality is counted."""
+        condition = self.condition
+        return condition.since is None and not condition.votes and not self.quality_count.seen
+
+    @property
     def facts(self) -> Facts:
         """The facts that its last record states."""
         record = self.record
@@ -123,28 +134,23 @@ class Alarm:
 
     def sample(self, received: ReceivedScore) -> Sample | None:
         """Return what a score says about the condition; nothing if that takes a logit it lacks."""
-        level = self._level(received)
+        level = reading_of(self.point)(received)
         end_ns = received.score.window_end_ns
         return None if level is None else Sample(end_ns, level, received.position)
 
-    def _level(self, received: ReceivedScore) -> float | None:
-        score, words = received.score, words_of(self.point)
-        if words is not None:
-            return math.inf if telling(score, words) else -math.inf
-        if self.point.condition == SETPOINT_FOREIGN and score.logit is not None:
-            return math.inf if received.is_foreign else -math.inf
-        if self.point.setpoint.imbalance_on is not None:
-            return score.features.imbalance  # whether or not any model had a verdict
-        return score.logit
+    @property
+    def known_until(self) -> datetime | None:
+        """End of the last window that the last raise, clear or end rests on, if there is one."""
+        # What was never raised rests on no window: its first record came from a command.
+        if self.record is None or self.record.raise_time is None:
+            return self.ended_at
+        window_end = self.record.evidence.window_end
+        return window_end if self.ended_at is None else max(window_end, self.ended_at)
 
     def knows(self, score: WindowScore) -> bool:
         """Tell whether the last raise, clear or end already rests on this window or a later one."""
-        if self.ended_at is not None and utc_from_ns(score.window_end_ns) <= self.ended_at:
-            return True
-        # What was never raised rests on no window: its first record came from a command.
-        if self.record is None or self.record.raise_time is None:
-            return False
-        return utc_from_ns(score.window_end_ns) <= self.record.evidence.window_end
+        known = self.known_until
+        return known is not None and utc_from_ns(score.window_end_ns) <= known
 
     @property
     def shows_quality(self) -> bool:
@@ -173,6 +179,31 @@ class Alarm:
     def raises_before(self, time_ns: int) -> tuple[int, ...]:
         """Return the raise times within the 24 h before an event time."""
         return tuple(raised for raised in self.raises_ns if raised > time_ns - DAY_NS)
+
+
+def reading_of(point: AlarmPoint) -> Reading:
+    """Return what tells of a score the level by which an alarm point judges it."""
+    words = words_of(point)
+    if words is not None:
+        return lambda received: math.inf if telling(received.score, words) else -math.inf
+    if point.condition == SETPOINT_FOREIGN:
+        return _foreign_level
+    # The imbalance counts whether or not any model had a verdict.
+    return _logit if point.setpoint.imbalance_on is None else _imbalance
+
+
+def _foreign_level(received: ReceivedScore) -> float | None:
+    if received.score.logit is None:
+        return None
+    return math.inf if received.is_foreign else -math.inf
+
+
+def _imbalance(received: ReceivedScore) -> float | None:
+    return received.score.features.imbalance
+
+
+def _logit(received: ReceivedScore) -> float | None:
+    return received.score.logit
 
 
 def is_raise(record: AlarmRecord) -> bool:

@@ -1,6 +1,7 @@
 """The master alarm list: which alarm points a furnace has, and where each comes from."""
 
 from collections.abc import Collection, Mapping
+from typing import NamedTuple, Self
 
 from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord, Setpoint
 from meltwatch_schemas.default_points import default_points
@@ -12,6 +13,7 @@ from meltwatch_schemas.topics import DEFAULT_PREFIX
 from meltwatch_core.alarms.system_alarms import (
     FURNACE_ALARMS,
     PLANT_ALARMS,
+    is_by_scores,
     parents_of,
     plant_equipment,
     system_points,
@@ -48,6 +50,34 @@ def point_of(record: AlarmRecord) -> AlarmPoint:
     )
 
 
+class FurnacePoints(NamedTuple):
+    """The alarm points of one furnace.
+
+    Attributes
+    ----------
+    all
+        By alarm id, parents before their children.
+    by_scores
+        Those that scores raise, in the same order.
+    digests
+        Of the ensembles that set-points were made for.
+    """
+
+    all: Mapping[str, AlarmPoint]
+    by_scores: tuple[AlarmPoint, ...]
+    digests: frozenset[str]
+
+    @classmethod
+    def of(cls, points: Mapping[str, AlarmPoint]) -> Self:
+        """Return points sorted out."""
+        digests = (point.setpoint_digest for point in points.values())
+        return cls(
+            points,
+            tuple(filter(is_by_scores, points.values())),
+            frozenset(digest for digest in digests if digest is not None),
+        )
+
+
 class MasterAlarmList:
     """Alarm points by furnace: the topic's overrides, over the plant file, over the defaults.
 
@@ -76,7 +106,7 @@ class MasterAlarmList:
         }
         self.plant_equipment = plant_equipment(prefix)
         self._overrides: dict[str, dict[str, AlarmPoint]] = {}
-        self._resolved: dict[str, Mapping[str, AlarmPoint]] = {}
+        self._resolved: dict[str, FurnacePoints] = {}
 
     def override(self, alarm_id: str, point: AlarmPoint | None) -> None:
         """Set an alarm point; None restores the one of the plant file or the default.
@@ -147,6 +177,10 @@ class MasterAlarmList:
 
     def of(self, furnace_id: str) -> Mapping[str, AlarmPoint]:
         """Return the alarm points of a furnace by alarm id, parents before their children."""
+        return self.points(furnace_id).all
+
+    def points(self, furnace_id: str) -> FurnacePoints:
+        """Return the alarm points of a furnace."""
         if furnace_id not in self._resolved:
             written = self._plant.get(furnace_id) or default_points(furnace_id)
             points = (*system_points(furnace_id, FURNACE_ALARMS), *written)
@@ -154,7 +188,7 @@ class MasterAlarmList:
             if furnace_id == self.plant_equipment:
                 base |= self._plant_points
             points_now = base | self._overrides.get(furnace_id, {})
-            self._resolved[furnace_id] = _parents_first(points_now)
+            self._resolved[furnace_id] = FurnacePoints.of(_parents_first(points_now))
         return self._resolved[furnace_id]
 
 

@@ -9,7 +9,8 @@ from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord
 from meltwatch_schemas.identifiers import split_alarm_id
 from meltwatch_schemas.locale import Locale
 
-from meltwatch_core.alarms.alarm import Alarm, is_end, judged_until, restore
+from meltwatch_core.alarms.alarm import Alarm, ReceivedScore, is_end, judged_until, restore
+from meltwatch_core.alarms.calm import Calm
 from meltwatch_core.alarms.points import MasterAlarmList, point_of
 
 
@@ -27,6 +28,9 @@ class AlarmRegistry:
         self._alarms: dict[str, Alarm] = {}
         self._active: dict[str, None] = {}
         self._shelved: dict[str, None] = {}
+        self._recorded: dict[str, None] = {}
+        self._stirred: dict[str, None] = {}
+        self._calm: dict[str, Calm] = {}
         self._before: dict[str, Alarm | None] = {}
         self._ended_at: dict[str, datetime] = {}
 
@@ -50,8 +54,36 @@ class AlarmRegistry:
         points = self._master_list.of(furnace_id).values()
         return [self._under(point, unregistered) for point in points]
 
+    def stirred_by(self, received: ReceivedScore) -> Iterator[Alarm]:
+        """Yield the furnace's alarms that a score may change; the others hear of it in the end."""
+        furnace_id = received.score.furnace_id
+        unregistered = not self._master_list.is_registered(furnace_id)
+        calm: list[tuple[Calm, float]] = []
+        for point in self._master_list.points(furnace_id).by_scores:
+            known = self._calm.get(point.alarm_id)
+            if known is None or known.point is not point:
+                yield self._under(point, unregistered)
+                continue
+            level = known.reading(received)
+            if known.is_stirred(level, received):
+                yield self._under(point, unregistered)
+            elif level is not None and not known.knows(received):
+                calm.append((known, level))
+        for known, level in calm:
+            known.heard = received.score.window_end_ns, level, received.position
+
+    def is_foreign(self, furnace_id: str, digest: str) -> bool:
+        """Tell whether a set-point of a furnace was made for another ensemble than this one."""
+        return not self._master_list.points(furnace_id).digests <= {digest}
+
+    def stirred(self) -> list[Alarm]:
+        """Return the alarms that are not calm, if the master alarm list still has their points."""
+        known = [self._alarms[alarm_id].point for alarm_id in self._stirred]
+        found = (self.alarm(point.equipment_path, point.alarm_id) for point in known)
+        return [alarm for alarm in found if alarm is not None]
+
     def _under(self, point: AlarmPoint, unregistered: bool) -> Alarm:
-        alarm = self._alarms.get(point.alarm_id)
+        alarm = self.last_known(point.alarm_id)
         if alarm is None:
             return self._new(point, unregistered)
         if alarm.point is point and alarm.unregistered == unregistered:
@@ -93,7 +125,7 @@ class AlarmRegistry:
 
     def find(self, alarm_id: str) -> Alarm | None:
         """Return an alarm that was judged or raised, or whose alarm point somebody has written."""
-        known = self._alarms.get(alarm_id)
+        known = self.last_known(alarm_id)
         if known is None and not self._master_list.names(alarm_id):
             return None
         furnace_id, _ = split_alarm_id(alarm_id)
@@ -103,9 +135,15 @@ class AlarmRegistry:
     def put(self, alarm: Alarm) -> None:
         """Replace an alarm by its newer version."""
         alarm_id = alarm.point.alarm_id
-        self._before.setdefault(alarm_id, self._alarms.get(alarm_id))
+        self._before.setdefault(alarm_id, self.last_known(alarm_id))
         self._alarms[alarm_id] = alarm
+        if is_calm := alarm.is_calm:
+            self._calm[alarm_id] = Calm.of(alarm)
+        else:
+            self._calm.pop(alarm_id, None)
         record = alarm.record
+        _list(self._stirred, alarm_id, belongs=not is_calm)
+        _list(self._recorded, alarm_id, belongs=record is not None)
         _list(self._active, alarm_id, belongs=record is not None and record.active)
         is_shelved = record is not None and record.shelve is not None
         _list(self._shelved, alarm_id, belongs=is_shelved)
@@ -121,7 +159,10 @@ class AlarmRegistry:
 
     def last_known(self, alarm_id: str) -> Alarm | None:
         """Return an alarm as it was last kept, whatever the master alarm list says now."""
-        return self._alarms.get(alarm_id)
+        calm, alarm = self._calm.get(alarm_id), self._alarms.get(alarm_id)
+        if alarm is not None and calm is not None and calm.heard is not None:
+            alarm = self._alarms[alarm_id] = calm.part_of(alarm)
+        return alarm
 
     def forget(self, alarm_id: str) -> None:
         """Take over a tombstone: of this alarm there is no record any more."""
@@ -130,8 +171,9 @@ class AlarmRegistry:
             ended_at = judged_until(alarm.record)
             if ended_at is not None:
                 self._ended_at[alarm_id] = ended_at
-        self._active.pop(alarm_id, None)
-        self._shelved.pop(alarm_id, None)
+        self._calm.pop(alarm_id, None)
+        for names in (self._active, self._shelved, self._recorded, self._stirred):
+            names.pop(alarm_id, None)
 
     def point(self, alarm_id: str) -> AlarmPoint | None:
         """Return the alarm point in force for an alarm, if there is one."""
@@ -143,8 +185,9 @@ class AlarmRegistry:
         self._master_list.override(alarm_id, point)
 
     def records(self) -> Iterable[AlarmRecord]:
-        """Return the last record of every alarm that was ever raised."""
-        return (alarm.record for alarm in self._alarms.values() if alarm.record is not None)
+        """Return the last record of every alarm that has one."""
+        found = (self._alarms[alarm_id].record for alarm_id in self._recorded)
+        return (record for record in found if record is not None)
 
 
 def _list(names: dict[str, None], alarm_id: str, *, belongs: bool) -> None:

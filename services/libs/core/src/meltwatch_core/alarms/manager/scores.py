@@ -5,6 +5,7 @@ delay. Whoever takes over reads from there and knows the last windows and the de
 position beside the offset says how much of that has been judged already.
 """
 
+from collections import Counter, OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -20,7 +21,7 @@ from meltwatch_core.alarms.judgement import judge, recall
 from meltwatch_core.alarms.manager.scribe import Scribe
 from meltwatch_core.alarms.manager.system import SystemDesk
 from meltwatch_core.alarms.ports import Commit, Place
-from meltwatch_core.alarms.system_alarms import HISTORY_GAP, gap_text, is_by_scores
+from meltwatch_core.alarms.system_alarms import HISTORY_GAP, gap_text
 from meltwatch_core.alarms.trust import not_ahead
 from meltwatch_core.alarms.watch import Watch
 
@@ -46,13 +47,17 @@ class PartitionProgress:
     judged
         Records below this offset were judged before a restart: they are only recalled.
     newest
-        Newest window by (furnace id, model name). After ``MAX_SILENCE_RECORDS`` further records
-        of the partition it is forgotten, so that a silent furnace does not hold back the others.
+        Newest window by (furnace id, model name), in the order of their offsets. After
+        ``MAX_SILENCE_RECORDS`` further records of the partition it is forgotten, so that a silent
+        furnace does not hold back the others.
+    furnaces
+        How many models' windows of each furnace are among them.
     """
 
     position: int
     judged: int = 0
-    newest: dict[tuple[str, str], Newest] = field(default_factory=dict)
+    newest: OrderedDict[tuple[str, str], Newest] = field(default_factory=OrderedDict)
+    furnaces: Counter[str] = field(default_factory=Counter)
 
     def is_history(self, offset: int) -> bool:
         """Tell whether a record was judged before a restart."""
@@ -66,19 +71,20 @@ class PartitionProgress:
             known = None
         if known is not None and score.window_end_ns <= known.end_ns:
             return False
+        if source not in self.newest:
+            self.furnaces[score.furnace_id] += 1
         self.newest[source] = Newest(score.window_end_ns, offset)
+        self.newest.move_to_end(source)
         return True
 
     def forget_silent(self) -> None:
         """Drop what has been silent for too long."""
         horizon = self.position - MAX_SILENCE_RECORDS
-        self.newest = {
-            source: newest for source, newest in self.newest.items() if newest.offset >= horizon
-        }
-
-    def furnaces(self) -> set[str]:
-        """Return the furnaces whose newest window is remembered."""
-        return {furnace_id for furnace_id, _ in self.newest}
+        while self.newest and next(iter(self.newest.values())).offset < horizon:
+            (furnace_id, _), _ = self.newest.popitem(last=False)
+            self.furnaces[furnace_id] -= 1
+            if not self.furnaces[furnace_id]:
+                del self.furnaces[furnace_id]
 
     def oldest_needed(self, delays: Iterable[int | None]) -> int:
         """Return the offset to commit.
@@ -88,9 +94,8 @@ class PartitionProgress:
         delays
             For each alarm of the partition, the oldest offset that a running delay needs.
         """
-        windows = (newest.offset for newest in self.newest.values())
-        running = (offset for offset in delays if offset is not None)
-        return min((*windows, *running), default=self.position)
+        oldest = next(iter(self.newest.values())).offset if self.newest else self.position
+        return min([oldest, *(offset for offset in delays if offset is not None)])
 
 
 class ScoreDesk:
@@ -145,7 +150,8 @@ class ScoreDesk:
             return []
         self._scribe.count(Topic.SCORES, "recalled" if is_history else "judged")
         traceparent = header(record.headers, "traceparent")
-        received = ReceivedScore(score, record.offset, traceparent, self._is_foreign(score))
+        is_foreign = self._scribe.registry.is_foreign(score.furnace_id, score.model.digest)
+        received = ReceivedScore(score, record.offset, traceparent, is_foreign)
         return self._recall(received) if is_history else self._judge(received, now_ns)
 
     def _refuse(self, furnace_id: str) -> None:
@@ -157,14 +163,14 @@ class ScoreDesk:
             _log.error("furnace_refused", furnace=furnace_id, max_furnaces=limit)
 
     def _recall(self, received: ReceivedScore) -> list[OutgoingRecord]:
-        for alarm in self._concerned(received):
+        for alarm in self._scribe.registry.stirred_by(received):
             self._scribe.registry.put(recall(alarm, received))
         return []
 
     def _judge(self, received: ReceivedScore, now_ns: int) -> list[OutgoingRecord]:
         self._tell_gaps(received.score)
         written: list[OutgoingRecord] = []
-        for alarm in self._concerned(received):
+        for alarm in self._scribe.registry.stirred_by(received):
             stamp, rules = self._scribe.stamp(now_ns), self._system.rules(alarm.point)
             after = judge(alarm, received, stamp, rules)
             written += self._scribe.keep(alarm, after)
@@ -177,30 +183,21 @@ class ScoreDesk:
             where = f"{topic} partition {cut.partition}" if cut else topic
             self._system.report(HISTORY_GAP, f"{where}: {gap_text(gap)}")
 
-    def _is_foreign(self, score: WindowScore) -> bool:
-        """Tell whether a set-point of the furnace was made for another ensemble."""
-        points = (alarm.point for alarm in self._scribe.registry.of(score.furnace_id))
-        digests = {point.setpoint_digest for point in points}
-        return not digests <= {None, score.model.digest}
-
-    def _concerned(self, received: ReceivedScore) -> list[Alarm]:
-        """Return the alarms that scores raise: by their logit, or by words that we know."""
-        alarms = self._scribe.registry.of(received.score.furnace_id)
-        return [alarm for alarm in alarms if is_by_scores(alarm.point)]
-
     def commits(self) -> dict[Place, Commit]:
         """Return how far each partition is done."""
+        # A calm alarm needs nothing read again.
+        stirred = self._scribe.registry.stirred()
         return {
-            Place(Topic.SCORES, partition): self._commit(progress)
+            Place(Topic.SCORES, partition): self._commit(progress, stirred)
             for partition, progress in self._partitions.items()
         }
 
-    def _commit(self, progress: PartitionProgress) -> Commit:
+    def _commit(self, progress: PartitionProgress, stirred: list[Alarm]) -> Commit:
         progress.forget_silent()
         delays = (
             alarm.needed_from(progress.position)
-            for furnace_id in progress.furnaces()
-            for alarm in self._scribe.registry.of(furnace_id)
+            for alarm in stirred
+            if alarm.point.equipment_path in progress.furnaces
         )
         position = max(progress.position, progress.judged)
         return Commit(progress.oldest_needed(delays), position, self._scribe.epoch)
