@@ -51,7 +51,8 @@ def check_text(name: str, text: str, most: int = MAX_ID, least: int = 1) -> None
     ContractViolation
         ``contract_violation``.
     """
-    if not least <= len(text) <= most or not is_printable(text):
+    is_short = least <= len(text) <= most
+    if not is_short or not (text.isprintable() or is_printable(text)):
         raise violation(
             f"{name}: expected {least}..{most} printable characters, "
             f"got {len(text)}: {escaped(text[:80])!r}"

@@ -15,6 +15,7 @@ from meltwatch_schemas.window import INT64_MAX
 MAX_RECORD_BYTES: Final = 256 * 1024
 _MAX_STRING_BYTES: Final = 16 * 1024
 _MAX_ITEMS: Final = 16 * 1024
+_TEXT: Final = frozenset({str})
 
 
 def pack(message: Mapping[str, object]) -> bytes:
@@ -86,7 +87,7 @@ class Fields:
     @classmethod
     def of(cls, value: object, where: str) -> "Fields":
         """Return the fields of a map, refusing anything but a map with string keys."""
-        if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+        if not isinstance(value, dict) or not _TEXT.issuperset(map(type, value)):
             raise malformed(f"{where}: expected a map with string keys, got {type(value).__name__}")
         return cls(value, where)
 
@@ -112,18 +113,25 @@ class Fields:
 
     def optional_text(self, name: str) -> str | None:
         """Return a string, or None where the field is missing or nil."""
-        return self.text(name) if name in self else None
+        value = self._values.get(name)
+        if value is not None and not isinstance(value, str):
+            self._wrong(name, "a string", value)
+        return value
 
     def integer(self, name: str) -> int:
         """Return an integer."""
         value = self[name]
-        if not isinstance(value, int) or isinstance(value, bool):
+        # msgpack gives a plain int or a bool, which is none.
+        if type(value) is not int:
             self._wrong(name, "an integer", value)
         return value
 
     def optional_integer(self, name: str) -> int | None:
         """Return an integer, or None where the field is missing or nil."""
-        return self.integer(name) if name in self else None
+        value = self._values.get(name)
+        if value is not None and type(value) is not int:
+            self._wrong(name, "an integer", value)
+        return value
 
     def number(self, name: str) -> float:
         """Return a real number, given as integer or float."""
@@ -131,13 +139,14 @@ class Fields:
 
     def optional_number(self, name: str) -> float | None:
         """Return a real number, or None where the field is missing or nil."""
-        return self.number(name) if name in self else None
+        value = self._values.get(name)
+        return None if value is None else _number(name, value)
 
     def boolean(self, name: str) -> bool:
         """Return a boolean; False where the field is missing or nil."""
-        if name not in self:
+        value = self._values.get(name)
+        if value is None:
             return False
-        value = self[name]
         if not isinstance(value, bool):
             self._wrong(name, "a boolean", value)
         return value
@@ -186,6 +195,8 @@ class Fields:
 
 
 def _number(name: str, value: object) -> float:
+    if type(value) is float:
+        return value
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise malformed(f"{name}: expected a number, got {type(value).__name__}")
     return float(value)

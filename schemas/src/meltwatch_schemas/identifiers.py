@@ -1,6 +1,7 @@
 """Furnace and alarm ids: paths of ISA-95 levels, used as Kafka key, Redis key and label alike."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from meltwatch_schemas.errors import violation
@@ -12,9 +13,12 @@ _BOOT_ID: Final = re.compile(r"[0-9a-f]{16}")
 
 def is_path(text: str) -> bool:
     """Tell whether text is a path of levels ``[A-Za-z0-9._-]{1,64}``, none ``.`` or ``..``."""
-    return len(text) <= MAX_BYTES and all(
-        _LEVEL.fullmatch(level) and level not in (".", "..") for level in text.split("/")
-    )
+    return len(text) <= MAX_BYTES and _has_levels(text)
+
+
+@lru_cache(maxsize=16_384)
+def _has_levels(text: str) -> bool:
+    return all(_LEVEL.fullmatch(level) and level not in (".", "..") for level in text.split("/"))
 
 
 def check_furnace_id(text: str) -> str:

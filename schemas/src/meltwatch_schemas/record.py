@@ -21,6 +21,7 @@ from meltwatch_schemas.topics import Topic
 
 MSGPACK: Final = "application/msgpack"
 JSON: Final = "application/json"
+_MINOR: Final = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,8 @@ def check_schema(record: RawRecord, schema: str) -> None:
     """
     kind, _, _ = schema.partition(".")
     text = header(record.headers, "schema")
-    if re.fullmatch(rf"{re.escape(kind)}\.[0-9]{{1,9}}", text or "") is None:
+    found, _, minor = (text or "").rpartition(".")
+    if found != kind or _MINOR.fullmatch(minor) is None:
         raise ContractViolation(
             Refusal.UNKNOWN_SCHEMA, f"expected the header schema={kind}.x, got {text!r}"[:200]
         )

@@ -18,6 +18,7 @@ from meltwatch_schemas.score_bounds import check_score
 from meltwatch_schemas.score_topics import HistoryGap, gaps_message, read_gaps, read_topic_ids
 
 SCHEMA: Final = "score/1.0"
+_OFFSET: Final = frozenset({int, type(None)})
 
 
 class ScoreStatus(StrEnum):
@@ -299,8 +300,8 @@ def decode_score(
         topic_ids=read_topic_ids(fields.optional_map("topic_ids")),
         gaps=read_gaps(fields.optional_map("gaps")),
         # Values are judged last: a wrong type anywhere precedes a wrong value.
-        status=_word(ScoreStatus, "status", status),
-        modalities=tuple(_word(Modality, "modalities", word) for word in modalities),
+        status=_word(_STATUSES, "status", status),
+        modalities=tuple([_word(_MODALITIES, "modalities", word) for word in modalities]),
         anomaly_map=_picture(anomaly_map),
     )
     check_envelope(check_furnace_id(score.furnace_id))
@@ -309,12 +310,15 @@ def decode_score(
 
 
 _Word = TypeVar("_Word", bound=StrEnum)
+_STATUSES: Final[Mapping[str, ScoreStatus]] = {word.value: word for word in ScoreStatus}
+_MODALITIES: Final[Mapping[str, Modality]] = {word.value: word for word in Modality}
 
 
-def _word(words: type[_Word], name: str, text: str) -> _Word:
-    if text not in set(words):
+def _word(words: Mapping[str, _Word], name: str, text: str) -> _Word:
+    word = words.get(text)
+    if word is None:
         raise violation(f"{name}: expected one of {', '.join(words)}, got {text[:80]!r}")
-    return words(text)
+    return word
 
 
 def _picture(data: bytes | None) -> NDArray[np.uint8] | None:
@@ -352,7 +356,7 @@ def _read_times(fields: Fields) -> ScoreTimes:
 def _read_states(fields: Fields | None) -> dict[Modality, SourceState]:
     if fields is None:
         return {}
-    return {m: _read_state(fields.map(m.value)) for m in Modality if m.value in fields}
+    return {m: _read_state(fields.map(name)) for name, m in _MODALITIES.items() if name in fields}
 
 
 def _read_state(fields: Fields) -> SourceState:
@@ -374,10 +378,8 @@ def _read_inputs(fields: Fields) -> dict[str, Cut]:
 
 def _read_cut(fields: Fields, topic: str) -> Cut:
     values = fields.list(topic)
-    whole = [isinstance(value, int) and not isinstance(value, bool) for value in values]
-    nil = [value is None for value in values]
-    if len(values) != 3 or not whole[0]:
+    if len(values) != 3 or type(values[0]) is not int:
         raise malformed(f"inputs.{topic}: expected [partition, first, last], got {values!r}"[:200])
-    if not (whole[1] or nil[1]) or not (whole[2] or nil[2]):
+    if not _OFFSET.issuperset(map(type, values)):
         raise malformed(f"inputs.{topic}: expected offsets or nil, got {values!r}"[:200])
     return Cut(*values)

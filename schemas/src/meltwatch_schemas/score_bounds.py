@@ -1,7 +1,7 @@
 """The bounds of every value of a ``WindowScore``."""
 
-import math
 import re
+from math import isfinite
 from typing import TYPE_CHECKING, Final
 
 from meltwatch_schemas.bounds import (
@@ -23,6 +23,7 @@ from meltwatch_schemas.current import PHASES
 from meltwatch_schemas.errors import violation
 from meltwatch_schemas.identifiers import check_boot_id
 from meltwatch_schemas.score_topics import check_score_topics
+from meltwatch_schemas.window import INT64_MAX
 
 if TYPE_CHECKING:
     from meltwatch_schemas.score import Cut, Features, SourceState, WindowScore
@@ -41,10 +42,13 @@ def check_score(score: "WindowScore") -> None:
         ``contract_violation`` or ``non_finite``.
     """
     _check_identity(score)
-    for name in ("last_event_ns", "last_ingest_ns", "joined_ns", "published_ns"):
-        check_time(f"times.{name}", getattr(score.times, name))
-    if score.times.scored_ns is not None:
-        check_time("times.scored_ns", score.times.scored_ns)
+    times = score.times
+    check_time("times.last_event_ns", times.last_event_ns)
+    check_time("times.last_ingest_ns", times.last_ingest_ns)
+    check_time("times.joined_ns", times.joined_ns)
+    check_time("times.published_ns", times.published_ns)
+    if times.scored_ns is not None:
+        check_time("times.scored_ns", times.scored_ns)
     check_words("reasons", score.reasons)
     check_most("modalities", len(score.modalities), _MODALITIES)
     check_most("inputs", len(score.inputs), MAX_INPUTS)
@@ -65,16 +69,16 @@ def _check_identity(score: "WindowScore") -> None:
     ):
         if not form.fullmatch(text):
             raise violation(f"{name}: expected {form.pattern}, got {text[:80]!r}")
-    texts = {
-        "model.name": score.model.name,
-        "model.version": score.model.version,
-        "model.digest": score.model.digest,
-        "encoder_id": score.encoder_id,
-        "sources.video": score.sources.video,
-        "sources.current": score.sources.current,
-        "run_id": score.run_id,
-    }
-    for name, given in texts.items():
+    model, sources = score.model, score.sources
+    for name, given in (
+        ("model.name", model.name),
+        ("model.version", model.version),
+        ("model.digest", model.digest),
+        ("encoder_id", score.encoder_id),
+        ("sources.video", sources.video),
+        ("sources.current", sources.current),
+        ("run_id", score.run_id),
+    ):
         if given is not None:
             check_text(name, given)
 
@@ -83,7 +87,7 @@ def _check_cut(topic: str, cut: "Cut") -> None:
     check_text("inputs", topic)
     check_whole(f"inputs.{topic}: partition", cut.partition, MAX_PARTITION)
     for offset in (cut.first_needed, cut.last_handed_on):
-        if offset is not None:
+        if offset is not None and not 0 <= offset <= MAX_OFFSET:
             check_whole(f"inputs.{topic}: offset", offset, MAX_OFFSET)
 
 
@@ -92,7 +96,7 @@ def _check_state(modality: str, state: "SourceState") -> None:
     check_whole(f"source_states.{modality}.seq", state.seq, MAX_WHOLE)
     times = (state.event_ns, state.ingest_ns, state.standing_since_ns)
     for time_ns in (*times, state.stepped_from_ns, state.begun_ns):
-        if time_ns is not None:
+        if time_ns is not None and not 0 <= time_ns <= INT64_MAX:
             check_time(f"source_states.{modality}", time_ns)
 
 
@@ -107,29 +111,32 @@ def _check_verdict(score: "WindowScore") -> None:
     if not unscored:
         check_whole("member_logits: number of members", len(members), MAX_MEMBERS, 1)
     _check_reals(
-        [("logit", score.logit, MAX_LOGIT, None), ("probability", score.probability, 1.0, 0.0)]
-        + [("member_logits", member, MAX_LOGIT, None) for member in members]
-        + [("disagreement", score.disagreement, MAX_LOGIT, 0.0)]
-        + [("video_coverage", score.video_coverage, 1.0, 0.0)]
-        + [("current_coverage", score.current_coverage, 1.0, 0.0)]
+        ("logit", score.logit, -MAX_LOGIT, MAX_LOGIT),
+        ("probability", score.probability, 0.0, 1.0),
+        *[("member_logits", member, -MAX_LOGIT, MAX_LOGIT) for member in members],
+        ("disagreement", score.disagreement, 0.0, MAX_LOGIT),
+        ("video_coverage", score.video_coverage, 0.0, 1.0),
+        ("current_coverage", score.current_coverage, 0.0, 1.0),
     )
 
 
 def _check_features(features: "Features") -> None:
-    phases = {name: getattr(features, name) for name in ("current_mean_a", "current_std_a")}
-    for name, values in phases.items():
+    means, deviations = features.current_mean_a, features.current_std_a
+    for name, values in (("current_mean_a", means), ("current_std_a", deviations)):
         if values is not None:
             check_whole(f"features.{name}: number of phases", len(values), PHASES, PHASES)
-    numbers = [
-        ("imbalance", features.imbalance),
-        ("video_mean", features.video_mean),
-        ("video_motion", features.video_motion),
-        *((name, value) for name, values in phases.items() for value in values or ()),
-    ]
-    _check_reals([(f"features.{name}", number, MAX_FEATURE, None) for name, number in numbers])
+    _check_reals(
+        ("features.imbalance", features.imbalance, -MAX_FEATURE, MAX_FEATURE),
+        ("features.video_mean", features.video_mean, -MAX_FEATURE, MAX_FEATURE),
+        ("features.video_motion", features.video_motion, -MAX_FEATURE, MAX_FEATURE),
+        *[("features.current_mean_a", each, -MAX_FEATURE, MAX_FEATURE) for each in means or ()],
+        *[("features.current_std_a", each, -MAX_FEATURE, MAX_FEATURE) for each in deviations or ()],
+    )
 
 
-def _check_reals(numbers: list[tuple[str, float | None, float, float | None]]) -> None:
+def _check_reals(*numbers: tuple[str, float | None, float, float]) -> None:
     """Refuse the first number out of bounds; one that is not finite comes after those."""
-    for number in sorted(numbers, key=lambda it: it[1] is not None and not math.isfinite(it[1])):
-        check_real(*number)
+    # No comparison with NaN holds.
+    wrong = [it for it in numbers if it[1] is not None and not it[2] <= it[1] <= it[3]]
+    for name, number, least, most in sorted(wrong, key=lambda it: not isfinite(it[1] or 0.0)):
+        check_real(name, number, most, least)

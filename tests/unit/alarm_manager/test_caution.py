@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_alarm_manager import app
-from meltwatch_core.alarms.caution import BATCH, CAREFUL_RECORDS, GIVEN_UP, Caution, Suspect
+from meltwatch_core.alarms.caution import (
+    BATCH,
+    CAREFUL_RECORDS,
+    GIVEN_UP,
+    MOST_READ,
+    Caution,
+    Suspect,
+)
 from meltwatch_core.alarms.manager import scores
 from meltwatch_core.alarms.manager.commands import CommandDesk
 from meltwatch_core.alarms.ports import Place
@@ -234,17 +241,16 @@ def test_deaths_without_end_cost_a_record_only_if_three_of_them_came_over_it(
         assert sum(each.first == offset == each.last for each in named) >= GIVEN_UP - 1
 
 
-def test_only_the_first_records_of_each_partition_are_named_and_all_that_were_read_at_once() -> (
-    None
-):
+def test_only_the_first_records_of_each_partition_are_named_some_at_a_time() -> None:
     caution: Caution[str] = Caution()
     for place in ("scores", "commands"):
         named = [
-            caution.name(place, offset, offset // BATCH * BATCH + BATCH - 1)
+            caution.name(place, offset, offset // MOST_READ * MOST_READ + MOST_READ - 1)
             for offset in range(CAREFUL_RECORDS + BATCH)
         ]
-        assert [offset for offset, is_named in enumerate(named) if is_named] == [0, BATCH]
-        assert caution.suspect(place) == Suspect(BATCH, 2 * BATCH - 1, 1)
+        named_at = [offset for offset, is_named in enumerate(named) if is_named]
+        assert named_at == [*range(0, CAREFUL_RECORDS, BATCH)]
+        assert caution.suspect(place) == Suspect(CAREFUL_RECORDS - BATCH, CAREFUL_RECORDS - 1, 1)
 
 
 def test_where_a_life_ended_each_record_is_named_alone() -> None:

@@ -191,7 +191,8 @@ class Manager:
         self, written: list[OutgoingRecord], pipeline: AlarmPipeline, ledger: Ledger
     ) -> None:
         await ledger.write(written, pipeline.commits)
-        self.memory.keep(pipeline)
+        if any(record.topic is Topic.ALARMS for record in written):
+            self.memory.keep(pipeline)
 
 
 @dataclass(slots=True)

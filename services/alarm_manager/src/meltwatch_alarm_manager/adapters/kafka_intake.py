@@ -9,7 +9,7 @@ from meltwatch_chassis.kafka.async_consumers import AsyncReader
 from meltwatch_chassis.kafka.errors import kafka_failures
 from meltwatch_chassis.kafka.record import told
 from meltwatch_chassis.kafka.topic_watch import TopicWatch
-from meltwatch_core.alarms.caution import BATCH
+from meltwatch_core.alarms.caution import MOST_READ
 from meltwatch_core.alarms.ports import Commit, Place
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic
@@ -149,7 +149,7 @@ class KafkaIntake:
         if self._waiting and await self._reader.has_read(self._history):
             self._reader.resume(self._waiting)
             self._waiting = []
-        return [told(record) for record in await self._reader.poll(timeout_s, BATCH)]
+        return [told(record) for record in await self._reader.poll(timeout_s, MOST_READ)]
 
     async def ends(self) -> dict[Place, int]:
         """Ask the broker how far the scores go at present."""
