@@ -81,7 +81,7 @@ def ends_life_at(offset: int) -> Callable[[RawRecord], WindowScore]:
 
 
 async def test_a_record_that_kills_the_process_is_set_aside(monkeypatch) -> None:
-    monkeypatch.setattr(scores, "read_score", ends_life_at(POISON))
+    monkeypatch.setattr(scores, "read_once", ends_life_at(POISON))
     plant = Plant()
     plant.scores = stream(5)
     deaths = await lives_of(plant, lambda: furnaces_raised(plant.log) == set(FURNACES))
@@ -173,7 +173,7 @@ def test_a_deadly_record_ends_four_lives_and_never_another_one(
         fate = fates[life] if life < len(fates) else 10_000
         try:
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(scores, "read_score", ends_life_at(deadly))
+                patch.setattr(scores, "read_once", ends_life_at(deadly))
                 judged(log, records, iter(number == fate for number in range(100)))
         except Death:
             deaths += 1

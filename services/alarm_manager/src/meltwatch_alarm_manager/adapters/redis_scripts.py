@@ -1,4 +1,4 @@
-"""Lua: each change of the view is one script, so it happens whole or not at all.
+"""Lua: what changes the view is a script, so that it happens whole or not at all.
 
 Each answers -1 when the view is gone (``meta`` is missing), 0 when it had nothing newer, else 1.
 A command that is refused would end a script half-way: so all rights are asked for before.
@@ -82,26 +82,36 @@ return 1
 """
 """A tombstone: the alarm point was decommissioned; guarded by the topic's offset."""
 
-FURNACE: Final = f"""
-local meta, furnace, furnaces = unpack(KEYS)
-local needs = {{
-  {{'exists', meta}}, {{'hget', furnace, 'window_end'}},
-  {{'hset', furnace, 'window_end', ARGV[3]}}, {{'sadd', furnaces, ARGV[1]}},
-}}
+FURNACE_ARGUMENTS: Final = 19
+"""Of one furnace: its id, and nine fields with their values."""
+
+FURNACES: Final = f"""
+local meta, furnaces, latest, needs = KEYS[1], KEYS[2], ARGV[1], {{}}
+needs[1], needs[2] = {{'exists', meta}}, {{'sadd', furnaces, ''}}
+for i = 3, #KEYS do
+  needs[#needs + 1] = {{'hget', KEYS[i], 'window_end'}}
+  needs[#needs + 1] = {{'hset', KEYS[i], 'window_end', ''}}
+end
 {_REFUSE}
 if redis.call('EXISTS', meta) == 0 then return -1 end
-local known = redis.call('HGET', furnace, 'window_end')
-local latest, window_end = ARGV[2], ARGV[3]
-if known and string.find(known, '^%d%d%d%d%-') and known >= window_end and known <= latest then
-  return 0
-end
-redis.call('HSET', furnace, 'window_end', unpack(ARGV, 3))
-redis.call('SADD', furnaces, ARGV[1])
-return 1
-"""
-"""A verdict on a furnace, guarded by its window end (RFC 3339 text sorts by time).
 
-What is shown of a window later than any can be gives way: nothing true would ever be newer.
+local is_newer = 0
+for i = 3, #KEYS do
+  local furnace, first = KEYS[i], 2 + (i - 3) * {FURNACE_ARGUMENTS}
+  local window_end, known = ARGV[first + 2], redis.call('HGET', KEYS[i], 'window_end')
+  local is_known = known and string.find(known, '^%d%d%d%d%-')
+  if not (is_known and known >= window_end and known <= latest) then
+    redis.call('HSET', furnace, unpack(ARGV, first + 1, first + {FURNACE_ARGUMENTS} - 1))
+    redis.call('SADD', furnaces, ARGV[first])
+    is_newer = 1
+  end
+end
+return is_newer
+"""
+"""Verdicts on furnaces, each guarded by its window end (RFC 3339 text sorts by time).
+
+Of each furnace come its id, then field and value in turn, ``window_end`` first. What is shown of a
+window later than any can be gives way: nothing true would ever be newer.
 """
 
 RIGHTS: Final = f"""

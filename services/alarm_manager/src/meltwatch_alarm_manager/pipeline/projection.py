@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable
 
 import structlog
 from meltwatch_core.alarms.manager.outgoing import said
-from meltwatch_core.alarms.trust import not_ahead
+from meltwatch_core.alarms.trust import not_ahead, read_once
 from meltwatch_core.alarms.watch import MAX_FURNACES
 from meltwatch_schemas.alarm import AlarmRecord
 from meltwatch_schemas.identifiers import alarm_id_of
-from meltwatch_schemas.record import RawRecord, read_json, read_score
+from meltwatch_schemas.record import RawRecord, read_json
 from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.topics import Topic
 
@@ -60,7 +60,7 @@ class Projection:
                 if record.topic == self._alarms:
                     alarms.append(_alarm_change(record))
                 else:
-                    self._note(not_ahead(read_score(record), now_ns), furnaces)
+                    self._note(not_ahead(read_once(record), now_ns), furnaces)
             except Exception as error:  # noqa: BLE001 - whatever it holds, it ends nothing
                 self._report(record, error)
         return [*alarms, *furnaces.values()]

@@ -1,10 +1,10 @@
 """A record that ends the manager again and again is set aside, and no good record with it.
 
 At the beginning of a reign the records that were read at once are named in commits before they are
-judged, some at a time: as many of each partition as the reign before can have left undone. Where a reign ended over
-named records, the next one names and judges them one by one. A record that is found named three
-times has ended three reigns, two of them alone. It is not judged again, by this manager or a later
-one, for as long as it can be read again.
+judged, some at a time: as many of each partition as the reign before can have left undone. Where a
+reign ended over named records, the next one names and judges them one by one. A record that is
+found named three times has ended three reigns, two of them alone. It is not judged again, by this
+manager or a later one, for as long as it can be read again.
 """
 
 from collections import Counter

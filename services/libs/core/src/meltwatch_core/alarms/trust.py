@@ -1,14 +1,20 @@
 """How far a score can be trusted: unknown is not normal."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Self
 
 from meltwatch_schemas.alarm import Quality
 from meltwatch_schemas.errors import ContractViolation, Refusal
+from meltwatch_schemas.record import read_score
 from meltwatch_schemas.score import Modality, ScoreStatus, WindowScore
 from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_core.alarms.condition import MAX_SILENCE_RECORDS
+
+_READ_TWICE: Final = 1_000
+read_once: Final = lru_cache(maxsize=_READ_TWICE)(read_score)
+"""Reads a score; the manager's judge and its projector each get a record, and decode it once."""
 
 MAX_AHEAD_NS: Final = 24 * 3600 * NS_PER_S
 """How far the clocks of two machines, or their time zones, may be apart.

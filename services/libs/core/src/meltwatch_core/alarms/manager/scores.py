@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import structlog
 from meltwatch_schemas.errors import ContractViolation
-from meltwatch_schemas.record import OutgoingRecord, RawRecord, header, read_score
+from meltwatch_schemas.record import OutgoingRecord, RawRecord, header
 from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.topics import Topic
 
@@ -22,7 +22,7 @@ from meltwatch_core.alarms.manager.scribe import Scribe
 from meltwatch_core.alarms.manager.system import SystemDesk
 from meltwatch_core.alarms.ports import Commit, Place
 from meltwatch_core.alarms.system_alarms import HISTORY_GAP, gap_text
-from meltwatch_core.alarms.trust import not_ahead
+from meltwatch_core.alarms.trust import not_ahead, read_once
 from meltwatch_core.alarms.watch import Watch
 
 _log = structlog.get_logger()
@@ -136,7 +136,7 @@ class ScoreDesk:
         progress = self._partitions[record.partition]
         is_history = self.is_history(record)
         try:
-            score = not_ahead(read_score(record), now_ns)
+            score = not_ahead(read_once(record), now_ns)
         except ContractViolation as refusal:
             if is_history:
                 return []
