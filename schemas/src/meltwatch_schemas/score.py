@@ -10,7 +10,18 @@ from numpy.typing import NDArray
 
 from meltwatch_schemas.chunk import Modality as Modality  # noqa: PLC0414 - a score names it, too
 from meltwatch_schemas.chunk import accept_any_envelope
-from meltwatch_schemas.codec import Fields, array_from, bytes_of, pack, unpack
+from meltwatch_schemas.codec import (
+    Fields,
+    array_from,
+    bytes_of,
+    integers_named,
+    optional_integers_named,
+    optional_numbers_named,
+    optional_texts_named,
+    pack,
+    texts_named,
+    unpack,
+)
 from meltwatch_schemas.encoder import SIDE
 from meltwatch_schemas.errors import malformed, violation
 from meltwatch_schemas.identifiers import check_furnace_id
@@ -288,11 +299,11 @@ def decode_score(
         member_logits=fields.optional_numbers("member_logits"),
         disagreement=fields.optional_number("disagreement"),
         features=_read_features(fields.map("features")),
-        model=_read_model(fields.map("model")),
+        model=ModelIdentity(*fields.map("model").read(*_MODEL)),
         encoder_id=fields.optional_text("encoder_id"),
-        sources=_read_sources(fields.map("sources")),
+        sources=Sources(*fields.map("sources").read(*_SOURCES)),
         reasons=fields.texts("reasons"),
-        times=_read_times(fields.map("times")),
+        times=ScoreTimes(*fields.map("times").read(*_TIMES)),
         inputs=_read_inputs(fields.map("inputs")),
         source_states=_read_states(fields.optional_map("source_states")),
         unregistered=fields.boolean("unregistered"),
@@ -325,32 +336,26 @@ def _picture(data: bytes | None) -> NDArray[np.uint8] | None:
     return None if data is None else array_from("anomaly_map", data, np.uint8, (SIDE, SIDE))
 
 
+_SCALARS: Final = optional_numbers_named("imbalance", "video_mean", "video_motion")
+_MODEL: Final = texts_named("name", "version", "digest")
+_SOURCES: Final = optional_texts_named("video", "current")
+_TIMES: Final = (
+    *integers_named("last_event_ns", "last_ingest_ns", "joined_ns"),
+    *optional_integers_named("scored_ns"),
+    *integers_named("published_ns"),
+)
+_STATE: Final = (
+    ("proven", frozenset({bool}), Fields.boolean),
+    *texts_named("boot_id"),
+    *integers_named("seq", "event_ns", "ingest_ns", "standing_since_ns"),
+    *optional_integers_named("stepped_from_ns", "begun_ns"),
+)
+
+
 def _read_features(fields: Fields) -> Features:
-    return Features(
-        current_mean_a=fields.optional_numbers("current_mean_a"),
-        current_std_a=fields.optional_numbers("current_std_a"),
-        imbalance=fields.optional_number("imbalance"),
-        video_mean=fields.optional_number("video_mean"),
-        video_motion=fields.optional_number("video_motion"),
-    )
-
-
-def _read_model(fields: Fields) -> ModelIdentity:
-    return ModelIdentity(fields.text("name"), fields.text("version"), fields.text("digest"))
-
-
-def _read_sources(fields: Fields) -> Sources:
-    return Sources(fields.optional_text("video"), fields.optional_text("current"))
-
-
-def _read_times(fields: Fields) -> ScoreTimes:
-    return ScoreTimes(
-        last_event_ns=fields.integer("last_event_ns"),
-        last_ingest_ns=fields.integer("last_ingest_ns"),
-        joined_ns=fields.integer("joined_ns"),
-        scored_ns=fields.optional_integer("scored_ns"),
-        published_ns=fields.integer("published_ns"),
-    )
+    means = fields.optional_numbers("current_mean_a")
+    deviations = fields.optional_numbers("current_std_a")
+    return Features(means, deviations, *fields.read(*_SCALARS))
 
 
 def _read_states(fields: Fields | None) -> dict[Modality, SourceState]:
@@ -360,15 +365,18 @@ def _read_states(fields: Fields | None) -> dict[Modality, SourceState]:
 
 
 def _read_state(fields: Fields) -> SourceState:
+    proven, boot_id, seq, event_ns, ingest_ns, standing_ns, stepped_ns, begun_ns = fields.read(
+        *_STATE
+    )
     return SourceState(
-        proven=fields.boolean("proven"),
-        boot_id=fields.text("boot_id"),
-        seq=fields.integer("seq"),
-        event_ns=fields.integer("event_ns"),
-        ingest_ns=fields.integer("ingest_ns"),
-        standing_since_ns=fields.integer("standing_since_ns"),
-        stepped_from_ns=fields.optional_integer("stepped_from_ns"),
-        begun_ns=fields.optional_integer("begun_ns"),
+        proven=proven,
+        boot_id=boot_id,
+        seq=seq,
+        event_ns=event_ns,
+        ingest_ns=ingest_ns,
+        standing_since_ns=standing_ns,
+        stepped_from_ns=stepped_ns,
+        begun_ns=begun_ns,
     )
 
 

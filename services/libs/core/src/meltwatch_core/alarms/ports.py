@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from meltwatch_schemas.topics import Topic
 
@@ -9,8 +10,7 @@ from meltwatch_core.alarms.authorship import Range
 from meltwatch_core.alarms.caution import Suspect
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A partition of a topic."""
 
     topic: Topic

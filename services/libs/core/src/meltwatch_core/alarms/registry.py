@@ -9,8 +9,14 @@ from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord
 from meltwatch_schemas.identifiers import split_alarm_id
 from meltwatch_schemas.locale import Locale
 
-from meltwatch_core.alarms.alarm import Alarm, ReceivedScore, is_end, judged_until, restore
-from meltwatch_core.alarms.calm import Calm
+from meltwatch_core.alarms.alarm import (
+    Alarm,
+    Calm,
+    ReceivedScore,
+    is_end,
+    judged_until,
+    restore,
+)
 from meltwatch_core.alarms.points import MasterAlarmList, point_of
 
 

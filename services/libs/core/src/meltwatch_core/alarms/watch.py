@@ -118,7 +118,9 @@ class Watch:
     def hear(self, score: WindowScore, now_ns: int) -> None:
         """Take a score as it is read."""
         end_ns = score.window_end_ns
-        seen = self._furnaces.setdefault(score.furnace_id, LastSeen(now_ns))
+        seen = self._furnaces.get(score.furnace_id)
+        if seen is None:
+            seen = self._furnaces[score.furnace_id] = LastSeen(now_ns)
         seen.told_ns = max(seen.told_ns, min(now_ns, max(end_ns, score.times.published_ns)))
         if now_ns - end_ns > HISTORY_NS:
             return
