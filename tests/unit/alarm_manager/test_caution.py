@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_alarm_manager import app
 from meltwatch_core.alarms.caution import (
-    BATCH,
     CAREFUL_RECORDS,
     GIVEN_UP,
     MOST_READ,
@@ -241,16 +240,18 @@ def test_deaths_without_end_cost_a_record_only_if_three_of_them_came_over_it(
         assert sum(each.first == offset == each.last for each in named) >= GIVEN_UP - 1
 
 
-def test_only_the_first_records_of_each_partition_are_named_some_at_a_time() -> None:
+def test_only_the_first_records_of_each_partition_are_named_and_all_that_were_read_at_once() -> (
+    None
+):
     caution: Caution[str] = Caution()
     for place in ("scores", "commands"):
         named = [
             caution.name(place, offset, offset // MOST_READ * MOST_READ + MOST_READ - 1)
-            for offset in range(CAREFUL_RECORDS + BATCH)
+            for offset in range(CAREFUL_RECORDS + MOST_READ)
         ]
         named_at = [offset for offset, is_named in enumerate(named) if is_named]
-        assert named_at == [*range(0, CAREFUL_RECORDS, BATCH)]
-        assert caution.suspect(place) == Suspect(CAREFUL_RECORDS - BATCH, CAREFUL_RECORDS - 1, 1)
+        assert named_at == [0, MOST_READ]
+        assert caution.suspect(place) == Suspect(MOST_READ, 2 * MOST_READ - 1, 1)
 
 
 def test_where_a_life_ended_each_record_is_named_alone() -> None:

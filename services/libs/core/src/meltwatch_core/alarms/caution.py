@@ -1,10 +1,10 @@
 """A record that ends the manager again and again is set aside, and no good record with it.
 
-At the beginning of a reign the records that were read at once are named in commits before they are
-judged, some at a time: as many of each partition as the reign before can have left undone. Where a
-reign ended over named records, the next one names and judges them one by one. A record that is
-found named three times has ended three reigns, two of them alone. It is not judged again, by this
-manager or a later one, for as long as it can be read again.
+At the beginning of a reign the records that were read at once are named in a commit before they are
+judged: as many of each partition as the reign before can have left undone. Where a reign ended over
+named records, the next one names and judges them one by one. A record that is found named three
+times has ended three reigns, two of them alone. It is not judged again, by this manager or a later
+one, for as long as it can be read again.
 """
 
 from collections import Counter
@@ -15,7 +15,7 @@ from typing import Final, Generic, TypeVar
 MOST_READ: Final = 250
 """So many records are read at a time: under load one transaction commits all of them."""
 BATCH: Final = 50
-"""So many records are named at a time, and committed when so many or more wait."""
+"""So many records or more that wait are committed, though nothing is to be written."""
 CAREFUL_RECORDS: Final = MOST_READ + BATCH
 """How many records of each partition a reign names: all that the last one may have read and not
 committed."""
@@ -86,7 +86,7 @@ class Caution(Generic[_Place]):
         named = self._named.get(place)
         if named is not None and offset in named:
             return False
-        self._named[place] = Suspect(offset, min(last, offset + BATCH - 1), 1)
+        self._named[place] = Suspect(offset, last, 1)
         return True
 
     def times_found(self, place: _Place, offset: int) -> int:
