@@ -221,8 +221,9 @@ class Calm:
     reading
         What a score says about its condition.
     active
-        Its condition holds: then a sample below the lower threshold stirs it, else one at or above
-        the upper one.
+        Its condition holds.
+    threshold
+        While it holds, a sample below this one stirs it; else one at or above it.
     told
         The quality that it has told, if it tells of any: another one stirs it.
     known_before_ns
@@ -234,6 +235,7 @@ class Calm:
     point: AlarmPoint
     reading: Reading
     active: bool
+    threshold: float
     told: Quality | None
     known_before_ns: int
     heard: tuple[int, float, int] | None = None
@@ -241,11 +243,12 @@ class Calm:
     @classmethod
     def of(cls, alarm: Alarm) -> Self:
         """Return what stirs a calm alarm."""
-        known = alarm.known_until
+        known, setpoint, is_active = alarm.known_until, alarm.point.setpoint, alarm.condition.active
         return cls(
             alarm.point,
             reading_of(alarm.point),
-            alarm.condition.active,
+            is_active,
+            setpoint.off if is_active else setpoint.on,
             alarm.quality if alarm.shows_quality else None,
             0 if known is None else ns_from_utc(known) + _MICROSECOND_NS,
         )
@@ -256,8 +259,7 @@ class Calm:
             return True
         if level is None:
             return False
-        setpoint = self.point.setpoint
-        is_against = level < setpoint.off if self.active else level >= setpoint.on
+        is_against = level < self.threshold if self.active else level >= self.threshold
         return is_against and not self.knows(received)
 
     def knows(self, received: ReceivedScore) -> bool:
