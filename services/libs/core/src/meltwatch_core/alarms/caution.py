@@ -12,7 +12,7 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
-MOST_READ: Final = 250
+MOST_READ: Final = 500
 """So many records are read at a time: under load one transaction commits all of them."""
 BATCH: Final = 50
 """So many records or more that wait are committed, though nothing is to be written."""
