@@ -264,4 +264,4 @@ def test_where_a_life_ended_each_record_is_named_alone() -> None:
 
 def test_what_somebody_else_has_committed_makes_no_reign_careful_for_ever() -> None:
     caution = Caution({"scores": Suspect(0, 2**62, 1)})
-    assert sum(caution.name("scores", offset, offset) for offset in range(500)) == CAREFUL_RECORDS
+    assert sum(caution.name("scores", n, n) for n in range(2 * CAREFUL_RECORDS)) == CAREFUL_RECORDS
