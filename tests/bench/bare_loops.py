@@ -55,10 +55,9 @@ def _decoded(record: Any) -> tuple[str, Any]:
     if "data" not in fields:
         return fields["furnace_id"], fields
     if "patches" in fields:
-        shape, dtype = (fields["count"], fields["patches"], fields["dims"]), "<f2"
-    else:
-        shape, dtype = (fields["count"], 3), "<f4"
-    return fields["furnace_id"], np.frombuffer(fields["data"], dtype).reshape(shape)
+        values = np.frombuffer(fields["data"], "<f2")
+        return fields["furnace_id"], values.reshape(-1, fields["patches"], fields["dims"])
+    return fields["furnace_id"], np.frombuffer(fields["data"], "<f4").reshape(-1, 3)
 
 
 async def decode(kafka: str, topics: list[str]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from meltwatch_core.join.entry import read
 from meltwatch_core.join.quality import FeatureExtractor
 from meltwatch_core.join.topics import TopicNames
-from meltwatch_core.join.window import AlignedWindow, Outcome
+from meltwatch_core.join.window import AlignedWindow
 from meltwatch_core.scoring.judge import Judgement
 from meltwatch_core.scoring.ports import Verdict
 from meltwatch_core.scoring.scores import ScoreContext, make_score
@@ -80,24 +80,18 @@ def _closing(given: Stream) -> Cost:
     """What a closed window costs beyond a record that closes none."""
     join = Join()
     join.fill(given.before)
-    plain, closing, closed = [], 0.0, 0
+    plain: list[float] = []
+    closing_s, closed = 0.0, 0
     begun_s = time.thread_time()
     for outcome in join.take(given.records):
         took_s = time.thread_time() - begun_s
-        closing, closed = _add(outcome, took_s, plain, (closing, closed))
+        if outcome.windows:
+            closing_s, closed = closing_s + took_s, closed + len(outcome.windows)
+        else:
+            plain.append(took_s)
         begun_s = time.thread_time()
-    extra_s = closing / closed - sum(plain) / len(plain)
+    extra_s = closing_s / closed - sum(plain) / len(plain)
     return Cost(extra_s, extra_s)
-
-
-def _add(
-    outcome: Outcome, took_s: float, plain: list[float], so_far: tuple[float, int]
-) -> tuple[float, int]:
-    closing, closed = so_far
-    if not outcome.windows:
-        plain.append(took_s)
-        return closing, closed
-    return closing + took_s, closed + len(outcome.windows)
 
 
 def _bare_window(window: AlignedWindow) -> object:

@@ -13,7 +13,7 @@ import msgpack
 from meltwatch_schemas.topics import Topic
 
 from tests.bench.figure import MS, US, Figure, figure
-from tests.bench.measure import Cost, Stopwatch, taking_turns
+from tests.bench.measure import Cost, Stopwatch, Subject, taking_turns
 from tests.bench.processes import cpu_ms_per_unit
 from tests.bench.stage import Stage
 from tests.bench.stream_rows import OURS, followed
@@ -48,7 +48,7 @@ def bytewax(stage: Stage) -> Iterator[Figure]:
         each_s = said["cpu_s"] / said["records"]
         return Cost(each_s, each_s)
 
-    subjects = {
+    subjects: dict[str, Subject] = {
         "ours": ours,
         "Bytewax, a stateful step": partial(theirs, "stateful"),
         "Bytewax, its windows": partial(theirs, "windows"),

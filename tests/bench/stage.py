@@ -18,7 +18,7 @@ from meltwatch_local_cluster.servers import KafkaServer, RedisServer, Server, Tr
 from meltwatch_schemas.topics import Topic, catalogue
 
 from tests.bench.processes import Sample
-from tests.integration.stream_processor.worker import Worker
+from tests.integration.stream_processor.worker import SERVICE, Worker
 from tests.support.input_records import InputRecord
 from tests.support.source import ROOT
 
@@ -133,7 +133,7 @@ class Topics:
     def worker(self, triton: str, **settings: object) -> Worker:
         """Start a stream processor."""
         own = {"kafka": self.kafka, "topic_prefix": self.prefix, "triton": triton}
-        return Worker(self._stage.folder, **own | settings)
+        return Worker(self._stage.folder, (SERVICE,), **own | settings)
 
     def manager(self, **settings: object) -> Worker:
         """Start an alarm manager."""
