@@ -28,19 +28,20 @@ GST_PACKAGES = (
     "gir1.2-gst-rtsp-server-1.0 python3-gi gstreamer1.0-plugins-base gstreamer1.0-plugins-good "
     "gstreamer1.0-plugins-ugly"
 )
+H265_PROBE = f"{GST_PROBE}; assert Gst.ElementFactory.find('x265enc')"
 USER = "admin"
 PASSWORD = "p@s:/?#%é"  # noqa: S105 - of a camera that lives as long as a test
 CELLS, CELL = 8, 16
 
 
-def need_gstreamer() -> None:
-    """Skip a test where GStreamer's RTSP server is not installed."""
-    probe = [SYSTEM_PYTHON, "-c", GST_PROBE]
+def need_gstreamer(program: str = GST_PROBE, packages: str = GST_PACKAGES) -> None:
+    """Skip a test where GStreamer's RTSP server is not installed, or what it needs beside it."""
+    probe = [SYSTEM_PYTHON, "-c", program]
     if (
         not SYSTEM_PYTHON.exists()
         or subprocess.run(probe, capture_output=True, check=False).returncode
     ):
-        pytest.skip(f"needs GStreamer's RTSP server: apt-get install {GST_PACKAGES} (CI does)")
+        pytest.skip(f"needs GStreamer's RTSP server: apt-get install {packages} (CI does)")
 
 
 def built_gortsplib(folder: Path) -> Path:

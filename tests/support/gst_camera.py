@@ -16,6 +16,11 @@ gi.require_version("GstRtspServer", "1.0")
 from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
 
 CELLS, CELL = 8, 16
+ENCODERS = {
+    # In slices, an access unit comes in parts that no decoder puts together.
+    "h264": "x264enc tune=zerolatency sliced-threads=false threads=1 speed-preset=ultrafast",
+    "h265": "x265enc tune=zerolatency speed-preset=ultrafast",
+}
 
 
 class ClockFactory(GstRtspServer.RTSPMediaFactory):
@@ -32,10 +37,8 @@ class ClockFactory(GstRtspServer.RTSPMediaFactory):
         )
         self.set_launch(
             f"( appsrc name=source is-live=true format=time do-timestamp=true caps={caps} ! "
-            # In slices, an access unit comes in parts that no decoder puts together.
-            "x264enc tune=zerolatency sliced-threads=false threads=1 speed-preset=ultrafast "
-            f"bitrate=1500 key-int-max={options.key_every} ! "
-            "rtph264pay name=pay0 pt=96 config-interval=-1 )"
+            f"{ENCODERS[options.codec]} bitrate=1500 key-int-max={options.key_every} ! "
+            f"rtp{options.codec}pay name=pay0 pt=96 config-interval=-1 )"
         )
         self.connect("media-configure", self.configure)
 
@@ -90,6 +93,7 @@ def main():
     parser.add_argument("--height", type=int, default=360)
     parser.add_argument("--rate", type=int, default=25)
     parser.add_argument("--key-every", type=int, default=15)
+    parser.add_argument("--codec", choices=ENCODERS, default="h264")
     options = parser.parse_args()
     Gst.init(None)
     servers = [served(options.port, options), served(options.locked_port, options)]

@@ -23,11 +23,13 @@ from meltwatch_sources.plant import read_sources
 from meltwatch_sources.supervisor import LiveSource
 
 from tests.support.cameras import (
+    H265_PROBE,
     PASSWORD,
     USER,
     CameraServer,
     drawn_ns,
     gst_camera,
+    need_gstreamer,
     write_stills,
     write_video,
 )
@@ -160,6 +162,25 @@ def test_a_camera_is_frozen_killed_and_changed_and_its_neighbour_sees_nothing_of
         assert f"source_{state}" in told
     # A line a change: attempts in vain are none.
     assert len(plant.told("site/area/F-0")) <= 20
+
+
+def test_a_camera_that_changes_to_h265_is_seen_again(tmp_path: Path) -> None:
+    need_gstreamer(H265_PROBE, "gstreamer1.0-plugins-bad")
+    small = ("--rate", "10", "--key-every", "6", "--width", "320", "--height", "176")
+    with (
+        gst_camera(*small) as camera,
+        site(tmp_path, f"address: '{camera.url}', crop: [0, 0, 128, 128]") as plant,
+    ):
+        plant.wait_more("site/area/F-0")
+        camera.restart("--codec", "h265")
+        plant.wait(0, LiveState.WAITING)
+        plant.wait(0, LiveState.RUNNING)
+        plant.wait_more("site/area/F-0", 3)
+
+    for chunk in plant.chunks["site/area/F-0"]:
+        (picture,) = default_encoder().decode(chunk.data)
+        error_ns = chunk.last_event_ns - drawn_ns(picture, chunk.last_event_ns)
+        assert -250 * NS_PER_MS < error_ns < 60 * NS_PER_MS
 
 
 def test_what_refuses_waits_and_says_why_and_no_password(
