@@ -55,8 +55,14 @@ def test_a_camera_and_a_meter_are_seen_scored_and_raise_the_alarm_of_a_fault(
             )
             print(f"first scores, s after the camera began: {statuses()}")
 
+            run.wait_until(
+                lambda: states(run) == {"video": "running", "current": "running"} or None, 60
+            )
             site.meter.kill()
             run.wait_until(lambda: lost(run, "CURRENT_LOST"), 240)
+            run.wait_until(
+                lambda: states(run) == {"video": "running", "current": "waiting"} or None, 60
+            )
     assert alarm["equipment_path"] == FURNACE
 
 
@@ -64,3 +70,9 @@ def lost(run: RunningProduct, condition: str) -> bool | None:
     """Tell whether an alarm says that a modality is lost."""
     listed = run.json("alarms", "list", codes=(0, 1, 3))
     return any(each["alarm_id"] == f"{FURNACE}/{condition}" for each in listed) or None
+
+
+def states(run: RunningProduct) -> dict[str, str]:
+    """What the run says of its sources."""
+    listed = run.json("sources", "list", codes=(0, 1))
+    return {each["modality"]: each["state"] for each in listed["sources"]}
