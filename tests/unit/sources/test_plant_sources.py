@@ -88,6 +88,7 @@ def test_a_wrong_source_is_no_hindrance_to_its_neighbours_nor_to_other_services(
         ("480, 480", "480, -1", 9, "crop"),
         ("source_id: cam-1", 'source_id: "a\\x1b[2J"', 6, "printable"),
         ("camera_delay_s: 0.18", "camera_delay_s: 9", 11, "camera_delay_s"),
+        ("camera_delay_s: 0.18", "ca_file: cam.pem", 6, "beside an rtsps:// address"),
     ],
 )
 def test_what_is_wrong_is_said_with_file_and_line(

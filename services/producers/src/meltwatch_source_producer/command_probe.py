@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from meltwatch_sources.plant import CurrentSource
 
 _NAME: Final = "CHOOSE-A-NAME"
+_LONGEST: Final = 200
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -179,7 +180,7 @@ def _camera_facts(camera: "WatchedCamera") -> dict[str, Any]:
     width, height = camera.pictures[0].size
     return {
         "codec": camera.codec,
-        "calls itself": camera.title,
+        "calls itself": camera.title[:_LONGEST],
         "size": f"{width}×{height}",
         "first picture": f"after {camera.first_picture_s:.1f} s",
         "rate": f"{stream.rate_hz:.1f} frames a second",

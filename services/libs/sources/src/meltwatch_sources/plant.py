@@ -140,6 +140,13 @@ class VideoSource(_Source):
         """The address in parts."""
         return parse_address(self.address, VIDEO_SCHEMES)
 
+    @model_validator(mode="after")
+    def _check_tls(self) -> "VideoSource":
+        is_told = self.ca_file is not None or self.certificate_name is not None
+        if is_told and self.where.scheme != "rtsps":
+            raise ValueError("expected ca_file and certificate_name beside an rtsps:// address")
+        return self
+
 
 class Registers(BaseModel):
     """Where a Modbus meter keeps the three phases, one after the other."""
