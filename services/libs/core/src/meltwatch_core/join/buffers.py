@@ -1,112 +1,23 @@
 """What a furnace holds of both modalities: frames, samples, and when it last spoke.
 
-A ``Timeline`` has the events of one modality in order of event time, each instant once, with the
-record it came by. Of frames the latest one per slot is kept, and a clip is picked from the slots.
-Samples are held on a window's grid.
+Of frames the latest one per slot is kept, and a clip is picked from the slots. Samples are held on a
+window's grid.
 """
 
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
+from meltwatch_schemas.chunk import MAX_COUNT
 from meltwatch_schemas.current import PHASES, CurrentChunk
 from meltwatch_schemas.embedding import EmbeddingChunk
 from meltwatch_schemas.score import Modality
 from numpy.typing import NDArray
 
 from meltwatch_core.join.rules import JoinRules
-
-FRAME: Final = np.dtype([("time_ns", np.int64), ("offset", np.int64)])
-"""An event without a value of its own."""
-
-SAMPLE: Final = np.dtype(
-    [
-        ("time_ns", np.int64),
-        ("offset", np.int64),
-        ("value_a", np.float32, (3,)),
-    ]
-)
-"""An event with three phases, amperes."""
-
-
-class Timeline:
-    """Events in strictly increasing event time; of two at one instant the first counts.
-
-    Parameters
-    ----------
-    dtype
-        ``FRAME`` or ``SAMPLE``.
-    """
-
-    def __init__(self, dtype: "np.dtype[Any]") -> None:
-        self.events: NDArray[Any] = np.empty(0, dtype)
-
-    @property
-    def times_ns(self) -> NDArray[np.int64]:
-        """Event times, shape ``(n,)``, int64, strictly increasing."""
-        times: NDArray[np.int64] = self.events["time_ns"]
-        return times
-
-    def add_events(self, events: NDArray[Any]) -> tuple[NDArray[np.bool_], int]:
-        """Insert the events of one record.
-
-        Parameters
-        ----------
-        events
-            Shape ``(m,)``, of the timeline's dtype, strictly increasing in time.
-
-        Returns
-        -------
-        Which of them are new, shape ``(m,)``, and the number of those that are not.
-        """
-        held = self.times_ns
-        if not held.size or not events.size or events["time_ns"][0] > held[-1]:
-            self.events = _joined(self.events, events)
-            return np.ones(events.size, np.bool_), 0
-        new = ~np.isin(events["time_ns"], held)
-        merged = _joined(self.events, events[new])
-        self.events = merged[np.argsort(merged["time_ns"])]
-        return new, int(events.size - np.count_nonzero(new))
-
-    def forget_until(self, time_ns: int) -> None:
-        """Drop the events at or before an instant."""
-        self.events = self.events[self.times_ns.searchsorted(time_ns, "right") :].copy()
-
-    def keep(self, chosen: NDArray[np.bool_]) -> None:
-        """Drop all events but the chosen ones."""
-        self.events = self.events[chosen]
-
-    def newest_until(self, time_ns: int) -> int | None:
-        """Return the latest event time at or before an instant, ns."""
-        position = int(self.times_ns.searchsorted(time_ns, "right"))
-        return int(self.times_ns[position - 1]) if position else None
-
-    def earliest_after(self, time_ns: int) -> int | None:
-        """Return the first event time after an instant, ns."""
-        position = int(self.times_ns.searchsorted(time_ns, "right"))
-        return int(self.times_ns[position]) if position < self.events.size else None
-
-    def size_bytes_after(self, time_ns: int) -> int:
-        """Return what the events after an instant take up."""
-        position = int(self.times_ns.searchsorted(time_ns, "right"))
-        return int(self.events[position:].nbytes)
-
-    def lowest_offset(self, since_ns: int | None = None, until_ns: int | None = None) -> int | None:
-        """Return the lowest offset of the events in ``(since, until]``; None if there are none."""
-        first = 0 if since_ns is None else self.times_ns.searchsorted(since_ns, "right")
-        last = None if until_ns is None else self.times_ns.searchsorted(until_ns, "right")
-        offsets = self.events["offset"][first:last]
-        return int(offsets.min()) if offsets.size else None
-
-
-def _joined(first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
-    # np.concatenate spends most of its time on finding the common dtype.
-    joined = np.empty(first.size + second.size, first.dtype)
-    joined[: first.size], joined[first.size :] = first, second
-    return joined
-
+from meltwatch_core.join.timeline import Timeline
 
 _MAX_FRAMES: Final = 4096
 """Frames remembered within the reach of a window: about 290 a second for the published spec."""
@@ -126,6 +37,9 @@ class Clip:
 
     embeddings: NDArray[np.float16] | None
     coverage: float
+
+
+_NO_VALUES: Final = np.empty((MAX_COUNT, 0), np.float32)
 
 
 class FrameBuffer:
@@ -148,25 +62,30 @@ class FrameBuffer:
         self._stride_ns = rules.spec.frame_stride_ns
         self._phase_ns = phase_ns
         self._latest: dict[int, tuple[int, NDArray[np.float16]]] = {}
-        self.timeline = Timeline(FRAME)
+        self.timeline = Timeline()
 
-    def add_frames(self, events: NDArray[Any], embeddings: NDArray[np.float16]) -> int:
+    def add_frames(
+        self, times_ns: NDArray[np.int64], offset: int, embeddings: NDArray[np.float16]
+    ) -> int:
         """Take the frames of one record and return the number of duplicates.
 
         Parameters
         ----------
-        events
-            Shape ``(m,)``, ``timeline.FRAME``.
+        times_ns
+            Shape ``(m,)``, strictly increasing.
+        offset
+            Of the record.
         embeddings
             Shape ``(m, 64, d)``, float16; copied where kept.
         """
-        new, duplicates = self.timeline.add_events(events)
-        for index in np.flatnonzero(new):
-            self._keep_latest(int(events["time_ns"][index]), embeddings[index])
-        if self.timeline.events.size > _MAX_FRAMES:
+        new = self.timeline.add_events(times_ns, offset, _NO_VALUES[: times_ns.size])
+        for index, time_ns in enumerate(times_ns.tolist()):
+            if new is None or new[index]:
+                self._keep_latest(time_ns, embeddings[index])
+        if len(self.timeline) > _MAX_FRAMES:
             latest = [time_ns for time_ns, _ in self._latest.values()]
             self.timeline.keep(np.isin(self.timeline.times_ns, latest))
-        return duplicates
+        return 0 if new is None else new.size - int(np.count_nonzero(new))
 
     def _keep_latest(self, time_ns: int, embedding: NDArray[np.float16]) -> None:
         slot = self._slot(time_ns)
@@ -193,29 +112,37 @@ class FrameBuffer:
         """
         newest = self._slot(window_end_ns)
         count = self._rules.spec.clip_frames
-        picked = [self._latest.get(newest - age) for age in reversed(range(count))]
-        slots = [None if held is None else held[1] for held in picked]
-        filled = [slot for slot in slots if slot is not None]
+        picked = [self._latest.get(slot) for slot in range(newest - count + 1, newest + 1)]
+        filled = [held[1] for held in picked if held is not None]
         coverage = len(filled) / count
         if len(filled) < self._rules.min_frames:
             return Clip(None, coverage)
-        older = filled[0]
-        repeated = []
-        for slot in slots:
-            older = older if slot is None else slot
-            repeated.append(older)
-        return Clip(np.stack(repeated), coverage)
+        if len(filled) < count:
+            filled = _repeated(picked, filled[0])
+        clip = np.concatenate(filled)
+        return Clip(clip.reshape(count, *filled[0].shape), coverage)
 
     @property
     def size_bytes(self) -> int:
         """What the buffer holds."""
         pixels = sum(embedding.nbytes for _, embedding in self._latest.values())
-        return pixels + self.timeline.events.nbytes
+        return pixels + self.timeline.size_bytes
 
     def size_bytes_after(self, time_ns: int) -> int:
         """Return what is held of the frames after an instant."""
         held = self._latest.values()
         return sum(embedding.nbytes for held_ns, embedding in held if held_ns > time_ns)
+
+
+def _repeated(
+    picked: Iterable[tuple[int, NDArray[np.float16]] | None], first: NDArray[np.float16]
+) -> list[NDArray[np.float16]]:
+    """Return the frames of a clip, for a missing one the one before, or else the first."""
+    frames = []
+    for held in picked:
+        first = first if held is None else held[1]
+        frames.append(first)
+    return frames
 
 
 _MAX_SAMPLES: Final = 65_536
@@ -260,20 +187,26 @@ class SampleBuffer:
         # Every grid interval of every window is a whole number of these cells.
         self._cell_ns = math.gcd(spec.hop_ns, spec.sample_period_ns, rules.sample_reach_ns)
         self._ages_ns = np.arange(spec.lookback_samples - 1, -1, -1) * spec.sample_period_ns
-        self.timeline = Timeline(SAMPLE)
+        self.timeline = Timeline(PHASES)
 
-    def add_samples(self, events: NDArray[Any]) -> int:
+    def add_samples(
+        self, times_ns: NDArray[np.int64], offset: int, values_a: NDArray[np.float32]
+    ) -> int:
         """Take the samples of one record and return the number of duplicates.
 
         Parameters
         ----------
-        events
-            Shape ``(m,)``, ``timeline.SAMPLE``.
+        times_ns
+            Shape ``(m,)``, strictly increasing.
+        offset
+            Of the record.
+        values_a
+            Shape ``(m, 3)``, amperes.
         """
-        _, duplicates = self.timeline.add_events(events)
-        if self.timeline.events.size > _MAX_SAMPLES:
+        new = self.timeline.add_events(times_ns, offset, values_a)
+        if len(self.timeline) > _MAX_SAMPLES:
             self._thin()
-        return duplicates
+        return 0 if new is None else new.size - int(np.count_nonzero(new))
 
     def _thin(self) -> None:
         """Forget superseded samples: of each cell its newest and each phase's last value stay.
@@ -281,7 +214,7 @@ class SampleBuffer:
         Windows stay exact; a repetition of a forgotten sample is no longer counted as duplicate.
         """
         cells = -((self._phase_ns - self.timeline.times_ns) // self._cell_ns)
-        present = ~np.isnan(self.timeline.events["value_a"])
+        present = ~np.isnan(self.timeline.values)
         chosen = _last_of_each(cells)
         for phase in range(PHASES):
             rows = np.flatnonzero(present[:, phase])
@@ -298,16 +231,19 @@ class SampleBuffer:
         A missing value repeats the nearest older present one of its phase in the grid, or the
         nearest newer one if there is none.
         """
-        points_ns = window_end_ns - self._ages_ns
-        times_ns, values_a = self.timeline.times_ns, self.timeline.events["value_a"]
-        total = points_ns.size * PHASES
+        times_ns, values_a = self.timeline.times_ns, self.timeline.values
         if not times_ns.size:
             return CurrentGrid(None, 0.0, None)
-        rows = np.searchsorted(times_ns, points_ns, side="right") - 1
+        points_ns = window_end_ns - self._ages_ns
+        rows = times_ns.searchsorted(points_ns, "right") - 1
         oldest_ns = points_ns - self._rules.sample_reach_ns
-        held_a = values_a[rows]
-        if rows[0] >= 0 and (times_ns[rows] > oldest_ns).all() and not np.isnan(held_a).any():
-            return CurrentGrid(held_a, 1.0, held_a)
+        if rows[0] >= 0:
+            held_a = values_a.take(rows, axis=0)
+            is_present = times_ns.take(rows) > oldest_ns
+            absent = is_present.size - np.count_nonzero(is_present)
+            if not absent and not np.count_nonzero(np.isnan(held_a)):
+                return CurrentGrid(held_a, 1.0, held_a)
+        total = points_ns.size * PHASES
         latest = _last_present(~np.isnan(values_a))
         chosen = np.where(rows[:, None] >= 0, latest[rows], -1)
         present = (chosen >= 0) & (times_ns[chosen] > oldest_ns[:, None])
@@ -325,7 +261,7 @@ class SampleBuffer:
     @property
     def size_bytes(self) -> int:
         """What the buffer holds."""
-        return self.timeline.events.nbytes
+        return self.timeline.size_bytes
 
     def size_bytes_after(self, time_ns: int) -> int:
         """Return what is held of the samples after an instant."""
@@ -388,20 +324,15 @@ class EventBuffers:
             End of the next window: events beyond its reach are not held, and neither recognised
             nor counted as duplicates.
         """
-        modality, times_ns, stale = chunk.modality, chunk.event_times_ns, 0
-        reach_ns = next_end_ns - self._rules.reach_ns(modality)
+        times_ns, values = chunk.event_times_ns, chunk.data
+        reach_ns = next_end_ns - self._rules.reach_ns(chunk.modality)
         if chunk.first_event_ns <= reach_ns:
-            stale = int(np.searchsorted(times_ns, reach_ns, side="right"))
+            stale = int(times_ns.searchsorted(reach_ns, "right"))
             self._remember(int(times_ns[stale - 1]))
-        events: NDArray[Any] = np.empty(
-            times_ns.size - stale, self._timelines[modality].events.dtype
-        )
-        events["time_ns"] = times_ns[stale:]
-        events["offset"] = offset
+            times_ns, values = times_ns[stale:], values[stale:]
         if isinstance(chunk, EmbeddingChunk):
-            return self.frames.add_frames(events, chunk.data[stale:])
-        events["value_a"] = chunk.data[stale:]
-        return self.samples.add_samples(events)
+            return self.frames.add_frames(times_ns, offset, values)
+        return self.samples.add_samples(times_ns, offset, values)
 
     def forget_before(self, next_end_ns: int) -> None:
         """Drop the events beyond the reach of the next window."""

@@ -1,0 +1,148 @@
+"""The events of one modality of a furnace, in order of event time, each instant once.
+
+Records mostly come in order. So events are written behind the last one, into columns with room for
+more, and forgotten by moving where they begin: what is held is copied when the room is used up.
+"""
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+_ROOM: Final = 16
+_NEVER_NS: Final = -(2**63)
+
+
+class Timeline:
+    """Events in strictly increasing event time; of two at one instant the first counts.
+
+    Parameters
+    ----------
+    width
+        How many float32 an event holds beside its time and offset.
+    """
+
+    def __init__(self, width: int = 0) -> None:
+        self._times_ns = np.empty(0, np.int64)
+        self._offsets = np.empty(0, np.int64)
+        self._values = np.empty((0, width), np.float32)
+        self._first = self._stop = 0
+        self._newest_ns = _NEVER_NS
+        # Newest event that came behind a later one: after it offsets ascend with event time.
+        self._late_ns = _NEVER_NS
+
+    def __len__(self) -> int:
+        """Return how many events are held."""
+        return self._stop - self._first
+
+    @property
+    def times_ns(self) -> NDArray[np.int64]:
+        """Event times, shape ``(n,)``, int64, strictly increasing."""
+        return self._times_ns[self._first : self._stop]
+
+    @property
+    def values(self) -> NDArray[np.float32]:
+        """What the events hold, shape ``(n, width)``, float32."""
+        return self._values[self._first : self._stop]
+
+    @property
+    def size_bytes(self) -> int:
+        """What the columns take up, room for more included."""
+        return self._times_ns.nbytes + self._offsets.nbytes + self._values.nbytes
+
+    def add_events(
+        self, times_ns: NDArray[np.int64], offset: int, values: NDArray[Any]
+    ) -> NDArray[np.bool_] | None:
+        """Insert the events of one record; records come in the order of their offsets.
+
+        Parameters
+        ----------
+        times_ns
+            Shape ``(m,)``, strictly increasing.
+        offset
+            Of the record.
+        values
+            Shape ``(m, width)``.
+
+        Returns
+        -------
+        Which of them are new, shape ``(m,)``; None if all are.
+        """
+        if not times_ns.size or times_ns[0] > self._newest_ns:
+            self._append(times_ns, offset, values)
+            return None
+        new: NDArray[np.bool_] = ~np.isin(times_ns, self.times_ns)
+        self._append(times_ns[new], offset, values[new])
+        self._late_ns = max(self._late_ns, int(times_ns[-1]))
+        self.keep(np.argsort(self.times_ns))
+        return new
+
+    def _append(self, times_ns: NDArray[np.int64], offset: int, values: NDArray[Any]) -> None:
+        if not times_ns.size:
+            return
+        if self._stop + times_ns.size > self._times_ns.size:
+            self._make_room(times_ns.size)
+        start, stop = self._stop, self._stop + times_ns.size
+        self._times_ns[start:stop] = times_ns
+        self._offsets[start:stop] = offset
+        self._values[start:stop] = values
+        self._stop = stop
+        self._newest_ns = max(self._newest_ns, int(times_ns[-1]))
+
+    def _make_room(self, more: int) -> None:
+        held = slice(self._first, self._stop)
+        size = len(self) + more
+        capacity = size + size // 4 + _ROOM
+        self._first, self._stop = 0, len(self)
+        self._times_ns = _moved(self._times_ns[held], capacity)
+        self._offsets = _moved(self._offsets[held], capacity)
+        self._values = _moved(self._values[held], capacity)
+
+    def forget_until(self, time_ns: int) -> None:
+        """Drop the events at or before an instant."""
+        self._first = self._after(time_ns)
+
+    def keep(self, chosen: NDArray[Any]) -> None:
+        """Drop all events but the chosen ones, given by a mask or by their places in order."""
+        held = slice(self._first, self._stop)
+        self._times_ns = self._times_ns[held][chosen]
+        self._offsets = self._offsets[held][chosen]
+        self._values = self._values[held][chosen]
+        self._first, self._stop = 0, self._times_ns.size
+
+    def newest_until(self, time_ns: int) -> int | None:
+        """Return the latest event time at or before an instant, ns."""
+        place = self._after(time_ns)
+        return int(self._times_ns[place - 1]) if place > self._first else None
+
+    def earliest_after(self, time_ns: int) -> int | None:
+        """Return the first event time after an instant, ns."""
+        place = self._after(time_ns)
+        return int(self._times_ns[place]) if place < self._stop else None
+
+    def size_bytes_after(self, time_ns: int) -> int:
+        """Return what the events after an instant take up."""
+        column_bytes = self._times_ns[:1].nbytes + self._offsets[:1].nbytes
+        return (self._stop - self._after(time_ns)) * (column_bytes + self._values[:1].nbytes)
+
+    def lowest_offset(self, since_ns: int | None = None, until_ns: int | None = None) -> int | None:
+        """Return the lowest offset of the events in ``(since, until]``; None if there are none."""
+        first = self._first if since_ns is None else self._after(since_ns)
+        stop = self._stop if until_ns is None else self._after(until_ns)
+        if first >= stop:
+            return None
+        if self._times_ns[first] > self._late_ns:
+            return int(self._offsets[first])
+        return int(self._offsets[first:stop].min())
+
+    def _after(self, time_ns: int) -> int:
+        """Return the place of the first event after an instant."""
+        if time_ns >= self._newest_ns:
+            return self._stop
+        return self._first + int(self.times_ns.searchsorted(time_ns, "right"))
+
+
+def _moved(held: NDArray[Any], capacity: int) -> NDArray[Any]:
+    column = np.empty((capacity, *held.shape[1:]), held.dtype)
+    column[: len(held)] = held
+    return column
