@@ -1,6 +1,7 @@
 """Counting what records and windows led to, in all and per furnace."""
 
 from collections.abc import Callable
+from functools import cache, partial
 from typing import Final
 
 from meltwatch_chassis.metrics import Metrics
@@ -34,6 +35,12 @@ class Counts:
         self._metrics = metrics
         self._max_furnaces = max_furnaces
         self._furnaces: dict[str, set[tuple[str, str]]] = {}
+        # To look for a counter among its labels costs more than to count.
+        self._handed_on = cache(partial(metrics.records.labels, SERVICE))
+        # Shown before the first of them.
+        metrics.windows.labels("skipped")
+        for modality in Modality:
+            metrics.duplicates.labels(modality.value)
 
     def record(
         self,
@@ -52,8 +59,9 @@ class Counts:
             Tells whether a furnace is held: others share a label, for they are never retired.
         """
         metrics = self._metrics
-        metrics.records.labels(SERVICE, raw.topic, _fate(outcome)).inc()
-        metrics.duplicates.labels(modality.value).inc(outcome.duplicates)
+        self._handed_on(raw.topic, _fate(outcome)).inc()
+        if outcome.duplicates:
+            metrics.duplicates.labels(modality.value).inc(outcome.duplicates)
         if outcome.late:
             metrics.late.labels(modality.value).inc()
         if outcome.late or outcome.duplicates or outcome.refusal is not None:
@@ -64,7 +72,8 @@ class Counts:
 
     def closed(self, outcome: Outcome) -> None:
         """Count the bad quality of the windows that closed, those skipped, and who is retired."""
-        self._metrics.windows.labels("skipped").inc(outcome.skipped)
+        if outcome.skipped:
+            self._metrics.windows.labels("skipped").inc(outcome.skipped)
         for window in outcome.windows:
             for whose, words in window.irregularities.items():
                 for word in words:

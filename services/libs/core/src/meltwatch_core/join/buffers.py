@@ -1,7 +1,7 @@
 """What a furnace holds of both modalities: frames, samples, and when it last spoke.
 
-Of frames the latest one per slot is kept, and a clip is picked from the slots. Samples are held on a
-window's grid.
+Of frames the latest one per slot is kept, and a clip is picked from the slots. Samples are held
+on a window's grid.
 """
 
 import math
@@ -324,15 +324,15 @@ class EventBuffers:
             End of the next window: events beyond its reach are not held, and neither recognised
             nor counted as duplicates.
         """
-        times_ns, values = chunk.event_times_ns, chunk.data
+        times_ns, stale = chunk.event_times_ns, 0
         reach_ns = next_end_ns - self._rules.reach_ns(chunk.modality)
         if chunk.first_event_ns <= reach_ns:
             stale = int(times_ns.searchsorted(reach_ns, "right"))
             self._remember(int(times_ns[stale - 1]))
-            times_ns, values = times_ns[stale:], values[stale:]
+            times_ns = times_ns[stale:]
         if isinstance(chunk, EmbeddingChunk):
-            return self.frames.add_frames(times_ns, offset, values)
-        return self.samples.add_samples(times_ns, offset, values)
+            return self.frames.add_frames(times_ns, offset, chunk.data[stale:])
+        return self.samples.add_samples(times_ns, offset, chunk.data[stale:])
 
     def forget_before(self, next_end_ns: int) -> None:
         """Drop the events beyond the reach of the next window."""

@@ -384,9 +384,10 @@ class Furnace:
         )
 
     def _cuts(self, end_ns: int, handed_on: Offsets) -> Mapping[Modality, Cut]:
-        cuts = dict.fromkeys(Modality, Cut(self._context.partition, None, None))
-        for modality, last in handed_on.items():
-            first = self._buffers.first_needed(modality, end_ns)
-            needed = last + 1 if first is None else first
-            cuts[modality] = Cut(self._context.partition, needed, last)
-        return cuts
+        return {m: self._cut(m, end_ns, handed_on.get(m)) for m in MODALITIES}
+
+    def _cut(self, modality: Modality, end_ns: int, last: int | None) -> Cut:
+        if last is None:
+            return Cut(self._context.partition, None, None)
+        first = self._buffers.first_needed(modality, end_ns)
+        return Cut(self._context.partition, last + 1 if first is None else first, last)

@@ -15,7 +15,7 @@ from meltwatch_core.join.buffers import Chunk
 from meltwatch_core.join.entry import Entry
 from meltwatch_core.join.errors import OutOfSequence
 from meltwatch_core.join.furnace import Closing, Furnace, JoinContext, refusal_of, was_admitted
-from meltwatch_core.join.merge import Reading
+from meltwatch_core.join.merge import MODALITIES, Reading
 from meltwatch_core.join.quality import FeatureExtractor
 from meltwatch_core.join.restore import NeededOffsets, Offsets, Past, Resumption, lowest
 from meltwatch_core.join.rules import PUBLISHED_RULES, JoinRules
@@ -238,7 +238,7 @@ class PartitionJoiner:
 
     def _following(self) -> Offsets:
         """Return per modality the offset behind the last one handed on."""
-        return {m: self._handed_on.get(m, -1) + 1 for m in Modality}
+        return {m: self._handed_on.get(m, -1) + 1 for m in MODALITIES}
 
     def _close_after(self, life: _Life, modality: Modality, reading: Reading) -> Closing:
         """Close what is due after a furnace's next record."""

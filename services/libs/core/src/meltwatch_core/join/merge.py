@@ -250,15 +250,20 @@ class ReadingOrder:
 
     def _next(self) -> _Queue | None:
         """Return the queue whose head may be handed on now."""
-        held_back = self._held_back
-        heads = [q for q in self._queues.values() if q.waiting and q.modality is not held_back]
-        if not heads:
-            return None
-        first = min(heads, key=lambda queue: queue.next_ns)
-        other = self._queues[OTHER[first.modality]]
-        # Else the other topic may still hold an earlier record.
-        may_go = len(heads) == len(MODALITIES) or other.modality is held_back or other.is_read
+        first, other = (self._queues[modality] for modality in MODALITIES)
+        is_other_ready = self._is_ready(other)
+        if not self._is_ready(first):
+            if not is_other_ready:
+                return None
+            first, other = other, first
+        elif is_other_ready:
+            return first if first.next_ns <= other.next_ns else other
+        # The other topic may still hold an earlier record.
+        may_go = other.modality is self._held_back or other.is_read
         return first if may_go else None
+
+    def _is_ready(self, queue: _Queue) -> bool:
+        return bool(queue.waiting) and queue.modality is not self._held_back
 
     def _reached(self, queue: _Queue) -> None:
         """Note up to which instant all of a partition is read, if that has changed."""

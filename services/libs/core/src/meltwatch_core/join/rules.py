@@ -1,6 +1,8 @@
 """The numbers of the window rule in one value: geometry, bounds, availability, retirement."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from meltwatch_schemas.current import PHASES
@@ -121,10 +123,15 @@ class JoinRules:
 
     def reach_ns(self, modality: Modality) -> int:
         """Return how far back from its end a window can use events of a modality, ns."""
-        if modality is Modality.VIDEO:
-            return self.spec.clip_span_ns
+        return self._reaches_ns[modality]
+
+    @cached_property
+    def _reaches_ns(self) -> Mapping[Modality, int]:
         grid_ns = (self.spec.lookback_samples - 1) * self.spec.sample_period_ns
-        return grid_ns + self.sample_reach_ns
+        return {
+            Modality.VIDEO: self.spec.clip_span_ns,
+            Modality.CURRENT: grid_ns + self.sample_reach_ns,
+        }
 
 
 PUBLISHED_RULES: Final = JoinRules()
