@@ -8,7 +8,12 @@ from hypothesis.extra.numpy import arrays
 from meltwatch_schemas.bounds import MAX_CURRENT_A
 from meltwatch_schemas.chunk import ChunkIdentity, Sync
 from meltwatch_schemas.current import CurrentChunk, decode_current, encode_current
-from meltwatch_schemas.embedding import EmbeddingChunk, decode_embedding, encode_embedding
+from meltwatch_schemas.embedding import (
+    EmbeddingChunk,
+    _is_finite,
+    decode_embedding,
+    encode_embedding,
+)
 from meltwatch_schemas.encoder import Encoder, dct_basis
 from meltwatch_schemas.errors import ContractViolation, Refusal
 from meltwatch_schemas.text import is_printable
@@ -62,6 +67,13 @@ def current_chunks(draw: st.DrawFn) -> CurrentChunk:
     data = draw(arrays(np.float32, (count, 3), elements=amperes, fill=amperes))
     identity = draw(identities(start_ns + (count - 1) * period_ns))
     return CurrentChunk(identity, start_ns, period_ns, data)
+
+
+def test_each_bit_pattern_of_a_float16_is_taken_or_refused_as_numpy_tells() -> None:
+    """Frames are judged by the exponent's bits; not one of the 65,536 patterns may be mistaken."""
+    numbers = np.arange(2**16, dtype=np.uint16).view(np.float16)
+    taken = [bits for bits, number in enumerate(numbers[:, None]) if _is_finite(number)]
+    assert taken == np.flatnonzero(np.isfinite(numbers)).tolist()
 
 
 @given(embedding_chunks())
