@@ -185,7 +185,7 @@ def test_whatever_a_file_holds_each_row_is_a_sample_or_counted(rows, rubbish):
     counted = sum(summary[name] for name in ("samples", "repeated", "backward", "refused"))
     lines = re.split("\n|\r\n|\r", (content.encode() + rubbish).decode(errors="replace"))
     assert counted == sum(bool(line.strip()) for line in lines[1:])
-    assert code == (1 if summary["refused"] else 0)
+    assert code == (1 if summary["refused"] or summary["backward"] else 0)
     assert all(each["why"].isprintable() for each in summary["refusals"])
     for chunk in chunks:
         assert (np.isnan(chunk.data) | (np.abs(chunk.data) <= 1e9)).all()
@@ -214,6 +214,16 @@ def test_rows_that_cannot_be_used_are_named_by_line_and_counted():
     assert "expected an RFC 3339 time or a number since 1970, got 'yesterday'" in said
     assert "expected a number with a decimal '.', got 'Bad'" in said
     assert "expected a time with its zone, or --zone" in said
+
+
+def test_one_time_far_ahead_is_told_by_the_exit_code_and_by_each_row_behind_it():
+    rows = [(1_764_400_000 + s, 1, 2, 3) for s in range(9)]
+    rows[4] = (9_000_000_000, 1, 2, 3)
+
+    code, summary, _ = imported(table(rows))
+
+    assert (code, summary["samples"], summary["backward"]) == (1, 5, 4)
+    assert summary["refusals"][0]["line"] == 7
 
 
 def test_the_hour_that_october_repeats_is_there_twice_and_the_one_march_leaps_never():

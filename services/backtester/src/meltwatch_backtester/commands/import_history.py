@@ -126,7 +126,8 @@ def import_history(
     refusals = [{"line": line, "why": why} for line, why in reader.refusals]
     told = {"folder": str(output), "records": chunks.count, "refusals": refusals}
     _tell(reader, times | counts | told, as_json=as_json)
-    return _SOME_REFUSED if reader.refused else _DONE
+    # One row with a time far ahead makes all later ones go back.
+    return _SOME_REFUSED if reader.refused or reader.backward else _DONE
 
 
 @dataclass
