@@ -4,15 +4,19 @@ import asyncio
 import io
 import json
 import threading
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
-from meltwatch_chassis.errors import DependencyUnreachable
+from meltwatch_chassis.errors import BadUsage, DependencyUnreachable
 from meltwatch_chassis.health import Health, HealthServer
 from meltwatch_chassis.metrics import Metrics
+from meltwatch_chassis.run_state import write_state
 from meltwatch_chassis.testing import ManualClock
+from meltwatch_local_cluster.launch.plans import ServicePlan
+from meltwatch_local_cluster.launch.service import Service, Supervisor
 from meltwatch_schemas.chunk import Modality
 from meltwatch_schemas.window import NS_PER_S
 from meltwatch_source_producer import command_shared
@@ -35,6 +39,8 @@ from meltwatch_sources.domain.supervision import Loss
 from meltwatch_sources.ports import SourceLost
 from meltwatch_sources.source_report import SourceTiming
 from meltwatch_sources.supervisor import LiveSource, SourceName
+
+from tests.support.run_states import run_state
 
 EVIL = "\x1b[2Jevil\u202e"
 
@@ -100,6 +106,33 @@ def test_what_a_producer_says_is_shown_and_its_texts_reach_no_terminal_as_they_a
         character in shown + printed for character in EVIL if not character.isprintable()
     )
     assert json.loads(printed)["sources"][0]["why"] == EVIL
+
+
+def test_without_an_address_the_run_of_this_folder_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    launcher = psutil.Process()
+    plan = ServicePlan("source_producer", {}, "", tmp_path / "log")
+    clock = ManualClock(1_800_000_000 * NS_PER_S)
+    page = {
+        "sources": [asdict(source(clock).report()) | {"state": "running"}],
+        "spool": {"bytes": 0, "oldest_s": 0.0, "dropped": 0},
+    }
+    monkeypatch.setenv("MELTWATCH_STATE_DIR", str(tmp_path))
+    with served(page) as server:
+        plan = replace(plan, health_address=server.address)
+        service = Service(plan, clock, lambda *_: None)
+        run = run_state(
+            services=Supervisor([service]).states,
+            launcher_pid=launcher.pid,
+            launcher_started=launcher.create_time(),
+        )
+        write_state(tmp_path, run)
+        assert list_sources() == 0
+        assert "a/b/c    video  running" in capsys.readouterr().out
+        write_state(tmp_path, run.model_copy(update={"services": {}}))
+        with pytest.raises(BadUsage, match="a run of others"):
+            list_sources()
 
 
 @pytest.mark.parametrize(
