@@ -12,7 +12,7 @@ from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_core.alarms.condition import MAX_SILENCE_RECORDS
 
-_READ_TWICE: Final = 1_000
+_READ_TWICE: Final = 2_000
 read_once: Final = lru_cache(maxsize=_READ_TWICE)(read_score)
 """Reads a score; the manager's judge and its projector each get a record, and decode it once."""
 
