@@ -52,6 +52,7 @@ from meltwatch_stream_processor.pipeline.engine import Engine
 from meltwatch_stream_processor.pipeline.gate import FurnaceGate
 from meltwatch_stream_processor.pipeline.in_flight import InFlightWindows
 from meltwatch_stream_processor.pipeline.input_topics import InputTopics
+from meltwatch_stream_processor.pipeline.progress import ReaderClock
 from meltwatch_stream_processor.pipeline.retry import Retry
 from meltwatch_stream_processor.pipeline.shared import SharedParts
 from meltwatch_stream_processor.settings import Settings
@@ -163,6 +164,7 @@ async def _assemble(
             max_held_bytes=settings.max_held_bytes,
             context=_score_context(settings, topics, identity, plant),
             clock=clock,
+            reader_clock=ReaderClock(clock),
             counts=Counts(metrics),
             metrics=metrics,
             dependencies=dependencies,

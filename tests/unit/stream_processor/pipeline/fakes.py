@@ -24,6 +24,7 @@ from meltwatch_stream_processor.pipeline.engine import Engine
 from meltwatch_stream_processor.pipeline.gate import FurnaceGate
 from meltwatch_stream_processor.pipeline.in_flight import InFlightWindows
 from meltwatch_stream_processor.pipeline.input_topics import InputTopics
+from meltwatch_stream_processor.pipeline.progress import ReaderClock
 from meltwatch_stream_processor.pipeline.retry import Retry
 from meltwatch_stream_processor.pipeline.shared import SharedParts
 from meltwatch_stream_processor.ports import Census, Committed, TopicFacts, TopicPartition
@@ -41,13 +42,19 @@ class FastClock(SystemClock):
     ----------
     speed
         How many times.
+
+    Attributes
+    ----------
+    leap_ns
+        By how much a test has set the monotonic one forward.
     """
 
     def __init__(self, speed: float) -> None:
         self._speed = speed
+        self.leap_ns = 0
 
     def monotonic_ns(self) -> int:
-        return int(super().monotonic_ns() * self._speed)
+        return int(super().monotonic_ns() * self._speed) + self.leap_ns
 
 
 class MemoryBroker:
@@ -62,6 +69,7 @@ class MemoryBroker:
         # How many records the consumer of a life passes over at its beginning.
         self.passed_over: dict[str, int] = defaultdict(int)
         self.end_calls = 0
+        self.is_away = False
         self.facts = {
             topic: TopicFacts("one", 1) for topic in (*TOPICS.inputs.values(), TOPICS.scores)
         }
@@ -129,6 +137,8 @@ class MemoryBroker:
     ) -> Mapping[TopicPartition, int]:
         self.end_calls += 1
         await asyncio.sleep(0)
+        if self.is_away:
+            raise TransientError("no broker")
         return {part: len(self.logs[part.topic]) for part in partitions}
 
     async def census(self) -> Census:
@@ -229,6 +239,7 @@ def shared(
             registered={"known/furnace"},
         ),
         clock=clock,
+        reader_clock=ReaderClock(clock),
         counts=Counts(metrics),
         metrics=metrics,
         dependencies=dependencies,

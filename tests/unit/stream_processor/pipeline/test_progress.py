@@ -1,6 +1,11 @@
+from collections.abc import Sequence
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
 from meltwatch_chassis.testing import ManualClock
 from meltwatch_schemas.window import NS_PER_S
-from meltwatch_stream_processor.pipeline.progress import Mark, Progress
+from meltwatch_stream_processor.pipeline.progress import Mark, Progress, ReaderClock
 
 
 def beat_for(progress: Progress, clock: ManualClock, seconds: int, lag: int | None) -> None:
@@ -71,3 +76,25 @@ def test_an_event_loop_that_hangs_is_seen_from_outside_it() -> None:
     progress = Progress(clock)
     clock.advance(20 * NS_PER_S)
     assert "event loop" in (progress.problem() or "")
+
+
+@given(st.lists(st.tuples(st.floats(0, 200), st.booleans()), max_size=30))
+def test_the_readers_clock_runs_for_ten_seconds_without_an_answer(
+    steps: Sequence[tuple[float, bool]],
+) -> None:
+    clock = ManualClock()
+    reader = ReaderClock(clock)
+    told, unanswered_s = [reader.now_ns()], 0.0
+    expected_ns = told[0]
+    for seconds, is_answered in steps:
+        passed_ns = round(seconds * NS_PER_S)
+        clock.advance(passed_ns)
+        expected_ns += min(passed_ns, max(10 * NS_PER_S - round(unanswered_s * NS_PER_S), 0))
+        unanswered_s += passed_ns / NS_PER_S
+        told.append(reader.now_ns())
+        assert abs(told[-1] - expected_ns) <= len(told)
+        if is_answered:
+            reader.note_answer()
+            unanswered_s = 0.0
+            assert reader.now_ns() == told[-1]
+    assert all(earlier <= later for earlier, later in pairwise(told))

@@ -20,7 +20,7 @@ from structlog.testing import capture_logs
 
 from tests.support.input_records import ORIGIN_NS, InputRecord, frame_record, live, sample_record
 from tests.unit.core.scoring.fakes import ENCODER, TOPICS, FakeScorer, until
-from tests.unit.stream_processor.pipeline.fakes import Life, MemoryBroker, contents
+from tests.unit.stream_processor.pipeline.fakes import FastClock, Life, MemoryBroker, contents
 
 FURNACES = ("melt/a", "melt/b")
 BAD_SEQ = 666
@@ -268,3 +268,45 @@ async def test_room_is_given_back_by_furnaces_that_are_retired(
         await until(lambda: any(s.furnace_id == "melt/b" for s in broker.scores()))
 
     assert broker.letters() == []
+
+
+@pytest.mark.parametrize("is_away", [True, False], ids=["kafka-away", "process-frozen"])
+async def test_time_in_which_nothing_could_be_read_is_no_silence_of_furnaces(
+    broker: MemoryBroker, monkeypatch: pytest.MonkeyPatch, is_away: bool
+) -> None:
+    """Producers keep what they cannot send: it comes when Kafka has answered again."""
+    monkeypatch.setattr(engine, "_ENDS_INTERVAL_S", 0.01)
+    before, after = (
+        live(("melt/a",), 10.0, start_ns=start_ns, encoder=ENCODER)
+        for start_ns in (ORIGIN_NS, ORIGIN_NS + 10 * NS_PER_S)
+    )
+
+    async def answers(count: int) -> None:
+        calls = broker.end_calls
+        await until(lambda: broker.end_calls >= calls + count)
+
+    broker.produce(*before)
+    async with Life(broker, FakeScorer()) as life:
+        await life.read_all()
+        await answers(3)
+        broker.is_away = is_away
+        await answers(3 if is_away else 0)
+        clock = life.shared.clock
+        assert isinstance(clock, FastClock)
+        clock.leap_ns += 300 * NS_PER_S
+        await answers(3 if is_away else 0)
+        broker.is_away = False
+        await answers(3)
+        broker.produce(*after)
+        await life.read_all()
+    calm = MemoryBroker()
+    calm.produce(*before, *after)
+    async with Life(calm, FakeScorer()) as life:
+        await life.read_all()
+    assert seen(broker) == seen(calm)
+    assert broker.logs[TOPICS.late] == []
+
+
+def seen(broker: MemoryBroker) -> list[tuple[object, ...]]:
+    """What windows say, but for the offsets up to which each life had read at the moment."""
+    return [(s.window_id, s.status, s.features, s.reasons) for s in broker.scores()]

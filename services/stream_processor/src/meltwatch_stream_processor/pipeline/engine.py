@@ -259,12 +259,13 @@ class Engine:
                     shared.retry,
                 )
                 self._starts = {part: start.offset for part, start in starts.items()}
-            asked_ns = shared.clock.monotonic_ns()
+            asked_ns = shared.reader_clock.now_ns()
             try:
                 ends = await offsets_of(shared.input_range.end_offsets, parts)
             except TransientError:
                 self._lag = {}
             else:
+                shared.reader_clock.note_answer()
                 self._lag = self._unread(ends)
                 self._tell(asked_ns, ends)
 

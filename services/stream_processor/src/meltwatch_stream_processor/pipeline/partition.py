@@ -90,7 +90,7 @@ class PartitionPipeline:
             publication = Publication(
                 group, shared.in_flight, shared.judge.judge, self._publish, shared.clock
             )
-            asked_ns = shared.clock.monotonic_ns()
+            asked_ns = shared.reader_clock.now_ns()
             starts = await self._beginning.settle()
             for modality, start in starts.items():
                 self._arrivals[modality].begins(start.offset)
@@ -149,7 +149,7 @@ class PartitionPipeline:
         return self._joiner.behind_ns() if self._joiner else {}
 
     def told(self, asked_ns: int, ends: Mapping[TopicPartition, int]) -> None:
-        """Take how far the input goes, and when that was asked by the monotonic clock."""
+        """Take how far the input goes, and when that was asked by the reader's clock."""
         for modality, part in self._parts.items():
             awaited = self._order.head(modality) is None and modality not in self._paused
             self._arrivals[modality].told(asked_ns, ends[part], awaited=awaited)
@@ -202,7 +202,7 @@ class PartitionPipeline:
         if self._joiner is None or not self._told:
             return
         self._told = False
-        reading = self._order.reading(self._shared.clock.monotonic_ns())
+        reading = self._order.reading(self._shared.reader_clock.now_ns())
         outcome = self._joiner.advance(None, reading)
         self._shared.gate.holds(self.number, self._joiner.furnaces)
         self._shared.counts.closed(outcome)
@@ -293,7 +293,7 @@ class PartitionPipeline:
             Whatever went wrong: what the join holds now is not to be trusted.
         """
         try:
-            reading = self._order.reading(self._shared.clock.monotonic_ns())
+            reading = self._order.reading(self._shared.reader_clock.now_ns())
             outcome = joiner.advance(entry, reading)
             if not isinstance(entry.content, ContractViolation):
                 self._skew.take(entry.content, outcome)

@@ -1,4 +1,4 @@
-"""Whether work goes on: the answer of ``/healthz``, judged by movement alone."""
+"""Whether work goes on: the answer of ``/healthz``, and the clock by which the join waits."""
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
@@ -8,6 +8,36 @@ from meltwatch_schemas.window import NS_PER_S
 
 _LOOP_LIMIT_S: Final = 15
 _STALL_LIMIT_S: Final = 60
+_UNANSWERED_NS: Final = 10 * NS_PER_S
+
+
+class ReaderClock:
+    """The clock by which the join calls a modality idle and a furnace retired.
+
+    It stands still when Kafka has not answered for ten seconds. Nobody can tell then what was not
+    written from what could not be read, and producers keep what they could not send. It never
+    goes back.
+
+    Parameters
+    ----------
+    clock
+        Monotonic time.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._answered_ns = clock.monotonic_ns()
+        self._stood_ns = 0
+
+    def now_ns(self) -> int:
+        """Return the time that has passed while Kafka answered, ns since anywhen."""
+        return min(self._clock.monotonic_ns(), self._answered_ns + _UNANSWERED_NS) - self._stood_ns
+
+    def note_answer(self) -> None:
+        """Note that Kafka has just said how far the input goes."""
+        now_ns = self._clock.monotonic_ns()
+        self._stood_ns += max(now_ns - self._answered_ns - _UNANSWERED_NS, 0)
+        self._answered_ns = now_ns
 
 
 class Mark(NamedTuple):

@@ -17,6 +17,7 @@ from meltwatch_stream_processor.pipeline.delivery import Delivery
 from meltwatch_stream_processor.pipeline.gate import FurnaceGate, Suspects
 from meltwatch_stream_processor.pipeline.in_flight import InFlightWindows
 from meltwatch_stream_processor.pipeline.input_topics import InputTopics
+from meltwatch_stream_processor.pipeline.progress import ReaderClock
 from meltwatch_stream_processor.pipeline.retry import Retry
 from meltwatch_stream_processor.ports import InputRange, Inputs, ScoreHistory
 
@@ -35,8 +36,8 @@ class SharedParts:
         The window rule, the ensemble's encoder, how much may wait before reading is paused.
     max_held_bytes
         How much of one modality may wait for the other, all partitions together.
-    context, clock
-        What scores have in common, wall time.
+    context, clock, reader_clock
+        What scores have in common, the machine's clocks, the one by which the join waits.
     counts, metrics
         Counters of records and irregularities, all metrics.
     dependencies, retry
@@ -62,6 +63,7 @@ class SharedParts:
     max_held_bytes: int
     context: ScoreContext
     clock: Clock
+    reader_clock: ReaderClock
     counts: Counts
     metrics: Metrics
     dependencies: Dependencies
