@@ -27,7 +27,6 @@ STILL_SMALL = {
     "meltwatch_backtester.pipeline.recorded_windows",
     "meltwatch_chassis.kafka.unpacking",
     "meltwatch_local_cluster.launch.drain",
-    "meltwatch_stream_processor.pipeline.progress",
     "meltwatch_stream_processor.pipeline.publication",
     "meltwatch_stream_processor.vitals",
 }
