@@ -4,6 +4,8 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +22,7 @@ from meltwatch_sources.ports import SourceLost
 
 from tests.support.meter_process import MeterProcess
 from tests.support.opcua_meter import NAMES, PHASES, TEXT, URI, USER
+from tests.support.secured import Authority
 
 pytestmark = pytest.mark.integration
 PASSWORD = "p@s:/?#%é"  # noqa: S105 - of a server that lives for a test
@@ -27,9 +30,13 @@ NODES = tuple(f"nsu={URI};s={name}" for name in NAMES)
 
 
 @pytest.fixture(scope="module")
-def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MeterProcess]:
-    folder = tmp_path_factory.mktemp("plc")
-    with MeterProcess("opcua_meter", str(folder), PASSWORD, "1") as started:
+def plc_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("plc")
+
+
+@pytest.fixture(scope="module")
+def process(plc_folder: Path) -> Iterator[MeterProcess]:
+    with MeterProcess("opcua_meter", str(plc_folder), PASSWORD, "1") as started:
         yield started
 
 
@@ -42,8 +49,8 @@ def server(process: MeterProcess) -> MeterProcess:
 
 
 @pytest.fixture(scope="module")
-def login(tmp_path_factory: pytest.TempPathFactory) -> Credentials:
-    """A user and a certificate, as a mounted Secret holds them."""
+def login(tmp_path_factory: pytest.TempPathFactory, plc_folder: Path) -> Credentials:
+    """A user and certificates, as a mounted Secret holds them: the server's own is trusted."""
     folder = tmp_path_factory.mktemp("client")
     made, certificate, key = folder / "cert.der", folder / "cert.pem", folder / "key.pem"
     asyncio.run(
@@ -54,7 +61,7 @@ def login(tmp_path_factory: pytest.TempPathFactory) -> Credentials:
     )  # fmt: skip
     as_pem = x509.load_der_x509_certificate(made.read_bytes()).public_bytes(Encoding.PEM)
     certificate.write_bytes(as_pem)
-    return Credentials(USER, PASSWORD, certificate, key)
+    return Credentials(USER, PASSWORD, certificate, key, plc_folder / "cert.der")
 
 
 @asynccontextmanager
@@ -213,7 +220,28 @@ async def test_what_is_not_there_is_named(server, login):
 async def test_security_without_a_certificate_says_where_one_is_expected(server):
     naked = Credentials(USER, PASSWORD)
     async with reading(server, naked, OpcUaSecurity.SIGN) as readings:
-        with pytest.raises(SourceLost, match=r"expected cert.pem and key.pem"):
+        with pytest.raises(SourceLost, match=r"expected cert.pem, key.pem and ca.pem"):
+            await anext(readings)
+
+
+@pytest.mark.parametrize("security", [OpcUaSecurity.SIGN, OpcUaSecurity.SIGN_AND_ENCRYPT])
+async def test_a_server_that_does_not_prove_who_it_is_gets_no_login(
+    server, login, security, tmp_path
+):
+    another = Authority(tmp_path).file
+    untrusting = replace(login, authority=another, password="no")  # noqa: S106 - wrong
+    async with reading(server, untrusting, security) as readings:
+        with pytest.raises(SourceLost, match="BadCertificateUntrusted") as raised:
+            await anext(readings)
+    assert str(another) in raised.value.why
+
+
+@pytest.mark.parametrize("file", [b"", b"junk", b"-----BEGIN CERTIFICATE-----\nAA"])
+async def test_a_file_that_is_no_certificate_is_named(server, login, tmp_path, file):
+    (tmp_path / "ca.pem").write_bytes(file)
+    broken = replace(login, authority=tmp_path / "ca.pem")
+    async with reading(server, broken, OpcUaSecurity.SIGN) as readings:
+        with pytest.raises(SourceLost, match=r"ca.pem: expected a certificate"):
             await anext(readings)
 
 

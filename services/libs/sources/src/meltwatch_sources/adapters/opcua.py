@@ -7,15 +7,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from pathlib import Path
 from typing import Any, Final
 
 from asyncua import Client, ua
 from asyncua.common.subscription import DataChangeEvent
-from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
-from cryptography import x509
 from meltwatch_chassis.clock import Clock
 
+from meltwatch_sources.adapters.opcua_login import log_in
 from meltwatch_sources.credentials import Credentials, redacted
 from meltwatch_sources.domain.reading import MeterReading, Wiring, nothing
 from meltwatch_sources.domain.supervision import Loss
@@ -37,6 +35,14 @@ _REFUSALS: Final = frozenset(
         ua.StatusCodes.BadUserAccessDenied,
     }
 )
+_DISTRUSTED: Final = frozenset(
+    {
+        ua.StatusCodes.BadCertificateUntrusted,
+        ua.StatusCodes.BadCertificateTimeInvalid,
+        ua.StatusCodes.BadCertificateUriInvalid,
+        ua.StatusCodes.BadCertificateInvalid,
+    }
+)
 
 
 class OpcUaSecurity(Enum):
@@ -45,6 +51,18 @@ class OpcUaSecurity(Enum):
     NONE = "None"
     SIGN = "Basic256Sha256/Sign"
     SIGN_AND_ENCRYPT = "Basic256Sha256/SignAndEncrypt"
+
+    @property
+    def mode(self) -> ua.MessageSecurityMode:
+        """The same as the protocol names it."""
+        return _MODES[self]
+
+
+_MODES: Final = {
+    OpcUaSecurity.NONE: ua.MessageSecurityMode.None_,
+    OpcUaSecurity.SIGN: ua.MessageSecurityMode.Sign,
+    OpcUaSecurity.SIGN_AND_ENCRYPT: ua.MessageSecurityMode.SignAndEncrypt,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +78,7 @@ class OpcUaPlace:
     security
         How messages travel.
     login
-        User and certificate, if any.
+        User, certificate, and who signed the server's, if any.
     """
 
     url: str
@@ -116,11 +134,7 @@ class OpcUaMeter:
     async def _subscribe(self) -> Any:
         """Return a subscription to the nodes, and to the server's time as its sign of life."""
         client, place = self._client, self._place
-        if place.login is not None:
-            client.set_user(place.login.username)
-            client.set_password(place.login.password)
-        if place.security is not OpcUaSecurity.NONE:
-            await self._secure()
+        await log_in(client, place.login, place.security.mode)
         await client.connect()
         names = await client.get_namespace_array()
         nodes = [client.get_node(node_id(text, names)) for text in place.nodes]
@@ -146,23 +160,6 @@ class OpcUaMeter:
                 raise SourceLost(f"expected node {name}, the server says {handle.name}")
         return subscription
 
-    async def _secure(self) -> None:
-        login = self._place.login
-        if login is None or login.certificate is None or login.private_key is None:
-            raise SourceLost(
-                f"security {self._place.security.value}: expected cert.pem and key.pem "
-                "in the folder of the credentials"
-            )
-        self._client.application_uri = application_uri(login.certificate)
-        is_signed = self._place.security is OpcUaSecurity.SIGN
-        modes = ua.MessageSecurityMode
-        await self._client.set_security(
-            SecurityPolicyBasic256Sha256,
-            str(login.certificate),
-            str(login.private_key),
-            mode=modes.Sign if is_signed else modes.SignAndEncrypt,
-        )
-
     def _reading(self, event: DataChangeEvent) -> MeterReading:
         arrival_ns = self._clock.now_ns()
         values = nothing()
@@ -181,6 +178,11 @@ class OpcUaMeter:
     def _lost(self, error: Exception) -> SourceLost:
         code = getattr(error, "code", None)
         text = redacted(str(error) or type(error).__name__, self._place.login)
+        if code in _DISTRUSTED and self._place.login is not None:
+            return SourceLost(
+                f"the server's certificate is refused: {ua.StatusCode(code).name}; expected one "
+                f"signed by {self._place.login.authority}, or that one"
+            )
         if code in _REFUSALS:
             return SourceLost(f"the server refused the login: {text}", Loss.REFUSED)
         return SourceLost(f"expected an OPC UA session, got {text}")
@@ -232,12 +234,3 @@ def _utc_ns(moment: datetime | None) -> int | None:
     if moment is None:
         return None
     return (moment.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1) * 1000
-
-
-def application_uri(certificate: Path) -> str:
-    """Return the URI that a certificate is for: servers refuse a client of another name."""
-    content = certificate.read_bytes()
-    is_pem = b"-----BEGIN" in content
-    load = x509.load_pem_x509_certificate if is_pem else x509.load_der_x509_certificate
-    names = load(content).extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    return next(iter(names.value.get_values_for_type(x509.UniformResourceIdentifier)), "")

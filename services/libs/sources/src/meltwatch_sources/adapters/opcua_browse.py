@@ -9,14 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from asyncua import Client, Node, ua
-from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
 
-from meltwatch_sources.adapters.opcua import (
-    ANSWER_S,
-    OpcUaPlace,
-    OpcUaSecurity,
-    application_uri,
-)
+from meltwatch_sources.adapters.opcua import ANSWER_S, OpcUaPlace
+from meltwatch_sources.adapters.opcua_login import log_in
 from meltwatch_sources.credentials import redacted
 from meltwatch_sources.ports import SourceLost
 
@@ -75,6 +70,8 @@ async def browse_currents(place: OpcUaPlace) -> tuple[list[CurrentNode], bool]:
                 async with asyncio.timeout(_LOOK_S):
                     is_whole = await _look_through(client, names, found)
             return found, is_whole
+    except SourceLost:
+        raise
     except Exception as error:  # noqa: BLE001 - whatever a server makes of this library
         said = redacted(str(error) or type(error).__name__, place.login)
         raise SourceLost(f"expected an OPC UA session, got {said}") from None
@@ -83,22 +80,7 @@ async def browse_currents(place: OpcUaPlace) -> tuple[list[CurrentNode], bool]:
 @asynccontextmanager
 async def _session(place: OpcUaPlace) -> AsyncIterator[Client]:
     client = Client(place.url, timeout=ANSWER_S)
-    login = place.login
-    if login is not None:
-        client.set_user(login.username)
-        client.set_password(login.password)
-    if place.security is not OpcUaSecurity.NONE:
-        if login is None or login.certificate is None or login.private_key is None:
-            raise SourceLost("expected cert.pem and key.pem in the folder of the credentials")
-        client.application_uri = application_uri(login.certificate)
-        is_signed = place.security is OpcUaSecurity.SIGN
-        modes = ua.MessageSecurityMode
-        await client.set_security(
-            SecurityPolicyBasic256Sha256,
-            str(login.certificate),
-            str(login.private_key),
-            mode=modes.Sign if is_signed else modes.SignAndEncrypt,
-        )
+    await log_in(client, place.login, place.security.mode)
     async with client:
         yield client
 
