@@ -146,7 +146,7 @@ def catch_nothing() -> None:
     def handle(self: AlarmPipeline, record: RawRecord, now_ns: int) -> list[OutgoingRecord]:
         return self._judge(self._place(record).topic, record, now_ns)
 
-    put(scores, "read_score", read)
+    put(scores, "read_once", read)
     put(AlarmPipeline, "handle_record", handle)
 
 
