@@ -8,7 +8,11 @@ from meltwatch_backtester.domain.thresholds import (
     parse_thresholds,
 )
 from meltwatch_chassis.errors import BadUsage
+from meltwatch_core.alarms.alarm import ReceivedScore
+from meltwatch_core.alarms.registry import AlarmRegistry
 from meltwatch_schemas.default_points import OVERHEAT, default_points
+
+from tests.unit.core.alarms.samples import score
 
 FURNACE = "hall/FMF-01"
 ALARM = f"{FURNACE}/{OVERHEAT}"
@@ -63,3 +67,10 @@ def test_an_override_of_the_topic_is_tried_as_well():
 def test_the_set_point_in_force_is_no_trial():
     points = TriedAlarmList({}, parse_thresholds(["3.0/1.0"]))
     assert not points.differs(ALARM, FURNACE)
+
+
+def test_scores_are_judged_by_the_thresholds_that_are_tried():
+    registry = AlarmRegistry(TriedAlarmList({}, parse_thresholds(["4/2"])))
+    stirred = registry.stirred_by(ReceivedScore(score(1, 3.5, FURNACE), 0))
+    (alarm,) = [each for each in stirred if each.point.alarm_id == ALARM]
+    assert (alarm.point.setpoint.logit_on, alarm.point.setpoint.logit_off) == (4.0, 2.0)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from meltwatch_core.alarms.points import MasterAlarmList
+from meltwatch_core.alarms.points import FurnacePoints, MasterAlarmList
 from meltwatch_schemas.alarm import AlarmPoint, Setpoint
 from meltwatch_schemas.default_points import OVERHEAT
 from meltwatch_schemas.errors import ContractViolation
@@ -118,18 +118,18 @@ class TriedAlarmList(MasterAlarmList):
     def __init__(self, plant: Mapping[str, tuple[AlarmPoint, ...]], thresholds: Thresholds) -> None:
         super().__init__(plant)
         self._thresholds = thresholds
-        self._tried: dict[str, tuple[Mapping[str, AlarmPoint], Mapping[str, AlarmPoint]]] = {}
+        self._tried: dict[str, tuple[FurnacePoints, FurnacePoints]] = {}
 
-    def of(self, furnace_id: str) -> Mapping[str, AlarmPoint]:
-        """Return the alarm points of a furnace by alarm id."""
-        points = super().of(furnace_id)
+    def points(self, furnace_id: str) -> FurnacePoints:
+        """Return the alarm points of a furnace, as they are tried."""
+        own = super().points(furnace_id)
         known = self._tried.get(furnace_id)
-        if known is None or known[0] is not points:
-            tried = {name: self._thresholds.under(point) for name, point in points.items()}
-            known = self._tried[furnace_id] = (points, tried)
+        if known is None or known[0] is not own:
+            tried = {name: self._thresholds.under(point) for name, point in own.all.items()}
+            known = self._tried[furnace_id] = (own, FurnacePoints.of(tried))
         return known[1]
 
     def differs(self, alarm_id: str, furnace_id: str) -> bool:
         """Tell whether an alarm point is tried with other thresholds than its own."""
-        own = super().of(furnace_id).get(alarm_id)
+        own = super().points(furnace_id).all.get(alarm_id)
         return own is not None and self._thresholds.under(own).setpoint != own.setpoint
