@@ -4,7 +4,8 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -128,6 +129,45 @@ def gst_camera(*options: str) -> Iterator[CameraServer]:
         yield server
     finally:
         server.kill()
+
+
+@contextmanager
+def showing_camera(
+    side: int, rate: int, seen: Callable[[], NDArray[np.uint8]], every_s: float
+) -> Iterator[str]:
+    """Give the address of a camera by GStreamer before a scene.
+
+    Parameters
+    ----------
+    side, rate
+        Of its square picture, and how many it sends a second.
+    seen
+        What is before it now, shape ``(side, side, 3)``; asked for every ``every_s``.
+    """
+    need_gstreamer()
+    (port,) = free_ports(1)
+    script = ROOT / "tests" / "support" / "gst_furnace.py"
+    command = [str(SYSTEM_PYTHON), str(script), str(port), str(side), str(rate)]
+    stop = threading.Event()
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as camera:
+        assert camera.stdin is not None
+        assert camera.stdout is not None
+        assert camera.stdout.readline() == b"ready\n"
+        scene = camera.stdin
+
+        def show() -> None:
+            while not stop.wait(every_s):
+                scene.write(seen().tobytes())
+                scene.flush()
+
+        showing = threading.Thread(target=show)
+        showing.start()
+        try:
+            yield f"rtsp://127.0.0.1:{port}/furnace"
+        finally:
+            stop.set()
+            showing.join()
+            camera.kill()
 
 
 @contextmanager

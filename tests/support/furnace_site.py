@@ -1,7 +1,5 @@
 """A furnace with a real camera and a real meter, which show what the simulator makes of it."""
 
-import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,13 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import yaml
-from meltwatch_local_cluster.servers.addresses import free_ports
 from meltwatch_simulator import SimulatedFurnace
+from numpy.typing import NDArray
 
-from tests.support.cameras import SYSTEM_PYTHON, need_gstreamer
+from tests.support.cameras import showing_camera
 from tests.support.meter_process import MeterProcess
 from tests.support.modbus_meter import FIRST, UNIT
-from tests.support.source import ROOT
 
 SIDE, RATE, ZOOM = 384, 5, 6
 _STEP_S = 0.2
@@ -28,15 +25,15 @@ class FurnaceSite:
 
     Attributes
     ----------
-    camera_port
-        Of the RTSP server.
+    camera
+        Address of its stream.
     meter
         The Modbus server.
     furnace
         What they show, as time goes on.
     """
 
-    camera_port: int
+    camera: str
     meter: MeterProcess
     furnace: SimulatedFurnace
 
@@ -44,7 +41,7 @@ class FurnaceSite:
         """Write a plant file that names both, as a plant engineer does."""
         video = {
             "source_id": "camera-1",
-            "address": f"rtsp://127.0.0.1:{self.camera_port}/furnace",
+            "address": self.camera,
         }
         current = {
             "source_id": "meter-1",
@@ -61,39 +58,14 @@ class FurnaceSite:
 @contextmanager
 def furnace_site(furnace: SimulatedFurnace) -> Iterator[FurnaceSite]:
     """Start a camera and a meter that show a simulated furnace at the present time."""
-    need_gstreamer()
-    (port,) = free_ports(1)
-    command = [
-        SYSTEM_PYTHON,
-        ROOT / "tests/support/gst_furnace.py",
-        str(port),
-        str(SIDE),
-        str(RATE),
-    ]
-    stop = threading.Event()
-    with (
-        MeterProcess("modbus_meter", "socket") as meter,
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as camera,
-    ):
-        assert camera.stdin is not None
-        assert camera.stdout is not None
-        assert camera.stdout.readline() == b"ready\n"
+    with MeterProcess("modbus_meter", "socket") as meter:
 
-        def show() -> None:
-            while not stop.wait(_STEP_S):
-                now = np.array([time.time_ns()], dtype=np.int64)
-                (picture,) = furnace.frames(now)
-                camera.stdin.write(picture.repeat(ZOOM, 0).repeat(ZOOM, 1).tobytes())
-                camera.stdin.flush()
-                (amperes,) = furnace.currents(now)
-                with suppress(AssertionError, OSError, ValueError):  # killed by the test
-                    meter.tell("show " + " ".join(map(str, amperes.tolist())))
+        def seen() -> NDArray[np.uint8]:
+            now = np.array([time.time_ns()], dtype=np.int64)
+            (picture,), (amperes,) = furnace.frames(now), furnace.currents(now)
+            with suppress(AssertionError, OSError, ValueError):  # killed by the test
+                meter.tell("show " + " ".join(map(str, amperes.tolist())))
+            return picture.repeat(ZOOM, 0).repeat(ZOOM, 1)
 
-        showing = threading.Thread(target=show)
-        showing.start()
-        try:
-            yield FurnaceSite(port, meter, furnace)
-        finally:
-            stop.set()
-            showing.join()
-            camera.kill()
+        with showing_camera(SIDE, RATE, seen, _STEP_S) as url:
+            yield FurnaceSite(url, meter, furnace)

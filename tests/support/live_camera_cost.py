@@ -9,10 +9,9 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -21,12 +20,10 @@ import numpy as np
 import yaml
 from meltwatch_chassis.kafka.admin import create_topics
 from meltwatch_local_cluster.servers import KafkaServer
-from meltwatch_local_cluster.servers.addresses import free_ports
 from meltwatch_schemas.topics import catalogue
 
 from tests.integration.source_producer.bench import producing
-from tests.support.cameras import SYSTEM_PYTHON, need_gstreamer
-from tests.support.source import ROOT
+from tests.support.cameras import showing_camera
 
 SIDE, RATE, SECONDS = 480, 25, 60
 _SETTLE_S: Final = 5.0
@@ -43,36 +40,11 @@ def bare(url: str) -> None:
             packet.decode()
 
 
-@contextmanager
-def noisy_camera() -> Iterator[str]:
+def noisy_camera() -> AbstractContextManager[str]:
     """Give the address of a camera whose picture has noise that moves, so it takes its bit rate."""
-    need_gstreamer()
-    (port,) = free_ports(1)
-    program = ROOT / "tests/support/gst_furnace.py"
-    command = [str(SYSTEM_PYTHON), str(program), str(port), str(SIDE), str(RATE)]
     noise = np.random.default_rng(1).integers(0, 256, (SIDE * 2, SIDE, 3), dtype=np.uint8)
-    stop = threading.Event()
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as camera:
-        assert camera.stdin is not None
-        assert camera.stdout is not None
-        assert camera.stdout.readline() == b"ready\n"
-        into = camera.stdin
-
-        def show() -> None:
-            number = 0
-            while not stop.wait(1 / RATE):
-                number += 3
-                into.write(noise[number % SIDE :][:SIDE].tobytes())
-                into.flush()
-
-        showing = threading.Thread(target=show)
-        showing.start()
-        try:
-            yield f"rtsp://127.0.0.1:{port}/furnace"
-        finally:
-            stop.set()
-            showing.join()
-            camera.kill()
+    number = count(step=3)
+    return showing_camera(SIDE, RATE, lambda: noise[next(number) % SIDE :][:SIDE], 1 / RATE)
 
 
 def processor_s(pid: int) -> float:

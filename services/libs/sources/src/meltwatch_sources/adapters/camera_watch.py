@@ -11,10 +11,12 @@ from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_sources.adapters.cameras import camera_of, clock_rule, picture_rule
 from meltwatch_sources.adapters.host_clock import host_error_ns
+from meltwatch_sources.adapters.qr_code import read_code
 from meltwatch_sources.credentials import CredentialStore
 from meltwatch_sources.domain.event_clock import EventClock, EventTime, FrameTimes
 from meltwatch_sources.domain.finding import SourceFinding
 from meltwatch_sources.domain.picture_check import PictureReference, PictureWatch
+from meltwatch_sources.domain.shown_clock import ShownClock
 from meltwatch_sources.domain.stream_check import (
     CameraClock,
     StreamFigures,
@@ -69,6 +71,8 @@ class WatchedCamera:
         From opening to the first frame.
     pictures
         One watch for each furnace that it shows, in the order that was asked for.
+    shown
+        What was read of a clock that was held before it.
     lost
         Why it ended before its time; empty if it did not.
     """
@@ -81,6 +85,7 @@ class WatchedCamera:
     delay_s: float | None
     first_picture_s: float
     pictures: tuple[PictureWatch, ...]
+    shown: ShownClock
     lost: str = ""
 
     def findings(
@@ -112,7 +117,9 @@ class _Watch:
 
     def __init__(self, sources: Sequence[VideoSource], seconds: float) -> None:
         self.frames: list[StreamFrame] = []
-        self.events = EventClock(clock_rule(sources[0]))
+        rule = clock_rule(sources[0])
+        self.events = EventClock(rule)
+        self.shown = ShownClock(rule.camera_delay_ns)
         self.host_ns = host_error_ns()
         self.pictures = tuple(PictureWatch(picture_rule(source)) for source in sources)
         self.newest: tuple[Picture, EventTime] | None = None
@@ -134,6 +141,7 @@ class _Watch:
         self._looked_ns = frame.arrival_ns
         picture = frame.picture()
         self.newest, self.delay_ns = (picture, time), frame.arrival_ns - time.event_ns
+        self.shown.take(read_code(picture), time.event_ns)
         for watch in self.pictures:
             watch.take(picture, time.event_ns)
 
@@ -195,5 +203,6 @@ def watch_camera(
         None if watch.delay_ns is None else watch.delay_ns / NS_PER_S,
         (first_ns - opened_ns) / NS_PER_S,
         watch.pictures,
+        watch.shown,
         "" if why is None or is_recording else why.why,
     )
