@@ -72,4 +72,4 @@ def test_each_meter_is_judged_by_what_it_shows(tmp_path: Path) -> None:
     assert found["F-7"]["why"].startswith(f"{path}:")
     assert only[0] == 0
     assert only[1].splitlines()[0] == "p/F-1  current  good"
-    assert "phase_order: no electrode was lifted; not checked" in only[1]
+    assert "phase_order: no electrode was lifted (--lift a, b or c); not checked" in only[1]
