@@ -1,7 +1,10 @@
 """Fixtures that every test may ask for; nothing starts before a test asks."""
 
+from collections.abc import Iterator
+
 import hypothesis
 import pytest
+import structlog
 
 from tests.support import examples, survivors
 from tests.support.servers import kafka, redis_of_session, redis_server, topics, triton
@@ -10,6 +13,14 @@ examples.register_profiles()
 hypothesis.settings.load_profile(examples.GATE)
 
 __all__ = ["kafka", "redis_of_session", "redis_server", "topics", "triton"]
+
+
+@pytest.fixture(autouse=True)
+def logging_of_each_test() -> Iterator[None]:
+    """Commands that run in this process set up logging for themselves: nobody inherits it."""
+    yield
+    if structlog.is_configured():
+        structlog.reset_defaults()
 
 
 def pytest_configure(config: pytest.Config) -> None:

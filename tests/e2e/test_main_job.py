@@ -89,7 +89,7 @@ def test_every_injected_fault_raises_and_nothing_else_does(tmp_path):
         ), "from the frame to the alarm"
         with Subscriber(status["kafka"], prefix) as subscriber:
             subscriber.until(
-                lambda it: it.alarms == run.json("alarms", "list", codes=LISTED), "one list", 60
+                lambda it: it.alarms == run.json("alarms", "list", codes=LISTED), "one list"
             )
 
         assert run.finish(240) == 0, run.output()[-3000:]

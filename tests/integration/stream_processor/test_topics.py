@@ -16,7 +16,7 @@ from meltwatch_schemas.score_topics import GapCause
 from meltwatch_schemas.topics import Topic, catalogue
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 
-from tests.integration.stream_processor.worker import Tail, Worker, Works
+from tests.integration.stream_processor.worker import Tail, Worker, Works, scores_of
 from tests.support.input_records import ORIGIN_NS, live
 from tests.support.logs import entries
 from tests.support.murmur2 import partition_of
@@ -85,7 +85,7 @@ def unaccounted(scores: Iterable[WindowScore]) -> list[int]:
 
 
 def newest(works: Works, furnace_id: str) -> int:
-    scores = works.published(0)
+    scores = scores_of(works.scores.read_all())
     return max((s.window_end_ns for s in scores if s.furnace_id == furnace_id), default=0)
 
 
@@ -190,7 +190,7 @@ def test_offsets_that_somebody_moves(
         wait_for_windows(works, worker, 20)
         assert move(ends()) == {UnknownMemberIdError}  # Kafka's own guard: the group is at work
         assert worker.stop() == 0
-    scores = works.published(0)
+    scores = scores_of(works.scores.read_all())
     cuts = {
         TopicPartition(topic, cut.partition): cut.last_handed_on or 0
         for score in scores
