@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -26,8 +27,17 @@ def leaving_interrupts() -> Iterator[None]:
 
 
 def raising_interrupts() -> AbstractContextManager[None]:
-    """Let Ctrl-C raise ``KeyboardInterrupt``, so that a command that works can clean up."""
-    return _handled(signal.default_int_handler)
+    """Let Ctrl-C raise ``KeyboardInterrupt``, so that a command that works can clean up.
+
+    What it leaves half-made, such as an event loop, complains when it is thrown away: nobody is
+    told, the command is over.
+    """
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        sys.unraisablehook = lambda _: None
+        signal.default_int_handler(number, frame)
+
+    return _handled(interrupt)
 
 
 @contextmanager
