@@ -27,7 +27,7 @@ from meltwatch_schemas.score import (
     SourceState,
     encode_score,
 )
-from meltwatch_schemas.score_topics import GapCause, HistoryGap
+from meltwatch_schemas.score_topics import GapCause, HistoryGap, NewestFrame
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_MS, NS_PER_S
 
@@ -128,6 +128,8 @@ def _of_scores() -> Iterator[tuple[str, bytes]]:
     yield _packed(
         Topic.SCORES, "behind-gaps", encode_score(window_score(topic_ids=TOPIC_IDS, gaps=gaps))
     )
+    frames = (NewestFrame(108, NOON_NS), NewestFrame(109, NOON_NS + 720 * NS_PER_MS))
+    yield _packed(Topic.SCORES, "with-newest-frames", encode_score(window_score(frames=frames)))
 
 
 def _of_alarms() -> Iterator[tuple[str, bytes]]:

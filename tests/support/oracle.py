@@ -56,6 +56,7 @@ class Window:
     last_ingest: int
     cuts: tuple[tuple[int | None, int | None], tuple[int | None, int | None]]
     reasons: frozenset[str] = frozenset()
+    frames: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -299,7 +300,25 @@ class Oracle:
             last_ingest=max(record.ingest for record in life.records),
             cuts=(self.cut(life, VIDEO, end), self.cut(life, CURRENT, end)),
             reasons=frozenset(reasons),
+            frames=self.frames(life, end),
         )
+
+    def frames(self, life: Life, end: int) -> tuple[tuple[int, int], ...]:
+        """Offset and time of the latest frame of each stride of the last hop."""
+        found = []
+        for until in range(
+            end - self.numbers.hop + self.numbers.stride, end + 1, self.numbers.stride
+        ):
+            held = [
+                event
+                for event in life.events
+                if event.modality == VIDEO and until - self.numbers.stride < event.time <= until
+            ]
+            if held:
+                newest = max(event.time for event in held)
+                first = next(event for event in held if event.time == newest)
+                found.append((first.offset, newest))
+        return tuple(found)
 
     def trusts(self, life: Life, modality: str, wrong: dict[str, bool], *, live: bool) -> bool:
         """A modality is unusable only if it was seen to be live before."""

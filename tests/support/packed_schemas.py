@@ -13,6 +13,7 @@ from meltwatch_schemas.bounds import (
     MAX_INPUTS,
     MAX_LOGIT,
     MAX_MEMBERS,
+    MAX_NEWEST_FRAMES,
     MAX_OFFSET,
     MAX_WHOLE,
     MAX_WORD,
@@ -220,6 +221,18 @@ _GAPS: Final = {
         "maxItems": 2,
     },
 }
+_FRAMES: Final = {
+    "type": "array",
+    "description": "From 1.1: offset (in the partition of the video's input) and event time, "
+    "ns UTC, of the newest frames, at most those of one hop, oldest first.",
+    "maxItems": MAX_NEWEST_FRAMES,
+    "items": {
+        "type": "array",
+        "items": {"type": "integer", "minimum": 0, "maximum": MAX_OFFSET},
+        "minItems": 2,
+        "maxItems": 2,
+    },
+}
 
 SCORE: Final = _object(
     "The verdict on one window.",
@@ -276,6 +289,7 @@ SCORE: Final = _object(
         "run_id": _RUN_ID,
         "topic_ids": _TOPIC_IDS,
         "gaps": _GAPS,
+        "frames": _FRAMES,
     },
 )
 

@@ -33,6 +33,8 @@ MAX_IMBALANCE: Final = 10.0
 """Shares of the mean current; all of it in one phase of three is 2."""
 MAX_CURRENT_A: Final = 1e9
 MAX_INPUTS: Final = 8
+MAX_NEWEST_FRAMES: Final = 16
+"""Frames of one hop that a score names; the published spec has two."""
 MAX_PARTITION: Final = 2**31 - 1
 MAX_OFFSET: Final = 2**63 - 1
 MAX_WHOLE: Final = 2**64 - 1

@@ -26,9 +26,16 @@ from meltwatch_schemas.encoder import SIDE
 from meltwatch_schemas.errors import malformed, violation
 from meltwatch_schemas.identifiers import check_furnace_id
 from meltwatch_schemas.score_bounds import check_score
-from meltwatch_schemas.score_topics import HistoryGap, gaps_message, read_gaps, read_topic_ids
+from meltwatch_schemas.score_topics import (
+    HistoryGap,
+    NewestFrame,
+    gaps_message,
+    read_frames,
+    read_gaps,
+    read_topic_ids,
+)
 
-SCHEMA: Final = "score/1.0"
+SCHEMA: Final = "score/1.1"
 _OFFSET: Final = frozenset({int, type(None)})
 
 
@@ -180,6 +187,9 @@ class WindowScore:
         Words that say why a verdict is less than whole.
     source_states
         Per modality with a source, what the quality of windows to come rests on.
+    frames
+        Where the frames of the window's last hop stand, oldest first; empty without any, and
+        in scores of 1.0.
     """
 
     furnace_id: str
@@ -207,6 +217,7 @@ class WindowScore:
     run_id: str | None = None
     topic_ids: Mapping[str, str] = field(default_factory=dict)
     gaps: Mapping[str, HistoryGap] = field(default_factory=dict)
+    frames: tuple[NewestFrame, ...] = ()
 
 
 def encode_score(score: WindowScore) -> bytes:
@@ -253,6 +264,8 @@ def encode_score(score: WindowScore) -> bytes:
         message["topic_ids"] = dict(score.topic_ids)
     if score.gaps:
         message["gaps"] = gaps_message(score.gaps)
+    if score.frames:
+        message["frames"] = score.frames
     return pack(message)
 
 
@@ -310,6 +323,7 @@ def decode_score(
         run_id=fields.optional_text("run_id"),
         topic_ids=read_topic_ids(fields.optional_map("topic_ids")),
         gaps=read_gaps(fields.optional_map("gaps")),
+        frames=read_frames(fields),
         # Values are judged last: a wrong type anywhere precedes a wrong value.
         status=_word(_STATUSES, "status", status),
         modalities=tuple([_word(_MODALITIES, "modalities", word) for word in modalities]),

@@ -22,7 +22,7 @@ from meltwatch_schemas.codec import check_time
 from meltwatch_schemas.current import PHASES
 from meltwatch_schemas.errors import violation
 from meltwatch_schemas.identifiers import check_boot_id
-from meltwatch_schemas.score_topics import check_score_topics
+from meltwatch_schemas.score_topics import check_frames, check_score_topics
 from meltwatch_schemas.window import INT64_MAX
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def check_score(score: "WindowScore") -> None:
     for modality, state in score.source_states.items():
         _check_state(modality, state)
     check_score_topics(score.topic_ids, score.gaps)
+    check_frames(score.frames)
     _check_verdict(score)
     _check_features(score.features)
 

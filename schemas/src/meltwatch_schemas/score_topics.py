@@ -1,18 +1,22 @@
-"""What a score says of its input topics beside the cuts: their ids, and what was never read."""
+"""What a score says of its input topics beside the cuts.
 
-from collections.abc import Mapping
+Their ids, what was never read, and where the newest frames stand.
+"""
+
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from meltwatch_schemas.bounds import (
     MAX_INPUTS,
+    MAX_NEWEST_FRAMES,
     MAX_OFFSET,
     MAX_WORD,
     check_most,
     check_text,
     check_whole,
 )
-from meltwatch_schemas.codec import Fields
+from meltwatch_schemas.codec import Fields, check_time
 from meltwatch_schemas.errors import malformed
 
 MAX_TOPIC_ID: Final = 64
@@ -44,6 +48,21 @@ class HistoryGap(NamedTuple):
     records: int | None
 
 
+class NewestFrame(NamedTuple):
+    """Where a frame of a window stands, so that a picture costs one record.
+
+    Attributes
+    ----------
+    offset
+        Of its record, in the partition of the cut of the video.
+    event_ns
+        Its event time: a record may hold several frames.
+    """
+
+    offset: int
+    event_ns: int
+
+
 def gaps_message(gaps: Mapping[str, HistoryGap]) -> dict[str, list[Any]]:
     """Return the gaps by topic as they stand in a message."""
     return {topic: [str(gap.cause), gap.records] for topic, gap in gaps.items()}
@@ -69,6 +88,31 @@ def read_topic_ids(fields: Fields | None) -> dict[str, str]:
         ``malformed`` for a wrong type.
     """
     return {topic: fields.text(topic) for topic in fields.keys()} if fields else {}  # noqa: SIM118 - no mapping
+
+
+def read_frames(fields: Fields) -> tuple[NewestFrame, ...]:
+    """Return the newest frames of a message, oldest first; none where it does not say.
+
+    Raises
+    ------
+    ContractViolation
+        ``malformed`` for a wrong type.
+    """
+    return tuple(map(_read_frame, fields.list("frames"))) if "frames" in fields else ()
+
+
+def check_frames(frames: Sequence[NewestFrame]) -> None:
+    """Refuse what lies beyond its bounds.
+
+    Raises
+    ------
+    ContractViolation
+        ``contract_violation``.
+    """
+    check_most("frames", len(frames), MAX_NEWEST_FRAMES)
+    for frame in frames:
+        check_whole("frames: offset", frame.offset, MAX_OFFSET)
+        check_time("frames: event time", frame.event_ns)
 
 
 def check_score_topics(topic_ids: Mapping[str, str], gaps: Mapping[str, HistoryGap]) -> None:
@@ -100,3 +144,11 @@ def _read_gap(fields: Fields, topic: str) -> HistoryGap:
             return HistoryGap(cause, records)
         case _:
             raise malformed(f"gaps.{topic}: expected [cause, records], got {values!r}"[:200])
+
+
+def _read_frame(value: object) -> NewestFrame:
+    match value:
+        case [int(offset), int(event_ns)] if bool not in map(type, value):
+            return NewestFrame(offset, event_ns)
+        case _:
+            raise malformed(f"frames: expected [offset, event time], got {value!r}"[:200])

@@ -22,7 +22,7 @@ from meltwatch_schemas.score import (
     decode_score,
     encode_score,
 )
-from meltwatch_schemas.score_topics import GapCause, HistoryGap
+from meltwatch_schemas.score_topics import GapCause, HistoryGap, NewestFrame
 from meltwatch_schemas.text import is_printable
 
 from tests.support.builders import NOON_NS, raw_record, window_score
@@ -73,6 +73,7 @@ def scores(draw: st.DrawFn) -> WindowScore:
         run_id=draw(SOURCES),
         topic_ids=draw(st.dictionaries(NAMES, NAMES, max_size=8)),
         gaps=draw(st.dictionaries(NAMES, GAPS, max_size=8)),
+        frames=tuple(draw(st.lists(st.builds(NewestFrame, TIMES, TIMES), max_size=4))),
     )
 
 
@@ -157,6 +158,11 @@ def test_a_verdict_that_is_not_finite_is_refused(name: str, value: object) -> No
         ("anomaly_map", bytes(4095)),
         ("window_end_ns", -1),
         ("furnace_id", "a//b"),
+        ("frames", [[-1, 5]]),
+        ("frames", [[5, -1]]),
+        ("frames", [[5, 2**63]]),
+        ("frames", [[2**63, 5]]),
+        ("frames", [[5, 5]] * 17),
     ],
 )
 def test_a_value_against_the_contract_is_refused(name: str, value: object) -> None:
@@ -192,6 +198,13 @@ def test_a_value_against_the_contract_is_refused(name: str, value: object) -> No
         ("gaps", {"t": ["moved", True]}),
         ("gaps", {"t": ["moved", 1.0]}),
         ("gaps", {"t": ["moved", 1, 2]}),
+        ("frames", {"t": [1, 2]}),
+        ("frames", [1, 2]),
+        ("frames", [[1]]),
+        ("frames", [[1, 2, 3]]),
+        ("frames", [[1, 2.0]]),
+        ("frames", [[True, 2]]),
+        ("frames", [[1, None]]),
     ],
 )
 def test_a_wrong_type_is_malformed(name: str, value: object) -> None:

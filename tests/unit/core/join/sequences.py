@@ -100,6 +100,7 @@ def plain(window: AlignedWindow) -> Window:
             (current.first_needed, current.last_handed_on),
         ),
         reasons=frozenset(window.reasons),
+        frames=tuple(map(tuple, window.frames)),
     )
 
 
@@ -114,7 +115,8 @@ class Said:
 
 def said(window: AlignedWindow) -> Said:
     cuts = ((None, None), (None, None))
-    content = replace(plain(window), cuts=cuts, last_ingest=0)
+    frames = tuple((0, frame.event_ns) for frame in window.frames)
+    content = replace(plain(window), cuts=cuts, last_ingest=0, frames=frames)
     return Said(content, window.features, window.modalities)
 
 

@@ -47,6 +47,7 @@ def contents(outcomes: list[Outcome]) -> list[Window]:
             cuts=NO_CUTS,
             last_ingest=0,
             sources=(None, None),
+            frames=tuple((0, time) for _, time in window.frames),
             reasons=frozenset(word for word in window.reasons if "clock" not in word),
         )
         for window in windows_of(outcomes)

@@ -102,6 +102,16 @@ def test_a_slot_takes_the_latest_frame_of_its_stride_and_no_later_one():
     assert window.video_coverage == 1.0
 
 
+def test_a_window_names_its_own_newest_two_frames_also_where_it_has_too_few():
+    names = [(f.event_ns, f.offset) for f in window_at_end(frames_but()).frames]
+    assert [time_ns for time_ns, _ in names] == [END - PUBLISHED.stride, END]
+    assert len({offset for _, offset in names}) == 2
+    lacking = window_at_end(frames_but(0, 3, 4))
+    assert lacking.clip is None
+    assert [frame.event_ns for frame in lacking.frames] == [END - PUBLISHED.stride]
+    assert window_at_end(frames_but(0, 1)).frames == ()
+
+
 def test_current_is_available_from_684_of_720_values():
     window = window_at_end(samples_with(absent=37))
     # One of the 37 points is held over by the sample before it, 500 ms older.

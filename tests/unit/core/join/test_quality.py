@@ -253,7 +253,7 @@ def watching() -> Watching:
     watch = SourceWatch(PUBLISHED_RULES, FEATURES, dict.fromkeys(Modality, state))
 
     def inspect(clip: NDArray[np.float16] | None, currents_a: Amperes | None) -> Usable:
-        seen = Clip(clip, 0.0 if clip is None else 1.0)
+        seen = Clip(clip, 0.0 if clip is None else 1.0, ())
         grid = NOTHING if currents_a is None else CurrentGrid(currents_a, 1.0, currents_a)
         return watch.inspect(END_NS, seen, grid)
 

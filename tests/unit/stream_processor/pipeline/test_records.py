@@ -12,7 +12,7 @@ def test_a_score_is_published_under_its_furnace_at_its_windows_end() -> None:
     assert (record.topic, record.key, record.partition) == ("meltwatch.scores.v1", b"melt/a", None)
     assert record.timestamp_ms == END_NS // 1_000_000
     assert dict(record.headers) == {
-        "schema": b"score/1.0",
+        "schema": b"score/1.1",
         "content-type": b"application/msgpack",
     }
     assert decode_score(record.value or b"").window_id == WINDOW.window_id

@@ -16,7 +16,7 @@ _NEVER: Final = frozenset(
     {"topic_ids", "gaps", "model", "times", "anomaly_map", "run_id", "unregistered"}
 )
 """Fields that depend on the run, not on the window. The map is compared with the verdict."""
-_CUTS: Final = frozenset({"inputs", "source_states"})
+_CUTS: Final = frozenset({"inputs", "source_states", "frames"})
 """Fields that depend on the order of reading."""
 
 
@@ -90,6 +90,8 @@ def compare(replayed: WindowScore, live: WindowScore, *, with_cuts: bool) -> Com
     """
     lacked = next((word for word in _LACKED if word in live.reasons), None)
     skipped = _NEVER | (frozenset() if with_cuts else _CUTS)
+    if not live.frames:  # scores of 1.0 name none
+        skipped |= {"frames"}
     if not with_cuts:
         replayed, live = _own_content(replayed), _own_content(live)
     if lacked is not None:

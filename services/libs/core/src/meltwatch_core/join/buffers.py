@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from meltwatch_schemas.bounds import MAX_NEWEST_FRAMES
 from meltwatch_schemas.chunk import MAX_COUNT
 from meltwatch_schemas.current import PHASES, CurrentChunk
 from meltwatch_schemas.embedding import EmbeddingChunk
 from meltwatch_schemas.score import Modality
+from meltwatch_schemas.score_topics import NewestFrame
 from numpy.typing import NDArray
 
 from meltwatch_core.join.rules import JoinRules
@@ -33,10 +35,17 @@ class Clip:
         Shape ``(clip_frames, 64, d)``, float16, index 0 the oldest slot; None if unavailable.
     coverage
         Share of the slots that had a frame of their own, 0..1.
+    newest
+        Where the frames of the last hop stand, oldest first, also while the clip is unavailable.
     """
 
     embeddings: NDArray[np.float16] | None
     coverage: float
+    newest: tuple[NewestFrame, ...]
+
+
+_Held = tuple[int, NDArray[np.float16], int]
+"""A frame: event time, embedding, and the offset of its record."""
 
 
 _NO_VALUES: Final = np.empty((MAX_COUNT, 0), np.float32)
@@ -59,9 +68,12 @@ class FrameBuffer:
 
     def __init__(self, rules: JoinRules, phase_ns: int) -> None:
         self._rules = rules
-        self._stride_ns = rules.spec.frame_stride_ns
+        spec = rules.spec
+        self._stride_ns = spec.frame_stride_ns
+        per_hop = spec.hop_ns // spec.frame_stride_ns
+        self._newest = min(per_hop, spec.clip_frames, MAX_NEWEST_FRAMES)
         self._phase_ns = phase_ns
-        self._latest: dict[int, tuple[int, NDArray[np.float16]]] = {}
+        self._latest: dict[int, _Held] = {}
         self.timeline = Timeline()
 
     def add_frames(
@@ -81,17 +93,17 @@ class FrameBuffer:
         new = self.timeline.add_events(times_ns, offset, _NO_VALUES[: times_ns.size])
         for index, time_ns in enumerate(times_ns.tolist()):
             if new is None or new[index]:
-                self._keep_latest(time_ns, embeddings[index])
+                self._keep_latest(time_ns, embeddings[index], offset)
         if len(self.timeline) > _MAX_FRAMES:
-            latest = [time_ns for time_ns, _ in self._latest.values()]
+            latest = [held[0] for held in self._latest.values()]
             self.timeline.keep(np.isin(self.timeline.times_ns, latest))
         return 0 if new is None else new.size - int(np.count_nonzero(new))
 
-    def _keep_latest(self, time_ns: int, embedding: NDArray[np.float16]) -> None:
+    def _keep_latest(self, time_ns: int, embedding: NDArray[np.float16], offset: int) -> None:
         slot = self._slot(time_ns)
         held = self._latest.get(slot)
         if held is None or held[0] < time_ns:
-            self._latest[slot] = (time_ns, embedding.copy())
+            self._latest[slot] = (time_ns, embedding.copy(), offset)
 
     def _slot(self, time_ns: int) -> int:
         """Number of the first slot instant at or after a time."""
@@ -100,7 +112,7 @@ class FrameBuffer:
     def forget_until(self, time_ns: int) -> None:
         """Drop the frames at or before an instant."""
         self.timeline.forget_until(time_ns)
-        stale = [slot for slot, (held_ns, _) in self._latest.items() if held_ns <= time_ns]
+        stale = [slot for slot, held in self._latest.items() if held[0] <= time_ns]
         for slot in stale:
             del self._latest[slot]
 
@@ -115,27 +127,28 @@ class FrameBuffer:
         picked = [self._latest.get(slot) for slot in range(newest - count + 1, newest + 1)]
         filled = [held[1] for held in picked if held is not None]
         coverage = len(filled) / count
+        last_hop = picked[-self._newest :]
+        frames = tuple([NewestFrame(held[2], held[0]) for held in last_hop if held is not None])
         if len(filled) < self._rules.min_frames:
-            return Clip(None, coverage)
+            return Clip(None, coverage, frames)
         if len(filled) < count:
             filled = _repeated(picked, filled[0])
         clip = np.concatenate(filled)
-        return Clip(clip.reshape(count, *filled[0].shape), coverage)
+        return Clip(clip.reshape(count, *filled[0].shape), coverage, frames)
 
     @property
     def size_bytes(self) -> int:
         """What the buffer holds."""
-        pixels = sum(embedding.nbytes for _, embedding in self._latest.values())
+        pixels = sum(held[1].nbytes for held in self._latest.values())
         return pixels + self.timeline.size_bytes
 
     def size_bytes_after(self, time_ns: int) -> int:
         """Return what is held of the frames after an instant."""
-        held = self._latest.values()
-        return sum(embedding.nbytes for held_ns, embedding in held if held_ns > time_ns)
+        return sum(held[1].nbytes for held in self._latest.values() if held[0] > time_ns)
 
 
 def _repeated(
-    picked: Iterable[tuple[int, NDArray[np.float16]] | None], first: NDArray[np.float16]
+    picked: Iterable[_Held | None], first: NDArray[np.float16]
 ) -> list[NDArray[np.float16]]:
     """Return the frames of a clip, for a missing one the one before, or else the first."""
     frames = []

@@ -381,6 +381,7 @@ class Furnace:
             irregularities=usable.irregularities,
             source_states=self._watch.states,
             cuts=self._cuts(end_ns, handed_on),
+            frames=clip.newest,
         )
 
     def _cuts(self, end_ns: int, handed_on: Offsets) -> Mapping[Modality, Cut]:

@@ -8,6 +8,7 @@ import numpy as np
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.reasons import Reason
 from meltwatch_schemas.score import Cut, Features, Modality, ScoreStatus, Sources, SourceState
+from meltwatch_schemas.score_topics import NewestFrame
 from numpy.typing import NDArray
 
 NO_VIDEO: Final = Reason.NO_VIDEO
@@ -49,6 +50,8 @@ class AlignedWindow:
         Per modality, those of the reasons that lie with its source; absent without any.
     source_states
         Per modality with a source, the state that decides the quality of later windows.
+    frames
+        Where the frames of the last hop stand: the score's ``frames``.
     """
 
     furnace_id: str
@@ -67,6 +70,7 @@ class AlignedWindow:
     cuts: Mapping[Modality, Cut]
     irregularities: Mapping[Modality, tuple[Reason, ...]] = field(default_factory=dict)
     source_states: Mapping[Modality, SourceState] = field(default_factory=dict)
+    frames: tuple[NewestFrame, ...] = ()
 
     @property
     def modalities(self) -> tuple[Modality, ...]:

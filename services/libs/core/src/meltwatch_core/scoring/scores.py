@@ -111,6 +111,7 @@ def make_score(
         inputs={context.topics.inputs[modality]: cut for modality, cut in window.cuts.items()},
         source_states=window.source_states,
         unregistered=window.furnace_id not in context.registered,
+        frames=window.frames,
     )
 
 
