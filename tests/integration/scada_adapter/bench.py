@@ -58,6 +58,8 @@ class AdapterProcess:
             "opcua_users_file": str(folder / "users.yaml"),
             "roles_file": str(folder / "roles.yaml"),
             "opcua_trust_all": "true",
+            # On a busy machine the alarm manager answers late; who tries a time-out sets it.
+            "opcua_order_timeout_s": "30",
         }
         given = {f"MELTWATCH_{k.upper()}": v for k, v in (settings | environ).items()}
         self._environ = os.environ | given

@@ -1,5 +1,6 @@
 """The broker freezes, and is killed, under the OPC UA server: that is told and clears nothing."""
 
+import asyncio
 import time
 
 import pytest
@@ -42,6 +43,21 @@ async def values(client):
     return [each.Value.Value for each in read], {each.StatusCode.value for each in read}
 
 
+async def acknowledge_at_last(client, event_id):
+    """Acknowledge as a person does: again, until there is an answer.
+
+    The manager comes back later than its heartbeat, and what timed out may still be carried out.
+    """
+    answers = []
+    async with asyncio.timeout(LIMIT_S):
+        while answers[-1:] in ([], ["BadTimeout"]):
+            answers.append(await acknowledge(client, ALARM_ID, event_id, "back"))
+    assert answers[-1] == "Good" or (
+        len(answers) > 1 and answers[-1] == "BadConditionBranchAlreadyAcked"
+    ), answers
+    await once(lambda: values(client), lambda found: found[0][1] is True)
+
+
 async def test_a_broker_frozen_or_killed_clears_nothing(
     own_kafka, redis_server, make_manager, make_adapter, tmp_path
 ):
@@ -52,7 +68,7 @@ async def test_a_broker_frozen_or_killed_clears_nothing(
             manager.wait_ready()
             broker.send_scores(score(number, 6.0) for number in range(4))
             (record,) = broker.wait_alarms(1)
-            adapter = make_adapter(**settings).start().wait_serving()
+            adapter = make_adapter(**settings, opcua_order_timeout_s="5").start().wait_serving()
             down_id = ua.NodeId(f"{topics.prefix}/ALARM_PIPELINE_DOWN", 2)
             async with live_session(adapter) as client:
                 raised, good = await values(client)
@@ -89,5 +105,5 @@ async def test_a_broker_frozen_or_killed_clears_nothing(
                 await once_live(client)
                 held, _ = await once(lambda: values(client), lambda found: found[1] == good)
                 assert held[0] is True, "it was never cleared"
-                assert await acknowledge(client, ALARM_ID, raised[-1], "back") == "Good"
+                await acknowledge_at_last(client, raised[-1])
         broker.close()

@@ -141,7 +141,7 @@ async def test_a_full_queue_asks_for_a_refresh(make_adapter, raised):
 
 async def test_silence_is_told_and_clears_nothing(broker, make_manager, make_adapter, raised):
     manager, record = raised
-    adapter = make_adapter().start().wait_serving()
+    adapter = make_adapter(opcua_order_timeout_s="2").start().wait_serving()
     down_id = ua.NodeId(f"{broker.prefix}/ALARM_PIPELINE_DOWN", 2)
     async with live_session(adapter) as client, subscribed(client) as (inbox, _):
         assert (await read(client, "Retain")).StatusCode.is_good()
