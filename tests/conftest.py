@@ -23,19 +23,8 @@ def logging_of_each_test() -> Iterator[None]:
         structlog.reset_defaults()
 
 
-def pytest_configure(config: pytest.Config) -> None:
+def pytest_configure() -> None:
     survivors.pytest_configure()
-    # kafka-python reads its protocol files by calls that Python 3.11 and 3.12 deprecate.
-    config.addinivalue_line(
-        "filterwarnings", "ignore:(read|open)_text is deprecated:DeprecationWarning"
-    )
-    # It forgets sockets that a dead broker has refused, in a thread that outlives the client: they
-    # are found by whatever test runs when Python looks for garbage. Bound to nothing, so not ours.
-    config.addinivalue_line(
-        "filterwarnings",
-        r"ignore:Exception ignored in. <socket\.socket fd=\d+, .*laddr=\('0\.0\.0\.0', \d+\)>"
-        ":pytest.PytestUnraisableExceptionWarning",
-    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -8,9 +8,6 @@ pytestmark = [
     pytest.mark.integration,
     # How soon things go on is no promise: a machine may be busy with other work.
     pytest.mark.timeout(1800),
-    # kafka-python forgets to close the sockets of connections that a dead broker refuses.
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
 

@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 pytestmark = [
     pytest.mark.k8s,
     pytest.mark.timeout(900),
-    # kafka-python forgets to close the sockets of connections that are refused.
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 # Of one furnace, whichever pod is away: the session time-out, a takeover, a slow machine.
 LONGEST_SILENCE_S = 30
