@@ -53,7 +53,11 @@ def test_a_camera_and_a_meter_are_seen_scored_and_raise_the_alarm_of_a_fault(
                 ),
                 300,
             )
-            print(f"first scores, s after the camera began: {statuses()}")
+            (first, *_) = records_of(kafka, "meltwatch.embeddings.v1")
+            heard_s = first.timestamp_ms / 1e3 - begun_ns / 1e9
+            found = {status: round(at_s - heard_s, 1) for status, at_s in statuses().items()}
+            print(f"first scores, s after the camera's first record: {found}")
+            print(f"that record, s after the command: {heard_s:.1f}")
 
             run.wait_until(
                 lambda: states(run) == {"video": "running", "current": "running"} or None, 60
