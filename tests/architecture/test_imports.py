@@ -18,6 +18,7 @@ SERVICES = {
     "meltwatch_backtester",
     "meltwatch_selftest",
     "meltwatch_notify_gateway",
+    "meltwatch_console",
     "meltwatch_local_cluster",
 }
 TRAINER = ROOT / "services/trainer/src/meltwatch_trainer"

@@ -23,6 +23,7 @@ class Principal(StrEnum):
     ALARM_MANAGER = "alarm_manager"
     NOTIFY_GATEWAY = "notify_gateway"
     SCADA_ADAPTER = "scada_adapter"
+    CONSOLE = "console"
     SELFTEST = "selftest"
     BACKTESTER = "backtester"
     JOURNAL = "journal"
@@ -161,6 +162,11 @@ ACCESS: Final = {
     Principal.SCADA_ADAPTER: Access(
         inputs=(Topic.ALARMS, Topic.ALARM_POINTS, Topic.HEARTBEATS, Topic.ALARM_RESULTS),
         outputs=(Topic.ALARM_COMMANDS, Topic.ALARM_RECEIPTS, Topic.HEARTBEATS),
+    ),
+    # It writes commands and nothing else, not even a sign of life.
+    Principal.CONSOLE: Access(
+        inputs=(Topic.ALARMS, Topic.ALARM_POINTS, Topic.HEARTBEATS, Topic.ALARM_RESULTS),
+        outputs=(Topic.ALARM_COMMANDS,),
     ),
     Principal.SELFTEST: Access(
         inputs=(Topic.SCORES, Topic.ALARMS, Topic.ALARM_RESULTS),

@@ -19,7 +19,14 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def _known_zone(name: str) -> str:
+def known_zone(name: str) -> str:
+    """Return the name of a time zone that this machine knows.
+
+    Raises
+    ------
+    ValueError
+        If it knows none of that name.
+    """
     try:
         ZoneInfo(name)
     except (ValueError, OSError, ZoneInfoNotFoundError):
@@ -65,7 +72,7 @@ class Plant(_Strict):
     credentials_dir: str | None = Field(
         default=None, description="Folder of the logins of sources, one folder a name."
     )
-    time_zone: Annotated[str, AfterValidator(_known_zone)] | None = Field(
+    time_zone: Annotated[str, AfterValidator(known_zone)] | None = Field(
         default=None, description="Where the plant is, as an IANA name; UTC if absent."
     )
     language: str | None = Field(

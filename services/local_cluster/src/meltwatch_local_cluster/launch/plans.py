@@ -14,6 +14,7 @@ from meltwatch_local_cluster.servers.addresses import LOOPBACK, free_ports
 PIPELINE = ("stream_processor", "alarm_manager")
 PRODUCERS = ("video_producer", "current_producer")
 SOURCE_PRODUCER = "source_producer"
+CONSOLE = "console"
 # Variables of the launcher alone, or different for each service.
 _NOT_PASSED_ON = ("MELTWATCH_STATE_DIR", "MELTWATCH_HEALTH_ADDRESS")
 # Static group members: one that died and was started again takes its work up at once.
@@ -107,6 +108,11 @@ def check_live_installed() -> None:
             "--plant: expected the package meltwatch-producers with its option 'live', found it "
             "without; `make run PLANT=plant.yaml` installs it"
         )
+
+
+def console_address(environ: Mapping[str, str]) -> str:
+    """Return where the console of a run is to listen: on a free port of this machine alone."""
+    return environ.get("MELTWATCH_CONSOLE_ADDRESS") or f"{LOOPBACK}:{free_ports(1)[0]}"
 
 
 def live_environment(spool: Path) -> dict[str, str]:

@@ -32,10 +32,12 @@ from meltwatch_local_cluster.launch.notify import check_notify, notify_environme
 from meltwatch_local_cluster.launch.opcua import SERVICE as SCADA_ADAPTER
 from meltwatch_local_cluster.launch.opcua import check_installed, prepare_opcua
 from meltwatch_local_cluster.launch.plans import (
+    CONSOLE,
     PIPELINE,
     PRODUCERS,
     SOURCE_PRODUCER,
     check_live_installed,
+    console_address,
     live_environment,
     service_plans,
     write_plant_file,
@@ -148,6 +150,7 @@ class _Run:
             # by event time then makes the first windows whole.
             producers = downwards.enter_context(self._producing(scenario))
             pipeline = downwards.enter_context(self._supervised(PIPELINE))
+            downwards.enter_context(self._console())
             if self._options.opcua:
                 downwards.enter_context(self._opcua())
             if self._options.notify is not None:
@@ -200,6 +203,16 @@ class _Run:
         return self._supervised(() if scenario.sources is RunSources.NONE else PRODUCERS, scenario)
 
     @contextmanager
+    def _console(self) -> Iterator[None]:
+        """Start the web page; nothing of the run waits for it."""
+        address = console_address(self._cluster.environ)
+        told = {"MELTWATCH_CONSOLE_ADDRESS": address}
+        with self._supervised((CONSOLE,), told=told, is_waited_for=False):
+            self._state.console = f"http://{address}/"
+            say(f"console: {self._state.console}")
+            yield
+
+    @contextmanager
     def _opcua(self) -> Iterator[None]:
         demo = prepare_opcua(self._cluster.environ, self._folder / DATA_FOLDER / "opcua")
         with self._supervised((SCADA_ADAPTER,), told=demo.environment):
@@ -212,6 +225,8 @@ class _Run:
         names: tuple[str, ...],
         scenario: RunScenario | None = None,
         told: Mapping[str, str] = MappingProxyType({}),
+        *,
+        is_waited_for: bool = True,
     ) -> Iterator[Supervisor]:
         """Keep services running while the block lasts; they end with it, also after an error."""
         logs = self._folder / LOG_FOLDER
@@ -224,7 +239,8 @@ class _Run:
                 with step(f"starting {', '.join(names)}"):
                     with self._interrupts.held():
                         group.start()
-                    group.wait_ready(self._state.write)
+                    if is_waited_for:
+                        group.wait_ready(self._state.write)
             yield group
         finally:
             group.stop()

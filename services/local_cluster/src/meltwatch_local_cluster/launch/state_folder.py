@@ -94,12 +94,15 @@ class StateNote:
     ----------
     groups
         The servers and services that the file tells of; append as they come.
+    console
+        Address of the web page, once there is one.
     is_complete
         Whether all groups have come: before, the run is not ready whatever its services say.
     """
 
     def __init__(self, folder: Path, addresses: Mapping[str, str], prefix: str) -> None:
         self.groups: list[ProcessGroup] = []
+        self.console: str | None = None
         self.is_complete = False
         self._folder = folder
         self._addresses = addresses
@@ -118,6 +121,7 @@ class StateNote:
             kafka=self._addresses["kafka"],
             redis=self._addresses["redis"],
             triton=self._addresses["triton"],
+            console=self.console,
             topic_prefix=self._prefix,
             ready=self.is_complete and all(each.state in _WELL for each in services.values()),
             services=services,

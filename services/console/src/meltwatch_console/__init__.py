@@ -1,0 +1,1 @@
+"""The operator console: a view and a mailbox."""

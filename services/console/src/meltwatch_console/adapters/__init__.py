@@ -1,0 +1,1 @@
+"""The world outside: browsers, tokens, Kafka."""

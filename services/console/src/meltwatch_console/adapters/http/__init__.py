@@ -1,0 +1,1 @@
+"""What browsers ask for: one module per group of addresses."""

@@ -1,0 +1,89 @@
+"""``POST /api/v1/commands``: what a visitor asks of the alarm manager."""
+
+from http import HTTPStatus
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Request, Response
+from meltwatch_schemas.text import escaped
+from pydantic import ValidationError
+
+from meltwatch_console.adapters.http.gate import ApiError, Gate
+from meltwatch_console.domain.identity import Visitor
+from meltwatch_console.pipeline.live_picture import encoded
+from meltwatch_console.pipeline.mailbox import (
+    CommandAnswer,
+    CommandRequest,
+    Mailbox,
+    Outcome,
+    PaceBook,
+)
+
+MAX_BODY: Final = 8 * 1024
+_STATUS: Final = {
+    Outcome.DONE: HTTPStatus.OK,
+    Outcome.REFUSED: HTTPStatus.CONFLICT,
+    Outcome.UNANSWERED: HTTPStatus.ACCEPTED,
+    Outcome.AWAY: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+_WORDS: Final = {
+    Outcome.UNANSWERED: ("unanswered", "the alarm manager has not answered in 5 s"),
+    Outcome.AWAY: ("kafka_away", "the command could not be sent: Kafka does not take it now"),
+}
+
+
+def command_routes(gate: Gate, mailbox: Mailbox, pace: PaceBook) -> APIRouter:
+    """Return the route of commands."""
+    router = APIRouter(prefix="/api/v1")
+
+    @router.post("/commands")
+    async def command(request: Request, visitor: Annotated[Visitor, Depends(gate.who)]) -> Response:
+        """Pass a command on; the answer is the alarm manager's own."""
+        gate.check_command(request)
+        asked = _parsed(await _body(request))
+        if not visitor.may(asked.command):
+            raise ApiError(
+                403,
+                "not_permitted",
+                f"expected a role that may {asked.command}, got {visitor.role}",
+            )
+        if not pace.allows(visitor.user):
+            raise ApiError(429, "too_many", "expected at most 10 commands a second")
+        address = request.client.host if request.client else "-"
+        answer = await mailbox.send(visitor, asked, address)
+        return Response(
+            encoded(_told(answer)), _STATUS[answer.outcome], media_type="application/json"
+        )
+
+    return router
+
+
+def _told(answer: CommandAnswer) -> dict[str, Any]:
+    told: dict[str, Any] = {"command_id": answer.command_id}
+    if answer.result is not None:
+        told["result"] = answer.result.model_dump(mode="json")
+        if answer.outcome is Outcome.REFUSED:
+            told["error"] = {"code": answer.result.code.value, "message": answer.result.detail}
+            newest = answer.newest
+            told["newest"] = newest and newest.model_dump(mode="json", by_alias=True)
+        return told
+    code, message = _WORDS[answer.outcome]
+    return told | {"error": {"code": code, "message": message}}
+
+
+async def _body(request: Request) -> bytes:
+    """Return the body, which is not read further than it may be long."""
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > MAX_BODY:
+            raise ApiError(413, "too_large", f"expected at most {MAX_BODY} bytes")
+    return body
+
+
+def _parsed(body: bytes) -> CommandRequest:
+    try:
+        return CommandRequest.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "body"
+        raise ApiError(422, "bad_request", escaped(f"{where}: {first['msg']}")[:300]) from None

@@ -1,0 +1,91 @@
+"""Puts the console together from its settings."""
+
+import asyncio
+from secrets import token_hex
+from typing import Any
+
+import structlog
+from meltwatch_chassis.clock import SystemClock
+from meltwatch_chassis.dependencies import KAFKA, Dependencies, DependencyWatch
+from meltwatch_chassis.health import Health, HealthServer
+from meltwatch_chassis.kafka.alarm_feed import AlarmFeed
+from meltwatch_chassis.kafka.config import connection_arguments
+from meltwatch_chassis.kafka.probe import kafka_probe
+from meltwatch_chassis.loop_vitals import LoopVitals
+from meltwatch_chassis.metrics import Metrics
+from meltwatch_chassis.plant import Plant, read_plant
+from meltwatch_chassis.tasks import first_of
+from meltwatch_schemas.access import Principal, rights_of
+
+from meltwatch_console.adapters.http.alarms import alarm_routes
+from meltwatch_console.adapters.http.commands import command_routes
+from meltwatch_console.adapters.http.gate import Gate
+from meltwatch_console.adapters.http.static_files import static_routes
+from meltwatch_console.adapters.http.stream import stream_routes
+from meltwatch_console.adapters.tokens import TokenReader
+from meltwatch_console.adapters.web_server import bound_socket, serve, web_app
+from meltwatch_console.app import Console
+from meltwatch_console.domain.identity import groups_of
+from meltwatch_console.domain.journal import Journal
+from meltwatch_console.domain.roster import Roster
+from meltwatch_console.pipeline.hub import Hub
+from meltwatch_console.pipeline.live_picture import LivePicture
+from meltwatch_console.pipeline.mailbox import Mailbox, PaceBook
+from meltwatch_console.settings import Settings
+
+ADAPTER = "console"
+"""What commands name: ``via``."""
+
+
+async def main(settings: Settings, stop: asyncio.Event) -> None:
+    """Show the plant to browsers until told to stop."""
+    clock, metrics = SystemClock(), Metrics()
+    rights = rights_of(Principal.CONSOLE, settings.topic_prefix)
+    connection = connection_arguments(settings)
+    plant = read_plant(settings.plant_file)
+    gate = _gate(settings)
+    listener, address = bound_socket(settings.console_address, only_loopback=gate.tokens is None)
+    roster = Roster((furnace.id for furnace in plant.furnaces), settings.console_max_furnaces)
+    picture = LivePicture(roster, Journal(), clock)
+    hub = Hub(token_hex(4), clock, picture.snapshot)
+    picture.publish = hub.publish
+    dependencies = Dependencies(metrics, clock)
+    vitals = LoopVitals(clock, dependencies)
+    feed = AlarmFeed(connection, settings.topic_prefix, rights, ADAPTER, clock)
+    console = Console(feed, picture, vitals, clock)
+    app = web_app(
+        [
+            stream_routes(gate, hub),
+            alarm_routes(gate, picture, _page(settings, plant)),
+            command_routes(gate, Mailbox(feed, picture.alarm, clock), PaceBook(clock)),
+            static_routes(),
+        ]
+    )
+    health = Health(progress=vitals.progress, readiness=console.unready)
+    with (
+        DependencyWatch(dependencies, {KAFKA: kafka_probe(connection, rights)}),
+        HealthServer(settings.health_address, health, metrics.registry) as server,
+    ):
+        log = structlog.get_logger()
+        log.info("health_served", address=server.address)
+        log.info("console_served", address=address, auth=settings.console_auth)
+        await first_of(stop.wait(), serve(app, listener), console.follow_alarms(), console.beat())
+
+
+def _gate(settings: Settings) -> Gate:
+    keys, issuer = settings.console_jwks_file, settings.console_issuer
+    audience = settings.console_audience
+    if settings.console_auth == "none" or keys is None or issuer is None or audience is None:
+        return Gate(None, settings.console_origin)
+    groups = groups_of(settings.console_groups)
+    return Gate(TokenReader(keys, issuer, audience, groups), settings.console_origin)
+
+
+def _page(settings: Settings, plant: Plant) -> dict[str, Any]:
+    """Return what the page is told of itself."""
+    of_plant = "zh" if (plant.language or "").startswith("zh") else "en"
+    return {
+        "auth": settings.console_auth,
+        "time_zone": settings.console_time_zone or plant.time_zone or "UTC",
+        "language": settings.console_language or of_plant,
+    }

@@ -1,0 +1,1 @@
+"""From what the topics tell to what every browser is sent."""

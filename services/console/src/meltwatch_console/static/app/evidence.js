@@ -1,0 +1,63 @@
+/** Why an alarm stands: the score with its limit, and how far the inputs can be trusted. */
+
+import { h, say } from "./dom.js";
+import { text } from "./text.js";
+
+/**
+ * @param {HTMLElement} root
+ * @param {import("./main.js").Site} site
+ * @param {any} alarm
+ * @returns {() => void}  to be called when a second has passed, or scores have come
+ */
+export function fillEvidence(root, site, alarm) {
+  const { store } = site;
+  const { evidence } = alarm;
+  const index = [...store.furnaces.values()].find((each) => each.id === alarm.equipment_path)?.index;
+  const now = h("b", { class: "score" });
+  const limits = h("span", {});
+  const trust = [text(`quality_${alarm.quality}`), ...alarm.quality_reasons.map(words)];
+  const agree = agreement(evidence);
+  root.replaceChildren(
+    h("p", {}, now, " ", limits),
+    h("p", { class: "q" }, [...trust, agree].filter(Boolean).join(" · ")),
+  );
+
+  function tick() {
+    const live = index === undefined ? undefined : store.scores.get(index);
+    const score = live ? live.score : evidence.score;
+    if (alarm.class === "system") return;
+    if (evidence.imbalance_on !== null && evidence.imbalance_on !== undefined) {
+      say(now, percent(evidence.imbalance));
+      say(limits, text("limit", { on: percent(evidence.imbalance_on), off: percent(evidence.imbalance_off) }));
+      return;
+    }
+    say(now, score === null || score === undefined ? text("no_score") : number(score));
+    say(limits, text("limit", { on: number(evidence.threshold), off: number(evidence.threshold_off) }));
+  }
+  tick();
+  return tick;
+}
+
+/** What the models say of each other. @param {any} evidence */
+function agreement(evidence) {
+  const { members, threshold } = evidence;
+  if (!members?.length) return "";
+  const over = members.filter((/** @type {number} */ each) => each >= threshold).length;
+  if (over === members.length) return text("all_over", { n: members.length });
+  return over ? text("split", { over, n: members.length }) : text("all_under", { n: members.length });
+}
+
+/** @param {string} reason */
+function words(reason) {
+  return reason.replaceAll("_", " ");
+}
+
+/** @param {number} value */
+export function number(value) {
+  return value.toFixed(1).replace("-", "−");
+}
+
+/** @param {number|null|undefined} share */
+function percent(share) {
+  return share === null || share === undefined ? text("no_score") : `${(share * 100).toFixed(0)} %`;
+}

@@ -1,0 +1,62 @@
+/** Puts the page together: who looks, the stream, the banner, and one page at a time. */
+
+import { openBanner } from "./banner.js";
+import { Desk } from "./desk.js";
+import { openFurnace } from "./furnace.js";
+import { listenToKeys } from "./keys.js";
+import { openPlant } from "./plant.js";
+import { Store } from "./state.js";
+import { follow } from "./stream.js";
+import { speak, text } from "./text.js";
+import { announce } from "./voice.js";
+
+/**
+ * What every page is given.
+ * @typedef {{user: string, role: "view"|"operate"|"engineer", auth: string, time_zone: string,
+ *   language: string}} Me
+ * @typedef {{store: Store, me: Me, desk: Desk}} Site
+ * @typedef {{close: () => void, key?: (key: string) => boolean, name: string}} Page
+ */
+
+/** @type {Page|undefined} */
+let page;
+
+/** @param {Site} site */
+function route(site) {
+  const root = /** @type {HTMLElement} */ (document.getElementById("page"));
+  const [, first, ...rest] = location.hash.split("/");
+  page?.close();
+  root.replaceChildren();
+  page =
+    first === "f" && rest.length
+      ? openFurnace(root, site, rest.map(decodeURIComponent).join("/"))
+      : openPlant(root, site);
+  document.title = `${page.name} - Meltwatch`;
+}
+
+async function start() {
+  const answer = await fetch("api/v1/me");
+  if (!answer.ok) {
+    const said = await answer.json().catch(() => ({}));
+    const words = said.error?.message ?? String(answer.status);
+    document.body.textContent = text("not_let_in", { reason: words });
+    return;
+  }
+  /** @type {Me} */
+  const me = await answer.json();
+  speak(me.language, me.time_zone);
+  const store = new Store();
+  const site = { store, me, desk: new Desk(store, me) };
+  openBanner(/** @type {HTMLElement} */ (document.getElementById("banner")), site);
+  announce(store);
+  addEventListener("hashchange", () => {
+    route(site);
+    document.getElementById("page")?.focus();
+  });
+  listenToKeys((key) => page?.key?.(key) ?? false);
+  route(site);
+  follow((event, data) => store.take(event, data, performance.now()));
+  setInterval(() => store.tick(performance.now()), 1_000);
+}
+
+start();

@@ -1,0 +1,59 @@
+/** The one catalogue of words, and how values are shown. */
+
+import { en } from "./words_en.js";
+import { zh } from "./words_zh.js";
+
+/** @type {Object<string, string>} */
+let words = en;
+let zone = "UTC";
+
+/** @param {string} language @param {string} timeZone */
+export function speak(language, timeZone) {
+  words = language === "zh" ? zh : en;
+  zone = timeZone;
+  document.documentElement.lang = language;
+}
+
+/**
+ * @param {string} key
+ * @param {Object<string, string|number>} [values]  for `{name}` in the text
+ */
+export function text(key, values = {}) {
+  return (words[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => String(values[name]));
+}
+
+/** @param {number} ms @param {Intl.DateTimeFormatOptions} how */
+function shown(ms, how) {
+  return new Intl.DateTimeFormat("en-GB", { ...how, timeZone: zone, hourCycle: "h23" }).format(ms);
+}
+
+/** A time of day in the plant's zone. @param {number} ms */
+export function clock(ms) {
+  return shown(ms, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+}
+
+/** Hours and minutes, with the day where it is not today. @param {number} ms @param {number} nowMs */
+export function moment(ms, nowMs) {
+  const day = { day: "numeric", month: "short" };
+  // @ts-ignore one of the constant forms
+  const date = shown(ms, day) === shown(nowMs, day) ? "" : `${shown(ms, day)} `;
+  return date + shown(ms, { hour: "2-digit", minute: "2-digit" });
+}
+
+/** The zone's offset now, e.g. +08 or UTC. @param {number} ms */
+export function offset(ms) {
+  const parts = new Intl.DateTimeFormat("en-GB", { timeZone: zone, timeZoneName: "longOffset" });
+  const found = parts.formatToParts(ms).find((part) => part.type === "timeZoneName");
+  const value = (found?.value ?? "GMT").replace("GMT", "").replace(/:00$/, "");
+  return value || "UTC";
+}
+
+/** How long, in the largest fitting units. @param {number} seconds */
+export function span(seconds) {
+  const whole = Math.max(0, Math.floor(seconds));
+  if (whole < 60) return text("seconds", { s: whole });
+  if (whole < 3_600) return text("minutes", { m: Math.floor(whole / 60), s: whole % 60 });
+  if (whole < 86_400)
+    return text("hours", { h: Math.floor(whole / 3_600), m: Math.floor((whole % 3_600) / 60) });
+  return text("days", { d: Math.floor(whole / 86_400) });
+}
