@@ -53,6 +53,7 @@ FOLDERS = {
     "libs/chassis/…/": "services/libs/chassis/src/meltwatch_chassis/",
     "stream_processor/…/": "services/stream_processor/src/meltwatch_stream_processor/",
     "notify_gateway/…/": "services/notify_gateway/src/meltwatch_notify_gateway/",
+    "console/…/": "services/console/src/meltwatch_console/",
     "alarm_manager/…/": "services/alarm_manager/src/meltwatch_alarm_manager/",
 }
 

@@ -26,7 +26,7 @@ from meltwatch_console.adapters.tokens import TokenReader
 from meltwatch_console.adapters.web_server import bound_socket, serve, web_app
 from meltwatch_console.app import Console
 from meltwatch_console.domain.identity import groups_of
-from meltwatch_console.domain.journal import Journal
+from meltwatch_console.domain.journal import JournalTail
 from meltwatch_console.domain.roster import Roster
 from meltwatch_console.pipeline.hub import Hub
 from meltwatch_console.pipeline.live_picture import LivePicture
@@ -46,7 +46,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
     gate = _gate(settings)
     listener, address = bound_socket(settings.console_address, only_loopback=gate.tokens is None)
     roster = Roster((furnace.id for furnace in plant.furnaces), settings.console_max_furnaces)
-    picture = LivePicture(roster, Journal(), clock)
+    picture = LivePicture(roster, JournalTail(), clock)
     hub = Hub(token_hex(4), clock, picture.snapshot)
     picture.publish = hub.publish
     dependencies = Dependencies(metrics, clock)
@@ -61,7 +61,10 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
             static_routes(),
         ]
     )
-    health = Health(progress=vitals.progress, readiness=console.unready)
+    health = Health(
+        progress=vitals.progress,
+        readiness=lambda: dependencies.problem() or console.unready(),
+    )
     with (
         DependencyWatch(dependencies, {KAFKA: kafka_probe(connection, rights)}),
         HealthServer(settings.health_address, health, metrics.registry) as server,

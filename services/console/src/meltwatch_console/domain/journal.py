@@ -50,7 +50,7 @@ class _JournalEntry(NamedTuple):
         )
 
 
-class Journal:
+class JournalTail:
     """The newest records of the alarms topic, each as it stands there.
 
     Parameters

@@ -10,7 +10,7 @@ from meltwatch_chassis.clock import Clock
 from meltwatch_schemas.alarm import AlarmRecord, AlarmState, Heartbeat
 from meltwatch_schemas.alarm_board import AlarmTurn
 
-from meltwatch_console.domain.journal import Journal
+from meltwatch_console.domain.journal import JournalTail
 from meltwatch_console.domain.roster import Roster
 
 Publish = Callable[[str, bytes], None]
@@ -67,7 +67,7 @@ class LivePicture:
         Returns the scores of the snapshot, a JSON list.
     """
 
-    def __init__(self, roster: Roster, journal: Journal, clock: Clock) -> None:
+    def __init__(self, roster: Roster, journal: JournalTail, clock: Clock) -> None:
         self._clock = clock
         self.roster = roster
         self.journal = journal

@@ -5,7 +5,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from uuid import UUID, uuid4
 
 import structlog
@@ -18,7 +18,6 @@ from meltwatch_schemas.window import NS_PER_S
 from pydantic import BaseModel, ConfigDict, Field
 
 from meltwatch_console.domain.identity import ROLE_OF_COMMANDS, Visitor
-from meltwatch_console.ports import AlarmDesk
 
 PATIENCE_S: Final = 5.0
 MOST_A_SECOND: Final = 10
@@ -26,6 +25,14 @@ MAX_COMMENT: Final = 500
 _KEPT: Final = 1_000
 _MOST_USERS: Final = 10_000
 _log = structlog.get_logger()
+
+
+class AlarmDesk(Protocol):
+    """Passes commands on to the alarm manager."""
+
+    async def ask(self, command: AlarmCommand, within_s: float) -> CommandResult | None:
+        """Send a command and return its result, or None if none has come in time."""
+        ...
 
 
 class CommandRequest(BaseModel):
@@ -41,7 +48,7 @@ class CommandRequest(BaseModel):
     arguments: dict[str, Any] = Field(default_factory=dict)
 
 
-class Outcome(Enum):
+class CommandOutcome(Enum):
     """What became of a command, as far as the console knows."""
 
     DONE = "done"
@@ -66,7 +73,7 @@ class CommandAnswer:
         The alarm as it is now, where the command was refused.
     """
 
-    outcome: Outcome
+    outcome: CommandOutcome
     command_id: str
     result: CommandResult | None = None
     newest: AlarmRecord | None = None
@@ -157,7 +164,7 @@ class Mailbox:
             result = await self._desk.ask(command, PATIENCE_S)
         except (TransientError, FatalError) as error:
             _log.warning("command_not_sent", **said, error=escaped(str(error)))
-            return CommandAnswer(Outcome.AWAY, command_id)
+            return CommandAnswer(CommandOutcome.AWAY, command_id)
         answer = self._answer(command_id, result)
         code = None if result is None else result.code.value
         _log.info("command_answered", **said, outcome=answer.outcome.value, code=code)
@@ -165,8 +172,8 @@ class Mailbox:
 
     def _answer(self, command_id: str, result: CommandResult | None) -> CommandAnswer:
         if result is None:
-            return CommandAnswer(Outcome.UNANSWERED, command_id)
+            return CommandAnswer(CommandOutcome.UNANSWERED, command_id)
         if result.result == "done":
-            return CommandAnswer(Outcome.DONE, command_id, result)
+            return CommandAnswer(CommandOutcome.DONE, command_id, result)
         newest = self._newest(result.alarm_id)
-        return CommandAnswer(Outcome.REFUSED, command_id, result, newest)
+        return CommandAnswer(CommandOutcome.REFUSED, command_id, result, newest)

@@ -12,22 +12,25 @@ from meltwatch_console.domain.identity import Visitor
 from meltwatch_console.pipeline.live_picture import encoded
 from meltwatch_console.pipeline.mailbox import (
     CommandAnswer,
+    CommandOutcome,
     CommandRequest,
     Mailbox,
-    Outcome,
     PaceBook,
 )
 
 MAX_BODY: Final = 8 * 1024
 _STATUS: Final = {
-    Outcome.DONE: HTTPStatus.OK,
-    Outcome.REFUSED: HTTPStatus.CONFLICT,
-    Outcome.UNANSWERED: HTTPStatus.ACCEPTED,
-    Outcome.AWAY: HTTPStatus.SERVICE_UNAVAILABLE,
+    CommandOutcome.DONE: HTTPStatus.OK,
+    CommandOutcome.REFUSED: HTTPStatus.CONFLICT,
+    CommandOutcome.UNANSWERED: HTTPStatus.ACCEPTED,
+    CommandOutcome.AWAY: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 _WORDS: Final = {
-    Outcome.UNANSWERED: ("unanswered", "the alarm manager has not answered in 5 s"),
-    Outcome.AWAY: ("kafka_away", "the command could not be sent: Kafka does not take it now"),
+    CommandOutcome.UNANSWERED: ("unanswered", "the alarm manager has not answered in 5 s"),
+    CommandOutcome.AWAY: (
+        "kafka_away",
+        "the command could not be sent: Kafka does not take it now",
+    ),
 }
 
 
@@ -61,7 +64,7 @@ def _told(answer: CommandAnswer) -> dict[str, Any]:
     told: dict[str, Any] = {"command_id": answer.command_id}
     if answer.result is not None:
         told["result"] = answer.result.model_dump(mode="json")
-        if answer.outcome is Outcome.REFUSED:
+        if answer.outcome is CommandOutcome.REFUSED:
             told["error"] = {"code": answer.result.code.value, "message": answer.result.detail}
             newest = answer.newest
             told["newest"] = newest and newest.model_dump(mode="json", by_alias=True)

@@ -45,7 +45,7 @@ export function offset(ms) {
   const parts = new Intl.DateTimeFormat("en-GB", { timeZone: zone, timeZoneName: "longOffset" });
   const found = parts.formatToParts(ms).find((part) => part.type === "timeZoneName");
   const value = (found?.value ?? "GMT").replace("GMT", "").replace(/:00$/, "");
-  return value || "UTC";
+  return /^[+-]00$|^$/.test(value) ? "UTC" : value;
 }
 
 /** How long, in the largest fitting units. @param {number} seconds */
