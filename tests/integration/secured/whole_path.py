@@ -157,7 +157,7 @@ def watch_sources(plant: Plant) -> str:
 
 def watch_as_scada(plant: Plant) -> None:
     """Read and write the topics that SCADA adapters know: ours, and those of others."""
-    for user in (Principal.SCADA, Principal.SCADA_ADAPTER):
+    for user in (Principal.SCADA, Principal.SCADA_ADAPTER, Principal.CONSOLE):
         access = ACCESS[user]
         connection = connection_of(plant.environment(user))
         _read_each(connection, {topic.under(PREFIX) for topic in access.inputs})
