@@ -10,6 +10,8 @@ from meltwatch_schemas.window import NS_PER_MS
 DEFAULT_PREFIX: Final = "meltwatch"
 DEFAULT_PARTITIONS: Final = 12
 _PREFIX: Final = re.compile(r"[A-Za-z0-9._-]{1,120}")
+_REPLAY: Final = re.compile(r"(?P<live>.+)\.replay\.(?P<name>[A-Za-z0-9_-]{1,64})")
+_FOR_EVER: Final = {"retention.ms": "-1"}
 _HOUR_MS: Final = 3_600_000
 _DAY_MS: Final = 24 * _HOUR_MS
 
@@ -100,10 +102,43 @@ def check_prefix(prefix: str) -> str:
     return prefix
 
 
+def replay_prefix(prefix: str, name: str) -> str:
+    """Return the topic prefix of a replay, under which no live system writes.
+
+    Parameters
+    ----------
+    prefix
+        Of the live system; or of this replay itself, which it then is.
+    name
+        Of the replay.
+
+    Raises
+    ------
+    ValueError
+        If the name is none, or the prefix is another replay's.
+    """
+    found = prefix if is_replay(prefix) else f"{prefix}.replay.{name}"
+    match = _REPLAY.fullmatch(found)
+    if match is None:
+        raise ValueError(f"replay: expected a name of [A-Za-z0-9_-]{{1,64}}, got {name!r:.100}")
+    if match["name"] != name:
+        raise ValueError(
+            f"replay: expected {match['name']!r}, as the topic prefix says, got {name!r}"
+        )
+    return check_prefix(found)
+
+
+def is_replay(prefix: str) -> bool:
+    """Tell whether topics under a prefix are those of a replay."""
+    return _REPLAY.fullmatch(prefix) is not None
+
+
 def catalogue(
     prefix: str = DEFAULT_PREFIX, partitions: int = DEFAULT_PARTITIONS
 ) -> tuple[TopicSpec, ...]:
     """Return every topic of the product under a prefix.
+
+    Under that of a replay records of old times stay: Kafka would delete them at once.
 
     Parameters
     ----------
@@ -115,6 +150,8 @@ def catalogue(
     check_prefix(prefix)
     counts = dict.fromkeys(_PARTITIONED, partitions) | dict.fromkeys(_SINGLE, 1)
     settings = _PARTITIONED | _SINGLE
+    if is_replay(prefix):
+        settings |= {topic: settings[topic] | _FOR_EVER for topic in _PARTITIONED}
     return tuple(
         TopicSpec(topic, topic.under(prefix), counts[topic], dict(settings[topic]))
         for topic in Topic

@@ -244,6 +244,27 @@ def test_a_command_that_lacks_a_right_ends_with_one_line(
     assert "Traceback" not in done.stderr
 
 
+def test_an_import_needs_two_rights_on_one_topic(plant: Plant, tmp_path: Path):
+    prefix, user = f"{PREFIX}.replay.old", "importer"
+    done = plant.command("topics", "topics", "create", "--partitions=3", topic_prefix=prefix)
+    assert done.returncode == 0, done.stderr
+    name = Topic.CURRENTS.under(prefix)
+    plant.newcomer(user, name)
+    plant.password_file(user).write_text(plant.kafka.passwords[user])
+    export = tmp_path / "export.csv"
+    export.write_text("time,a,b,c\n1764400000,1,2,3\n1764400009,1,2,3\n")
+    line = ["sources", "import", f"csv:{export}", "--furnace=a/b", "--replay=old"]
+    for operation in (Operation.READ, Operation.WRITE):
+        right = Right(operation, Resource.TOPIC, name)
+        with plant.without(user, right):
+            done = plant.command(user, *line)
+        assert done.returncode == 2, done.stdout + done.stderr
+        assert f"expected {right}, the broker refuses it for user '{user}'" in done.stderr
+        assert "Traceback" not in done.stderr
+    done = plant.command(user, *line)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_what_topics_may_not_read_is_told_line_by_line(plant: Plant):
     cluster, settings = (
         next(

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_backtester.adapters.history_tables import MAX_LINE
 from meltwatch_backtester.adapters.recording_history import open_recording
-from meltwatch_backtester.commands.import_history import TableOptions, import_history
+from meltwatch_backtester.commands.import_history import ImportTarget, TableOptions, import_history
 from meltwatch_backtester.domain.question import Cuts
 from meltwatch_backtester.ports import TopicPart
 from meltwatch_chassis.errors import BadUsage
@@ -48,7 +48,7 @@ def imported(content, options=None, name="csv"):
         code = import_history(
             f"{name}:{file}",
             furnace=FURNACE,
-            output=out,
+            target=ImportTarget(out),
             options=options or TableOptions(),
             as_json=True,
         )
@@ -260,7 +260,9 @@ def test_after_a_look_back_without_a_value_nothing_is_sent_until_the_next():
 
 async def test_what_was_imported_is_replayed_by_event_time(tmp_path):
     (tmp_path / "t").write_text(table([(1_764_400_000 + s, s, 2, 3) for s in range(180)]))
-    import_history(f"csv:{tmp_path}/t", furnace=FURNACE, output=tmp_path / "o", partitions=1)
+    import_history(
+        f"csv:{tmp_path}/t", furnace=FURNACE, target=ImportTarget(tmp_path / "o", partitions=1)
+    )
     history = open_recording(tmp_path / "o")
 
     _, noted = await replay(
@@ -276,7 +278,7 @@ def test_the_same_file_gives_the_same_bytes(tmp_path):
     rows = [(1_764_400_000 + s, s, 2, 3) for s in range(50)]
     (tmp_path / "t").write_text(table(rows))
     for name in ("one", "two"):
-        import_history(f"csv:{tmp_path}/t", furnace=FURNACE, output=tmp_path / name)
+        import_history(f"csv:{tmp_path}/t", furnace=FURNACE, target=ImportTarget(tmp_path / name))
     files = sorted(f.relative_to(tmp_path / "one") for f in (tmp_path / "one").rglob("*.*"))
     assert len(files) == 2
     assert all(
@@ -342,12 +344,32 @@ def test_what_is_no_table_is_one_line(name, content, said):
 
 def test_a_file_that_is_none_a_zone_that_nobody_knows_and_a_wrong_furnace(tmp_path):
     with pytest.raises(BadUsage, match="expected a file"):
-        import_history(f"csv:{tmp_path}", furnace=FURNACE, output=tmp_path / "o")
+        import_history(f"csv:{tmp_path}", furnace=FURNACE, target=ImportTarget(tmp_path / "o"))
     (tmp_path / "t").write_text(table([]))
     with pytest.raises(BadUsage, match="--zone: "):
         import_history(
-            f"csv:{tmp_path}/t", furnace=FURNACE, output=tmp_path / "o",
+            f"csv:{tmp_path}/t", furnace=FURNACE, target=ImportTarget(tmp_path / "o"),
             options=TableOptions(zone="Mars/Olympus"),
         )  # fmt: skip
     with pytest.raises(BadUsage, match="--furnace: "):
-        import_history(f"csv:{tmp_path}/t", furnace="a//b", output=tmp_path / "o")
+        import_history(f"csv:{tmp_path}/t", furnace="a//b", target=ImportTarget(tmp_path / "o"))
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        (ImportTarget(), "expected --output DIR or --replay NAME"),
+        (ImportTarget(Path("o"), replay="R"), "expected --output DIR or --replay NAME"),
+        (ImportTarget(replay="R", partitions=3), "--partitions: expected none beside --replay"),
+        (ImportTarget(replay="../alarms"), "--replay: expected a name of "),
+        (ImportTarget(replay=""), "--replay: expected a name of "),
+    ],
+)
+def test_a_target_that_is_none_is_one_line(tmp_path, monkeypatch, target, said):
+    monkeypatch.setenv("MELTWATCH_KAFKA", "127.0.0.1:1")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t").write_text(table([]))
+    with pytest.raises(BadUsage) as caught:
+        import_history("csv:t", furnace=FURNACE, target=target)
+    assert str(caught.value).startswith(said)
+    assert not (tmp_path / "o").exists()

@@ -3,7 +3,14 @@ from meltwatch_schemas import tensors
 from meltwatch_schemas.dead_letter import dead_letter_headers
 from meltwatch_schemas.errors import ContractViolation, Refusal
 from meltwatch_schemas.redis_keys import RedisKeys
-from meltwatch_schemas.topics import Topic, catalogue, check_prefix, timestamp_ms
+from meltwatch_schemas.topics import (
+    Topic,
+    catalogue,
+    check_prefix,
+    is_replay,
+    replay_prefix,
+    timestamp_ms,
+)
 from meltwatch_schemas.window import PUBLISHED_SPEC
 
 from tests.support.builders import raw_record
@@ -49,6 +56,35 @@ def test_topics_have_the_settings_of_the_contract() -> None:
     assert config[Topic.ALARMS]["min.compaction.lag.ms"] == str(7 * DAY)
     assert config[Topic.ALARMS]["max.compaction.lag.ms"] == str(8 * DAY)
     assert config[Topic.ALARMS]["segment.ms"] == "3600000"
+
+
+def test_records_of_old_times_stay_in_the_topics_of_a_replay() -> None:
+    live, replay = (
+        {spec.topic: spec.config for spec in catalogue(prefix)}
+        for prefix in ("plant", "plant.replay.R-1")
+    )
+    changed = {topic for topic in Topic if live[topic] != replay[topic]}
+
+    assert changed == {
+        Topic.EMBEDDINGS, Topic.CURRENTS, Topic.SCORES, Topic.SHADOW_SCORES, Topic.LATE,
+    }  # fmt: skip
+    for topic in changed:
+        assert replay[topic] == live[topic] | {"retention.ms": "-1"}
+
+
+def test_the_prefix_of_a_replay_is_no_live_one() -> None:
+    assert replay_prefix("plant.north", "R_1-b") == "plant.north.replay.R_1-b"
+    assert replay_prefix("plant.replay.R1", "R1") == "plant.replay.R1"
+    for live in ("plant", "replay", "replay.R1", ".replay.R1", "plant.replay", "plant.replay."):
+        assert not is_replay(live)
+        assert is_replay(replay_prefix(live, "R1"))
+    for name in ("", ".", "a.b", "a/b", "ü", "a" * 65, "R1\n", "../alarms"):
+        with pytest.raises(ValueError, match="replay: expected a name"):
+            replay_prefix("plant", name)
+    with pytest.raises(ValueError, match="expected 'R1', as the topic prefix says"):
+        replay_prefix("plant.replay.R1", "R2")
+    with pytest.raises(ValueError, match="topic prefix: expected"):
+        replay_prefix("p" * 100, "R" * 64)
 
 
 def test_partitioned_topics_share_one_count() -> None:

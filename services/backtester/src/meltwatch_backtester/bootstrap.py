@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from meltwatch_backtester.adapters.journal_folder import JournalFolder
     from meltwatch_backtester.adapters.kafka_history import KafkaHistory
     from meltwatch_backtester.adapters.kafka_journal import KafkaJournalTopics
+    from meltwatch_backtester.adapters.replay_topic import ReplayTopic
 
 _PATIENCE_MS: Final = 5_000
 """How long to look for a broker: a person waits for the answer."""
@@ -41,6 +42,14 @@ def kafka_history(settings: KafkaSettings) -> "AbstractContextManager[KafkaHisto
 
     connection = connection_arguments(settings) | {"bootstrap_timeout_ms": _PATIENCE_MS}
     return open_kafka_history(connection, settings.topic_prefix)
+
+
+def replay_topic(settings: KafkaSettings, prefix: str) -> "AbstractContextManager[ReplayTopic]":
+    """Give the currents topic of a replay; see ``adapters.replay_topic``."""
+    from meltwatch_backtester.adapters.replay_topic import open_replay_topic
+
+    connection = connection_arguments(settings) | {"bootstrap_timeout_ms": _PATIENCE_MS}
+    return open_replay_topic(connection, prefix)
 
 
 def journal_topics(settings: KafkaSettings) -> "AbstractContextManager[KafkaJournalTopics]":

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from meltwatch_schemas.record import RawRecord
+from meltwatch_schemas.record import OutgoingRecord, RawRecord
 from meltwatch_schemas.topics import Topic
 
 from meltwatch_backtester.domain.manifest import Manifest, Part
@@ -117,6 +117,30 @@ class RecordingSink(Protocol):
         ------
         BadUsage
             If there is no room or no permission.
+        """
+        ...
+
+
+class ReplaySink(Protocol):
+    """The currents topic of a replay."""
+
+    def newest(self, key: bytes) -> RawRecord | None:
+        """Return the last record of a key, None if there is none.
+
+        Raises
+        ------
+        DependencyUnreachable
+            If the broker does not answer.
+        """
+        ...
+
+    def write(self, records: Iterable[OutgoingRecord]) -> None:
+        """Write records in their order; returns once all of them stand.
+
+        Raises
+        ------
+        DependencyUnreachable
+            If the broker does not answer.
         """
         ...
 

@@ -1,6 +1,8 @@
-"""``meltwatch sources import``: the currents of a historian, as a recording for ``backtest``."""
+"""``meltwatch sources import``: the currents of a historian, for a backtest or a replay."""
 
-from collections.abc import Iterator
+import hashlib
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -8,17 +10,18 @@ from zoneinfo import ZoneInfo
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
+from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.errors import BadUsage
 from meltwatch_chassis.kafka.partitioner import partition_of
+from meltwatch_chassis.located import located
 from meltwatch_chassis.terminal import print_json, print_line
 from meltwatch_schemas.chunk import ChunkIdentity
-from meltwatch_schemas.current import CurrentChunk
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.identifiers import check_furnace_id
-from meltwatch_schemas.instants import utc_from_ns
-from meltwatch_schemas.topics import Topic
-from meltwatch_schemas.window import NS_PER_MS, NS_PER_S
+from meltwatch_schemas.topics import DEFAULT_PARTITIONS, Topic, replay_prefix
+from meltwatch_schemas.window import NS_PER_S
 
+from meltwatch_backtester import bootstrap
 from meltwatch_backtester.adapters.history_tables import (
     HistoryRow,
     HistoryTable,
@@ -27,16 +30,18 @@ from meltwatch_backtester.adapters.history_tables import (
 )
 from meltwatch_backtester.adapters.recording_writer import RecordingWriter
 from meltwatch_backtester.commands.options import AsJson
+from meltwatch_backtester.commands.progress import progress
 from meltwatch_backtester.domain.history_rows import HistoricalSample, RowReader, RowRules
-from meltwatch_backtester.domain.imported import HistoryGrid, records_of
-from meltwatch_backtester.domain.manifest import Manifest
-from meltwatch_backtester.ports import OffsetRange, TopicPart
+from meltwatch_backtester.domain.imported import HistoryGrid
+from meltwatch_backtester.pipeline.importing import Chunks, into_recording, into_replay
+from meltwatch_backtester.ports import TopicPart
+from meltwatch_backtester.settings import Settings
 
+Write = Callable[[ChunkIdentity, Chunks], dict[str, Any]]
+"""Writes chunks and returns what the summary says of where they went."""
 _DONE, _SOME_REFUSED = 0, 1
 _ROWS: Final = {"csv": csv_rows, "parquet": parquet_rows}
-_NO_END: Final = 2**62
 _SOURCE: Final = "historian"
-_PREFIX: Final = "meltwatch"
 _COUNTS: Final = ("samples", "repeated", "backward", "refused")
 
 
@@ -86,19 +91,51 @@ class TableOptions:
         return RowRules(zone, self.time_format, self.decimal_comma, self.scale)
 
 
+@Parameter(name="*")
+@dataclass(frozen=True)
+class ImportTarget:
+    """Where the currents go."""
+
+    output: Annotated[
+        Path | None, Parameter(metavar="DIR", help="Into a recording: a new or empty folder.")
+    ] = None
+    replay: Annotated[
+        str | None, Parameter(metavar="NAME", help="Into the currents topic of this replay.")
+    ] = None
+    partitions: Annotated[
+        int | None,
+        Parameter(
+            validator=Number(gte=1, lte=10_000), help="Of the topics of a recording; 12 if absent."
+        ),
+    ] = None
+
+    def opened(self) -> Write:
+        """Return what writes there.
+
+        Raises
+        ------
+        BadUsage
+            If it is none or two, or the folder is not empty.
+        """
+        if (self.output is None) is (self.replay is None):
+            raise BadUsage("expected --output DIR or --replay NAME")
+        if self.output is not None:
+            return _recording(self.output, self.partitions or DEFAULT_PARTITIONS)
+        if self.partitions is not None:
+            raise BadUsage("--partitions: expected none beside --replay, whose topics are there")
+        return _replay(str(self.replay))
+
+
 def import_history(
     address: Annotated[str, Parameter("ADDRESS", help="csv:FILE or parquet:FILE.")],
     /,
     *,
     furnace: Annotated[str, Parameter(metavar="ID", help="Whose currents they are.")],
-    output: Annotated[Path, Parameter(metavar="DIR", help="A new or empty folder.")],
     options: TableOptions = TableOptions(),
-    partitions: Annotated[
-        int, Parameter(validator=Number(gte=1, lte=10_000), help="Of the topics.")
-    ] = 12,
+    target: ImportTarget = ImportTarget(),
     as_json: AsJson = False,
 ) -> int:
-    """Turn the currents of a historian's export into a recording that backtest replays."""
+    """Turn the currents of a historian's export into a recording, or write them for a replay."""
     scheme, _, name = address.partition(":")
     if scheme not in _ROWS or not name:
         raise BadUsage(f"expected csv:FILE or parquet:FILE, got {address!r:.100}")
@@ -107,44 +144,28 @@ def import_history(
     except ContractViolation as error:
         raise BadUsage(f"--furnace: {error.detail}") from error
     table, reader = options.table(Path(name.removeprefix("//"))), RowReader(options.rules())
+    write = target.opened()
     table.check()
     identity = ChunkIdentity(
         furnace_id=furnace,
         source_id=_SOURCE,
-        boot_id=table.digest()[:16],
+        boot_id=hashlib.sha256(repr((table.digest(), options)).encode()).hexdigest()[:16],
         seq=0,
         ingest_time_ns=0,
+        run_id=target.replay,
     )
     grid = HistoryGrid(identity, int(options.hold * NS_PER_S))
-    chunks = _Spanned(grid.chunks(_samples(_ROWS[scheme](table), reader)))
-    part = TopicPart(Topic.CURRENTS, partition_of(furnace.encode(), partitions))
-    manifest = _write(RecordingWriter(output), part, partitions, chunks)
-    if manifest is None:
+    with progress("importing", "records") as advance:
+        chunks = Chunks(grid.chunks(_samples(_ROWS[scheme](table), reader)), advance)
+        written = write(identity, chunks)
+    if not chunks.count:
         raise BadUsage(f"{table.path}: expected currents, got none{_first_refusal(reader)}")
-    times = manifest.model_dump(mode="json", by_alias=True, include={"since", "until"})
     counts = {name: getattr(reader, name) for name in _COUNTS}
     refusals = [{"line": line, "why": why} for line, why in reader.refusals]
-    told = {"folder": str(output), "records": chunks.count, "refusals": refusals}
-    _tell(reader, times | counts | told, as_json=as_json)
+    told = {"records": chunks.count, "refusals": refusals}
+    _tell(reader, chunks.times() | counts | written | told, as_json=as_json)
     # One row with a time far ahead makes all later ones go back.
     return _SOME_REFUSED if reader.refused or reader.backward else _DONE
-
-
-@dataclass
-class _Spanned:
-    """Passes chunks on and notes from when to when they reach."""
-
-    chunks: Iterator[CurrentChunk]
-    count: int = 0
-    first_ns: int = 0
-    last_ns: int = 0
-
-    def __iter__(self) -> Iterator[CurrentChunk]:
-        for chunk in self.chunks:
-            self.first_ns = self.first_ns if self.count else chunk.event_time_ns
-            self.last_ns = chunk.last_event_ns
-            self.count += 1
-            yield chunk
 
 
 def _first_refusal(reader: RowReader) -> str:
@@ -159,36 +180,43 @@ def _samples(rows: Iterator[HistoryRow], reader: RowReader) -> Iterator[Historic
             yield sample
 
 
-def _write(
-    sink: RecordingWriter, part: TopicPart, partitions: int, chunks: _Spanned
-) -> Manifest | None:
-    """Write the recording; where it ends is known only behind its last record."""
-    records = records_of(chunks, part.topic.under(_PREFIX), part.partition)
-    written = sink.write(part, OffsetRange(0, _NO_END), records)
-    if not chunks.count:
-        return None
-    begin_ns = chunks.first_ns // NS_PER_MS * NS_PER_MS
-    manifest = Manifest(
-        topic_prefix=_PREFIX,
-        partitions=partitions,
-        recorded_partitions=(part.partition,),
-        since=utc_from_ns(begin_ns),
-        until=utc_from_ns((chunks.last_ns // NS_PER_MS + 1) * NS_PER_MS),
-        partial=False,
-        parts=(written.model_copy(update={"end": chunks.count}),),
-    )
-    sink.finish(manifest)
-    return manifest
+def _recording(folder: Path, partitions: int) -> Write:
+    sink = RecordingWriter(folder)
+
+    def write(identity: ChunkIdentity, chunks: Chunks) -> dict[str, Any]:
+        key = identity.furnace_id.encode()
+        part = TopicPart(Topic.CURRENTS, partition_of(key, partitions))
+        into_recording(sink, part, partitions, chunks)
+        return {"folder": str(folder)}
+
+    return write
+
+
+def _replay(name: str) -> Write:
+    settings = located(Settings, os.environ, "kafka")
+    try:
+        prefix = replay_prefix(settings.topic_prefix, name)
+    except ValueError as error:
+        raise BadUsage(f"--{error}") from error
+
+    def write(identity: ChunkIdentity, chunks: Chunks) -> dict[str, Any]:
+        with bootstrap.replay_topic(settings, prefix) as sink:
+            there = into_replay(sink, identity, chunks, SystemClock().now_ns())
+        return {"topic_prefix": prefix, "there_already": there}
+
+    return write
 
 
 def _tell(reader: RowReader, summary: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(summary)
         return
+    where = summary.get("folder") or summary["topic_prefix"]
+    there = summary.get("there_already")
     print_line(
         f"{summary['from']} to {summary['to']}: {reader.samples} rows made {summary['records']} "
-        f"records in {summary['folder']}; {reader.repeated} repeated, {reader.backward} backward, "
-        f"{reader.refused} refused"
+        f"records in {where}{f', {there} of them before' if there else ''}; {reader.repeated} "
+        f"repeated, {reader.backward} backward, {reader.refused} refused"
     )
     for line, why in reader.refusals:
         print_line(f"  line {line}: {why}")

@@ -8,12 +8,15 @@ from typing import Final
 import numpy as np
 from meltwatch_schemas.chunk import ChunkIdentity
 from meltwatch_schemas.current import PHASES, SCHEMA, CurrentChunk, encode_current
-from meltwatch_schemas.record import RawRecord, headers_for
-from meltwatch_schemas.topics import timestamp_ms
+from meltwatch_schemas.errors import ContractViolation
+from meltwatch_schemas.record import OutgoingRecord, RawRecord, headers_for, read_current
+from meltwatch_schemas.text import escaped
+from meltwatch_schemas.topics import Topic, timestamp_ms
 from meltwatch_schemas.window import PUBLISHED_SPEC, Grid
 from numpy.typing import NDArray
 
 from meltwatch_backtester.domain.history_rows import HistoricalSample
+from meltwatch_backtester.errors import BadUsage
 
 PERIOD_NS: Final = PUBLISHED_SPEC.sample_period_ns
 SAMPLES: Final = 2
@@ -93,10 +96,52 @@ class HistoryGrid:
         return np.full(PHASES, np.nan, dtype=np.float32)
 
 
+def record_of(chunk: CurrentChunk) -> OutgoingRecord:
+    """Return a chunk as a record."""
+    return OutgoingRecord(
+        Topic.CURRENTS, chunk.identity.furnace_id.encode(), encode_current(chunk),
+        tuple(headers_for(SCHEMA)), timestamp_ms(chunk.last_event_ns),
+    )  # fmt: skip
+
+
 def records_of(chunks: Iterable[CurrentChunk], topic: str, partition: int) -> Iterator[RawRecord]:
     """Yield chunks as the records that a partition would hold, numbered from 0."""
     for offset, chunk in enumerate(chunks):
-        yield RawRecord(
-            topic, partition, offset, timestamp_ms(chunk.last_event_ns),
-            chunk.identity.furnace_id.encode(), encode_current(chunk), tuple(headers_for(SCHEMA)),
-        )  # fmt: skip
+        made = record_of(chunk)
+        at_ms = timestamp_ms(chunk.last_event_ns)
+        yield RawRecord(topic, partition, offset, at_ms, made.key, made.value, made.headers)
+
+
+def next_seq(newest: RawRecord | None, identity: ChunkIdentity) -> int:
+    """Return the number of the first sample that does not stand in a topic yet.
+
+    Parameters
+    ----------
+    newest
+        The last record of the furnace there.
+    identity
+        Of what is to be imported.
+
+    Raises
+    ------
+    BadUsage
+        If it is of another import.
+    """
+    if newest is None:
+        return 0
+    try:
+        chunk = read_current(newest)
+    except ContractViolation as error:
+        raise _other_currents(identity, error.detail) from error
+    if chunk.identity.boot_id != identity.boot_id:
+        raise _other_currents(
+            identity, f"some of source {chunk.identity.source_id!r}, another file or other options"
+        )
+    return chunk.identity.seq + len(chunk.data)
+
+
+def _other_currents(identity: ChunkIdentity, got: str) -> BadUsage:
+    return BadUsage(
+        f"expected no other currents of {identity.furnace_id} in the replay {identity.run_id}, "
+        f"got {escaped(got)}; take another name"
+    )
