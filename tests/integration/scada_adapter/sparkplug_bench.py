@@ -1,23 +1,17 @@
 """The edge node as a process, and a Sparkplug host that we did not write."""
 
 import json
-import shutil
 import signal
-import subprocess
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-import pytest
-
 from tests.integration.scada_adapter.bench import AdapterProcess
 from tests.support.mosquitto import Mosquitto
-from tests.support.source import ROOT
+from tests.support.mqtt_program import MqttProgram
 from tests.support.waiting import LIMIT_S, until
 
-HOST_PROGRAM = ROOT / "tests" / "foreign" / "sparkplug"
 GROUP, EDGE, USER = "plant-7", "alarms", "ignition"
 NODE = f"spBv1.0/{GROUP}/@KIND@/{EDGE}"
 Told = dict[str, Any]
@@ -48,60 +42,16 @@ def qualities(message: Told) -> dict[str, int | None]:
     }
 
 
-def require_host() -> None:
-    """Skip a test where the host is not installed."""
-    if shutil.which("node") is None or not (HOST_PROGRAM / "node_modules").is_dir():
-        pytest.skip(
-            "needs the foreign host sparkplug-payload: install Node, then `npm ci` in "
-            "tests/foreign/sparkplug (CI does)"
-        )
-
-
-class ForeignHost:
-    """``host.js`` as a process; what it hears is kept in the order in which it came.
-
-    Parameters
-    ----------
-    url
-        Of the broker.
-    login
-        CA file, user and password, where the broker asks for them.
-    """
+class ForeignHost(MqttProgram):
+    """``host.js``: a host of Sparkplug; parameters as of every program."""
 
     def __init__(self, url: str, *login: str) -> None:
-        self.heard: list[Told] = []
-        self._ready = 0
-        self._process = subprocess.Popen(
-            ["node", "host.js", url, *login],
-            cwd=HOST_PROGRAM, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-
-    def __enter__(self) -> Self:
-        self.wait_connected()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.wait()
-        self._reader.join()
-        for pipe in (self._process.stdin, self._process.stdout):
-            assert pipe is not None
-            pipe.close()
-
-    def wait_connected(self, times: int = 1) -> None:
-        """Wait until it has connected that many times."""
-        until(lambda: self._ready >= times, lambda: f"the host connects: {self.heard}")
+        super().__init__("host.js", url, *login)
 
     def tell(self, topic_name: str, *metrics: tuple[str, str, object]) -> None:
         """Publish a command: name, type and value of each metric."""
         told = [dict(zip(("name", "type", "value"), each, strict=True)) for each in metrics]
-        self._say({"topic": topic_name, "metrics": told})
-
-    def publish(self, topic_name: str, text: str, *, retain: bool = False) -> None:
-        """Publish a text."""
-        self._say({"topic": topic_name, "text": text, "retain": retain})
+        self.say({"topic": topic_name, "metrics": told})
 
     def first(
         self, kind: str, wanted: Callable[[Told], object] = lambda _: True, after: int = 0
@@ -119,19 +69,6 @@ class ForeignHost:
     def of_edge(self) -> list[Told]:
         """Return what the edge node has said."""
         return [each for each in self.heard if kind_of(each)[1:] in ("BIRTH", "DATA", "DEATH")]
-
-    def _say(self, thing: Told) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(f"{json.dumps(thing)}\n")
-        self._process.stdin.flush()
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            said = json.loads(line)
-            if "topic" in said:
-                self.heard.append(said)
-            self._ready += "ready" in said
 
 
 def check_rules(messages: Sequence[Told]) -> None:

@@ -17,11 +17,11 @@ from tests.integration.scada_adapter.sparkplug_bench import (
     hosted,
     kind_of,
     qualities,
-    require_host,
     topic,
     values,
 )
 from tests.support.mosquitto import Mosquitto, require_mosquitto
+from tests.support.mqtt_program import require_programs
 from tests.support.waiting import until
 from tests.unit.core.alarms.samples import ALARM_ID, FURNACE, score
 
@@ -33,7 +33,7 @@ OVERHEAT = "Alarms/OVERHEAT"
 @pytest.fixture
 def mosquitto(tmp_path):
     require_mosquitto()
-    require_host()
+    require_programs()
     with Mosquitto(tmp_path / "mosquitto") as started:
         yield started
 

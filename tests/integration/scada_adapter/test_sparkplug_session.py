@@ -17,12 +17,12 @@ from tests.integration.scada_adapter.sparkplug_bench import (
     check_rules,
     hosted,
     kind_of,
-    require_host,
     topic,
     values,
 )
 from tests.support.builders import ALARM, FURNACE
 from tests.support.mosquitto import Mosquitto, password_file, require_mosquitto
+from tests.support.mqtt_program import require_programs
 from tests.support.secured import Authority
 
 pytestmark = pytest.mark.integration
@@ -36,7 +36,7 @@ SECRETS = {"edge": "edge's secret", "host": "host's secret", "stranger": "anothe
 @pytest.fixture(autouse=True)
 def needs():
     require_mosquitto()
-    require_host()
+    require_programs()
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import yaml
 from meltwatch_local_cluster.servers import KafkaServer
 from meltwatch_schemas.current import CurrentChunk
 
-from tests.integration.scada_adapter.sparkplug_bench import require_host
 from tests.integration.source_producer.bench import currents_of, producing
 from tests.support.mosquitto import Mosquitto, password_file, require_mosquitto
+from tests.support.mqtt_program import require_programs
 from tests.support.mqtt_publisher import Publisher
 from tests.support.servers import Topics
 from tests.support.waiting import until
@@ -27,7 +27,7 @@ NAMES = ("Ia", "Ib", "Ic")
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Mosquitto]:
     require_mosquitto()
-    require_host()
+    require_programs()
     (tmp_path / "broker").mkdir()
     passwords = password_file(tmp_path / "broker", meltwatch=PASSWORD)
     # Publishers come without a login, as far as this broker is concerned.

@@ -18,8 +18,8 @@ from meltwatch_sources.domain.sparkplug_currents import SparkplugCurrents, Spark
 from meltwatch_sources.domain.supervision import Loss
 from meltwatch_sources.ports import SourceLost
 
-from tests.integration.scada_adapter.sparkplug_bench import require_host
 from tests.support.mosquitto import Mosquitto, password_file, require_mosquitto
+from tests.support.mqtt_program import require_programs
 from tests.support.mqtt_publisher import Publisher
 from tests.support.secured import Authority
 
@@ -37,7 +37,7 @@ WILL = {"topic": NODE.topic("NDEATH"), "payload": {"timestamp": 1, "metrics": [N
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
     require_mosquitto()
-    require_host()
+    require_programs()
     with Mosquitto(tmp_path_factory.mktemp("plain")) as started:
         yield started
 
@@ -82,7 +82,7 @@ async def told_once_listening(
 
 async def test_json_is_read_as_it_comes_and_a_retained_message_of_long_ago_is_not(plain):
     with Publisher(f"mqtt://{plain.address}") as publisher:
-        publisher.text(TOPIC, '{"ia": 1, "ib": 1, "ic": 1, "ts": "2020-01-01T00:00:00Z"}',
+        publisher.publish(TOPIC, '{"ia": 1, "ib": 1, "ic": 1, "ts": "2020-01-01T00:00:00Z"}',
                        retain=True)  # fmt: skip
         places = JsonPlaces(("marker",), JSON.values)
         async with reading(plain, JsonCurrents(places)) as readings:
@@ -92,7 +92,7 @@ async def test_json_is_read_as_it_comes_and_a_retained_message_of_long_ago_is_no
             first = await told_once_listening(readings, publisher, 7.0)
             assert first.values.tolist() == [7, 7, 7], "not the retained one"
             assert first.source_ns is not None
-            publisher.text(TOPIC, "no JSON")
+            publisher.publish(TOPIC, "no JSON")
             publisher.currents(TOPIC, 8.0, 9.0, 10.0)
             while (read := await told(readings)).values[0] != 8:
                 assert read.values[0] == 7
@@ -104,8 +104,8 @@ async def test_a_long_message_is_read_beside_the_loop_and_too_long_a_one_not_at_
         async with reading(plain, JsonCurrents(JsonPlaces(("long",), JSON.values))) as readings:
             coming = asyncio.ensure_future(told(readings))
             while not coming.done():
-                publisher.text("long", '{"ia": 1, "ib": 1, "ic": 1}' + " " * 65_536)
-                publisher.text("long", '{"ia": 2, "ib": 2, "ic": 2}' + " " * 60_000)
+                publisher.publish("long", '{"ia": 1, "ib": 1, "ic": 1}' + " " * 65_536)
+                publisher.publish("long", '{"ia": 2, "ib": 2, "ic": 2}' + " " * 60_000)
                 await asyncio.wait({coming}, timeout=0.5)
 
     assert coming.result().values.tolist() == [2, 2, 2]
@@ -125,11 +125,11 @@ async def test_an_edge_node_is_asked_for_its_birth_and_its_death_ends_its_values
         async with reading(plain, SparkplugCurrents(NODE)) as readings:
             coming = asyncio.ensure_future(told(readings))
             by_alias = {"alias": 1, "type": "Double", "value": 5.5}
-            while not publisher.asked:
+            while not publisher.heard:
                 publisher.metrics(NODE.topic("DDATA"), by_alias)
                 await asyncio.sleep(0.2)
-            assert publisher.asked[0]["topic"] == "spBv1.0/plant/NCMD/gw"
-            (asked,) = publisher.asked[0]["metrics"]
+            assert publisher.heard[0]["topic"] == "spBv1.0/plant/NCMD/gw"
+            (asked,) = publisher.heard[0]["metrics"]
             assert (asked["name"], asked["value"]) == ("Node Control/Rebirth", True)
             publisher.metrics(NODE.topic("NBIRTH"), NUMBER)
             publisher.metrics(NODE.topic("DBIRTH"), *BIRTH)
@@ -162,7 +162,7 @@ async def test_a_broker_that_goes_away_is_a_loss(tmp_path: Path):
 @pytest.fixture(scope="module")
 def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Mosquitto, Authority]]:
     require_mosquitto()
-    require_host()
+    require_programs()
     folder = tmp_path_factory.mktemp("secured")
     authority = Authority(folder / "certificates")
     certificate, key = authority.issue("mosquitto", "127.0.0.1")
