@@ -23,6 +23,8 @@ from meltwatch_cli.command_tree import installed_commands
 _WARM = ("kafka", "redis",
          "meltwatch_local_cluster.launch.run", "meltwatch_local_cluster.screen.view",
          "meltwatch_backtester.commands.replaying", "meltwatch_selftest.bootstrap",
+         "meltwatch_source_producer.looking", "meltwatch_source_producer.acceptance",
+         "meltwatch_backtester.adapters.journal_folder",
          "meltwatch_cli.adapters.kafka_alarms", "meltwatch_cli.adapters.redis_view")  # fmt: skip
 
 
@@ -44,12 +46,22 @@ def serve() -> None:
             *lines, buffered = (buffered + read).split(b"\n")
             for line in lines:
                 request = json.loads(line)
-                running[_started(request)] = request["id"]
+                if "interrupt" in request:
+                    _interrupt(running, request["interrupt"])
+                else:
+                    running[_started(request)] = request["id"]
         while running:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if not pid:
                 break
             _say({"id": running.pop(pid), "code": os.waitstatus_to_exitcode(status)})
+
+
+def _interrupt(running: Mapping[int, int], number: int) -> None:
+    """Interrupt a command that is not over: what was waited for may be another process by now."""
+    for pid, each in running.items():
+        if each == number:
+            os.kill(pid, signal.SIGINT)
 
 
 def _started(request: Mapping[str, Any]) -> int:
@@ -121,3 +133,4 @@ def _opened(path: str, mode: str) -> int:
 
 if __name__ == "__main__":
     serve()
+    os._exit(0)  # libraries would complain of what is frozen

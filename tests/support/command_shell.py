@@ -29,7 +29,8 @@ from meltwatch_schemas.text import is_printable
 
 CLOSED_PIPE: Final = "closed pipe"
 LIMIT_S: Final = 120.0
-GOOD_CODES: Final = frozenset({0, 1, 2, 3, 130, 141})
+INTERRUPTED: Final = 130
+GOOD_CODES: Final = frozenset({0, 1, 2, 3, INTERRUPTED, 141})
 _NOWHERE: Final = "127.0.0.1:1"
 NO_SERVERS: Final = {
     "MELTWATCH_KAFKA": _NOWHERE,
@@ -131,9 +132,16 @@ def faults(done: Done) -> list[str]:
         "a complaint of the interpreter": "Exception ignored" in done.err,
         "a fault of ours": "this is a fault of Meltwatch" in done.err,
         "not printable": not all(is_printable(line) for t in said for line in t.split("\n")),
-        f"{len(last)} lines of failure": len(last) != (done.code in (2, 3) and not _is_mute(done)),
+        f"{len(last)} lines of failure": not _is_told(done, len(last)),
     }
     return [what for what, is_wrong in known.items() if is_wrong]
+
+
+def _is_told(done: Done, lines: int) -> bool:
+    """Tell whether a failure is one line, and nothing else is one."""
+    if done.code == INTERRUPTED:  # it may come as a line of failure has just been written
+        return lines <= 1
+    return lines == (done.code in (2, 3) and not _is_mute(done))
 
 
 def _is_mute(done: Done) -> bool:
@@ -212,10 +220,13 @@ class CommandShell:
             "stdout": _path(call.stdout, own / "out"),
             "stderr": _path(call.stderr, own / "err"),
         }
+        self._ask(request)
+        return number
+
+    def _ask(self, request: Mapping[str, object]) -> None:
         assert self._server.stdin is not None
         self._server.stdin.write(json.dumps(request).encode() + b"\n")
         self._server.stdin.flush()
-        return number
 
     def _ended(self, number: int, call: Call) -> Done:
         with self._changed:
@@ -229,8 +240,7 @@ class CommandShell:
         with self._changed:
             assert self._changed.wait_for(lambda: number in self._pids, LIMIT_S)
         time.sleep(max(self._begun_s[number] + after_s - time.monotonic(), 0))
-        if number not in self._codes:
-            os.kill(self._pids[number], signal.SIGINT)
+        self._ask({"interrupt": number})
 
     def _read(self) -> None:
         assert self._server.stdout is not None
