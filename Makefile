@@ -18,6 +18,8 @@ CUDA := nvidia-cublas nvidia-cuda-cccl nvidia-cuda-cupti nvidia-cuda-nvrtc nvidi
 CODE := schemas services tests examples triton_models/backends
 
 export PATH := $(TOOLS)/bin:$(PATH)
+# Python keeps what it has compiled: else each start of a service costs twice as much and more.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help
