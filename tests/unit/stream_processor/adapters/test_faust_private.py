@@ -5,17 +5,24 @@ from typing import Any
 
 import aiokafka
 import faust
+import mode.services
 from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer.group_coordinator import GroupCoordinator
+from faust.transport import drivers
 from faust.transport.consumer import ThreadDelegateConsumer
-from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
-from meltwatch_stream_processor.adapters.faust.app import StatelessApp, build_app
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer
+from meltwatch_stream_processor.adapters.faust.app import StatelessApp, build_app, connect
 
 CONNECTION = {"bootstrap_servers": ["127.0.0.1:1"], "security_protocol": "PLAINTEXT"}
 
 
+async def _nobody(_: object) -> None:
+    pass
+
+
 async def test_beneath_faust_there_is_an_aiokafka_consumer_in_a_thread_with_a_loop() -> None:
     app = build_app(CONNECTION, "group", 6.0)
+    connect(app, (), print, _nobody, _nobody)
     consumer: Any = app.consumer
     assert isinstance(consumer, ThreadDelegateConsumer)
     thread: Any = consumer._thread
@@ -54,5 +61,18 @@ def test_faust_makes_its_folders_where_we_prevent_it() -> None:
 
 def test_faust_still_passes_over_messages_by_generation() -> None:
     """The pipeline relies on it: a message of an earlier assignment is never handed on."""
-    source = inspect.getsource(faust.Stream._py_aiter)
-    assert "message.generation_id != self.app.consumer_generation_id" in source
+    source = inspect.getsource(Consumer.getmany)
+    assert "if not self.flow_active" in source
+    assert "new_generation_id != generation_id" in source
+    assert "generation_id=self.app.consumer_generation_id" in inspect.getsource(
+        Consumer._to_message
+    )
+
+
+def test_faust_waits_for_the_first_of_two_only_where_a_message_is_taken() -> None:
+    source = "".join(map(inspect.getsource, (faust.transport.consumer, drivers.aiokafka)))
+    calls = [" ".join(call.split()) for call in source.split("self.wait_first(")[1:]]
+    assert len(calls) == 1
+    assert calls[0].startswith("callback(message), self.suspend_flow.wait() )")
+    beneath = inspect.getsource(mode.services).split("self.wait_first(")[1:]
+    assert [call.split(")")[0] for call in beneath] == ["coro, timeout=timeout"]

@@ -94,7 +94,7 @@ class Engine:
             return
         try:
             pipeline.receive(raw)
-        except Exception as error:  # noqa: BLE001 - Faust would restart its agent, one record short
+        except Exception as error:  # noqa: BLE001 - whatever it is, it ends this process, not Faust's
             if not self._defect.done():
                 self._defect.set_exception(FatalError(f"defect: {error!r}"))
 

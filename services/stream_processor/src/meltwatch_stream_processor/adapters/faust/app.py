@@ -1,7 +1,7 @@
 """The Faust shell: consumption and assignment, nothing else.
 
-One agent over both input topics hands every record on as it came. Faust's joins, windows,
-tables, web server, acknowledgement and serializers are not used.
+Faust's consumer hands every record of both input topics on as it came. Its streams, agents, joins,
+windows, tables, web server, acknowledgement and serializers are not used.
 """
 
 import asyncio
@@ -15,10 +15,9 @@ from meltwatch_chassis.errors import FatalError
 from meltwatch_chassis.kafka.record import told
 from meltwatch_schemas.record import RawRecord
 
+from meltwatch_stream_processor.adapters.faust.direct import DirectConsumer
 from meltwatch_stream_processor.ports import TopicPartition
 
-# The records that wait between Faust's fetcher and our pipeline: 64 of at most 256 KiB.
-_BUFFERED_RECORDS: Final = 64
 # One fetch of one partition, which also arrives after a pause.
 _FETCH_BYTES: Final = 1024 * 1024
 _CRASH_POLL_S: Final = 0.5
@@ -32,6 +31,22 @@ class StatelessApp(faust.App):
 
     # Otherwise it would log under our name and at our level.
     logger = mode.get_logger("faust")
+    on_record: Callable[[RawRecord], None]
+
+    async def _hand_on(self, message: Any) -> None:
+        # Faust lets others run before each hundredth record: its assignment may be over by now.
+        if message.generation_id == self.consumer_generation_id:
+            self.on_record(told(_raw(message)))
+
+    def _new_consumer(self) -> DirectConsumer:
+        return DirectConsumer(
+            self.transport,
+            callback=self._hand_on,
+            on_partitions_revoked=self._on_partitions_revoked,
+            on_partitions_assigned=self._on_partitions_assigned,
+            beacon=self.beacon,
+            loop=self.transport.loop,
+        )
 
     def _create_directories(self) -> None:
         """Create nothing: the service runs on a read-only file system."""
@@ -65,19 +80,16 @@ def build_app(
         broker_heartbeat_interval=session_timeout_s / 12,
         broker_rebalance_timeout=max(30.0, session_timeout_s),
         broker_request_timeout=max(30.0, 2 * session_timeout_s),
-        # Any limit stalls the agent for about a second again and again.
+        # Any limit stalls reading for about a second again and again.
         broker_max_poll_records=None,
         consumer_max_fetch_size=_FETCH_BYTES,
         consumer_auto_offset_reset="earliest",
         consumer_group_instance_id=instance_id,
-        stream_buffer_maxsize=_BUFFERED_RECORDS,
         # Windows take minutes of event time: a rebalance must not wait for them.
         stream_wait_empty=False,
         # A paused partition is no fault; our own health check looks at progress.
         stream_processing_timeout=_NEVER_S,
         producer_linger=0.0,
-        key_serializer="raw",
-        value_serializer="raw",
         topic_disable_leader=True,
         topic_allow_declare=False,
         web_enabled=False,
@@ -88,7 +100,7 @@ def build_app(
 
 
 def connect(
-    app: faust.App,
+    app: StatelessApp,
     topics: Iterable[str],
     on_record: Callable[[RawRecord], None],
     on_assigned: PartitionsCall,
@@ -108,13 +120,10 @@ def connect(
     on_assigned, on_revoked
         Awaited within the rebalance.
     """
-    # Without acknowledgement Faust keeps no account of offsets; the pipeline commits.
-    channel = app.topic(*topics, key_type=bytes, value_type=bytes, acks=False, allow_empty=True)
-
-    @app.agent(channel)
-    async def hand_on(stream: Any) -> None:
-        async for event in stream.noack().events():
-            on_record(told(_raw(event.message)))
+    app.on_record = on_record
+    # Faust subscribes to what is named here. Without acknowledgement it keeps no account of
+    # offsets; the pipeline commits.
+    app.topics.add(app.topic(*topics, acks=False))
 
     @app.on_partitions_assigned.connect(weak=False)
     async def assigned(_: faust.App, assigned: Iterable[Any], **__: Any) -> None:
