@@ -22,6 +22,7 @@ from meltwatch_core.join.window import AlignedWindow
 from meltwatch_core.scoring.errors import EndpointError, ReloadRefusedError
 from meltwatch_core.scoring.failover import Failover, FailoverTiming
 from meltwatch_core.scoring.judge import Judge, Judgement, Patience
+from meltwatch_core.scoring.triton_call import ScoringCall
 from meltwatch_core.scoring.triton_endpoint import TritonEndpoint
 from meltwatch_local_cluster.servers import TritonServer
 from meltwatch_local_cluster.servers.child import ChildCommand
@@ -39,6 +40,7 @@ from tests.integration.stream_processor.worker import Works, gaps
 from tests.support.entries import entry_of
 from tests.support.input_records import InputRecord, live
 from tests.support.waiting import LIMIT_S, until
+from tests.unit.core.scoring.samples import FORM
 
 pytestmark = pytest.mark.integration
 
@@ -217,8 +219,21 @@ async def test_a_window_of_another_shape_is_refused_for_good(
     endpoint: TritonEndpoint, window: AlignedWindow
 ) -> None:
     await endpoint.identify()
+    nine = replace(window, clip=np.zeros((9, 64, 192), np.float16))
+    with pytest.raises(ContractViolation, match=r"scoring_rejected.*float16 \[10, 64, 192\]"):
+        await endpoint.score_window(nine)
+
+
+async def test_what_the_server_refuses_is_refused_for_good(
+    endpoint: TritonEndpoint, window: AlignedWindow
+) -> None:
+    await endpoint.identify()
+    patches, *others = FORM.inputs
+    of_nine = replace(FORM, inputs=(replace(patches, shape=(9, 64, 192)), *others))
+    endpoint._call = ScoringCall(ENSEMBLE, of_nine)
+    nine = replace(window, clip=np.zeros((9, 64, 192), np.float16))
     with pytest.raises(ContractViolation, match=r"scoring_rejected.*unexpected shape"):
-        await endpoint.score_window(replace(window, clip=np.zeros((9, 64, 192), np.float16)))
+        await endpoint.score_window(nine)
 
 
 async def test_an_endpoint_that_is_away_is_worth_another_try() -> None:

@@ -1,12 +1,10 @@
 """Whatever a server answers: a verdict that makes sense or a refusal by name, nothing else."""
 
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from google.protobuf import text_format  # type: ignore[import-untyped]  # ships no types
 from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_chassis.clock import SystemClock
@@ -14,50 +12,23 @@ from meltwatch_chassis.errors import FatalError
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_chassis.settings import TritonSettings
 from meltwatch_core.join.topics import TopicNames
-from meltwatch_core.join.window import AlignedWindow
 from meltwatch_core.scoring.errors import EndpointError
 from meltwatch_core.scoring.failover import Failover, FailoverTiming
 from meltwatch_core.scoring.judge import Judgement
 from meltwatch_core.scoring.scores import ScoreContext, make_score
-from meltwatch_core.scoring.triton_config import read_form
-from meltwatch_core.scoring.triton_endpoint import TritonEndpoint, _output, _verdict
+from meltwatch_core.scoring.triton_call import ScoringCall
+from meltwatch_core.scoring.triton_endpoint import TritonEndpoint
 from meltwatch_schemas.bounds import MAX_LOGIT
-from meltwatch_schemas.encoder import default_encoder
 from meltwatch_schemas.errors import ContractViolation, Refusal
-from meltwatch_schemas.score import Features, Sources, decode_score, encode_score
+from meltwatch_schemas.score import decode_score, encode_score
 from meltwatch_schemas.window import PUBLISHED_SPEC
-from tritonclient.grpc import InferResult, model_config_pb2, service_pb2
+from tritonclient.grpc import service_pb2
 
 from tests.support.builders import NOON_NS
 from tests.support.lying_triton import LyingTriton, tensor
+from tests.unit.core.scoring.samples import FORM, ensemble_config, window
 
-REPOSITORY = Path(__file__).parents[4] / "triton_models/repository"
 Change = Callable[[Any], object]
-
-
-def ensemble_config() -> Any:
-    text = (REPOSITORY / "fmformer/config.pbtxt").read_text()
-    return text_format.Parse(text, model_config_pb2.ModelConfig())
-
-
-def window() -> AlignedWindow:
-    encoder = default_encoder()
-    return AlignedWindow(
-        furnace_id="melt/a",
-        window_end_ns=NOON_NS,
-        window_id=PUBLISHED_SPEC.window_id("melt/a", NOON_NS),
-        clip=np.ones((10, 64, encoder.basis.shape[0]), np.float16),
-        currents_a=np.ones((240, 3), np.float32),
-        video_coverage=1.0,
-        current_coverage=1.0,
-        encoder_id=encoder.encoder_id,
-        sources=Sources("camera", "meter"),
-        last_event_ns=NOON_NS,
-        last_ingest_ns=NOON_NS,
-        features=Features(),
-        reasons=(),
-        cuts={},
-    )
 
 
 @pytest.fixture
@@ -246,12 +217,11 @@ async def test_beside_a_liar_every_verdict_comes_from_the_other() -> None:
 
 CONTEXT = ScoreContext(
     topics=TopicNames("meltwatch"),
-    model=read_form(ensemble_config(), PUBLISHED_SPEC).identity.model,
+    model=FORM.identity.model,
     spec_id=PUBLISHED_SPEC.spec_id,
     map_from=0.2,
     registered=frozenset(),
 )
-FORM = read_form(ensemble_config(), PUBLISHED_SPEC)
 NUMBERS = st.floats(width=32) | st.sampled_from([MAX_LOGIT, -MAX_LOGIT, 1e30, 0.0, 1.0, -1.0])
 
 
@@ -275,7 +245,7 @@ def test_whatever_the_answer_what_is_published_can_be_read(
         if spec.name in shapes:
             answer.outputs[-1].shape[:] = shapes[spec.name]
     try:
-        verdict = _verdict({spec.name: _output(InferResult(answer), spec) for spec in FORM.outputs})
+        verdict = ScoringCall("fmformer", FORM).verdict(answer)
     except (ContractViolation, ValueError):
         return
 

@@ -1,33 +1,29 @@
-"""One Triton server: tensors out, verdicts in, its errors named for the caller."""
+"""One Triton server: windows out, verdicts in, its errors named for the caller."""
 
 import asyncio
 import json
 import re
 import ssl
-from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final, Self
 
-import numpy as np
+from grpc import RpcError
 from meltwatch_chassis.connecting import Peer, tls_context, tls_problem
 from meltwatch_chassis.errors import ConfigurationError, FatalError
 from meltwatch_chassis.settings import TritonSettings
 from meltwatch_schemas import tensors
-from meltwatch_schemas.bounds import MAX_LOGIT
-from meltwatch_schemas.errors import ContractViolation, Refusal
-from meltwatch_schemas.score import Modality
-from meltwatch_schemas.tensors import TensorSpec
+from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.text import escaped
 from meltwatch_schemas.window import WindowSpec
-from numpy.typing import NDArray
-from tritonclient.grpc import InferInput, InferRequestedOutput, InferResult
+from tritonclient.grpc import service_pb2
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
 from meltwatch_core.join.window import AlignedWindow
 from meltwatch_core.scoring.errors import DeadStubError, EndpointError, ReloadRefusedError
 from meltwatch_core.scoring.ports import EnsembleIdentity, Verdict
-from meltwatch_core.scoring.triton_config import EnsembleForm, read_form
+from meltwatch_core.scoring.triton_call import METHOD, ScoringCall, rejected
+from meltwatch_core.scoring.triton_config import read_form
 
 # Giving options replaces the client's own, its unlimited message size included. Pings are rarer
 # than any server forbids (every 300 s without data, never without calls: "too_many_pings"); a
@@ -50,16 +46,9 @@ _EXPLANATION_S: Final = 3.0
 _RELOAD_DEADLINE_S: Final = 120.0
 _LONGEST_LINE: Final = 300
 _CA: Final = "MELTWATCH_TRITON_CA_FILE"
-_ROUNDING: Final = 1e-3
 _RELOADS: Final = "reloads"
 _NONSENSE: Final = "NONSENSE"
 """Code of an endpoint whose answer does not fit the question."""
-_BOUNDS: Final = {
-    tensors.LOGIT: (-MAX_LOGIT, MAX_LOGIT),
-    tensors.MEMBER_LOGITS: (-MAX_LOGIT, MAX_LOGIT),
-    tensors.DISAGREEMENT: (0.0, MAX_LOGIT),
-    tensors.ANOMALY_MAP: (-_ROUNDING, 1.0 + _ROUNDING),
-}
 _NEVER: Final = ("UNAUTHENTICATED", "PERMISSION_DENIED", "UNIMPLEMENTED")
 # The instance's name is the model's with two numbers.
 _DEAD_STUB: Final = re.compile(r"Stub process '(?P<model>[^']+)_\d+_\d+' is not healthy")
@@ -101,7 +90,7 @@ class TritonEndpoint:
         self._ensemble = ensemble
         self._spec = spec
         self._deadline_s = deadline_s
-        self._form: EnsembleForm | None = None
+        self._call: ScoringCall | None = None
         self._peer = Peer("Triton", address.removeprefix("dns:///"), _CA)
         self._tls = _context(settings)
         self._client = InferenceServerClient(
@@ -109,6 +98,10 @@ class TritonEndpoint:
             ssl=settings.triton_tls,
             root_certificates=settings.triton_ca_file and str(settings.triton_ca_file),
             channel_args=_CHANNEL_OPTIONS,
+        )
+        # The client's own way to its channel copies each window twice more.
+        self._infer = self._client._channel.unary_unary(  # noqa: SLF001 - it shows it nobody
+            METHOD, response_deserializer=service_pb2.ModelInferResponse.FromString
         )
 
     async def __aenter__(self) -> Self:
@@ -135,12 +128,13 @@ class TritonEndpoint:
         except InferenceServerException as error:
             raise await self._explained(self._translated(error)) from error
         try:
-            self._form = read_form(answer.config, self._spec)
+            form = read_form(answer.config, self._spec)
         except FatalError as error:
             raise FatalError(self._line(f"ensemble {self._ensemble}: {error}")) from error
         except Exception as error:
             raise EndpointError(_NONSENSE, self._line(f"its configuration: {error!r}")) from error
-        return self._form.identity
+        self._call = ScoringCall(self._ensemble, form)
+        return form.identity
 
     async def beat(self) -> None:
         """Ask for a sign of life: whether the ensemble is loaded.
@@ -176,25 +170,21 @@ class TritonEndpoint:
         FatalError
             If this client may not ask at all.
         """
-        form = self._form
-        if form is None:
+        call = self._call
+        if call is None:
             raise FatalError("scorer: expected identify() before the first window")
         try:
-            result = await self._client.infer(
-                self._ensemble,
-                _inputs(window, form),
-                outputs=[InferRequestedOutput(spec.name) for spec in form.outputs],
-                client_timeout=self._deadline_s,
-            )
-        except InferenceServerException as error:
-            raise self._translated(error) from error
+            answer = await self._infer(call.request(window), timeout=self._deadline_s)
+        except RpcError as error:
+            raise self._translated(_as_said(error)) from error
         try:
-            outputs = {spec.name: _output(result, spec) for spec in form.outputs}
+            return call.verdict(answer)
+        except ContractViolation:
+            raise
         except Exception as error:
             # The server's fault, not the window's: other endpoints may answer.
             said = escaped(f"its answer: {error}"[:_LONGEST_LINE])
             raise EndpointError(_NONSENSE, self._line(said)) from error
-        return _verdict(outputs)
 
     async def reload(self, model: str) -> None:
         """Replace a model by a new instance of itself.
@@ -226,7 +216,7 @@ class TritonEndpoint:
     def _translated(self, error: InferenceServerException) -> Exception:
         code, text = _code_of(error), self._said(error)
         if code == "INVALID_ARGUMENT":
-            return _rejected(text)
+            return rejected(text)
         if code in _NEVER:
             return FatalError(text)
         dead = _DEAD_STUB.search(text)
@@ -258,6 +248,11 @@ def _context(settings: TritonSettings) -> ssl.SSLContext | None:
     return None
 
 
+def _as_said(error: Any) -> InferenceServerException:
+    """Return an error of gRPC as the client gives those of its other calls."""
+    return InferenceServerException(error.details(), str(error.code()))
+
+
 def _code_of(error: InferenceServerException) -> str:
     return str(error.status()).removeprefix("StatusCode.")
 
@@ -266,50 +261,3 @@ def _counted_up(config: dict[str, Any]) -> dict[str, Any]:
     parameters = config.get("parameters", {})
     reloads = int(parameters.get(_RELOADS, {}).get("string_value", 0))
     return config | {"parameters": parameters | {_RELOADS: {"string_value": str(reloads + 1)}}}
-
-
-def _inputs(window: AlignedWindow, form: EnsembleForm) -> list[InferInput]:
-    available = np.array([modality in window.modalities for modality in Modality], np.float32)
-    arrays = {
-        tensors.PATCHES_INPUT: window.clip,
-        tensors.CURRENTS_INPUT: window.currents_a,
-        tensors.AVAILABLE_INPUT: available,
-    }
-    return [_input(spec, arrays[spec.name]) for spec in form.inputs]
-
-
-def _input(spec: TensorSpec, array: NDArray[Any] | None) -> InferInput:
-    values = np.zeros(spec.shape, spec.dtype) if array is None else array
-    tensor = InferInput(spec.name, [1, *values.shape], spec.datatype)
-    tensor.set_data_from_numpy(values[np.newaxis])
-    return tensor
-
-
-def _verdict(values: Mapping[str, NDArray[np.float32]]) -> Verdict:
-    for name, (least, most) in _BOUNDS.items():
-        array = values[name]
-        # Written so that NaN does not pass: it compares as neither.
-        if not ((array >= least) & (array <= most)).all():
-            raise _rejected(
-                f"output {name}: expected numbers within {least:g}..{most:g}, got others"
-            )
-    return Verdict(
-        logit=float(values[tensors.LOGIT][0]),
-        member_logits=tuple(float(logit) for logit in values[tensors.MEMBER_LOGITS]),
-        disagreement=float(values[tensors.DISAGREEMENT][0]),
-        anomaly_map=values[tensors.ANOMALY_MAP],
-    )
-
-
-def _output(result: InferResult, spec: TensorSpec) -> NDArray[np.float32]:
-    array: NDArray[np.float32] | None = result.as_numpy(spec.name)
-    expected = f"{spec.dtype} {[1, *spec.shape]}"
-    got = None if array is None else f"{array.dtype} {list(array.shape)}"
-    if array is None or got != expected:
-        raise ValueError(f"output {spec.name}: expected {expected}, got {got}")
-    values: NDArray[np.float32] = array[0]
-    return values
-
-
-def _rejected(detail: str) -> ContractViolation:
-    return ContractViolation(Refusal.SCORING_REJECTED, detail)
