@@ -37,7 +37,7 @@ What of an alarm's delay is physics, and what is ours:
 - The rest is ours: from sending to the score, and from the score to the alarm record."""
 _PEERS: Final = """\
 Versions stand in `tests/bench/peers/requirements.txt`, the code beside it. Each is written as its own documentation advises. Neither has what the join promises: no check of messages, no lateness, no idle modality, no quality, no window that survives a restart as it was."""
-_SOAK: Final = "Frames are small, Triton is the stand-in. It runs only when asked for: `make bench ROWS=soak KEEP=yes`."
+_SOAK: Final = "Frames are small, Triton is the stand-in. A whole look-back is sent before. It runs only when asked for: `make bench ROWS={} KEEP=yes`."
 SECTIONS: Final = {
     "join.": ("The join alone", _ALONE),
     "message.": ("Messages", _ALONE),
@@ -50,7 +50,11 @@ SECTIONS: Final = {
     "manager.": ("The alarm manager", "A healthy plant's scores, sent at once."),
     "run": ("A run of two simulated furnaces", _RUN),
     "recovery.": ("After a kill", ""),
-    "soak.": ("A thousand furnaces for minutes, at a fifth of real time", _SOAK),
+    "soak.long.": (
+        "A thousand furnaces for ten minutes, at a fifth of real time",
+        _SOAK.format("soak.long"),
+    ),
+    "soak.short.": ("Sixty furnaces for two minutes", _SOAK.format("soak.short")),
 }
 """By the beginning of a figure's name: title and words."""
 

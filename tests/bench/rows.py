@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from tests.bench import growth_rows, peer_rows, plant_rows, run_rows, soak_rows, stream_rows
+from tests.bench import growth_rows, peer_rows, plant_rows, run_rows, stream_rows
 from tests.bench.comparison import Comparison
 from tests.bench.figure import Figure
 from tests.bench.guard import COMPARISONS
+from tests.bench.soak_rows import LONG, SHORT
 from tests.bench.stage import Stage
 
 
@@ -44,7 +45,7 @@ def rows() -> dict[str, Row]:
         Row("manager", plant_rows.manager),
         Row("recovery", plant_rows.recovery),
         Row("run", run_rows.run),
-        Row("soak", soak_rows.soak, only_asked=True),
+        *(Row(each.name, each.measure, only_asked=True) for each in (LONG, SHORT)),
         Row("peers.bytewax", peer_rows.bytewax),
         Row("peers.quixstreams", peer_rows.quixstreams),
     ]
