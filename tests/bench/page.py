@@ -35,6 +35,8 @@ What of an alarm's delay is physics, and what is ours:
 - A message of the meter holds two samples and comes each second. With the bound of 500 ms the one that closes the current's side comes 0.5 s to 1.5 s after the window's end, by chance.
 - The later of both comes 1.02 s after the window's end in the mean. No code of ours can be sooner. Samples sent one by one would make it 0.80 s, and more messages.
 - The rest is ours: from sending to the score, and from the score to the alarm record."""
+_RECOVERY: Final = """\
+The group waits 6 s for the process that was killed, from its last heartbeat on (`MELTWATCH_SESSION_TIMEOUT_S`). The new one starts meanwhile: some two seconds of processor time, mostly imports. So 6 s is the floor on an idle machine, and a busy one adds to it. A member with a name (`MELTWATCH_GROUP_INSTANCE_ID`) that comes back under it is not waited for."""
 _PEERS: Final = """\
 Versions stand in `tests/bench/peers/requirements.txt`, the code beside it. Each is written as its own documentation advises. Neither has what the join promises: no check of messages, no lateness, no idle modality, no quality, no window that survives a restart as it was."""
 _SOAK: Final = "Frames are small, Triton is the stand-in. A whole look-back is sent before. It runs only when asked for: `make bench ROWS={} KEEP=yes`."
@@ -49,7 +51,7 @@ SECTIONS: Final = {
     "stream.triton.": ("The same with the real Triton", ""),
     "manager.": ("The alarm manager", "A healthy plant's scores, sent at once."),
     "run": ("A run of two simulated furnaces", _RUN),
-    "recovery.": ("After a kill", ""),
+    "recovery.": ("After a kill", _RECOVERY),
     "soak.long.": (
         "A thousand furnaces for ten minutes, at a fifth of real time",
         _SOAK.format("soak.long"),

@@ -23,6 +23,7 @@ from tests.support.input_records import InputRecord, live
 from tests.support.waiting import until
 
 FURNACES: Final = 100
+MANY: Final = 800
 HOPS: Final = 80
 LIVE_HOPS: Final = 8
 LONGEST_S: Final = 25.0
@@ -39,7 +40,7 @@ def manager(stage: Stage) -> Iterator[Figure]:
     with stage.topics() as topics, topics.manager() as judge:
         judge.until_ready()
         now_ns = time.time_ns()
-        topics.send(_scores(now_ns - (HOPS + 2) * PUBLISHED_SPEC.hop_ns, HOPS))
+        topics.send(_scores(FURNACES, now_ns - (HOPS + 2) * PUBLISHED_SPEC.hop_ns, HOPS))
         bare = loop(["decode", "--kafka", topics.kafka, "--topics", topics.name(Topic.SCORES)])
         pids = {
             OURS: judge.process.pid,
@@ -47,7 +48,10 @@ def manager(stage: Stage) -> Iterator[Figure]:
             "broker": pid_of(stage.kafka),
         }
         seen = watched(lambda: _judged(judge), pids, HOPS * FURNACES, LONGEST_S, every_s=1.0)
-        live_ms = _live_ms(topics, judge)
+        live_ms = _live_ms(topics, judge, FURNACES)
+    with stage.topics() as topics, topics.manager() as judge:
+        judge.until_ready()
+        many_ms = _live_ms(topics, judge, MANY)
     cpu = cpu_ms_per_unit(seen, OURS)
     decoded = alike(cpu_ms_per_unit(bare, "loop"), len(cpu))
     yield Figure(
@@ -58,14 +62,18 @@ def manager(stage: Stage) -> Iterator[Figure]:
         {"bare consumer that decodes": decoded},
         Goal(0.15),
     )
-    yield Figure(
-        "manager.live",
-        f"alarm manager, a score of {FURNACES} furnaces that come as they close",
-        MS,
-        (live_ms,),
-        goal=Goal(0.15),
-        note="ticks and heartbeats too",
-    )
+    for name, count, each_ms in (
+        ("manager.live", FURNACES, live_ms),
+        ("manager.live.many", MANY, many_ms),
+    ):
+        yield Figure(
+            name,
+            f"alarm manager, a score of {count} furnaces that come as they close",
+            MS,
+            (each_ms,),
+            goal=Goal(0.15),
+            note="ticks and heartbeats too",
+        )
     yield Figure("manager.redis", "Redis, a score", MS, cpu_ms_per_unit(seen, "redis"))
     yield Figure("manager.broker", "broker, a score judged", MS, cpu_ms_per_unit(seen, "broker"))
     yield Figure("manager.rate", "scores judged a second", "1/s", units_per_s(seen))
@@ -76,10 +84,12 @@ def _judged(judge: Worker) -> int:
     return round(sum(float(found) for found in _JUDGED.findall(judge.ask("metrics"))))
 
 
-def _live_ms(topics: Topics, judge: Worker) -> float:
+def _live_ms(topics: Topics, judge: Worker, furnaces: int) -> float:
     """Send scores when their windows have ended; return what each has cost the manager."""
     begun_s = cpu_s(judge.process.pid)
-    scores = sorted(_scores(time.time_ns(), LIVE_HOPS), key=lambda each: each.timestamp_ms)
+    scores = sorted(
+        _scores(furnaces, time.time_ns(), LIVE_HOPS), key=lambda each: each.timestamp_ms
+    )
     for each in scores:
         time.sleep(max(0.0, each.timestamp_ms / 1e3 - time.time()))
         topics.post(each)
@@ -87,8 +97,8 @@ def _live_ms(topics: Topics, judge: Worker) -> float:
     return (cpu_s(judge.process.pid) - begun_s) / len(scores) * 1e3
 
 
-def _scores(start_ns: int, hops: int) -> Iterator[InputRecord]:
-    firsts = {name: PUBLISHED_SPEC.first_end_after(name, start_ns) for name in names(FURNACES)}
+def _scores(furnaces: int, start_ns: int, hops: int) -> Iterator[InputRecord]:
+    firsts = {name: PUBLISHED_SPEC.first_end_after(name, start_ns) for name in names(furnaces)}
     model, headers = ModelIdentity("fmformer", "1", MODEL_DIGEST), tuple(headers_for(SCHEMA))
     for hop in range(hops):
         for name, first_ns in firsts.items():

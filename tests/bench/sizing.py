@@ -19,6 +19,7 @@ from meltwatch_schemas.window import PUBLISHED_SPEC
 
 from tests.bench.figure import number
 from tests.bench.ledger import Record
+from tests.bench.plant_rows import FURNACES, MANY
 from tests.support.builders import current_chunk, embedding_chunk, window_score
 from tests.support.source import ROOT
 
@@ -93,6 +94,13 @@ class Sizing:
         workers = self.processes("stream.history.cpu", count)
         return None if workers is None else max(12.0, 2 * workers)
 
+    def manager_cores(self, count: int) -> float | None:
+        """Return what scores take that come one by one: the more come, the more share their cost."""
+        few, many = self.cores("manager.live", FURNACES), self.cores("manager.live.many", MANY)
+        if few is None or many is None:
+            return None
+        return few + (count - FURNACES) * (many - few) / (MANY - FURNACES)
+
     def broker_cores(self, count: int) -> float | None:
         """Return what the broker takes for windows and for scores that are judged."""
         parts = [self.cores(name, count) for name in ("stream.history.broker", "manager.broker")]
@@ -134,8 +142,8 @@ def needs(record: Record) -> list[Need]:
         Need("partitions", "2 × workers, at least 12", sizing.partitions),
         Need(
             "manager cores, each score as it comes",
-            "scores × cost live",
-            lambda n: sizing.cores("manager.live", n),
+            f"a line through {FURNACES} and {MANY} furnaces",
+            sizing.manager_cores,
         ),
         Need(
             "manager cores, many scores at once",
@@ -143,7 +151,7 @@ def needs(record: Record) -> list[Need]:
             lambda n: sizing.cores("manager.cpu", n),
         ),
         Need(
-            "managers that would be needed",
+            "active managers, one an area",
             f"the latter ÷ {LOAD}, and at most {PRESENT_LIMIT:,} furnaces each",
             lambda n: sizing.processes("manager.cpu", n),
         ),
@@ -185,6 +193,7 @@ def page(record: Record) -> str:
     costs = (
         "stream.history.cpu",
         "manager.live",
+        "manager.live.many",
         "manager.cpu",
         "stream.history.broker",
         "stream.triton.cpu",
@@ -207,14 +216,14 @@ By the number of furnaces:
 - A furnace sends a frame each 720 ms and two samples a second. A window closes each 1.44 s.
 - By size that is {per_furnace}, uncompressed. A score whose probability is 0.2 or more also carries a map of 4 kB.
 - Cores are planned for {LOAD:.0%} of their time. The rest is for the backlog after an outage.
-- The cost of a window in a worker is that of a backlog read at once. Live, fewer records come with each fetch, and each takes more. A manager that is behind takes many scores at once, so it can do what the cheaper line says.
+- The cost of a window in a worker is that of a backlog read at once. Live, fewer records come with each fetch, and each takes more. A manager whose scores come one by one has a transaction for few of them. The more furnaces, the more scores share one.
 - Replication between brokers and TLS are not in the brokers' cores: they were not measured.
 - What a GPU takes was not measured. The cores of Triton are those of its stand-in backend on a processor.
 {chr(10).join(lines)}
 
 ## Limits that arithmetic does not show
 
-- One alarm manager is active. Where the table asks for more than one, one is not enough: measure again, and split the plant by topic prefix until then.
+- One alarm manager is active for each topic prefix, and stays so ([ADR 0039](adr/0039-one-active-alarm-manager-a-prefix.md)). Where the table asks for more than one, divide the plant into areas, each under a prefix of its own.
 - A process holds at most {PRESENT_LIMIT:,} furnaces unless `MELTWATCH_MAX_FURNACES` says otherwise. For the alarm manager that is a limit of the whole plant.
 - A furnace lives in one partition and a partition in one worker. A worker that takes over a partition first reads its look-back: see `recovery` in [benchmarks.md](benchmarks.md).
 """

@@ -84,8 +84,19 @@ def test_a_size_is_windows_times_cost_and_says_what_was_not_measured() -> None:
     lines = {need.what: need for need in sizing.needs(Record({}, {cost.name: cost}))}
 
     assert lines["manager cores, many scores at once"].amount(1_000) == pytest.approx(1.0)
-    assert lines["managers that would be needed"].amount(1_000) == 2.0
+    assert lines["active managers, one an area"].amount(1_000) == 2.0
     assert sizing.NOT_MEASURED in lines["worker cores"].line()
+
+
+def test_a_manager_of_many_furnaces_costs_what_a_line_through_two_sizes_says() -> None:
+    few = Figure("manager.live", "a score", MS, (1.44,))
+    many = Figure("manager.live.many", "a score", MS, (0.36,))
+    sizing_of_both = sizing.Sizing(Record({}, {few.name: few, many.name: many}))
+
+    assert sizing_of_both.manager_cores(100) == pytest.approx(0.1)
+    assert sizing_of_both.manager_cores(800) == pytest.approx(0.2)
+    assert sizing_of_both.manager_cores(1_500) == pytest.approx(0.3)
+    assert sizing.Sizing(Record({}, {few.name: few})).manager_cores(800) is None
 
 
 def test_the_pages_are_those_of_what_was_recorded() -> None:
