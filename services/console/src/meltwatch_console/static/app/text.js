@@ -51,9 +51,9 @@ export function offset(ms) {
 /** How long, in the largest fitting units. @param {number} seconds */
 export function span(seconds) {
   const whole = Math.max(0, Math.floor(seconds));
-  if (whole < 60) return text("seconds", { s: whole });
-  if (whole < 3_600) return text("minutes", { m: Math.floor(whole / 60), s: whole % 60 });
-  if (whole < 86_400)
-    return text("hours", { h: Math.floor(whole / 3_600), m: Math.floor((whole % 3_600) / 60) });
-  return text("days", { d: Math.floor(whole / 86_400) });
+  const [d, h, m] = [Math.floor(whole / 86_400), Math.floor(whole / 3_600), Math.floor(whole / 60)];
+  if (d >= 1) return text("days", { d });
+  if (h >= 1) return m % 60 ? text("hours_minutes", { h, m: m % 60 }) : text("hours", { h });
+  if (m >= 10 || (m >= 1 && whole % 60 === 0)) return text("minutes", { m });
+  return m >= 1 ? text("minutes_seconds", { m, s: whole % 60 }) : text("seconds", { s: whole });
 }

@@ -1,0 +1,212 @@
+"""What an operator sees on the plant page, in a real browser on real Kafka."""
+
+import numpy as np
+import pytest
+
+from tests.integration.console.onlooker import colourful
+from tests.support.waiting import until
+
+pytestmark = [pytest.mark.integration, pytest.mark.browser]
+AREA = "demo/smelting-1"
+FURNACES = [f"{AREA}/FMF-{number:02}" for number in range(1, 9)]
+THOUSAND = [f"demo/area-{area:02}/FMF-{n:03}" for area in range(10) for n in range(100)]
+HOSTILE = '<script>alert(1)</script> "quoted" & \u0645\u0631\u062d\u0628\u0627 ' + "x" * 440
+ORANGE = "▲2"
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("width", [1920, 390])
+def test_a_plant_without_an_alarm_has_no_colour(make_console, forge, look, theme, width):
+    eye = look(make_console(FURNACES), width, color_scheme=theme)
+    eye.wait_live()
+    eye.wait(".none", "No alarm stands.")
+
+    assert not colourful(eye.picture()).any()
+
+    forge.raised(f"{FURNACES[2]}/OVERHEAT")
+    eye.wait(".row")
+    assert colourful(eye.picture()).any(), "the test can fail"
+
+
+def test_the_first_screen_of_an_alarm_says_what_to_do_without_a_click(make_console, forge, look):
+    eye = look(make_console(FURNACES))
+    eye.wait_live()
+    forge.raised(f"{FURNACES[2]}/OVERHEAT", ago_s=20)
+    eye.wait(".row.open")
+
+    row = eye.says(".row.open")
+    for said in (
+        "▲2 NEW", "smelting-1 / FMF-03", "Lower the electrode current.", "4 min", "left",
+        "The shell burns through.", "alarm from 2.0", "inputs good", "all 2 models over the limit",
+    ):  # fmt: skip
+        assert said in row
+    assert "high 1, 1 new" in eye.says("#banner")
+    assert ORANGE in eye.says(".tile.new")
+
+
+def test_one_alarm_among_a_thousand_furnaces_is_seen_at_once(make_console, forge, look):
+    alarmed = THOUSAND[637]
+    eye = look(make_console(THOUSAND))
+    eye.wait_live()
+    forge.raised(f"{alarmed}/OVERHEAT")
+    eye.wait(".tile.new")
+
+    assert "area-06 / FMF-037" in eye.says(".row.open")
+    assert "high 1, 1 new" in eye.says("#banner")
+    box = "(({width, height, bottom}) => [width, height, bottom])(each.getBoundingClientRect())"
+    boxes = eye.page.eval_on_selector_all(".tile", f"all => all.map(each => {box})")
+    assert len(boxes) == 1_000
+    assert min(min(width, height) for width, height, _ in boxes) >= 24
+    assert max(bottom for *_, bottom in boxes) <= 1_080, "all of them without scrolling"
+    assert ORANGE in eye.says(".tile.new")
+    hue = colourful(eye.picture(".plant"))
+    rows, columns = np.nonzero(hue)
+    assert len(rows) > 0
+    assert np.ptp(rows) < 40, "one tile alone has a hue"
+    assert np.ptp(columns) < 50
+    stops = eye.page.eval_on_selector_all(
+        ".tile", "all => all.filter(each => each.tabIndex >= 0).length"
+    )
+    assert stops == 1, "a thousand tiles are one tab stop"
+
+
+def test_states_and_priorities_differ_also_without_colour(make_console, forge, look):
+    eye = look(make_console(FURNACES), color_scheme="light", reduced_motion="reduce")
+    eye.wait_live()
+    states = ("UNACK", "ACKED", "RTNUN", "LATUN", "LATAK")
+    priorities = ("critical", "high", "medium", "low")
+    seen = {}
+    for furnace, priority in zip(FURNACES, priorities, strict=False):
+        for state in states:
+            alarm_id = f"{furnace}/{state}"
+            forge.state(alarm_id, state, priority, title=state)
+    forge.flush()
+    eye.until("document.querySelectorAll('.row').length === 20", "20 rows")
+    for furnace, priority in zip(FURNACES, priorities, strict=False):
+        name = furnace.rpartition("/")[2]
+        for state in states:
+            row = eye.page.locator(".row", has_text=name).filter(
+                has=eye.page.get_by_text(state, exact=True)
+            )
+            shot = row.first.locator(".state")
+            seen[priority, state] = grey_of(shot)
+    names = list(seen)
+    for number, one in enumerate(names):
+        for other in names[number + 1 :]:
+            assert np.abs(seen[one] - seen[other]).max() > 40, (one, other)
+    for priority in priorities:
+        assert f"{priority} 5, 3 new" in eye.says("#banner"), "what has gone unseen counts as such"
+
+
+def grey_of(place):
+    """Return the first 24 pixels of height and 40 of width, in grey."""
+    from io import BytesIO  # noqa: PLC0415
+
+    from PIL import Image  # noqa: PLC0415
+
+    with Image.open(BytesIO(place.screenshot(animations="disabled"))) as image:
+        canvas = Image.new("L", (170, 40))
+        canvas.paste(image.convert("L"))
+        return np.asarray(canvas).astype(int)
+
+
+def test_whatever_a_record_says_is_shown_as_text(make_console, forge, look):
+    eye = look(make_console(FURNACES))
+    eye.wait_live()
+    evil = {
+        "title": HOSTILE,
+        "transition": {
+            "from": "NORM", "to": "UNACK", "cause": "COMMENT", "by": '"><img src=x>',
+            "comment": HOSTILE,
+        },
+        "guidance": {
+            "consequence": HOSTILE, "action": HOSTILE, "time_to_respond_s": 300,
+            "url": "javascript:alert(1)",
+        },
+    }  # fmt: skip
+    forge.state(f"{FURNACES[0]}/OVERHEAT", "ACKED", ack_by='<b onclick="x()">li</b>', **evil)
+    eye.wait(".row.open")
+
+    said = eye.says(".row.open")
+    assert said.count("<script>alert(1)</script>") >= 4
+    assert '<b onclick="x()">li</b>' in said
+    assert (
+        eye.page.locator(".row script, .row img, .row b b, .row a[href^=javascript]").count() == 0
+    )
+    assert eye.page.evaluate("document.documentElement.scrollWidth") <= 1920, "nothing sticks out"
+
+
+def test_a_silent_alarm_manager_hatches_the_page_and_stops_commands(make_console, forge, look):
+    eye = look(make_console(FURNACES))
+    eye.wait_live()
+    forge.raised(f"{FURNACES[0]}/OVERHEAT")
+    eye.wait(".row.open")
+    rows = eye.page.locator(".row").count()
+
+    forge.fall_silent()
+    eye.wait_link("no alarm manager")
+
+    assert eye.page.evaluate("document.documentElement.classList.contains('stale')")
+    assert "gradient" in eye.page.evaluate("getComputedStyle(document.body).backgroundImage")
+    assert eye.page.locator("[data-command=ack]").is_disabled()
+    eye.press("a")
+    eye.wait(".said", "no commands while the alarms are not live")
+    assert eye.page.locator(".row").count() == rows
+
+
+def test_a_console_that_dies_makes_the_page_stale_and_nothing_is_missing_after(
+    make_console, forge, look, tmp_path
+):
+    console = make_console(FURNACES)
+    address = console.url.removeprefix("http://").rstrip("/")
+    eye = look(console)
+    eye.wait_live()
+    forge.raised(f"{FURNACES[0]}/OVERHEAT")
+    eye.wait(".row.open")
+
+    console.kill()
+    eye.wait_link("stale")
+    assert eye.page.locator("[data-command=ack]").is_disabled()
+    forge.raised(f"{FURNACES[1]}/OVERHEAT")
+    forge.flush()
+
+    make_console(FURNACES, console_address=address)
+    eye.wait_live()
+    until(lambda: eye.page.locator(".row").count() == 2, lambda: eye.says("body"))
+
+
+def test_new_alarms_do_not_move_the_row_that_has_the_focus(make_console, forge, look):
+    eye = look(make_console(FURNACES))
+    eye.wait_live()
+    forge.raised(f"{FURNACES[0]}/OVERHEAT", "low")
+    eye.wait(".row")
+    eye.page.locator(".row").first.focus()
+    before = eye.page.evaluate("document.activeElement.getBoundingClientRect().top")
+    for furnace in FURNACES[1:4]:
+        forge.raised(f"{furnace}/OVERHEAT", "critical")
+    eye.until("document.querySelectorAll('.row').length === 4", "4 rows")
+
+    assert "FMF-01" in eye.page.evaluate("document.activeElement.textContent")
+    eye.wait(".above", "3 new above")
+    assert before > 0
+    eye.page.locator(".above").click()
+    assert "FMF-0" in eye.page.evaluate("document.activeElement.textContent")
+
+
+def test_a_flood_is_said_and_grouped_with_its_first_alarm_marked(make_console, forge, look):
+    furnaces = [f"demo/area-{n % 3}/FMF-{n:02}" for n in range(20)]
+    eye = look(make_console(furnaces))
+    eye.wait_live()
+    for number, furnace in enumerate(furnaces):
+        forge.raised(f"{furnace}/OVERHEAT", ago_s=40 - number)
+    forge.flush()
+    eye.wait(".flood", "flood: 20 in 10 min")
+    eye.until("document.querySelectorAll('.row').length === 20", "20 rows")
+
+    assert eye.page.locator(".row", has=eye.page.locator(".first-out")).count() == 1
+    assert "FMF-00" in eye.says(".row:has(.first-out)")
+    areas = eye.page.eval_on_selector_all(
+        ".row .where", "all => all.map(each => each.textContent.split(' ')[0])"
+    )
+    runs = [area for number, area in enumerate(areas) if number == 0 or areas[number - 1] != area]
+    assert len(runs) == 3, "each area stands together"
