@@ -12,8 +12,8 @@ FURNACES = [f"demo/smelting-1/FMF-{number:02}" for number in range(1, 9)]
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 
-def violations(eye) -> list[str]:
-    """Return what axe finds, and rows whose contrast it could not tell."""
+def violations(eye, *, beneath: bool = False) -> list[str]:
+    """Return what axe finds, and rows whose contrast it could not tell unless a dialog hides them."""
     eye.page.evaluate("scrollTo(0, 0)")  # what lies behind the banner has no contrast
     # Into the driver's own world: the page's policy takes no script from elsewhere.
     eye.page.evaluate(AXE.read_text())
@@ -31,7 +31,7 @@ def violations(eye) -> list[str]:
         for node in each["nodes"]
         if "row" in str(node["target"])
     ]
-    return bad + unsure
+    return bad if beneath else bad + unsure
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
@@ -53,7 +53,7 @@ def test_axe_finds_nothing(make_console, forge, look, theme, width):
     assert violations(eye) == []
     eye.press("s")
     eye.wait("dialog")
-    assert violations(eye) == []
+    assert violations(eye, beneath=True) == []
     eye.press("Escape")
     eye.page.goto(f"{eye.page.url.partition('#')[0]}#/f/{FURNACES[0]}")
     eye.wait(".row")

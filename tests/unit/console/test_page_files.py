@@ -1,0 +1,51 @@
+"""The files of the page: one catalogue of words, small modules, nothing from elsewhere."""
+
+import gzip
+import re
+
+import pytest
+from meltwatch_console.adapters.http.static_files import FOLDER
+
+FILES = sorted(path for path in FOLDER.rglob("*") if path.is_file())
+SCRIPTS = [path for path in FILES if path.suffix == ".js" and "vendor" not in path.parts]
+OWN = [path for path in FILES if "vendor" not in path.parts]
+
+
+def catalogue(language: str) -> dict[str, set[str]]:
+    """Return the keys of a catalogue, and what each text wants filled in."""
+    text = (FOLDER / f"app/words_{language}.js").read_text()
+    found = re.findall(r'(?:"([^"]+)"|(\w+)): "((?:[^"\\]|\\.)*)"', text)
+    return {quoted or plain: set(re.findall(r"{(\w+)}", words)) for quoted, plain, words in found}
+
+
+def test_english_and_chinese_have_the_same_words():
+    assert catalogue("en") == catalogue("zh")
+    assert len(catalogue("en")) > 80
+
+
+def test_every_word_that_a_page_says_is_in_the_catalogue():
+    said = {
+        key for path in SCRIPTS for key in re.findall(r'\btext\(\s*"([^"]+)"', path.read_text())
+    }
+    assert said <= catalogue("en").keys()
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_a_script_is_small_and_makes_no_markup_of_text(path):
+    text = path.read_text()
+    assert len(text.splitlines()) <= 400
+    for banned in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
+        assert banned not in text
+
+
+@pytest.mark.parametrize("path", OWN, ids=lambda path: path.name)
+def test_a_file_names_no_other_origin_and_no_inline_style(path):
+    text = path.read_text()
+    assert re.findall(r"https?://(?!\\)[a-z]", text.replace("https?:", "")) == []
+    assert " style=" not in text
+    assert not re.search(r"<script(?![^>]* src=)", text)
+
+
+def test_the_first_page_is_small_enough_for_a_slow_line():
+    packed = sum(len(gzip.compress(path.read_bytes())) for path in FILES if path.suffix != ".txt")
+    assert packed <= 120_000
