@@ -13,7 +13,7 @@ TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 
 def violations(eye, *, beneath: bool = False) -> list[str]:
-    """Return what axe finds, and rows whose contrast it could not tell unless a dialog hides them."""
+    """Return what axe finds, and rows of unknown contrast, unless a dialog hides them."""
     eye.page.evaluate("scrollTo(0, 0)")  # what lies behind the banner has no contrast
     # Into the driver's own world: the page's policy takes no script from elsewhere.
     eye.page.evaluate(AXE.read_text())
