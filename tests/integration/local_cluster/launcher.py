@@ -19,7 +19,7 @@ import psutil
 
 from tests.support.waiting import LIMIT_S, until
 
-SERVICES = ("stream_processor", "alarm_manager", "video_producer", "current_producer")
+SERVICES = ("stream_processor", "alarm_manager", "video_producer", "current_producer", "console")
 STANDS_READY = """
 import http.server, json, os, signal, sys
 class Answer(http.server.BaseHTTPRequestHandler):

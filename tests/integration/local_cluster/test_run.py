@@ -6,7 +6,7 @@ import psutil
 import pytest
 from redis import Redis
 
-from tests.integration.local_cluster.launcher import launcher_in
+from tests.integration.local_cluster.launcher import SERVICES, launcher_in
 from tests.support.waiting import until
 from tests.unit.local_cluster.processes import is_gone
 
@@ -36,14 +36,14 @@ def test_a_run_brings_everything_up_is_found_refuses_a_second_one_and_leaves_not
     own.start()
     state = own.wait_ready()
     servers = ("kafka", "redis", "triton")
-    services = ("stream_processor", "alarm_manager", "video_producer", "current_producer")
     assert {name: service["state"] for name, service in state["services"].items()} == (
-        dict.fromkeys((*servers, *services), "ready")
+        dict.fromkeys((*servers, *SERVICES), "ready")
     )
     with Redis.from_url(state["redis"]) as client:
         assert client.ping()
     processes = own.processes()
-    assert len(processes) == 7
+    assert len(processes) == 8
+    assert state["console"].startswith("http://127.0.0.1:")
 
     with launcher_in(own.folder) as second:
         code, _, errors = second.run()
@@ -84,7 +84,8 @@ def test_a_run_ends_by_itself_and_leaves_the_servers_of_others_alone(guest, redi
     assert code == 0, errors
     told = out.splitlines()
     names = "['alarm_manager', 'current_producer', 'stream_processor', 'video_producer']"
-    assert told[0] == f"start True simulator 2.0 {names}"
+    # Nothing waits for the console.
+    assert told[0] == f"start False simulator 2.0 {names}"
     assert told[-2:] == ["stopping", "stop"]
     assert (guest.folder / "summary.json").read_text() == '{"false_alarms": 0}'
     assert redis_server.answers()
@@ -95,7 +96,7 @@ def test_a_run_ends_by_itself_and_leaves_the_servers_of_others_alone(guest, redi
 
 def test_without_sources_everything_but_producers_runs(guest):
     guest.start("none")
-    assert set(guest.wait_ready()["services"]) == {"stream_processor", "alarm_manager"}
+    assert set(guest.wait_ready()["services"]) == {"stream_processor", "alarm_manager", "console"}
     code, _, errors = guest.end(signal.SIGINT)
     assert code == 0, errors
 
