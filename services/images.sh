@@ -2,7 +2,7 @@
 # Build the images, one line each: see `images` in the Makefile, which passes the variables.
 set -eu
 : "${VERSION:?}" "${UV_VERSION:?}" "${REGISTRY:=localhost}" "${BASE_IMAGE:=}" "${BUILDER:=}" "${SERVICES:=}"
-known='video-producer current-producer source-producer stream-processor alarm-manager notify-gateway scada-adapter tools journal broker redis triton'
+known='video-producer current-producer source-producer stream-processor alarm-manager notify-gateway scada-adapter console tools journal broker redis triton'
 
 fail() { echo "images: $*" >&2; exit "${code:-1}"; }
 

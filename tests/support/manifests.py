@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 KUBECTL = Path(sys.executable).with_name("kubectl")
 OVERLAYS = ("laptop", "plant")
 # What an overlay may take, as the page of each says.
-OPTIONS = ("notify-gateway", "alarm-journal", "sparkplug", "source-producer")
+OPTIONS = ("notify-gateway", "alarm-journal", "sparkplug", "source-producer", "console")
 IMAGES = {"alarm-journal": "journal"}  # of those that have another name
 WITH_OPTIONS = ("laptop with options", "plant with options")
 # What a plant keeps in its Secrets, by the names that docs/kubernetes.md gives them.

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[3]
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 SERVICES = (
     "video-producer", "current-producer", "source-producer", "stream-processor", "alarm-manager",
-    "notify-gateway", "scada-adapter", "cli",
+    "notify-gateway", "scada-adapter", "console", "cli",
 )  # fmt: skip
 IMAGES = (*SERVICES[:-1], "tools", "journal", "broker", "redis", "triton")
 

@@ -1,0 +1,28 @@
+"""The optional console, taken by an overlay as docs/console.md says."""
+
+from meltwatch_chassis.settings import load
+from meltwatch_console.settings import Settings
+
+from tests.support.manifests import environment, of_kind, workloads
+
+PLANT = "plant with options"
+
+
+def test_two_pods_let_in_who_the_plants_login_has_signed():
+    pod = workloads(PLANT)["console"]
+    assert pod.replicas == 2
+    (container,) = pod.spec["containers"]
+    settings = load(Settings, environment(PLANT, container))
+    assert settings.console_auth == "proxy"
+    mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    assert str(settings.console_jwks_file) == f"{mounts['keys']}/jwks.json"
+    port = int(settings.console_address.rpartition(":")[2])
+    assert {"name": "page", "containerPort": port} in container["ports"]
+
+
+def test_only_the_ingress_reaches_the_page():
+    policy = of_kind(PLANT, "NetworkPolicy")["ingress-to-console"]["spec"]
+    assert policy["policyTypes"] == ["Ingress"]
+    (rule,) = policy["ingress"]
+    assert rule["from"] == [{"namespaceSelector": {"matchLabels": {"meltwatch/ingress": "yes"}}}]
+    assert rule["ports"] == [{"port": "page"}]
