@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 
 import hypothesis
+import numpy as np  # noqa: F401 - its threads are limited here
 import pytest
 import structlog
+from threadpoolctl import threadpool_limits
 
 from tests.support import examples, survivors
 from tests.support.servers import kafka, redis_of_session, redis_server, topics, triton
 
+threadpool_limits(1)  # as every service does: for our small products threads are a loss
 examples.register_profiles()
 hypothesis.settings.load_profile(examples.GATE)
 
