@@ -2,6 +2,8 @@
 
 import copy
 import re
+from collections.abc import Iterator
+from functools import cache
 
 import kubernetes_validate
 import pytest
@@ -25,6 +27,15 @@ MINORS = ("1.34", kubernetes_validate.latest_version())
 LOOPBACK = "127.0.0.1"
 # Where DNS and the channels of notices are, only a cluster's owner knows.
 ANYWHERE = {"all-to-dns", "notify-gateway-to-channels"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def schemas_read_once() -> Iterator[None]:
+    """The library reads megabytes of JSON for each object."""
+    with pytest.MonkeyPatch.context() as patch:
+        read = kubernetes_validate.utils.schema_contents
+        patch.setattr(kubernetes_validate.utils, "schema_contents", cache(read))
+        yield
 
 
 @pytest.fixture(params=(*OVERLAYS, *WITH_OPTIONS))

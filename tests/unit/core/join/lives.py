@@ -85,10 +85,9 @@ class Process:
     def publish(self, furnaces: int, windows: int) -> None:
         """Publish some windows of the furnaces whose bit is set, oldest first."""
         for index, queue in enumerate(self.unpublished.values()):
-            for _ in range(windows if furnaces >> index & 1 else 0):
-                if queue:
-                    self.broker.published.append(queue[0])
-                    self.joiner.published(queue.popleft())
+            for _ in range(min(windows, len(queue)) if furnaces >> index & 1 else 0):
+                self.broker.published.append(queue[0])
+                self.joiner.published(queue.popleft())
 
     def commit(self) -> None:
         offsets = self.joiner.acknowledgeable()
