@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from functools import partial
 
 import pytest
 from meltwatch_chassis import logging as our_logging
@@ -21,14 +22,20 @@ MESSAGE = MessageText("HIGH: FMF-03", "What: hot\nWhere: here")
 
 
 @pytest.fixture
-def debug_log(capsys):
-    """What a process writes that logs everything."""
+def logging_at():
+    """Logs as a process does, from a level on."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    our_logging.configure("notify_gateway", "debug")
-    yield lambda: capsys.readouterr().err
+    yield partial(our_logging.configure, "notify_gateway")
     root.handlers[:] = handlers
     root.setLevel(level)
+
+
+@pytest.fixture
+def debug_log(logging_at, capsys):
+    """What a process writes that logs everything."""
+    logging_at("debug")
+    return lambda: capsys.readouterr().err
 
 
 async def test_a_web_hook_gets_title_and_body():
@@ -60,6 +67,12 @@ async def test_a_refusal_is_told_without_the_address(status, reason, debug_log):
     with web_hook(status) as hook, pytest.raises(DeliveryFailed, match=reason) as failed:
         await AppriseSender("hook", hook.url).deliver(MESSAGE)
     assert SECRET not in f"{failed.value!r}{failed.value.__cause__!r}{debug_log()}"
+
+
+async def test_a_process_that_logs_errors_alone_tells_the_reason_all_the_same(logging_at):
+    logging_at("error")
+    with web_hook(503) as hook, pytest.raises(DeliveryFailed, match="status 503"):
+        await AppriseSender("hook", hook.url).deliver(MESSAGE)
 
 
 @pytest.mark.parametrize(

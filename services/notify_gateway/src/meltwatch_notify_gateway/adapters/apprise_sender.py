@@ -41,8 +41,9 @@ class AppriseSender:
     """
 
     def __init__(self, name: str, url: str) -> None:
-        # What it says goes to its own capture, and nowhere else.
+        # What it says goes to its own capture, whatever we log, and nowhere else.
         apprise_logger.propagate = False
+        apprise_logger.setLevel("WARNING")
         self._services = apprise.Apprise(asset=apprise.AppriseAsset(async_mode=False))
         if not self._services.add(url) or len(self._services) != 1:
             raise ConfigurationError(
