@@ -25,6 +25,7 @@ _TEXT: Final = "text/plain; charset=utf-8"
 _JSON: Final = "application/json"
 _EXCHANGE_S: Final = 5.0  # a client that sends nothing, sends too slowly or does not read is closed
 _MAX_HEAD_BYTES: Final = 8 * 1024
+_LAST_PORT: Final = 65_535
 _MAX_CONNECTIONS: Final = 128
 _MAX_LINE: Final = 2_000
 _REQUEST: Final = re.compile(rb"([A-Z]{1,16}) (/[^ ?#]*)\S* HTTP/1\.[01]\r?\n")
@@ -237,7 +238,7 @@ def _listening(address: str) -> tuple[socket.socket, str]:
         if found:
             return _bound(found)
         problem = "not of that form"
-    except (OSError, ValueError, OverflowError) as error:
+    except (OSError, ValueError) as error:
         problem = str(error)
     raise ConfigurationError(
         "MELTWATCH_HEALTH_ADDRESS: expected a free host:port or [IPv6]:port, "
@@ -246,9 +247,11 @@ def _listening(address: str) -> tuple[socket.socket, str]:
 
 
 def _bound(found: re.Match[str]) -> tuple[socket.socket, str]:
-    host = found["ipv6"] or found["host"]
+    host, port = found["ipv6"] or found["host"], int(found["port"])
+    if port > _LAST_PORT:  # asked for it, Python forgets the socket that it has made
+        raise ValueError(f"a port is at most {_LAST_PORT}")
     listener = socket.create_server(
-        (host, int(found["port"])),
+        (host, port),
         family=socket.AF_INET6 if found["ipv6"] else socket.AF_INET,
         backlog=_MAX_CONNECTIONS,
         # "[::]" means every address, IPv4 too.
