@@ -165,7 +165,10 @@ ACCESS: Final = {
     ),
     # It writes commands and nothing else, not even a sign of life.
     Principal.CONSOLE: Access(
-        inputs=(Topic.ALARMS, Topic.ALARM_POINTS, Topic.HEARTBEATS, Topic.ALARM_RESULTS),
+        inputs=(
+            Topic.ALARMS, Topic.ALARM_POINTS, Topic.HEARTBEATS, Topic.ALARM_RESULTS,
+            Topic.SCORES, Topic.EMBEDDINGS, Topic.CURRENTS,
+        ),
         outputs=(Topic.ALARM_COMMANDS,),
     ),
     Principal.SELFTEST: Access(

@@ -11,9 +11,12 @@ from meltwatch_chassis.loop_vitals import LoopVitals
 from meltwatch_schemas.text import escaped
 from meltwatch_schemas.window import NS_PER_S
 
-from meltwatch_console.pipeline.live_picture import Link, LinkState, LivePicture
+from meltwatch_console.domain.delta import ScoreDelta
+from meltwatch_console.pipeline.evidence import EvidenceKeeper
+from meltwatch_console.pipeline.live_picture import Link, LinkState, LivePicture, Publish
 
 _BEAT_S: Final = 1.0
+_SCORES_S: Final = 1.0
 _BEATS_TOLD: Final = 5
 """Browsers are told every fifth: three that do not come mean stale."""
 _NO_HEARTBEAT: Final = "no heartbeat of the alarm manager"
@@ -33,10 +36,17 @@ class Console:
         Told that it works.
     clock
         Monotonic time.
+    keeper
+        Keeps what belongs to raises, where anything is kept.
     """
 
     def __init__(
-        self, feed: AlarmFeed, picture: LivePicture, vitals: LoopVitals, clock: Clock
+        self,
+        feed: AlarmFeed,
+        picture: LivePicture,
+        vitals: LoopVitals,
+        clock: Clock,
+        keeper: EvidenceKeeper | None = None,
     ) -> None:
         # The console's user may write commands alone: it gives no sign of life on the topic.
         feed.is_mute = True
@@ -44,6 +54,7 @@ class Console:
         self._picture = picture
         self._vitals = vitals
         self._clock = clock
+        self._keeper = keeper
         self._was_history = True
 
     async def follow_alarms(self) -> None:
@@ -79,7 +90,11 @@ class Console:
             self._was_history = False
             _log.info("alarms_read", alarms=len(alarms))
             self._picture.tell_all()
+            if self._keeper is not None:
+                self._keeper.catch_up(alarms.values())
         self._picture.take(news.turns, alarms)
+        if self._keeper is not None:
+            self._keeper.take(news.turns)
 
     def _link(self) -> Link:
         now_s = self._clock.monotonic_ns() / NS_PER_S
@@ -94,3 +109,11 @@ class Console:
             _NO_HEARTBEAT + " yet" if self._feed.has_caught_up else "the alarms are being read"
         )
         return Link(LinkState.STALE, age_s, waits_for)
+
+
+async def tell_scores(delta: ScoreDelta, publish: Publish) -> None:
+    """Tell browsers once a second which furnaces look different; never ends by itself."""
+    while True:
+        await asyncio.sleep(_SCORES_S)
+        if rows := delta.drain():
+            publish("scores", rows)

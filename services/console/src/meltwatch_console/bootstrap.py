@@ -1,12 +1,15 @@
 """Puts the console together from its settings."""
 
 import asyncio
+from contextlib import aclosing
+from dataclasses import dataclass
 from secrets import token_hex
 from typing import Any
 
 import structlog
-from meltwatch_chassis.clock import SystemClock
+from meltwatch_chassis.clock import Clock, SystemClock
 from meltwatch_chassis.dependencies import KAFKA, Dependencies, DependencyWatch
+from meltwatch_chassis.errors import ConfigurationError
 from meltwatch_chassis.health import Health, HealthServer
 from meltwatch_chassis.kafka.alarm_feed import AlarmFeed
 from meltwatch_chassis.kafka.config import connection_arguments
@@ -16,21 +19,31 @@ from meltwatch_chassis.metrics import Metrics
 from meltwatch_chassis.plant import Plant, read_plant
 from meltwatch_chassis.tasks import first_of
 from meltwatch_schemas.access import Principal, rights_of
+from meltwatch_schemas.topics import Topic
 
+from meltwatch_console.adapters.evidence_folder import OccurrenceFolder
 from meltwatch_console.adapters.http.alarms import alarm_routes
 from meltwatch_console.adapters.http.commands import command_routes
+from meltwatch_console.adapters.http.evidence import evidence_routes
+from meltwatch_console.adapters.http.furnaces import furnace_routes
 from meltwatch_console.adapters.http.gate import Gate
+from meltwatch_console.adapters.http.pictures import picture_routes
 from meltwatch_console.adapters.http.static_files import static_routes
 from meltwatch_console.adapters.http.stream import stream_routes
+from meltwatch_console.adapters.kafka_archive import KafkaArchive
+from meltwatch_console.adapters.kafka_scores import ScoreFeed
 from meltwatch_console.adapters.tokens import TokenReader
 from meltwatch_console.adapters.web_server import bound_socket, serve, web_app
-from meltwatch_console.app import Console
+from meltwatch_console.app import Console, tell_scores
 from meltwatch_console.domain.identity import groups_of
 from meltwatch_console.domain.journal import JournalTail
 from meltwatch_console.domain.roster import Roster
+from meltwatch_console.pipeline.evidence import EvidenceKeeper
 from meltwatch_console.pipeline.hub import Hub
 from meltwatch_console.pipeline.live_picture import LivePicture
 from meltwatch_console.pipeline.mailbox import Mailbox, PaceBook
+from meltwatch_console.pipeline.pictures import PictureDesk
+from meltwatch_console.pipeline.score_book import ScoreBook
 from meltwatch_console.settings import Settings
 
 ADAPTER = "console"
@@ -52,12 +65,16 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
     dependencies = Dependencies(metrics, clock)
     vitals = LoopVitals(clock, dependencies)
     feed = AlarmFeed(connection, settings.topic_prefix, rights, ADAPTER, clock)
-    console = Console(feed, picture, vitals, clock)
+    furnaces = _furnaces(settings, feed, picture, clock, metrics)
+    console = Console(feed, picture, vitals, clock, furnaces.keeper)
     app = web_app(
         [
             stream_routes(gate, hub),
             alarm_routes(gate, picture, _page(settings, plant)),
             command_routes(gate, Mailbox(feed, picture.alarm, clock), PaceBook(clock)),
+            furnace_routes(gate, furnaces.book, furnaces.desk, lambda: feed.points.points, clock),
+            picture_routes(gate, furnaces.desk),
+            evidence_routes(gate, furnaces.folder),
             static_routes(),
         ]
     )
@@ -72,7 +89,46 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         log = structlog.get_logger()
         log.info("health_served", address=server.address)
         log.info("console_served", address=address, auth=settings.console_auth)
-        await first_of(stop.wait(), serve(app, listener), console.follow_alarms(), console.beat())
+        async with aclosing(furnaces.archive):
+            await first_of(
+                stop.wait(),
+                serve(app, listener),
+                console.follow_alarms(),
+                console.beat(),
+                furnaces.scores.follow(),
+                tell_scores(furnaces.book.delta, hub.publish),
+                *([furnaces.keeper.keep_on()] if furnaces.keeper else []),
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Furnaces:
+    """What is known of furnaces beside their alarms."""
+
+    book: ScoreBook
+    scores: ScoreFeed
+    archive: KafkaArchive
+    desk: PictureDesk
+    folder: OccurrenceFolder | None
+    keeper: EvidenceKeeper | None
+
+
+def _furnaces(
+    settings: Settings, feed: AlarmFeed, picture: LivePicture, clock: Clock, metrics: Metrics
+) -> _Furnaces:
+    book = ScoreBook(settings.topic_prefix, picture.index_of)
+    picture.scores = book.delta.snapshot
+
+    def count(topic: Topic, size: int) -> None:
+        metrics.console_bytes.labels(topic).inc(size)
+
+    connection, prefix = connection_arguments(settings), settings.topic_prefix
+    scores = ScoreFeed(connection, prefix, book.take_scores, count, clock)
+    archive = KafkaArchive(connection, prefix, count)
+    desk = PictureDesk(book, archive)
+    folder = _evidence(settings, clock)
+    keeper = EvidenceKeeper(desk, book, folder, lambda: feed.points.points) if folder else None
+    return _Furnaces(book, scores, archive, desk, folder, keeper)
 
 
 def _gate(settings: Settings) -> Gate:
@@ -82,6 +138,19 @@ def _gate(settings: Settings) -> Gate:
         return Gate(None, settings.console_origin)
     groups = groups_of(settings.console_groups)
     return Gate(TokenReader(keys, issuer, audience, groups), settings.console_origin)
+
+
+def _evidence(settings: Settings, clock: Clock) -> OccurrenceFolder | None:
+    folder = settings.console_evidence_dir
+    if folder is None:
+        return None
+    most, days = settings.console_evidence_most, settings.console_evidence_days
+    try:
+        return OccurrenceFolder(folder, most, days, clock)
+    except OSError as error:
+        raise ConfigurationError(
+            f"MELTWATCH_CONSOLE_EVIDENCE_DIR: expected a folder to write to, got {error}"
+        ) from None
 
 
 def _page(settings: Settings, plant: Plant) -> dict[str, Any]:

@@ -50,6 +50,17 @@ class Settings(KafkaSettings, PlantSettings):
         default=10_000, ge=1, le=100_000, description="Most furnaces that are shown."
     )
 
+    console_evidence_dir: Path | None = Field(
+        default=None,
+        description="Folder for pictures and traces of each raise; without one nothing is kept.",
+    )
+    console_evidence_most: int = Field(
+        default=10_000, ge=1, le=1_000_000, description="Most raises whose evidence is kept."
+    )
+    console_evidence_days: int = Field(
+        default=90, ge=1, le=3_650, description="Days that it is kept; judged ones four times."
+    )
+
     @field_validator("console_origin")
     @classmethod
     def _check_origin(cls, origin: str | None) -> str | None:

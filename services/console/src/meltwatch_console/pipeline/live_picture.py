@@ -106,6 +106,12 @@ class LivePicture:
         if (entry := self.roster.note(furnace_id)) is not None:
             self.publish("furnace", encoded(entry.shown()))
 
+    def index_of(self, furnace_id: str) -> int | None:
+        """Return the number of a furnace that was heard of; None for one too many."""
+        self.note_furnace(furnace_id)
+        entry = self.roster.entry(furnace_id)
+        return None if entry is None else entry.index
+
     def take_history(self, turns: Iterable[AlarmTurn], alarms: Mapping[str, AlarmRecord]) -> None:
         """Take what stood in the topics before anybody could look."""
         self._alarms = alarms

@@ -39,6 +39,7 @@ class Metrics:
         self._of_alarms()
         self._of_notifications()
         self._of_opc_ua()
+        self._of_the_console()
         self._of_the_plant()
         self._of_sources()
 
@@ -209,6 +210,12 @@ class Metrics:
         self.sparkplug_refused = Counter(
             "meltwatch_sparkplug_refused", "Commands of hosts that mean nothing.",
             registry=self.registry,
+        )  # fmt: skip
+
+    def _of_the_console(self) -> None:
+        self.console_bytes = Counter(
+            "meltwatch_console_read_bytes", "Values of records that the console has read.",
+            ["topic"], registry=self.registry,
         )  # fmt: skip
 
     def _of_the_plant(self) -> None:

@@ -1,0 +1,115 @@
+"""What is known of one furnace's scores: its trace, its newest window, its currents."""
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Query
+from meltwatch_chassis.clock import Clock
+from meltwatch_schemas.alarm import AlarmPoint
+from meltwatch_schemas.reasons import Reason
+from meltwatch_schemas.score import Modality, WindowScore
+from meltwatch_schemas.window import NS_PER_MS, NS_PER_S
+
+from meltwatch_console.adapters.http.answers import picture_errors
+from meltwatch_console.adapters.http.gate import ApiError, Gate
+from meltwatch_console.domain.flags import flags_of
+from meltwatch_console.domain.limits import agreement_of, limits_of
+from meltwatch_console.pipeline.pictures import LOOKBACK_MS, PictureDesk
+from meltwatch_console.pipeline.score_book import ScoreBook
+
+COLUMNS: Final = ["end_ms", "low", "high", "status"]
+_SHOWN_MS: Final = 600_000
+_MOST_ROWS: Final = 5_000
+_LATEST_MS: Final = 2**53
+_CLOCK_WORDS: Final = ("clock", "skew", "behind", "late")
+Points = Callable[[], Mapping[str, AlarmPoint]]
+_Ms = Annotated[int | None, Query(ge=0, le=_LATEST_MS)]
+
+
+def furnace_routes(
+    gate: Gate, book: ScoreBook, desk: PictureDesk, points: Points, clock: Clock
+) -> APIRouter:
+    """Return the routes of one furnace's numbers.
+
+    Parameters
+    ----------
+    gate
+        Says who asks.
+    book
+        What is known of the scores.
+    desk
+        Gives currents.
+    points
+        Returns the alarm points that somebody has written.
+    clock
+        Wall clock: a stretch without an end ends now.
+    """
+    router = APIRouter(prefix="/api/v1/furnaces", dependencies=[Depends(gate.who)])
+
+    @router.get("/{furnace_id:path}/scores")
+    async def scores(
+        furnace_id: str,
+        since: _Ms = None,
+        until: _Ms = None,
+        step: Annotated[int, Query(ge=0, le=86_400_000)] = 0,
+    ) -> dict[str, Any]:
+        """Windows, or the extremes of each step (ms): no peak is lost."""
+        until_ms = clock.now_ns() // NS_PER_MS + 1 if until is None else until
+        since_ms = until_ms - _SHOWN_MS if since is None else since
+        rows = book.trace(furnace_id, since_ms, until_ms, step)
+        limits = limits_of(furnace_id, points())
+        return {
+            "columns": COLUMNS,
+            "rows": rows[-_MOST_ROWS:],
+            "history_from_ms": book.since_ms(furnace_id),
+            "on": limits.logit_on,
+            "off": limits.logit_off,
+        }
+
+    @router.get("/{furnace_id:path}/newest")
+    async def newest(furnace_id: str) -> dict[str, Any]:
+        """The newest window: score, members, and how far its inputs can be trusted."""
+        score = book.newest(furnace_id)
+        if score is None:
+            raise ApiError(404, "no_score", "expected a furnace with a score since the start")
+        return _told(score, limits_of(furnace_id, points()).logit_on)
+
+    @router.get("/{furnace_id:path}/currents")
+    async def currents(furnace_id: str, since: _Ms = None, until: _Ms = None) -> dict[str, Any]:
+        """The phase currents, amperes, on a grid of half seconds."""
+        until_ms = clock.now_ns() // NS_PER_MS if until is None else until
+        since_ms = until_ms - LOOKBACK_MS if since is None else since
+        with picture_errors():
+            trace = await desk.currents(furnace_id, since_ms, until_ms)
+        phases = dict(zip("abc", trace.phases, strict=True))
+        return {"start_ms": trace.start_ms, "step_ms": trace.step_ms, "phases": phases}
+
+    return router
+
+
+def _told(score: WindowScore, limit: float) -> dict[str, Any]:
+    end_ns = score.window_end_ns
+    states = score.source_states
+    events = {each: states[each].event_ns for each in Modality if each in states}
+    return {
+        "end_ms": end_ns // NS_PER_MS,
+        "score": score.logit,
+        "status": score.status,
+        "flags": flags_of(score),
+        "modalities": score.modalities,
+        "members": score.member_logits,
+        "agreement": agreement_of(score.member_logits, limit),
+        "video_coverage": score.video_coverage,
+        "current_coverage": score.current_coverage,
+        "event_ms": {each: event_ns // NS_PER_MS for each, event_ns in events.items()},
+        "lag_s": round((score.times.published_ns - end_ns) / NS_PER_S, 2),
+        "reasons": score.reasons,
+        "clock_reasons": [word for word in score.reasons if _is_of_clocks(word)],
+        "has_map": score.anomaly_map is not None,
+        "model": {"name": score.model.name, "version": score.model.version},
+        "sources": {"video": score.sources.video, "current": score.sources.current},
+    }
+
+
+def _is_of_clocks(word: str | Reason) -> bool:
+    return any(part in word for part in _CLOCK_WORDS)

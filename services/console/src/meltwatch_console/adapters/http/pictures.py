@@ -1,0 +1,79 @@
+"""Frames and anomaly maps of one furnace, as PNG and as numbers."""
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Path, Query, Response
+from meltwatch_schemas.window import NS_PER_MS
+
+from meltwatch_console.adapters.http.answers import picture_errors
+from meltwatch_console.adapters.http.gate import Gate
+from meltwatch_console.pipeline.pictures import PictureDesk
+from meltwatch_console.pipeline.score_book import FramePlace
+
+_PNG: Final = "image/png"
+_FOR_EVER: Final = {"Cache-Control": "private, max-age=31536000, immutable"}
+"""What an offset holds never changes."""
+_LATEST_MS: Final = 2**53
+_Whole = Annotated[int, Path(ge=0, le=2**63 - 1)]
+_Window = Annotated[int, Path(ge=0, le=_LATEST_MS)]
+
+
+def picture_routes(gate: Gate, desk: PictureDesk) -> APIRouter:
+    """Return the routes of pictures.
+
+    Parameters
+    ----------
+    gate
+        Says who asks.
+    desk
+        Gives the pictures.
+    """
+    router = APIRouter(prefix="/api/v1/furnaces", dependencies=[Depends(gate.who)])
+
+    @router.get("/{furnace_id:path}/frames")
+    async def film(
+        furnace_id: str, at: Annotated[int | None, Query(ge=0, le=_LATEST_MS)] = None
+    ) -> dict[str, Any]:
+        """Where the frames of a clip that ends at an instant (ms) stand, oldest first."""
+        with picture_errors():
+            places = await desk.film(furnace_id, at)
+        return {"frames": [_shown(place) for place in places]}
+
+    @router.get("/{furnace_id:path}/frames/{partition}-{offset}.png", response_class=Response)
+    async def frame(
+        furnace_id: str,
+        partition: _Whole,
+        offset: _Whole,
+        event_ns: Annotated[int | None, Query(ge=0, le=2**63 - 1)] = None,
+    ) -> Response:
+        """One frame, its pixels as the encoder took them; ``event_ns`` says which of its record."""
+        with picture_errors():
+            png = await desk.frame(furnace_id, partition, offset, event_ns)
+        return Response(png, media_type=_PNG, headers=_FOR_EVER)
+
+    @router.get("/{furnace_id:path}/maps/{window_end_ms}.png", response_class=Response)
+    async def map_picture(furnace_id: str, window_end_ms: _Window) -> Response:
+        """The anomaly map of a window in greys, 255 for 1."""
+        with picture_errors():
+            png = await desk.map_picture(furnace_id, window_end_ms)
+        return Response(png, media_type=_PNG, headers=_FOR_EVER)
+
+    @router.get("/{furnace_id:path}/maps/{window_end_ms}")
+    async def spot(furnace_id: str, window_end_ms: _Window) -> dict[str, Any]:
+        """What of the map is 0.5 or more: pixels as ``[row, column]``, their share and place."""
+        with picture_errors():
+            found = await desk.spot(furnace_id, window_end_ms)
+        text = f"spot {found.place}, {found.share:.1%} of the picture" if found.cells else "no spot"
+        return {"cells": found.cells, "share": found.share, "place": found.place, "text": text}
+
+    return router
+
+
+def _shown(place: FramePlace) -> dict[str, Any]:
+    return {
+        "partition": place.partition,
+        "offset": place.offset,
+        "at_ms": place.event_ns / NS_PER_MS,
+        "event_ns": str(place.event_ns),
+        "window_end_ms": place.window_end_ms,
+    }

@@ -1,0 +1,36 @@
+"""The limit of a furnace's alarm, and what the members of the ensemble say of it.
+
+Others judge: here a limit is shown, and agreement is a word.
+"""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+
+from meltwatch_schemas.alarm import AlarmPoint, Setpoint
+from meltwatch_schemas.default_points import OVERHEAT
+from meltwatch_schemas.default_setpoint import DEFAULT_SETPOINT
+
+
+class Agreement(StrEnum):
+    """What the members say of a limit."""
+
+    ALL_ABOVE = "all_above"
+    ALL_BELOW = "all_below"
+    SPLIT = "split"
+    UNKNOWN = "unknown"
+
+
+def limits_of(furnace_id: str, points: Mapping[str, AlarmPoint]) -> Setpoint:
+    """Return the set-point of a furnace's overheating alarm; the built-in one where none is."""
+    point = points.get(f"{furnace_id}/{OVERHEAT}")
+    return DEFAULT_SETPOINT if point is None else point.setpoint
+
+
+def agreement_of(members: Sequence[float] | None, limit: float) -> Agreement:
+    """Return what the members' scores say; at the limit is above, as for the alarm."""
+    if not members:
+        return Agreement.UNKNOWN
+    above = sum(member >= limit for member in members)
+    if above == len(members):
+        return Agreement.ALL_ABOVE
+    return Agreement.SPLIT if above else Agreement.ALL_BELOW

@@ -1,0 +1,9 @@
+"""What the console cannot give."""
+
+
+class TooDear(Exception):  # noqa: N818 - the name says what is the matter
+    """What was asked for costs more bytes of Kafka than the console spends on a look."""
+
+
+class NoPicture(Exception):  # noqa: N818 - the name says what is the matter
+    """There is nothing to show, and the message says why in words for people."""
