@@ -1,6 +1,6 @@
 """Records that end whoever judges them, among the others: each is set aside, and costs no other.
 
-The services are ill in this campaign, see ``ailing``. Poison of the alarm manager ends four of its
+The services are ill in this campaign, see ``ailing``. Poison of the alarm manager ends three of its
 lives and then none, though it is killed again. Poison of the join ends two
 attempts. A good record over which the join once broke is judged all the same.
 """
@@ -31,7 +31,7 @@ TOPICS: Final = (
     Topic.CURRENTS,
     Topic.FURNACE_STATES,
 )
-MOST_LIVES: Final = 4
+MOST_LIVES: Final = 3
 _FURNACE: Final = MEMBERS[0].name
 _MARKS: Final = ((MARK, b"contract_violation"), (POISON, b""))
 # Of so many windows one is scored once more: here it is about the records.

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from meltwatch_alarm_manager import app
+from meltwatch_alarm_manager.adapters.forked_trial import outlives
 from meltwatch_alarm_manager.pipeline.projection import Projection
 from meltwatch_alarm_manager.ports import AlarmChange, FurnaceChange, Settlement
 from meltwatch_alarm_manager.vitals import ManagerVitals
@@ -145,7 +146,9 @@ class Plant:
                     tail=lambda topic, _: self.whole(topic),
                 )
             ),
-            pipeline=lambda: AlarmPipeline(MasterAlarmList({}), Metrics(), PREFIX),
+            pipeline=lambda: AlarmPipeline(
+                MasterAlarmList({}), Metrics(), PREFIX, outlives=outlives
+            ),
             clock=SystemClock(),
             vitals=self.vitals,
         )

@@ -27,6 +27,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 
 from meltwatch_alarm_manager import app
+from meltwatch_alarm_manager.adapters.forked_trial import outlives
 from meltwatch_alarm_manager.adapters.kafka_election import open_election
 from meltwatch_alarm_manager.adapters.kafka_feed import open_feed
 from meltwatch_alarm_manager.adapters.kafka_intake import open_intake
@@ -55,7 +56,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         prefix = settings.topic_prefix
         # Made anew for each reign: what the topic says is read again.
         master_list = MasterAlarmList(points, prefix, plant.locale)
-        return AlarmPipeline(master_list, metrics, prefix, settings.max_furnaces, roles)
+        return AlarmPipeline(master_list, metrics, prefix, settings.max_furnaces, roles, outlives)
 
     dependencies = Dependencies(metrics, clock)
     vitals = ManagerVitals(clock, dependencies, metrics)

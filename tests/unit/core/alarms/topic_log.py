@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_core.alarms.manager.alarms import AlarmPipeline
 from meltwatch_core.alarms.points import MasterAlarmList
-from meltwatch_core.alarms.ports import Commit, Place
+from meltwatch_core.alarms.ports import Commit, Place, Trial, no_trial
 from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord
 from meltwatch_schemas.locale import NOWHERE, Locale
 from meltwatch_schemas.record import OutgoingRecord, RawRecord
@@ -51,6 +51,7 @@ class TopicLog:
     max_furnaces: int = 2000
     locale: Locale = NOWHERE
     roles: Roles | None = None
+    outlives: Trial = no_trial
     commits: dict[Place, Commit | None] = field(
         default_factory=lambda: dict.fromkeys(
             (SCORES, COMMANDS, POINTS, STATES, ALARMS, RESULTS, HEARTBEATS)
@@ -65,6 +66,7 @@ class TopicLog:
             PREFIX,
             self.max_furnaces,
             self.roles,
+            self.outlives,
         )
         wanted = pipeline.trust(self.commits)
         for record in self.read(Topic.ALARMS):

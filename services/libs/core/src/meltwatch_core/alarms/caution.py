@@ -2,9 +2,10 @@
 
 At the beginning of a reign the records that were read at once are named in a commit before they are
 judged: as many of each partition as the reign before can have left undone. Where a reign ended over
-named records, the next one names and judges them one by one. A record that is found named three
-times has ended three reigns, two of them alone. It is not judged again, by this manager or a later
-one, for as long as it can be read again.
+named records, the next one names and judges them one by one. Over a record that is found named
+twice a reign ended while it was alone. That proves nothing: whoever kills a manager at its start
+again and again meets the same record each time. So it is tried first where it harms nobody. What
+does not outlive that is not judged, by this manager or a later one, for as long as it can be read.
 """
 
 from collections import Counter
@@ -19,9 +20,12 @@ BATCH: Final = 50
 CAREFUL_RECORDS: Final = MOST_READ + BATCH
 """How many records of each partition a reign names: all that the last one may have read and not
 committed."""
-GIVEN_UP: Final = 3
-"""Named so often, a record is set aside unjudged."""
-WITHOUT_BYTES: Final = 4
+TRIED: Final = 2
+"""Named so often, a record is tried before it is judged."""
+GIVEN_UP: Final = 8
+"""Named so often, a record is set aside unjudged, though its trial went well: what it brings may
+not be writable."""
+WITHOUT_BYTES: Final = GIVEN_UP + 1
 """Named so often, its bytes are left out: even its dead letter could not be written."""
 MAX_SET_ASIDE: Final = 64
 """The newest of a partition. They are committed together with the offset."""

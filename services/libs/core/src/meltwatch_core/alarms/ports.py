@@ -1,6 +1,6 @@
 """The values that cross the border of the alarm manager's rules."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -47,3 +47,11 @@ class Commit:
 
 Written = Iterable[tuple[Place, int]]
 """Where each record of a transaction stands, in order: partition and offset."""
+
+Trial = Callable[[Callable[[], object]], bool]
+"""Carries something out where it changes nothing; False if it ends whoever does it."""
+
+
+def no_trial(_: Callable[[], object]) -> bool:
+    """Take anything for harmless: where the manager's life is no matter, as in a replay."""
+    return True

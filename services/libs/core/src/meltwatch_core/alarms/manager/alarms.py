@@ -20,7 +20,7 @@ from meltwatch_schemas.roles import Roles
 from meltwatch_schemas.topics import Topic
 
 from meltwatch_core.alarms.authorship import MAX_OWN_EPOCH
-from meltwatch_core.alarms.caution import GIVEN_UP, WITHOUT_BYTES, Caution
+from meltwatch_core.alarms.caution import GIVEN_UP, TRIED, WITHOUT_BYTES, Caution
 from meltwatch_core.alarms.manager.commands import CommandDesk
 from meltwatch_core.alarms.manager.outgoing import said
 from meltwatch_core.alarms.manager.own_topics import OWN, OwnTopics
@@ -30,7 +30,7 @@ from meltwatch_core.alarms.manager.scribe import Scribe
 from meltwatch_core.alarms.manager.system import SystemDesk
 from meltwatch_core.alarms.manager.upkeep import Upkeep
 from meltwatch_core.alarms.points import MasterAlarmList
-from meltwatch_core.alarms.ports import Commit, Place, Written
+from meltwatch_core.alarms.ports import Commit, Place, Trial, Written, no_trial
 from meltwatch_core.alarms.registry import AlarmRegistry
 from meltwatch_core.alarms.system_alarms import HISTORY_GAP
 from meltwatch_core.alarms.watch import MAX_FURNACES, Watch, WatchSummary
@@ -56,6 +56,8 @@ class AlarmPipeline:
         Most furnaces that are judged.
     roles
         Who may do what; None takes everybody's word for it.
+    outlives
+        Tries a record over which managers have ended.
     """
 
     def __init__(
@@ -65,7 +67,9 @@ class AlarmPipeline:
         prefix: str,
         max_furnaces: int = MAX_FURNACES,
         roles: Roles | None = None,
+        outlives: Trial = no_trial,
     ) -> None:
+        self._outlives = outlives
         self._registry = AlarmRegistry(master_list)
         self._watch = Watch(master_list.furnaces, max_furnaces)
         self._scribe = Scribe(self._registry, metrics)
@@ -281,7 +285,8 @@ class AlarmPipeline:
         if self._caution.is_set_aside(place, record.offset):
             self._pass_over(place, record)
             return []
-        if (times := self._caution.times_found(place, record.offset)) >= GIVEN_UP:
+        times = self._caution.times_found(place, record.offset)
+        if times >= TRIED and self._is_deadly(place, record, times, now_ns):
             return self._give_up(place, record, times)
         try:
             # What fails half-way must leave no alarm half changed.
@@ -307,6 +312,17 @@ class AlarmPipeline:
         if topic is Topic.FURNACE_STATES:
             return self._plant.handle_state(record, now_ns)
         return self._plant.handle_point(record)
+
+    def _is_deadly(self, place: Place, record: RawRecord, times: int, now_ns: int) -> bool:
+        """Tell of a record over which managers have ended whether it was to blame."""
+        if times >= GIVEN_UP:
+            return True
+        is_harmless = self._outlives(lambda: self._judge(place.topic, record, now_ns))
+        _log.warning(
+            "record_tried", topic=place.topic.value, partition=place.partition,
+            offset=record.offset, ended=times, is_harmless=is_harmless,
+        )  # fmt: skip
+        return not is_harmless
 
     def _give_up(self, place: Place, record: RawRecord, times: int) -> list[OutgoingRecord]:
         """Set aside a record that has ended the manager before; in the end without its bytes."""
