@@ -57,6 +57,12 @@ class FastClock(SystemClock):
         return int(super().monotonic_ns() * self._speed) + self.leap_ns
 
 
+async def turns(count: int) -> None:
+    """Let the others go on so many times."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
 class MemoryBroker:
     """One partition number of every topic; answers as inputs, range, history and publisher."""
 
@@ -68,6 +74,9 @@ class MemoryBroker:
         self.pauses = 0
         # How many records the consumer of a life passes over at its beginning.
         self.passed_over: dict[str, int] = defaultdict(int)
+        # After how many turns of the loop the consumer of a life begins, and the broker answers.
+        self.begins_after: dict[str, int] = defaultdict(int)
+        self.answers_after = 0
         self.end_calls = 0
         self.is_away = False
         self.facts = {
@@ -145,6 +154,7 @@ class MemoryBroker:
         return Census(dict(self.facts), self.owned)
 
     async def records(self, partition: TopicPartition, offsets: range) -> list[RawRecord]:
+        await turns(self.answers_after)
         return [raw for raw in self.logs[partition.topic] if raw.offset in offsets]
 
     async def since(self, partition: int, time_ns: int) -> AsyncIterator[WindowScore]:
@@ -293,6 +303,7 @@ class Life:
     async def _read(self, part: TopicPartition) -> None:
         position = max(self.broker.offsets.get(part, 0), self.broker.oldest[part.topic])
         position += self.broker.passed_over[part.topic]
+        await turns(self.broker.begins_after[part.topic])
         while True:
             log = self.broker.logs[part.topic]
             if part not in self.broker.paused and position < len(log):

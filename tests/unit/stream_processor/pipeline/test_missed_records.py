@@ -32,12 +32,17 @@ def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def published(
-    records: list[InputRecord], passed_over: Mapping[str, int] | None = None
+    records: list[InputRecord],
+    passed_over: Mapping[str, int] | None = None,
+    begins_after: Mapping[str, int] | None = None,
+    answers_after: int = 0,
 ) -> dict[str, tuple[object, ...]]:
     """What one life publishes."""
     broker = MemoryBroker()
     broker.produce(*records)
     broker.passed_over |= passed_over or {}
+    broker.begins_after |= begins_after or {}
+    broker.answers_after = answers_after
     async with Life(broker, FakeScorer()) as life:
         await life.read_all()
     return contents(broker.scores())
@@ -55,6 +60,18 @@ async def test_what_is_passed_over_is_read_from_the_broker(
     said = {line["topic"] for line in logs if line["event"] == "missed_records_read"}
     assert said >= set(passed_over)
     assert found == await published(records)
+
+
+@pytest.mark.parametrize("begins_after", range(0, 60, 4))
+async def test_a_topic_that_comes_while_a_gap_of_the_other_is_read_waits_for_its_own(
+    records: list[InputRecord], begins_after: int
+) -> None:
+    """Its first record went ahead of what was missing before it, and that ended the worker."""
+    of_samples = [each for each in records if each.topic.under(TOPICS.prefix) == SAMPLES]
+    later = [each for each in records if each not in of_samples[:20]]
+    passed_over = {FRAMES: 3, SAMPLES: 5}
+    found = await published(later, passed_over, {FRAMES: begins_after}, answers_after=20)
+    assert found == await published(later)
 
 
 async def test_what_is_missed_is_counted(records: list[InputRecord]) -> None:

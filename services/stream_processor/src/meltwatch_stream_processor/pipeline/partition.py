@@ -214,9 +214,15 @@ class PartitionPipeline:
 
     async def _fill_gaps(self) -> None:
         """Read what the consumer has passed over: nothing goes ahead of it."""
+        # While one topic is read, a record of the other may come that has a gap before it.
+        while gap := self._gap():
+            await self._fill(*gap)
+
+    def _gap(self) -> tuple[Modality, range] | None:
         for modality, arrivals in self._arrivals.items():
-            while offsets := arrivals.missing(self._order.head(modality)):
-                await self._fill(modality, offsets)
+            if offsets := arrivals.missing(self._order.head(modality)):
+                return modality, offsets
+        return None
 
     async def _fill(self, modality: Modality, offsets: range) -> None:
         part = self._parts[modality]
