@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
     from tests.integration.console.bench import AlarmForge, ConsoleProcess
+    from tests.integration.console.furnace_forge import FurnaceForge
     from tests.integration.console.onlooker import Onlooker
     from tests.support.servers import Topics
 
@@ -52,6 +53,20 @@ def forge(kafka: "KafkaServer", topics: "Topics") -> "Iterator[AlarmForge]":
 
     with AlarmForge(kafka.address, topics.prefix) as made:
         yield made
+
+
+@pytest.fixture
+def furnace(kafka: "KafkaServer", topics: "Topics") -> "FurnaceForge":
+    """A furnace with a minute and a half of past, in which a fault comes and goes."""
+    from meltwatch_chassis.clock import SystemClock
+    from meltwatch_schemas.window import NS_PER_S
+
+    from tests.integration.console.furnace_forge import AGO_S, FURNACE, LONG_S, FurnaceForge
+
+    origin_ns = SystemClock().now_ns() - AGO_S * NS_PER_S
+    made = FurnaceForge(kafka.address, topics, FURNACE, origin_ns)
+    made.write(LONG_S)
+    return made
 
 
 @pytest.fixture(scope="session")

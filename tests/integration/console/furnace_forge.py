@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from kafka import KafkaProducer
 from meltwatch_chassis.kafka.partitioner import partition_of
+from meltwatch_schemas.alarm import utc_from_ns
 from meltwatch_schemas.current import SCHEMA as CURRENT_SCHEMA
 from meltwatch_schemas.current import encode_current
 from meltwatch_schemas.embedding import SCHEMA as EMBEDDING_SCHEMA
@@ -23,9 +24,13 @@ from meltwatch_schemas.window import NS_PER_MS, NS_PER_S, PUBLISHED_SPEC
 from meltwatch_simulator import Scenario
 from numpy.typing import NDArray
 
+from tests.integration.console.bench import ConsoleProcess
 from tests.support.builders import current_chunk, embedding_chunk, window_score
 from tests.support.servers import Topics
+from tests.support.waiting import until
 
+FURNACE = "demo/smelting-1/FMF-01"
+AGO_S, LONG_S = 100, 90
 QUIET, LOUD = -5.0, 9.7
 LAG_NS = 40 * NS_PER_MS
 """A frame is older than its slot's instant by so much, as cameras are."""
@@ -128,3 +133,30 @@ class FurnaceForge:
             partition=self.partition, headers=list(headers_for(schema)),
             timestamp_ms=timestamp_ms(event_ns),
         )  # fmt: skip
+
+
+def wait_for_scores(console: ConsoleProcess, furnace: FurnaceForge) -> None:
+    """Wait until the console has read a furnace's whole past."""
+    newest_ms = furnace.scores[-1].window_end_ns // NS_PER_MS
+    first_ms = furnace.scores[0].window_end_ns // NS_PER_MS
+    address = f"api/v1/furnaces/{FURNACE}"
+
+    def has_all() -> bool:
+        if console.ask(f"{address}/newest")[1].get("end_ms") != newest_ms:
+            return False
+        return bool(console.ask(f"{address}/scores")[1]["rows"][0][0] == first_ms)
+
+    until(has_all, lambda: console.ask(f"{address}/scores"))
+
+
+def told(loud: WindowScore) -> dict[str, Any]:
+    """Return what the record of a raise at a window says."""
+    end = utc_from_ns(loud.window_end_ns)
+    return {
+        "condition_time": end,
+        "raise_time": end,
+        "evidence": {
+            "score": loud.logit, "threshold": 2.9, "threshold_off": 0.9,
+            "window_start": utc_from_ns(loud.window_end_ns - 120 * NS_PER_S), "window_end": end,
+        },
+    }  # fmt: skip

@@ -1,5 +1,6 @@
 """A person at a browser: what is visible, what is complained of, what colours there are."""
 
+import re
 from io import BytesIO
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,6 +12,15 @@ from playwright.sync_api import Browser, Page
 from tests.support.waiting import LIMIT_S, until
 
 _LIMIT_MS = LIMIT_S * 1_000
+
+_PIXELS = """image => {
+  const canvas = document.createElement("canvas");
+  canvas.width = image.naturalWidth;
+  canvas.height = image.naturalHeight;
+  const context = canvas.getContext("2d");
+  context.drawImage(image, 0, 0);
+  return Array.from(context.getImageData(0, 0, canvas.width, canvas.height).data);
+}"""
 
 
 class Onlooker:
@@ -85,6 +95,11 @@ class Onlooker:
         with Image.open(BytesIO(place.screenshot(animations="disabled"))) as image:
             return np.asarray(image.convert("RGB"))
 
+    def pixels_of(self, selector: str) -> Any:
+        """Return the pixels that an image was decoded to, not enlarged, uint8 ``[64, 64, 3]``."""
+        values = self.page.eval_on_selector(selector, _PIXELS)
+        return np.array(values, np.uint8).reshape(64, 64, 4)[..., :3]
+
     def close(self) -> None:
         """Close the browser."""
         self._context.close()
@@ -98,3 +113,11 @@ def colourful(picture: Any, over: int = 24) -> Any:
     """Return which pixels have a hue: the largest and the smallest of R, G, B differ by more."""
     whole = picture.astype(int)
     return (whole.max(axis=2) - whole.min(axis=2)) > over
+
+
+def enclosed(path: str) -> Any:
+    """Return which pixels an outline of unit edges encloses, bool ``[64, 64]``."""
+    edges = np.zeros((64, 65), bool)
+    for column, row in re.findall(r"M(\d+) (\d+)v1", path):
+        edges[int(row), int(column)] ^= True
+    return np.logical_xor.accumulate(edges, axis=1)[:, :64]

@@ -6,29 +6,17 @@ import numpy as np
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from meltwatch_chassis.clock import SystemClock
-from meltwatch_schemas.alarm import utc_from_ns
 from meltwatch_schemas.embedding import SCHEMA, encode_embedding
 from meltwatch_schemas.record import headers_for
 from meltwatch_schemas.topics import Topic, timestamp_ms
-from meltwatch_schemas.window import NS_PER_MS, NS_PER_S
+from meltwatch_schemas.window import NS_PER_MS
 
-from tests.integration.console.furnace_forge import FurnaceForge
+from tests.integration.console.furnace_forge import FURNACE, told, wait_for_scores
 from tests.support.builders import embedding_chunk
 from tests.support.png import pixels_of
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.integration
-FURNACE = "demo/smelting-1/FMF-01"
-AGO_S, LONG_S = 100, 90
-
-
-@pytest.fixture
-def furnace(kafka, topics) -> FurnaceForge:
-    """A furnace with a minute and a half of past, in which a fault comes and goes."""
-    origin_ns = SystemClock().now_ns() - AGO_S * NS_PER_S
-    made = FurnaceForge(kafka.address, topics, FURNACE, origin_ns)
-    made.write(LONG_S)
-    return made
 
 
 def picture(console, address: str):
@@ -38,18 +26,6 @@ def picture(console, address: str):
 
 def answer_of(console, address: str):
     return console.ask(f"api/v1/furnaces/{FURNACE}/{address}")
-
-
-def wait_for_scores(console, furnace: FurnaceForge) -> None:
-    newest_ms = furnace.scores[-1].window_end_ns // NS_PER_MS
-    first_ms = furnace.scores[0].window_end_ns // NS_PER_MS
-
-    def has_all() -> bool:
-        if answer_of(console, "newest")[1].get("end_ms") != newest_ms:
-            return False
-        return bool(answer_of(console, "scores")[1]["rows"][0][0] == first_ms)
-
-    until(has_all, lambda: answer_of(console, "scores"))
 
 
 def film_at(console, end_ns: int) -> list[dict]:
@@ -214,14 +190,3 @@ def test_evidence_outlives_the_frames_and_says_what_was_never_kept(
     never = again.ask("api/v1/occurrences/0c3f0d1e-5c6e-5a51-9b8e-2f2d6a8f0002/evidence")
     assert never[0] == 404
     assert "nothing was kept" in never[1]["error"]["message"]
-
-
-def told(loud) -> dict:
-    """What a raise at a window says."""
-    end = utc_from_ns(loud.window_end_ns)
-    return {
-        "evidence": {
-            "score": loud.logit, "threshold": 2.9, "threshold_off": 0.9,
-            "window_start": utc_from_ns(loud.window_end_ns - 120 * NS_PER_S), "window_end": end,
-        }
-    }  # fmt: skip

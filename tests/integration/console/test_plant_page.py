@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tests.integration.console.onlooker import colourful
+from tests.integration.console.furnace_forge import FURNACE, told, wait_for_scores
+from tests.integration.console.onlooker import colourful, enclosed
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.integration, pytest.mark.browser]
@@ -42,6 +43,42 @@ def test_the_first_screen_of_an_alarm_says_what_to_do_without_a_click(make_conso
         assert said in row
     assert "high 1, 1 new" in eye.says("#banner")
     assert ORANGE in eye.says(".tile.new")
+
+
+@pytest.mark.parametrize("width", [1920, 390])
+def test_the_first_screen_shows_what_the_camera_saw_with_the_spot_outlined(
+    make_console, forge, look, furnace, width
+):
+    console = make_console(FURNACES)
+    wait_for_scores(console, furnace)
+    loud = furnace.loud()
+    forge.raised(f"{FURNACE}/OVERHEAT", **told(loud))
+    eye = look(console, width)
+    eye.wait_live()
+    eye.wait(".row.open .frame")
+
+    pixels = furnace.pixels(loud.frames[-1].event_ns)
+    np.testing.assert_array_equal(eye.pixels_of(".row.open .frame"), pixels)
+    outline = eye.page.locator(".row.open .outline").get_attribute("d")
+    np.testing.assert_array_equal(enclosed(outline), loud.anomaly_map >= 127.5)
+    row = eye.says(".row.open")
+    for said in ("▲2 NEW", "FMF-01", "Lower the electrode current.", "left", "Spot ",
+                 "% of the picture", "score 9.7", "alarm from 2.9", "inputs good"):  # fmt: skip
+        assert said in row
+    eye.wait(".row.open .evidence .lacks", "s old")  # its newest score ended a while ago
+    bottom = "node => node.getBoundingClientRect().bottom"
+    for part in (".do", ".left", ".sight", ".evidence"):
+        place = eye.page.locator(f".row.open {part}")
+        assert place.evaluate(bottom) <= eye.page.viewport_size["height"], "without scrolling"
+
+
+def test_an_alarm_whose_frames_are_gone_says_so(make_console, forge, look):
+    eye = look(make_console(FURNACES))
+    eye.wait_live()
+    forge.raised(f"{FURNACE}/OVERHEAT")
+    eye.wait(".row.open .sight", "no picture")
+
+    assert not eye.page.locator(".row.open .frame").is_visible()
 
 
 def test_one_alarm_among_a_thousand_furnaces_is_seen_at_once(make_console, forge, look):
@@ -131,7 +168,10 @@ def test_whatever_a_record_says_is_shown_as_text(make_console, forge, look):
     assert said.count("<script>alert(1)</script>") >= 4
     assert '<b onclick="x()">li</b>' in said
     assert (
-        eye.page.locator(".row script, .row img, .row b b, .row a[href^=javascript]").count() == 0
+        eye.page.locator(
+            ".row script, .row img:not(.frame), .row b b, .row a[href^=javascript]"
+        ).count()
+        == 0
     )
     assert eye.page.evaluate("document.documentElement.scrollWidth") <= 1920, "nothing sticks out"
 

@@ -1,5 +1,6 @@
 /** The alarm list: not acknowledged first, the first row open, nothing moves what has the focus. */
 
+import { AlarmPicture } from "./alarm_picture.js";
 import { askComment, askShelving, showHelp } from "./dialogs.js";
 import { h, mark, say } from "./dom.js";
 import { fillEvidence } from "./evidence.js";
@@ -15,8 +16,9 @@ const FLOOD = 10;
  * @param {HTMLElement} root
  * @param {import("./main.js").Site} site
  * @param {(alarm: any) => boolean} belongs
+ * @param {boolean} hasPictures  of the open row; a furnace's own page has a larger one
  */
-export function openAlarmList(root, site, belongs) {
+export function openAlarmList(root, site, belongs, hasPictures) {
   const { store, desk } = site;
   const waiting = h("span", { class: "q" });
   const find = /** @type {HTMLInputElement} */ (
@@ -73,7 +75,7 @@ export function openAlarmList(root, site, belongs) {
     const { alarms, firstOut } = arranged(standing());
     const open = alarms.some((each) => each.alarm_id === chosen) ? chosen : alarms[0]?.alarm_id;
     const nodes = alarms.map((alarm) => {
-      const known = rows.get(alarm.alarm_id) ?? new Row(site, act);
+      const known = rows.get(alarm.alarm_id) ?? new Row(site, act, hasPictures);
       rows.set(alarm.alarm_id, known);
       known.show(alarm, {
         isOpen: alarm.alarm_id === open, isFirstOut: alarm.alarm_id === firstOut, obstacle,
@@ -220,10 +222,17 @@ function place(list, nodes) {
 
 /** One alarm. */
 class Row {
-  /** @param {import("./main.js").Site} site @param {(command: string, alarm: any) => void} act */
-  constructor(site, act) {
+  /**
+   * @param {import("./main.js").Site} site
+   * @param {(command: string, alarm: any) => void} act
+   * @param {boolean} hasPicture
+   */
+  constructor(site, act, hasPicture) {
     this.site = site;
     this.act = act;
+    this.hasPicture = hasPicture;
+    /** @type {AlarmPicture|undefined} */
+    this.sight = undefined;
     /** @type {any} */
     this.alarm = undefined;
     this.shown = "";
@@ -280,6 +289,7 @@ class Row {
   whole(alarm, head, obstacle) {
     const { guidance } = alarm;
     this.tickEvidence = fillEvidence(this.evidence, this.site, alarm);
+    if (this.hasPicture) this.sight ??= new AlarmPicture(alarm.equipment_path);
     const times = text("count_24h", { n: alarm.count_24h });
     const can = commandsOf(alarm);
     const buttons = can.map(([command, key]) =>
@@ -292,7 +302,7 @@ class Row {
       h("p", { class: "do" }, guidance.action),
       h("p", { class: "rest" }, this.left, " ",
         h("span", { class: "q" }, text("otherwise", { what: guidance.consequence }))),
-      this.evidence,
+      h("div", { class: "why" }, this.sight?.node, this.evidence),
       h("p", { class: "q" }, times, guidance.url ? " · " : null, guidance.url ? link(guidance.url) : null),
       h("p", { class: "buttons" }, ...buttons,
         h("a", { class: "button", href: `#/f/${alarm.equipment_path}` }, `${text("open")} (Enter)`),
@@ -308,7 +318,9 @@ class Row {
     say(this.age, text("ago", { age: span((now - raisedMs(alarm)) / 1_000) }));
     const left = alarm.guidance.time_to_respond_s - (now - raisedMs(alarm)) / 1_000;
     say(this.left, left > 0 ? text("left", { time: span(left) }) : text("too_late", { time: span(-left) }));
-    if (this.node.classList.contains("open")) this.tickEvidence();
+    if (!this.node.classList.contains("open")) return;
+    this.tickEvidence();
+    this.sight?.show(alarm, performance.now());
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { h, say } from "./dom.js";
 import { text } from "./text.js";
+import { unknown } from "./wording.js";
 
 /**
  * @param {HTMLElement} root
@@ -15,10 +16,11 @@ export function fillEvidence(root, site, alarm) {
   const index = [...store.furnaces.values()].find((each) => each.id === alarm.equipment_path)?.index;
   const now = h("b", { class: "score" });
   const limits = h("span", {});
+  const lack = h("strong", { class: "lacks" });
   const trust = [text(`quality_${alarm.quality}`), ...alarm.quality_reasons.map(words)];
   const agree = agreement(evidence);
   root.replaceChildren(
-    h("p", {}, now, " ", limits),
+    h("p", {}, now, " ", limits, " ", lack),
     h("p", { class: "q" }, [...trust, agree].filter(Boolean).join(" · ")),
   );
 
@@ -26,6 +28,7 @@ export function fillEvidence(root, site, alarm) {
     const live = index === undefined ? undefined : store.scores.get(index);
     const score = live ? live.score : evidence.score;
     if (alarm.class === "system") return;
+    say(lack, live ? unknown(live, store.now()) : "");
     if (evidence.imbalance_on !== null && evidence.imbalance_on !== undefined) {
       say(now, percent(evidence.imbalance));
       say(limits, text("limit", { on: percent(evidence.imbalance_on), off: percent(evidence.imbalance_off) }));

@@ -4,6 +4,7 @@ import { openAlarmList } from "./alarm_list.js";
 import { ask } from "./ask.js";
 import { h, mark, say } from "./dom.js";
 import { number } from "./evidence.js";
+import { Films } from "./films.js";
 import { openJournal } from "./furnace_journal.js";
 import { Picture, frameAddress } from "./picture.js";
 import { membersLine, qualityWords } from "./quality.js";
@@ -16,8 +17,6 @@ const LOOKBACK_MS = 120_000;
 const COARSE_MS = 60_000;
 const PLAY_MS = 250;
 const SETTLE_MS = 120;
-const FILMS = 40;
-const MAP_FROM = -1.4;
 
 /**
  * @param {HTMLElement} root
@@ -49,8 +48,7 @@ class FurnacePage {
     this.currents = null;
     /** @type {any} */
     this.newest = null;
-    /** @type {Map<number, {frames: import("./picture.js").Frame[], spot: any, lack: string}>} */
-    this.films = new Map();
+    this.films = new Films(id);
     this.shownEndMs = 0;
     this.isClosed = false;
     this.isLoading = false;
@@ -116,7 +114,7 @@ class FurnacePage {
       h("section", { "aria-label": text("inputs") }, this.quality),
       journal,
     );
-    this.alarms = openAlarmList(list, site, (alarm) => alarm.equipment_path === id);
+    this.alarms = openAlarmList(list, site, (alarm) => alarm.equipment_path === id, false);
     this.journal = openJournal(journal, id, () => this.draw());
     this.traces.addEventListener("click", () => this.pin(this.pointedMs));
     this.ends.push(this.alarms.close);
@@ -274,35 +272,16 @@ class FurnacePage {
       return;
     }
     this.shownEndMs = row.end_ms;
-    const film = await this.filmOf(row);
+    const film = await this.films.of(row.end_ms, row.high);
     if (this.isClosed || this.shownEndMs !== row.end_ms || this.playing) return;
     this.shown = film;
     this.showFilm(film);
-    const last = film.frames[film.frames.length - 1];
-    if (last) this.picture?.show(last, film.spot);
+    if (film.own) this.picture?.show(film.own, film.spot);
     else this.picture?.showNothing(film.lack || text("no_video"));
     say(/** @type {HTMLElement} */ (this.instant), ms === null
       ? text("picture_now", { time: clock(row.end_ms) }) : text("picture_at", { time: clock(row.end_ms) }));
     mark(/** @type {HTMLElement} */ (this.instant), "data-window-end-ms", String(row.end_ms));
     this.sayValues(ms ?? row.end_ms);
-  }
-
-  /** @param {import("./trace.js").Row} row */
-  async filmOf(row) {
-    const known = this.films.get(row.end_ms);
-    if (known) return known;
-    let lack = "";
-    const [frames, spot] = await Promise.all([
-      ask(`furnaces/${this.id}/frames?at=${row.end_ms}`).then((found) => found.frames).catch((error) => {
-        lack = error.message;
-        return [];
-      }),
-      row.high !== null && row.high > MAP_FROM ? ask(`furnaces/${this.id}/maps/${row.end_ms}`).catch(() => null) : null,
-    ]);
-    const film = { frames, spot, lack };
-    this.films.set(row.end_ms, film);
-    if (this.films.size > FILMS) this.films.delete(this.films.keys().next().value ?? 0);
-    return film;
   }
 
   /** @param {{frames: import("./picture.js").Frame[]}} film */

@@ -164,7 +164,7 @@ export function openPlant(root, site) {
     return rows.filter((tile) => side(tile) < nearest + 2).sort((a, b) => off(a) - off(b))[0];
   }
 
-  const alarms = openAlarmList(list, site, () => true);
+  const alarms = openAlarmList(list, site, () => true, true);
   const end = store.listen(({ what }) => {
     if (what === "snapshot" || what === "furnace") build();
     else if (what !== "link" && what !== "beat") showAll();

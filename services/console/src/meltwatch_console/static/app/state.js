@@ -14,6 +14,8 @@ export const NO_VIDEO = 1;
 export const NO_CURRENT = 2;
 export const UNSCORED = 4;
 export const BACK_FILL = 8;
+/** From the end of a furnace's window to the end of its next, ms. */
+export const HOP_MS = 1_440;
 /** A score older than this is old, ms. */
 export const OLD_MS = 15_000;
 /** Nothing was heard of the console for this long: the page is stale, ms. */

@@ -1,7 +1,7 @@
 /** Traces on one time axis with one cursor: uPlot, drawn in greys. */
 
 import { h } from "./dom.js";
-import { NO_CURRENT, NO_VIDEO, UNSCORED } from "./state.js";
+import { HOP_MS, NO_CURRENT, NO_VIDEO, UNSCORED } from "./state.js";
 import { text } from "./text.js";
 
 const SCRIPT = "vendor/uPlot-1.6.32.iife.min.js";
@@ -143,7 +143,7 @@ export function lackingSpans(rows) {
   for (const [index, row] of rows.entries()) {
     const words = lacks(row.status);
     const last = spans[spans.length - 1];
-    const from = rows[index - 1]?.end_ms ?? row.end_ms - 1_440;
+    const from = rows[index - 1]?.end_ms ?? row.end_ms - HOP_MS;
     if (!words) continue;
     if (last && last.words === words && last.to === from) last.to = row.end_ms;
     else spans.push({ from, to: row.end_ms, words });
