@@ -1,6 +1,7 @@
 """The files of the page: one catalogue of words, small modules, nothing from elsewhere."""
 
 import gzip
+import hashlib
 import re
 
 import pytest
@@ -32,6 +33,24 @@ def test_every_word_that_a_page_says_is_in_the_catalogue():
     assert said <= catalogue("en").keys()
 
 
+def test_every_word_of_the_catalogue_is_said_somewhere():
+    source = "\n".join(path.read_text() for path in SCRIPTS if "words_" not in path.name)
+    families = tuple(re.findall(r"\btext\(`(\w+_)\$\{", source))
+    assert {"key_", "state_", "cause_"} <= set(families)
+    quoted = set(re.findall(r'"([^"\n]*)"', source)) | set(re.findall(r"^  (\w+): \{", source, re.M))
+    assert {
+        key for key in catalogue("en") if key not in quoted and not key.startswith(families)
+    } == set()
+
+
+def test_the_list_of_keys_has_every_key_that_has_a_word():
+    source = (FOLDER / "app/dialogs.js").read_text()
+    listed = re.search(r"const keys = \[(.*)\];", source)
+    assert listed is not None
+    named = {f"key_{key}" for key in re.findall(r'"([^"]+)"', listed[1])}
+    assert named == {key for key in catalogue("en") if key.startswith("key_")}
+
+
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
 def test_a_script_is_small_and_makes_no_markup_of_text(path):
     text = path.read_text()
@@ -53,3 +72,15 @@ def test_a_file_names_no_other_origin_and_no_inline_style(path):
 def test_the_first_page_is_small_enough_for_a_slow_line():
     packed = sum(len(gzip.compress(path.read_bytes())) for path in FILES if path.suffix != ".txt")
     assert packed <= 120_000
+
+
+def test_what_is_not_ours_is_as_it_was_taken():
+    folder = FOLDER / "vendor"
+    lines = (folder / "SHA256SUMS").read_text().splitlines()
+    listed = dict(reversed(line.split("  ")) for line in lines if not line.startswith("#"))
+    found = {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.iterdir()
+        if path.name != "SHA256SUMS"
+    }
+    assert found == listed

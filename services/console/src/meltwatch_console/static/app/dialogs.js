@@ -78,7 +78,7 @@ export function askPutAside(site) {
 
 /** The keys. */
 export function showHelp() {
-  const keys = ["j", "a", "r", "s", "c", "/", "enter", "x", "g", "?"];
+  const keys = ["j", "x", "a", "r", "s", "c", "/", "enter", "m", "space", "left", "esc", "g", "?"];
   const rows = keys.map((key) => h("li", {}, text(`key_${key}`)));
   return ask(text("help"), null, [h("ul", {}, ...rows)], () => undefined);
 }
