@@ -106,7 +106,9 @@ def _read_keys(file: Path) -> dict[object, jwt.PyJWK]:
         with file.open("rb") as opened:
             found = json.loads(opened.read(_MAX_FILE))["keys"]
         keys = [jwt.PyJWK(each) for each in found if each.get("kty") != "oct"]
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, jwt.PyJWTError) as error:
+    except (
+        OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, jwt.PyJWTError,
+    ) as error:  # fmt: skip
         raise ConfigurationError(
             f"MELTWATCH_CONSOLE_JWKS_FILE: expected a JSON Web Key Set, got {file}: "
             f"{escaped(str(error))}"
