@@ -37,7 +37,9 @@ def test_every_word_of_the_catalogue_is_said_somewhere():
     source = "\n".join(path.read_text() for path in SCRIPTS if "words_" not in path.name)
     families = tuple(re.findall(r"\btext\(`(\w+_)\$\{", source))
     assert {"key_", "state_", "cause_"} <= set(families)
-    quoted = set(re.findall(r'"([^"\n]*)"', source)) | set(re.findall(r"^  (\w+): \{", source, re.M))
+    quoted = set(re.findall(r'"([^"\n]*)"', source)) | set(
+        re.findall(r"^  (\w+): \{", source, re.MULTILINE)
+    )
     assert {
         key for key in catalogue("en") if key not in quoted and not key.startswith(families)
     } == set()

@@ -115,10 +115,12 @@ export class Store {
     this.tell({ what: "snapshot" });
   }
 
-  /** @param {any[]} rows */
+  /** A row without a time is of the window after the one before. @param {any[]} rows */
   takeScores(rows) {
-    for (const [index, score, flags, endMs] of rows) {
-      this.scores.set(index, { score: tenth(score), flags, endMs });
+    for (const [index, score, flags, told] of rows) {
+      const before = this.scores.get(index);
+      const endMs = told ?? (before && before.endMs + HOP_MS);
+      if (endMs !== undefined) this.scores.set(index, { score: tenth(score), flags, endMs });
     }
     this.tell({ what: "scores", indexes: rows.map((row) => row[0]) });
   }
