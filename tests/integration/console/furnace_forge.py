@@ -86,6 +86,12 @@ class FurnaceForge:
         """Return the simulator's picture of an instant."""
         return self.furnace.frames(np.array([event_ns]))[0]
 
+    def currents_near(self, time_ns: int) -> NDArray[np.float32]:
+        """Return the meter's samples within one window of an instant, ``[samples, phases]``."""
+        half = NS_PER_S // 2
+        last = self._origin_ns + (time_ns - self._origin_ns) // half * half
+        return self.furnace.currents(last + half * np.arange(-2, 3))
+
     def loud(self) -> WindowScore:
         """Return a score in the midst of the fault."""
         found = [score for score in self.scores if score.logit == LOUD]
