@@ -69,8 +69,10 @@ def furnace(kafka: "KafkaServer", topics: "Topics") -> "FurnaceForge":
     return made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> "Iterator[Browser]":
+    """A browser for a file of tests: while it is open, its driver's event loop runs in this thread,
+    and no test of another file could run one of its own."""
     program = next(filter(None, map(shutil.which, CHROMIUM)), None)
     if program is None:
         pytest.skip(f"needs a browser: install one of {', '.join(CHROMIUM)} (CI does)")
