@@ -26,7 +26,10 @@ def python_child(program: str, log: Path, mark: str = "no-mark") -> ChildProcess
 
 
 def _is_itself(child: ChildProcess) -> bool:
-    line = psutil.Process(child.pid).cmdline()
+    try:
+        line = psutil.Process(child.pid).cmdline()
+    except psutil.ZombieProcess:
+        return False  # it has ended meanwhile, and has an exit code
     return bool(line) and not any("tether.py" in part for part in line)
 
 
