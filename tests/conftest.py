@@ -1,5 +1,6 @@
 """Fixtures that every test may ask for; nothing starts before a test asks."""
 
+import signal
 from collections.abc import Iterator
 
 import hypothesis
@@ -19,9 +20,12 @@ __all__ = ["kafka", "redis_of_session", "redis_server", "topics", "triton"]
 
 
 @pytest.fixture(autouse=True)
-def logging_of_each_test() -> Iterator[None]:
-    """Commands that run in this process set up logging for themselves: nobody inherits it."""
+def process_of_each_test() -> Iterator[None]:
+    """Commands that run in this process set up logging and Ctrl-C: nobody inherits that."""
+    before = signal.getsignal(signal.SIGINT)
     yield
+    if signal.getsignal(signal.SIGINT) is not before:
+        signal.signal(signal.SIGINT, before)
     if structlog.is_configured():
         structlog.reset_defaults()
 

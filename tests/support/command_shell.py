@@ -29,8 +29,7 @@ from meltwatch_schemas.text import is_printable
 
 CLOSED_PIPE: Final = "closed pipe"
 LIMIT_S: Final = 120.0
-INTERRUPTED: Final = 130
-GOOD_CODES: Final = frozenset({0, 1, 2, 3, INTERRUPTED, 141})
+GOOD_CODES: Final = frozenset({0, 1, 2, 3, 130, 141})
 _NOWHERE: Final = "127.0.0.1:1"
 NO_SERVERS: Final = {
     "MELTWATCH_KAFKA": _NOWHERE,
@@ -132,16 +131,9 @@ def faults(done: Done) -> list[str]:
         "a complaint of the interpreter": "Exception ignored" in done.err,
         "a fault of ours": "this is a fault of Meltwatch" in done.err,
         "not printable": not all(is_printable(line) for t in said for line in t.split("\n")),
-        f"{len(last)} lines of failure": not _is_told(done, len(last)),
+        f"{len(last)} lines of failure": len(last) != (done.code in (2, 3) and not _is_mute(done)),
     }
     return [what for what, is_wrong in known.items() if is_wrong]
-
-
-def _is_told(done: Done, lines: int) -> bool:
-    """Tell whether a failure is one line, and nothing else is one."""
-    if done.code == INTERRUPTED:  # it may come as a line of failure has just been written
-        return lines <= 1
-    return lines == (done.code in (2, 3) and not _is_mute(done))
 
 
 def _is_mute(done: Done) -> bool:

@@ -16,7 +16,11 @@ from cyclopts import App, CycloptsError
 from meltwatch_chassis.errors import BadUsage, FatalError
 from meltwatch_chassis.terminal import print_failure, print_notice
 
-from meltwatch_cli.adapters.interrupt import leaving_interrupts, raising_interrupts
+from meltwatch_cli.adapters.interrupt import (
+    end_interrupts,
+    leaving_interrupts,
+    raising_interrupts,
+)
 from meltwatch_cli.command_tree import root
 
 _NAME: Final = "meltwatch"
@@ -47,6 +51,7 @@ def run_command(arguments: Sequence[str]) -> int:
         return _INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last place that can say it in one line
         code = _code_of(error)
+        end_interrupts()
         print_failure(_NAME, _words_for(error))
         _show_trace(error)
         _silence_unless_writable(sys.stdout)

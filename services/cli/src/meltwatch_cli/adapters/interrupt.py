@@ -40,6 +40,12 @@ def raising_interrupts() -> AbstractContextManager[None]:
     return _handled(interrupt)
 
 
+def end_interrupts() -> None:
+    """Hear no Ctrl-C for the rest of the process: how it ends is told, and stands."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 @contextmanager
 def _handled(handler: Callable[[int, FrameType | None], Any]) -> Iterator[None]:
     is_ours = threading.current_thread() is threading.main_thread()
