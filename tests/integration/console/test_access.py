@@ -12,6 +12,12 @@ FURNACES = [f"demo/smelting-1/FMF-{number:02}" for number in range(1, 9)]
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 
+def require_axe() -> None:
+    """Skip a test where the rules of accessibility are not there: a plain machine has no Node."""
+    if not AXE.is_file():
+        pytest.skip("needs axe-core: run `npm ci` in tests/foreign/axe (CI does)")
+
+
 def violations(eye, *, beneath: bool = False) -> list[str]:
     """Return what axe finds, and rows of unknown contrast, unless a dialog hides them."""
     eye.page.evaluate("scrollTo(0, 0)")  # what lies behind the banner has no contrast
@@ -37,8 +43,7 @@ def violations(eye, *, beneath: bool = False) -> list[str]:
 @pytest.mark.parametrize("theme", ["dark", "light"])
 @pytest.mark.parametrize("width", [1920, 1280, 390])
 def test_axe_finds_nothing(make_console, forge, look, theme, width):
-    if not AXE.is_file():
-        pytest.skip("needs axe-core: run `npm ci` in tests/foreign/axe (CI does)")
+    require_axe()
     eye = look(make_console(FURNACES), width, color_scheme=theme, reduced_motion="reduce")
     eye.wait_live()
     assert violations(eye) == []

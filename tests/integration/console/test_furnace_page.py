@@ -8,7 +8,7 @@ from meltwatch_schemas.window import NS_PER_MS, PUBLISHED_SPEC
 
 from tests.integration.console.furnace_forge import FURNACE, LOUD, QUIET, told, wait_for_scores
 from tests.integration.console.onlooker import enclosed
-from tests.integration.console.test_access import AXE, violations
+from tests.integration.console.test_access import require_axe, violations
 
 pytestmark = [pytest.mark.integration, pytest.mark.browser]
 HOP_MS = PUBLISHED_SPEC.hop_ns // NS_PER_MS
@@ -131,8 +131,7 @@ def current_said(eye) -> str:
 def test_axe_finds_nothing_on_a_furnace_with_picture_and_traces(
     make_console, forge, look, furnace, theme, width
 ):
-    if not AXE.is_file():
-        pytest.skip("needs axe-core: run `npm ci` in tests/foreign/axe (CI does)")
+    require_axe()
     eye = opened(make_console, forge, look, furnace, width, theme)
     assert violations(eye) == []
     assert eye.page.evaluate("document.documentElement.scrollWidth") <= width
