@@ -3,6 +3,7 @@
 import { askPutAside } from "./dialogs.js";
 import { h, mark, say } from "./dom.js";
 import { keysAreOff, switchKeys } from "./keys.js";
+import { ways } from "./nav.js";
 import { clock, offset, span, text } from "./text.js";
 import {
   isPutAside, isSelftest, isStanding, isUnacknowledged, PRIORITIES, unknown,
@@ -25,6 +26,7 @@ export function openBanner(root, site) {
   const warning = me.auth === "none" ? h("span", { class: "q" }, text("no_login")) : null;
   root.append(
     h("h1", {}, h("a", { href: "#/" }, "Meltwatch")),
+    ways(),
     ...counts.map((pair) => /** @type {HTMLElement} */ (pair[1])),
     flood, blind, aside,
     h("span", { class: "end" }, link, time, warning, switches()),

@@ -1,5 +1,7 @@
 /** Single keys. They can be switched off, and never work while somebody writes. */
 
+import { PLACES } from "./nav.js";
+
 const OFF = "meltwatch-no-keys";
 
 /** @returns {boolean} */
@@ -20,8 +22,8 @@ export function listenToKeys(take) {
     const target = /** @type {HTMLElement} */ (event.target);
     const writes = target.matches("input, textarea, select") || document.querySelector("dialog[open]");
     if (writes || keysAreOff() || event.ctrlKey || event.altKey || event.metaKey) return;
-    if (goes && event.key === "p") {
-      location.hash = "#/";
+    if (goes && event.key in PLACES) {
+      location.hash = PLACES[event.key].hash;
       event.preventDefault();
     } else if (take(event.key)) event.preventDefault();
     goes = event.key === "g";

@@ -1,12 +1,15 @@
 /** Puts the page together: who looks, the stream, the banner, and one page at a time. */
 
+import { openBacktests } from "./backtests.js";
 import { openBanner } from "./banner.js";
 import { Desk } from "./desk.js";
 import { openFurnace } from "./furnace.js";
 import { listenToKeys } from "./keys.js";
 import { openPlant } from "./plant.js";
+import { openReview } from "./review.js";
 import { Store } from "./state.js";
 import { follow } from "./stream.js";
+import { openSystem } from "./system.js";
 import { speak, text } from "./text.js";
 import { announce } from "./voice.js";
 
@@ -18,20 +21,31 @@ import { announce } from "./voice.js";
  * @typedef {{close: () => void, key?: (key: string) => boolean, name: string}} Page
  */
 
+/** @type {Map<string, (root: HTMLElement, site: Site, asked: URLSearchParams) => Page>} */
+const PAGES = new Map([["review", openReview], ["backtests", openBacktests], ["system", openSystem]]);
+
 /** @type {Page|undefined} */
 let page;
 
 /** @param {Site} site */
 function route(site) {
   const root = /** @type {HTMLElement} */ (document.getElementById("page"));
-  const [, first, ...rest] = location.hash.split("/");
+  const [path, query] = location.hash.slice(1).split("?");
+  const [, first, ...rest] = path.split("/");
   page?.close();
   root.replaceChildren();
-  page =
-    first === "f" && rest.length
-      ? openFurnace(root, site, rest.map(decodeURIComponent).join("/"))
-      : openPlant(root, site);
+  if (first === "f" && rest.length) page = openFurnace(root, site, rest.map(plain).join("/"));
+  else page = (PAGES.get(first) ?? openPlant)(root, site, new URLSearchParams(query));
   document.title = `${page.name} - Meltwatch`;
+}
+
+/** A level of an address; one that is no such text stays as it is. @param {string} level */
+function plain(level) {
+  try {
+    return decodeURIComponent(level);
+  } catch {
+    return level;
+  }
 }
 
 async function start() {
