@@ -29,7 +29,9 @@ from tests.support.waiting import LIMIT_S
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
 PROGRAMS = ("video_producer", "current_producer", "stream_processor", "alarm_manager")
-FILES = ("run.json", "windows.jsonl", "alarms.jsonl", "live-alarms.jsonl", "report.html")
+FILES = (
+    "run.json", "before.jsonl", "windows.jsonl", "alarms.jsonl", "live-alarms.jsonl", "report.html",
+)  # fmt: skip
 MARGIN_NS = 6 * NS_PER_S
 BACKTEST_S = 400
 LISTED = (0, 1, 3)

@@ -135,6 +135,10 @@ class Noted:
     def __init__(self) -> None:
         self.kinds: list[Kind | None] = []
         self.scores: list[WindowScore | None] = []
+        self.before: list[WindowScore] = []
+
+    def recalled(self, score: WindowScore) -> None:
+        self.before.append(score)
 
     def window(
         self,

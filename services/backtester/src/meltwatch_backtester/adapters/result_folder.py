@@ -16,11 +16,12 @@ from meltwatch_backtester.domain.window_comparison import Kind
 RUN: Final = "run.json"
 TIMING: Final = "timing.json"
 WINDOWS: Final = "windows.jsonl"
+BEFORE: Final = "before.jsonl"
 ALARMS: Final = "alarms.jsonl"
 LIVE_ALARMS: Final = "live-alarms.jsonl"
 REPORT: Final = "report.html"
 _WHOLE: Final = frozenset({RUN, TIMING, ALARMS, LIVE_ALARMS, REPORT})
-_FILES: Final = _WHOLE | {WINDOWS} | {f"{name}{DRAFT}" for name in _WHOLE}
+_FILES: Final = _WHOLE | {WINDOWS, BEFORE} | {f"{name}{DRAFT}" for name in _WHOLE}
 
 
 class ResultFolder:
@@ -49,13 +50,24 @@ class ResultFolder:
             for file in _earlier(folder):
                 file.unlink()
             self._windows: IO[str] = (folder / WINDOWS).open("w", encoding="utf-8")
+            self._before: IO[str] = (folder / BEFORE).open("w", encoding="utf-8")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         with suppress(OSError):  # the failure to write has been reported
-            self._windows.close()
+            self._close()
+
+    def recalled(self, score: WindowScore) -> None:
+        """Write a score before the span, from which delays run on."""
+        line = {
+            "furnace_id": score.furnace_id,
+            "window_end": rfc3339(utc_from_ns(score.window_end_ns)),
+            "logit": score.logit,
+        }
+        with output_errors(self.path):
+            self._before.write(_compact(line) + "\n")
 
     def window(
         self,
@@ -95,10 +107,14 @@ class ResultFolder:
     def finish(self, run: Mapping[str, Any], timing: Mapping[str, Any]) -> None:
         """Write the findings, and in a file of its own what differs from run to run."""
         with output_errors(self.path):
-            self._windows.close()
+            self._close()
             for name, content in {TIMING: timing, RUN: run}.items():
                 text = json.dumps(content, indent=2, allow_nan=False) + "\n"
                 write_whole(self.path / name, text)
+
+    def _close(self) -> None:
+        for file in (self._windows, self._before):
+            file.close()
 
 
 @contextmanager

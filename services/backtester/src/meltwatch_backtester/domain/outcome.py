@@ -22,6 +22,8 @@ class ReplayOutcome:
         By alarm id, the alarm points of the furnaces that have windows, as they were tried.
     states
         By alarm id, the state at the end.
+    before
+        By alarm id, the last live record before the span.
     """
 
     findings: Findings
@@ -30,3 +32,4 @@ class ReplayOutcome:
     live_alarms: list[AlarmRecord] = field(default_factory=list)
     points: dict[str, AlarmPoint] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
+    before: dict[str, AlarmRecord] = field(default_factory=dict)

@@ -39,6 +39,10 @@ from meltwatch_backtester.ports import History
 class Results(Protocol):
     """Takes the windows, which are too many to be kept in memory."""
 
+    def recalled(self, score: WindowScore) -> None:
+        """Take a score before the span: delays that run on from it began there."""
+        ...
+
     def window(
         self,
         score: WindowScore | None,
@@ -117,7 +121,7 @@ class Backtest:
         inputs = await asyncio.to_thread(self._alarm_inputs, partition)
         alarms = ReplayedAlarms(partition, inputs, points, self.history.prefix)
         source = self._source(partition, outcome.tally)
-        pasts = await asyncio.to_thread(_recall, source, alarms)
+        pasts = await asyncio.to_thread(_recall, source, alarms, self.results)
         alarms.begin_judging()
         rescoring = Rescoring(self.judge, self.context, self.run_id)
         read, ours = outcome.tally.records.total(), list[AlarmRecord]()
@@ -197,15 +201,17 @@ class Backtest:
         for raw in inputs.journal.before:
             record = read_json(raw, AlarmRecord)
             outcome.states[record.alarm_id] = record.state.value
+            outcome.before[record.alarm_id] = record
         outcome.states.update({record.alarm_id: record.state.value for record in ours})
 
 
-def _recall(source: Source, alarms: ReplayedAlarms) -> Mapping[str, Past]:
+def _recall(source: Source, alarms: ReplayedAlarms, results: Results) -> Mapping[str, Past]:
     """Return what the scores before a span say of furnaces, and let alarms recall them."""
     tail = ScoresTail(source.topics)
     for raw, score in scores_before(source):
         tail.add_score(score)
         alarms.recall(raw)
+        results.recalled(score)
     return tail.resumption({}).furnaces
 
 

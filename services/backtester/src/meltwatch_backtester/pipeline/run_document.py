@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from meltwatch_core.scoring.ports import EnsembleIdentity
-from meltwatch_schemas.alarm import rfc3339, utc_from_ns
+from meltwatch_schemas.alarm import AlarmRecord, rfc3339, utc_from_ns
 from meltwatch_schemas.score import ScoreStatus
 
 from meltwatch_backtester.domain.alarm_comparison import AlarmDifference
@@ -151,6 +151,7 @@ def _transition(found: ComparedTransition) -> dict[str, Any]:
 
 
 def _alarms(outcome: ReplayOutcome) -> list[dict[str, Any]]:
+    """Say of each alarm point all that its rule needs to go over the windows again."""
     raises = [each.alarm_id for each in outcome.alarms if each.transition.cause == "RAISE"]
     return [
         {
@@ -161,9 +162,23 @@ def _alarms(outcome: ReplayOutcome) -> list[dict[str, Any]]:
             "logit_off": point.setpoint.logit_off,
             "imbalance_on": point.setpoint.imbalance_on,
             "imbalance_off": point.setpoint.imbalance_off,
+            "on_delay_s": point.setpoint.on_delay_s,
+            "off_delay_s": point.setpoint.off_delay_s,
+            "k": point.setpoint.k,
+            "n": point.setpoint.n,
+            **_before(outcome.before.get(alarm_id)),
         }
         for alarm_id, point in sorted(outcome.points.items())
     ]
+
+
+def _before(record: AlarmRecord | None) -> dict[str, Any]:
+    """Say whether an alarm stood before the span, and up to which window that was known."""
+    known = None if record is None or record.raise_time is None else record.evidence.window_end
+    return {
+        "active_before": record is not None and record.active,
+        "known_until": None if known is None else rfc3339(known),
+    }
 
 
 def _thresholds(thresholds: Thresholds) -> dict[str, Any]:
