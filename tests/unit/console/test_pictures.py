@@ -5,8 +5,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from meltwatch_console.domain.picture import png_of, spot_of
 from meltwatch_schemas.encoder import default_encoder
+from meltwatch_schemas.picture import png_of, spot_of
 
 from tests.support.examples import examples
 from tests.support.png import pixels_of

@@ -1,9 +1,11 @@
 """A past in memory through the whole replay: the same is the same, each difference has a name."""
 
 import asyncio
+from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from meltwatch_backtester.domain.findings import ReplayVerdict
 from meltwatch_backtester.domain.question import Cuts
@@ -11,7 +13,8 @@ from meltwatch_backtester.domain.span import Span
 from meltwatch_backtester.domain.thresholds import parse_thresholds
 from meltwatch_backtester.domain.window_comparison import Kind, compare
 from meltwatch_chassis.errors import DependencyUnreachable, TransientError
-from meltwatch_schemas.record import RawRecord, read_score
+from meltwatch_schemas.alarm import utc_from_ns
+from meltwatch_schemas.record import RawRecord, read_embedding, read_score
 from meltwatch_schemas.score import (
     Cut,
     Modality,
@@ -20,6 +23,7 @@ from meltwatch_schemas.score import (
     WindowScore,
     encode_score,
 )
+from meltwatch_schemas.score_topics import NewestFrame
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_MS, NS_PER_S
 
@@ -223,3 +227,40 @@ async def test_a_model_that_goes_away_ends_the_replay(steady):
     scorer.attempt = away
     with pytest.raises(DependencyUnreachable, match="gone"):
         await replay(steady, scorer=scorer)
+
+
+async def test_at_each_raise_stands_what_the_camera_saw_and_the_models_marked(steady):
+    outcome, _ = await replay(steady)
+    raised = [r for r in outcome.alarms if r.transition.cause == "RAISE" and r.class_ == "process"]
+    assert [(s.furnace_id, utc_from_ns(s.window_end_ns)) for s in outcome.sights] == [
+        (r.equipment_path, r.evidence.window_end) for r in raised
+    ]
+    for sight in outcome.sights:
+        document = sight.document()
+        if sight.frame is None:
+            assert (document["png"], document["lack"]) == (None, "no video")
+        else:
+            place = frame_place(steady, sight.furnace_id, sight.window_end_ns)
+            assert sight.frame.tobytes() == pixels(steady, place).tobytes()
+            assert b64decode(document["png"]).startswith(b"\x89PNG")
+            assert document["outline"].startswith("M")
+    assert any(sight.frame is not None for sight in outcome.sights)
+
+
+async def test_what_live_alone_raised_has_a_picture_too(steady):
+    outcome, _ = await replay(steady, thresholds=parse_thresholds(["9"]))
+    assert not any(record.transition.cause == "RAISE" for record in outcome.alarms)
+    lives = [r for r in outcome.live_alarms if r.transition.cause == "RAISE"]
+    assert {s.furnace_id for s in outcome.sights} == {r.equipment_path for r in lives}
+
+
+def frame_place(past: Past, furnace_id: str, end_ns: int) -> NewestFrame:
+    found = (s for s in past.scores if (s.furnace_id, s.window_end_ns) == (furnace_id, end_ns))
+    return next(found).frames[-1]
+
+
+def pixels(past: Past, place: NewestFrame) -> np.ndarray:
+    raw = next(raw for raw in past.logs[Topic.EMBEDDINGS] if raw.offset == place.offset)
+    chunk = read_embedding(raw)
+    index = chunk.event_times_ns.tolist().index(place.event_ns)
+    return ENCODER.decode(chunk.data[index : index + 1])[0]

@@ -11,6 +11,7 @@ from meltwatch_chassis.whole_file import DRAFT, write_whole
 from meltwatch_schemas.alarm import AlarmRecord, rfc3339, utc_from_ns
 from meltwatch_schemas.score import WindowScore
 
+from meltwatch_backtester.domain.sight import Sight
 from meltwatch_backtester.domain.window_comparison import Kind
 
 RUN: Final = "run.json"
@@ -20,7 +21,8 @@ BEFORE: Final = "before.jsonl"
 ALARMS: Final = "alarms.jsonl"
 LIVE_ALARMS: Final = "live-alarms.jsonl"
 REPORT: Final = "report.html"
-_WHOLE: Final = frozenset({RUN, TIMING, ALARMS, LIVE_ALARMS, REPORT})
+PICTURES: Final = "pictures.json"
+_WHOLE: Final = frozenset({RUN, TIMING, ALARMS, LIVE_ALARMS, REPORT, PICTURES})
 _FILES: Final = _WHOLE | {WINDOWS, BEFORE} | {f"{name}{DRAFT}" for name in _WHOLE}
 
 
@@ -103,6 +105,13 @@ class ResultFolder:
         lines = (record.to_json().decode() + "\n" for record in ordered)
         with output_errors(self.path):
             write_whole(self.path / name, "".join(lines))
+
+    def pictures(self, sights: Iterable[Sight]) -> None:
+        """Write what there was to be seen at raises, by time."""
+        ordered = sorted(sights, key=lambda each: (each.window_end_ns, each.furnace_id))
+        text = json.dumps([each.document() for each in ordered], indent=1) + "\n"
+        with output_errors(self.path):
+            write_whole(self.path / PICTURES, text)
 
     def finish(self, run: Mapping[str, Any], timing: Mapping[str, Any]) -> None:
         """Write the findings, and in a file of its own what differs from run to run."""

@@ -17,7 +17,8 @@ from meltwatch_core.scoring.judge import Judge
 from meltwatch_core.scoring.ports import EnsembleIdentity
 from meltwatch_core.scoring.scores import ScoreContext
 from meltwatch_core.scoring.served_encoder import served_encoder
-from meltwatch_schemas.labels import Label
+from meltwatch_schemas.instants import utc_from_ns
+from meltwatch_schemas.labels import Label, labels_of
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 from threadpoolctl import threadpool_limits
 
@@ -25,7 +26,8 @@ from meltwatch_backtester import bootstrap
 from meltwatch_backtester.adapters.report import write_report
 from meltwatch_backtester.adapters.result_folder import ALARMS, LIVE_ALARMS, ResultFolder
 from meltwatch_backtester.commands.progress import progress
-from meltwatch_backtester.domain.labelled import held_against
+from meltwatch_backtester.domain.labelled import Journals, LabelledAlarms, held_against
+from meltwatch_backtester.domain.outcome import ReplayOutcome
 from meltwatch_backtester.domain.question import PlantFacts, Question
 from meltwatch_backtester.pipeline.backtest import Backtest
 from meltwatch_backtester.pipeline.run_document import parameters_of, run_document, run_id_of
@@ -131,12 +133,17 @@ async def _replayed(
         ).replay_span()
     folder.alarms(ALARMS, outcome.alarms)
     folder.alarms(LIVE_ALARMS, outcome.live_alarms)
-    document = run_document(parameters, run_id, outcome)
-    if job.files.labels is not None:
-        asked = job.question
-        judged = held_against(job.files.labels, outcome.alarms, asked.span, asked.furnaces)
-        document["labels"] = judged.document()
-    return document, folder
+    folder.pictures(outcome.sights)
+    return run_document(parameters, run_id, outcome, _labelled(job, outcome)), folder
+
+
+def _labelled(job: Job, outcome: ReplayOutcome) -> LabelledAlarms | None:
+    """Return what was judged of the span: by a file, or else in the topic of alarms, if at all."""
+    asked, labels = job.question, job.files.labels
+    given = labels_of(outcome.judged_ones, utc_from_ns(asked.span.to_ns))
+    journals = Journals(outcome.alarms, outcome.live_alarms)
+    found = held_against(given if labels is None else labels, journals, asked.span, asked.furnaces)
+    return found if labels is not None or found.rows else None
 
 
 def _scope(job: Job, history: History) -> Scope:

@@ -92,6 +92,8 @@ class Journal:
     within
         By alarm id, the records of the span; at the end there may be some more that commands
         caused after it.
+    judged_ones
+        Records that bear a judgement, whenever it was given.
     """
 
     def __init__(self, entries: Iterable[JournalEntry], span: Span) -> None:
@@ -100,7 +102,9 @@ class Journal:
             alarms[entry.record.alarm_id].append(entry)
         self.before: list[RawRecord] = []
         self.within: dict[str, list[AlarmRecord]] = {}
+        self.judged_ones: list[AlarmRecord] = []
         for alarm_id, lived in alarms.items():
+            self.judged_ones += [e.record for e in lived if e.record.judgement is not None]
             first, end = _bounds(lived, span)
             self.before += [entry.raw for entry in lived[:first]]
             if first < end:

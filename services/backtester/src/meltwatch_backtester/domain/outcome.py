@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord
 
 from meltwatch_backtester.domain.findings import Findings
+from meltwatch_backtester.domain.sight import Sight
 from meltwatch_backtester.domain.tally import Tally
 
 
@@ -24,6 +25,10 @@ class ReplayOutcome:
         By alarm id, the state at the end.
     before
         By alarm id, the last live record before the span.
+    judged_ones
+        Live records that bear a judgement.
+    sights
+        What was to be seen at raises.
     """
 
     findings: Findings
@@ -33,3 +38,5 @@ class ReplayOutcome:
     points: dict[str, AlarmPoint] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
     before: dict[str, AlarmRecord] = field(default_factory=dict)
+    judged_ones: list[AlarmRecord] = field(default_factory=list)
+    sights: list[Sight] = field(default_factory=list)

@@ -1,20 +1,32 @@
-"""The alarm manager again, under a virtual clock: restored, recalled, then judging."""
+"""The alarm manager again, under a virtual clock, and what there was to be seen when it raised."""
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Final
 
+import numpy as np
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_core.alarms.manager.alarms import AlarmPipeline
 from meltwatch_core.alarms.ports import Commit, Place
-from meltwatch_schemas.alarm import AlarmRecord
-from meltwatch_schemas.record import OutgoingRecord, RawRecord, headers_for
+from meltwatch_core.alarms.system_alarms import SYSTEM
+from meltwatch_schemas.alarm import AlarmRecord, utc_from_ns
+from meltwatch_schemas.embedding import EmbeddingChunk
+from meltwatch_schemas.encoder import Encoder
+from meltwatch_schemas.errors import ContractViolation
+from meltwatch_schemas.record import OutgoingRecord, RawRecord, headers_for, read_embedding
 from meltwatch_schemas.score import SCHEMA, WindowScore, encode_score
+from meltwatch_schemas.score_topics import NewestFrame
 from meltwatch_schemas.topics import Topic, timestamp_ms
+from numpy.typing import NDArray
 
 from meltwatch_backtester.domain.journal import JournalMoment, compared
+from meltwatch_backtester.domain.sight import Sight
 from meltwatch_backtester.domain.thresholds import TriedAlarmList
 from meltwatch_backtester.pipeline.alarm_inputs import AlarmInputs, addressed_again
+from meltwatch_backtester.ports import History, TopicPart
 
+_NO_VIDEO: Final = "no video"
+_GONE: Final = "the frame is not in this history"
 _EVERYTHING: Final = 2**62
 _LONG_AFTER_NS: Final = 2**62
 """No window was in the future when it was judged; so the replay must not refuse it."""
@@ -132,3 +144,65 @@ class ReplayedAlarms:
             self._agreed[record.alarm_id] = number + 1
         else:
             self._agreed[record.alarm_id] = len(live)
+
+
+class RaiseWatch:
+    """Finds the windows of one partition in which an alarm was raised, and looks at them.
+
+    Parameters
+    ----------
+    history, partition
+        Where frames are read.
+    encoder
+        In which they are embedded.
+    live
+        Records of the live journal.
+    """
+
+    def __init__(
+        self, history: History, partition: int, encoder: Encoder, live: Iterable[AlarmRecord]
+    ) -> None:
+        self._history = history
+        self._part = TopicPart(Topic.EMBEDDINGS, partition)
+        self._encoder = encoder
+        self._raised = {_window(record) for record in live if _is_raise(record)}
+
+    def is_raise(self, score: WindowScore, records: Iterable[AlarmRecord]) -> bool:
+        """Tell whether live raised an alarm in a window, or the replay did by these records."""
+        is_ours = any(map(_is_raise, records))
+        return is_ours or (score.furnace_id, utc_from_ns(score.window_end_ns)) in self._raised
+
+    def look(self, score: WindowScore) -> Sight:
+        """Return what there was to be seen in a window."""
+        where = score.furnace_id, score.window_end_ns
+        if not score.frames:
+            return Sight(*where, None, score.anomaly_map, _NO_VIDEO)
+        frame = self._frame(score.furnace_id, score.frames[-1])
+        return Sight(*where, frame, score.anomaly_map, "" if frame is not None else _GONE)
+
+    def _frame(self, furnace_id: str, place: NewestFrame) -> NDArray[np.uint8] | None:
+        chunk = self._chunk(place.offset)
+        if chunk is None or chunk.identity.furnace_id != furnace_id:
+            return None
+        times_ns = chunk.event_times_ns.tolist()
+        if place.event_ns not in times_ns or chunk.encoder_id != self._encoder.encoder_id:
+            return None
+        index = times_ns.index(place.event_ns)
+        frame: NDArray[np.uint8] = self._encoder.decode(chunk.data[index : index + 1])[0]
+        return frame
+
+    def _chunk(self, offset: int) -> EmbeddingChunk | None:
+        for raw in self._history.read(self._part, offset, offset + 1):
+            try:
+                return read_embedding(raw)
+            except ContractViolation:
+                return None
+        return None
+
+
+def _is_raise(record: AlarmRecord) -> bool:
+    return record.transition.cause == "RAISE" and record.class_ != SYSTEM
+
+
+def _window(record: AlarmRecord) -> tuple[str, datetime]:
+    return record.equipment_path, record.evidence.window_end

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
+from itertools import chain
 from typing import Protocol
 
 from meltwatch_chassis.errors import FatalError
@@ -22,11 +23,12 @@ from meltwatch_backtester.domain.alarm_comparison import differences
 from meltwatch_backtester.domain.findings import Findings
 from meltwatch_backtester.domain.outcome import ReplayOutcome
 from meltwatch_backtester.domain.question import Cuts, PlantFacts, Question
+from meltwatch_backtester.domain.sight import MAX_SIGHTS
 from meltwatch_backtester.domain.tally import Tally
 from meltwatch_backtester.domain.thresholds import TriedAlarmList
 from meltwatch_backtester.domain.window_comparison import Kind
 from meltwatch_backtester.pipeline.alarm_inputs import AlarmInputs, read_alarm_inputs
-from meltwatch_backtester.pipeline.alarms import ReplayedAlarms
+from meltwatch_backtester.pipeline.alarms import RaiseWatch, ReplayedAlarms
 from meltwatch_backtester.pipeline.event_time_windows import event_time_windows
 from meltwatch_backtester.pipeline.live_scores import scores_before
 from meltwatch_backtester.pipeline.recorded_windows import recorded_windows
@@ -123,13 +125,22 @@ class Backtest:
         source = self._source(partition, outcome.tally)
         pasts = await asyncio.to_thread(_recall, source, alarms, self.results)
         alarms.begin_judging()
+        watch = RaiseWatch(
+            self.history,
+            partition,
+            self.encoder,
+            chain.from_iterable(inputs.journal.within.values()),
+        )
         rescoring = Rescoring(self.judge, self.context, self.run_id)
         read, ours = outcome.tally.records.total(), list[AlarmRecord]()
         async with aclosing(rescoring.scores(self._windows(source, pasts))) as scores:
             async for replayed, score in scores:
                 self._note(replayed, score, outcome.findings)
                 if score is not None:
-                    ours += alarms.judge(score, replayed.offset)
+                    written = alarms.judge(score, replayed.offset)
+                    ours += written
+                    if len(outcome.sights) < MAX_SIGHTS and watch.is_raise(score, written):
+                        outcome.sights.append(await asyncio.to_thread(watch.look, score))
                     outcome.points.update(_process_points(points, score.furnace_id))
                 read = self._tell_progress(outcome.tally, read)
         end_ns = max(self.question.span.to_ns, alarms.reached_ns)
@@ -196,6 +207,7 @@ class Backtest:
                 for each in found
             ],
         )
+        outcome.judged_ones.extend(inputs.journal.judged_ones)
         outcome.alarms.extend(ours)
         outcome.live_alarms.extend(record for records in live.values() for record in records)
         for raw in inputs.journal.before:

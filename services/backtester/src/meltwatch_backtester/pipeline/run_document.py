@@ -7,6 +7,7 @@ from typing import Any
 
 from meltwatch_core.scoring.ports import EnsembleIdentity
 from meltwatch_schemas.alarm import AlarmRecord, rfc3339, utc_from_ns
+from meltwatch_schemas.raises import answer_of, raised_in
 from meltwatch_schemas.score import ScoreStatus
 
 from meltwatch_backtester.domain.alarm_comparison import AlarmDifference
@@ -18,6 +19,7 @@ from meltwatch_backtester.domain.findings import (
     WindowDifference,
 )
 from meltwatch_backtester.domain.journal import ComparedTransition
+from meltwatch_backtester.domain.labelled import LabelledAlarms
 from meltwatch_backtester.domain.outcome import ReplayOutcome
 from meltwatch_backtester.domain.question import PlantFacts, Question
 from meltwatch_backtester.domain.thresholds import Threshold, Thresholds
@@ -63,9 +65,15 @@ def run_id_of(parameters: Mapping[str, Any], starts: Mapping[str, int]) -> str:
 
 
 def run_document(
-    parameters: Mapping[str, Any], run_id: str, outcome: ReplayOutcome
+    parameters: Mapping[str, Any],
+    run_id: str,
+    outcome: ReplayOutcome,
+    labelled: LabelledAlarms | None = None,
 ) -> dict[str, Any]:
-    """Return ``run.json``."""
+    """Return ``run.json``; without labels it says nothing of them."""
+    answer = answer_of(raised_in(outcome.live_alarms), raised_in(outcome.alarms))
+    if labelled is not None:
+        answer = labelled.judged(answer)
     asked = {name: value for name, value in parameters.items() if name != "plant"}
     tally, findings = outcome.tally, outcome.findings
     return {
@@ -82,6 +90,8 @@ def run_document(
         "windows": {name: _windows(found) for name, found in sorted(findings.furnaces.items())},
         "comparison": _comparison(findings),
         "alarms": _alarms(outcome),
+        "answer": answer.model_dump(mode="json", by_alias=True),
+        **({} if labelled is None else {"labels": labelled.document()}),
     }
 
 

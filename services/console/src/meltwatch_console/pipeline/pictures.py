@@ -9,10 +9,10 @@ import numpy as np
 from meltwatch_schemas.current import PHASES, CurrentChunk
 from meltwatch_schemas.embedding import EmbeddingChunk
 from meltwatch_schemas.encoder import default_encoder
+from meltwatch_schemas.picture import AnomalyMap, MarkedSpot, png_of, spot_of
 from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.window import NS_PER_MS
 
-from meltwatch_console.domain.picture import AnomalyMap, MarkedSpot, png_of, spot_of
 from meltwatch_console.errors import NoPicture, TooDear
 from meltwatch_console.pipeline.score_book import FramePlace, ScoreBook
 

@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from meltwatch_schemas.picture import AnomalyMap
 from meltwatch_schemas.score import Modality, WindowScore
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_MS
 
 from meltwatch_console.domain.delta import ScoreDelta
 from meltwatch_console.domain.flags import flags_of
-from meltwatch_console.domain.picture import AnomalyMap
 from meltwatch_console.domain.ring import SeenWindow, TraceRow, WindowRing
 
 RECENT: Final = 24

@@ -71,5 +71,16 @@ def spot_of(anomaly_map: AnomalyMap) -> MarkedSpot:
     return MarkedSpot(cells, len(cells) / marked.size, place)
 
 
+def outline_of(anomaly_map: AnomalyMap) -> str:
+    """Return the border of what a map marks as an SVG path, one unit a pixel; empty without any."""
+    marked = np.pad(anomaly_map >= LIMIT * _LEVELS, 1)
+    across, down = marked[1:, 1:-1] != marked[:-1, 1:-1], marked[1:-1, 1:] != marked[1:-1, :-1]
+    steps = [
+        f"M{x} {y}h1" for y, x in zip(*map(np.ndarray.tolist, np.nonzero(across)), strict=True)
+    ]
+    steps += [f"M{x} {y}v1" for y, x in zip(*map(np.ndarray.tolist, np.nonzero(down)), strict=True)]
+    return "".join(steps)
+
+
 def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
