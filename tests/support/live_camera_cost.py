@@ -1,8 +1,9 @@
-"""What a live camera costs, from RTSP to Kafka: ``python -m tests.support.live_camera_cost``.
+"""What live cameras cost, from RTSP to Kafka: ``python -m tests.support.live_camera_cost``.
 
-The producer of a plant's own sources and bare decoding watch one camera at the same time, each a
-process of its own. Bare is FFmpeg's receiving and decoding, by PyAV. What is printed is processor
-time of each whole process as a share of a core, while the camera is live.
+The producer of a plant's own sources and bare decoding watch the same cameras at the same time.
+Bare is FFmpeg's receiving and decoding, by PyAV, a process for each camera. The producer is one
+process. What is printed is processor time of whole processes as shares of a core, per camera,
+while the cameras are live.
 """
 
 import os
@@ -10,9 +11,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import AbstractContextManager
-from itertools import count
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import count, pairwise
 from pathlib import Path
+from statistics import median
 from typing import Final
 
 import av
@@ -25,9 +29,23 @@ from meltwatch_schemas.topics import catalogue
 from tests.integration.source_producer.bench import producing
 from tests.support.cameras import showing_camera
 
-SIDE, RATE, SECONDS = 480, 25, 60
+PART_S, PARTS = 15, 5
+_RATE: Final = 25
 _SETTLE_S: Final = 5.0
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
+_HOSTS: Final = ("127.0.0.1", "127.0.1", "127.1", "localhost")
+"""One address in four spellings: a camera of one spelling is opened once for all its furnaces."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What is watched: so many cameras of so many pixels on each side."""
+
+    cameras: int
+    side: int
+
+
+ALL: Final = (Watched(1, 480), Watched(4, 480), Watched(1, 960), Watched(4, 960))
 
 
 def bare(url: str) -> None:
@@ -40,11 +58,33 @@ def bare(url: str) -> None:
             packet.decode()
 
 
-def noisy_camera() -> AbstractContextManager[str]:
-    """Give the address of a camera whose picture has noise that moves, so it takes its bit rate."""
-    noise = np.random.default_rng(1).integers(0, 256, (SIDE * 2, SIDE, 3), dtype=np.uint8)
+@contextmanager
+def noisy_cameras(watched: Watched) -> Iterator[list[str]]:
+    """Give addresses of cameras whose picture has noise that moves, so it takes its bit rate.
+
+    One server shows its picture under all of them: what encodes is not measured.
+    """
+    side = watched.side
+    noise = np.random.default_rng(1).integers(0, 256, (side * 2, side, 3), dtype=np.uint8)
     number = count(step=3)
-    return showing_camera(SIDE, RATE, lambda: noise[next(number) % SIDE :][:SIDE], 1 / RATE)
+    scene = showing_camera(side, _RATE, lambda: noise[next(number) % side :][:side], 1 / _RATE)
+    with scene as url:
+        yield [url.replace(_HOSTS[0], host) for host in _HOSTS[: watched.cameras]]
+
+
+@contextmanager
+def bare_loops(urls: Sequence[str]) -> Iterator[list[int]]:
+    """Watch each camera by a bare process; give their process ids."""
+    with ExitStack() as stack:
+        pids = []
+        for url in urls:
+            command = [sys.executable, "-m", __spec__.name, url]
+            process = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE))
+            stack.callback(process.kill)
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
+            pids.append(process.pid)
+        yield pids
 
 
 def processor_s(pid: int) -> float:
@@ -53,35 +93,45 @@ def processor_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
-def main() -> None:
-    """Measure, and print both shares and their ratio."""
+def shares(watched: Watched) -> tuple[list[float], list[float]]:
+    """Return the shares of a core per camera, percent: bare and ours, part by part."""
     with (
         tempfile.TemporaryDirectory() as name,
         KafkaServer(Path(name) / "kafka") as broker,
-        noisy_camera() as url,
+        noisy_cameras(watched) as urls,
+        bare_loops(urls) as pids,
     ):
+        furnaces = [
+            {"id": f"a/b/{n}", "name": str(n), "video": {"source_id": f"cost-{n}", "address": url}}
+            for n, url in enumerate(urls)
+        ]
         folder = Path(name)
-        video = {"source_id": "cost", "address": url}
-        plant = {"furnaces": [{"id": "a/b/c", "name": "c", "video": video}]}
-        (folder / "plant.yaml").write_text(yaml.safe_dump(plant))
+        (folder / "plant.yaml").write_text(yaml.safe_dump({"furnaces": furnaces}))
         create_topics({"bootstrap_servers": [broker.address]}, catalogue("cost", 3))
-        command = [sys.executable, "-m", __spec__.name, url]
-        with (
-            producing(broker.address, "cost", folder) as ours,
-            subprocess.Popen(command, stdout=subprocess.PIPE) as own,
-        ):
-            assert own.stdout is not None
-            assert own.stdout.readline() == b"ready\n"
+        with producing(broker.address, "cost", folder) as ours:
             ours.wait_ready()
             time.sleep(_SETTLE_S)
-            pids = own.pid, ours.process.pid
-            begun = [processor_s(pid) for pid in pids]
-            time.sleep(SECONDS)
-            took = [processor_s(pid) - at for pid, at in zip(pids, begun, strict=True)]
-            own.kill()
-    shares = [each / SECONDS * 100 for each in took]
-    print(f"{SIDE}×{SIDE}, {RATE} fps: bare {shares[0]:.1f} %, ours {shares[1]:.1f} %, ", end="")
-    print(f"ratio {took[1] / took[0]:.2f}")
+            seen = []
+            for part in range(PARTS + 1):
+                time.sleep(PART_S if part else 0)
+                seen.append((sum(map(processor_s, pids)), processor_s(ours.process.pid)))
+    per = 100 / PART_S / watched.cameras
+    steps = list(pairwise(seen))
+    return tuple([(b[who] - a[who]) * per for a, b in steps] for who in (0, 1))  # type: ignore[return-value]
+
+
+def main() -> None:
+    """Measure, and print shares and ratios."""
+    print(f"{PARTS} parts of {PART_S} s each, {_RATE} fps, percent of a core per camera")
+    for watched in ALL:
+        by_bare, by_ours = shares(watched)
+        ratio = median(ours / own for own, ours in zip(by_bare, by_ours, strict=True))
+        print(
+            f"{watched.cameras} of {watched.side}×{watched.side}: bare {median(by_bare):.2f} "
+            f"({min(by_bare):.2f} to {max(by_bare):.2f}), ours {median(by_ours):.2f} "
+            f"({min(by_ours):.2f} to {max(by_ours):.2f}), ratio {ratio:.2f}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

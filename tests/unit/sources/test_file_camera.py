@@ -1,8 +1,10 @@
 """Recordings as cameras: what is damaged is marked, colours are right, names tell times."""
 
 import threading
+import time
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -11,7 +13,7 @@ from av.video.reformatter import Colorspace, VideoReformatter
 from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_schemas.window import NS_PER_S
-from meltwatch_sources.adapters.decoding import Decoding, in_ns
+from meltwatch_sources.adapters.decoding import Decoding, FrameMaker
 from meltwatch_sources.adapters.file import FileCamera, time_in_name
 from meltwatch_sources.domain.picture import ColourRule
 from meltwatch_sources.plant import VideoSource
@@ -129,4 +131,7 @@ def test_no_name_is_too_strange(name: str) -> None:
 
 @given(st.integers(-(2**62), 2**62), st.integers(1, 10**6))
 def test_ticks_are_ns_without_rounding_up(ticks: int, den: int) -> None:
-    assert in_ns(ticks, Fraction(1, den)) == ticks * NS_PER_S // den
+    stream = SimpleNamespace(time_base=Fraction(1, den))
+    maker = FrameMaker(Decoding("all", ColourRule()), stream, time.monotonic_ns)  # type: ignore[arg-type]
+
+    assert maker.media_ns(ticks) == ticks * NS_PER_S // den

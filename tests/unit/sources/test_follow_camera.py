@@ -107,8 +107,9 @@ def test_packets_without_a_picture_for_20_s_are_a_loss_that_says_what_to_set(
 ) -> None:
     write_video(tmp_path / "a.mkv", 1_800_000_000 * NS_PER_S, 30)
     clock = ManualClock(1)
-    maker = FrameMaker(Decoding("all", ColourRule()), clock.monotonic_ns)
     with av.open(str(tmp_path / "a.mkv")) as container:
+        stream = container.streams.video[0]
+        maker = FrameMaker(Decoding("all", ColourRule()), stream, clock.monotonic_ns)
         packets = [packet for packet in container.demux(video=0) if not packet.is_keyframe]
 
         def decode_slowly() -> None:

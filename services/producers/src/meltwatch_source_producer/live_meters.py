@@ -185,6 +185,9 @@ def live_meters(
         grid = sample_grid(planned.furnace_id)
         opened = partial(open_meter, source, grid, store, outlet.clock)
         follows.append(partial(follow_meter, live, opened, feed.take))
+    if not follows:  # a plant of cameras alone pays for no loop
+        yield sources
+        return
     with LoopThread("meters", partial(_attend, follows, feeds, outlet)):
         yield sources
 

@@ -209,6 +209,8 @@ class Spool:
         in_memory = [(one.number,) for one in records if one.place == _MEMORY]
         with self._changed:
             self._database.executemany(_FORGET.format(place=_MEMORY), in_memory)
+            if not on_disk:
+                return
             try:
                 with self._transaction():
                     self._database.executemany(_FORGET.format(place=_DISK), on_disk)

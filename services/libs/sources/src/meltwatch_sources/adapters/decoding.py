@@ -96,13 +96,18 @@ class FrameMaker:
     ----------
     decoding
         How.
+    stream
+        Of the packets.
     now_ns
         Gives monotonic time.
     """
 
-    def __init__(self, decoding: Decoding, now_ns: Callable[[], int]) -> None:
+    def __init__(self, decoding: Decoding, stream: VideoStream, now_ns: Callable[[], int]) -> None:
         self._decoding = decoding
         self._now_ns = now_ns
+        # Read once: PyAV makes a new fraction for each packet that is asked.
+        base = stream.time_base or Fraction(1, NS_PER_S)
+        self._numerator, self._denominator = base.numerator * NS_PER_S, base.denominator
         self._reformatter = VideoReformatter()
         self._is_torn = False
         self._pictured_ns = now_ns()
@@ -140,10 +145,10 @@ class FrameMaker:
         sender_ns: int | None,
         arrival_ns: int,
     ) -> Frame:
-        media_ns = in_ns(frame.pts, frame.time_base)
+        media_ns = self.media_ns(frame.pts)
         if sender_ns is not None:
             # With frames out of order the packet is not the frame's own.
-            sender_ns += media_ns - in_ns(packet.pts, packet.time_base)
+            sender_ns += media_ns - self.media_ns(packet.pts)
         return Frame(
             lambda: self._decoding.picture(frame, self._reformatter),
             media_ns,
@@ -153,12 +158,9 @@ class FrameMaker:
             self._is_torn or frame.pts is None,
         )
 
-
-def in_ns(ticks: int | None, time_base: Fraction | None) -> int:
-    """Return a time of PyAV in ns; one that is missing is 0."""
-    if ticks is None or time_base is None:
-        return 0
-    return ticks * time_base.numerator * NS_PER_S // time_base.denominator
+    def media_ns(self, ticks: int | None) -> int:
+        """Return a time of a packet or frame in ns; one that is missing is 0."""
+        return 0 if ticks is None else ticks * self._numerator // self._denominator
 
 
 def _sender_ns(packet: "Packet[VideoStream]") -> int | None:

@@ -85,7 +85,7 @@ class FileCamera:
         with closing(av.open(str(path))) as container:
             stream = video_stream(container, self._decoding)
             self.codec, self.title = codec_of(stream), container.metadata.get("title", "")
-            maker = FrameMaker(self._decoding, self._clock.monotonic_ns)
+            maker = FrameMaker(self._decoding, stream, self._clock.monotonic_ns)
             for packet in container.demux(stream):
                 yield from maker.decoded(packet, 0)
 

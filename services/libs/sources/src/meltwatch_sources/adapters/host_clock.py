@@ -3,6 +3,7 @@
 import ctypes
 import struct
 import sys
+from functools import cache
 from typing import Final
 
 _TIMEX_BYTES: Final = 256
@@ -18,7 +19,13 @@ def host_error_ns() -> int:
     if sys.platform != "linux" or sys.maxsize < 2**32:
         return UNKNOWN_NS
     buffer = ctypes.create_string_buffer(_TIMEX_BYTES)
-    if ctypes.CDLL(None).adjtimex(buffer) < 0:
+    if _c_library().adjtimex(buffer) < 0:
         return UNKNOWN_NS
     _, _, _, most_us, _, status = _FIELDS.unpack_from(buffer.raw)
     return UNKNOWN_NS if status & _UNSYNCHRONISED else min(int(most_us) * 1000, UNKNOWN_NS)
+
+
+@cache
+def _c_library() -> ctypes.CDLL:
+    """Return the library of C; to open it costs a hundred times what a call does."""
+    return ctypes.CDLL(None)

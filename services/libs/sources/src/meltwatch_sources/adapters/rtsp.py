@@ -11,7 +11,7 @@ from av.container import InputContainer
 from meltwatch_chassis.clock import Clock
 
 from meltwatch_sources.adapters.camera_tls import CameraTls
-from meltwatch_sources.adapters.decoding import Decoding, FrameMaker, codec_of, in_ns, video_stream
+from meltwatch_sources.adapters.decoding import Decoding, FrameMaker, codec_of, video_stream
 from meltwatch_sources.credentials import Credentials, redacted, with_login
 from meltwatch_sources.domain.stride_sampler import Backlog
 from meltwatch_sources.domain.supervision import Loss
@@ -98,7 +98,7 @@ class RtspCamera:
         decoding, backlog = Decoding.of(self._source), Backlog()
         stream = video_stream(container, decoding)
         self.codec, self.title = codec_of(stream), container.metadata.get("title", "")
-        maker = FrameMaker(decoding, self._clock.monotonic_ns)
+        maker = FrameMaker(decoding, stream, self._clock.monotonic_ns)
         is_passing_over = False
         asked_ns = self._clock.monotonic_ns()
         for packet in container.demux(stream):
@@ -106,7 +106,7 @@ class RtspCamera:
             waited_ns = self._clock.monotonic_ns() - asked_ns
             if stop.is_set() or packet.dts is None:
                 return
-            media_ns = in_ns(packet.pts, packet.time_base)
+            media_ns = maker.media_ns(packet.pts)
             is_passing_over |= backlog.is_behind(media_ns, arrival_ns, waited_ns)
             is_passing_over &= not packet.is_keyframe
             if not is_passing_over:
