@@ -2,10 +2,12 @@
 
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meltwatch_backtester.domain.chart import HEIGHT, WIDTH, LogitAxis, TimeAxis, chart_of
+from meltwatch_backtester.domain.chart import HEIGHT, LogitAxis, chart_of
 from meltwatch_backtester.domain.span import Span
+from meltwatch_backtester.domain.time_axis import WIDTH, TimeAxis, cuts_of
 from meltwatch_backtester.domain.trace import COLUMNS, Stretches, Trace, TracedWindow
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 
@@ -28,7 +30,7 @@ def traces(draw):
         TracedWindow(n * HOP_NS, draw(logits), draw(logits), ("late",) * draw(st.integers(0, 1)))
         for n in numbers
     ]
-    trace = Trace(span)
+    trace = Trace(TimeAxis(span))
     for window in windows:
         trace.add_window(window)
     trace.finish()
@@ -111,3 +113,54 @@ def test_stretches_that_no_picture_tells_apart_are_one():
         found.add_stretch(start, end)
 
     assert found.spans == (Span(0, 20), Span(30, 40))
+
+
+def seconds(*pairs: tuple[float, float]) -> tuple[Span, ...]:
+    return tuple(Span(round(a * NS_PER_S), round(b * NS_PER_S)) for a, b in pairs)
+
+
+def test_a_long_stretch_without_anything_is_cut_out_and_a_short_one_is_not():
+    (span,) = seconds((0, 10_000))
+    ends = [n * NS_PER_S for n in (*range(1, 300), *range(5_000, 5_100), *range(5_190, 5_300))]
+    assert cuts_of(ends, span) == seconds((299, 5_000), (5_299, 10_000))
+    assert cuts_of([], span) == (), "of nothing there is nothing to show"
+    assert cuts_of([n * 100 * NS_PER_S for n in range(100)], span) == ()
+
+
+def test_what_is_left_fills_the_picture_and_the_seam_is_narrow():
+    (span,) = seconds((0, 10_000))
+    axis = TimeAxis(span, seconds((300, 9_700)))
+    left, right = axis.x(300 * NS_PER_S), axis.x(9_700 * NS_PER_S)
+    assert 490 < left < right < 510
+    assert (axis.x(0), axis.x(span.to_ns)) == (0, WIDTH)
+    assert axis.x(5_000 * NS_PER_S) == pytest.approx((left + right) / 2, abs=0.1)
+    assert axis.x(150 * NS_PER_S) == pytest.approx(left / 2, abs=0.1)
+
+
+@given(span=spans, shares=st.lists(st.floats(0, 1), min_size=2, max_size=8))
+def test_time_goes_from_left_to_right_whatever_is_cut_out(span, shares):
+    times = sorted(round(span.from_ns + s * (span.to_ns - span.from_ns)) for s in shares)
+    pairs = zip(times[::2], times[1::2], strict=False)
+    cuts = tuple(Span(a, b) for a, b in pairs if span.from_ns < a < b < span.to_ns)
+    axis = TimeAxis(span, cuts)
+    places = [axis.x(time_ns) for time_ns in times]
+    assert places == sorted(places)
+    assert 0 <= places[0] <= places[-1] <= WIDTH
+    assert len(axis.ticks()) <= 20
+
+
+def test_dates_stand_on_the_ticks_where_a_span_crosses_days():
+    day = 1_750_032_000  # 2025-06-16 00:00 UTC
+    (span,) = seconds((day - 3_600, day + 3_600))
+    labels = [(tick.label, tick.date) for tick in TimeAxis(span).ticks()]
+    assert labels[0] == ("23:00", "15 Jun")
+    assert labels[1] == ("23:30", "")
+    assert ("00:00", "16 Jun") in labels
+    (within,) = seconds((day, day + 3_600))
+    assert not any(tick.date for tick in TimeAxis(within).ticks())
+
+
+def test_each_piece_between_cuts_says_when_it_begins():
+    (span,) = seconds((0, 100_000))
+    axis = TimeAxis(span, seconds((3_000, 50_000), (50_300, 97_000)))
+    assert any(tick.at == axis.x(50_000 * NS_PER_S) for tick in axis.ticks())

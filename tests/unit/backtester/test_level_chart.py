@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meltwatch_backtester.domain.chart import LEVELS_HEIGHT, WIDTH, PeriodAxis, level_chart
+from meltwatch_backtester.domain.chart import LEVELS_HEIGHT, PeriodAxis, level_chart
 from meltwatch_backtester.domain.setpoint_finding import SetpointFinding, find_setpoint
 from meltwatch_backtester.domain.span import Span
+from meltwatch_backtester.domain.time_axis import WIDTH
 from meltwatch_backtester.domain.watch import LogOddsWatch, Said
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 

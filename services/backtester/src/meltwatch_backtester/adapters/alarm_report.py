@@ -13,9 +13,10 @@ from meltwatch_schemas.alarm import rfc3339, utc_from_ns
 
 from meltwatch_backtester.adapters.pages import page_of
 from meltwatch_backtester.domain.alarm_history import AlarmHistory
-from meltwatch_backtester.domain.chart import HEIGHT, WIDTH, Bar, LogitAxis, Tick, TimeAxis
+from meltwatch_backtester.domain.chart import HEIGHT, LogitAxis
 from meltwatch_backtester.domain.key_figures import GRADE_WORDS, figures_of
 from meltwatch_backtester.domain.span import Span
+from meltwatch_backtester.domain.time_axis import WIDTH, Bar, Tick, TimeAxis
 
 _TEMPLATE: Final = "alarm_report.html.jinja"
 _DAYS_FROM_NS: Final = 3 * DAY_NS

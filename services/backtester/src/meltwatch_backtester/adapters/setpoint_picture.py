@@ -8,8 +8,9 @@ from meltwatch_chassis.whole_file import write_whole
 from meltwatch_schemas.default_setpoint import DEFAULT_SETPOINT
 
 from meltwatch_backtester.adapters.pages import page_of
-from meltwatch_backtester.domain.chart import LEVELS_HEIGHT, WIDTH, level_chart
+from meltwatch_backtester.domain.chart import LEVELS_HEIGHT, level_chart
 from meltwatch_backtester.domain.setpoint_finding import SetpointFinding
+from meltwatch_backtester.domain.time_axis import WIDTH
 
 _TEMPLATE: Final = "setpoint.svg.jinja"
 

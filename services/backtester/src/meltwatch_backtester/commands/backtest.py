@@ -118,6 +118,7 @@ def _lines(summary: dict[str, Any]) -> list[str]:
     windows, alarms = summary["comparison"]["windows"], summary["comparison"]["alarms"]
     lines = [
         f"{summary['from']} to {summary['to']}: {summary['comparison']['statement']}",
+        summary["answer"]["sentence"],
         f"windows: {windows['compared']} compared, {windows['equal']} equal",
         f"alarms: {alarms['compared']} compared, {alarms['equal']} equal",
     ]
@@ -137,5 +138,7 @@ def _labels_line(found: dict[str, Any]) -> str:
     return (
         f"labels: {true['raised']} of {true['labels']} true alarms raised, "
         f"{false['raised']} of {false['labels']} false ones; "
+        f"of live's {true['kept']} true kept, {true['lost']} lost, "
+        f"{false['kept']} false kept, {false['lost']} lost; "
         f"{found['raised_without_label']} raised without a label"
     )

@@ -12,6 +12,7 @@ from meltwatch_schemas.alarm import AlarmRecord, ns_from_utc
 from meltwatch_schemas.window import PUBLISHED_SPEC
 
 from meltwatch_backtester.domain.span import Span
+from meltwatch_backtester.domain.time_axis import TimeAxis
 
 COLUMNS: Final = 1000
 """Of a picture: windows that share a column show as the stretch between them."""
@@ -82,13 +83,13 @@ class Trace:
 
     Attributes
     ----------
-    span
-        What is shown.
+    times
+        The axis across it.
     replayed, live
         Logits by column.
     """
 
-    span: Span
+    times: TimeAxis
     replayed: dict[int, Column] = field(default_factory=dict)
     live: dict[int, Column] = field(default_factory=dict)
     _stretches: dict[Kind, Stretches] = field(default_factory=dict)
@@ -97,14 +98,19 @@ class Trace:
     @property
     def column_ns(self) -> int:
         """Width of a column: no less than a hop, so that every window has its own or shares one."""
-        return max(-(-(self.span.to_ns - self.span.from_ns) // COLUMNS), PUBLISHED_SPEC.hop_ns)
+        return max(-(-self.times.length_ns // COLUMNS), PUBLISHED_SPEC.hop_ns)
+
+    @property
+    def span(self) -> Span:
+        """What is shown."""
+        return self.times.span
 
     def add_window(self, window: TracedWindow) -> None:
         """Add a window, which ends after the one before it."""
         start_ns = max(window.end_ns - PUBLISHED_SPEC.hop_ns, self.span.from_ns)
         self._note_gap(start_ns)
         self._last_end_ns = window.end_ns
-        column = (window.end_ns - self.span.from_ns) // self.column_ns
+        column = self.times.drawn_ns(window.end_ns) // self.column_ns
         for columns, value in ((self.replayed, window.logit), (self.live, window.live_logit)):
             if value is not None:
                 columns[column] = columns.get(column, Column(value, value)).with_value(value)
