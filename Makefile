@@ -122,8 +122,9 @@ golden: setup ## Write golden bytes for messages that have none yet
 	@$(BIN)/python -m tests.support.golden
 
 .PHONY: schemas
-schemas: setup ## Write what is made from the code: AsyncAPI, JSON Schemas, tables of fields and settings, the list of variables
+schemas: setup ## Write what is made from the code: AsyncAPI, OpenAPI, JSON Schemas, tables of fields and settings, the list of variables
 	@$(BIN)/python -m tests.support.asyncapi
+	@$(BIN)/python -m tests.support.openapi
 	@$(BIN)/python -m tests.support.field_tables
 	@$(BIN)/python -m tests.support.settings_table
 	@$(BIN)/python -m tests.support.known_variables

@@ -7,6 +7,7 @@ from secrets import token_hex
 from typing import Any
 
 import structlog
+from fastapi import FastAPI
 from meltwatch_chassis.clock import Clock, SystemClock
 from meltwatch_chassis.dependencies import KAFKA, Dependencies, DependencyWatch
 from meltwatch_chassis.errors import ConfigurationError
@@ -24,6 +25,7 @@ from meltwatch_schemas.topics import Topic
 from meltwatch_console.adapters.evidence_folder import OccurrenceFolder
 from meltwatch_console.adapters.http.alarms import alarm_routes
 from meltwatch_console.adapters.http.commands import command_routes
+from meltwatch_console.adapters.http.described import document_routes
 from meltwatch_console.adapters.http.evidence import evidence_routes
 from meltwatch_console.adapters.http.furnaces import furnace_routes
 from meltwatch_console.adapters.http.gate import Gate
@@ -55,16 +57,57 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
     clock, metrics = SystemClock(), Metrics()
     rights = rights_of(Principal.CONSOLE, settings.topic_prefix)
     connection = connection_arguments(settings)
-    plant = read_plant(settings.plant_file)
-    gate = _gate(settings)
-    listener, address = bound_socket(settings.console_address, only_loopback=gate.tokens is None)
+    listener, address = bound_socket(
+        settings.console_address, only_loopback=settings.console_auth == "none"
+    )
+    parts = assembled(settings, clock, metrics)
+    console, furnaces = parts.console, parts.furnaces
+    health = Health(
+        progress=parts.vitals.progress,
+        readiness=lambda: parts.dependencies.problem() or console.unready(),
+    )
+    with (
+        DependencyWatch(parts.dependencies, {KAFKA: kafka_probe(connection, rights)}),
+        HealthServer(settings.health_address, health, metrics.registry) as server,
+    ):
+        log = structlog.get_logger()
+        log.info("health_served", address=server.address)
+        log.info("console_served", address=address, auth=settings.console_auth)
+        async with aclosing(furnaces.archive):
+            await first_of(
+                stop.wait(),
+                serve(parts.app, listener),
+                console.follow_alarms(),
+                console.beat(),
+                furnaces.scores.follow(),
+                tell_scores(furnaces.book.delta, parts.hub.publish),
+                *([furnaces.keeper.keep_on()] if furnaces.keeper else []),
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleParts:
+    """A console that is put together and does nothing yet."""
+
+    app: FastAPI
+    console: Console
+    furnaces: "FurnaceParts"
+    hub: Hub
+    dependencies: Dependencies
+    vitals: LoopVitals
+
+
+def assembled(settings: Settings, clock: Clock, metrics: Metrics) -> ConsoleParts:
+    """Return a console whose parts know each other; nothing is asked or opened."""
+    rights = rights_of(Principal.CONSOLE, settings.topic_prefix)
+    plant, gate = read_plant(settings.plant_file), _gate(settings)
     roster = Roster((furnace.id for furnace in plant.furnaces), settings.console_max_furnaces)
     picture = LivePicture(roster, JournalTail(), clock)
     hub = Hub(token_hex(4), clock, picture.snapshot)
     picture.publish = hub.publish
     dependencies = Dependencies(metrics, clock)
     vitals = LoopVitals(clock, dependencies)
-    feed = AlarmFeed(connection, settings.topic_prefix, rights, ADAPTER, clock)
+    feed = AlarmFeed(connection_arguments(settings), settings.topic_prefix, rights, ADAPTER, clock)
     furnaces = _furnaces(settings, feed, picture, clock, metrics)
     console = Console(feed, picture, vitals, clock, furnaces.keeper)
     app = web_app(
@@ -78,31 +121,12 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
             static_routes(),
         ]
     )
-    health = Health(
-        progress=vitals.progress,
-        readiness=lambda: dependencies.problem() or console.unready(),
-    )
-    with (
-        DependencyWatch(dependencies, {KAFKA: kafka_probe(connection, rights)}),
-        HealthServer(settings.health_address, health, metrics.registry) as server,
-    ):
-        log = structlog.get_logger()
-        log.info("health_served", address=server.address)
-        log.info("console_served", address=address, auth=settings.console_auth)
-        async with aclosing(furnaces.archive):
-            await first_of(
-                stop.wait(),
-                serve(app, listener),
-                console.follow_alarms(),
-                console.beat(),
-                furnaces.scores.follow(),
-                tell_scores(furnaces.book.delta, hub.publish),
-                *([furnaces.keeper.keep_on()] if furnaces.keeper else []),
-            )
+    app.include_router(document_routes(gate, app))
+    return ConsoleParts(app, console, furnaces, hub, dependencies, vitals)
 
 
 @dataclass(frozen=True, slots=True)
-class _Furnaces:
+class FurnaceParts:
     """What is known of furnaces beside their alarms."""
 
     book: ScoreBook
@@ -115,7 +139,7 @@ class _Furnaces:
 
 def _furnaces(
     settings: Settings, feed: AlarmFeed, picture: LivePicture, clock: Clock, metrics: Metrics
-) -> _Furnaces:
+) -> FurnaceParts:
     book = ScoreBook(settings.topic_prefix, picture.index_of)
     picture.scores = book.delta.snapshot
 
@@ -128,7 +152,7 @@ def _furnaces(
     desk = PictureDesk(book, archive)
     folder = _evidence(settings, clock)
     keeper = EvidenceKeeper(desk, book, folder, lambda: feed.points.points) if folder else None
-    return _Furnaces(book, scores, archive, desk, folder, keeper)
+    return FurnaceParts(book, scores, archive, desk, folder, keeper)
 
 
 def _gate(settings: Settings) -> Gate:

@@ -66,7 +66,10 @@ class _Server(uvicorn.Server):
 
 def web_app(routers: Sequence[APIRouter]) -> FastAPI:
     """Return the application of some routes; errors are ``{"error": {"code", "message"}}``."""
-    app = FastAPI(title="Meltwatch console", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        docs_url=None, redoc_url=None, openapi_url=None,
+        generate_unique_id_function=lambda route: route.name,
+    )  # fmt: skip
     for router in routers:
         app.include_router(router)
 

@@ -85,7 +85,7 @@ class LivePicture:
         """Return the whole picture, JSON."""
         furnaces = encoded([entry.shown() for entry in self.roster.in_order()])
         return (
-            b'{"furnaces":' + furnaces + b',"alarms":' + _joined(self._listed())
+            b'{"furnaces":' + furnaces + b',"alarms":' + _joined(self.listed())
             + b',"scores":' + self.scores() + b',"link":' + encoded(asdict(self.link))
             + b',"now_ms":' + encoded(self._now_ms()) + b"}"
         )  # fmt: skip
@@ -93,7 +93,7 @@ class LivePicture:
     def alarm_list(self) -> bytes:
         """Return the alarms that are not normal, JSON."""
         return (
-            b'{"alarms":' + _joined(self._listed()) + b',"link":' + encoded(asdict(self.link))
+            b'{"alarms":' + _joined(self.listed()) + b',"link":' + encoded(asdict(self.link))
             + b',"epoch":' + encoded(self._epoch) + b"}"
         )  # fmt: skip
 
@@ -159,7 +159,8 @@ class LivePicture:
     def _now_ms(self) -> int:
         return self._clock.now_ns() // NS_PER_MS
 
-    def _listed(self) -> Iterable[AlarmRecord]:
+    def listed(self) -> Iterable[AlarmRecord]:
+        """Return the alarms that are not normal."""
         return (each for each in self._alarms.values() if each.state is not AlarmState.NORM)
 
 

@@ -7,7 +7,9 @@ from fastapi import APIRouter, Depends, Request, Response
 from meltwatch_schemas.text import escaped
 from pydantic import ValidationError
 
+from meltwatch_console.adapters.http.described import answers
 from meltwatch_console.adapters.http.gate import ApiError, Gate
+from meltwatch_console.adapters.http.shapes import CommandAnswerShape, ErrorAnswer
 from meltwatch_console.domain.identity import Visitor
 from meltwatch_console.pipeline.live_picture import encoded
 from meltwatch_console.pipeline.mailbox import (
@@ -33,12 +35,47 @@ _WORDS: Final = {
     ),
 }
 
+_ANSWERS: Final = answers(CommandAnswerShape) | {
+    status: {"model": model, "description": text}
+    for status, model, text in (
+        (202, CommandAnswerShape, "Sent, but the alarm manager has not answered in 5 s."),
+        (409, CommandAnswerShape, "Refused by the alarm manager; the message says why."),
+        (413, ErrorAnswer, "The body is too long."),
+        (415, ErrorAnswer, "It is not application/json."),
+        (429, ErrorAnswer, "More than ten commands a second."),
+        (503, CommandAnswerShape, "Kafka does not take it now."),
+    )
+}
+_EXAMPLE: Final = {
+    "alarm_id": "demo/smelting-1/FMF-01/OVERHEAT",
+    "command": "ack",
+    "expected_event_id": "0f4c1d5b7e3a4f0e9b8a7c6d5e4f3a2b",
+    "comment": "on it",
+}
+_BODY: Final[dict[str, Any]] = {
+    "parameters": [
+        {
+            "name": "X-Meltwatch", "in": "header", "required": True, "schema": {"const": "1"},
+            "description": "A page of another site cannot send it.",
+        }
+    ],
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": CommandRequest.model_json_schema(), "example": _EXAMPLE,
+            }
+        },
+    },
+}  # fmt: skip
+"""The body is read by hand, so that no more of it is read than it may be long."""
+
 
 def command_routes(gate: Gate, mailbox: Mailbox, pace: PaceBook) -> APIRouter:
     """Return the route of commands."""
-    router = APIRouter(prefix="/api/v1")
+    router = APIRouter(prefix="/api/v1", tags=["commands"])
 
-    @router.post("/commands")
+    @router.post("/commands", responses=_ANSWERS, openapi_extra=_BODY)
     async def command(request: Request, visitor: Annotated[Visitor, Depends(gate.who)]) -> Response:
         """Pass a command on; the answer is the alarm manager's own."""
         gate.check_command(request)

@@ -1,12 +1,22 @@
 """What was kept of an occurrence."""
 
 import asyncio
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Path, Response
 
 from meltwatch_console.adapters.evidence_folder import OccurrenceFolder
+from meltwatch_console.adapters.http.described import answers, pictures
 from meltwatch_console.adapters.http.gate import ApiError, Gate
+from meltwatch_console.adapters.http.shapes import EvidenceShape
 from meltwatch_console.pipeline.evidence import META
+
+OccurrenceId = Annotated[
+    str, Path(max_length=1_024, description="Of the raise, as in its alarm record.")
+]
+PictureName = Annotated[
+    str, Path(max_length=100, description="As evidence names it.", examples=["frame-0.png"])
+]
 
 
 def evidence_routes(gate: Gate, folder: OccurrenceFolder | None) -> APIRouter:
@@ -19,7 +29,9 @@ def evidence_routes(gate: Gate, folder: OccurrenceFolder | None) -> APIRouter:
     folder
         Where it is kept; None where nothing is.
     """
-    router = APIRouter(prefix="/api/v1/occurrences", dependencies=[Depends(gate.who)])
+    router = APIRouter(
+        prefix="/api/v1/occurrences", dependencies=[Depends(gate.who)], tags=["occurrences"]
+    )
 
     async def _read(occurrence_id: str, name: str) -> bytes:
         if folder is None:
@@ -31,13 +43,13 @@ def evidence_routes(gate: Gate, folder: OccurrenceFolder | None) -> APIRouter:
             raise ApiError(404, "no_evidence", "nothing was kept of this occurrence")
         return found
 
-    @router.get("/{occurrence_id}/evidence", response_class=Response)
-    async def evidence(occurrence_id: str) -> Response:
+    @router.get("/{occurrence_id}/evidence", responses=answers(EvidenceShape, 404))
+    async def evidence(occurrence_id: OccurrenceId) -> Response:
         """Scores, currents, spot, and the names of the pictures."""
         return Response(await _read(occurrence_id, META), media_type="application/json")
 
-    @router.get("/{occurrence_id}/evidence/{name}", response_class=Response)
-    async def picture(occurrence_id: str, name: str) -> Response:
+    @router.get("/{occurrence_id}/evidence/{name}", response_class=Response, responses=pictures())
+    async def picture(occurrence_id: OccurrenceId, name: PictureName) -> Response:
         """One picture."""
         return Response(await _read(occurrence_id, name), media_type="image/png")
 

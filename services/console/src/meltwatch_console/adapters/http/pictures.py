@@ -6,7 +6,9 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from meltwatch_schemas.window import NS_PER_MS
 
 from meltwatch_console.adapters.http.answers import picture_errors
+from meltwatch_console.adapters.http.described import FurnaceId, answers, pictures
 from meltwatch_console.adapters.http.gate import Gate
+from meltwatch_console.adapters.http.shapes import FilmShape, SpotShape
 from meltwatch_console.pipeline.pictures import PictureDesk
 from meltwatch_console.pipeline.score_book import FramePlace
 
@@ -14,8 +16,18 @@ _PNG: Final = "image/png"
 _FOR_EVER: Final = {"Cache-Control": "private, max-age=31536000, immutable"}
 """What an offset holds never changes."""
 _LATEST_MS: Final = 2**53
-_Whole = Annotated[int, Path(ge=0, le=2**63 - 1)]
-_Window = Annotated[int, Path(ge=0, le=_LATEST_MS)]
+_Whole = Annotated[int, Path(ge=0, le=2**63 - 1, description="As /frames gives it.")]
+_Window = Annotated[
+    int, Path(ge=0, le=_LATEST_MS, description="End of the window, ms UTC since 1970.")
+]
+
+
+_At = Annotated[
+    int | None, Query(ge=0, le=_LATEST_MS, description="End of the clip, ms UTC; else the newest.")
+]
+_EventNs = Annotated[
+    int | None, Query(ge=0, le=2**63 - 1, description="Which frame of its record.")
+]
 
 
 def picture_routes(gate: Gate, desk: PictureDesk) -> APIRouter:
@@ -28,45 +40,65 @@ def picture_routes(gate: Gate, desk: PictureDesk) -> APIRouter:
     desk
         Gives the pictures.
     """
-    router = APIRouter(prefix="/api/v1/furnaces", dependencies=[Depends(gate.who)])
+    router = APIRouter(
+        prefix="/api/v1/furnaces", dependencies=[Depends(gate.who)], tags=["pictures"]
+    )
 
-    @router.get("/{furnace_id:path}/frames")
+    @router.get(
+        "/{furnace_id:path}/frames", response_model=None, responses=answers(FilmShape, 404, 503)
+    )
     async def film(
-        furnace_id: str, at: Annotated[int | None, Query(ge=0, le=_LATEST_MS)] = None
+        furnace_id: FurnaceId,
+        at: _At = None,
     ) -> dict[str, Any]:
         """Where the frames of a clip that ends at an instant (ms) stand, oldest first."""
         with picture_errors():
             places = await desk.film(furnace_id, at)
         return {"frames": [_shown(place) for place in places]}
 
-    @router.get("/{furnace_id:path}/frames/{partition}-{offset}.png", response_class=Response)
+    @router.get(
+        "/{furnace_id:path}/frames/{partition}-{offset}.png",
+        response_class=Response,
+        responses=pictures(),
+    )
     async def frame(
-        furnace_id: str,
+        furnace_id: FurnaceId,
         partition: _Whole,
         offset: _Whole,
-        event_ns: Annotated[int | None, Query(ge=0, le=2**63 - 1)] = None,
+        event_ns: _EventNs = None,
     ) -> Response:
         """One frame, its pixels as the encoder took them; ``event_ns`` says which of its record."""
         with picture_errors():
             png = await desk.frame(furnace_id, partition, offset, event_ns)
         return Response(png, media_type=_PNG, headers=_FOR_EVER)
 
-    @router.get("/{furnace_id:path}/maps/{window_end_ms}.png", response_class=Response)
-    async def map_picture(furnace_id: str, window_end_ms: _Window) -> Response:
+    _add_maps(router, desk)
+    return router
+
+
+def _add_maps(router: APIRouter, desk: PictureDesk) -> None:
+    @router.get(
+        "/{furnace_id:path}/maps/{window_end_ms}.png",
+        response_class=Response,
+        responses=pictures(),
+    )
+    async def map_picture(furnace_id: FurnaceId, window_end_ms: _Window) -> Response:
         """The anomaly map of a window in greys, 255 for 1."""
         with picture_errors():
             png = await desk.map_picture(furnace_id, window_end_ms)
         return Response(png, media_type=_PNG, headers=_FOR_EVER)
 
-    @router.get("/{furnace_id:path}/maps/{window_end_ms}")
-    async def spot(furnace_id: str, window_end_ms: _Window) -> dict[str, Any]:
+    @router.get(
+        "/{furnace_id:path}/maps/{window_end_ms}",
+        response_model=None,
+        responses=answers(SpotShape, 404, 503),
+    )
+    async def spot(furnace_id: FurnaceId, window_end_ms: _Window) -> dict[str, Any]:
         """What of the map is 0.5 or more: pixels as ``[row, column]``, their share and place."""
         with picture_errors():
             found = await desk.spot(furnace_id, window_end_ms)
         text = f"spot {found.place}, {found.share:.1%} of the picture" if found.cells else "no spot"
         return {"cells": found.cells, "share": found.share, "place": found.place, "text": text}
-
-    return router
 
 
 def _shown(place: FramePlace) -> dict[str, Any]:

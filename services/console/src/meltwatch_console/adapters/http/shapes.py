@@ -1,0 +1,183 @@
+"""What answers look like: for the OpenAPI document alone, no answer goes through these models.
+
+A test holds the answers of a real console against them.
+"""
+
+from typing import Any, Final, Literal
+
+from meltwatch_schemas.alarm import AlarmRecord, CommandResult
+from meltwatch_schemas.score import ScoreStatus
+from pydantic import BaseModel, ConfigDict, Field
+
+from meltwatch_console.domain.identity import ConsoleRole
+from meltwatch_console.domain.limits import Agreement
+from meltwatch_console.pipeline.live_picture import LinkState
+
+_FLAGS: Final = "Bits: 1 no video, 2 no current, 4 unscored, 8 back-fill."
+_END_MS: Final = "End of the window, ms UTC since 1970, event time."
+
+
+class Shape(BaseModel):
+    """An object with these fields and no others."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ErrorDetail(Shape):
+    """Why a request was not answered as asked."""
+
+    code: str = Field(description="A word for programs.", examples=["bad_request"])
+    message: str = Field(description="One line for people: what was expected, what came.")
+
+
+class ErrorAnswer(Shape):
+    """Every error looks like this."""
+
+    error: ErrorDetail
+
+
+class LinkShape(Shape):
+    """How far the alarms may be trusted."""
+
+    state: LinkState = Field(description="In a word.")
+    age_s: int = Field(description="Seconds since anything of the alarm manager was heard.")
+    reason: str = Field(description="What is away; empty while all is live.")
+
+
+class VisitorShape(Shape):
+    """Who asks, and how the page is to be shown."""
+
+    user: str = Field(description="From the token.", examples=["li"])
+    role: ConsoleRole = Field(description="What the user may do.")
+    auth: Literal["none", "proxy"] = Field(description="How people log in.")
+    time_zone: str = Field(description="The plant's, an IANA name.", examples=["Asia/Shanghai"])
+    language: Literal["en", "zh"] = Field(description="Of the page.")
+
+
+class FurnaceShape(Shape):
+    """One furnace."""
+
+    index: int = Field(description="Its number in the events of the stream.")
+    id: str = Field(description="Furnace id.", examples=["demo/smelting-1/FMF-01"])
+    area: str = Field(description="The level above it, by which tiles are grouped.")
+    registered: bool = Field(description="It stands in the plant file.")
+
+
+class FurnaceList(Shape):
+    """Every furnace, in the order of the tiles."""
+
+    furnaces: list[FurnaceShape]
+
+
+class AlarmListShape(Shape):
+    """The alarms that are not normal."""
+
+    alarms: list[AlarmRecord] = Field(description="Each as on the topic.")
+    link: LinkShape
+    epoch: int | None = Field(description="Generation of the alarm manager; null while unknown.")
+
+
+class JournalShape(Shape):
+    """What has happened, newest first."""
+
+    records: list[AlarmRecord] = Field(description="Each as on the topic.")
+
+
+class ScoreTraceShape(Shape):
+    """The score of one furnace over time."""
+
+    columns: list[str] = Field(description="Names of the fields of a row.")
+    rows: list[tuple[int, float | None, float | None, int]] = Field(
+        description=f"end_ms ({_END_MS}), lowest and highest score (log-odds; null where nothing "
+        f"was scored), status. {_FLAGS}"
+    )
+    history_from_ms: int | None = Field(description="From when on anything is known.")
+    on: float = Field(description="From this score on the alarm is raised, log-odds.")
+    off: float = Field(description="Below this score it is cleared, log-odds.")
+
+
+class ModelShape(Shape):
+    """The ensemble that judged."""
+
+    name: str
+    version: str
+
+
+class NewestShape(Shape):
+    """The newest window of a furnace."""
+
+    end_ms: int = Field(description=_END_MS)
+    score: float | None = Field(description="Log-odds; null when unscored.")
+    status: ScoreStatus
+    flags: int = Field(description=_FLAGS)
+    modalities: list[str] = Field(description="What it rests on: video, current.")
+    members: list[float] | None = Field(description="Score of each model, log-odds.")
+    agreement: Agreement = Field(description="What they say of the limit.")
+    video_coverage: float = Field(ge=0, le=1, description="Share of the frames that were there.")
+    current_coverage: float = Field(ge=0, le=1, description="The same of the current samples.")
+    event_ms: dict[str, int] = Field(description="Newest event of each source, ms UTC.")
+    lag_s: float = Field(description="From the window's end until its score was published.")
+    reasons: list[str] = Field(description="What is wrong with the input, in words.")
+    clock_reasons: list[str] = Field(description="Those of them that concern clocks.")
+    has_map: bool = Field(description="An anomaly map belongs to it.")
+    model: ModelShape
+    sources: dict[str, str | None] = Field(description="Camera and meter.")
+
+
+class CurrentTraceShape(Shape):
+    """The phase currents of one furnace over time."""
+
+    start_ms: int = Field(description="Time of the first value, ms UTC.")
+    step_ms: int = Field(description="From one value to the next, ms.")
+    phases: dict[Literal["a", "b", "c"], list[float | None]] = Field(
+        description="Amperes; null where the meter said nothing."
+    )
+
+
+class FramePlaceShape(Shape):
+    """Where a frame stands."""
+
+    partition: int = Field(description="Of the topic embeddings.")
+    offset: int = Field(description="In that partition.")
+    at_ms: float = Field(description="When it was taken, ms UTC.")
+    event_ns: str = Field(description="The same in ns, exact; which frame of its record.")
+    window_end_ms: int = Field(description="The window that names it.")
+
+
+class FilmShape(Shape):
+    """The frames of a clip, oldest first."""
+
+    frames: list[FramePlaceShape]
+
+
+class SpotShape(Shape):
+    """What of an anomaly map is 0.5 or more."""
+
+    cells: list[tuple[int, int]] = Field(description="Row and column of each pixel.")
+    share: float = Field(ge=0, le=1, description="Of the picture.")
+    place: str = Field(description="Two words, e.g. lower middle; empty without a spot.")
+    text: str = Field(description="All of it in words.")
+
+
+class CommandAnswerShape(Shape):
+    """What became of a command."""
+
+    command_id: str = Field(description="By which its result can be found on the topic.")
+    result: CommandResult | None = Field(default=None, description="Of the alarm manager.")
+    error: ErrorDetail | None = Field(default=None, description="Why it was not done.")
+    newest: AlarmRecord | None = Field(default=None, description="The alarm as it is now.")
+
+
+class EvidenceShape(BaseModel):
+    """What was kept of a raise."""
+
+    occurrence_id: str
+    alarm_id: str
+    furnace_id: str
+    title: str
+    window_end_ms: int = Field(description=_END_MS)
+    frames: list[dict[str, Any]] = Field(description="Name and time (ms UTC) of each picture.")
+    spot: dict[str, Any] | None = Field(description="What the map marks.")
+    scores: dict[str, Any] = Field(description="rows as of /scores, on and off.")
+    currents: CurrentTraceShape | None
+    missing: list[str] = Field(description="What could not be had, and why.")

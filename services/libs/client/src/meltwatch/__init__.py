@@ -1,0 +1,1 @@
+"""Meltwatch for data scientists."""
