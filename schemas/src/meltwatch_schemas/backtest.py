@@ -47,6 +47,10 @@ class TriedPoint(Message):
     logit_off: Logit = Field(description="Clears below it.")
     on_delay_s: Delay | None = Field(default=None, description="Held this long before raising.")
     off_delay_s: Delay | None = Field(default=None, description="Held this long before clearing.")
+    active_before: bool = Field(default=False, description="It stood before the span.")
+    known_until: UtcTime | None = Field(
+        default=None, description="Newest window that this rests on."
+    )
 
     @property
     def setpoint(self) -> str:

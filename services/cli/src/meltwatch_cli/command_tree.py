@@ -50,6 +50,7 @@ _OWN: Final = {
 }
 _GROUP_HELP: Final = {
     "alarms": "List, follow, answer, keep and report alarms; find their set-points.",
+    "backtests": "List backtests, hold two against each other, sweep set-points over one.",
     "points": "Check a file of alarm points, apply it, export what is in force.",
     "labels": "What people have judged, for set-points and training.",
     "dead-letters": "List and read refused records, and send them again.",

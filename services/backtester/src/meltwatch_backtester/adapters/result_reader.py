@@ -10,7 +10,7 @@ from typing import Any, Final
 from meltwatch_chassis.errors import BadUsage
 from meltwatch_schemas.alarm import ns_from_utc
 
-from meltwatch_backtester.adapters.result_folder import RUN, WINDOWS
+from meltwatch_backtester.adapters.result_folder import BEFORE, RUN, WINDOWS
 from meltwatch_backtester.domain.span import Span
 from meltwatch_backtester.domain.watch import Said
 
@@ -41,9 +41,25 @@ def backtest_said(folder: Path) -> Iterator[Said]:
     BadUsage
         If the folder is not that of a finished backtest.
     """
+    yield from _said(folder, WINDOWS)
+
+
+def said_before(folder: Path) -> Iterator[Said]:
+    """Yield what live said of windows before the span; nothing where the folder does not say.
+
+    Raises
+    ------
+    BadUsage
+        If the folder is not that of a finished backtest.
+    """
+    if (folder / BEFORE).is_file():
+        yield from _said(folder, BEFORE)
+
+
+def _said(folder: Path, name: str) -> Iterator[Said]:
     try:
         digest = str(_run(folder)["model"]["digest"])
-        with (folder / WINDOWS).open(encoding="utf-8") as file:
+        with (folder / name).open(encoding="utf-8") as file:
             for line in file:
                 window = json.loads(line)
                 end_ns = _time_ns(window["window_end"])

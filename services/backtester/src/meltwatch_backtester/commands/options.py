@@ -1,5 +1,6 @@
 """Options that ``record`` and ``backtest`` share."""
 
+from pathlib import Path
 from typing import Annotated, Final
 
 from cyclopts import Parameter
@@ -10,6 +11,8 @@ from meltwatch_schemas.window import NS_PER_MS
 
 from meltwatch_backtester.domain.span import Span
 
+DEFAULT_FOLDER: Final = Path("backtests")
+"""Where backtests are written to, and looked for."""
 _WHEN: Final = "10m (ago), 2h, 1d, now or an RFC 3339 time"
 
 Since = Annotated[

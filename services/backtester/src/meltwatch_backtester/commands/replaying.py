@@ -25,6 +25,7 @@ from threadpoolctl import threadpool_limits
 from meltwatch_backtester import bootstrap
 from meltwatch_backtester.adapters.report import write_report
 from meltwatch_backtester.adapters.result_folder import ALARMS, LIVE_ALARMS, ResultFolder
+from meltwatch_backtester.commands.options import DEFAULT_FOLDER
 from meltwatch_backtester.commands.progress import progress
 from meltwatch_backtester.domain.labelled import Journals, LabelledAlarms, held_against
 from meltwatch_backtester.domain.outcome import ReplayOutcome
@@ -34,8 +35,6 @@ from meltwatch_backtester.pipeline.run_document import parameters_of, run_docume
 from meltwatch_backtester.pipeline.scope import INPUTS, Scope, ScopeOptions, scope_of
 from meltwatch_backtester.ports import History
 from meltwatch_backtester.settings import Settings
-
-_DEFAULT_FOLDER = Path("backtests")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +113,7 @@ async def _replayed(
     parameters = parameters_of(job.question, history.prefix, identity, plant)
     run_id = run_id_of(parameters, _starts(scope))
     with ExitStack() as opened:
-        folder = opened.enter_context(ResultFolder(job.files.output or _DEFAULT_FOLDER / run_id))
+        folder = opened.enter_context(ResultFolder(job.files.output or DEFAULT_FOLDER / run_id))
         total = sum(
             found.end - found.start for part, found in scope.items() if part.topic in INPUTS
         )
