@@ -101,16 +101,17 @@ class ScoreFeed:
             await cancel([behind])
 
     async def _begin(self, reader: AsyncReader) -> None:
+        """Find where to begin in each partition: in all of them, or in none."""
         async with administration(self._connection) as admin:
             parts = await partitions_of(admin, self._topic)
         now_ms = self._clock.now_ns() // NS_PER_MS
-        ends = await reader.ends(parts)
+        positions, history = await reader.ends(parts), {}
         for part in parts:
             first = await reader.offset_near(*part, now_ms - _FIRST_MS)
             oldest = await reader.offset_near(*part, now_ms - _HISTORY_MS)
-            self._positions[part] = ends[part] if first is None else first
-            self._history[part] = self._positions[part] if oldest is None else oldest
-        self._stops = dict(self._positions)
+            positions[part] = positions[part] if first is None else first
+            history[part] = positions[part] if oldest is None else oldest
+        self._positions, self._history, self._stops = positions, history, dict(positions)
 
     async def _read_history(self) -> None:
         """Read what lies before the first picture; what goes wrong is tried again later."""
