@@ -2,10 +2,17 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from meltwatch_schemas.bounds import MAX_OFFSET, MAX_WHOLE, check_text, check_whole
-from meltwatch_schemas.codec import Fields, check_time
+from meltwatch_schemas.codec import (
+    Fields,
+    Want,
+    check_time,
+    integers_named,
+    optional_texts_named,
+    texts_named,
+)
 from meltwatch_schemas.errors import ContractViolation, Refusal, violation
 from meltwatch_schemas.identifiers import check_boot_id, check_furnace_id
 from meltwatch_schemas.window import NS_PER_MS, NS_PER_S
@@ -79,18 +86,33 @@ class ChunkIdentity:
     run_id: str | None = None
 
 
-def read_identity(fields: Fields) -> ChunkIdentity:
-    """Read the identity fields, judging types alone: ``malformed`` precedes every other refusal."""
+_IDENTITY: Final = (
+    *texts_named("furnace_id", "source_id", "boot_id"),
+    *integers_named("seq", "ingest_time_ns"),
+    *optional_texts_named("run_id"),
+)
+
+
+def read_chunk(fields: Fields, content: tuple[Want, ...]) -> tuple[ChunkIdentity, list[Any]]:
+    """Read the identity and the fields of a chunk's own kind.
+
+    Types alone are judged: ``malformed`` precedes every other refusal.
+    """
     sync = fields.optional_map("sync")
-    return ChunkIdentity(
-        furnace_id=fields.text("furnace_id"),
-        source_id=fields.text("source_id"),
-        boot_id=fields.text("boot_id"),
-        seq=fields.integer("seq"),
-        ingest_time_ns=fields.integer("ingest_time_ns"),
-        sync=Sync(sync.text("source"), sync.integer("max_error_ns")) if sync is not None else None,
-        run_id=fields.optional_text("run_id"),
+    clock = None if sync is None else Sync(sync.text("source"), sync.integer("max_error_ns"))
+    furnace_id, source_id, boot_id, seq, ingest_time_ns, run_id, *rest = fields.read(
+        *_IDENTITY, *content
     )
+    identity = ChunkIdentity(
+        furnace_id=furnace_id,
+        source_id=source_id,
+        boot_id=boot_id,
+        seq=seq,
+        ingest_time_ns=ingest_time_ns,
+        sync=clock,
+        run_id=run_id,
+    )
+    return identity, rest
 
 
 def check_identity(identity: ChunkIdentity) -> None:

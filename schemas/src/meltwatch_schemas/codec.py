@@ -6,7 +6,7 @@ from typing import Any, Final, NoReturn
 
 import msgpack
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from meltwatch_schemas.errors import ContractViolation, Refusal, malformed, violation
 from meltwatch_schemas.unread import UnreadBatch
@@ -231,6 +231,11 @@ def optional_integers_named(*names: str) -> tuple[Want, ...]:
     return tuple((name, frozenset({int, _NIL}), Fields.optional_integer) for name in names)
 
 
+def binaries_named(*names: str) -> tuple[Want, ...]:
+    """Return bytes."""
+    return tuple((name, frozenset({bytes}), Fields.binary) for name in names)
+
+
 def optional_numbers_named(*names: str) -> tuple[Want, ...]:
     """Return real numbers that may be missing or nil."""
     return tuple((name, frozenset({float, _NIL}), Fields.optional_number) for name in names)
@@ -244,15 +249,15 @@ def _number(name: str, value: object) -> float:
     return float(value)
 
 
-def array_from(name: str, data: bytes, dtype: DTypeLike, shape: tuple[int, ...]) -> NDArray[Any]:
-    """Return a read-only view of bytes as a little-endian C-order array, without a copy.
+def array_from(name: str, data: bytes, form: str, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Return a read-only view of bytes as a C-order array of a form as ``<f4``, without a copy.
 
     Raises
     ------
     ContractViolation
         ``contract_violation`` if the number of bytes does not fit the shape.
     """
-    kind = np.dtype(dtype).newbyteorder("<")
+    kind = np.dtype(form)
     expected = math.prod(shape) * kind.itemsize
     if len(data) != expected:
         raise violation(
@@ -261,9 +266,9 @@ def array_from(name: str, data: bytes, dtype: DTypeLike, shape: tuple[int, ...])
     return np.frombuffer(data, dtype=kind).reshape(shape)
 
 
-def bytes_of(array: NDArray[Any], dtype: DTypeLike) -> bytes:
-    """Return an array as little-endian C-order bytes."""
-    return np.ascontiguousarray(array, dtype=np.dtype(dtype).newbyteorder("<")).tobytes()
+def bytes_of(array: NDArray[Any], form: str) -> bytes:
+    """Return an array as C-order bytes of a form as ``<f4``."""
+    return np.ascontiguousarray(array, dtype=np.dtype(form)).tobytes()
 
 
 def check_time(name: str, time_ns: int) -> int:

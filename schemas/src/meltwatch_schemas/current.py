@@ -17,9 +17,17 @@ from meltwatch_schemas.chunk import (
     check_not_future,
     check_span,
     identity_fields,
-    read_identity,
+    read_chunk,
 )
-from meltwatch_schemas.codec import array_from, bytes_of, check_time, pack, unpack
+from meltwatch_schemas.codec import (
+    array_from,
+    binaries_named,
+    bytes_of,
+    check_time,
+    integers_named,
+    pack,
+    unpack,
+)
 from meltwatch_schemas.errors import ContractViolation, Refusal, violation
 
 SCHEMA: Final = "current/1.0"
@@ -78,9 +86,15 @@ def encode_current(chunk: CurrentChunk) -> bytes:
             "event_time_ns": chunk.event_time_ns,
             "period_ns": chunk.period_ns,
             "count": len(chunk.data),
-            "data": bytes_of(chunk.data, np.float32),
+            "data": bytes_of(chunk.data, "<f4"),
         }
     )
+
+
+_CONTENT: Final = (
+    *integers_named("event_time_ns", "period_ns", "count"),
+    *binaries_named("data"),
+)
 
 
 def decode_current(
@@ -101,12 +115,8 @@ def decode_current(
         ``malformed``, ``contract_violation``, ``non_finite`` or ``future_event_time``, the
         first that applies in this order.
     """
-    fields = unpack(value)
-    identity = read_identity(fields)
-    event_time_ns, period_ns, count = (
-        fields.integer(name) for name in ("event_time_ns", "period_ns", "count")
-    )
-    data = fields.binary("data")
+    identity, content = read_chunk(unpack(value), _CONTENT)
+    event_time_ns, period_ns, count, data = content
 
     check_identity(identity)
     check_envelope(identity.furnace_id)
@@ -116,7 +126,7 @@ def decode_current(
     last_ns = event_time_ns + (count - 1) * period_ns
     check_span(event_time_ns, last_ns)
     check_time("event time of the last sample", last_ns)
-    samples = array_from("data", data, np.float32, (count, PHASES))
+    samples = array_from("data", data, "<f4", (count, PHASES))
     _check_amperes(samples)
     check_not_future(last_ns, identity.ingest_time_ns)
     return CurrentChunk(identity, event_time_ns, period_ns, samples)

@@ -17,15 +17,25 @@ from meltwatch_schemas.chunk import (
     check_not_future,
     check_span,
     identity_fields,
-    read_identity,
+    read_chunk,
 )
-from meltwatch_schemas.codec import array_from, bytes_of, check_time, pack, unpack
+from meltwatch_schemas.codec import (
+    array_from,
+    binaries_named,
+    bytes_of,
+    check_time,
+    integers_named,
+    pack,
+    texts_named,
+    unpack,
+)
 from meltwatch_schemas.encoder import PATCH_VALUES, PATCHES, dims_of
 from meltwatch_schemas.errors import ContractViolation, Refusal, violation
 
 SCHEMA: Final = "embedding/1.0"
-_EXPONENT: Final = np.uint16(0x7C00)
-"""The exponent's bits of a float16; all are set in infinity and NaN, and in nothing else."""
+_INFINITY: Final = 0x7C00
+_MINUS_INFINITY: Final = 0xFC00
+"""Bits of a float16 from which on, as a whole number, it is infinite or no number."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,13 +84,20 @@ def encode_embedding(chunk: EmbeddingChunk) -> bytes:
         identity_fields(chunk.identity)
         | {
             "count": count,
-            "event_times_ns": bytes_of(chunk.event_times_ns, np.int64),
+            "event_times_ns": bytes_of(chunk.event_times_ns, "<i8"),
             "encoder_id": chunk.encoder_id,
             "patches": patches,
             "dims": dims,
-            "data": bytes_of(chunk.data, np.float16),
+            "data": bytes_of(chunk.data, "<f2"),
         }
     )
+
+
+_CONTENT: Final = (
+    *integers_named("count", "patches", "dims"),
+    *texts_named("encoder_id"),
+    *binaries_named("event_times_ns", "data"),
+)
 
 
 def decode_embedding(
@@ -101,19 +118,16 @@ def decode_embedding(
         ``malformed``, ``contract_violation``, ``non_finite`` or ``future_event_time``, the
         first that applies in this order.
     """
-    fields = unpack(value)
-    identity = read_identity(fields)
-    count, patches, dims = (fields.integer(name) for name in ("count", "patches", "dims"))
-    encoder_id = fields.text("encoder_id")
-    times, data = fields.binary("event_times_ns"), fields.binary("data")
+    identity, content = read_chunk(unpack(value), _CONTENT)
+    count, patches, dims, encoder_id, times, data = content
 
     check_identity(identity)
     check_envelope(identity.furnace_id)
     check_count(count)
     _check_dims(patches, dims, encoder_id)
-    event_times_ns = array_from("event_times_ns", times, np.int64, (count,))
+    event_times_ns = array_from("event_times_ns", times, "<i8", (count,))
     _check_times(event_times_ns)
-    embeddings = array_from("data", data, np.float16, (count, patches, dims))
+    embeddings = array_from("data", data, "<f2", (count, patches, dims))
     if not _is_finite(embeddings):
         raise ContractViolation(Refusal.NON_FINITE, "data: expected finite embeddings")
     check_not_future(int(event_times_ns[-1]), identity.ingest_time_ns)
@@ -139,5 +153,10 @@ def _check_times(event_times_ns: NDArray[np.int64]) -> None:
 
 
 def _is_finite(embeddings: NDArray[np.float16]) -> bool:
-    # By the bits: the processor knows no float16, and isfinite would convert each number.
-    return bool((embeddings.view(np.uint16) & _EXPONENT).max() < _EXPONENT)
+    # By the bits: the processor knows no float16, and isfinite would convert each number. Read
+    # with a sign, the largest is a positive one; read without, a negative one if there is any.
+    bits = embeddings.reshape(-1)
+    return bool(
+        np.maximum.reduce(bits.view(np.int16)) < _INFINITY
+        and np.maximum.reduce(bits.view(np.uint16)) < _MINUS_INFINITY
+    )

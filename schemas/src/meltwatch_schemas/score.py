@@ -241,7 +241,7 @@ def encode_score(score: WindowScore) -> bytes:
         "probability": score.probability,
         "member_logits": score.member_logits,
         "disagreement": score.disagreement,
-        "anomaly_map": None if score.anomaly_map is None else bytes_of(score.anomaly_map, np.uint8),
+        "anomaly_map": None if score.anomaly_map is None else bytes_of(score.anomaly_map, "|u1"),
         "features": _named(score.features),
         "model": _named(score.model),
         "encoder_id": score.encoder_id,
@@ -347,7 +347,7 @@ def _word(words: Mapping[str, _Word], name: str, text: str) -> _Word:
 
 
 def _picture(data: bytes | None) -> NDArray[np.uint8] | None:
-    return None if data is None else array_from("anomaly_map", data, np.uint8, (SIDE, SIDE))
+    return None if data is None else array_from("anomaly_map", data, "|u1", (SIDE, SIDE))
 
 
 _SCALARS: Final = optional_numbers_named("imbalance", "video_mean", "video_motion")
