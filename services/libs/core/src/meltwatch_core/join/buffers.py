@@ -109,12 +109,12 @@ class FrameBuffer:
         """Number of the first slot instant at or after a time."""
         return -((self._phase_ns - time_ns) // self._stride_ns)
 
-    def forget_until(self, time_ns: int) -> None:
-        """Drop the frames at or before an instant."""
-        self.timeline.forget_until(time_ns)
+    def forget_until(self, time_ns: int) -> int | None:
+        """Drop the frames at or before an instant; return the time of the newest, ns."""
         stale = [slot for slot, held in self._latest.items() if held[0] <= time_ns]
         for slot in stale:
             del self._latest[slot]
+        return self.timeline.forget_until(time_ns)
 
     def clip(self, window_end_ns: int) -> Clip:
         """Return the clip of a window: slot by slot the latest frame of its stride.
@@ -234,9 +234,9 @@ class SampleBuffer:
             chosen[rows[_last_of_each(cells[rows])]] = True
         self.timeline.keep(chosen)
 
-    def forget_until(self, time_ns: int) -> None:
-        """Drop the samples at or before an instant."""
-        self.timeline.forget_until(time_ns)
+    def forget_until(self, time_ns: int) -> int | None:
+        """Drop the samples at or before an instant; return the time of the newest, ns."""
+        return self.timeline.forget_until(time_ns)
 
     def grid(self, window_end_ns: int) -> CurrentGrid:
         """Return the grid of a window: per point and phase the latest value not older than reach.
@@ -349,16 +349,13 @@ class EventBuffers:
 
     def forget_before(self, next_end_ns: int) -> None:
         """Drop the events beyond the reach of the next window."""
-        for modality, buffer in (
-            (Modality.VIDEO, self.frames),
-            (Modality.CURRENT, self.samples),
-        ):
-            reach_ns = next_end_ns - self._rules.reach_ns(modality)
-            self._remember(buffer.timeline.newest_until(reach_ns))
-            buffer.forget_until(reach_ns)
+        reach_ns = self._rules.reach_ns
+        self._remember(self.frames.forget_until(next_end_ns - reach_ns(Modality.VIDEO)))
+        self._remember(self.samples.forget_until(next_end_ns - reach_ns(Modality.CURRENT)))
 
     def _remember(self, event_ns: int | None) -> None:
-        self._forgotten_ns = _newest((self._forgotten_ns, event_ns))
+        if event_ns is not None and (self._forgotten_ns is None or event_ns > self._forgotten_ns):
+            self._forgotten_ns = event_ns
 
     def newest_within(self, end_ns: int) -> int | None:
         """Return the newest event time in the look-back of a window, ns; None if it is silent."""

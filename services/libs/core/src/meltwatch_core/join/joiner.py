@@ -25,6 +25,10 @@ _REMEMBERED: Final = 10_000
 """Furnaces whose last closed window is known after their retirement, the last retired ones."""
 
 
+_NOTHING_ELSE: Final = Outcome()
+"""Of most records: they are held for windows to come."""
+
+
 @dataclass(slots=True)
 class _Life:
     """A furnace that is not retired."""
@@ -212,6 +216,8 @@ class PartitionJoiner:
         late = life.furnace.is_late(chunk)
         duplicates = life.furnace.admit(chunk, offset)
         closing = self._close_after(life, modality, reading)
+        if not (late or duplicates or closing.windows or closing.skipped):
+            return _NOTHING_ELSE
         return Outcome(
             late=late,
             duplicates=duplicates,

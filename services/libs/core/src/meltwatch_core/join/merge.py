@@ -167,6 +167,7 @@ class ReadingOrder:
         self, positions: Mapping[Modality, int], limits: QueueLimits | None = None
     ) -> None:
         self._queues = {m: _Queue(m, positions.get(m, 0)) for m in MODALITIES}
+        self._pair = tuple(self._queues.values())
         self._limits = limits or QueueLimits()
         self._ahead: frozenset[Modality] = frozenset()
         self._held_back: Modality | None = None
@@ -250,7 +251,7 @@ class ReadingOrder:
 
     def _next(self) -> _Queue | None:
         """Return the queue whose head may be handed on now."""
-        first, other = (self._queues[modality] for modality in MODALITIES)
+        first, other = self._pair
         is_other_ready = self._is_ready(other)
         if not self._is_ready(first):
             if not is_other_ready:

@@ -124,14 +124,17 @@ class Watermark:
             Modalities that are idle, or whose clocks went back.
         """
         self._update_behind(reading)
-        marks_ns = [
-            self._mark_ns(modality)
-            for modality in MODALITIES
-            if modality not in left_out and modality not in self.behind
-        ]
-        known_ns = [mark_ns for mark_ns in marks_ns if mark_ns is not None]
-        if known_ns and len(known_ns) == len(marks_ns):
-            self.time_ns = max(min(known_ns), self.time_ns or 0)
+        slowest_ns: int | None = None
+        for modality in MODALITIES:
+            if modality in left_out or modality in self.behind:
+                continue
+            mark_ns = self._mark_ns(modality)
+            if mark_ns is None:
+                return
+            if slowest_ns is None or mark_ns < slowest_ns:
+                slowest_ns = mark_ns
+        if slowest_ns is not None:
+            self.time_ns = max(slowest_ns, self.time_ns or 0)
 
     def behind_ns(self, modality: Modality) -> int:
         """Return how far a modality's events are behind those of the other one, ns, 0 or more."""
@@ -156,11 +159,12 @@ class Watermark:
         limit_ns = self._rules.max_skew_ns
         if len(self._newest_ns) == len(MODALITIES):
             lead_ns = self._newest_ns[Modality.VIDEO] - self._newest_ns[Modality.CURRENT]
-            for modality, behind_ns in ((Modality.VIDEO, -lead_ns), (Modality.CURRENT, lead_ns)):
-                if behind_ns > limit_ns:
-                    self._behind_since_ns.setdefault(modality, reading.now_ns)
-                elif modality in self._behind_since_ns:
-                    del self._behind_since_ns[modality]
+            if abs(lead_ns) <= limit_ns:
+                self._behind_since_ns.clear()
+            else:
+                modality = Modality.CURRENT if lead_ns > 0 else Modality.VIDEO
+                self._behind_since_ns.pop(OTHER[modality], None)
+                self._behind_since_ns.setdefault(modality, reading.now_ns)
         if self._behind_since_ns or self.behind:
             self.behind = tuple(
                 modality
