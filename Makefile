@@ -32,13 +32,18 @@ $(UV):
 	@echo "setup: installing uv $(UV_VERSION) into .tools"
 	@PIP_ROOT_USER_ACTION=ignore $(PYTHON) -m pip install --quiet --disable-pip-version-check --target $(TOOLS) --upgrade uv==$(UV_VERSION)
 
+# On a fresh machine one line says what takes so long; later there is nothing to say.
+FRESH = test -d .venv || echo "setup: installing packages from uv.lock into .venv, some minutes on a fresh machine"
+
 .PHONY: runtime
 runtime: $(UV)
-	@$(UV) sync --frozen --no-dev --inexact $(if $(OPCUA)$(MQTT),--extra opcua) $(if $(NOTIFY),--extra notify) $(if $(PLANT),--extra plant)
+	@$(FRESH)
+	@$(UV) sync --quiet --frozen --no-dev --inexact $(if $(OPCUA)$(MQTT),--extra opcua) $(if $(NOTIFY),--extra notify) $(if $(PLANT),--extra plant)
 
 .PHONY: setup
 setup: $(UV) ## Install everything that running and testing need
-	@$(UV) sync --frozen --inexact
+	@$(FRESH)
+	@$(UV) sync --quiet --frozen --inexact
 
 .PHONY: run
 run: runtime ## Do the main job: broker, Redis, Triton, services, simulated furnaces (DURATION= SOURCES= FURNACES= SEED= SUMMARY= OPCUA=yes MQTT=HOST:PORT NOTIFY=channels.yaml PLANT=plant.yaml)
@@ -122,11 +127,12 @@ golden: setup ## Write golden bytes for messages that have none yet
 	@$(BIN)/python -m tests.support.golden
 
 .PHONY: schemas
-schemas: setup ## Write what is made from the code: AsyncAPI, OpenAPI, JSON Schemas, tables of fields and settings, the list of variables
+schemas: setup ## Write what is made from the code: AsyncAPI, OpenAPI, JSON Schemas, tables of fields and settings, the reference of plant.yaml, the list of variables
 	@$(BIN)/python -m tests.support.asyncapi
 	@$(BIN)/python -m tests.support.openapi
 	@$(BIN)/python -m tests.support.field_tables
 	@$(BIN)/python -m tests.support.settings_table
+	@$(BIN)/python -m tests.support.plant_reference
 	@$(BIN)/python -m tests.support.known_variables
 
 .PHONY: images

@@ -3,7 +3,10 @@ from pathlib import Path
 
 import pytest
 from meltwatch_chassis.plant import read_plant
+from meltwatch_schemas.alarm import AlarmState, Mode, Quality
+from meltwatch_schemas.score import ScoreStatus
 
+from tests.support import plant_reference
 from tests.support.settings_table import PAGE, ROOT, page_with_table
 
 PAGES = [
@@ -83,3 +86,16 @@ def test_every_acceptance_test_exists():
     named = re.findall(r"`(tests/[^`:]+)::(test_\w+)`", page)
     missing = [name for path, name in named if f"def {name}(" not in (ROOT / path).read_text()]
     assert (len(named) > 30, missing) == (True, [])
+
+
+def test_the_reference_of_the_plant_file_is_what_its_models_say():
+    assert plant_reference.PAGE.read_text() == plant_reference.reference_text(), "run make schemas"
+
+
+WORDS = [*AlarmState, *Mode, *Quality, *ScoreStatus, "back-fill", "kept", "lost", "sweep"]
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_every_word_of_a_state_is_in_the_glossary(word: str):
+    rows = re.findall(r"^\| ([^|]+) \|", (ROOT / "docs/glossary.md").read_text(), re.MULTILINE)
+    assert str(word) in {name.strip() for row in rows for name in row.split(",")}
