@@ -24,6 +24,7 @@ from meltwatch_schemas.topics import Topic
 
 from meltwatch_console.adapters.evidence_folder import OccurrenceFolder
 from meltwatch_console.adapters.http.alarms import alarm_routes
+from meltwatch_console.adapters.http.backtests import backtest_routes
 from meltwatch_console.adapters.http.commands import command_routes
 from meltwatch_console.adapters.http.described import document_routes
 from meltwatch_console.adapters.http.evidence import evidence_routes
@@ -118,6 +119,7 @@ def assembled(settings: Settings, clock: Clock, metrics: Metrics) -> ConsolePart
             furnace_routes(gate, furnaces.book, furnaces.desk, lambda: feed.points.points, clock),
             picture_routes(gate, furnaces.desk),
             evidence_routes(gate, furnaces.folder),
+            backtest_routes(gate, settings.console_backtests),
             static_routes(),
         ]
     )

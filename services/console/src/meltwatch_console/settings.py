@@ -61,6 +61,11 @@ class Settings(KafkaSettings, PlantSettings):
         default=90, ge=1, le=3_650, description="Days that it is kept; judged ones four times."
     )
 
+    console_backtests: Path | None = Field(
+        default=None,
+        description="Folder of backtests that engineers may look at; nothing is written there.",
+    )
+
     @field_validator("console_origin")
     @classmethod
     def _check_origin(cls, origin: str | None) -> str | None:

@@ -51,6 +51,7 @@ from meltwatch_local_cluster.steps import say, step
 
 _POLL_S = 0.5
 _PLANT_FILE = "MELTWATCH_PLANT_FILE"
+_BACKTESTS = "MELTWATCH_CONSOLE_BACKTESTS"
 _SECOND_NS = 1_000_000_000
 # The scenario begins when everything is up: what happens before is back-fill.
 _START_ALLOWANCE_NS = 8 * _SECOND_NS
@@ -206,7 +207,8 @@ class _Run:
     def _console(self) -> Iterator[None]:
         """Start the web page; nothing of the run waits for it."""
         address = console_address(self._cluster.environ)
-        told = {"MELTWATCH_CONSOLE_ADDRESS": address}
+        backtests = self._cluster.environ.get(_BACKTESTS, str(Path("backtests").absolute()))
+        told = {"MELTWATCH_CONSOLE_ADDRESS": address, _BACKTESTS: backtests}
         with self._supervised((CONSOLE,), told=told, is_waited_for=False):
             self._state.console = f"http://{address}/"
             say(f"console: {self._state.console}")

@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 import { HOP_MS, NO_CURRENT, NO_VIDEO, UNSCORED } from "./state.js";
-import { text } from "./text.js";
+import { moment, text } from "./text.js";
 
 const SCRIPT = "vendor/uPlot-1.6.32.iife.min.js";
 const STYLE = "vendor/uPlot-1.6.32.min.css";
@@ -229,6 +229,65 @@ export class ScoreTrace {
     }
     ctx.restore();
   }
+}
+
+/** The scores of two backtests: the first wide and pale, the second narrow. */
+export class PairTrace {
+  /** @param {any} uPlot @param {HTMLElement} root @param {string} zone */
+  constructor(uPlot, root, zone) {
+    const options = common(uPlot, zone, () => {});
+    const line = { spanGaps: false };
+    this.plot = new uPlot(
+      {
+        ...options,
+        width: root.clientWidth || 600,
+        height: 240,
+        axes: [{ ...options.axes[0], values: instants }, options.axes[1]],
+        series: [
+          {},
+          { ...line, label: "a", stroke: () => colour("line"), width: 5 },
+          { ...line, label: "b", stroke: () => colour("text"), width: 1.5 },
+        ],
+      },
+      [[], [], []],
+      root,
+    );
+    this.watch = new ResizeObserver(() => this.plot.setSize({ width: root.clientWidth, height: 240 }));
+    this.watch.observe(root);
+  }
+
+  /** @param {number[][]} a @param {number[][]} b  columns `[end_ms, low, high]`: peaks count */
+  show(a, b) {
+    const sides = [withGaps(a), withGaps(b)];
+    const times = [...new Set(sides.flatMap((side) => [...side.keys()]))].sort((one, other) => one - other);
+    // What one of them has no column for is undefined: the line goes on; null breaks it.
+    const values = sides.map((side) => times.map((end) => side.get(end)));
+    this.plot.setData([times.map((end) => end / 1_000), ...values]);
+  }
+
+  close() {
+    this.watch.disconnect();
+    this.plot.destroy();
+  }
+}
+
+/** The highest score by time; where columns are missing, null says so. @param {number[][]} rows */
+function withGaps(rows) {
+  /** @type {Map<number, number|null>} */
+  const found = new Map();
+  const steps = rows.slice(1).map(([end], index) => end - rows[index][0]).sort((a, b) => a - b);
+  const most = 3 * Math.max(steps[steps.length >> 1] ?? 0, HOP_MS);
+  for (const [index, [end, , high]] of rows.entries()) {
+    const before = rows[index - 1]?.[0];
+    if (before !== undefined && end - before > most) found.set(before + 1, null);
+    found.set(end, high);
+  }
+  return found;
+}
+
+/** Instants with the day where it changes. @param {any} _ @param {number[]} seconds */
+function instants(_, seconds) {
+  return seconds.map((each, index) => moment(each * 1_000, (seconds[index - 1] ?? 0) * 1_000));
 }
 
 /** Three phases, told apart by dash and by a letter at the end of each line. */
