@@ -30,7 +30,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
 PROGRAMS = ("video_producer", "current_producer", "stream_processor", "alarm_manager")
 FILES = (
-    "run.json", "before.jsonl", "windows.jsonl", "alarms.jsonl", "live-alarms.jsonl", "report.html",
+    "run.json", "before.jsonl", "windows.jsonl", "alarms.jsonl", "live-alarms.jsonl",
+    "pictures.json", "report.html",
 )  # fmt: skip
 MARGIN_NS = 6 * NS_PER_S
 BACKTEST_S = 400
@@ -198,6 +199,18 @@ def test_a_replay_gives_exactly_the_live_windows_and_alarms(recorded):
     assert sorted(causes) == sorted(live)
 
 
+def test_the_answer_is_that_every_raise_came_at_the_same_instant_and_each_has_its_picture(recorded):
+    run = json.loads((recorded / "run.json").read_text())
+    answer = run["answer"]
+    assert answer["before"] == answer["after"] >= 1
+    assert "at the same instants; 0 more, 0 fewer" in answer["sentence"]
+    assert answer["sentence"] in (recorded / "report.html").read_text()
+    pictures = json.loads((recorded / "pictures.json").read_text())
+    assert 1 <= len(pictures) <= answer["after"]
+    assert all(each["png"] or each["lack"] == "no video" for each in pictures)
+    assert any(each["outline"] for each in pictures)
+
+
 def test_a_recording_gives_the_same_bytes_as_kafka(run, span, recorded, saved):
     product, _ = run
     told = ("backtest", *span, "--recording", str(saved), "--output", "again")
@@ -242,7 +255,9 @@ def test_other_thresholds_raise_what_the_scores_foretell(run, span, recorded, sa
     assert tried != own
     assert summary["comparison"]["verdict"] == "explained"
     raised = sum(bool(found) for found in tried.values())
-    assert summary["labels"]["true_alarm"] == {"labels": len(scores), "raised": raised}
+    told_of = summary["labels"]["true_alarm"]
+    assert (told_of["labels"], told_of["raised"]) == (len(scores), raised)
+    assert told_of["kept"] + told_of["lost"] == told_of["raised_live"]
     assert summary["labels"]["raised_without_label"] == 0
 
 

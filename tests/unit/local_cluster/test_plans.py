@@ -1,7 +1,15 @@
 from pathlib import Path
 
-from meltwatch_local_cluster.launch.plans import PIPELINE, PRODUCERS, service_plans
+from meltwatch_backtester.commands.options import DEFAULT_FOLDER
+from meltwatch_local_cluster.launch.plans import (
+    PIPELINE,
+    PRODUCERS,
+    console_environment,
+    service_plans,
+)
 from meltwatch_local_cluster.ports import RunScenario, RunSources
+
+from tests.support.source import ROOT
 
 LOGS = Path("logs")
 SCENARIO = RunScenario(
@@ -67,3 +75,17 @@ def test_producers_of_a_recording_are_told_its_folder():
 
     assert plan.environment["MELTWATCH_RECORDING_DIR"] == str(Path("here").absolute())
     assert plan.environment["MELTWATCH_SIMULATOR_ORIGIN_NS"] == "1"
+
+
+def test_the_console_shows_the_backtests_that_are_made_here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    told = console_environment({})
+    assert told["MELTWATCH_CONSOLE_BACKTESTS"] == str(tmp_path / DEFAULT_FOLDER)
+    assert told["MELTWATCH_CONSOLE_ADDRESS"].startswith("127.0.0.1:")
+    named = {"MELTWATCH_CONSOLE_BACKTESTS": "/srv/b", "MELTWATCH_CONSOLE_ADDRESS": "[::1]:9"}
+    assert console_environment(named) == named
+
+
+def test_what_a_backtest_writes_leaves_the_checkout_clean():
+    ignored = (ROOT / ".gitignore").read_text().splitlines()
+    assert f"/{DEFAULT_FOLDER}/" in ignored

@@ -15,6 +15,8 @@ PIPELINE = ("stream_processor", "alarm_manager")
 PRODUCERS = ("video_producer", "current_producer")
 SOURCE_PRODUCER = "source_producer"
 CONSOLE = "console"
+CONSOLE_ADDRESS = "MELTWATCH_CONSOLE_ADDRESS"
+_BACKTESTS = "MELTWATCH_CONSOLE_BACKTESTS"
 # Variables of the launcher alone, or different for each service.
 _NOT_PASSED_ON = ("MELTWATCH_STATE_DIR", "MELTWATCH_HEALTH_ADDRESS")
 # Static group members: one that died and was started again takes its work up at once.
@@ -110,9 +112,14 @@ def check_live_installed() -> None:
         )
 
 
-def console_address(environ: Mapping[str, str]) -> str:
-    """Return where the console of a run is to listen: on a free port of this machine alone."""
-    return environ.get("MELTWATCH_CONSOLE_ADDRESS") or f"{LOOPBACK}:{free_ports(1)[0]}"
+def console_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what the console of a run is told.
+
+    It listens on a free port of this machine alone, and shows the backtests that are made here.
+    """
+    address = environ.get(CONSOLE_ADDRESS) or f"{LOOPBACK}:{free_ports(1)[0]}"
+    backtests = environ.get(_BACKTESTS) or str(Path("backtests").absolute())
+    return {CONSOLE_ADDRESS: address, _BACKTESTS: backtests}
 
 
 def live_environment(spool: Path) -> dict[str, str]:

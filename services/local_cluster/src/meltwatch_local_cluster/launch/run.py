@@ -33,11 +33,12 @@ from meltwatch_local_cluster.launch.opcua import SERVICE as SCADA_ADAPTER
 from meltwatch_local_cluster.launch.opcua import check_installed, prepare_opcua
 from meltwatch_local_cluster.launch.plans import (
     CONSOLE,
+    CONSOLE_ADDRESS,
     PIPELINE,
     PRODUCERS,
     SOURCE_PRODUCER,
     check_live_installed,
-    console_address,
+    console_environment,
     live_environment,
     service_plans,
     write_plant_file,
@@ -51,7 +52,6 @@ from meltwatch_local_cluster.steps import say, step
 
 _POLL_S = 0.5
 _PLANT_FILE = "MELTWATCH_PLANT_FILE"
-_BACKTESTS = "MELTWATCH_CONSOLE_BACKTESTS"
 _SECOND_NS = 1_000_000_000
 # The scenario begins when everything is up: what happens before is back-fill.
 _START_ALLOWANCE_NS = 8 * _SECOND_NS
@@ -206,11 +206,9 @@ class _Run:
     @contextmanager
     def _console(self) -> Iterator[None]:
         """Start the web page; nothing of the run waits for it."""
-        address = console_address(self._cluster.environ)
-        backtests = self._cluster.environ.get(_BACKTESTS, str(Path("backtests").absolute()))
-        told = {"MELTWATCH_CONSOLE_ADDRESS": address, _BACKTESTS: backtests}
+        told = console_environment(self._cluster.environ)
         with self._supervised((CONSOLE,), told=told, is_waited_for=False):
-            self._state.console = f"http://{address}/"
+            self._state.console = f"http://{told[CONSOLE_ADDRESS]}/"
             say(f"console: {self._state.console}")
             yield
 
