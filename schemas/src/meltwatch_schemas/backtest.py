@@ -47,9 +47,14 @@ class TriedPoint(Message):
     logit_off: Logit = Field(description="Clears below it.")
     on_delay_s: Delay | None = Field(default=None, description="Held this long before raising.")
     off_delay_s: Delay | None = Field(default=None, description="Held this long before clearing.")
+    k: int | None = Field(default=None, ge=1, description="Instead of the delay: k of n windows.")
+    n: int | None = Field(default=None, ge=1, description="See k.")
+    imbalance_on: float | None = Field(
+        default=None, description="Instead of the logit, the imbalance of currents is judged."
+    )
     active_before: bool = Field(default=False, description="It stood before the span.")
     known_until: UtcTime | None = Field(
-        default=None, description="Newest window that this rests on."
+        default=None, description="Newest window before the span that this rests on."
     )
 
     @property

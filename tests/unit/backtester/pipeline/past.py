@@ -9,7 +9,7 @@ from meltwatch_backtester.domain.question import Cuts, PlantFacts, Question
 from meltwatch_backtester.domain.span import Span
 from meltwatch_backtester.domain.thresholds import Thresholds
 from meltwatch_backtester.domain.window_comparison import Kind
-from meltwatch_backtester.pipeline.backtest import Backtest
+from meltwatch_backtester.pipeline.backtest import Backtest, Results
 from meltwatch_backtester.pipeline.scope import ScopeOptions, scope_of
 from meltwatch_backtester.ports import TopicPart
 from meltwatch_chassis.clock import SystemClock
@@ -161,6 +161,7 @@ async def replay(
     furnaces: tuple[str, ...] = (),
     model: ModelIdentity = IDENTITY.model,
     scorer: FakeScorer | None = None,
+    results: Results | None = None,
 ) -> tuple[ReplayOutcome, Noted]:
     """Backtest a past."""
     history, noted, clock, metrics = past.history(), Noted(), SystemClock(), Metrics()
@@ -175,7 +176,7 @@ async def replay(
         encoder=ENCODER,
         context=ScoreContext(TOPICS, model, PUBLISHED_SPEC.spec_id, 0.2, frozenset()),
         run_id="run",
-        results=noted,
+        results=results or noted,
         partition_of=lambda _: 0,
         on_records=lambda _: None,
     ).replay_span()

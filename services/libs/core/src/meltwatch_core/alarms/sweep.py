@@ -52,6 +52,13 @@ class LevelSeries:
         counts = is_newer & ~np.isnan(heights)
         return cls(ends[counts], heights[counts], places[counts])
 
+    def after_ns(self, end_ns: int | None) -> Self:
+        """Return the windows that end after an instant; None gives all."""
+        if end_ns is None:
+            return self
+        later = self.ends_ns > end_ns
+        return type(self)(self.ends_ns[later], self.levels[later], self.positions[later])
+
     def sample(self, index: int) -> Sample:
         """Return one window as the rule takes it."""
         end_ns, position = int(self.ends_ns[index]), int(self.positions[index])
