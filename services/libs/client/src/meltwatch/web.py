@@ -124,11 +124,11 @@ class Door:
         except (HTTPError, OSError) as error:
             raise UnreachableError(
                 f"expected a console at {self.address}, {_said(error)}"
-            ) from error
+            ) from None
         try:
             yield answer
         except (HTTPError, OSError) as error:
-            raise UnreachableError(f"{self.address} stopped answering: {_said(error)}") from error
+            raise UnreachableError(f"{self.address} stopped answering: {_said(error)}") from None
         finally:
             answer.close()
 
