@@ -5,20 +5,16 @@ from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 from zoneinfo import ZoneInfo
 
-from meltwatch_schemas.alarm import AlarmRecord, AlarmState
+from meltwatch_schemas.alarm import AlarmRecord, Priority
 
-ALARM_SYMBOLS: Final = {
-    AlarmState.NORM: "✓",
-    AlarmState.UNACK: "▲",
-    AlarmState.ACKED: "△",
-    AlarmState.RTNUN: "▽",
-    AlarmState.LATUN: "◆",
-    AlarmState.LATAK: "◇",
-    AlarmState.SHLVD: "⊘",
-    AlarmState.DSUPR: "⊘",
-    AlarmState.OOSRV: "⊘",
+PRIORITY_SHAPES: Final = {
+    Priority.CRITICAL: "◆",
+    Priority.HIGH: "▲",
+    Priority.MEDIUM: "■",
+    Priority.LOW: "●",
+    Priority.JOURNAL: "·",
 }
-"""One symbol a state."""
+"""One shape a priority, as the console has them: the word beside it is the state."""
 
 SERVICE_SYMBOLS: Final = {
     "ready": "●",
@@ -30,9 +26,9 @@ SERVICE_SYMBOLS: Final = {
 """One symbol a state of a process; others get ``?``."""
 
 
-def state_text(state: AlarmState) -> str:
-    """Return an alarm state as symbol and mnemonic, e.g. ``▲ UNACK``."""
-    return f"{ALARM_SYMBOLS[state]} {state}"
+def state_text(alarm: AlarmRecord) -> str:
+    """Return the shape of an alarm's priority and the mnemonic of its state, e.g. ``▲ UNACK``."""
+    return f"{PRIORITY_SHAPES[alarm.priority]} {alarm.state}"
 
 
 def service_text(state: str) -> str:
@@ -97,7 +93,7 @@ def transition_line(record: AlarmRecord) -> str:
     by = f" by {change.by}" if change.by else ""
     comment = f" ({change.comment})" if change.comment else ""
     return (
-        f"{day_and_clock(record.times.published)}  {state_text(record.state):<7}  "
+        f"{day_and_clock(record.times.published)}  {state_text(record):<7}  "
         f"{record.priority:<8}  {record.alarm_id}  "
         f"{change.cause} from {change.from_}{by}{comment}: {record.message}"
     )

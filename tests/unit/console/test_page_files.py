@@ -6,6 +6,8 @@ import re
 
 import pytest
 from meltwatch_console.adapters.http.static_files import FOLDER
+from meltwatch_schemas.alarm import Priority
+from meltwatch_schemas.wording import PRIORITY_SHAPES
 
 FILES = sorted(path for path in FOLDER.rglob("*") if path.is_file())
 SCRIPTS = [path for path in FILES if path.suffix == ".js" and "vendor" not in path.parts]
@@ -51,6 +53,13 @@ def test_the_list_of_keys_has_every_key_that_has_a_word():
     assert listed is not None
     named = {f"key_{key}" for key in re.findall(r'"([^"]+)"', listed[1])}
     assert named == {key for key in catalogue("en") if key.startswith("key_")}
+
+
+def test_a_priority_has_the_same_shape_on_the_page_and_in_a_terminal():
+    source = (FOLDER / "app/wording.js").read_text()
+    told = dict(re.findall(r'(\w+): \{ shape: "(.)", number: \d \}', source))
+    assert told == {each: PRIORITY_SHAPES[Priority(each)] for each in told}
+    assert len(told) == 4
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)

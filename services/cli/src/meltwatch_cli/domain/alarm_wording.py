@@ -72,7 +72,7 @@ def _since(zones: Iterable[tzinfo | None]) -> str:
 def _facts(alarm: AlarmRecord, now: datetime, zone: tzinfo | None) -> list[str]:
     since = alarm.raise_time or alarm.condition_time
     return [
-        state_text(alarm.state),
+        state_text(alarm),
         alarm.priority,
         plant_time(since, zone),
         time_left(alarm, now),
@@ -155,7 +155,7 @@ def _head(alarm: AlarmRecord, now: datetime, zone: tzinfo | None) -> list[str]:
         "alarm": alarm.alarm_id,
         "title": alarm.title,
         "message": alarm.message,
-        "state": f"{state_text(alarm.state)}: {_state_in_words(alarm)}",
+        "state": f"{state_text(alarm)}: {_state_in_words(alarm)}",
         "times": f"in the plant's time zone, {zone.key}" if isinstance(zone, ZoneInfo) else "",
         "priority": f"{alarm.priority} (severity {alarm.severity}), {alarm.class_}, {alarm.mode}",
         "quality": ", ".join([alarm.quality, *alarm.quality_reasons]),

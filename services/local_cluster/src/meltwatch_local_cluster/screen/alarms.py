@@ -84,7 +84,7 @@ def _line(snapshot: RunSnapshot, alarm: AlarmRecord) -> Text:
         f"{alarm.priority:<8} {since} {age_text(snapshot.standing_s(alarm)):>6}  "
         f"{alarm.alarm_id}  {alarm.message}"
     )
-    return ScreenText.assemble((f"{state_text(alarm.state):<8}", alarm_style(alarm)), rest)
+    return ScreenText.assemble((f"{state_text(alarm):<8}", alarm_style(alarm)), rest)
 
 
 def irregular_lines(snapshot: RunSnapshot, width: int, lines: int) -> list[ScreenText]:

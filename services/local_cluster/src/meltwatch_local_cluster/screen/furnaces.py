@@ -91,7 +91,7 @@ def _cells(
     if alarm is None:
         yield ScreenText("✓ none", style=QUIET)
     else:
-        yield ScreenText(state_text(alarm.state), style=alarm_style(alarm))
+        yield ScreenText(state_text(alarm), style=alarm_style(alarm))
     newest, age_s = furnace.newest, snapshot.age_s(furnace)
     if newest is None or age_s is None:
         yield from (ScreenText("-"), ScreenText(), ScreenText("awaited", style=QUIET))
