@@ -40,6 +40,8 @@ export function openPlant(root, site) {
   let groups = new Map();
   /** @type {Tile[]} in the order that arrows go */
   let order = [];
+  /** For which furnaces there are tiles. */
+  let built = "";
 
   function isOnly() {
     const narrow = matchMedia("(max-width: 600px)").matches;
@@ -52,8 +54,16 @@ export function openPlant(root, site) {
     say(only, text("only_abnormal"));
   }
 
-  /** Make every tile; their place never changes after that. */
+  /** Make every tile; their place never changes after that, and a focus on one stays. */
   function build() {
+    const wanted = [...store.furnaces.values()].map((each) => `${each.index} ${each.id}`).join("\n");
+    if (wanted === built) {
+      for (const tile of tiles.values()) tile.furnace = store.furnaces.get(tile.furnace.index) ?? tile.furnace;
+      showAll();
+      return;
+    }
+    const focused = order.find(({ node }) => node === document.activeElement)?.furnace.id;
+    built = wanted;
     tiles = new Map();
     groups = new Map();
     order = [];
@@ -82,7 +92,9 @@ export function openPlant(root, site) {
       sections.get(name).append(h("li", {}, node));
     }
     areas.replaceChildren(...areas_.splice(0));
-    if (order[0]) order[0].node.tabIndex = 0;
+    const stop = order.find(({ furnace }) => furnace.id === focused) ?? order[0];
+    if (stop) stop.node.tabIndex = 0;
+    if (focused) stop?.node.focus();
     showAll();
   }
   /** @type {HTMLElement[]} */

@@ -3,8 +3,12 @@
  * to a server, so one tab leads and passes on what it hears.
  */
 
+import { seekLead } from "./leader.js";
+
 const EVENTS = ["snapshot", "scores", "alarm", "furnace", "link", "heartbeat", "result"];
 const CHANNEL = "meltwatch-stream";
+/** A tab that has come asks its leader for the whole picture. */
+const WHOLE = "whole?";
 /** Nothing for so long, and the connection is made anew, ms. */
 const DEAD_MS = 15_000;
 
@@ -13,49 +17,49 @@ const DEAD_MS = 15_000;
  */
 export function follow(take) {
   const channel = new BroadcastChannel(CHANNEL);
-  let leads = false;
-  /** @type {EventSource|undefined} */
+  /** Only of the tab that leads. @type {EventSource|undefined} */
   let source;
   let heardMs = performance.now();
+  let isWhole = false;
 
   /** @param {string} event @param {string} text */
   function hear(event, text) {
     heardMs = performance.now();
     take(event, JSON.parse(text));
+    isStillLeading();
+  }
+
+  function disconnect() {
+    source?.close();
+    source = undefined;
   }
 
   function connect() {
-    source?.close();
+    disconnect();
     heardMs = performance.now();
-    source = new EventSource("api/v1/stream");
+    isWhole = false;
+    const made = (source = new EventSource("api/v1/stream"));
     for (const event of EVENTS) {
-      source.addEventListener(event, (message) => {
-        hear(event, message.data);
-        channel.postMessage([event, message.data]);
+      made.addEventListener(event, ({ data }) => {
+        if (source !== made) return;
+        isWhole ||= event === "snapshot";
+        channel.postMessage([event, data]);
+        hear(event, data);
       });
     }
   }
 
   channel.addEventListener("message", ({ data }) => {
-    if (data === "whole?") {
-      // A tab has come: its leader asks for the whole picture again, for all of them.
-      if (leads) connect();
-    } else if (!leads) hear(data[0], data[1]);
+    // A whole picture that is still to come is for the new tab, too.
+    if (data === WHOLE) {
+      if (source && isWhole) connect();
+    } else if (!source) hear(data[0], data[1]);
   });
 
   setInterval(() => {
-    if (leads && performance.now() - heardMs > DEAD_MS) connect();
+    if (source && performance.now() - heardMs > DEAD_MS) connect();
   }, 1_000);
 
-  if (navigator.locks) {
-    channel.postMessage("whole?");
-    navigator.locks.request(CHANNEL, () => {
-      leads = true;
-      connect();
-      return new Promise(() => {}); // kept until the tab is closed
-    });
-  } else {
-    leads = true; // without https or localhost: a connection of its own
-    connect();
-  }
+  const isStillLeading = seekLead(connect, disconnect);
+  channel.postMessage(WHOLE);
 }
