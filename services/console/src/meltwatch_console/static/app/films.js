@@ -9,9 +9,11 @@ const MAP_FROM = -1.4;
 
 /**
  * The ten frames up to a window's end. `own` is the window's own, null where it has none: an older
- * one is no picture of it.
+ * one is no picture of it. A map is a spot, possibly of no cells; `none` where the window was given
+ * none, `away` where it could not be fetched.
  * @typedef {import("./picture.js").Frame} Frame
- * @typedef {{frames: Frame[], own: Frame|null, spot: any, lack: string}} Film
+ * @typedef {import("./picture.js").Spot} Spot
+ * @typedef {{frames: Frame[], own: Frame|null, spot: Spot|"none"|"away", lack: string}} Film
  */
 
 export class Films {
@@ -34,12 +36,12 @@ export class Films {
         lack = error.message;
         return [];
       }),
-      hasMap ? ask(`${where}/maps/${endMs}`).catch(() => null) : null,
+      hasMap ? ask(`${where}/maps/${endMs}`).catch(() => "away") : "none",
     ]);
     const last = frames[frames.length - 1];
     const own = last && endMs - last.window_end_ms < HOP_MS ? last : null;
     const film = { frames, own, spot, lack };
-    if (own) this.known.set(endMs, film);
+    if (own && spot !== "away") this.known.set(endMs, film);
     if (this.known.size > KEPT) this.known.delete(this.known.keys().next().value ?? 0);
     return film;
   }

@@ -298,7 +298,7 @@ class FurnacePage {
 
   /** @param {import("./picture.js").Frame} frame */
   pickFrame(frame) {
-    this.picture?.show(frame, this.shown?.spot ?? null);
+    this.picture?.show(frame, this.shown?.spot ?? "away");
   }
 
   /** Score and currents at an instant. @param {number|null} ms */

@@ -84,18 +84,19 @@ export class Picture {
     });
   }
 
-  /** @param {Frame} frame @param {Spot|null} spot */
+  /** @param {Frame} frame @param {Spot|"none"|"away"} spot  what the map marks; or why nothing is known of it */
   show(frame, spot) {
     const address = frameAddress(this.furnaceId, frame);
     if (this.image.getAttribute("src") !== address) this.image.src = address;
     mark(this.image, "data-at-ms", String(frame.at_ms));
-    const cells = spot?.cells ?? [];
+    const isMap = typeof spot !== "string";
+    const cells = isMap ? spot.cells : [];
     const edge = outline(cells);
     for (const path of [this.casing, this.line]) mark(path, "d", edge);
     mark(this.hatch, "d", area(cells));
-    const said = cells.length
-      ? text("spot", { place: text(`place_${spot?.place}`), share: ((spot?.share ?? 0) * 100).toFixed(1) })
-      : text("no_spot");
+    const said = isMap && cells.length
+      ? text("spot", { place: text(`place_${spot.place}`), share: (spot.share * 100).toFixed(1) })
+      : isMap ? text("no_spot") : text(`map_${spot}`);
     say(this.words, said);
     mark(this.image, "alt", `${text("frame_of")} ${said}`);
   }

@@ -56,6 +56,7 @@ export const en = {
   clears_below: "clears below {off}", raised: "raised", seen: "seen", gone: "gone",
   picture_now: "now, {time}", picture_at: "at {time}", no_picture: "no picture",
   spot: "Spot {place}, {share} % of the picture.", no_spot: "No spot is marked.",
+  map_none: "No map: the score is too low for one.", map_away: "The map could not be fetched.",
   frame_of: "Camera's picture.",
   "place_upper left": "upper left", "place_upper middle": "upper middle",
   "place_upper right": "upper right", "place_middle left": "middle left",
