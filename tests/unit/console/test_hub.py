@@ -1,12 +1,13 @@
 """Every browser reads the same log at its own pace."""
 
 import asyncio
+import zlib
 from collections.abc import AsyncIterator
 
 import pytest
 from meltwatch_chassis.testing import ManualClock
 from meltwatch_console.pipeline import hub as hub_module
-from meltwatch_console.pipeline.hub import COMMENT, KEPT_NS, Hub
+from meltwatch_console.pipeline.hub import COMMENT, GZIP_HEAD, KEPT_NS, Hub, Sent
 
 WHOLE = b'{"furnaces":[]}'
 
@@ -21,9 +22,9 @@ def hub(clock: ManualClock) -> Hub:
     return Hub("r1", clock, lambda: WHOLE)
 
 
-async def next_of(events: AsyncIterator[bytes]) -> bytes:
+async def next_of(events: AsyncIterator[Sent]) -> bytes:
     async with asyncio.timeout(30):
-        return await anext(events)
+        return (await anext(events)).plain
 
 
 async def test_a_browser_is_sent_the_whole_picture_and_then_each_event_once(hub: Hub):
@@ -43,8 +44,33 @@ async def test_an_event_is_encoded_once_for_all(hub: Hub):
     for each in crowd:
         await next_of(each)
     hub.publish("alarm", b"1")
-    first, *others = [await next_of(each) for each in crowd]
-    assert all(other is first for other in others)
+    first, *others = [await anext(each) for each in crowd]
+    assert all(other is first for other in others), "plain and packed"
+
+
+@pytest.mark.parametrize("last_id", [None, "r1.0", "r1.2"])
+async def test_from_wherever_a_browser_goes_on_the_packed_events_are_one_gzip_stream(
+    hub: Hub, last_id: str | None
+):
+    for number in range(5):
+        hub.publish("alarm", (f'"{number}"' * 300).encode())
+    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    assert unpacker.decompress(GZIP_HEAD) == b""
+    events = hub.events(last_id)
+    for _ in range(3 if last_id == "r1.2" else 1):
+        sent = await anext(events)
+        assert unpacker.decompress(sent.packed) == sent.plain, "at once, not with the next one"
+    hub.publish("alarm", b'"5"' * 300)
+    for sent in (await last_of(events), COMMENT):
+        assert unpacker.decompress(sent.packed) == sent.plain
+        assert len(sent.packed) < 200
+
+
+async def last_of(events: AsyncIterator[Sent]) -> Sent:
+    """Return the sixth event; whoever asked for more has had those before it."""
+    while not (sent := await anext(events)).plain.startswith(b"id: r1.6\n"):
+        pass
+    return sent
 
 
 async def test_the_whole_picture_is_made_once_for_all_who_ask_meanwhile(clock: ManualClock):
@@ -81,7 +107,7 @@ async def test_a_browser_resumes_where_it_was(hub: Hub, last_id: str, first: byt
         waiting = asyncio.ensure_future(anext(events))
         await asyncio.sleep(0)
         hub.publish("alarm", b"3")
-        assert (await waiting).startswith(b"id: r1.4\n")
+        assert (await waiting).plain.startswith(b"id: r1.4\n")
     else:
         assert (await next_of(events)).startswith(first)
 
@@ -115,6 +141,6 @@ async def test_silence_is_a_comment(hub: Hub, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(hub_module, "SILENCE_S", 0.01)
     events = hub.events()
     await next_of(events)
-    assert await next_of(events) == COMMENT
+    assert await next_of(events) == COMMENT.plain
     hub.publish("alarm", b"1")
     assert (await next_of(events)).startswith(b"id: r1.1\n")
