@@ -1,6 +1,6 @@
 /** Questions: for how long, why, in what words. Each is a dialog that the keyboard alone can use. */
 
-import { h } from "./dom.js";
+import { h, say } from "./dom.js";
 import { moment, span, text } from "./text.js";
 import { isPutAside, shortName, sign, stateWord } from "./wording.js";
 
@@ -44,36 +44,51 @@ export function askPutAside(site) {
   const { store, desk } = site;
   const body = h("div", { class: "aside-list" });
   const said = h("p", { role: "status" });
+  /** What counts down. @type {[HTMLElement, any][]} */
+  let lefts = [];
   function show() {
-    const now = store.now();
+    const focused = document.activeElement?.getAttribute("data-alarm");
+    const hadFocus = body.contains(document.activeElement);
     const found = [...store.alarms.values()].filter(isPutAside);
-    const rows = found.map((alarm) =>
+    lefts = found.map((alarm) => [h("span", {}), alarm]);
+    const rows = lefts.map(([left, alarm]) =>
       h("li", {},
         h("b", {}, `${sign(alarm)} ${shortName(alarm.equipment_path)} ${alarm.title}`),
-        h("span", {}, ` ${stateWord(alarm, now)}, `),
-        h("span", {}, alarm.shelve
-          ? text("by_for", {
-            by: alarm.shelve.by, reason: alarm.shelve.reason,
-            left: span((Date.parse(alarm.shelve.until) - now) / 1_000),
-          })
-          : text("out_since", {
-            by: alarm.out_of_service?.by ?? "-",
-            time: moment(Date.parse(alarm.out_of_service?.since ?? alarm.condition_time), now),
-          })),
-        alarm.state === "SHLVD" && me(site)
-          ? h("button", { onclick: async () => {
-            said.textContent = await desk.ask(alarm, "unshelve");
-            show();
-          } }, text("unshelve"))
-          : null,
+        h("span", {}, ` ${stateWord(alarm, store.now())}, `), left,
+        alarm.state === "SHLVD" && me(site) ? unshelve(alarm) : null,
       ));
     body.replaceChildren(rows.length ? h("ul", {}, ...rows) : h("p", {}, text("none_shelved")));
+    tick();
+    if (!hadFocus) return;
+    const buttons = /** @type {HTMLElement[]} */ ([...body.querySelectorAll("button")]);
+    const same = buttons.find((each) => each.getAttribute("data-alarm") === focused) ?? buttons[0];
+    (same ?? /** @type {HTMLElement|null} */ (body.closest("dialog")?.querySelector(".buttons button")))?.focus();
+  }
+  /** @param {any} alarm */
+  function unshelve(alarm) {
+    return h("button", { "data-alarm": alarm.alarm_id, onclick: async () => {
+      say(said, await desk.ask(alarm, "unshelve"));
+    } }, text("unshelve"));
+  }
+  function tick() {
+    for (const [node, alarm] of lefts) say(node, whoAndHowLong(alarm, store.now()));
   }
   show();
   const end = store.listen(({ what }) => {
     if (what === "alarm" || what === "snapshot") show();
+    else if (what === "tick") tick();
   });
   return ask(text("shelved_title"), null, [body, said], () => undefined).finally(end);
+}
+
+/** @param {any} alarm @param {number} now */
+function whoAndHowLong(alarm, now) {
+  if (alarm.shelve) {
+    const { by, reason, until } = alarm.shelve;
+    return text("by_for", { by, reason, left: span((Date.parse(until) - now) / 1_000) });
+  }
+  const { by, since } = alarm.out_of_service ?? {};
+  return text("out_since", { by: by ?? "-", time: moment(Date.parse(since ?? alarm.condition_time), now) });
 }
 
 /** The keys. */
