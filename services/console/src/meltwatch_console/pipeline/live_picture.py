@@ -63,6 +63,8 @@ class LivePicture:
         Gives an event to every browser.
     link
         How far all of it may be trusted.
+    is_whole
+        All that stands in the topics is known. Until then a browser keeps the alarms that it has.
     scores
         Returns the scores of the snapshot, a JSON list.
     """
@@ -74,6 +76,7 @@ class LivePicture:
         self.publish: Publish = lambda _event, _data: None
         self.scores: Callable[[], bytes] = lambda: _EMPTY
         self.link = Link(LinkState.STALE, reason="the alarms are being read")
+        self.is_whole = False
         self._alarms: Mapping[str, AlarmRecord] = {}
         self._epoch: int | None = None
 
@@ -87,7 +90,8 @@ class LivePicture:
         return (
             b'{"furnaces":' + furnaces + b',"alarms":' + _joined(self.listed())
             + b',"scores":' + self.scores() + b',"link":' + encoded(asdict(self.link))
-            + b',"now_ms":' + encoded(self._now_ms()) + b"}"
+            + b',"now_ms":' + encoded(self._now_ms()) + b',"whole":' + encoded(self.is_whole)
+            + b"}"
         )  # fmt: skip
 
     def alarm_list(self) -> bytes:
@@ -99,6 +103,7 @@ class LivePicture:
 
     def tell_all(self) -> None:
         """Give every browser the whole picture: more has changed than events have told."""
+        self.is_whole = True
         self.publish("snapshot", self.snapshot())
 
     def note_furnace(self, furnace_id: str) -> None:
@@ -115,6 +120,7 @@ class LivePicture:
     def take_history(self, turns: Iterable[AlarmTurn], alarms: Mapping[str, AlarmRecord]) -> None:
         """Take what stood in the topics before anybody could look."""
         self._alarms = alarms
+        self.is_whole = False
         for turn in turns:
             if turn.after is not None:
                 self.journal.take(turn.after)

@@ -105,13 +105,14 @@ export class Store {
   /** @param {any} data */
   takeSnapshot(data) {
     this.furnaces = new Map(data.furnaces.map((/** @type {Furnace} */ each) => [each.index, each]));
-    this.alarms = new Map(data.alarms.map((/** @type {Alarm} */ each) => [each.alarm_id, each]));
+    // A console that is still reading the alarms knows fewer than stand.
+    if (data.whole) this.alarms = new Map(data.alarms.map((/** @type {Alarm} */ each) => [each.alarm_id, each]));
     this.scores = new Map();
     this.link = data.link;
     for (const [index, endMs, score, flags] of data.scores) {
       this.scores.set(index, { score: tenth(score), flags, endMs });
     }
-    this.isWhole = true;
+    this.isWhole ||= data.whole;
     this.tell({ what: "snapshot" });
   }
 
