@@ -100,10 +100,8 @@ def triton(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[TritonServer]"
         yield server
 
 
-@contextmanager
-def fresh_topics(kafka: "KafkaServer") -> Iterator[Topics]:
-    """Make a catalogue of topics under a prefix of its own, and delete it at the end."""
-    from kafka import KafkaAdminClient
+def made_topics(kafka: "KafkaServer") -> Topics:
+    """Make a catalogue of topics under a prefix of its own."""
     from meltwatch_chassis.kafka.admin import create_topics
 
     made = Topics(prefix=f"t{secrets.token_hex(4)}", partitions=TEST_PARTITIONS)
@@ -112,9 +110,18 @@ def fresh_topics(kafka: "KafkaServer") -> Iterator[Topics]:
         for spec in catalogue(made.prefix, made.partitions)
     ]
     create_topics({"bootstrap_servers": [kafka.address]}, specs)
+    return made
+
+
+@contextmanager
+def fresh_topics(kafka: "KafkaServer") -> Iterator[Topics]:
+    """Make a catalogue of topics, and delete it at the end."""
+    from kafka import KafkaAdminClient
+
+    made = made_topics(kafka)
     yield made
     with KafkaAdminClient(bootstrap_servers=kafka.address) as admin:
-        admin.delete_topics([spec.name for spec in specs])
+        admin.delete_topics([spec.name for spec in catalogue(made.prefix, made.partitions)])
 
 
 @pytest.fixture

@@ -104,6 +104,9 @@ class Console:
         if self._feed.link is PipelineLink.LIVE:
             return Link(LinkState.LIVE, age_s)
         if self._feed.link is PipelineLink.DOWN:
+            # Without Kafka nobody can tell whether the alarm manager lives.
+            if (lacking := self._vitals.lacking) is not None:
+                return Link(LinkState.STALE, age_s, lacking)
             return Link(LinkState.NO_MANAGER, age_s, _NO_HEARTBEAT)
         waits_for = (
             _NO_HEARTBEAT + " yet" if self._feed.has_caught_up else "the alarms are being read"

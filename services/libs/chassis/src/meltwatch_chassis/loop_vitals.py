@@ -54,6 +54,11 @@ class LoopVitals(EventLoopBeat):
         self._dependencies = dependencies
         self._look_ns = clock.monotonic_ns()
 
+    @property
+    def lacking(self) -> str | None:
+        """One line that says which dependency does not answer, and why; None if all do."""
+        return self._dependencies.problem()
+
     def note_look(self) -> None:
         """Note that the main loop has looked, even if nothing was there."""
         self._look_ns = self._clock.monotonic_ns()
