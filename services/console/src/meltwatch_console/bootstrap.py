@@ -1,7 +1,8 @@
 """Puts the console together from its settings."""
 
 import asyncio
-from contextlib import aclosing
+from collections.abc import Iterator
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from secrets import token_hex
 from typing import Any
@@ -35,6 +36,7 @@ from meltwatch_console.adapters.http.static_files import static_routes
 from meltwatch_console.adapters.http.stream import stream_routes
 from meltwatch_console.adapters.kafka_archive import KafkaArchive
 from meltwatch_console.adapters.kafka_scores import ScoreFeed
+from meltwatch_console.adapters.ring_file import RingFile, RingKeeper
 from meltwatch_console.adapters.tokens import TokenReader
 from meltwatch_console.adapters.web_server import bound_socket, serve, web_app
 from meltwatch_console.app import Console, tell_scores
@@ -80,7 +82,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
                 serve(parts.app, listener),
                 console.follow_alarms(),
                 console.beat(),
-                furnaces.scores.follow(),
+                _follow_scores(furnaces),
                 tell_scores(furnaces.book.delta, parts.hub.publish),
                 *([furnaces.keeper.keep_on()] if furnaces.keeper else []),
             )
@@ -137,6 +139,16 @@ class FurnaceParts:
     desk: PictureDesk
     folder: OccurrenceFolder | None
     keeper: EvidenceKeeper | None
+    rings: RingKeeper | None
+
+
+async def _follow_scores(furnaces: FurnaceParts) -> None:
+    """Take over the traces that were kept, then follow the scores."""
+    if furnaces.rings is None:
+        await furnaces.scores.follow()
+        return
+    furnaces.scores.known_ms = await furnaces.rings.restore()
+    await first_of(furnaces.scores.follow(), furnaces.rings.keep_on())
 
 
 def _furnaces(
@@ -154,7 +166,8 @@ def _furnaces(
     desk = PictureDesk(book, archive)
     folder = _evidence(settings, clock)
     keeper = EvidenceKeeper(desk, book, folder, lambda: feed.points.points) if folder else None
-    return FurnaceParts(book, scores, archive, desk, folder, keeper)
+    rings = _rings(settings, book, clock)
+    return FurnaceParts(book, scores, archive, desk, folder, keeper, rings)
 
 
 def _gate(settings: Settings) -> Gate:
@@ -171,11 +184,25 @@ def _evidence(settings: Settings, clock: Clock) -> OccurrenceFolder | None:
     if folder is None:
         return None
     most, days = settings.console_evidence_most, settings.console_evidence_days
-    try:
+    with _folder_of("MELTWATCH_CONSOLE_EVIDENCE_DIR"):
         return OccurrenceFolder(folder, most, days, clock)
+
+
+def _rings(settings: Settings, book: ScoreBook, clock: Clock) -> RingKeeper | None:
+    if settings.console_ring_dir is None:
+        return None
+    with _folder_of("MELTWATCH_CONSOLE_RING_DIR"):
+        file = RingFile(settings.console_ring_dir, settings.console_max_furnaces)
+    return RingKeeper(book, file, clock)
+
+
+@contextmanager
+def _folder_of(variable: str) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise ConfigurationError(
-            f"MELTWATCH_CONSOLE_EVIDENCE_DIR: expected a folder to write to, got {error}"
+            f"{variable}: expected a folder to write to, got {error}"
         ) from None
 
 

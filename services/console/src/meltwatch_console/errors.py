@@ -7,3 +7,7 @@ class TooDear(Exception):  # noqa: N818 - the name says what is the matter
 
 class NoPicture(Exception):  # noqa: N818 - the name says what is the matter
     """There is nothing to show, and the message says why in words for people."""
+
+
+class RingRefused(Exception):  # noqa: N818 - the name says what is the matter
+    """A file of traces is torn, or is none; the message says what was expected."""

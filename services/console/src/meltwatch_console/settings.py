@@ -50,6 +50,11 @@ class Settings(KafkaSettings, PlantSettings):
         default=10_000, ge=1, le=100_000, description="Most furnaces that are shown."
     )
 
+    console_ring_dir: Path | None = Field(
+        default=None,
+        description="Folder, one console's own, in which traces are kept over a restart; without "
+        "one the last hour is read from Kafka again.",
+    )
     console_evidence_dir: Path | None = Field(
         default=None,
         description="Folder for pictures and traces of each raise; without one nothing is kept.",

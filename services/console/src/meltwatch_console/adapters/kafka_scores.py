@@ -52,6 +52,8 @@ class ScoreFeed:
         One line that says why nothing is read now; None when all is well.
     refused
         How many records were left out: they are no scores.
+    known_ms
+        Up to when the scores are known already; those before it are not read again.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class ScoreFeed:
         self._stops: dict[Part, int] = {}
         self.problem: str | None = "scores: not yet connected to Kafka"
         self.refused = 0
+        self.known_ms = 0
 
     async def follow(self) -> None:
         """Follow the scores; never ends by itself, and goes on where it was after an outage."""
@@ -105,10 +108,11 @@ class ScoreFeed:
         async with administration(self._connection) as admin:
             parts = await partitions_of(admin, self._topic)
         now_ms = self._clock.now_ns() // NS_PER_MS
+        since_ms = max(now_ms - _HISTORY_MS, min(self.known_ms, now_ms - _FIRST_MS))
         positions, history = await reader.ends(parts), {}
         for part in parts:
             first = await reader.offset_near(*part, now_ms - _FIRST_MS)
-            oldest = await reader.offset_near(*part, now_ms - _HISTORY_MS)
+            oldest = await reader.offset_near(*part, since_ms)
             positions[part] = positions[part] if first is None else first
             history[part] = positions[part] if oldest is None else oldest
         self._positions, self._history, self._stops = positions, history, dict(positions)

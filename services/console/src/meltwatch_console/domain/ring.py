@@ -14,11 +14,11 @@ WINDOWS_KEPT: Final = 2_500
 MINUTES_KEPT: Final = 7 * 24 * 60
 _FIRST: Final = 64
 _MINUTE_MS: Final = 60_000
-_WINDOW: Final = np.dtype(
+WINDOW: Final = np.dtype(
     [("key", "<i8"), ("score", "<f4"), ("flags", "u1"), ("video", "u1"), ("current", "u1"),
      ("spare", "u1")]
 )  # fmt: skip
-_MINUTE: Final = np.dtype([("key", "<i4"), ("low", "<f4"), ("high", "<f4"), ("flags", "u1")])
+MINUTE: Final = np.dtype([("key", "<i4"), ("low", "<f4"), ("high", "<f4"), ("flags", "u1")])
 _WHOLE: Final = 255
 
 
@@ -126,13 +126,22 @@ class WindowRing:
     """
 
     def __init__(self, windows: int = WINDOWS_KEPT, minutes: int = MINUTES_KEPT) -> None:
-        self._windows = _Ring(_WINDOW, windows)
-        self._minutes = _Ring(_MINUTE, minutes)
+        self._windows = _Ring(WINDOW, windows)
+        self._minutes = _Ring(MINUTE, minutes)
 
     @property
     def nbytes(self) -> int:
         """Memory of the rows."""
         return self._windows.nbytes + self._minutes.nbytes
+
+    def held(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return copies of all windows and minutes, oldest first."""
+        return self._windows.ordered(), self._minutes.ordered()
+
+    def restore(self, windows: NDArray[Any], minutes: NDArray[Any]) -> None:
+        """Hold what a ring had held; see ``ring_block.py`` for what has been checked."""
+        self._windows.put_all(windows)
+        self._minutes.put_all(minutes)
 
     def add_windows(self, windows: Iterable[SeenWindow]) -> None:
         """Take what was seen of windows."""
@@ -202,7 +211,7 @@ class WindowRing:
 
     def _merge(self, windows: list[SeenWindow]) -> None:
         held = self._windows.ordered()
-        rows = np.array([_window_row(window) for window in windows], _WINDOW)
+        rows = np.array([_window_row(window) for window in windows], WINDOW)
         new = rows[~np.isin(rows["key"], held["key"])]
         _, firsts = np.unique(new["key"], return_index=True)
         new = new[firsts]
@@ -213,14 +222,14 @@ class WindowRing:
 
     def _merge_minutes(self, new: NDArray[Any]) -> None:
         held = self._minutes.ordered()
-        rows = np.zeros(new.size, _MINUTE)
+        rows = np.zeros(new.size, MINUTE)
         rows["key"] = new["key"] // _MINUTE_MS
         rows["low"] = rows["high"] = new["score"]
         rows["flags"] = new["flags"]
         both = np.concatenate([held, rows])
         both = both[np.argsort(both["key"], kind="stable")]
         keys, firsts = np.unique(both["key"], return_index=True)
-        merged = np.zeros(keys.size, _MINUTE)
+        merged = np.zeros(keys.size, MINUTE)
         merged["key"] = keys
         merged["low"] = np.fmin.reduceat(both["low"], firsts)
         merged["high"] = np.fmax.reduceat(both["high"], firsts)

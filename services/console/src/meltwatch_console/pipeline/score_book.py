@@ -66,6 +66,7 @@ class ScoreBook:
         self._video_topic = Topic.EMBEDDINGS.under(topic_prefix)
         self._index_of = index_of
         self._furnaces: dict[str, _Known] = {}
+        self._kept: dict[str, WindowRing] = {}
         self._maps: OrderedDict[tuple[str, int], AnomalyMap] = OrderedDict()
         self.delta = ScoreDelta()
 
@@ -80,6 +81,15 @@ class ScoreBook:
             if known is not None:
                 self._take(known, own)
 
+    def rings(self) -> list[tuple[str, WindowRing]]:
+        """Return the ring of each furnace."""
+        heard = {name: known.ring for name, known in self._furnaces.items()}
+        return list((self._kept | heard).items())
+
+    def put_ring(self, furnace_id: str, ring: WindowRing) -> None:
+        """Take over a furnace's ring; it is no furnace of now before a score of it comes."""
+        self._kept[furnace_id] = ring
+
     def newest(self, furnace_id: str) -> WindowScore | None:
         """Return the newest score of a furnace, whole."""
         known = self._furnaces.get(furnace_id)
@@ -87,13 +97,13 @@ class ScoreBook:
 
     def since_ms(self, furnace_id: str) -> int | None:
         """Return from when on the trace of a furnace is known."""
-        known = self._furnaces.get(furnace_id)
-        return None if known is None else known.ring.since_ms()
+        ring = self._ring(furnace_id)
+        return None if ring is None else ring.since_ms()
 
     def trace(self, furnace_id: str, since_ms: int, until_ms: int, step_ms: int) -> list[TraceRow]:
         """Return the trace of a furnace: see ``WindowRing.rows``."""
-        known = self._furnaces.get(furnace_id)
-        return [] if known is None else known.ring.rows(since_ms, until_ms, step_ms)
+        ring = self._ring(furnace_id)
+        return [] if ring is None else ring.rows(since_ms, until_ms, step_ms)
 
     def recent_scores(
         self, furnace_id: str, since_ms: int, until_ms: int
@@ -126,8 +136,13 @@ class ScoreBook:
     def _known(self, furnace_id: str) -> _Known | None:
         known = self._furnaces.get(furnace_id)
         if known is None and (index := self._index_of(furnace_id)) is not None:
-            known = self._furnaces[furnace_id] = _Known(index)
+            ring = self._kept.pop(furnace_id, None) or WindowRing()
+            known = self._furnaces[furnace_id] = _Known(index, ring)
         return known
+
+    def _ring(self, furnace_id: str) -> WindowRing | None:
+        known = self._furnaces.get(furnace_id)
+        return self._kept.get(furnace_id) if known is None else known.ring
 
     def _keep_map(self, score: WindowScore) -> None:
         if score.anomaly_map is None:
