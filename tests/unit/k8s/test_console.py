@@ -20,6 +20,19 @@ def test_two_pods_let_in_who_the_plants_login_has_signed():
     assert {"name": "page", "containerPort": port} in container["ports"]
 
 
+def test_traces_are_each_pods_own_and_evidence_is_kept_by_both():
+    pod = workloads(PLANT)["console"]
+    (container,) = pod.spec["containers"]
+    settings = load(Settings, environment(PLANT, container))
+    mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+    volumes = {volume["name"]: volume for volume in pod.spec["volumes"]}
+    ring = volumes[mounts[str(settings.console_ring_dir)]]
+    assert ring["emptyDir"]["sizeLimit"] == "1Gi"
+    evidence = volumes[mounts[str(settings.console_evidence_dir)]]
+    claim = of_kind(PLANT, "PersistentVolumeClaim")[evidence["persistentVolumeClaim"]["claimName"]]
+    assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
+
+
 def test_only_the_ingress_reaches_the_page():
     policy = of_kind(PLANT, "NetworkPolicy")["ingress-to-console"]["spec"]
     assert policy["policyTypes"] == ["Ingress"]
