@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
-from meltwatch_schemas.topics import Topic
 
 from tests.integration.console.onlooker import Onlooker
 from tests.integration.console.plant_site import (
@@ -77,7 +76,6 @@ FAULTS = {
         "stale", lambda site: site.console.kill(), lambda site: site.console.start() and None
     ),
     "cable": Fault("stale", lambda site: site.cable.freeze(), lambda site: site.cable.thaw()),
-    "switch": Fault("stale", lambda site: site.cable.kill(), lambda site: site.cable.start()),
 }
 
 
@@ -179,8 +177,5 @@ def test_a_shelving_that_ends_while_nobody_manages_ends_all_the_same(site, eye):
         "it is NEW again",
     )
     wait_for_same(site, eye)
-    causes = [
-        each.transition.cause for each in site.broker.alarms() if each.equipment_path == SHELVED
-    ]
-    assert causes[-1] in {"EXPIRE", "UNSHELVE"}
-    assert len(site.broker.read(Topic.ALARM_COMMANDS)) >= 2
+    own = [each for each in site.broker.alarms() if each.equipment_path == SHELVED]
+    assert "EXPIRE" in [each.transition.cause for each in own]

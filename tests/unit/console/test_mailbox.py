@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -154,3 +155,21 @@ def test_the_highest_role_of_the_groups_counts():
     for wrong in ("ops", "ops=boss", "=view"):
         with pytest.raises(ValueError, match="expected group=view"):
             groups_of(wrong)
+
+
+class NamedByTheBrowser(Mailbox):
+    """The mutant that lets the browser name the user."""
+
+    async def _send(self, visitor, request, command_id, address):
+        named = replace(visitor, user=request.arguments.get("user", visitor.user))
+        return await super()._send(named, request, command_id, address)
+
+
+@pytest.mark.parametrize(("kind", "user"), [(Mailbox, "li"), (NamedByTheBrowser, "boss")])
+async def test_the_user_is_the_visitor_whatever_the_browser_says(kind, user):
+    desk = Desk("ok")
+    mailbox = kind(desk, lambda _: alarm_record(), ManualClock())
+    await mailbox.send(LI, request(arguments={"user": "boss"}), "127.0.0.1")
+    assert [each.user for each in desk.asked] == [user], "and the mutant is noticed"
+    with pytest.raises(ValidationError):
+        request(user="boss")

@@ -4,7 +4,7 @@ import { askPutAside } from "./dialogs.js";
 import { h, mark, say } from "./dom.js";
 import { keysAreOff, switchKeys } from "./keys.js";
 import { ways } from "./nav.js";
-import { clock, offset, span, text } from "./text.js";
+import { span, text, zoned } from "./text.js";
 import {
   isPutAside, isSelftest, isStanding, isUnacknowledged, PRIORITIES, unknown,
 } from "./wording.js";
@@ -71,7 +71,7 @@ export function openBanner(root, site) {
     mark(link, "title", reason || null);
     mark(link, "class", isLive ? "link" : "link bad");
     document.documentElement.classList.toggle("stale", !isLive);
-    say(time, store.isWhole ? `${clock(store.now())} ${offset(store.now())}` : "");
+    say(time, store.isWhole ? zoned(store.now()) : "");
     mark(time, "title", new Date(store.now()).toISOString());
   }
 

@@ -2,7 +2,7 @@
 
 import { h, say } from "./dom.js";
 import { moment, span, text } from "./text.js";
-import { isPutAside, shortName, sign, stateWord } from "./wording.js";
+import { classesOf, isPutAside, shortName, sign, stateWord } from "./wording.js";
 
 const DURATIONS_S = [900, 3_600, 14_400, 28_800];
 const REASONS = ["nuisance", "maintenance", "stale_alarm", "other"];
@@ -52,9 +52,9 @@ export function askPutAside(site) {
     const found = [...store.alarms.values()].filter(isPutAside);
     lefts = found.map((alarm) => [h("span", {}), alarm]);
     const rows = lefts.map(([left, alarm]) =>
-      h("li", {},
-        h("b", {}, `${sign(alarm)} ${shortName(alarm.equipment_path)} ${alarm.title}`),
-        h("span", {}, ` ${stateWord(alarm, store.now())}, `), left,
+      h("li", { class: classesOf(alarm) },
+        h("span", { class: "state" }, `${sign(alarm)} ${stateWord(alarm, store.now())}`),
+        h("b", {}, ` ${shortName(alarm.equipment_path)} ${alarm.title} `), left,
         alarm.state === "SHLVD" && me(site) ? unshelve(alarm) : null,
       ));
     body.replaceChildren(rows.length ? h("ul", {}, ...rows) : h("p", {}, text("none_shelved")));

@@ -22,14 +22,43 @@ export function text(key, values = {}) {
   return (words[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => String(values[name]));
 }
 
+/** Making one takes longer than using it a hundred times. @type {Map<string, Intl.DateTimeFormat>} */
+const formats = new Map();
+
+/** @param {Intl.DateTimeFormatOptions} how */
+function format(how) {
+  const key = JSON.stringify([zone, how]);
+  const made = formats.get(key) ?? new Intl.DateTimeFormat("en-GB", { ...how, timeZone: zone, hourCycle: "h23" });
+  formats.set(key, made);
+  return made;
+}
+
 /** @param {number} ms @param {Intl.DateTimeFormatOptions} how */
 function shown(ms, how) {
-  return new Intl.DateTimeFormat("en-GB", { ...how, timeZone: zone, hourCycle: "h23" }).format(ms);
+  return format(how).format(ms);
 }
+
+const HOUR_MS = 3_600_000;
+/** @type {Intl.DateTimeFormatOptions} */
+const DAY_AND_MINUTE = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" };
+
+/** A time with its offset in the hour that the end of summer time brings twice. @param {number} ms @param {string} words */
+function sure(ms, words) {
+  const [before, here, after] = [ms - HOUR_MS, ms, ms + HOUR_MS].map((each) => shown(each, DAY_AND_MINUTE));
+  return here === before || here === after ? `${words} ${offset(ms)}` : words;
+}
+
+/** @type {Intl.DateTimeFormatOptions} */
+const SECOND = { hour: "2-digit", minute: "2-digit", second: "2-digit" };
 
 /** A time of day in the plant's zone. @param {number} ms */
 export function clock(ms) {
-  return shown(ms, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  return sure(ms, shown(ms, SECOND));
+}
+
+/** A time of day with the zone's offset. @param {number} ms */
+export function zoned(ms) {
+  return `${shown(ms, SECOND)} ${offset(ms)}`;
 }
 
 /** Hours and minutes, with the day where it is not today. @param {number} ms @param {number} nowMs */
@@ -37,13 +66,12 @@ export function moment(ms, nowMs) {
   const day = { day: "numeric", month: "short" };
   // @ts-ignore one of the constant forms
   const date = shown(ms, day) === shown(nowMs, day) ? "" : `${shown(ms, day)} `;
-  return date + shown(ms, { hour: "2-digit", minute: "2-digit" });
+  return date + sure(ms, shown(ms, { hour: "2-digit", minute: "2-digit" }));
 }
 
 /** The zone's offset now, e.g. +08 or UTC. @param {number} ms */
-export function offset(ms) {
-  const parts = new Intl.DateTimeFormat("en-GB", { timeZone: zone, timeZoneName: "longOffset" });
-  const found = parts.formatToParts(ms).find((part) => part.type === "timeZoneName");
+function offset(ms) {
+  const found = format({ timeZoneName: "longOffset" }).formatToParts(ms).find((part) => part.type === "timeZoneName");
   const value = (found?.value ?? "GMT").replace("GMT", "").replace(/:00$/, "");
   return /^[+-]00$|^$/.test(value) ? "UTC" : value;
 }

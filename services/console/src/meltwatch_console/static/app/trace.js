@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 import { HOP_MS, NO_CURRENT, NO_VIDEO, UNSCORED } from "./state.js";
-import { moment, text } from "./text.js";
+import { clock, moment, text } from "./text.js";
 
 const SCRIPT = "vendor/uPlot-1.6.32.iife.min.js";
 const STYLE = "vendor/uPlot-1.6.32.min.css";
@@ -53,7 +53,10 @@ function common(uPlot, zone, onCursor) {
       sync: { key: CURSOR, setSeries: false }, drag: { x: false, y: false }, y: false, points: { show: false },
     },
     axes: [
-      { ...axis, values: "{HH}:{mm}:{ss}", space: 90 },
+      {
+        ...axis, space: 90,
+        values: (/** @type {any} */ _, /** @type {number[]} */ splits) => splits.map((each) => clock(each * 1_000)),
+      },
       { ...axis, size: 52 },
     ],
     hooks: {
@@ -139,6 +142,7 @@ function lacks(status) {
 
 /** Stretches of rows that lack the same. @param {Row[]} rows */
 export function lackingSpans(rows) {
+  /** @type {{from: number, to: number, words: string}[]} */
   const spans = [];
   for (const [index, row] of rows.entries()) {
     const words = lacks(row.status);
