@@ -146,14 +146,23 @@ class MissedSpan(Message):
         return self
 
 
+class EarlierOccurrence(MissedSpan):
+    """An occurrence of the alarm that is not its newest any more."""
+
+    occurrence_id: ToldName = Field(description="Which.")
+
+
 class AlarmJudgement(Message):
-    """What a person found out about the occurrence, or about an event that was missed."""
+    """What a person found out about the occurrence, an earlier one, or an event that was missed."""
 
     verdict: AlarmVerdict = Field(description="Whether it was right.")
     cause: ToldText | None = Field(default=None, description="What lay behind it.")
     by: ToldUser = Field(description="Who judged.")
     at: UtcTime = Field(description="When.")
     missed: MissedSpan | None = Field(default=None, description="It was missed: when it happened.")
+    earlier: EarlierOccurrence | None = Field(
+        default=None, description="It is about an earlier occurrence: which, and when that was."
+    )
 
 
 class Evidence(Message):

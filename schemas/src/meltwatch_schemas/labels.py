@@ -57,8 +57,7 @@ def labels_of(records: Iterable[AlarmRecord], now: datetime) -> list[Label]:
         if record.judgement is None:
             continue
         missed = record.judgement.missed
-        occurrence = "" if missed else record.occurrence_id
-        subject = (record.alarm_id, occurrence, missed.from_ if missed else None)
+        subject = (record.alarm_id, _occurrence_id(record), missed.from_ if missed else None)
         if is_newer(record, newest.get(subject)):
             newest[subject] = record
     labels = [label for record in newest.values() if (label := _label(record, now)) is not None]
@@ -69,10 +68,10 @@ def _label(record: AlarmRecord, now: datetime) -> Label | None:
     judgement = record.judgement
     if judgement is None:
         return None
-    missed = judgement.missed
+    told = judgement.missed or judgement.earlier
     start, end = record.condition_time, _end(record, now)
-    if missed is not None:
-        start, end = missed.from_, missed.to
+    if told is not None:
+        start, end = told.from_, told.to
     if end <= start:  # clocks that disagree
         return None
     return Label(
@@ -82,9 +81,17 @@ def _label(record: AlarmRecord, now: datetime) -> Label | None:
         verdict=judgement.verdict,
         cause=judgement.cause or "",
         source=record.alarm_id,
-        occurrence_id="" if missed else record.occurrence_id,
+        occurrence_id=_occurrence_id(record),
         by=judgement.by,
     )
+
+
+def _occurrence_id(record: AlarmRecord) -> str:
+    """Return which occurrence was judged; nothing where it was an event that was missed."""
+    judgement = record.judgement
+    if judgement is None or judgement.missed is not None:
+        return ""
+    return judgement.earlier.occurrence_id if judgement.earlier else record.occurrence_id
 
 
 def _end(record: AlarmRecord, now: datetime) -> datetime:

@@ -47,9 +47,9 @@ def test_every_word_of_the_catalogue_is_said_somewhere():
     } == set()
 
 
-def test_the_list_of_keys_has_every_key_that_has_a_word():
+def test_the_lists_of_keys_have_every_key_that_has_a_word():
     source = (FOLDER / "app/dialogs.js").read_text()
-    listed = re.search(r"const keys = \[(.*)\];", source)
+    listed = re.search(r"const KEYS = \{(.*?)\};", source, re.DOTALL)
     assert listed is not None
     named = {f"key_{key}" for key in re.findall(r'"([^"]+)"', listed[1])}
     assert named == {key for key in catalogue("en") if key.startswith("key_")}

@@ -5,7 +5,9 @@ from datetime import timedelta
 
 import pytest
 from meltwatch_chassis.testing import ManualClock
+from meltwatch_console.domain.alarm_lines import AlarmLines
 from meltwatch_console.domain.journal import JournalQuestion, JournalTail
+from meltwatch_console.domain.occurrences import OccurrenceBook
 from meltwatch_console.domain.roster import Roster
 from meltwatch_console.pipeline.live_picture import Link, LinkState, LivePicture
 from meltwatch_schemas.alarm import AlarmRecord, AlarmState, Heartbeat, utc_from_ns
@@ -32,7 +34,10 @@ def told() -> Told:
 
 @pytest.fixture
 def picture(told: Told) -> LivePicture:
-    made = LivePicture(Roster(["a/b/F-3", FURNACE], 10), JournalTail(), ManualClock())
+    made = LivePicture(
+        Roster(["a/b/F-3", FURNACE], 10), JournalTail(), OccurrenceBook(), AlarmLines(NOON_NS),
+        ManualClock(),
+    )  # fmt: skip
     made.publish = told.publish
     return made
 

@@ -77,13 +77,19 @@ def test_producers_of_a_recording_are_told_its_folder():
     assert plan.environment["MELTWATCH_SIMULATOR_ORIGIN_NS"] == "1"
 
 
-def test_the_console_shows_the_backtests_that_are_made_here(tmp_path, monkeypatch):
+def test_the_console_shows_what_is_made_here_and_looks_at_the_services_of_its_run(
+    tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
-    told = console_environment({})
+    told = console_environment({}, {"worker": "127.0.0.1:1", "other": "127.0.0.1:2"})
+    assert told["MELTWATCH_CONSOLE_METRICS"] == "worker=127.0.0.1:1,other=127.0.0.1:2"
     assert told["MELTWATCH_CONSOLE_BACKTESTS"] == str(tmp_path / DEFAULT_FOLDER)
     assert told["MELTWATCH_CONSOLE_ADDRESS"].startswith("127.0.0.1:")
-    named = {"MELTWATCH_CONSOLE_BACKTESTS": "/srv/b", "MELTWATCH_CONSOLE_ADDRESS": "[::1]:9"}
-    assert console_environment(named) == named
+    named = {
+        "MELTWATCH_CONSOLE_BACKTESTS": "/srv/b", "MELTWATCH_CONSOLE_ADDRESS": "[::1]:9",
+        "MELTWATCH_CONSOLE_METRICS": "a=h:1",
+    }  # fmt: skip
+    assert console_environment(named, {"worker": "127.0.0.1:1"}) == named
 
 
 def test_what_a_backtest_writes_leaves_the_checkout_clean():

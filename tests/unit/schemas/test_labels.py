@@ -3,7 +3,13 @@
 from datetime import timedelta
 from typing import Any
 
-from meltwatch_schemas.alarm import AlarmJudgement, AlarmRecord, AlarmVerdict, MissedSpan
+from meltwatch_schemas.alarm import (
+    AlarmJudgement,
+    AlarmRecord,
+    AlarmVerdict,
+    EarlierOccurrence,
+    MissedSpan,
+)
 from meltwatch_schemas.labels import labels_of
 
 from tests.support.timed_records import NOON, alarm_record
@@ -48,6 +54,21 @@ def test_what_was_missed_has_its_own_stretch_beside_that_of_the_occurrence() -> 
     )
     assert (first.start, first.end, first.occurrence_id) == (missed.from_, missed.to, "")
     assert second.verdict == "false_alarm"
+
+
+def test_an_earlier_occurrence_has_its_own_stretch_beside_that_of_the_newest() -> None:
+    earlier = EarlierOccurrence(
+        occurrence_id="first", from_=NOON - timedelta(days=1), to=NOON - timedelta(hours=23)
+    )
+    late = judged("true_alarm", seq=3)
+    assert late.judgement is not None
+    judgement = late.judgement.model_copy(update={"earlier": earlier})
+    first, second = labels_of(
+        [judged("false_alarm"), late.model_copy(update={"judgement": judgement})], LATER
+    )
+    assert (first.start, first.end, first.occurrence_id) == (earlier.from_, earlier.to, "first")
+    assert (first.verdict, second.verdict) == ("true_alarm", "false_alarm")
+    assert second.occurrence_id == late.occurrence_id
 
 
 def test_clocks_that_disagree_give_no_stretch_that_ends_before_it_begins() -> None:

@@ -6,6 +6,7 @@ from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from secrets import token_hex
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import structlog
 from fastapi import FastAPI
@@ -28,20 +29,25 @@ from meltwatch_console.adapters.http.alarms import alarm_routes
 from meltwatch_console.adapters.http.backtests import backtest_routes
 from meltwatch_console.adapters.http.commands import command_routes
 from meltwatch_console.adapters.http.described import document_routes
-from meltwatch_console.adapters.http.evidence import evidence_routes
 from meltwatch_console.adapters.http.furnaces import furnace_routes
 from meltwatch_console.adapters.http.gate import Gate
+from meltwatch_console.adapters.http.occurrences import occurrence_routes
 from meltwatch_console.adapters.http.pictures import picture_routes
 from meltwatch_console.adapters.http.static_files import static_routes
 from meltwatch_console.adapters.http.stream import stream_routes
+from meltwatch_console.adapters.http.system import system_routes
 from meltwatch_console.adapters.kafka_archive import KafkaArchive
 from meltwatch_console.adapters.kafka_scores import ScoreFeed
 from meltwatch_console.adapters.ring_file import RingFile, RingKeeper
+from meltwatch_console.adapters.service_metrics import MetricsReader
 from meltwatch_console.adapters.tokens import TokenReader
 from meltwatch_console.adapters.web_server import bound_socket, serve, web_app
 from meltwatch_console.app import Console, tell_scores
+from meltwatch_console.domain.alarm_lines import AlarmFigures, AlarmLines
 from meltwatch_console.domain.identity import groups_of
 from meltwatch_console.domain.journal import JournalTail
+from meltwatch_console.domain.metrics_sources import metrics_sources_of
+from meltwatch_console.domain.occurrences import OccurrenceBook, ReviewQuestion, ReviewScope
 from meltwatch_console.domain.roster import Roster
 from meltwatch_console.pipeline.evidence import EvidenceKeeper
 from meltwatch_console.pipeline.hub import Hub
@@ -49,6 +55,7 @@ from meltwatch_console.pipeline.live_picture import LivePicture
 from meltwatch_console.pipeline.mailbox import Mailbox, PaceBook
 from meltwatch_console.pipeline.pictures import PictureDesk
 from meltwatch_console.pipeline.score_book import ScoreBook
+from meltwatch_console.pipeline.system_report import SystemReport
 from meltwatch_console.settings import Settings
 
 ADAPTER = "console"
@@ -105,7 +112,8 @@ def assembled(settings: Settings, clock: Clock, metrics: Metrics) -> ConsolePart
     rights = rights_of(Principal.CONSOLE, settings.topic_prefix)
     plant, gate = read_plant(settings.plant_file), _gate(settings)
     roster = Roster((furnace.id for furnace in plant.furnaces), settings.console_max_furnaces)
-    picture = LivePicture(roster, JournalTail(), clock)
+    lines = AlarmLines(clock.now_ns())
+    picture = LivePicture(roster, JournalTail(), OccurrenceBook(), lines, clock)
     hub = Hub(token_hex(4), clock, picture.snapshot)
     picture.publish = hub.publish
     dependencies = Dependencies(metrics, clock)
@@ -113,15 +121,28 @@ def assembled(settings: Settings, clock: Clock, metrics: Metrics) -> ConsolePart
     feed = AlarmFeed(connection_arguments(settings), settings.topic_prefix, rights, ADAPTER, clock)
     furnaces = _furnaces(settings, feed, picture, clock, metrics)
     console = Console(feed, picture, vitals, clock, furnaces.keeper)
+    page = _page(settings, plant)
     app = web_app(
         [
             stream_routes(gate, hub),
-            alarm_routes(gate, picture, _page(settings, plant)),
+            alarm_routes(gate, picture, page),
             command_routes(gate, Mailbox(feed, picture.alarm, clock), PaceBook(clock)),
             furnace_routes(gate, furnaces.book, furnaces.desk, lambda: feed.points.points, clock),
             picture_routes(gate, furnaces.desk),
-            evidence_routes(gate, furnaces.folder),
             backtest_routes(gate, settings.console_backtests),
+            occurrence_routes(gate, picture.occurrences, furnaces.folder),
+            system_routes(
+                gate,
+                SystemReport(
+                    roster,
+                    furnaces.book,
+                    lambda: feed.pulse.newest,
+                    lambda: _of_itself(hub, furnaces, roster, metrics),
+                    clock,
+                ),
+                MetricsReader(metrics_sources_of(settings.console_metrics), clock),
+                lambda: _figures(picture, ZoneInfo(page["time_zone"]), clock),
+            ),
             static_routes(),
         ]
     )
@@ -165,9 +186,51 @@ def _furnaces(
     archive = KafkaArchive(connection, prefix, count)
     desk = PictureDesk(book, archive)
     folder = _evidence(settings, clock)
-    keeper = EvidenceKeeper(desk, book, folder, lambda: feed.points.points) if folder else None
+    keeper = _keeper(desk, book, folder, picture.occurrences, feed)
     rings = _rings(settings, book, clock)
     return FurnaceParts(book, scores, archive, desk, folder, keeper, rings)
+
+
+def _keeper(
+    desk: PictureDesk,
+    book: ScoreBook,
+    folder: OccurrenceFolder | None,
+    occurrences: OccurrenceBook,
+    feed: AlarmFeed,
+) -> EvidenceKeeper | None:
+    if folder is None:
+        return None
+    for each in folder.occurrences():
+        occurrences.recall(each)
+    return EvidenceKeeper(desk, book, folder, occurrences, lambda: feed.points.points)
+
+
+def _figures(picture: LivePicture, zone: ZoneInfo, clock: Clock) -> AlarmFigures | None:
+    judged = picture.occurrences.answer(ReviewQuestion(ReviewScope.YES))
+    return picture.lines.figures(clock.now_ns(), zone, judged)
+
+
+def _of_itself(
+    hub: Hub, furnaces: FurnaceParts, roster: Roster, metrics: Metrics
+) -> dict[str, Any]:
+    """Return what the console says of itself."""
+    read = {
+        sample.labels["topic"]: sample.value
+        for family in metrics.console_bytes.collect()
+        for sample in family.samples
+        if sample.name.endswith("_total")
+    }
+    keeper = furnaces.keeper
+    return {
+        "browsers": hub.browsers,
+        "memory_bytes": metrics.registry.get_sample_value("process_resident_memory_bytes"),
+        "read_bytes": read,
+        "scores_problem": furnaces.scores.problem,
+        "history_left": furnaces.scores.history_left,
+        "history_from_ms": furnaces.book.oldest_ms(),
+        "furnaces_left_out": roster.left_out,
+        "evidence": keeper and {"kept": keeper.kept, "failed": keeper.failed},
+    }
 
 
 def _gate(settings: Settings) -> Gate:

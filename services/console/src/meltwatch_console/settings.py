@@ -9,6 +9,7 @@ from meltwatch_chassis.settings import KafkaSettings, PlantSettings
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from meltwatch_console.domain.identity import groups_of
+from meltwatch_console.domain.metrics_sources import metrics_sources_of
 
 
 class Settings(KafkaSettings, PlantSettings):
@@ -70,6 +71,18 @@ class Settings(KafkaSettings, PlantSettings):
         default=None,
         description="Folder of backtests that engineers may look at; nothing is written there.",
     )
+
+    console_metrics: str = Field(
+        default="",
+        description="Whose /metrics the System page reads, e.g. "
+        "stream_processor=10.0.0.5:8081,alarm_manager=10.0.0.6:8081.",
+    )
+
+    @field_validator("console_metrics")
+    @classmethod
+    def _check_metrics(cls, text: str) -> str:
+        metrics_sources_of(text)
+        return text
 
     @field_validator("console_origin")
     @classmethod

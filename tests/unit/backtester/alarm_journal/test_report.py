@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from meltwatch_backtester.adapters.alarm_report import load_chart
-from meltwatch_backtester.domain.key_figures import Audit, Grade, figures_of
+from meltwatch_core.alarms.kpi.key_figures import Audit, Grade, figures_of
 from meltwatch_core.alarms.kpi.load import Stretch
 
 from tests.unit.backtester.alarm_journal.test_journal import run, told

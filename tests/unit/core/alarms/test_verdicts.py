@@ -1,7 +1,7 @@
 """What people find out about an alarm is recorded, and what is gone from the plant can leave."""
 
 import pytest
-from meltwatch_schemas.alarm import AlarmRecord, AlarmVerdict, MissedSpan
+from meltwatch_schemas.alarm import AlarmRecord, AlarmVerdict, EarlierOccurrence, MissedSpan
 from meltwatch_schemas.topics import Topic
 
 from tests.unit.core.alarms.samples import ALARM_ID, FURNACE, command_fields, score, score_record
@@ -9,6 +9,8 @@ from tests.unit.core.alarms.test_commands import Desk
 from tests.unit.core.alarms.topic_log import NOW_NS, TopicLog
 
 MISSED = {"from": "2026-02-28T10:00:00.000000Z", "to": "2026-02-28T10:05:00.000000Z"}
+
+EARLIER = MISSED | {"occurrence_id": "first"}
 
 
 @pytest.fixture
@@ -64,10 +66,28 @@ def test_nothing_was_missed_while_the_alarm_stands(desk: Desk) -> None:
     assert desk.order(verdict(missed=MISSED)).code == "wrong_state"
 
 
+def test_an_earlier_occurrence_is_judged_while_the_next_one_stands(desk: Desk) -> None:
+    assert desk.order(verdict(verdict="false_alarm", earlier=EARLIER)).code == "ok"
+    judgement = desk.log.alarms()[-1].judgement
+    assert judgement is not None
+    assert judgement.verdict is AlarmVerdict.FALSE_ALARM
+    assert judgement.earlier == EarlierOccurrence.model_validate(EARLIER)
+
+
+def test_the_newest_occurrence_is_no_earlier_one(desk: Desk) -> None:
+    newest = EARLIER | {"occurrence_id": desk.log.alarms()[-1].occurrence_id}
+    answer = desk.order(verdict(verdict="false_alarm", earlier=newest))
+    assert answer.code == "bad_arguments"
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         {},
+        {"earlier": EARLIER},
+        {"verdict": "true_alarm", "earlier": MISSED},
+        {"verdict": "true_alarm", "earlier": EARLIER | {"to": "2999-01-01T00:00:00Z"}},
+        {"verdict": "true_alarm", "earlier": EARLIER, "missed": MISSED},
         {"verdict": "maybe"},
         {"verdict": ["true_alarm"]},
         {"verdict": None},

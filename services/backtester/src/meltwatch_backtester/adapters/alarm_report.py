@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from meltwatch_core.alarms.kpi.key_figures import GRADE_WORDS, figures_of
 from meltwatch_core.alarms.kpi.load import DAY_NS, Flood, TimedCount
 from meltwatch_core.alarms.kpi.nuisance import Standing
 from meltwatch_core.alarms.kpi.performance import Performance, performance
@@ -14,7 +15,6 @@ from meltwatch_schemas.alarm import rfc3339, utc_from_ns
 from meltwatch_backtester.adapters.pages import page_of
 from meltwatch_backtester.domain.alarm_history import AlarmHistory
 from meltwatch_backtester.domain.chart import HEIGHT, LogitAxis
-from meltwatch_backtester.domain.key_figures import GRADE_WORDS, figures_of
 from meltwatch_backtester.domain.span import Span
 from meltwatch_backtester.domain.time_axis import WIDTH, Bar, Tick, TimeAxis
 

@@ -16,6 +16,7 @@ from meltwatch_chassis.errors import BadUsage
 from meltwatch_chassis.located import located
 from meltwatch_chassis.terminal import json_text, print_lines, print_notice
 from meltwatch_chassis.whole_file import write_whole
+from meltwatch_core.alarms.kpi.key_figures import Audit
 from meltwatch_core.alarms.kpi.lines import Logged, lines_of
 from meltwatch_core.alarms.kpi.load import DAY_NS
 from meltwatch_schemas.topics import Topic
@@ -25,7 +26,6 @@ from meltwatch_backtester import bootstrap
 from meltwatch_backtester.commands.options import AsJson, span_of
 from meltwatch_backtester.commands.progress import progress
 from meltwatch_backtester.domain.alarm_history import AlarmHistory, covered
-from meltwatch_backtester.domain.key_figures import Audit
 from meltwatch_backtester.domain.span import Span
 from meltwatch_backtester.domain.volume import JOURNALLED, holes_of
 from meltwatch_backtester.pipeline.journalling import catch_up

@@ -2,14 +2,17 @@
 
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from secrets import token_hex
 from typing import Final
 
 from meltwatch_chassis.clock import Clock
-from meltwatch_chassis.whole_file import DRAFT
+from meltwatch_chassis.whole_file import DRAFT, write_whole
 from meltwatch_schemas.window import NS_PER_S
+
+from meltwatch_console.domain.occurrences import Occurrence, kept_occurrence
+from meltwatch_console.pipeline.evidence import FACTS
 
 _ID: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,31}\.(?:json|png)")
@@ -62,11 +65,27 @@ class OccurrenceFolder:
             shutil.rmtree(draft, ignore_errors=True)
         self._remove_old()
 
-    def note_judged(self, occurrence_id: str) -> None:
-        """Keep an occurrence for longer."""
+    def note(self, occurrence_id: str, facts: bytes, *, is_judged: bool) -> None:
+        """Write anew what is known of an occurrence that is kept; keep a judged one for longer.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written.
+        """
         kept = self._folder / occurrence_id
-        if _ID.fullmatch(occurrence_id) and kept.is_dir():
+        if not _ID.fullmatch(occurrence_id) or not kept.is_dir():
+            return
+        write_whole(kept / FACTS, facts.decode())
+        if is_judged:
             (kept / _JUDGED).touch()
+
+    def occurrences(self) -> Iterator[Occurrence]:
+        """Yield what is known of each occurrence that is kept; what is none of ours is left out."""
+        for path in self._folder.glob(f"*/{FACTS}"):
+            content = self.read(path.parent.name, FACTS)
+            if content is not None and (found := kept_occurrence(content)) is not None:
+                yield found
 
     def read(self, occurrence_id: str, name: str) -> bytes | None:
         """Return a file of an occurrence, None if it is not kept."""

@@ -76,6 +76,11 @@ class ScoreFeed:
         self.refused = 0
         self.known_ms = 0
 
+    @property
+    def history_left(self) -> int:
+        """How many records of the past are still to be read."""
+        return sum(stop - self._history[part] for part, stop in self._stops.items())
+
     async def follow(self) -> None:
         """Follow the scores; never ends by itself, and goes on where it was after an outage."""
         while True:

@@ -20,9 +20,14 @@ class Agreement(StrEnum):
     UNKNOWN = "unknown"
 
 
+def overheat_of(furnace_id: str) -> str:
+    """Return the id of a furnace's overheating alarm, which its score is held against."""
+    return f"{furnace_id}/{OVERHEAT}"
+
+
 def limits_of(furnace_id: str, points: Mapping[str, AlarmPoint]) -> Setpoint:
     """Return the set-point of a furnace's overheating alarm; the built-in one where none is."""
-    point = points.get(f"{furnace_id}/{OVERHEAT}")
+    point = points.get(overheat_of(furnace_id))
     return DEFAULT_SETPOINT if point is None else point.setpoint
 
 

@@ -27,13 +27,18 @@ class RosterEntry:
     @property
     def area(self) -> str:
         """The level above the furnace, by which tiles are grouped."""
-        return self.id.rpartition("/")[0].rpartition("/")[2] or "-"
+        return area_of(self.id)
 
     def shown(self) -> dict[str, object]:
         """Return what a browser is told."""
         return {
             "index": self.index, "id": self.id, "area": self.area, "registered": self.registered,
         }  # fmt: skip
+
+
+def area_of(furnace_id: str) -> str:
+    """Return the level above a furnace."""
+    return furnace_id.rpartition("/")[0].rpartition("/")[2] or "-"
 
 
 class Roster:

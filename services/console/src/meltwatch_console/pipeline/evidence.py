@@ -13,15 +13,15 @@ from meltwatch_schemas.alarm_board import AlarmTurn
 from meltwatch_schemas.text import escaped
 
 from meltwatch_console.domain.limits import limits_of
+from meltwatch_console.domain.occurrences import OccurrenceBook, judged_in
 from meltwatch_console.errors import NoPicture
 from meltwatch_console.pipeline.pictures import LOOKBACK_MS, PictureDesk
 from meltwatch_console.pipeline.score_book import ScoreBook
 
 META: Final = "evidence.json"
+FACTS: Final = "occurrence.json"
 _SCORES_MS: Final = 600_000
-_MOST_WAITING: Final = 1_000
-_RAISE: Final = "RAISE"
-_JUDGE: Final = "JUDGE"
+_MOST_WAITING: Final = 10_000
 _LOOK_S: Final = 1.0
 _TRIES: Final = 5
 _log = structlog.get_logger()
@@ -38,8 +38,8 @@ class EvidenceFolder(Protocol):
         """Keep files, as a whole or not at all."""
         ...
 
-    def note_judged(self, occurrence_id: str) -> None:
-        """Note that somebody has judged it: it is kept for longer."""
+    def note(self, occurrence_id: str, facts: bytes, *, is_judged: bool) -> None:
+        """Write anew what is known of one that is kept; one that is judged is kept for longer."""
         ...
 
 
@@ -52,6 +52,8 @@ class EvidenceKeeper:
         Pictures and scores.
     folder
         Where it is kept.
+    occurrences
+        What is known of raises.
     points
         Returns the alarm points that somebody has written.
 
@@ -66,38 +68,47 @@ class EvidenceKeeper:
         desk: PictureDesk,
         book: ScoreBook,
         folder: EvidenceFolder,
+        occurrences: OccurrenceBook,
         points: Callable[[], Mapping[str, AlarmPoint]],
     ) -> None:
         self._desk = desk
         self._book = book
         self._folder = folder
+        self._occurrences = occurrences
         self._points = points
         self._waiting: deque[AlarmRecord] = deque(maxlen=_MOST_WAITING)
         self.kept = 0
         self.failed = 0
 
     def take(self, turns: Iterable[AlarmTurn]) -> None:
-        """Note the raises and judgements among changes of alarms."""
-        for turn in turns:
-            record = turn.after
-            if record is None or record.class_ != "process" or record.run_id is not None:
-                continue
-            if record.transition.cause == _RAISE:
-                self._waiting.append(record)
-            elif record.transition.cause == _JUDGE:
-                self._folder.note_judged(record.occurrence_id)
+        """Note changes of alarms: of raises evidence is kept, of others what they say."""
+        records = [turn.after for turn in turns if turn.after is not None]
+        self._waiting.extend(each for each in records if _is_kept_of(each))
 
     def catch_up(self, alarms: Iterable[AlarmRecord]) -> None:
-        """Note the alarms that stand: nobody may have been here when they were raised."""
-        standing = [each for each in alarms if each.active and each.class_ == "process"]
-        self._waiting.extend(each for each in standing if each.run_id is None)
+        """Note all alarms: nobody may have been here when they were raised or judged."""
+        found = [each for each in alarms if _is_kept_of(each)]
+        self._waiting.extend(sorted(found, key=lambda each: not each.active))
 
     async def keep_on(self) -> None:
         """Keep what was noted; never ends by itself, and no failure ends it."""
         while True:
             while self._waiting:
-                await self._keep(self._waiting.popleft())
+                record = self._waiting.popleft()
+                if record.active:
+                    await self._keep(record)
+                await self._note(record)
             await asyncio.sleep(_LOOK_S)
+
+    async def _note(self, record: AlarmRecord) -> None:
+        """Write anew what is known of a record's occurrence, and of one that it judges."""
+        ids = {record.occurrence_id, judged_in(record) or record.occurrence_id}
+        for found in filter(None, map(self._occurrences.get, ids)):
+            told, is_judged = (found.occurrence_id, found.to_json()), found.verdict is not None
+            try:
+                await asyncio.to_thread(self._folder.note, *told, is_judged=is_judged)
+            except OSError as error:
+                _log.warning("evidence_not_kept", occurrence=told[0], error=escaped(str(error)))
 
     async def _keep(self, record: AlarmRecord) -> None:
         for tries in range(1, _TRIES + 1):
@@ -144,6 +155,9 @@ class EvidenceKeeper:
             "currents": await self._currents(furnace_id, end_ms, missing),
             "missing": missing,
         }
+        occurrence = self._occurrences.get(record.occurrence_id)
+        if occurrence is not None:
+            files[FACTS] = occurrence.to_json()
         files[META] = json.dumps(told, separators=(",", ":")).encode()
         return files
 
@@ -182,6 +196,10 @@ class EvidenceKeeper:
             return None
         phases = dict(zip("abc", trace.phases, strict=True))
         return {"start_ms": trace.start_ms, "step_ms": trace.step_ms, "phases": phases}
+
+
+def _is_kept_of(record: AlarmRecord) -> bool:
+    return record.class_ == "process" and record.run_id is None
 
 
 def _hundredths(score: float | None) -> float | None:

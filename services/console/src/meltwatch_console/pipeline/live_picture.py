@@ -10,7 +10,9 @@ from meltwatch_chassis.clock import Clock
 from meltwatch_schemas.alarm import AlarmRecord, AlarmState, Heartbeat
 from meltwatch_schemas.alarm_board import AlarmTurn
 
+from meltwatch_console.domain.alarm_lines import AlarmLines
 from meltwatch_console.domain.journal import JournalTail
+from meltwatch_console.domain.occurrences import OccurrenceBook
 from meltwatch_console.domain.roster import Roster
 
 Publish = Callable[[str, bytes], None]
@@ -54,6 +56,10 @@ class LivePicture:
         The furnaces.
     journal
         Keeps what has happened.
+    occurrences
+        Keeps what there is to review.
+    lines
+        Keeps what key figures are made of.
     clock
         Wall clock: browsers count ages and time left by it, not by their own.
 
@@ -69,10 +75,19 @@ class LivePicture:
         Returns the scores of the snapshot, a JSON list.
     """
 
-    def __init__(self, roster: Roster, journal: JournalTail, clock: Clock) -> None:
+    def __init__(
+        self,
+        roster: Roster,
+        journal: JournalTail,
+        occurrences: OccurrenceBook,
+        lines: AlarmLines,
+        clock: Clock,
+    ) -> None:
         self._clock = clock
         self.roster = roster
         self.journal = journal
+        self.occurrences = occurrences
+        self.lines = lines
         self.publish: Publish = lambda _event, _data: None
         self.scores: Callable[[], bytes] = lambda: _EMPTY
         self.link = Link(LinkState.STALE, reason="the alarms are being read")
@@ -122,8 +137,10 @@ class LivePicture:
         self._alarms = alarms
         self.is_whole = False
         for turn in turns:
-            if turn.after is not None:
-                self.journal.take(turn.after)
+            if turn.after is None:
+                self.lines.end(turn.alarm_id, self._clock.now_ns())
+            else:
+                self._keep(turn.after)
                 self.roster.note(turn.after.equipment_path)
 
     def take(self, turns: Iterable[AlarmTurn], alarms: Mapping[str, AlarmRecord]) -> None:
@@ -141,8 +158,9 @@ class LivePicture:
             if turn.after is None:
                 gone = {"alarm_id": turn.alarm_id, "state": AlarmState.NORM, "removed": True}
                 self.publish("alarm", encoded(gone))
+                self.lines.end(turn.alarm_id, self._clock.now_ns())
                 continue
-            self.journal.take(turn.after)
+            self._keep(turn.after)
             self.note_furnace(turn.after.equipment_path)
             self.publish("alarm", turn.after.to_json())
 
@@ -161,6 +179,11 @@ class LivePicture:
                 "epoch": heartbeat.epoch, "watched": heartbeat.watched, "blind": heartbeat.blind,
             }  # fmt: skip
         self.publish("heartbeat", encoded(told))
+
+    def _keep(self, record: AlarmRecord) -> None:
+        self.journal.take(record)
+        self.occurrences.take(record)
+        self.lines.take(record)
 
     def _now_ms(self) -> int:
         return self._clock.now_ns() // NS_PER_MS

@@ -13,11 +13,14 @@ from meltwatch_schemas.picture import AnomalyMap, MarkedSpot, png_of, spot_of
 from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.window import NS_PER_MS
 
+from meltwatch_console.domain.flags import flags_of
 from meltwatch_console.errors import NoPicture, TooDear
 from meltwatch_console.pipeline.score_book import FramePlace, ScoreBook
 
 FILM_MS: Final = 7_200
 """What a clip of the published spec reaches back."""
+STRIP_MS: Final = 60_000
+"""Of which one question for a film strip may ask."""
 LOOKBACK_MS: Final = 120_000
 BUDGET: Final = 8 * 1024 * 1024
 """Bytes of Kafka that one look may cost."""
@@ -47,6 +50,26 @@ class CurrentTrace(NamedTuple):
     start_ms: int
     step_ms: int
     phases: tuple[list[float | None], ...]
+
+
+class StripWindow(NamedTuple):
+    """One window of a film strip.
+
+    Attributes
+    ----------
+    end_ms, score, flags
+        Of the window.
+    frame
+        Its own newest frame; None where it names none.
+    spot
+        What its map marks; None without a map.
+    """
+
+    end_ms: int
+    score: float | None
+    flags: int
+    frame: FramePlace | None
+    spot: MarkedSpot | None
 
 
 class Archive(Protocol):
@@ -122,6 +145,24 @@ class PictureDesk:
         unique = {place.event_ns: place for place in places}
         return [unique[time_ns] for time_ns in sorted(unique)]
 
+    async def strip(self, furnace_id: str, since_ms: int, until_ms: int) -> list[StripWindow]:
+        """Return the windows that end in ``[since, until]``, oldest first.
+
+        Raises
+        ------
+        ValueError
+            If the stretch is empty or too long.
+        NoPicture
+            If it is too dear to fetch.
+        TransientError
+            If Kafka does not answer.
+        """
+        if not 0 < until_ms - since_ms <= STRIP_MS:
+            raise ValueError(f"expected 1..{STRIP_MS} ms, got {until_ms - since_ms}")
+        found = await self._scores(furnace_id, since_ms, until_ms)
+        scores = {each.window_end_ns: each for each in found}
+        return [self._strip_window(scores[end_ns]) for end_ns in sorted(scores)]
+
     async def frame(
         self, furnace_id: str, partition: int, offset: int, event_ns: int | None
     ) -> bytes:
@@ -185,6 +226,16 @@ class PictureDesk:
         asked = furnace_id, since_ms, until_ms + _CHUNK_MS, BUDGET
         chunks = await _within_budget(self._archive.currents(*asked))
         return _on_grid(chunks, since_ms, until_ms)
+
+    def _strip_window(self, score: WindowScore) -> StripWindow:
+        found = score.anomaly_map
+        return StripWindow(
+            score.window_end_ns // NS_PER_MS,
+            score.logit,
+            flags_of(score),
+            next(reversed(self._book.frames_of(score)), None),
+            None if found is None else spot_of(found),
+        )
 
     async def _scores(self, furnace_id: str, since_ms: int, until_ms: int) -> Sequence[WindowScore]:
         held = self._book.recent_scores(furnace_id, since_ms, until_ms)

@@ -100,6 +100,11 @@ class ScoreBook:
         ring = self._ring(furnace_id)
         return None if ring is None else ring.since_ms()
 
+    def oldest_ms(self) -> int | None:
+        """Return from when on the trace of any furnace is known."""
+        found = (known.ring.since_ms() for known in self._furnaces.values())
+        return min((each for each in found if each is not None), default=None)
+
     def trace(self, furnace_id: str, since_ms: int, until_ms: int, step_ms: int) -> list[TraceRow]:
         """Return the trace of a furnace: see ``WindowRing.rows``."""
         ring = self._ring(furnace_id)

@@ -17,6 +17,7 @@ SOURCE_PRODUCER = "source_producer"
 CONSOLE = "console"
 CONSOLE_ADDRESS = "MELTWATCH_CONSOLE_ADDRESS"
 _BACKTESTS = "MELTWATCH_CONSOLE_BACKTESTS"
+_METRICS = "MELTWATCH_CONSOLE_METRICS"
 # Variables of the launcher alone, or different for each service.
 _NOT_PASSED_ON = ("MELTWATCH_STATE_DIR", "MELTWATCH_HEALTH_ADDRESS")
 # Static group members: one that died and was started again takes its work up at once.
@@ -112,14 +113,23 @@ def check_live_installed() -> None:
         )
 
 
-def console_environment(environ: Mapping[str, str]) -> dict[str, str]:
+def console_environment(environ: Mapping[str, str], services: Mapping[str, str]) -> dict[str, str]:
     """Return what the console of a run is told.
 
     It listens on a free port of this machine alone, and shows the backtests that are made here.
+
+    Parameters
+    ----------
+    environ
+        What somebody has said counts more.
+    services
+        Whose metrics it looks at: health addresses by name.
     """
     address = environ.get(CONSOLE_ADDRESS) or f"{LOOPBACK}:{free_ports(1)[0]}"
     backtests = environ.get(_BACKTESTS) or str(Path("backtests").absolute())
-    return {CONSOLE_ADDRESS: address, _BACKTESTS: backtests}
+    seen = ",".join(f"{name}={where}" for name, where in services.items())
+    metrics = environ.get(_METRICS) or seen
+    return {CONSOLE_ADDRESS: address, _BACKTESTS: backtests, _METRICS: metrics}
 
 
 def live_environment(spool: Path) -> dict[str, str]:

@@ -151,7 +151,8 @@ class _Run:
             # by event time then makes the first windows whole.
             producers = downwards.enter_context(self._producing(scenario))
             pipeline = downwards.enter_context(self._supervised(PIPELINE))
-            downwards.enter_context(self._console())
+            seen = {**producers.health_addresses, **pipeline.health_addresses}
+            downwards.enter_context(self._console(seen))
             if self._options.opcua:
                 downwards.enter_context(self._opcua())
             if self._options.notify is not None:
@@ -204,9 +205,9 @@ class _Run:
         return self._supervised(() if scenario.sources is RunSources.NONE else PRODUCERS, scenario)
 
     @contextmanager
-    def _console(self) -> Iterator[None]:
-        """Start the web page; nothing of the run waits for it."""
-        told = console_environment(self._cluster.environ)
+    def _console(self, services: Mapping[str, str]) -> Iterator[None]:
+        """Start the web page, which looks at services, too; nothing of the run waits for it."""
+        told = console_environment(self._cluster.environ, services)
         with self._supervised((CONSOLE,), told=told, is_waited_for=False):
             self._state.console = f"http://{told[CONSOLE_ADDRESS]}/"
             say(f"console: {self._state.console}")

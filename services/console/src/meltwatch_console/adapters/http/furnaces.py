@@ -24,7 +24,7 @@ from meltwatch_console.adapters.http.tables import (
     TableColumn,
 )
 from meltwatch_console.domain.flags import flags_of
-from meltwatch_console.domain.limits import agreement_of, limits_of
+from meltwatch_console.domain.limits import agreement_of, limits_of, overheat_of
 from meltwatch_console.domain.ring import TraceRow
 from meltwatch_console.pipeline.live_picture import encoded
 from meltwatch_console.pipeline.pictures import LOOKBACK_MS, CurrentTrace, PictureDesk
@@ -114,6 +114,7 @@ def furnace_routes(
             "columns": COLUMNS,
             "rows": rows,
             "history_from_ms": book.since_ms(furnace_id),
+            "alarm_id": overheat_of(furnace_id),
             "on": limits.logit_on,
             "off": limits.logit_off,
         }

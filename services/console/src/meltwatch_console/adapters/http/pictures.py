@@ -8,8 +8,8 @@ from meltwatch_schemas.window import NS_PER_MS
 from meltwatch_console.adapters.http.answers import picture_errors
 from meltwatch_console.adapters.http.described import FurnaceId, answers, pictures
 from meltwatch_console.adapters.http.gate import Gate
-from meltwatch_console.adapters.http.shapes import FilmShape, SpotShape
-from meltwatch_console.pipeline.pictures import PictureDesk
+from meltwatch_console.adapters.http.shapes import FilmShape, SpotShape, StripShape
+from meltwatch_console.pipeline.pictures import PictureDesk, StripWindow
 from meltwatch_console.pipeline.score_book import FramePlace
 
 _PNG: Final = "image/png"
@@ -17,6 +17,7 @@ _FOR_EVER: Final = {"Cache-Control": "private, max-age=31536000, immutable"}
 """What an offset holds never changes."""
 _LATEST_MS: Final = 2**53
 _Whole = Annotated[int, Path(ge=0, le=2**63 - 1, description="As /frames gives it.")]
+_Ms = Annotated[int, Query(ge=0, le=_LATEST_MS, description="Of window ends, ms UTC.")]
 _Window = Annotated[
     int, Path(ge=0, le=_LATEST_MS, description="End of the window, ms UTC since 1970.")
 ]
@@ -55,6 +56,15 @@ def picture_routes(gate: Gate, desk: PictureDesk) -> APIRouter:
         with picture_errors():
             places = await desk.film(furnace_id, at)
         return {"frames": [_shown(place) for place in places]}
+
+    @router.get(
+        "/{furnace_id:path}/strip", response_model=None, responses=answers(StripShape, 404, 503)
+    )
+    async def strip(furnace_id: FurnaceId, since: _Ms, until: _Ms) -> dict[str, Any]:
+        """One frame a window, with its score and what its map marks; a minute (ms) at most."""
+        with picture_errors():
+            windows = await desk.strip(furnace_id, since, until)
+        return {"windows": [_window(each) for each in windows]}
 
     @router.get(
         "/{furnace_id:path}/frames/{partition}-{offset}.png",
@@ -99,6 +109,17 @@ def _add_maps(router: APIRouter, desk: PictureDesk) -> None:
             found = await desk.spot(furnace_id, window_end_ms)
         text = f"spot {found.place}, {found.share:.1%} of the picture" if found.cells else "no spot"
         return {"cells": found.cells, "share": found.share, "place": found.place, "text": text}
+
+
+def _window(each: StripWindow) -> dict[str, Any]:
+    frame, spot = each.frame, each.spot
+    return {
+        "end_ms": each.end_ms,
+        "score": each.score,
+        "status": each.flags,
+        "frame": None if frame is None else _shown(frame),
+        "spot": None if spot is None else spot._asdict(),
+    }
 
 
 def _shown(place: FramePlace) -> dict[str, Any]:

@@ -5,10 +5,19 @@ A test holds the answers of a real console against them.
 
 from typing import Any, Final, Literal
 
-from meltwatch_schemas.alarm import AlarmRecord, CommandResult
+from meltwatch_core.alarms.kpi.key_figures import Grade
+from meltwatch_schemas.alarm import (
+    AlarmRecord,
+    AlarmVerdict,
+    CommandResult,
+    Heartbeat,
+    Mode,
+    Priority,
+)
 from meltwatch_schemas.score import ScoreStatus
 from pydantic import BaseModel, ConfigDict, Field
 
+from meltwatch_console.adapters.service_metrics import ReadingState
 from meltwatch_console.domain.identity import ConsoleRole
 from meltwatch_console.domain.limits import Agreement
 from meltwatch_console.pipeline.live_picture import LinkState
@@ -92,6 +101,7 @@ class ScoreTraceShape(Shape):
         f"was scored), status. {_FLAGS}"
     )
     history_from_ms: int | None = Field(description="From when on anything is known.")
+    alarm_id: str = Field(description="The alarm whose limits these are.")
     on: float = Field(description="From this score on the alarm is raised, log-odds.")
     off: float = Field(description="Below this score it is cleared, log-odds.")
 
@@ -150,13 +160,161 @@ class FilmShape(Shape):
     frames: list[FramePlaceShape]
 
 
-class SpotShape(Shape):
+class MarkedSpotShape(Shape):
     """What of an anomaly map is 0.5 or more."""
 
     cells: list[tuple[int, int]] = Field(description="Row and column of each pixel.")
     share: float = Field(ge=0, le=1, description="Of the picture.")
     place: str = Field(description="Two words, e.g. lower middle; empty without a spot.")
+
+
+class SpotShape(MarkedSpotShape):
+    """The same, in words as well."""
+
     text: str = Field(description="All of it in words.")
+
+
+class StripWindowShape(Shape):
+    """One window of a film strip."""
+
+    end_ms: int = Field(description=_END_MS)
+    score: float | None = Field(description="Log-odds; null when unscored.")
+    status: int = Field(description=_FLAGS)
+    frame: FramePlaceShape | None = Field(description="Its own newest frame.")
+    spot: MarkedSpotShape | None = Field(description="What its map marks; null without a map.")
+
+
+class StripShape(Shape):
+    """One frame a window, oldest first."""
+
+    windows: list[StripWindowShape]
+
+
+class VerdictShape(Shape):
+    """What a person found out."""
+
+    word: AlarmVerdict
+    cause: str | None = Field(description="What lay behind it, if it was said.")
+    by: str = Field(description="Who judged.")
+    at_ms: int = Field(description="When, ms UTC.")
+
+
+class OccurrenceShape(Shape):
+    """One activation of a process alarm."""
+
+    occurrence_id: str
+    alarm_id: str
+    furnace: str = Field(description="Furnace id.")
+    title: str
+    priority: Priority
+    mode: Mode
+    causes: list[str] = Field(description="What may lie behind it, as the alarm point says.")
+    raised_ms: int = Field(description="Event time, ms UTC.")
+    cleared_ms: int | None = Field(description="The same of its end; null while it stands.")
+    score: float | None = Field(description="Of the window that raised it, log-odds.")
+    threshold: float = Field(description="From this score on it was raised.")
+    threshold_off: float = Field(description="Below this score it is cleared.")
+    model: str = Field(description="Name and version of the ensemble.")
+    token: str = Field(description="What a judgement of it expects: expected_event_id.")
+    comment: str | None = Field(description="The last one.")
+    verdict: VerdictShape | None = Field(description="The last one.")
+    is_newest: bool = Field(
+        description="False where its alarm was raised again since: a judgement names it as earlier."
+    )
+
+
+class OccurrenceListShape(Shape):
+    """Activations of process alarms, newest raise first."""
+
+    occurrences: list[OccurrenceShape]
+    count: int = Field(description="Of all that are asked for, listed or not.")
+
+
+class QuantilesShape(Shape):
+    """Half and 95 % of some durations, s."""
+
+    p50: float
+    p95: float
+
+
+class FurnaceCountsShape(Shape):
+    """What topics tell of all furnaces."""
+
+    known: int
+    heard: int = Field(description="With a window that ended within 15 s.")
+    by_status: dict[str, int] = Field(description="Of the heard, by status of the newest window.")
+    score_lag_s: QuantilesShape | None = Field(description="Window end to published score.")
+
+
+class ServiceShape(Shape):
+    """What a service says of itself."""
+
+    name: str
+    address: str
+    state: ReadingState
+    reason: str = Field(description="Why it was not understood; empty where it was.")
+    figures: dict[str, dict[str, float]] = Field(description="By name, then by label.")
+    event_to_score_s: QuantilesShape | None
+    records_a_second: dict[str, float] = Field(description="By topic, since the last question.")
+
+
+class SystemShape(Shape):
+    """The path of the data."""
+
+    now_ms: int
+    furnaces: FurnaceCountsShape
+    alarm_manager: Heartbeat | None = Field(description="Its newest sign of life.")
+    console: dict[str, Any] = Field(description="What this console says of itself.")
+    services: list[ServiceShape] = Field(description="Those of MELTWATCH_CONSOLE_METRICS.")
+
+
+class FurnaceInputsShape(Shape):
+    """What the inputs of a furnace's newest window are worth."""
+
+    id: str
+    status: ScoreStatus
+    video_coverage: float = Field(ge=0, le=1)
+    current_coverage: float = Field(ge=0, le=1)
+    end_ms: int = Field(description=_END_MS)
+    video_ms: int | None = Field(description="Newest frame, ms UTC.")
+    current_ms: int | None = Field(description="Newest sample, ms UTC.")
+    lag_s: float = Field(description="From the window's end until its score was published.")
+    skew_s: float | None = Field(description="Video minus current, where a service tells it.")
+
+
+class FurnaceInputsListShape(Shape):
+    """Of each furnace with a score since the start."""
+
+    furnaces: list[FurnaceInputsShape]
+
+
+class FigureShape(Shape):
+    """One key figure."""
+
+    key: str = Field(description="For programs; never changes.")
+    title: str
+    value: float | None
+    unit: str
+    target: str
+    grade: Grade
+    meaning: str
+    text: str = Field(description="The value as people read it.")
+
+
+class FrequentAlarmShape(Shape):
+    """How often an alarm was announced."""
+
+    alarm_id: str
+    count: int
+
+
+class AlarmFiguresShape(Shape):
+    """Key figures of the alarms of 30 days at most."""
+
+    since_ms: int | None = Field(description="From when on; null where no alarm is known.")
+    until_ms: int | None
+    figures: list[FigureShape]
+    top: list[FrequentAlarmShape] = Field(description="The ten that are announced most.")
 
 
 class CommandAnswerShape(Shape):

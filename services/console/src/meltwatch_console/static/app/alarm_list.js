@@ -176,7 +176,7 @@ export function openAlarmList(root, site, belongs, hasPictures) {
   function key(key) {
     const alarm = current();
     const commands = { a: "ack", r: "reset", s: "shelve", c: "comment" };
-    if (key === "?") showHelp();
+    if (key === "?") showHelp("alarms");
     else if (key === "/") find.focus();
     else if (key === "j" || key === "k") move(key === "j" ? 1 : -1, false);
     else if (alarm && key in commands) act(commands[/** @type {"a"} */ (key)], alarm);

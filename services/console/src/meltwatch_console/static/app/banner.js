@@ -4,6 +4,7 @@ import { askPutAside } from "./dialogs.js";
 import { h, mark, say } from "./dom.js";
 import { keysAreOff, switchKeys } from "./keys.js";
 import { ways } from "./nav.js";
+import { soundSwitch } from "./sound.js";
 import { span, text, zoned } from "./text.js";
 import {
   isPutAside, isSelftest, isStanding, isUnacknowledged, PRIORITIES, unknown,
@@ -29,7 +30,7 @@ export function openBanner(root, site) {
     ways(),
     ...counts.map((pair) => /** @type {HTMLElement} */ (pair[1])),
     flood, blind, aside,
-    h("span", { class: "end" }, link, time, warning, switches()),
+    h("span", { class: "end" }, link, time, warning, soundSwitch(store), switches()),
   );
 
   function showCounts() {

@@ -1,11 +1,16 @@
 /** Questions: for how long, why, in what words. Each is a dialog that the keyboard alone can use. */
 
+import { causeOptions } from "./causes.js";
 import { h, say } from "./dom.js";
 import { moment, span, text } from "./text.js";
 import { classesOf, isPutAside, shortName, sign, stateWord } from "./wording.js";
 
 const DURATIONS_S = [900, 3_600, 14_400, 28_800];
 const REASONS = ["nuisance", "maintenance", "stale_alarm", "other"];
+const KEYS = {
+  alarms: ["j", "x", "a", "r", "s", "c", "/", "enter", "m", "space", "left", "esc", "g", "?"],
+  review: ["next", "123", "u", "remark", "frame", "space", "m", "g", "?"],
+};
 const MAX_COMMENT = 500;
 
 /**
@@ -37,6 +42,13 @@ export function askShelving(title) {
     reason: text(`reason_${reason.value()}`),
     one_shot: once.checked,
   }));
+}
+
+/** Ask what lay behind an event that no alarm told. @param {string} title @returns {Promise<string|null>} */
+export function askMissed(title) {
+  const cause = /** @type {HTMLSelectElement} */ (h("select", { id: "missed-cause" }, ...causeOptions([])));
+  const parts = [h("p", {}, title), h("label", { for: "missed-cause" }, text("cause")), " ", cause];
+  return ask(text("missed_event"), text("missed_say"), parts, () => cause.value);
 }
 
 /** The list of what is shelved or out of service. @param {import("./main.js").Site} site */
@@ -91,10 +103,9 @@ function whoAndHowLong(alarm, now) {
   return text("out_since", { by: by ?? "-", time: moment(Date.parse(since ?? alarm.condition_time), now) });
 }
 
-/** The keys. */
-export function showHelp() {
-  const keys = ["j", "x", "a", "r", "s", "c", "/", "enter", "m", "space", "left", "esc", "g", "?"];
-  const rows = keys.map((key) => h("li", {}, text(`key_${key}`)));
+/** The keys of a page. @param {"alarms"|"review"} page */
+export function showHelp(page) {
+  const rows = KEYS[page].map((key) => h("li", {}, text(`key_${key}`)));
   return ask(text("help"), null, [h("ul", {}, ...rows)], () => undefined);
 }
 

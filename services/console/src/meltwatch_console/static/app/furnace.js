@@ -6,6 +6,7 @@ import { h, mark, say } from "./dom.js";
 import { number } from "./evidence.js";
 import { Films } from "./films.js";
 import { openJournal } from "./furnace_journal.js";
+import { missedEvent } from "./missed.js";
 import { Picture, frameAddress } from "./picture.js";
 import { membersLine, qualityWords } from "./quality.js";
 import { clock, text } from "./text.js";
@@ -103,9 +104,11 @@ class FurnacePage {
     );
     this.root.className = "furnace";
     this.ways = h("span", { class: "end" });
+    this.missed = missedEvent(site, id, () => this.pinnedMs);
+    const review = h("a", { href: `#/review?${new URLSearchParams({ furnace: id })}` }, text("review_this"));
     this.root.append(
       h("div", { class: "line heading" },
-        h("h2", {}, h("a", { href: "#/" }, text("plant")), ` / ${shortName(id)}`), this.ways),
+        h("h2", {}, h("a", { href: "#/" }, text("plant")), ` / ${shortName(id)}`), review, this.missed.node, this.ways),
       h("div", { class: "look" },
         h("section", { class: "seen", "aria-label": text("camera") },
           this.instant, this.picture.node,
@@ -180,6 +183,7 @@ class FurnacePage {
     const rows = found.rows.map((/** @type {any[]} */ row) => Object.fromEntries(row.map((value, i) => [found.columns[i], value])));
     this.rows = last === undefined ? rows : [...this.rows.filter((row) => row.end_ms >= from), ...rows];
     this.limits = { on: found.on, off: found.off };
+    if (this.missed) this.missed.alarmId = found.alarm_id;
     const history = found.history_from_ms;
     say(this.since, history && history > from + 2_000 ? text("history_from", { time: clock(history) }) : "");
   }

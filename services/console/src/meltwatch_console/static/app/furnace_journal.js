@@ -55,5 +55,11 @@ function line(record) {
   const { cause, by, comment } = record.transition;
   const at = Date.parse(record.times.published);
   const told = [`${sign(record)} ${record.title}:`, text(`cause_${cause}`), by ? text("by", { by }) : "", comment ? `“${comment}”` : ""];
-  return h("li", {}, h("time", { datetime: record.times.published, title: record.times.published }, moment(at, Date.now())), ` ${told.filter(Boolean).join(" ")}`);
+  const review = cause === "RAISE" && record.class === "process" ? ` · ` : null;
+  return h("li", {}, h("time", { datetime: record.times.published, title: record.times.published }, moment(at, Date.now())), ` ${told.filter(Boolean).join(" ")}`, review, review && reviewLink(record));
+}
+
+/** @param {any} record */
+function reviewLink({ equipment_path: furnace, occurrence_id: occurrence }) {
+  return h("a", { href: `#/review?${new URLSearchParams({ furnace, occurrence })}` }, text("review_event"));
 }

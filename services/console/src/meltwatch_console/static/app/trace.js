@@ -63,7 +63,8 @@ function common(uPlot, zone, onCursor) {
       setCursor: [
         (/** @type {any} */ plot) => {
           const { left } = plot.cursor;
-          onCursor(left === null || left < 0 ? null : plot.posToVal(left, "x") * 1_000);
+          const ms = left === null || left < 0 ? null : plot.posToVal(left, "x") * 1_000;
+          onCursor(Number.isFinite(ms) ? ms : null); // without data there is no axis
         },
       ],
     },

@@ -18,6 +18,7 @@ from meltwatch_schemas.alarm import (
     AlarmCommand,
     AlarmVerdict,
     Command,
+    EarlierOccurrence,
     MissedSpan,
     ResultCode,
     Role,
@@ -264,7 +265,7 @@ def reason_of(command: AlarmCommand) -> str | None:
     return command.arguments.get("reason") or command.comment or None
 
 
-def _judge_fault(command: AlarmCommand, _alarm: Alarm) -> str | None:
+def _judge_fault(command: AlarmCommand, alarm: Alarm) -> str | None:
     cause = command.arguments.get("cause")
     if cause is not None and not isinstance(cause, str):
         return f"cause: expected text, got {shown(cause)}"
@@ -276,14 +277,31 @@ def _judge_fault(command: AlarmCommand, _alarm: Alarm) -> str | None:
     ]
     if not isinstance(verdict, str) or verdict not in words:
         return f"verdict: expected one of {', '.join(words)}, got {shown(verdict)}"
+    if is_missed and command.arguments.get("earlier") is not None:
+        return "expected missed or earlier, got both"
+    return _span_fault("missed", missed_of, command) or _earlier_fault(command, alarm)
+
+
+def _earlier_fault(command: AlarmCommand, alarm: Alarm) -> str | None:
+    if (fault := _span_fault("earlier", earlier_of, command)) is not None:
+        return fault
+    earlier, newest = earlier_of(command), alarm.record
+    if earlier is not None and newest is not None and earlier.occurrence_id == newest.occurrence_id:
+        return "earlier.occurrence_id: expected another than the newest occurrence"
+    return None
+
+
+def _span_fault(
+    name: str, parsed: Callable[[AlarmCommand], MissedSpan | None], command: AlarmCommand
+) -> str | None:
     try:
-        missed = missed_of(command)
+        span = parsed(command)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(("missed", *(str(part) for part in first["loc"])))
+        where = ".".join((name, *(str(part) for part in first["loc"])))
         return escaped(f"{where}: {first['msg'].removeprefix('Value error, ')}")[:300]
-    if missed is not None and missed.to > command.issued_at:
-        return f"missed.to: expected a time before {rfc3339(command.issued_at)}, got a later one"
+    if span is not None and span.to > command.issued_at:
+        return f"{name}.to: expected a time before {rfc3339(command.issued_at)}, got a later one"
     return None
 
 
@@ -298,6 +316,18 @@ def missed_of(command: AlarmCommand) -> MissedSpan | None:
     missed = command.arguments.get("missed")
     # By way of JSON: there a number is no time.
     return None if missed is None else MissedSpan.from_json(json.dumps(missed).encode())
+
+
+def earlier_of(command: AlarmCommand) -> EarlierOccurrence | None:
+    """Return which occurrence a judgement is about, if not about the newest.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        If the argument names none.
+    """
+    earlier = command.arguments.get("earlier")
+    return None if earlier is None else EarlierOccurrence.from_json(json.dumps(earlier).encode())
 
 
 def _comment_fault(command: AlarmCommand, _alarm: Alarm) -> str | None:

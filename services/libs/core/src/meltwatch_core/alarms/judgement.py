@@ -29,7 +29,7 @@ from meltwatch_core.alarms.alarm_state import (
     WrongState,
     step,
 )
-from meltwatch_core.alarms.command import missed_of, reason_of
+from meltwatch_core.alarms.command import earlier_of, missed_of, reason_of
 from meltwatch_core.alarms.condition import Due, decided, due, observe
 from meltwatch_core.alarms.snapshot import (
     Occasion,
@@ -189,6 +189,7 @@ def _give_verdict(alarm: Alarm, command: AlarmCommand, stamp: Stamp) -> AlarmRec
         by=command.user,
         at=utc_from_ns(stamp.at_ns),
         missed=missed,
+        earlier=earlier_of(command),
     )
     said = {"judgement": judgement}
     if missed is None:

@@ -142,12 +142,12 @@ def lines_of(logged: Iterable[Logged]) -> Iterator[JournalLine]:
     life = None
     for each in logged:
         if life is not None and each.life != life:
-            yield from (_ended(line, each.written_ns) for line in last.values())
+            yield from (ended(line, each.written_ns) for line in last.values())
             newest, last = {}, {}
         life, record = each.life, each.record
         if record is None:
             if (gone := last.pop(each.alarm_id, None)) is not None:
-                yield _ended(gone, each.written_ns)
+                yield ended(gone, each.written_ns)
         elif record.run_id is None and (record.epoch, record.seq) > newest.get(
             record.alarm_id, (-1, -1)
         ):
@@ -156,7 +156,8 @@ def lines_of(logged: Iterable[Logged]) -> Iterator[JournalLine]:
             yield last[record.alarm_id]
 
 
-def _ended(line: JournalLine, at_ns: int) -> JournalLine:
+def ended(line: JournalLine, at_ns: int) -> JournalLine:
+    """Return the line that ends an alarm for ever, as a tombstone does."""
     return replace(
         line,
         at_ns=max(at_ns, line.at_ns),

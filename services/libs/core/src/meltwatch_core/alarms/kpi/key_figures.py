@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from meltwatch_core.alarms.kpi.nuisance import Standing
-from meltwatch_core.alarms.kpi.performance import Performance
 from meltwatch_schemas.alarm import Priority
 from meltwatch_schemas.window import NS_PER_S
+
+from meltwatch_core.alarms.kpi.nuisance import Standing
+from meltwatch_core.alarms.kpi.performance import Performance
 
 FEW: Final = 100
 """Shares of fewer annunciations than this say little: they are shown and not judged."""
@@ -84,8 +85,11 @@ class Audit:
     unapproved: int = 0
 
 
-def figures_of(found: Performance, audit: Audit) -> list[Figure]:
-    """Return all key figures of a stretch, in the order in which people read them."""
+def figures_of(found: Performance, audit: Audit | None) -> list[Figure]:
+    """Return all key figures of a stretch, in the order in which people read them.
+
+    Without an audit the figures that rest on it are left out: unknown is not none.
+    """
     return [
         *_load(found),
         *_shares(found),
@@ -191,7 +195,7 @@ def _responses(found: Performance) -> Iterator[Figure]:
         )  # fmt: skip
 
 
-def _suppression(found: Performance, audit: Audit) -> Iterator[Figure]:
+def _suppression(found: Performance, audit: Audit | None) -> Iterator[Figure]:
     for key, title, alarms in (
         ("shelved", "Shelved at the end", found.shelved),
         ("by_design", "Suppressed by design at the end", found.by_design),
@@ -200,17 +204,20 @@ def _suppression(found: Performance, audit: Audit) -> Iterator[Figure]:
         longest = _longest_h(alarms, found.stretch.end_ns)
         meaning = "" if longest is None else f"The longest for {longest:.1f} h."
         yield Figure(key, title, len(alarms), "", "", Grade.NONE, meaning)
-    for key, title, count, meaning in (
-        (
-            "unauthorised", "Suppressions that name nobody", len(found.unauthorised),
-            "Shelved or out of service, and the record does not say by whom.",
-        ),
-        (
-            "unapproved", "Changes of alarm points that name nobody", audit.unapproved,
-            "Written without saying who changed or approved it.",
-        ),
-    ):  # fmt: skip
-        yield Figure(key, title, count, "", "0", _at_most(count, 0, 0), meaning)
+    nobody = len(found.unauthorised)
+    yield Figure(
+        "unauthorised", "Suppressions that name nobody", nobody, "", "0", _at_most(nobody, 0, 0),
+        "Shelved or out of service, and the record does not say by whom.",
+    )  # fmt: skip
+    if audit is not None:
+        yield from _audited(audit)
+
+
+def _audited(audit: Audit) -> Iterator[Figure]:
+    yield Figure(
+        "unapproved", "Changes of alarm points that name nobody", audit.unapproved, "", "0",
+        _at_most(audit.unapproved, 0, 0), "Written without saying who changed or approved it.",
+    )  # fmt: skip
     yield Figure(
         "denied", "Commands without the right", audit.denied, "", "", Grade.NONE,
         "Refused, and nothing was changed.",
