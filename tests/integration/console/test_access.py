@@ -35,7 +35,7 @@ def violations(eye, *, beneath: bool = False) -> list[str]:
         for each in found["incomplete"]
         if each["id"] == "color-contrast"
         for node in each["nodes"]
-        if "row" in str(node["target"])
+        if ".row" in str(node["target"])
     ]
     return bad if beneath else bad + unsure
 

