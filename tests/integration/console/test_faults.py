@@ -178,4 +178,4 @@ def test_a_shelving_that_ends_while_nobody_manages_ends_all_the_same(site, eye):
     )
     wait_for_same(site, eye)
     own = [each for each in site.broker.alarms() if each.equipment_path == SHELVED]
-    assert "EXPIRE" in [each.transition.cause for each in own]
+    assert [each.transition.cause for each in own] == ["RAISE", "SHELVE", "CLOCK"]

@@ -285,7 +285,8 @@ class FurnacePage {
     say(/** @type {HTMLElement} */ (this.instant), ms === null
       ? text("picture_now", { time: clock(row.end_ms) }) : text("picture_at", { time: clock(row.end_ms) }));
     mark(/** @type {HTMLElement} */ (this.instant), "data-window-end-ms", String(row.end_ms));
-    this.sayValues(ms ?? row.end_ms);
+    // Whoever points elsewhere meanwhile keeps the values of there.
+    if (ms === (this.pointedMs ?? this.pinnedMs)) this.sayValues(ms ?? row.end_ms);
   }
 
   /** @param {{frames: import("./picture.js").Frame[]}} film */
