@@ -4,7 +4,9 @@ import json
 
 import pytest
 from meltwatch_chassis.testing import ManualClock
+from meltwatch_console.domain.alarm_lines import AlarmLines
 from meltwatch_console.domain.journal import JournalTail
+from meltwatch_console.domain.occurrences import OccurrenceBook
 from meltwatch_console.domain.roster import Roster
 from meltwatch_console.pipeline.live_picture import Link, LinkState, LivePicture
 from meltwatch_schemas.alarm import AlarmState
@@ -15,7 +17,9 @@ from tests.support.builders import ALARM, FURNACE, alarm_record
 
 @pytest.fixture
 def picture() -> LivePicture:
-    made = LivePicture(Roster([FURNACE], 2), JournalTail(), ManualClock())
+    made = LivePicture(
+        Roster([FURNACE], 2), JournalTail(), OccurrenceBook(), AlarmLines(0), ManualClock()
+    )
     made.told = []
     made.publish = lambda event, data: made.told.append((event, json.loads(data)))
     return made
