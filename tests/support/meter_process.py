@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -71,7 +72,8 @@ class MeterProcess:
             self._process.wait()
             for stream in (self._process.stdin, self._process.stdout):
                 if stream is not None:
-                    stream.close()
+                    with suppress(BrokenPipeError):  # somebody else was writing to it
+                        stream.close()
 
     def restart(self, *arguments: str) -> None:
         """Kill it and start it again at the same port, perhaps with other arguments."""
