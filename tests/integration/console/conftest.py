@@ -84,6 +84,16 @@ def chromium() -> "Iterator[Browser]":
         browser.close()
 
 
+@pytest.fixture(autouse=True)
+def _eyes_are_closed(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whoever looked at a scene, which stays for a file of tests, has gone after each test."""
+    names = {"scene", "crowd"} & set(request.fixturenames)
+    scenes = [request.getfixturevalue(name) for name in sorted(names)]
+    yield
+    for scene in scenes:
+        scene.close_eyes()
+
+
 @pytest.fixture
 def look(chromium: "Browser") -> "Iterator[Callable[..., Onlooker]]":
     from tests.integration.console.onlooker import Onlooker

@@ -5,7 +5,6 @@ import pytest
 
 from tests.integration.console.furnace_forge import FURNACE, told, wait_for_scores
 from tests.integration.console.onlooker import colourful, enclosed
-from tests.support.waiting import until
 
 pytestmark = [pytest.mark.integration, pytest.mark.browser]
 AREA = "demo/smelting-1"
@@ -107,46 +106,6 @@ def test_one_alarm_among_a_thousand_furnaces_is_seen_at_once(make_console, forge
     assert stops == 1, "a thousand tiles are one tab stop"
 
 
-def test_states_and_priorities_differ_also_without_colour(make_console, forge, look):
-    eye = look(make_console(FURNACES), color_scheme="light", reduced_motion="reduce")
-    eye.wait_live()
-    states = ("UNACK", "ACKED", "RTNUN", "LATUN", "LATAK")
-    priorities = ("critical", "high", "medium", "low")
-    seen = {}
-    for furnace, priority in zip(FURNACES, priorities, strict=False):
-        for state in states:
-            alarm_id = f"{furnace}/{state}"
-            forge.state(alarm_id, state, priority, title=state)
-    forge.flush()
-    eye.until("document.querySelectorAll('.row').length === 20", "20 rows")
-    for furnace, priority in zip(FURNACES, priorities, strict=False):
-        name = furnace.rpartition("/")[2]
-        for state in states:
-            row = eye.page.locator(".row", has_text=name).filter(
-                has=eye.page.get_by_text(state, exact=True)
-            )
-            shot = row.first.locator(".state")
-            seen[priority, state] = grey_of(shot)
-    names = list(seen)
-    for number, one in enumerate(names):
-        for other in names[number + 1 :]:
-            assert np.abs(seen[one] - seen[other]).max() > 40, (one, other)
-    for priority in priorities:
-        assert f"{priority} 5, 3 new" in eye.says("#banner"), "what has gone unseen counts as such"
-
-
-def grey_of(place):
-    """Return the first 24 pixels of height and 40 of width, in grey."""
-    from io import BytesIO  # noqa: PLC0415
-
-    from PIL import Image  # noqa: PLC0415
-
-    with Image.open(BytesIO(place.screenshot(animations="disabled"))) as image:
-        canvas = Image.new("L", (170, 40))
-        canvas.paste(image.convert("L"))
-        return np.asarray(canvas).astype(int)
-
-
 def test_whatever_a_record_says_is_shown_as_text(make_console, forge, look):
     eye = look(make_console(FURNACES))
     eye.wait_live()
@@ -176,45 +135,6 @@ def test_whatever_a_record_says_is_shown_as_text(make_console, forge, look):
     assert eye.page.evaluate("document.documentElement.scrollWidth") <= 1920, "nothing sticks out"
 
 
-def test_a_silent_alarm_manager_hatches_the_page_and_stops_commands(make_console, forge, look):
-    eye = look(make_console(FURNACES))
-    eye.wait_live()
-    forge.raised(f"{FURNACES[0]}/OVERHEAT")
-    eye.wait(".row.open")
-    rows = eye.page.locator(".row").count()
-
-    forge.fall_silent()
-    eye.wait_link("no alarm manager")
-
-    assert eye.page.evaluate("document.documentElement.classList.contains('stale')")
-    assert "gradient" in eye.page.evaluate("getComputedStyle(document.body).backgroundImage")
-    assert eye.page.locator("[data-command=ack]").is_disabled()
-    eye.press("a")
-    eye.wait(".said", "no commands while the alarms are not live")
-    assert eye.page.locator(".row").count() == rows
-
-
-def test_a_console_that_dies_makes_the_page_stale_and_nothing_is_missing_after(
-    make_console, forge, look, tmp_path
-):
-    console = make_console(FURNACES)
-    address = console.url.removeprefix("http://").rstrip("/")
-    eye = look(console)
-    eye.wait_live()
-    forge.raised(f"{FURNACES[0]}/OVERHEAT")
-    eye.wait(".row.open")
-
-    console.kill()
-    eye.wait_link("stale")
-    assert eye.page.locator("[data-command=ack]").is_disabled()
-    forge.raised(f"{FURNACES[1]}/OVERHEAT")
-    forge.flush()
-
-    make_console(FURNACES, console_address=address)
-    eye.wait_live()
-    until(lambda: eye.page.locator(".row").count() == 2, lambda: eye.says("body"))
-
-
 def test_new_alarms_do_not_move_the_row_that_has_the_focus(make_console, forge, look):
     eye = look(make_console(FURNACES))
     eye.wait_live()
@@ -231,22 +151,3 @@ def test_new_alarms_do_not_move_the_row_that_has_the_focus(make_console, forge, 
     assert before > 0
     eye.page.locator(".above").click()
     assert "FMF-0" in eye.page.evaluate("document.activeElement.textContent")
-
-
-def test_a_flood_is_said_and_grouped_with_its_first_alarm_marked(make_console, forge, look):
-    furnaces = [f"demo/area-{n % 3}/FMF-{n:02}" for n in range(20)]
-    eye = look(make_console(furnaces))
-    eye.wait_live()
-    for number, furnace in enumerate(furnaces):
-        forge.raised(f"{furnace}/OVERHEAT", ago_s=40 - number)
-    forge.flush()
-    eye.wait(".flood", "flood: 20 in 10 min")
-    eye.until("document.querySelectorAll('.row').length === 20", "20 rows")
-
-    assert eye.page.locator(".row", has=eye.page.locator(".first-out")).count() == 1
-    assert "FMF-00" in eye.says(".row:has(.first-out)")
-    areas = eye.page.eval_on_selector_all(
-        ".row .where", "all => all.map(each => each.textContent.split(' ')[0])"
-    )
-    runs = [area for number, area in enumerate(areas) if number == 0 or areas[number - 1] != area]
-    assert len(runs) == 3, "each area stands together"
