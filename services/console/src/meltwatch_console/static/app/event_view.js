@@ -87,7 +87,7 @@ export class EventView {
   /** @param {import("./occasion.js").Window} window */
   still({ end_ms, frame, spot }) {
     const image = frame && h("img", { src: frameAddress(this.occurrence.furnace, frame), alt: "", width: SIDE, height: SIDE, loading: "lazy" });
-    const edge = spot && svg("svg", { viewBox: "0 0 64 64", class: "over", "aria-hidden": "true" },
+    const edge = typeof spot === "string" ? null : svg("svg", { viewBox: "0 0 64 64", class: "over", "aria-hidden": "true" },
       svg("path", { d: outline(spot.cells), class: "casing" }), svg("path", { d: outline(spot.cells), class: "outline" }));
     const words = `${clock(end_ms)}${frame ? "" : `, ${text("no_picture")}`}`;
     return h("li", {}, h("button", { class: "still", tabindex: "-1", title: words, "aria-label": words, "data-end-ms": end_ms },

@@ -12,8 +12,7 @@ const MAP_FROM = -1.4;
  * one is no picture of it. A map is a spot, possibly of no cells; `none` where the window was given
  * none, `away` where it could not be fetched.
  * @typedef {import("./picture.js").Frame} Frame
- * @typedef {import("./picture.js").Spot} Spot
- * @typedef {{frames: Frame[], own: Frame|null, spot: Spot|"none"|"away", lack: string}} Film
+ * @typedef {{frames: Frame[], own: Frame|null, spot: import("./picture.js").Marked, lack: string}} Film
  */
 
 export class Films {

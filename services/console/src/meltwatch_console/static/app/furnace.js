@@ -53,6 +53,11 @@ class FurnacePage {
     this.shownEndMs = 0;
     this.isClosed = false;
     this.isLoading = false;
+    this.scorePlace = h("div", { class: "plot", "data-trace": "score" });
+    this.currentPlace = h("div", { class: "plot", "data-trace": "currents" });
+    this.currentLack = h("p", { class: "q" });
+    this.since = h("span", { class: "q" });
+    this.traces = h("section", { class: "traces", "aria-label": text("traces") });
     this.ends = /** @type {(() => void)[]} */ ([]);
   }
 

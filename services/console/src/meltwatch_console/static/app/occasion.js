@@ -7,7 +7,7 @@ export const AFTER_MS = 30_000;
 
 /**
  * @typedef {{end_ms: number, score: number|null, status: number,
- *   frame: import("./picture.js").Frame|null, spot: import("./picture.js").Spot|null}} Window
+ *   frame: import("./picture.js").Frame|null, spot: import("./picture.js").Marked}} Window
  * @typedef {{windows: Window[], rows: import("./trace.js").Row[], currents: any, lack: string,
  *   isKept: boolean}} Occasion
  */
@@ -27,7 +27,8 @@ export async function occasionOf(occurrence) {
     read("strip", since, raised), read("strip", raised + 1, until), read("currents", since, until),
   ]);
   /** @type {Window[]} */
-  const windows = [...(before?.windows ?? []), ...(after?.windows ?? [])];
+  const windows = [...(before?.windows ?? []), ...(after?.windows ?? [])]
+    .map((each) => ({ ...each, spot: each.spot ?? "none" }));
   if (windows.some((each) => each.frame)) {
     return { windows, rows: windows.map(rowOf), currents, lack: "", isKept: false };
   }
@@ -44,7 +45,7 @@ async function kept(id, known) {
     const found = await ask(where);
     const last = found.frames.length - 1;
     const windows = found.frames.map((/** @type {any} */ each, /** @type {number} */ index) => ({
-      end_ms: each.at_ms, score: null, status: 0, spot: index === last ? found.spot : null,
+      end_ms: each.at_ms, score: null, status: 0, spot: index === last ? found.spot ?? "none" : "unkept",
       frame: { ...each, address: `api/v1/${where}/${each.name}` },
     }));
     const rows = found.scores.rows.map((/** @type {any[]} */ [end_ms, low, high, status]) => ({ end_ms, low, high, status }));

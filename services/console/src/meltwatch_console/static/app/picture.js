@@ -10,6 +10,7 @@ const SVG = "http://www.w3.org/2000/svg";
  * @typedef {{partition: number, offset: number, at_ms: number, event_ns: string,
  *   window_end_ms: number, address?: string}} Frame
  * @typedef {{cells: number[][], share: number, place: string}} Spot
+ * @typedef {Spot|"none"|"away"|"unkept"} Marked  what the map marks; or why nothing is known of it
  */
 
 /** @param {string} furnaceId @param {Frame} frame */
@@ -85,7 +86,7 @@ export class Picture {
     });
   }
 
-  /** @param {Frame} frame @param {Spot|"none"|"away"} spot  what the map marks; or why nothing is known of it */
+  /** @param {Frame} frame @param {Marked} spot */
   show(frame, spot) {
     const address = frameAddress(this.furnaceId, frame);
     if (this.image.getAttribute("src") !== address) this.image.src = address;

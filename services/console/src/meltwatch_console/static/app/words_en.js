@@ -57,6 +57,7 @@ export const en = {
   picture_now: "now, {time}", picture_at: "at {time}", no_picture: "no picture",
   spot: "Spot {place}, {share} % of the picture.", no_spot: "No spot is marked.",
   map_none: "No map: the score is too low for one.", map_away: "The map could not be fetched.",
+  map_unkept: "Of earlier frames no map was kept.",
   frame_of: "Camera's picture.",
   "place_upper left": "upper left", "place_upper middle": "upper middle",
   "place_upper right": "upper right", "place_middle left": "middle left",

@@ -57,6 +57,7 @@ export const zh = {
   picture_now: "现在，{time}", picture_at: "{time}", no_picture: "无图像",
   spot: "热点在{place}，占图像 {share} %。", no_spot: "未标出热点。",
   map_none: "无热图：评分过低。", map_away: "无法获取热图。",
+  map_unkept: "较早的画面没有保留热图。",
   frame_of: "摄像机图像。",
   "place_upper left": "左上", "place_upper middle": "上中",
   "place_upper right": "右上", "place_middle left": "左中",
