@@ -132,6 +132,8 @@ async def _asked(address: str) -> bytes:
         reader, writer = await asyncio.open_connection(host.strip("[]"), int(port))
     except OverflowError:
         raise _NotMetricsError(f"expected a port up to 65535, got {port}") from None
+    except UnicodeError:  # a label of it is empty or too long
+        raise _NotMetricsError(f"expected a host name, got {host[:80]}") from None
     try:
         writer.write(f"GET /metrics HTTP/1.0\r\nHost: {address}\r\n\r\n".encode())
         await writer.drain()
