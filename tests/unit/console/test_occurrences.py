@@ -127,3 +127,15 @@ def test_what_was_kept_comes_back_and_the_topic_counts_more(book: OccurrenceBook
     assert other.answer(ALL)[0].verdict is None
     assert kept_occurrence(b"{}") is None
     assert kept_occurrence(b"\xff") is None
+
+
+def test_a_record_that_comes_while_somebody_asks_spoils_no_answer():
+    book = OccurrenceBook()
+    book.take(alarm_record())
+
+    class Asked(ReviewQuestion):
+        def covers(self, each):
+            book.take(alarm_record(occurrence_id=f"{each.occurrence_id}+"))
+            return True
+
+    assert len(book.answer(Asked())) == 1

@@ -83,11 +83,13 @@ class AlarmLines:
         judged
             Occurrences that people have judged.
         """
-        lines = [*self._before.values(), *self._lines]
+        # Copies, each made at once: this runs in a thread while records come.
+        before, held = list(self._before.values()), list(self._lines)
+        lines = before + held
         if not lines:
             return None
         # The newest record of a quiet alarm may be old: it says how the stretch begins.
-        whole = [line.at_ns for line in self._lines if line.at_ns >= self._whole_from_ns]
+        whole = [line.at_ns for line in held if line.at_ns >= self._whole_from_ns]
         begin_ns = max(now_ns - LOOKED_BACK_NS, min(whole, default=self._whole_from_ns))
         if begin_ns >= now_ns:
             return None

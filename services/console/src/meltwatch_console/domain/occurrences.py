@@ -191,7 +191,8 @@ class OccurrenceBook:
 
     def answer(self, asked: ReviewQuestion) -> list[Occurrence]:
         """Return those that are asked for, newest raise first."""
-        found = [each for each in self._known.values() if asked.covers(each)]
+        # A copy, made at once: key figures ask from a thread while records come.
+        found = [each for each in list(self._known.values()) if asked.covers(each)]
         return sorted(found, key=lambda each: (-each.raised_ms, each.alarm_id))
 
     def _note(self, changed: Occurrence) -> None:
