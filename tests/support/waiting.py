@@ -1,11 +1,14 @@
 """Waiting for what processes and servers do: for the event itself, never for a length of time."""
 
+import os
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
 LIMIT_S = 120.0
+_REST = 3.0
+"""Rest for each second of processor time of a probe: who waits leaves the machine to who works."""
 
 
 def until(
@@ -25,12 +28,19 @@ def until(
     limit_s
         How long to wait: no promise, a machine may be busy with other work.
     every_s
-        Between two probes: more where a probe is dear.
+        Between two probes, at least. A dear one, as each command of ours is, waits longer.
     """
     end_s = time.monotonic() + limit_s
+    before_s = _worked_s()
     while not (found := probe()):
         if time.monotonic() > end_s:
             said = what if isinstance(what, str) else str(what())[-3000:]
             raise AssertionError(f"waited {limit_s:g} s in vain: {said}")
-        time.sleep(every_s)
+        time.sleep(max(every_s, _REST * (_worked_s() - before_s)))
+        before_s = _worked_s()
     return found
+
+
+def _worked_s() -> float:
+    """Processor time of this process and of those that it has waited for, s."""
+    return sum(os.times()[:4])
