@@ -52,10 +52,17 @@ run: runtime ## Do the main job: broker, Redis, Triton, services, simulated furn
 		$(if $(FURNACES),--furnaces $(FURNACES)) $(if $(SEED),--seed $(SEED)) \
 		$(if $(SUMMARY),--summary $(SUMMARY)) $(if $(OPCUA)$(MQTT),--opcua) $(if $(NOTIFY),--notify $(NOTIFY)) $(if $(PLANT),--plant $(PLANT))
 
+IN_PARALLEL = -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
+
 .PHONY: test
-test: setup ## Run the whole test suite against real Kafka, Redis and Triton (PROCESSES= at once, 4 by default), or one test (T=path or node id)
+test: setup ## Run the test suite against real Kafka, Redis and Triton (PROCESSES= at once, 4 by default), or one test, long ones too (T=path or node id)
 	@$(if $(T),,$(BIN)/python -m meltwatch_local_cluster.servers.warm_up)
-	@$(BIN)/pytest $(if $(T),$(T),-n $(PROCESSES) --dist loadfile --no-loadscope-reorder)
+	@$(BIN)/pytest $(if $(T),$(T),$(IN_PARALLEL) -m "not k8s and not long")
+
+.PHONY: test-long
+test-long: setup ## Run what the suite leaves out for its length: every campaign of faults, every page and width
+	@$(BIN)/python -m meltwatch_local_cluster.servers.warm_up
+	@$(BIN)/pytest tests/chaos tests/e2e tests/integration $(IN_PARALLEL) -m long
 
 .PHONY: test-unit
 test-unit: setup ## Run the tests that need no server
@@ -94,7 +101,7 @@ bench: setup ## Measure speed beside bare baselines and write docs/benchmarks.md
 	@$(BIN)/python -m tests.bench $(ROWS) $(if $(KEEP),--keep) $(if $(COMPARE),--compare $(COMPARE))
 
 .PHONY: check
-check: fmt-check lint types imports lock-check test test-trainer ## Everything that CI runs, in order of speed
+check: fmt-check lint types imports lock-check test test-trainer test-long ## Everything that CI runs, in order of speed
 
 .PHONY: fmt
 fmt: setup ## Format the code

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.integration,
     # How soon things go on is no promise: a machine may be busy with other work.
     pytest.mark.timeout(1800),

@@ -11,8 +11,11 @@ pytestmark = [
 ]
 
 
+LONG = ("rebalance", "producer-kill", "manager-kill", "forged")
+
+
 @pytest.mark.parametrize(
-    "name", ["worker-kill", "rebalance", "producer-kill", "manager-kill", "forged"]
+    "name", ["worker-kill", *(pytest.param(name, marks=pytest.mark.long) for name in LONG)]
 )
 def test_a_campaign_ends_in_zeros(ends_in_zeros: Callable[[str], None], name: str) -> None:
     ends_in_zeros(name)

@@ -219,6 +219,7 @@ def test_a_recording_gives_the_same_bytes_as_kafka(run, span, recorded, saved):
         assert (product.folder / "again" / name).read_bytes() == (recorded / name).read_bytes()
 
 
+@pytest.mark.long
 def test_a_replay_by_event_time_gives_the_live_windows_and_leaves_no_trace(run, span, recorded):
     product, status = run
     before = traces(status)
@@ -232,6 +233,7 @@ def test_a_replay_by_event_time_gives_the_live_windows_and_leaves_no_trace(run, 
     assert found["alarms"]["equal"] == found["alarms"]["compared"]
 
 
+@pytest.mark.long
 def test_other_thresholds_raise_what_the_scores_foretell(run, span, recorded, saved):
     product, _ = run
     scores: dict[str, list[dict[str, Any]]] = {}
@@ -261,6 +263,7 @@ def test_other_thresholds_raise_what_the_scores_foretell(run, span, recorded, sa
     assert summary["labels"]["raised_without_label"] == 0
 
 
+@pytest.mark.long
 def test_kafka_a_recording_and_a_backtest_ask_for_the_same_set_point(run, span, recorded, saved):
     product, _ = run
     told = ("alarms", "setpoint", "--budget", "5", "--json")

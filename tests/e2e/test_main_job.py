@@ -105,6 +105,7 @@ def test_every_injected_fault_raises_and_nothing_else_does(tmp_path):
     assert not (tmp_path / "state" / "run.json").exists()
 
 
+@pytest.mark.long
 def test_triton_away_costs_no_verdict_and_silence_of_the_producers_is_told(tmp_path):
     with RunningProduct(tmp_path, "--seed", "3") as run:
         status = run.wait_ready()

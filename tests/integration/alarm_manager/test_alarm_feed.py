@@ -154,6 +154,7 @@ def anew(address: str, prefix: str) -> list[AlarmRecord]:
         reader.close()
 
 
+@pytest.mark.long
 async def test_a_broker_away_clears_nothing_and_after_days_the_list_is_read_anew_and_that_is_said(
     kafka, broker, make_manager
 ):

@@ -13,7 +13,7 @@ from tests.support.relay import Relay
 from tests.support.source import ROOT
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.integration, pytest.mark.browser]
+pytestmark = [pytest.mark.long, pytest.mark.integration, pytest.mark.browser]
 AXE = ROOT / "tests/foreign/axe/node_modules/axe-core/axe.min.js"
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 WIDTHS = (1920, 1280, 390)

@@ -20,7 +20,7 @@ from tests.integration.console.plant_site import (
 from tests.support.promise import Promise
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.integration, pytest.mark.browser]
+pytestmark = [pytest.mark.long, pytest.mark.integration, pytest.mark.browser]
 PROMISED_S = 20.0
 SHELVED = FURNACES[-1]
 

@@ -7,7 +7,7 @@ from meltwatch_schemas.topics import Topic
 from tests.integration.console.scene import wait_rows
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.integration, pytest.mark.browser]
+pytestmark = [pytest.mark.long, pytest.mark.integration, pytest.mark.browser]
 FURNACES = [f"demo/area-{n % 3}/FMF-{n:02}" for n in range(20)]
 
 

@@ -25,7 +25,7 @@ from tests.integration.console.furnace_forge import (
 from tests.integration.console.onlooker import Onlooker
 from tests.integration.console.scene import FURNACES, Scene, wait_rows
 
-pytestmark = [pytest.mark.integration, pytest.mark.browser]
+pytestmark = [pytest.mark.long, pytest.mark.integration, pytest.mark.browser]
 DRAWN = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 

@@ -13,7 +13,7 @@ from tests.integration.health.site import DEPENDENTS, FAULTS, ON_KAFKA, Site
 from tests.integration.stream_processor.worker import Worker
 from tests.support.promise import Promise
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.long]
 
 CELLS = [(dependency, fault) for dependency in DEPENDENTS for fault in FAULTS]
 

@@ -100,6 +100,7 @@ def agreed(plant: Plant, subscriber: Subscriber, expected: dict[str, str]) -> Al
     return alarms
 
 
+@pytest.mark.long
 def test_its_list_survives_the_broker_and_itself_and_shows_its_acknowledgement(plant):
     first, second, third = (f"demo/F{number}/OVERHEAT" for number in (1, 2, 3))
     with plant.subscriber() as subscriber:

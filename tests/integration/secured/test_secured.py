@@ -195,6 +195,7 @@ def test_a_service_that_lacks_a_right_ends_with_one_line(plant: Plant, tmp_path:
         assert f"expected {right}, the broker refuses it for user '{service}'" in line
 
 
+@pytest.mark.long
 def test_a_right_lost_in_mid_run_is_named_and_all_goes_on_when_it_is_given_again(
     plant: Plant, triton: TritonServer, tmp_path: Path
 ):

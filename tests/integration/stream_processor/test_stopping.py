@@ -28,6 +28,7 @@ def assert_stops_in_time(worker: Worker) -> None:
     assert worker.process.returncode == 0, worker.log.read_text()[-2000:]
 
 
+@pytest.mark.long
 def test_with_a_frozen_triton_it_leaves_its_windows_to_the_next(works: Works) -> None:
     works.send(live(FURNACES, 30.0))
     with (

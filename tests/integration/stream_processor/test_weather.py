@@ -22,7 +22,7 @@ from tests.integration.stream_processor.worker import Tail, Works, gaps
 from tests.support.input_records import PERIOD_NS, frame_record, sample_record
 from tests.support.servers import Topics
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.long]
 
 VIDEO, CURRENT = Modality.VIDEO, Modality.CURRENT
 LASTS_S, BACKLOG_S, DIES_S, BACK_S, RIGHT_S = 45, 600, 12, 10, 25
