@@ -1,5 +1,6 @@
 """Asks an application without a server, as bytes of its answer."""
 
+import asyncio
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -16,9 +17,12 @@ async def ask(app: FastAPI, path: str) -> tuple[int, dict[str, str], bytes]:
         "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80), "root_path": "",
     }  # fmt: skip
     sent: list[dict[str, Any]] = []
+    asked = [{"type": "http.request", "body": b"", "more_body": False}]
 
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
+        if not asked:  # whoever asks stays until the end
+            await asyncio.Event().wait()
+        return asked.pop()
 
     async def send(message: Any) -> None:
         sent.append(message)

@@ -6,9 +6,11 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 from meltwatch_chassis.errors import TransientError
+from meltwatch_chassis.metrics import Metrics
 from meltwatch_chassis.testing import ManualClock
 from meltwatch_console.adapters import kafka_scores
 from meltwatch_console.adapters.kafka_scores import ScoreFeed
+from meltwatch_console.adapters.read_counts import ReadCounts
 from meltwatch_schemas.record import RawRecord
 
 PARTS = [("t.scores.v1", number) for number in range(3)]
@@ -57,7 +59,8 @@ def test_a_failure_while_it_looks_where_to_begin_leaves_no_partition_out(monkeyp
     monkeypatch.setattr(kafka_scores, "administration", connected)
     monkeypatch.setattr(kafka_scores, "partitions_of", partitions_of)
     monkeypatch.setattr(kafka_scores, "_PAUSE_S", 0.0)
-    feed = ScoreFeed({}, "t", lambda _: None, lambda *_: None, ManualClock(10**18))
+    counts = ReadCounts(Metrics(), "t")
+    feed = ScoreFeed({}, "t", lambda _: None, counts, ManualClock(10**18))
 
     async def follow() -> None:
         with suppress(TimeoutError):

@@ -10,7 +10,7 @@ import structlog
 from asyncua import Server, ua
 from asyncua.server.address_space import AddressSpace
 from meltwatch_chassis.dependencies import Dependencies
-from meltwatch_chassis.kafka.alarm_feed import AlarmFeed, AlarmNews
+from meltwatch_chassis.kafka.alarm_feed import AlarmFeed
 from meltwatch_chassis.loop_vitals import LoopVitals
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_chassis.testing import ManualClock
@@ -25,6 +25,8 @@ from meltwatch_scada_adapter.domain.orders import Order, OrderOutcome
 from meltwatch_scada_adapter.domain.plant import PlantConditions
 from meltwatch_schemas.access import Principal, rights_of
 from meltwatch_schemas.alarm import Command, utc_from_ns
+from meltwatch_schemas.errors import malformed
+from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.window import NS_PER_S
 
 from tests.support.builders import ALARM, FURNACE, NOON_NS, alarm_record
@@ -153,9 +155,8 @@ async def test_orders_and_refused_records_are_counted(monkeypatch, face):
     monkeypatch.setattr(feed, "ask", no_answer)
     assert await adapter.carry_out(ALARM, Order(Command.COMMENT), "li.wei") is OrderOutcome.TIMEOUT
     topic = f"{PREFIX}.alarms.v1"
-    for number in (2, 5):
-        feed.refused[topic] = number
-        await adapter._take(AlarmNews())
+    for offset in range(5):
+        feed.note_refused(RawRecord(topic, 0, offset, 0, b"x", b""), malformed("expected JSON"))
 
     value = metrics.registry.get_sample_value
     answered = {"adapter": OPC_UA, "command": "comment", "outcome": "BadTimeout"}

@@ -22,7 +22,6 @@ from meltwatch_chassis.metrics import Metrics
 from meltwatch_chassis.plant import Plant, read_plant
 from meltwatch_chassis.tasks import first_of
 from meltwatch_schemas.access import Principal, rights_of
-from meltwatch_schemas.topics import Topic
 
 from meltwatch_console.adapters.evidence_folder import OccurrenceFolder
 from meltwatch_console.adapters.http.alarms import alarm_routes
@@ -38,6 +37,7 @@ from meltwatch_console.adapters.http.stream import stream_routes
 from meltwatch_console.adapters.http.system import system_routes
 from meltwatch_console.adapters.kafka_archive import KafkaArchive
 from meltwatch_console.adapters.kafka_scores import ScoreFeed
+from meltwatch_console.adapters.read_counts import ReadCounts
 from meltwatch_console.adapters.ring_file import RingFile, RingKeeper
 from meltwatch_console.adapters.service_metrics import MetricsReader
 from meltwatch_console.adapters.tokens import TokenReader
@@ -161,6 +161,7 @@ class FurnaceParts:
     folder: OccurrenceFolder | None
     keeper: EvidenceKeeper | None
     rings: RingKeeper | None
+    counts: ReadCounts
 
 
 async def _follow_scores(furnaces: FurnaceParts) -> None:
@@ -178,17 +179,16 @@ def _furnaces(
     book = ScoreBook(settings.topic_prefix, picture.index_of)
     picture.scores = book.delta.snapshot
 
-    def count(topic: Topic, size: int) -> None:
-        metrics.console_bytes.labels(topic).inc(size)
-
     connection, prefix = connection_arguments(settings), settings.topic_prefix
-    scores = ScoreFeed(connection, prefix, book.take_scores, count, clock)
-    archive = KafkaArchive(connection, prefix, count)
+    counts = ReadCounts(metrics, prefix)
+    feed.note_refused = counts.count_refused
+    scores = ScoreFeed(connection, prefix, book.take_scores, counts, clock)
+    archive = KafkaArchive(connection, prefix, counts)
     desk = PictureDesk(book, archive)
     folder = _evidence(settings, clock)
     keeper = _keeper(desk, book, folder, picture.occurrences, feed)
     rings = _rings(settings, book, clock)
-    return FurnaceParts(book, scores, archive, desk, folder, keeper, rings)
+    return FurnaceParts(book, scores, archive, desk, folder, keeper, rings, counts)
 
 
 def _keeper(
@@ -214,17 +214,11 @@ def _of_itself(
     hub: Hub, furnaces: FurnaceParts, roster: Roster, metrics: Metrics
 ) -> dict[str, Any]:
     """Return what the console says of itself."""
-    read = {
-        sample.labels["topic"]: sample.value
-        for family in metrics.console_bytes.collect()
-        for sample in family.samples
-        if sample.name.endswith("_total")
-    }
     keeper = furnaces.keeper
     return {
         "browsers": hub.browsers,
         "memory_bytes": metrics.registry.get_sample_value("process_resident_memory_bytes"),
-        "read_bytes": read,
+        "read_bytes": furnaces.counts.read_bytes(),
         "scores_problem": furnaces.scores.problem,
         "history_left": furnaces.scores.history_left,
         "history_from_ms": furnaces.book.oldest_ms(),

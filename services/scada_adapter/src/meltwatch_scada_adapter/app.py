@@ -1,7 +1,6 @@
 """The adapter's loop: what Kafka tells is shown to clients, what people call is told to Kafka."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -18,7 +17,9 @@ from meltwatch_chassis.metrics import Metrics
 from meltwatch_schemas.alarm import AlarmCommand, Command, utc_from_ns
 from meltwatch_schemas.alarm_board import AlarmTurn
 from meltwatch_schemas.alarm_list import is_annunciation, token_of
+from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.outside import AlarmReceipt
+from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.roles import Roles
 from meltwatch_schemas.text import escaped
 from meltwatch_schemas.window import NS_PER_S
@@ -108,11 +109,11 @@ class ScadaAdapter:
     _backlog: dict[str, AlarmTurn] = field(default_factory=dict)
     _undelivered: dict[str, str] = field(default_factory=dict)
     _is_serving: bool = False
-    _refused: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self._watchdog = Watchdog(self.clock)
         self._receipts = asyncio.Queue(_MOST_WAITING)
+        self.feed.note_refused = self._count_refused
 
     async def show_alarms(self) -> None:
         """Show what comes; never ends by itself."""
@@ -195,13 +196,9 @@ class ScadaAdapter:
             await self.face.ask_to_refresh()
         if self._watchdog.is_due():
             await self._count()
-        self._count_refused()
 
-    def _count_refused(self) -> None:
-        for topic, number in self.feed.refused.items():
-            refused = self.metrics.records.labels("scada_adapter", topic, "refused")
-            refused.inc(number - self._refused[topic])
-            self._refused[topic] = number
+    def _count_refused(self, raw: RawRecord, _error: ContractViolation) -> None:
+        self.metrics.records.labels("scada_adapter", raw.topic, "refused").inc()
 
     async def _serve_once_known(self, news: AlarmNews) -> None:
         """Show the list as the topic has it, then let clients in; or in time, to say it is away."""

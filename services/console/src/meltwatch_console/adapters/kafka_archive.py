@@ -16,6 +16,7 @@ from meltwatch_schemas.record import RawRecord, read_current, read_embedding, re
 from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.topics import Topic
 
+from meltwatch_console.adapters.read_counts import ReadCounts
 from meltwatch_console.errors import TooDear
 
 _PATIENCE_S: Final = 10.0
@@ -27,7 +28,6 @@ _WAIT_MS: Final = 50
 _SLACK_MS: Final = 5_000
 """Records of several furnaces stand out of the order of their times by about so much."""
 _Read = TypeVar("_Read", EmbeddingChunk, CurrentChunk, WindowScore)
-CountBytes = Callable[[Topic, int], None]
 
 
 class _Line:
@@ -83,14 +83,14 @@ class KafkaArchive:
         Arguments of the Kafka clients.
     prefix
         Topic prefix.
-    count_bytes
-        Told the topic and bytes of what was read.
+    counts
+        Told what was read, and what is none of its topic.
     """
 
-    def __init__(self, connection: Mapping[str, Any], prefix: str, count_bytes: CountBytes) -> None:
+    def __init__(self, connection: Mapping[str, Any], prefix: str, counts: ReadCounts) -> None:
         self._connection = connection
         self._prefix = prefix
-        self._count = count_bytes
+        self._counts = counts
         self._frames = _Line(connection, _ONE_BATCH)
         self._stretches = _Line(connection, _STRETCH)
         self._partitions: int | None = None
@@ -109,8 +109,8 @@ class KafkaArchive:
             if not await _is_held(reader, topic, partition, offset):
                 return None
             async for raw in reader.read(topic, partition, range(offset, offset + 1)):
-                self._note(Topic.EMBEDDINGS, raw)
-                return _own(raw, furnace_id, read_embedding)
+                self._counts.count_read(raw)
+                return self._own(raw, furnace_id, read_embedding)
         return None
 
     async def scores(
@@ -191,11 +191,11 @@ class KafkaArchive:
             stop = await reader.offset_near(name, partition, span_ms[1] + _SLACK_MS)
             offsets = range(end if start is None else start, end if stop is None else stop)
             async for raw in reader.read(name, partition, offsets):
-                spent += self._note(topic, raw)
+                spent += self._counts.count_read(raw)
                 if spent > budget:
                     raise TooDear(f"expected at most {budget} bytes of {topic}")
                 is_within = span_ms[0] <= raw.timestamp_ms <= span_ms[1]
-                if is_within and (own := _own(raw, furnace_id, read)) is not None:
+                if is_within and (own := self._own(raw, furnace_id, read)) is not None:
                     yield raw.offset, own
 
     async def _partition_count(self) -> int:
@@ -205,23 +205,20 @@ class KafkaArchive:
             self._partitions = len(parts)
         return self._partitions
 
-    def _note(self, topic: Topic, raw: RawRecord) -> int:
-        size = len(raw.value or b"")
-        self._count(topic, size)
-        return size
+    def _own(
+        self, raw: RawRecord, furnace_id: str, read: Callable[[RawRecord], _Read]
+    ) -> _Read | None:
+        """Return what a record of the furnace says; None for others, and for what is refused."""
+        if raw.key != furnace_id.encode():
+            return None
+        try:
+            return read(raw)
+        except ContractViolation as error:
+            self._counts.refuse(raw, error)
+            return None
 
 
 async def _is_held(reader: AsyncReader, topic: str, partition: int, offset: int) -> bool:
     part = (topic, partition)
     first, end = (await reader.begins([part]))[part], (await reader.ends([part]))[part]
     return first <= offset < end
-
-
-def _own(raw: RawRecord, furnace_id: str, read: Callable[[RawRecord], _Read]) -> _Read | None:
-    """Return what a record of the furnace says; None for others, and for what is refused."""
-    if raw.key != furnace_id.encode():
-        return None
-    try:
-        return read(raw)
-    except ContractViolation:
-        return None

@@ -17,8 +17,9 @@ from meltwatch_schemas.text import escaped
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_MS
 
+from meltwatch_console.adapters.read_counts import ReadCounts
+
 TakeScores = Callable[[Sequence[WindowScore]], None]
-CountBytes = Callable[[Topic, int], None]
 _FIRST_MS: Final = 40_000
 """Read at once: the newest score of each furnace, and its filmstrip."""
 _HISTORY_MS: Final = 3_600_000
@@ -41,8 +42,8 @@ class ScoreFeed:
         Topic prefix.
     take
         Given the scores as they come.
-    count_bytes
-        Told the topic and bytes of what was read.
+    counts
+        Told what was read, and what is no score.
     clock
         Wall clock: from when on scores are read.
 
@@ -50,8 +51,6 @@ class ScoreFeed:
     ----------
     problem
         One line that says why nothing is read now; None when all is well.
-    refused
-        How many records were left out: they are no scores.
     known_ms
         Up to when the scores are known already; those before it are not read again.
     """
@@ -61,19 +60,18 @@ class ScoreFeed:
         connection: Mapping[str, Any],
         prefix: str,
         take: TakeScores,
-        count_bytes: CountBytes,
+        counts: ReadCounts,
         clock: Clock,
     ) -> None:
         self._connection = connection
         self._topic = Topic.SCORES.under(prefix)
         self._take = take
-        self._count = count_bytes
+        self._counts = counts
         self._clock = clock
         self._positions: dict[Part, int] = {}
         self._history: dict[Part, int] = {}
         self._stops: dict[Part, int] = {}
         self.problem: str | None = "scores: not yet connected to Kafka"
-        self.refused = 0
         self.known_ms = 0
 
     @property
@@ -149,10 +147,10 @@ class ScoreFeed:
     def _hand_on(self, records: Sequence[RawRecord]) -> None:
         scores = []
         for raw in records:
-            self._count(Topic.SCORES, len(raw.value or b""))
+            self._counts.count_read(raw)
             try:
                 scores.append(read_score(raw))
-            except ContractViolation:
-                self.refused += 1
+            except ContractViolation as error:
+                self._counts.refuse(raw, error)
         if scores:
             self._take(scores)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from ipaddress import ip_address
 from typing import Any, Final
 
+import structlog
 import uvicorn
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -15,6 +16,7 @@ from fastapi.responses import JSONResponse
 from meltwatch_chassis.errors import ConfigurationError
 from meltwatch_schemas.text import escaped
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from meltwatch_console.adapters.http.gate import ApiError
@@ -34,8 +36,10 @@ _HEADERS: Final = (
 _ADDRESS: Final = re.compile(
     r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9._-]+)):(?P<port>[0-9]{1,5})"
 )
+_FAILED: Final = "expected an answer, got a failure of the console; its log says which"
 _BACKLOG: Final = 256
 _STOP_S: Final = 1
+_log = structlog.get_logger()
 
 
 class _WithHeaders:
@@ -53,6 +57,31 @@ class _WithHeaders:
             await send(message)
 
         await self._app(scope, receive, told)
+
+
+class _Failures:
+    """Answers what no route has expected as any other error; why stands in the log alone."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        has_begun = False
+
+        async def noted(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        except ClientDisconnect:  # nobody waits for an answer
+            return
+        except Exception:
+            _log.exception("request_failed", path=escaped(scope["path"])[:300])
+            if has_begun:  # the connection is cut: half an answer must not pass for a whole one
+                raise
+            await _error(500, "failed", _FAILED)(scope, receive, send)
 
 
 class _Server(uvicorn.Server):
@@ -88,6 +117,7 @@ def web_app(routers: Sequence[APIRouter]) -> FastAPI:
         where = ".".join(str(part) for part in first["loc"])
         return _error(422, "bad_request", escaped(f"{where}: {first['msg']}")[:300])
 
+    app.add_middleware(_Failures)
     app.add_middleware(_WithHeaders)
     return app
 

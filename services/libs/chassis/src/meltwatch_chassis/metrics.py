@@ -217,6 +217,10 @@ class Metrics:
             "meltwatch_console_read_bytes", "Values of records that the console has read.",
             ["topic"], registry=self.registry,
         )  # fmt: skip
+        self.console_refused = Counter(
+            "meltwatch_console_refused", "Records that say nothing that could be shown.",
+            ["topic", "reason"], registry=self.registry,
+        )  # fmt: skip
 
     def _of_the_plant(self) -> None:
         gauge = partial(Gauge, registry=self.registry)

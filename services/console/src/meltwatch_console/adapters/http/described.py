@@ -30,6 +30,7 @@ _ERRORS: Final = {
     401: "No token, or one that does not count.",
     403: "A page of another site, or not your role.",
     422: "A parameter makes no sense; the message says which.",
+    500: "A failure of the console; its log says which.",
 }
 _MORE_ERRORS: Final = {
     404: "There is none.",

@@ -6,8 +6,7 @@ the topics do not have all that happened meanwhile, it begins at their beginning
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -56,6 +55,7 @@ _BEAT_S: Final = 5.0
 _TOLD_S: Final = STALE_AFTER_S - 1.0
 """A second less: who listens is to know of silence within the 15 s that the contract gives."""
 _log = structlog.get_logger()
+NoteRefused = Callable[[RawRecord, ContractViolation], None]
 
 
 class PipelineLink(StrEnum):
@@ -115,8 +115,8 @@ class AlarmFeed:
     ----------
     board, points, pulse
         What is known; whoever reads it must not change it.
-    refused
-        How many records were left out, by topic: they are no records of it.
+    note_refused
+        Told of each record that was left out: it is none of its topic.
     has_caught_up
         What stood in the topics at the start is known.
     problem
@@ -154,7 +154,7 @@ class AlarmFeed:
         self.board = AlarmBoard()
         self.points = PointBoard()
         self.pulse = Pulse(self._now_s())
-        self.refused: Counter[str] = Counter()
+        self.note_refused: NoteRefused = lambda _raw, _error: None
         self.problem: str | None = "not yet connected to Kafka"
 
     @property
@@ -364,7 +364,7 @@ class AlarmFeed:
             answer.set_result(result)
 
     def _refuse(self, raw: RawRecord, error: ContractViolation) -> None:
-        self.refused[raw.topic] += 1
+        self.note_refused(raw, error)
         where = f"{raw.topic}/{raw.partition}/{raw.offset}"
         _log.warning("record_refused", record=where, detail=escaped(error.detail))
 
