@@ -69,11 +69,16 @@ def furnace(kafka: "KafkaServer", topics: "Topics") -> "FurnaceForge":
     return made
 
 
+def chromium_program() -> str | None:
+    """Return where a browser is, None where there is none."""
+    return next(filter(None, map(shutil.which, CHROMIUM)), None)
+
+
 @pytest.fixture(scope="module")
 def chromium() -> "Iterator[Browser]":
     """A browser for a file of tests: while it is open, its driver's event loop runs in this thread,
     and no test of another file could run one of its own."""
-    program = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    program = chromium_program()
     if program is None:
         pytest.skip(f"needs a browser: install one of {', '.join(CHROMIUM)} (CI does)")
     from playwright.sync_api import sync_playwright

@@ -27,7 +27,7 @@ class Scene:
     folder
         Logs.
     chromium
-        The browser.
+        The browser; None where nobody looks at the page.
     furnaces
         Of the plant.
     settings
@@ -38,11 +38,11 @@ class Scene:
         self,
         kafka: KafkaServer,
         folder: Path,
-        chromium: Browser,
+        chromium: Browser | None,
         furnaces: list[str] = FURNACES,
         **settings: str,
     ) -> None:
-        self._kafka = kafka
+        self.kafka = kafka
         self._folder = folder
         self._chromium = chromium
         self._furnaces = furnaces
@@ -52,14 +52,14 @@ class Scene:
 
     def __enter__(self) -> Self:
         with self._all:
-            self.topics = self._all.enter_context(fresh_topics(self._kafka))
+            self.topics = self._all.enter_context(fresh_topics(self.kafka))
             self.console = ConsoleProcess(
-                self._folder / "console.log", kafka=self._kafka.address,
+                self._folder / "console.log", kafka=self.kafka.address,
                 topic_prefix=self.topics.prefix,
                 plant_file=str(plant_file(self._folder, self._furnaces)), **self._settings,
             )  # fmt: skip
             self._all.enter_context(self.console)
-            self.forge = AlarmForge(self._kafka.address, self.topics.prefix)
+            self.forge = AlarmForge(self.kafka.address, self.topics.prefix)
             self._all.enter_context(self.forge)
             self.console.wait_live()
             self._all = self._all.pop_all()
@@ -70,6 +70,7 @@ class Scene:
 
     def look(self, width: int = 1920, url: str = "", **how: Any) -> Onlooker:
         """Return who looks at the page, at another address if one is given, once it is live."""
+        assert self._chromium is not None
         eye = Onlooker(self._chromium, url or self.console.url, width, how)
         self._eyes.append(eye)
         eye.wait_live()
