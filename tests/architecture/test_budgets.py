@@ -31,7 +31,6 @@ STILL_SMALL = {
     "meltwatch_stream_processor.vitals",
 }
 SMALL_FOR_A_REASON = {
-    "meltwatch_core.alarms.setpoints.extremes",  # mathematics with a literature of its own
     "meltwatch_local_cluster.launch.notify",  # an option: nothing of it concerns other runs
     "meltwatch_trainer.release.digest",  # checked where there is no PyTorch
 }

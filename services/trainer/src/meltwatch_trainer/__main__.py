@@ -6,6 +6,7 @@ neither ONNX Runtime nor HDF5.
 # ruff: noqa: PLC0415 - see above
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -206,6 +207,37 @@ def evaluate_command(
 
     run = BenchmarkRun(data, ClipSpec(stride=stride, rule=loader))
     Console().print(judge_published(run, weights, split, every, console))
+
+
+@app.command(name="unseen")
+def unseen(
+    *,
+    sets: Annotated[
+        list[str] | None,
+        Parameter(
+            name="--set", help="unseen, unseen-shifted or unseen-choice; by default the first two."
+        ),
+    ] = None,
+    furnaces: Annotated[
+        int | None, Parameter(validator=Number(gte=2), help="So many of a set alone: a trial.")
+    ] = None,
+    seed: Annotated[int, Parameter(help="Seed of the simulated furnaces.")] = 1,
+    workers: Annotated[int, Parameter(validator=Number(gte=1), help="Processes side by side.")] = 2,
+    to: Annotated[Path | None, Parameter(help="Folder for a JSON file of each set.")] = None,
+) -> None:
+    """Show what portraits without labels find of events that nothing was taught."""
+    from meltwatch_trainer.train.progress import shown_steps
+    from meltwatch_trainer.unseen.happenings import UNSEEN_CHOICE, UNSEEN_SETS
+    from meltwatch_trainer.unseen.unseen_commands import judged_sets
+
+    names = _known(sets, list(UNSEEN_SETS)) if sets else [*UNSEEN_SETS]
+    chosen = [UNSEEN_SETS[name] for name in names if sets or name != UNSEEN_CHOICE.name]
+    for judged in judged_sets(
+        seed, chosen, furnaces, workers, partial(shown_steps, console=console)
+    ):
+        print(judged.tables, flush=True)
+        if to is not None:
+            print(f"wrote {judged.write(to)}")
 
 
 @app.command(name="gallery")

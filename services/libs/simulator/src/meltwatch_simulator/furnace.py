@@ -16,7 +16,7 @@ from meltwatch_simulator.parameters import NS_PER_S, Traits
 from meltwatch_simulator.randomness import FloatArray, TimesNs, key_of
 from meltwatch_simulator.schedule import Fault, Schedule
 from meltwatch_simulator.spot import Spot, place_spot
-from meltwatch_simulator.still import SIDE, Image, draw_still, per_frame
+from meltwatch_simulator.still import SIDE, Image, Still, draw_still, per_frame
 
 FAINT: Final = 0.2
 """Of full brightness: below it a glow is lost in light and noise."""
@@ -67,6 +67,11 @@ class SimulatedFurnace:
     def furnace_id(self) -> str:
         """The furnace's id."""
         return self._furnace_id
+
+    @property
+    def still(self) -> Still:
+        """What stands still in its picture."""
+        return self._still
 
     def frames(self, event_times_ns: TimesNs) -> NDArray[np.uint8]:
         """Return what the camera sees.

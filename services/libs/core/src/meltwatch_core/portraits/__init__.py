@@ -1,0 +1,32 @@
+"""What a furnace's own normal operation looks like, and how unlike it a window is.
+
+Closed forms of embeddings and currents alone: nothing is trained, and no network is asked.
+"""
+
+from meltwatch_core.portraits.features import current_features, patch_features
+from meltwatch_core.portraits.normal_law import NormalLaw, fit_law
+from meltwatch_core.portraits.persistence import (
+    CURRENT_RISE_PER_S,
+    PATCH_RISE_PER_S,
+    follow,
+    raw_novelty,
+)
+from meltwatch_core.portraits.portrait import HELD_OUT, PortraitSide, UsualLevels, fit_side
+from meltwatch_core.portraits.surprise import SurpriseScale, fit_scale
+
+__all__ = [
+    "CURRENT_RISE_PER_S",
+    "HELD_OUT",
+    "PATCH_RISE_PER_S",
+    "NormalLaw",
+    "PortraitSide",
+    "SurpriseScale",
+    "UsualLevels",
+    "current_features",
+    "fit_law",
+    "fit_scale",
+    "fit_side",
+    "follow",
+    "patch_features",
+    "raw_novelty",
+]

@@ -1,0 +1,102 @@
+"""A portrait of one furnace's normal operation, and the surprise of what comes later."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meltwatch_core.portraits.normal_law import NormalLaw, fit_law
+from meltwatch_core.portraits.persistence import follow, raw_novelty
+from meltwatch_core.portraits.surprise import SurpriseScale, fit_scale
+
+FloatArray = NDArray[np.float64]
+
+HELD_OUT: Final = 1 / 3
+"""Newest share of the windows, from which the portrait learns what is rare."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsualLevels:
+    """What a modality's places are compared with.
+
+    Attributes
+    ----------
+    law
+        Of its places.
+    median
+        Shape ``(places,)``: the usual level of each, from which following begins.
+    rise_per_s
+        How fast a followed level may rise.
+    """
+
+    law: NormalLaw
+    median: FloatArray
+    rise_per_s: float
+
+    def raw(self, features: FloatArray, times_s: FloatArray, gap_s: float) -> FloatArray:
+        """Return the raw novelty of each window, ``(n,)``.
+
+        Parameters
+        ----------
+        features
+            Shape ``(n, places, k)``, in order of time.
+        times_s
+            Shape ``(n,)``: their ends.
+        gap_s
+            After a longer pause following begins anew.
+        """
+        levels = self.law.levels(features)
+        breaks = np.flatnonzero(np.diff(times_s) > gap_s) + 1
+        runs = zip(np.split(levels, breaks), np.split(times_s, breaks), strict=True)
+        followed = [
+            follow(run, at_s, self.median, float(at_s[0]), self.rise_per_s) for run, at_s in runs
+        ]
+        return raw_novelty(np.concatenate(followed))
+
+
+@dataclass(frozen=True, slots=True)
+class PortraitSide:
+    """One modality of a portrait.
+
+    Attributes
+    ----------
+    usual
+        What its places are compared with.
+    scale
+        How rare a raw novelty is.
+    """
+
+    usual: UsualLevels
+    scale: SurpriseScale
+
+    def surprises(self, features: FloatArray, times_s: FloatArray, gap_s: float) -> FloatArray:
+        """Return the surprise of each window, ``(n,)``; parameters as of ``UsualLevels.raw``."""
+        return self.scale.surprise(self.usual.raw(features, times_s, gap_s))
+
+
+def fit_side(
+    features: FloatArray, times_s: FloatArray, gap_s: float, rise_per_s: float
+) -> PortraitSide:
+    """Make one modality's side of a portrait.
+
+    Parameters
+    ----------
+    features
+        Shape ``(n, places, k)``: windows of normal operation, in order of time.
+    times_s
+        Shape ``(n,)``: their ends.
+    gap_s
+        After a longer pause following begins anew.
+    rise_per_s
+        How fast a followed level may rise.
+
+    Raises
+    ------
+    TooFewWindowsError
+        If there are too few windows.
+    """
+    kept = len(features) - round(HELD_OUT * len(features))
+    law = fit_law(features[:kept])
+    usual = UsualLevels(law, np.median(law.levels(features[:kept]), axis=0), rise_per_s)
+    return PortraitSide(usual, fit_scale(usual.raw(features[kept:], times_s[kept:], gap_s)))

@@ -1,0 +1,1 @@
+"""How well a portrait without labels shows what nothing was taught."""

@@ -1,0 +1,153 @@
+"""What is compared: the portrait, and what it would be without a part of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from meltwatch_core.portraits import (
+    CURRENT_RISE_PER_S,
+    HELD_OUT,
+    PATCH_RISE_PER_S,
+    PortraitSide,
+    fit_scale,
+    fit_side,
+    raw_novelty,
+)
+from numpy.typing import NDArray
+
+from meltwatch_trainer.data.run_sets import RunSet
+from meltwatch_trainer.unseen.happenings import (
+    AFTERMATH_S,
+    FIT_S,
+    THRESHOLD_S,
+    furnace_with,
+    happenings,
+    left_in,
+)
+from meltwatch_trainer.unseen.watching import GAP_S, SeenWindows, watch
+
+FloatArray = NDArray[np.float64]
+
+PORTRAIT: Final = "portrait"
+CURRENTS_ALONE: Final = "portrait, video lost"
+VIDEO_ALONE: Final = "portrait, currents lost"
+WITHOUT_PERSISTENCE: Final = "without persistence"
+NEAREST: Final = "three nearest neighbours"
+OF_ANOTHER: Final = "portrait of another furnace"
+FAULTS_LEFT_IN: Final = "5 % of faults left in"
+NEIGHBOURS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class FurnaceSurprises:
+    """How surprising each window of a furnace was to each contender.
+
+    Attributes
+    ----------
+    number
+        Of the furnace in its set.
+    times_s
+        Shape ``(n,)``, window ends from the threshold's hours on.
+    surprises
+        Per contender, shape ``(n,)``.
+    """
+
+    number: int
+    times_s: FloatArray
+    surprises: Mapping[str, FloatArray]
+
+
+@dataclass(frozen=True, slots=True)
+class Portraits:
+    """Both sides of a portrait."""
+
+    video: PortraitSide
+    current: PortraitSide
+
+    def of_video(self, seen: SeenWindows) -> FloatArray:
+        """Return the surprise of the video of each window."""
+        return self.video.surprises(seen.video, seen.times_s, GAP_S)
+
+    def of_current(self, seen: SeenWindows) -> FloatArray:
+        """Return the surprise of the currents of each window."""
+        return self.current.surprises(seen.current, seen.times_s, GAP_S)
+
+    def of_both(self, seen: SeenWindows) -> FloatArray:
+        """Return the larger surprise of each window."""
+        return np.maximum(self.of_video(seen), self.of_current(seen))
+
+
+def portrayed(seen: SeenWindows) -> Portraits:
+    """Make the portrait of a furnace from hours of normal operation."""
+    return Portraits(
+        fit_side(seen.video, seen.times_s, GAP_S, PATCH_RISE_PER_S),
+        fit_side(seen.current, seen.times_s, GAP_S, CURRENT_RISE_PER_S),
+    )
+
+
+def without_persistence(own: Portraits, fit: SeenWindows, seen: SeenWindows) -> FloatArray:
+    """Return the larger surprise of levels that nothing follows."""
+    sides = ((own.video, fit.video, seen.video), (own.current, fit.current, seen.current))
+    kept = _kept(fit)
+    found = []
+    for side, before, now in sides:
+        scale = fit_scale(raw_novelty(side.usual.law.levels(before[kept:])))
+        found.append(scale.surprise(raw_novelty(side.usual.law.levels(now))))
+    return np.maximum(*found)
+
+
+def nearest_neighbours(fit: SeenWindows, seen: SeenWindows) -> FloatArray:
+    """Return the larger surprise of the distance to the nearest windows of the fit.
+
+    Each number is measured in its own deviations; places are compared with themselves.
+    """
+    kept = _kept(fit)
+    found = []
+    for before, now in ((fit.video, seen.video), (fit.current, seen.current)):
+        spread = before[:kept].std(axis=0) + 1e-9
+        bank = before[:kept] / spread
+        scale = fit_scale(raw_novelty(_distances(bank, before[kept:] / spread)))
+        found.append(scale.surprise(raw_novelty(_distances(bank, now / spread))))
+    return np.maximum(*found)
+
+
+def _distances(bank: FloatArray, seen: FloatArray) -> FloatArray:
+    """Return the logarithm of the squared distance to the third nearest, ``(n, places)``."""
+    columns = []
+    for place in range(bank.shape[1]):
+        own, there = bank[:, place], seen[:, place]
+        square = (there**2).sum(axis=1)[:, None] + (own**2).sum(axis=1) - 2 * there @ own.T
+        nearest = np.partition(square, NEIGHBOURS - 1, axis=1)[:, NEIGHBOURS - 1]
+        columns.append(np.log(np.maximum(nearest, 1e-12)))
+    return np.stack(columns, axis=1)
+
+
+def _kept(fit: SeenWindows) -> int:
+    return len(fit.times_s) - round(HELD_OUT * len(fit.times_s))
+
+
+def furnace_surprises(seed: int, runs: RunSet, number: int) -> FurnaceSurprises:
+    """Let every contender look at one furnace."""
+    furnace_id = runs.furnace_id(number)
+    whole = watch(
+        furnace_with(seed, runs, number, happenings(seed, furnace_id), nuisances=True),
+        FIT_S[0],
+        AFTERMATH_S[1],
+    )
+    fit, seen = whole.within(*FIT_S), whole.within(THRESHOLD_S[0], AFTERMATH_S[1])
+    own = portrayed(fit)
+    neighbour = (number + 1) % runs.furnaces
+    other = portrayed(watch(furnace_with(seed, runs, neighbour, (), nuisances=False), *FIT_S))
+    spots = left_in(seed, furnace_id)
+    careless = portrayed(watch(furnace_with(seed, runs, number, spots, nuisances=False), *FIT_S))
+    surprises = {
+        PORTRAIT: own.of_both(seen),
+        VIDEO_ALONE: own.of_video(seen),
+        CURRENTS_ALONE: own.of_current(seen),
+        WITHOUT_PERSISTENCE: without_persistence(own, fit, seen),
+        NEAREST: nearest_neighbours(fit, seen),
+        OF_ANOTHER: other.of_both(seen),
+        FAULTS_LEFT_IN: careless.of_both(seen),
+    }
+    return FurnaceSurprises(number, seen.times_s, surprises)

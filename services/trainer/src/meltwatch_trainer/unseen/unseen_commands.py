@@ -1,0 +1,174 @@
+"""The command that watches, judges and writes the table."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from meltwatch_core.alarms.setpoints.threshold import NoTailError
+
+from meltwatch_trainer.data.process_pool import in_processes
+from meltwatch_trainer.data.run_sets import RunSet
+from meltwatch_trainer.judge.verdict_tables import interval, table
+from meltwatch_trainer.unseen.contenders import (
+    PORTRAIT,
+    FurnaceSurprises,
+    furnace_surprises,
+)
+from meltwatch_trainer.unseen.happenings import OPEN_KINDS, SPOT, STAYING, judged_kinds
+from meltwatch_trainer.unseen.unseen_verdict import (
+    BUDGET,
+    AftermathVerdict,
+    ContenderVerdict,
+    aftermath_verdict,
+    contender_verdict,
+)
+
+Shown = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
+"""Shows how many furnaces are done, under a title."""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedSet:
+    """The verdict on one set.
+
+    Attributes
+    ----------
+    name
+        Of the set.
+    tables
+        For people, in Markdown.
+    document
+        For programs, JSON.
+    """
+
+    name: str
+    tables: str
+    document: str
+
+    def write(self, folder: Path) -> Path:
+        """Write the document whole, or not at all."""
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{self.name}.json"
+        part = path.with_suffix(".part")
+        part.write_text(self.document + "\n", encoding="utf-8")
+        return part.replace(path)
+
+
+def judged_sets(
+    seed: int, sets: Sequence[RunSet], furnaces: int | None, workers: int, shown: Shown
+) -> Iterator[JudgedSet]:
+    """Watch and judge one set after the other.
+
+    Parameters
+    ----------
+    furnaces
+        So many of each alone; None for all.
+    """
+    for whole in sets:
+        runs = whole if furnaces is None else replace(whole, furnaces=min(furnaces, whole.furnaces))
+        with shown(f"furnaces of {runs.name}") as show:
+            seen = watch_set(seed, runs, workers, show)
+        verdicts = judge_set(seed, runs, seen)
+        stayed = aftermaths(seen, verdicts)
+        yield JudgedSet(
+            runs.name,
+            unseen_tables(runs, verdicts, stayed),
+            unseen_document(verdicts, stayed),
+        )
+
+
+def watch_set(
+    seed: int, runs: RunSet, workers: int, progress: Callable[[int, int], None]
+) -> tuple[FurnaceSurprises, ...]:
+    """Let every contender look at every furnace of a set."""
+    found = []
+    work = partial(furnace_surprises, seed, runs)
+    progress(0, runs.furnaces)
+    for one in in_processes(work, range(runs.furnaces), workers):
+        found.append(one)
+        progress(len(found), runs.furnaces)
+    return tuple(found)
+
+
+def judge_set(
+    seed: int, runs: RunSet, seen: Sequence[FurnaceSurprises]
+) -> dict[str, ContenderVerdict | str]:
+    """Judge every contender, or tell why one has no threshold."""
+    verdicts: dict[str, ContenderVerdict | str] = {}
+    for name in seen[0].surprises:
+        try:
+            verdicts[name] = contender_verdict(seed, runs, seen, name)
+        except NoTailError as error:
+            verdicts[name] = str(error)
+    return verdicts
+
+
+def aftermaths(
+    seen: Sequence[FurnaceSurprises], verdicts: Mapping[str, ContenderVerdict | str]
+) -> dict[str, AftermathVerdict]:
+    """Judge what each nuisance that stays did to the portrait."""
+    own = verdicts[PORTRAIT]
+    if isinstance(own, str):
+        return {}
+    return {kind: aftermath_verdict(seen, PORTRAIT, own.basis.logit_on, kind) for kind in STAYING}
+
+
+def unseen_tables(
+    runs: RunSet,
+    verdicts: Mapping[str, ContenderVerdict | str],
+    stayed: Mapping[str, AftermathVerdict],
+) -> str:
+    """Return the verdict on a set in Markdown."""
+    kinds = judged_kinds()
+    rows = []
+    for name, verdict in verdicts.items():
+        if isinstance(verdict, str):
+            rows.append([name, verdict, *[""] * (len(kinds) + 2)])
+            continue
+        rows.append(
+            [
+                name,
+                f"{verdict.basis.logit_on:.2f}",
+                interval(verdict.false_per_day, 1),
+                interval(verdict.mean_recall, 2),
+                *(interval(verdict.recall[kind], 2) for kind in kinds),
+            ]
+        )
+    open_kinds = {*OPEN_KINDS, SPOT}
+    named = [kind if kind in open_kinds else f"{kind} (closed)" for kind in kinds]
+    head = ("contender", "threshold", "false alarms a furnace-day", "mean of the kinds", *named)
+    caption = (
+        f"**Simulated**: {runs.furnaces} furnaces of the set `{runs.name}`. Fit on hours 0 to 4, "
+        f"threshold from hours 4 to 8 for {BUDGET.false_alarms:g} false alarms a day, judged in "
+        f"hours 8 to 12. In brackets 95 % intervals: over furnaces, of false alarms exact for "
+        f"Poisson counts."
+    )
+    after = table(
+        (
+            "what stays",
+            "furnaces",
+            "stale after, median min",
+            "stale within 30 min",
+            "most alarms before",
+        ),
+        (
+            [kind, str(it.furnaces), f"{it.stale_after_min:.0f}", str(it.stale), str(it.raised)]
+            for kind, it in stayed.items()
+        ),
+    )
+    return f"{caption}\n\n{table(head, rows)}\n\n{after}"
+
+
+def unseen_document(
+    verdicts: Mapping[str, ContenderVerdict | str], stayed: Mapping[str, AftermathVerdict]
+) -> str:
+    """Return the verdict as JSON."""
+    plain = {
+        name: verdict if isinstance(verdict, str) else asdict(verdict)
+        for name, verdict in verdicts.items()
+    }
+    kept = {kind: asdict(verdict) for kind, verdict in stayed.items()}
+    return json.dumps({"simulated": True, "contenders": plain, "stays": kept}, indent=1)

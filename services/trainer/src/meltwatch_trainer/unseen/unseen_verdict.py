@@ -1,0 +1,180 @@
+"""Recall at false alarms counted: what each contender shows of each kind."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from meltwatch_core.alarms.setpoints.bootstrap import Estimate, estimate, ratio, resample
+from meltwatch_core.alarms.setpoints.held_level import AlarmRule, held_levels
+from meltwatch_core.alarms.setpoints.threshold import (
+    DAY_S,
+    Budget,
+    NormalOperation,
+    ThresholdBasis,
+    find_threshold,
+)
+from numpy.typing import NDArray
+
+from meltwatch_trainer.data.run_sets import RunSet
+from meltwatch_trainer.judge.alarm_delay import alarms
+from meltwatch_trainer.judge.events import match, normal_s, rate_bounds
+from meltwatch_trainer.unseen.contenders import FurnaceSurprises
+from meltwatch_trainer.unseen.happenings import (
+    AFTERMATH_S,
+    HOUR_S,
+    JUDGED_S,
+    THRESHOLD_S,
+    happenings,
+    judged_kinds,
+    stays,
+)
+from meltwatch_trainer.unseen.watching import HOP_S
+
+FloatArray = NDArray[np.float64]
+
+RULE: Final = AlarmRule(on_delay_s=20.0, off_delay_s=10.0, deadband=0.5)
+BUDGET: Final = Budget(false_alarms=2.0)
+LATE_S: Final = RULE.on_delay_s + HOP_S
+"""An alarm this long after an event's end is the event's: the on-delay had begun in it."""
+STALE_ABOVE: Final = 2.0
+STALE_SHARE: Final = 0.6
+STALE_WITHIN_S: Final = 1800.0
+
+
+@dataclass(frozen=True, slots=True)
+class ContenderVerdict:
+    """What one contender showed.
+
+    Attributes
+    ----------
+    basis
+        Its threshold, from the hours before the judged ones.
+    recall
+        Of each kind, with an interval over furnaces.
+    mean_recall
+        The mean over the kinds that nothing was taught; the hot spot is none of them.
+    false_alarms, days
+        Counted in the judged hours, and furnace-days in which an alarm would be false.
+    """
+
+    basis: ThresholdBasis
+    recall: Mapping[str, Estimate]
+    mean_recall: Estimate
+    false_alarms: int
+    days: float
+
+    @property
+    def false_per_day(self) -> Estimate:
+        """False alarms a furnace-day with their exact Poisson interval."""
+        return Estimate(self.false_alarms / self.days, *rate_bounds(self.false_alarms, self.days))
+
+
+@dataclass(frozen=True, slots=True)
+class AftermathVerdict:
+    """What a nuisance that stays did to the portrait.
+
+    Attributes
+    ----------
+    furnaces
+        On which it was tried.
+    stale_after_min
+        Median time until the portrait would call itself stale, minutes; infinite if it does not.
+    stale
+        On how many it does within half an hour.
+    raised
+        Most alarms before that on one furnace.
+    """
+
+    furnaces: int
+    stale_after_min: float
+    stale: int
+    raised: int
+
+
+def contender_verdict(
+    seed: int, runs: RunSet, seen: Sequence[FurnaceSurprises], name: str
+) -> ContenderVerdict:
+    """Find a contender's threshold and count what it shows, over all furnaces of a set."""
+    basis = find_threshold(_normal(seen, name), BUDGET)
+    setpoint = RULE.setpoint(basis.logit_on)
+    kinds = judged_kinds()
+    shown, there = np.zeros((len(seen), len(kinds))), np.zeros((len(seen), len(kinds)))
+    false_alarms, quiet_s = 0, 0.0
+    for row, furnace in enumerate(seen):
+        planned = happenings(seed, runs.furnace_id(furnace.number))
+        starts_s = np.array([each.start_s for each in planned])
+        ends_s = np.array([each.end_s for each in planned])
+        own = (furnace.times_s >= JUDGED_S[0]) & (furnace.times_s < JUDGED_S[1])
+        series = zip(
+            furnace.times_s[own].tolist(), furnace.surprises[name][own].tolist(), strict=True
+        )
+        raised_s = [alarm.raised_s for alarm in alarms(series, setpoint)]
+        matching = match(raised_s, starts_s, ends_s, LATE_S)
+        for each, at_s in zip(planned, matching.raised_s, strict=True):
+            there[row, kinds.index(each.kind)] += 1
+            shown[row, kinds.index(each.kind)] += np.isfinite(at_s)
+        false_alarms += len(matching.false_s)
+        begin_s = JUDGED_S[0]
+        quiet_s += normal_s(JUDGED_S[1] - begin_s, starts_s - begin_s, ends_s - begin_s, LATE_S)
+    weights = np.vstack([np.ones(len(seen)), resample(len(seen))])
+    recalls = ratio(weights @ shown, weights @ there)
+    return ContenderVerdict(
+        basis=basis,
+        recall={kind: estimate(recalls[:, column]) for column, kind in enumerate(kinds)},
+        mean_recall=estimate(recalls[:, :-1].mean(axis=1)),
+        false_alarms=false_alarms,
+        days=quiet_s / DAY_S,
+    )
+
+
+def _normal(seen: Sequence[FurnaceSurprises], name: str) -> NormalOperation:
+    held, times_s, unit = [], [], []
+    for row, furnace in enumerate(seen):
+        own = (furnace.times_s >= THRESHOLD_S[0]) & (furnace.times_s < THRESHOLD_S[1])
+        levels = held_levels(furnace.surprises[name][own], HOP_S, RULE)
+        kept = np.isfinite(levels)
+        held.append(levels[kept])
+        # Each furnace begins days after the one before: none shares an occasion.
+        times_s.append(furnace.times_s[own][kept] + row * DAY_S)
+        unit.append(np.full(int(kept.sum()), row))
+    return NormalOperation(
+        held=np.concatenate(held),
+        times_s=np.concatenate(times_s),
+        unit=np.concatenate(unit),
+        units=len(seen),
+        hop_s=HOP_S,
+        furnaces=len(seen),
+    )
+
+
+def aftermath_verdict(
+    seen: Sequence[FurnaceSurprises], name: str, logit_on: float, nuisance: str
+) -> AftermathVerdict:
+    """Tell how soon the portrait of furnaces with a staying nuisance calls itself stale."""
+    setpoint = RULE.setpoint(logit_on)
+    after_min, raised = [], []
+    for furnace in (each for each in seen if stays(each.number) == nuisance):
+        times_s, surprises = furnace.times_s, furnace.surprises[name]
+        stale_s = next(
+            (
+                float(at_s)
+                for at_s in times_s[times_s >= AFTERMATH_S[0]]
+                if np.mean(_last_half_hour(times_s, surprises, at_s) > STALE_ABOVE) >= STALE_SHARE
+            ),
+            np.inf,
+        )
+        own = (times_s >= AFTERMATH_S[0]) & (times_s < min(stale_s, AFTERMATH_S[0] + HOUR_S))
+        series = zip(times_s[own].tolist(), surprises[own].tolist(), strict=True)
+        raised.append(len(alarms(series, setpoint)))
+        after_min.append((stale_s - AFTERMATH_S[0]) / 60)
+    return AftermathVerdict(
+        furnaces=len(raised),
+        stale_after_min=float(np.median(after_min)) if after_min else np.inf,
+        stale=sum(minutes <= STALE_WITHIN_S / 60 for minutes in after_min),
+        raised=max(raised, default=0),
+    )
+
+
+def _last_half_hour(times_s: FloatArray, surprises: FloatArray, until_s: float) -> FloatArray:
+    return surprises[(times_s > until_s - STALE_WITHIN_S) & (times_s <= until_s)]

@@ -1,0 +1,72 @@
+"""What a portrait sees of a furnace, window by window."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from meltwatch_core.portraits import current_features, patch_features
+from meltwatch_core.portraits.features import COLOURS, NEWEST, PLACES
+from meltwatch_schemas.encoder import Encoder, dct_basis
+from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
+from meltwatch_simulator.unseen import UnseenFurnace
+from numpy.typing import NDArray
+
+from meltwatch_trainer.data.simulated_runs import ORIGIN_NS
+from meltwatch_trainer.unseen.happenings import at_ns
+
+FloatArray = NDArray[np.float64]
+
+HOP_S: Final = 10.08
+"""Each seventh window: all would take seven times as long."""
+GAP_S: Final = 2 * HOP_S
+"""After a longer pause following begins anew."""
+_ENCODER: Final = Encoder("dct", dct_basis(PLACES * COLOURS))
+_BLOCK: Final = 256
+"""Windows drawn at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeenWindows:
+    """What is known of a run of windows.
+
+    Attributes
+    ----------
+    times_s
+        Shape ``(n,)``: window ends, seconds from the origin.
+    video
+        Shape ``(n, 64, 27)``.
+    current
+        Shape ``(n, 1, 40)``.
+    """
+
+    times_s: FloatArray
+    video: FloatArray
+    current: FloatArray
+
+    def within(self, start_s: float, end_s: float) -> "SeenWindows":
+        """Return the windows that end within ``[start_s, end_s)``."""
+        own = (self.times_s >= start_s) & (self.times_s < end_s)
+        return SeenWindows(self.times_s[own], self.video[own], self.current[own])
+
+
+def watch(furnace: UnseenFurnace, start_s: float, end_s: float) -> SeenWindows:
+    """Watch a furnace through each seventh window that ends within ``[start_s, end_s)``."""
+    spec = PUBLISHED_SPEC
+    hop_ns = round(HOP_S * NS_PER_S)
+    ends_ns = np.arange(at_ns(start_s) + hop_ns, at_ns(end_s), hop_ns, dtype=np.int64)
+    back_ns = np.arange(NEWEST - 1, -1, -1, dtype=np.int64) * spec.frame_stride_ns
+    reach_ns = np.arange(spec.lookback_samples - 1, -1, -1, dtype=np.int64) * spec.sample_period_ns
+    video, current = [], []
+    for first in range(0, len(ends_ns), _BLOCK):
+        part = ends_ns[first : first + _BLOCK]
+        frames = furnace.frames((part[:, None] - back_ns).ravel())
+        clips = _ENCODER.encode(frames).reshape(len(part), NEWEST, -1, PLACES * COLOURS)
+        video.append(patch_features(clips))
+        samples_ns, sample_of = np.unique(
+            (part[:, None] - reach_ns) // spec.sample_period_ns * spec.sample_period_ns,
+            return_inverse=True,
+        )
+        grids = furnace.currents(samples_ns)[sample_of.reshape(len(part), -1)]
+        current.append(current_features(grids)[:, None])
+    times_s = (ends_ns - ORIGIN_NS) / NS_PER_S
+    return SeenWindows(times_s, np.concatenate(video), np.concatenate(current))

@@ -1,0 +1,156 @@
+"""The study of unseen events: what is planned, watched, counted and told."""
+
+import json
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from meltwatch_simulator.unseen import KINDS, NUISANCES
+from meltwatch_trainer.unseen import unseen_commands as commands
+from meltwatch_trainer.unseen.contenders import PORTRAIT, FurnaceSurprises
+from meltwatch_trainer.unseen.happenings import (
+    AFTERMATH_S,
+    FIT_S,
+    JUDGED_S,
+    SPOT,
+    THRESHOLD_S,
+    UNSEEN,
+    UNSEEN_SETS,
+    Happening,
+    furnace_with,
+    happenings,
+    judged_kinds,
+    left_in,
+)
+from meltwatch_trainer.unseen.unseen_verdict import (
+    BUDGET,
+    ContenderVerdict,
+    aftermath_verdict,
+    contender_verdict,
+)
+from meltwatch_trainer.unseen.watching import HOP_S, watch
+
+FEW = replace(UNSEEN, furnaces=6)
+TIMES_S = np.arange(THRESHOLD_S[0], AFTERMATH_S[1], HOP_S) + HOP_S
+
+
+def surprised(number: int, shows: set[str], false_at_s: tuple[float, ...] = ()):
+    """A furnace of which all events of some kinds are a surprise of 9, and nothing else is."""
+    rng = np.random.default_rng(number)
+    values = rng.exponential(0.4343, len(TIMES_S))
+    spans = [
+        (each.start_s, each.end_s)
+        for each in happenings(1, FEW.furnace_id(number))
+        if each.kind in shows
+    ]
+    spans += [(at_s, at_s + 60) for at_s in false_at_s]
+    for start_s, end_s in spans:
+        values[(start_s <= TIMES_S) & (end_s > TIMES_S)] = 9.0
+    return FurnaceSurprises(number, TIMES_S, {PORTRAIT: values})
+
+
+def test_each_kind_happens_as_often_and_nothing_before_it_is_judged() -> None:
+    kinds = judged_kinds()
+    assert set(kinds) == {*KINDS, SPOT} - set(NUISANCES)
+    for number in range(4):
+        planned = happenings(1, UNSEEN.furnace_id(number))
+        counts = [sum(each.kind == kind for each in planned) for kind in kinds]
+        assert min(counts) >= 3
+        assert all(JUDGED_S[0] < each.start_s < each.end_s < JUDGED_S[1] for each in planned)
+        assert all(60 <= each.end_s - each.start_s <= 180 for each in planned)
+        assert all(one.end_s + 20 < other.start_s for one, other in pairwise(planned))
+
+
+def test_five_percent_are_left_in() -> None:
+    spots = left_in(1, "unseen/furnace-0000")
+    share = sum(each.end_s - each.start_s for each in spots) / (FIT_S[1] - FIT_S[0])
+    assert share == pytest.approx(0.05, abs=0.01)
+
+
+def test_no_furnace_is_in_two_sets() -> None:
+    names = [runs.furnace_id(n) for runs in UNSEEN_SETS.values() for n in range(runs.furnaces)]
+    assert len(set(names)) == len(names)
+
+
+def test_what_is_watched_shows_the_event_and_nothing_else() -> None:
+    planned = (Happening("broken electrode", 300.0, 420.0), Happening(SPOT, 300.0, 420.0))
+    plain = watch(furnace_with(1, FEW, 0, (), nuisances=False), 0, 600)
+    shown = watch(furnace_with(1, FEW, 0, planned, nuisances=False), 0, 600)
+
+    np.testing.assert_array_equal(plain.times_s, shown.times_s)
+    video = (plain.video != shown.video).any(axis=(1, 2))
+    current = (plain.current != shown.current).any(axis=(1, 2))
+    before, within = plain.times_s < 300, (plain.times_s > 320) & (plain.times_s < 420)
+    assert not video[before].any()
+    assert not current[before].any()
+    assert video[within].all()
+    assert current[within].all()
+
+
+def test_recall_and_false_alarms_are_counted() -> None:
+    seen = [surprised(number, {"leak", SPOT}) for number in range(5)]
+    calm = contender_verdict(1, FEW, [*seen, surprised(5, {SPOT})], PORTRAIT)
+    seen.append(surprised(5, {SPOT}, false_at_s=(JUDGED_S[0],)))
+
+    verdict = contender_verdict(1, FEW, seen, PORTRAIT)
+
+    leaks = sum(each.kind == "leak" for n in range(6) for each in happenings(1, FEW.furnace_id(n)))
+    missed = sum(each.kind == "leak" for each in happenings(1, FEW.furnace_id(5)))
+    assert verdict.recall["leak"].value == pytest.approx(1 - missed / leaks)
+    assert verdict.recall[SPOT].value == 1.0
+    assert verdict.recall["glow"].value == 0.0
+    assert verdict.mean_recall.value == pytest.approx(verdict.recall["leak"].value / 6)
+    assert verdict.false_alarms == calm.false_alarms + 1
+    assert 0.6 < verdict.days < 1.0
+    low, high = verdict.false_per_day.low, verdict.false_per_day.high
+    assert low < verdict.false_alarms / verdict.days < high
+    assert verdict.basis.budget == BUDGET.false_alarms
+
+
+def test_the_threshold_knows_nothing_of_the_judged_hours() -> None:
+    seen = [surprised(number, {"leak"}) for number in range(6)]
+    other = [surprised(number, set(judged_kinds())) for number in range(6)]
+
+    assert (
+        contender_verdict(1, FEW, seen, PORTRAIT).basis.logit_on
+        == contender_verdict(1, FEW, other, PORTRAIT).basis.logit_on
+    )
+
+
+def test_a_portrait_that_nothing_fits_any_more_calls_itself_stale() -> None:
+    seen = surprised(1, set())
+    seen.surprises[PORTRAIT][AFTERMATH_S[0] < TIMES_S] = 2.5
+
+    after = aftermath_verdict([seen], PORTRAIT, 4.0, "bump")
+
+    assert after.furnaces == 1
+    assert after.stale == 1
+    assert 16 < after.stale_after_min < 20
+    assert after.raised == 0
+    assert aftermath_verdict([surprised(1, set())], PORTRAIT, 4.0, "bump").stale == 0
+
+
+def test_tables_and_document_say_what_was_found() -> None:
+    seen = [surprised(number, {"leak"}) for number in range(6)]
+    verdicts = commands.judge_set(1, FEW, seen)
+    stayed = commands.aftermaths(seen, verdicts)
+
+    text = commands.unseen_tables(FEW, verdicts, stayed)
+    found = json.loads(commands.unseen_document(verdicts, stayed))
+
+    assert text.startswith("**Simulated**")
+    assert "glow (closed)" in text
+    assert "leak |" in text
+    assert found["simulated"] is True
+    assert found["contenders"][PORTRAIT]["recall"]["leak"]["value"] == 1.0
+    assert set(found["stays"]) == {"dirt", "bump", "tint"}
+
+
+def test_a_contender_without_a_threshold_says_why() -> None:
+    seen = [FurnaceSurprises(n, TIMES_S, {PORTRAIT: np.zeros(len(TIMES_S))}) for n in range(2)]
+
+    verdicts = commands.judge_set(1, FEW, seen)
+
+    assert not isinstance(verdicts[PORTRAIT], ContenderVerdict)
+    assert "expected normal windows that differ" in commands.unseen_tables(FEW, verdicts, {})
