@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from meltwatch_chassis.recording.manifest import Manifest, Part
 from meltwatch_schemas.record import OutgoingRecord, RawRecord
 from meltwatch_schemas.topics import Topic
 
-from meltwatch_backtester.domain.manifest import Manifest, Part
 from meltwatch_backtester.domain.span import Span
 from meltwatch_backtester.domain.volume import KafkaNow
 

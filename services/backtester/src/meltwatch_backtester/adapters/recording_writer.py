@@ -7,16 +7,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from meltwatch_chassis.errors import BadUsage
-from meltwatch_schemas.record import RawRecord
-
-from meltwatch_backtester.adapters.segment_codec import pack_record
-from meltwatch_backtester.domain.manifest import (
+from meltwatch_chassis.recording.manifest import (
     FILE_NAME,
     MAX_SEGMENT_BYTES,
     Manifest,
     Part,
     Segment,
 )
+from meltwatch_chassis.recording.segment_codec import pack_record
+from meltwatch_schemas.record import RawRecord
+
 from meltwatch_backtester.ports import OffsetRange, TopicPart
 
 

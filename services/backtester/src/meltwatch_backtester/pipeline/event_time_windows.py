@@ -4,13 +4,13 @@ from collections import Counter
 from collections.abc import Iterator
 
 from meltwatch_core.join.entry import Entry
+from meltwatch_core.join.event_time import EventTimeJoiner
 from meltwatch_core.join.merge import ReadingOrder
 from meltwatch_core.join.synchrony import SkewWatch
 from meltwatch_core.join.window import AlignedWindow, Outcome
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.score import Modality, WindowScore
 
-from meltwatch_backtester.domain.event_time import EventTimeJoiner
 from meltwatch_backtester.pipeline.inputs import InputReader
 from meltwatch_backtester.pipeline.live_scores import LiveScores
 from meltwatch_backtester.pipeline.replayed import Replayed, Source, words_beside

@@ -6,6 +6,7 @@ from datetime import datetime
 from itertools import dropwhile
 from typing import Final
 
+from meltwatch_chassis.recording.manifest import Manifest
 from meltwatch_schemas.chunk import ChunkIdentity
 from meltwatch_schemas.current import CurrentChunk
 from meltwatch_schemas.instants import rfc3339, utc_from_ns
@@ -13,7 +14,6 @@ from meltwatch_schemas.topics import DEFAULT_PREFIX
 from meltwatch_schemas.window import NS_PER_MS
 
 from meltwatch_backtester.domain.imported import SAMPLES, next_seq, record_of, records_of
-from meltwatch_backtester.domain.manifest import Manifest
 from meltwatch_backtester.errors import BadUsage
 from meltwatch_backtester.ports import OffsetRange, RecordingSink, ReplaySink, TopicPart
 

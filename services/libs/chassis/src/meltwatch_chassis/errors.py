@@ -21,6 +21,10 @@ class BadUsage(ConfigurationError):  # noqa: N818 - the name says what is the ma
     """An argument is not what the command expects: exit code 2."""
 
 
+class BrokenRecording(ConfigurationError):  # noqa: N818 - the name says what is the matter
+    """A recording is not what its manifest says, or none at all: exit code 2."""
+
+
 class DependencyUnreachable(FatalError):  # noqa: N818 - the name says what is the matter
     """A broker, Redis or Triton does not answer: exit code 3."""
 

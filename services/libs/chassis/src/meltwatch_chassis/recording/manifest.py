@@ -5,11 +5,9 @@ Nothing in it depends on when or where it was written: the same history gives th
 
 from typing import Final, Literal, Self
 
-from meltwatch_schemas.alarm import UtcTime, ns_from_utc
+from meltwatch_schemas.instants import UtcTime
 from meltwatch_schemas.topics import Topic
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-
-from meltwatch_backtester.domain.span import Span
 
 FILE_NAME: Final = "manifest.json"
 MAX_SEGMENT_BYTES: Final = 16 * 1024 * 1024
@@ -68,8 +66,3 @@ class Manifest(_Entry):
     until: UtcTime = Field(alias="to", description="Event time up to which, itself excluded.")
     partial: bool = Field(description="Something of the span may be missing.")
     parts: tuple[Part, ...] = Field(description="What was saved of each topic.")
-
-    @property
-    def span(self) -> Span:
-        """Event times that can be replayed."""
-        return Span(ns_from_utc(self.since), ns_from_utc(self.until))

@@ -10,8 +10,8 @@ from typing import Any, Final
 import msgpack
 from meltwatch_schemas.record import RawRecord
 
-from meltwatch_backtester.domain.manifest import MAX_SEGMENT_BYTES
-from meltwatch_backtester.errors import BrokenRecording
+from meltwatch_chassis.errors import BrokenRecording
+from meltwatch_chassis.recording.manifest import MAX_SEGMENT_BYTES
 
 _MAX_HEADERS: Final = 64 * 1024
 

@@ -6,13 +6,14 @@ time. What is not there by then never comes, so no modality is waited for.
 
 from collections.abc import Mapping
 
+from meltwatch_schemas.encoder import Encoder
+from meltwatch_schemas.score import Modality
+
 from meltwatch_core.join.buffers import Chunk
 from meltwatch_core.join.furnace import Closing, Furnace, JoinContext, refusal_of
 from meltwatch_core.join.quality import FeatureExtractor
 from meltwatch_core.join.rules import PUBLISHED_RULES, JoinRules
 from meltwatch_core.join.window import Outcome
-from meltwatch_schemas.encoder import Encoder
-from meltwatch_schemas.score import Modality
 
 
 class EventTimeJoiner:
