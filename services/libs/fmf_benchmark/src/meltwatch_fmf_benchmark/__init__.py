@@ -4,5 +4,6 @@ from meltwatch_fmf_benchmark.errors import FormatError
 from meltwatch_fmf_benchmark.folder import open_recordings
 from meltwatch_fmf_benchmark.playback import Playback, play
 from meltwatch_fmf_benchmark.recording import Recording
+from meltwatch_fmf_benchmark.repair import Repair
 
-__all__ = ["FormatError", "Playback", "Recording", "open_recordings", "play"]
+__all__ = ["FormatError", "Playback", "Recording", "Repair", "open_recordings", "play"]

@@ -1,6 +1,6 @@
 """A folder of recordings, in whichever layout."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
@@ -11,12 +11,15 @@ from meltwatch_fmf_benchmark.errors import FormatError
 from meltwatch_fmf_benchmark.hdf5 import open_file
 from meltwatch_fmf_benchmark.layouts import read_first_layout, read_second_layout, read_splits
 from meltwatch_fmf_benchmark.recording import Recording
+from meltwatch_fmf_benchmark.repair import Repair
 
 _SUBFOLDER: Final = "pixel-level"
 
 
 @contextmanager
-def open_recordings(folder: Path) -> Iterator[list[Recording]]:
+def open_recordings(
+    folder: Path, repairs: Collection[Repair] = frozenset()
+) -> Iterator[list[Recording]]:
     """Open all recordings of a folder, in the order of their names, until the context is left.
 
     Parameters
@@ -24,6 +27,8 @@ def open_recordings(folder: Path) -> Iterator[list[Recording]]:
     folder
         Has ``videos/``, ``currents/`` and ``timestamps/`` (second layout; the folder above its
         ``pixel-level/`` will do) or ``*.mat`` files (first layout).
+    repairs
+        What is repaired; anything else that is wrong is refused.
 
     Raises
     ------
@@ -34,11 +39,11 @@ def open_recordings(folder: Path) -> Iterator[list[Recording]]:
         second = next((f for f in (folder, folder / _SUBFOLDER) if (f / "videos").is_dir()), None)
         if second is None:
             paths = _files_of(folder, "videos/, currents/ and timestamps/, or *.mat files")
-            yield [read_first_layout(_opened(files, path)) for path in paths]
+            yield [read_first_layout(_opened(files, path), repairs) for path in paths]
             return
         paths = _files_of(second / "videos", "*.mat files")
         splits = read_splits(second)
-        yield [read_second_layout(_opened(files, path), second, splits) for path in paths]
+        yield [read_second_layout(_opened(files, path), second, splits, repairs) for path in paths]
 
 
 def _opened(files: ExitStack, path: Path) -> h5py.File:

@@ -1,6 +1,6 @@
 """The HDF5 side of both layouts: MATLAB v7.3 files, whose axes come in reverse."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from math import prod
@@ -12,6 +12,7 @@ import numpy as np
 
 from meltwatch_fmf_benchmark.errors import FormatError
 from meltwatch_fmf_benchmark.recording import SIDE, Pictures
+from meltwatch_fmf_benchmark.repair import Repair
 
 VIDEO_NAMES: Final = ("data", "video")
 MAX_FRAMES: Final = 4_320_000
@@ -45,7 +46,7 @@ def damage(path: str, what: str) -> Iterator[None]:
         raise FormatError(f"{path}: expected readable {what}, got {words}") from error
 
 
-def pictures_in(file: h5py.File) -> Pictures:
+def pictures_in(file: h5py.File, repairs: Collection[Repair] = frozenset()) -> Pictures:
     """Return the pictures and masks of a file.
 
     Raises
@@ -55,7 +56,18 @@ def pictures_in(file: h5py.File) -> Pictures:
     """
     video = dataset_in(file, VIDEO_NAMES, (None, 3, SIDE, SIDE))
     if video.dtype != np.uint8:
-        raise FormatError(f"{file.filename}: expected {video.name[1:]} as uint8, got {video.dtype}")
+        if Repair.VIDEO not in repairs:
+            raise FormatError(
+                f"{file.filename}: expected {video.name[1:]} as uint8, got {video.dtype}; "
+                f"--repair {Repair.VIDEO} rounds greys of 0 to 255"
+            )
+        with damage(file.filename, video.name[1:]):
+            brightest = max(float(video[0].max()), float(video[len(video) // 2].max()))
+        if brightest <= 1:
+            raise FormatError(
+                f"{file.filename}: expected greys of 0 to 255 in {video.name[1:]}, got none above "
+                f"{brightest:g}: scale them first"
+            )
     label = dataset_in(file, ("label",), (len(video), SIDE, SIDE))
     return Pictures(video, label)
 

@@ -5,7 +5,7 @@ pictures, currents and times in files of their own.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +24,7 @@ from meltwatch_fmf_benchmark.recording import (
     IntArray,
     Recording,
 )
+from meltwatch_fmf_benchmark.repair import Repair
 from meltwatch_fmf_benchmark.tables import read_currents, read_times, text_of
 
 SPLITS: Final = ("train", "test")
@@ -32,13 +33,13 @@ Splits = Mapping[str, Mapping[str, IntArray]]
 _SPLIT_NUMBERS: Final = {"train": 0, "test": 1}
 
 
-def read_first_layout(file: h5py.File) -> Recording:
+def read_first_layout(file: h5py.File, repairs: Collection[Repair] = frozenset()) -> Recording:
     """Return the recording that a file of the first layout holds.
 
     Its frames carry no times: they are taken as 25 a second. Its currents have a column for each
     frame: the first one of every half second is a sample.
     """
-    pictures = pictures_in(file)
+    pictures = pictures_in(file, repairs)
     frames = np.arange(len(pictures.video), dtype=np.int64)
     columns = whole(dataset_in(file, ("current",), (len(frames), 3)))
     path = Path(file.filename)
@@ -78,7 +79,9 @@ def _numbered_splits(file: h5py.File, frames: int) -> dict[str, IntArray]:
     }
 
 
-def read_second_layout(file: h5py.File, folder: Path, splits: Splits) -> Recording:
+def read_second_layout(
+    file: h5py.File, folder: Path, splits: Splits, repairs: Collection[Repair] = frozenset()
+) -> Recording:
     """Return the recording whose pictures a file of the second layout holds.
 
     Parameters
@@ -89,12 +92,19 @@ def read_second_layout(file: h5py.File, folder: Path, splits: Splits) -> Recordi
         Has ``currents/NAME.csv`` and ``timestamps/NAME.csv``.
     splits
         As ``read_splits`` gives them.
+    repairs
+        What is repaired.
     """
     path = Path(file.filename)
-    pictures = pictures_in(file)
-    seconds, currents = read_currents(folder / "currents" / f"{path.stem}.csv")
+    pictures = pictures_in(file, repairs)
+    seconds, currents = read_currents(
+        folder / "currents" / f"{path.stem}.csv", in_order=Repair.SECONDS not in repairs
+    )
     times = folder / "timestamps" / f"{path.stem}.csv"
     frame_seconds = _frame_seconds(read_times(times), seconds, times)
+    if Repair.SECONDS in repairs:
+        frame_seconds = np.maximum.accumulate(frame_seconds)
+    _check_order(frame_seconds, times)
     if len(frame_seconds) != len(pictures.video):
         raise FormatError(
             f"{times}: expected a row for each of the {len(pictures.video)} frames of {path.name}, "
@@ -129,12 +139,18 @@ def _frame_seconds(times: list[str], seconds: Mapping[str, int], path: Path) -> 
         raise FormatError(
             f"{path}: expected seconds that the currents have too, got {error.args[0]!r}"
         ) from None
-    back = np.flatnonzero(np.diff(found) < 0)
-    if back.size:
-        raise FormatError(
-            f"{path}: expected times in order, got {times[back[0] + 1]} after {times[back[0]]}"
-        )
     return found
+
+
+def _check_order(frame_seconds: IntArray, path: Path) -> None:
+    back = np.flatnonzero(np.diff(frame_seconds) < 0)
+    if back.size:
+        frame = int(back[0]) + 1
+        raise FormatError(
+            f"{path}: expected times in order, got frame {frame} of second "
+            f"{frame_seconds[frame]} after second {frame_seconds[frame - 1]} of the currents; "
+            f"--repair {Repair.SECONDS} takes it as of the latter"
+        )
 
 
 def _frame_times_ns(frame_seconds: IntArray, currents: Currents) -> IntArray:

@@ -30,7 +30,7 @@ class Pictures:
     Attributes
     ----------
     video
-        HDF5 data set ``(T, 3, W, H)``, uint8, RGB.
+        HDF5 data set ``(T, 3, W, H)``, RGB, greys 0..255.
     label
         HDF5 data set ``(T, W, H)``; above 0 is anomalous.
     """
@@ -40,7 +40,10 @@ class Pictures:
 
     def frames(self, index: IntArray) -> NDArray[np.uint8]:
         """Return pictures by frame number, in any order: ``(n, H, W, 3)``, uint8, RGB."""
-        return np.ascontiguousarray(_rows(self.video, index).transpose(0, 3, 2, 1))
+        rows = _rows(self.video, index)
+        if rows.dtype != np.uint8:
+            rows = _whole_greys(rows, index, self.video)
+        return np.ascontiguousarray(rows.transpose(0, 3, 2, 1))
 
     def masks(self, index: IntArray) -> NDArray[np.bool_]:
         """Return masks by frame number, in any order: ``(n, H, W)``, True is anomalous."""
@@ -133,3 +136,17 @@ def _rows(dataset: Any, index: IntArray) -> Any:
         raise FormatError(
             f"{dataset.file.filename}: expected readable {dataset.name[1:]}, got {error}"
         ) from error
+
+
+def _whole_greys(rows: NDArray[Any], index: IntArray, video: Any) -> NDArray[np.uint8]:
+    """Return pictures of another type as uint8; refused where a value is no grey."""
+    with np.errstate(invalid="ignore"):
+        wrong = ~((rows >= 0) & (rows <= 255)).all(axis=(1, 2, 3))  # NaN is wrong too
+    if wrong.any():
+        frame = int(index[np.flatnonzero(wrong)[0]])
+        raise FormatError(
+            f"{video.file.filename}: expected greys of 0 to 255 in {video.name[1:]}, "
+            f"got others in frame {frame}"
+        )
+    greys: NDArray[np.uint8] = np.rint(rows).astype(np.uint8)
+    return greys

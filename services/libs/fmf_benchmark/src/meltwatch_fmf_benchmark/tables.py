@@ -11,6 +11,7 @@ import numpy as np
 
 from meltwatch_fmf_benchmark.errors import FormatError
 from meltwatch_fmf_benchmark.recording import SAMPLE_PERIOD_NS, SECOND_NS, Currents
+from meltwatch_fmf_benchmark.repair import Repair
 
 MAX_BYTES: Final = 128 << 20
 """Two days of frames have a table of 90 MB."""
@@ -22,25 +23,37 @@ def read_times(path: Path) -> list[str]:
     return [row[0] for _, row in _rows(path, 1)]
 
 
-def read_currents(path: Path) -> tuple[dict[str, int], Currents]:
+def read_currents(path: Path, *, in_order: bool = True) -> tuple[dict[str, int], Currents]:
     """Return the position of each second by its text, and the samples.
 
     Rows belong together in pairs, and the first of a pair tells the second of both. A last row
     without its pair is left out, as by the published loader.
+
+    Parameters
+    ----------
+    in_order
+        Refuse seconds that repeat or go backward. Otherwise each pair is the next second, and a
+        second that is named twice is the first of them.
     """
     rows = list(_rows(path, 4))
     pairs = len(rows) // 2
     if not pairs:
         raise FormatError(f"{path}: expected two rows a second, got {len(rows)} in all")
-    seconds = {row[0]: number for number, (_, row) in enumerate(rows[: 2 * pairs : 2])}
+    seconds: dict[str, int] = {}
+    for number, (_, row) in enumerate(rows[: 2 * pairs : 2]):
+        seconds.setdefault(row[0], number)
     begins = [_parsed(row[0], path, line) for line, row in rows[: 2 * pairs : 2]]
     begins_ns = np.array([int((t - begins[0]).total_seconds()) * SECOND_NS for t in begins])
     later = np.flatnonzero(np.diff(begins_ns) <= 0)
-    if later.size:
+    if later.size and in_order:
         line, row = rows[2 * (int(later[0]) + 1)]
         raise FormatError(
-            f"{path}:{line}: expected each second later than the one before, got {row[0]}"
+            f"{path}:{line}: expected each second later than the one before, got {row[0]} after "
+            f"{rows[2 * int(later[0])][1][0]}; --repair {Repair.SECONDS} takes each pair of rows "
+            f"as the next second"
         )
+    if later.size:
+        begins_ns = np.arange(pairs, dtype=np.int64) * SECOND_NS
     times_ns = np.repeat(begins_ns, 2) + np.tile([0, SAMPLE_PERIOD_NS], pairs)
     samples = [_amperes(row, path, line) for line, row in rows[: 2 * pairs]]
     return seconds, Currents(times_ns.astype(np.int64), np.array(samples, dtype=np.float32))
