@@ -147,9 +147,12 @@ images: ## Build the container images (BUILDER=docker, podman, buildah or a comm
 	@VERSION=$(VERSION) UV_VERSION=$(UV_VERSION) REGISTRY=$(REGISTRY) SERVICES="$(SERVICES)" \
 		BUILDER="$(BUILDER)" BASE_IMAGE="$(BASE_IMAGE)" sh services/images.sh
 
-.PHONY: models
-models: $(UV) ## Make the models again from seeds and judge them (installs PyTorch; resumes; says how long)
+.PHONY: setup-trainer
+setup-trainer: $(UV) ## Install the trainer with PyTorch into .venv-trainer (gigabytes with CUDA)
 	@$(TRAINER) sync --frozen --inexact --no-dev --package meltwatch-trainer
+
+.PHONY: models
+models: setup-trainer ## Make the models again from seeds and judge them (installs PyTorch; resumes; says how long)
 	@.venv-trainer/bin/meltwatch-trainer all
 
 .PHONY: clean

@@ -23,7 +23,6 @@ STILL_LARGE = {
 }
 STILL_SMALL = {
     "meltwatch_alarm_manager.pipeline.reading_proof",
-    "meltwatch_backtester.domain.event_time",
     "meltwatch_backtester.pipeline.recorded_windows",
     "meltwatch_chassis.kafka.unpacking",
     "meltwatch_local_cluster.launch.drain",
@@ -32,7 +31,6 @@ STILL_SMALL = {
 }
 SMALL_FOR_A_REASON = {
     "meltwatch_local_cluster.launch.notify",  # an option: nothing of it concerns other runs
-    "meltwatch_trainer.release.digest",  # checked where there is no PyTorch
 }
 
 

@@ -44,7 +44,7 @@ def synthetic_scores(
             logits[score_key(name, state)] = (noise + rise * label - 2).astype(np.float32)
     return Scores(
         furnaces=tuple(f"synthetic/furnace-{number}" for number in range(furnaces)),
-        duration_s=DURATION_S,
+        durations_s=np.full(furnaces, DURATION_S),
         hop_s=HOP_S,
         run=run,
         end_s=end_s,

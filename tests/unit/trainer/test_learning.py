@@ -17,7 +17,7 @@ from meltwatch_trainer.release.onnx_export import export_onnx
 from meltwatch_trainer.train.augmentation import Batch, augmented, availability
 from meltwatch_trainer.train.build import build
 from meltwatch_trainer.train.study import STUDY, StudyModel, study_model
-from meltwatch_trainer.train.study_training import train_study
+from meltwatch_trainer.train.study_training import TrainingJob, train_study
 from meltwatch_trainer.train.training import TrainingProgress, joint_loss, train
 from meltwatch_trainer.train.training_plan import TrainingPlan
 from meltwatch_trainer.train.window_source import WindowSource, batch_index
@@ -93,8 +93,9 @@ def test_a_study_is_trained_side_by_side_as_it_is_one_after_the_other(tmp_path: 
     for workers in (1, 2):
         reports: list[TrainingProgress] = []
         folder = tmp_path / str(workers)
-        train_study(models, some_windows, folder, CPU, workers, reports.append)
-        assert {report.name for report in reports} == {"b", "c"}
+        jobs = [TrainingJob(model, some_windows, folder, ", once") for model in models]
+        train_study(jobs, CPU, workers, reports.append)
+        assert {report.name for report in reports} == {"b, once", "c, once"}
     for model in models:
         one, two = (read_weights(tmp_path / folder / f"{model.name}.pt") for folder in "12")
         assert one.keys() == build(model).state_dict().keys()

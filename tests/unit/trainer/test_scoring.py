@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 from meltwatch_schemas.window import PUBLISHED_SPEC
+from meltwatch_trainer.data.furnace_run import FurnaceRun
 from meltwatch_trainer.data.run_sets import RunSet
-from meltwatch_trainer.data.simulated_runs import ORIGIN_NS, FurnaceRun, simulated_run
+from meltwatch_trainer.data.simulated_runs import ORIGIN_NS, simulated_run
 from meltwatch_trainer.errors import UnfinishedTrainingError
 from meltwatch_trainer.judge.score_sets import score_set, scored_weights
 from meltwatch_trainer.judge.scores_file import read_scores
@@ -59,7 +60,7 @@ def test_a_run_has_the_windows_of_the_product_and_the_truth_about_them(run: Furn
     ends_ns = run.seen.ends_ns
     assert set(np.diff(ends_ns)) == {EVERY * PUBLISHED_SPEC.hop_ns}
     assert ends_ns[0] < ORIGIN_NS < ends_ns[1]
-    glowing = np.unpackbits(run.masks, axis=-1).any(axis=(1, 2))
+    glowing = np.unpackbits(run.drawn_masks, axis=-1).any(axis=(1, 2))
     assert glowing[run.labels == 1].all()
     assert not glowing[run.labels == 0].any()
     within = np.zeros(len(ends_ns), dtype=bool)
@@ -77,7 +78,7 @@ def test_scores_are_what_the_networks_and_the_served_aggregate_say(
     first = scores.run == 0
     clips = torch.from_numpy(run.seen.frames[run.seen.frame_of])
     currents = torch.from_numpy(run.seen.samples[run.seen.sample_of])
-    truth = np.unpackbits(run.masks, axis=-1).astype(bool)
+    truth = np.unpackbits(run.drawn_masks, axis=-1).astype(bool)
     clear = run.labels >= 0
     line = np.ones((3, len(SHIPPED) + 1), dtype=np.float32)
     fused = ServedAggregate(Aggregate(line, line))

@@ -17,6 +17,7 @@ from rich.console import Console
 from meltwatch_trainer.benchmark.windows import ClipSpec, LoaderRule
 from meltwatch_trainer.data.run_sets import RUN_SETS
 from meltwatch_trainer.errors import TrainerError, TrialError
+from meltwatch_trainer.fit.options import FitOptions
 from meltwatch_trainer.settings import Settings
 from meltwatch_trainer.study_commands import StudyOptions
 from meltwatch_trainer.train.study import SHIPPED, STUDY
@@ -170,6 +171,17 @@ def everything(
     export(options=options, repository=repository, reference=reference)
     judge(options=options, repository=repository)
     return verify(repository=repository, reference=reference, seeds=seeds)
+
+
+@app.command(name="fit")
+def fit(*, options: FitOptions) -> None:
+    """Train, judge and export on a plant's own recordings; goes on where a killed run stopped.
+
+    Each recording is judged by members that have not learned from it.
+    """
+    from meltwatch_trainer.fit.commands import fit_recordings
+
+    fit_recordings(options)
 
 
 @app.command(name="parity")

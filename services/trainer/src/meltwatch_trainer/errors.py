@@ -47,3 +47,15 @@ class TrialError(TrainerError):
 
 class PageError(TrainerError):
     """A page has no place for what is to be written into it: restore its markers."""
+
+
+class RecordingError(TrainerError):
+    """A recording is not of its form: repair it, or leave it out."""
+
+
+class LabelError(TrainerError):
+    """A label does not fit the recordings: correct it."""
+
+
+class TooFewError(TrainerError):
+    """The recordings are too few for what is claimed of them: record more, or claim less."""

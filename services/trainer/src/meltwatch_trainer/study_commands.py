@@ -20,7 +20,7 @@ from meltwatch_trainer.judge.score_sets import score_set
 from meltwatch_trainer.settings import EVERY, Settings, default_work_folder, processors
 from meltwatch_trainer.train.progress import shown_steps, shown_trainings
 from meltwatch_trainer.train.study import STUDY, StudyModel
-from meltwatch_trainer.train.study_training import train_study
+from meltwatch_trainer.train.study_training import TrainingJob, train_study
 from meltwatch_trainer.train.trained import weights_path
 
 # Processor seconds, seen on a machine of two cores: for a window to learn from, and to simulate,
@@ -111,7 +111,8 @@ class Study:
         scaled = [model.scaled(settings.scale) for model in models]
         workers = max(1, min(self.trainings, len(models)))
         with shown_trainings(self.console) as show:
-            train_study(scaled, windows, settings.models, self.device, workers, show)
+            jobs = [TrainingJob(model, windows, settings.models) for model in scaled]
+            train_study(jobs, self.device, workers, show)
 
     def score_runs(self, names: Sequence[str]) -> None:
         """Score sets of runs with every finished model."""

@@ -6,14 +6,32 @@ from typing import Final, Protocol
 
 import numpy as np
 from meltwatch_schemas.window import NS_PER_S, WindowSpec
-from meltwatch_simulator import Fault, SimulatedFurnace
+from meltwatch_simulator import SimulatedFurnace
 from numpy.typing import NDArray
 
-from meltwatch_trainer.data.windows import FRAME_PERIOD_NS, TimesNs, seconds
+from meltwatch_trainer.data.furnace_run import Observation, span_s
+from meltwatch_trainer.data.windows import FRAME_PERIOD_NS, seconds
 
 BATCH: Final = 8
 WARM_UP_S: Final = 10.0
 """Windows are scored from this long before a run's origin, out of healthy back-filled history."""
+
+
+class WatchedFurnace(Protocol):
+    """A furnace that can be asked what it showed: simulated, or played back."""
+
+    @property
+    def furnace_id(self) -> str:
+        """Its id, which says where its windows stand."""
+        ...
+
+    def frames(self, event_times_ns: NDArray[np.int64], /) -> NDArray[np.uint8]:
+        """Return its frames at some times, ``(n, 64, 64, 3)``."""
+        ...
+
+    def currents(self, event_times_ns: NDArray[np.int64], /) -> NDArray[np.float32]:
+        """Return its currents at some times, ``(n, 3)``, amperes."""
+        ...
 
 
 class LogOddsScorer(Protocol):
@@ -23,38 +41,6 @@ class LogOddsScorer(Protocol):
         self, clips: NDArray[np.uint8], currents: NDArray[np.float32], state: str
     ) -> NDArray[np.float32]:
         """Return the fused logit of each window ``(n,)`` in an availability state."""
-
-
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """What one furnace showed during a run: each frame and sample once, though many windows see it.
-
-    Attributes
-    ----------
-    ends_ns
-        ``(n,)``, window ends.
-    frames
-        ``(f, 64, 64, 3)``, uint8, in order of time.
-    frames_ns
-        ``(f,)``, when the frames were taken.
-    samples
-        ``(s, 3)``, float32, amperes, in order of time.
-    frame_of, sample_of
-        ``(n, 10)`` and ``(n, 240)``: which frames and samples a window consists of, oldest first.
-    """
-
-    ends_ns: TimesNs
-    frames: NDArray[np.uint8]
-    frames_ns: TimesNs
-    samples: NDArray[np.float32]
-    frame_of: NDArray[np.int64]
-    sample_of: NDArray[np.int64]
-
-    @property
-    def newest_ns(self) -> TimesNs:
-        """When each window's newest frame was taken, ``(n,)``."""
-        newest: TimesNs = self.frames_ns[self.frame_of[:, -1]]
-        return newest
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +66,7 @@ class Run:
 
 
 def observe(
-    furnace: SimulatedFurnace, span_ns: tuple[int, int], spec: WindowSpec, every: int = 1
+    furnace: WatchedFurnace, span_ns: tuple[int, int], spec: WindowSpec, every: int = 1
 ) -> Observation:
     """Watch a furnace through all windows that end within a span, or through each n-th.
 
@@ -101,7 +87,7 @@ def observe(
     return Observation(
         ends_ns=ends_ns,
         frames=furnace.frames(frames_ns),
-        frames_ns=frames_ns,
+        newest_ns=frames_ns[frame_of.reshape(seen_ns.shape)[:, -1]],
         samples=furnace.currents(samples_ns),
         frame_of=frame_of.reshape(seen_ns.shape),
         sample_of=sample_of.reshape(point_ns.shape),
@@ -130,11 +116,6 @@ def operate(
         faults=tuple(span_s(fault, origin_ns) for fault in faults),
         misty=tuple(fault.heavy_mist for fault in faults),
     )
-
-
-def span_s(fault: Fault, origin_ns: int) -> tuple[float, float]:
-    """Return a fault's start and end in seconds from an origin."""
-    return (fault.start_ns - origin_ns) / NS_PER_S, (fault.end_ns - origin_ns) / NS_PER_S
 
 
 def _parts(count: int) -> Iterator[slice]:

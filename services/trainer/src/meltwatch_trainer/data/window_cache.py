@@ -32,7 +32,7 @@ class WindowArrays:
     currents
         ``(n, 240, 3)``, float32, amperes.
     masks
-        ``(n, 64, 64)``, uint8, of the newest frame.
+        ``(n, 64, 64)``, uint8, of the newest frame: 1 anomalous, 0 normal.
     labels
         ``(n,)``, int8: 1 anomalous, 0 normal, -1 unclear.
     """
@@ -41,6 +41,20 @@ class WindowArrays:
     currents: NDArray[np.float32]
     masks: NDArray[np.uint8]
     labels: NDArray[np.int8]
+
+    def __len__(self) -> int:
+        """Return the number of windows."""
+        return len(self.labels)
+
+    @property
+    def nbytes(self) -> int:
+        """What all of them take in memory."""
+        return int(sum(getattr(self, name).nbytes for name in _FIELDS))
+
+    def take(self, name: str, index: NDArray[np.int64]) -> NDArray[Any]:
+        """Return one field of the windows of these numbers."""
+        taken: NDArray[Any] = getattr(self, name)[index]
+        return taken
 
 
 class WindowCache:

@@ -13,6 +13,9 @@ NORMAL: Final = 0
 ANOMALOUS: Final = 1
 UNCLEAR: Final = -1
 
+UNKNOWN_MASK: Final = 255
+"""In all pixels of a mask that nobody drew."""
+
 NEAR_NS: Final = 60 * NS_PER_S
 """How far from a fault a window that is close to one ends."""
 

@@ -52,10 +52,18 @@ class AlarmOutcome:
         return np.isfinite(self.delay_s)
 
 
-def raised_by_rule(scores: Scores, logits: FloatArray, setpoint: Setpoint) -> list[list[float]]:
-    """Return when the alarm rule raises, per run, seconds from its origin; not in the warm-up."""
+def raised_by_rule(
+    scores: Scores, logits: FloatArray, setpoints: Sequence[Setpoint]
+) -> list[list[float]]:
+    """Return when the alarm rule raises, per run, seconds from its origin; not in the warm-up.
+
+    Parameters
+    ----------
+    setpoints
+        One for each run.
+    """
     raised = []
-    for part in scores.runs():
+    for part, setpoint in zip(scores.runs(), setpoints, strict=True):
         series = zip(scores.end_s[part].tolist(), logits[part].tolist(), strict=True)
         times_s = [alarm.raised_s for alarm in alarms(series, setpoint)]
         raised.append([time_s for time_s in times_s if time_s > 0])
@@ -79,7 +87,9 @@ def normal_days(scores: Scores) -> FloatArray:
     """Return the days of each run in which an alarm would be false, shape ``(runs,)``."""
     own = [scores.fault_run == run for run in range(len(scores.furnaces))]
     spans = [(scores.fault_start_s[faults], scores.fault_end_s[faults]) for faults in own]
-    return np.array([normal_s(scores.duration_s, *span) for span in spans]) / DAY_S
+    lengths_s = scores.durations_s.tolist()
+    normal = [normal_s(length, *span) for length, span in zip(lengths_s, spans, strict=True)]
+    return np.array(normal) / DAY_S
 
 
 def fault_kinds(scores: Scores) -> Mapping[str, BoolArray]:
@@ -106,7 +116,7 @@ def alarm_figures(
     figures["false_per_day"] = ratio(weights @ outcome.false_alarms, weights @ normal_days(scores))
     raised = outcome.false_alarms + outcome.repeats
     raised += unit_sums(outcome.shown, scores.fault_run, len(scores.furnaces))
-    days = weights.sum(axis=1) * scores.duration_s / DAY_S
+    days = weights @ scores.durations_s / DAY_S
     figures["alarms_per_day"] = weights @ raised / days
     for name, share in (("delay_median_s", 0.5), ("delay_p95_s", 0.95)):
         figures[name] = weighted_quantiles(outcome.delay_s, drawn, share)
@@ -121,11 +131,11 @@ def delay_curve(outcome: AlarmOutcome, within_s: FloatArray) -> FloatArray:
 def random_raises(scores: Scores, per_day: float, seed: int = 1) -> list[list[float]]:
     """Return alarms at random times, so many per furnace-day: what chance would show."""
     rng = np.random.default_rng(seed)
-    counts = rng.poisson(per_day * scores.duration_s / DAY_S, len(scores.furnaces))
-    return [np.sort(rng.uniform(0, scores.duration_s, count)).tolist() for count in counts]
+    counts = rng.poisson(per_day * scores.durations_s / DAY_S)
+    lengths = zip(scores.durations_s.tolist(), counts, strict=True)
+    return [np.sort(rng.uniform(0, length_s, count)).tolist() for length_s, count in lengths]
 
 
 def constant_raises(scores: Scores, every_s: float) -> list[list[float]]:
     """Return alarms as often as a rule could raise them at all."""
-    times_s = np.arange(every_s, scores.duration_s, every_s).tolist()
-    return [times_s] * len(scores.furnaces)
+    return [np.arange(every_s, length_s, every_s).tolist() for length_s in scores.durations_s]

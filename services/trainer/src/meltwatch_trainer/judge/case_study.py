@@ -124,7 +124,7 @@ def draw_best_and_worst(
     """Draw the cases of a set of runs as one picture; takes seconds for each of them."""
     scores, served = scored.scores, verdict.served
     logits = served.fusion.logits(scores)
-    raised = raised_by_rule(scores, logits, verdict.rule.setpoint(served.logit_on))
+    raised = raised_by_rule(scores, logits, served.setpoints(scores, verdict.rule))
     cases = choose_cases(scores, logits, alarm_outcome(scores, raised))
     draw_cases(path, [_picture(scored, logits, case, ensemble) for case in cases], served.logit_on)
 
@@ -143,7 +143,7 @@ def _picture(
     return CasePicture(
         title=case.title,
         frame=clip[-1],
-        mask=np.unpackbits(run.masks[window], axis=-1),
+        mask=np.unpackbits(run.drawn_masks[window], axis=-1),
         anomaly_map=answer[3][0],
         currents=currents,
         since_s=scores.end_s[own] - end_s,

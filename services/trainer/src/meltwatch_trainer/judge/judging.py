@@ -25,9 +25,9 @@ from meltwatch_trainer.judge.row_calibration import (
     served_basis,
     served_judge,
 )
-from meltwatch_trainer.judge.row_figures import Judged, baselines, judge_row
+from meltwatch_trainer.judge.row_figures import Judged, RowJudge, baselines, judge_row
 from meltwatch_trainer.judge.scores import ENSEMBLE, Scores
-from meltwatch_trainer.judge.study_rows import FAITHFUL
+from meltwatch_trainer.judge.study_rows import BEFORE, FAITHFUL
 
 COMPARED: Final = ("recall", "auroc", "false_per_day")
 
@@ -113,9 +113,7 @@ def judge_study(calibration: Scores, sets: Mapping[str, Scores], terms: Terms) -
     return JudgingVerdict(terms.rule, terms.budget, judges, found)
 
 
-def judge_set(
-    name: str, scores: Scores, judges: Sequence[CalibratedRow], rule: AlarmRule
-) -> SetVerdict:
+def judge_set(name: str, scores: Scores, judges: Sequence[RowJudge], rule: AlarmRule) -> SetVerdict:
     """Judge all rows on furnaces that neither networks nor calibration have seen."""
     weights = resample(len(scores.furnaces))
     judged = {judge.row.name: judge_row(scores, judge, rule, weights) for judge in judges}
@@ -133,13 +131,15 @@ def judge_set(
 
 
 def _differences(judged: Mapping[str, Judged]) -> dict[str, dict[str, Estimate]]:
-    if FAITHFUL not in judged:
-        return {}
-    ensemble, other = judged[ENSEMBLE].figures, judged[FAITHFUL].figures
-    return {FAITHFUL: {name: estimate(ensemble[name] - other[name]) for name in COMPARED}}
+    ensemble = judged[ENSEMBLE].figures
+    return {
+        other: {name: estimate(ensemble[name] - judged[other].figures[name]) for name in COMPARED}
+        for other in (FAITHFUL, BEFORE)
+        if other in judged
+    }
 
 
-def _judge_state(scores: Scores, judge: CalibratedRow, weights: FloatArray) -> StateVerdict:
+def _judge_state(scores: Scores, judge: RowJudge, weights: FloatArray) -> StateVerdict:
     clear = scores.clear
     logits, anomalous = judge.fusion.logits(scores)[clear], scores.label[clear] == 1
     found = reliability(logits, anomalous, scores.run[clear], weights)

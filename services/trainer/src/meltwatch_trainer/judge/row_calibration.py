@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 from meltwatch_core.alarms.setpoints.held_level import AlarmRule, held_levels
@@ -12,6 +13,7 @@ from meltwatch_core.alarms.setpoints.threshold import (
     ThresholdBasis,
     find_threshold,
 )
+from meltwatch_schemas.alarm import Setpoint
 from numpy.typing import NDArray
 
 from meltwatch_trainer.errors import ScoresError
@@ -22,6 +24,8 @@ from meltwatch_trainer.judge.study_rows import OTHER_ROWS, SERVED_ROWS, Row
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
+
+SIMULATED: Final = "simulated furnaces"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,10 @@ class CalibratedRow:
     basis: ThresholdBasis
     logit_on: float
 
+    def setpoints(self, scores: Scores, rule: AlarmRule) -> list[Setpoint]:
+        """Return the set-point of each run: the same."""
+        return [rule.setpoint(self.logit_on)] * len(scores.furnaces)
+
     @property
     def served(self) -> bool:
         """Whether the row is the served ensemble, in some availability state."""
@@ -58,24 +66,34 @@ def served_basis(judges: Sequence[CalibratedRow]) -> ThresholdBasis:
     return next(judge.basis for judge in judges if judge.basis.logit_on == logit_on)
 
 
-def calibrate(scores: Scores, rule: AlarmRule, budget: Budget) -> tuple[CalibratedRow, ...]:
-    """Return a judge of every row that was scored."""
+def calibrate(
+    scores: Scores, rule: AlarmRule, budget: Budget, kind: str = SIMULATED
+) -> tuple[CalibratedRow, ...]:
+    """Return a judge of every row that was scored.
+
+    Parameters
+    ----------
+    kind
+        What the furnaces are called in what a threshold rests on.
+    """
     rows = [row for row in (*SERVED_ROWS, *OTHER_ROWS) if row.scored_in(scores)]
-    judges = [_calibrated(scores, row, rule, budget) for row in rows]
+    judges = [_calibrated(scores, row, rule, budget, kind) for row in rows]
     served = [judge for judge in judges if judge.served]
     sound = [judge for judge in served if judge.basis.refusal is None] or served
     shared = max((judge.logit_on for judge in sound), default=0.0)
     return tuple(replace(judge, logit_on=shared) if judge.served else judge for judge in judges)
 
 
-def _calibrated(scores: Scores, row: Row, rule: AlarmRule, budget: Budget) -> CalibratedRow:
+def _calibrated(
+    scores: Scores, row: Row, rule: AlarmRule, budget: Budget, kind: str
+) -> CalibratedRow:
     fusion = fit_fusion(scores, row.models, row.state)
-    basis = choose_threshold(scores, fusion.logits(scores), rule, budget)
+    basis = choose_threshold(scores, fusion.logits(scores), rule, budget, kind)
     return CalibratedRow(row, fusion, basis, basis.logit_on)
 
 
 def choose_threshold(
-    scores: Scores, logits: FloatArray, rule: AlarmRule, budget: Budget
+    scores: Scores, logits: FloatArray, rule: AlarmRule, budget: Budget, kind: str = SIMULATED
 ) -> ThresholdBasis:
     """Choose the threshold that normal operation exceeds as often as the budget allows.
 
@@ -95,7 +113,7 @@ def choose_threshold(
     raised_s = scores.end_s + rule.windows_held(scores.hop_s) * scores.hop_s
     normal = _normal(scores, raised_s, budget.settle_s) & np.isfinite(held)
     # Runs follow one another on one time axis, too far apart to share an occasion.
-    times_s = scores.end_s + scores.run * (scores.duration_s + 1e6)
+    times_s = scores.end_s + scores.run * (scores.durations_s.max() + 1e6)
     operation = NormalOperation(
         held=held[normal],
         times_s=times_s[normal],
@@ -103,13 +121,14 @@ def choose_threshold(
         units=len(scores.furnaces),
         hop_s=scores.hop_s,
         furnaces=len(scores.furnaces),
-        kind="simulated furnaces",
+        kind=kind,
     )
     try:
         basis = find_threshold(operation, budget)
     except NoTailError as error:
         raise ScoresError(str(error)) from error
-    margin = float(np.median(_highest_in_faults(scores, held, raised_s))) - basis.logit_on
+    highest = _highest_in_faults(scores, held, raised_s)
+    margin = float(np.median(highest)) - basis.logit_on if highest.size else None
     return replace(basis, margin=margin)
 
 

@@ -1,8 +1,8 @@
 """The figures of one row on a set of runs, beside rows that never look at the furnace."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 from meltwatch_core.alarms.setpoints.bootstrap import (
@@ -13,6 +13,7 @@ from meltwatch_core.alarms.setpoints.bootstrap import (
     unit_sums,
 )
 from meltwatch_core.alarms.setpoints.held_level import AlarmRule
+from meltwatch_schemas.alarm import Setpoint
 from numpy.typing import NDArray
 
 from meltwatch_trainer.judge.alarm_figures import (
@@ -26,8 +27,8 @@ from meltwatch_trainer.judge.alarm_figures import (
     random_raises,
 )
 from meltwatch_trainer.judge.events import rate_bounds
-from meltwatch_trainer.judge.row_calibration import CalibratedRow
 from meltwatch_trainer.judge.scores import Scores
+from meltwatch_trainer.judge.study_rows import Row
 
 PIXELS: Final = 64 * 64
 DELAYS_S: Final = np.arange(0.0, 181.0)
@@ -68,10 +69,45 @@ class Judged:
         return estimate(self.figures[figure])
 
 
-def judge_row(scores: Scores, judge: CalibratedRow, rule: AlarmRule, weights: FloatArray) -> Judged:
+class Fused(Protocol):
+    """Gives log-odds of what was scored (see ``Fusion``)."""
+
+    def logits(self, scores: Scores, /) -> FloatArray:
+        """Return the fused log-odds, shape ``(n,)``."""
+        ...
+
+    def disagreement(self, scores: Scores, /) -> FloatArray:
+        """Return the standard deviation of the networks' log-odds, shape ``(n,)``."""
+        ...
+
+
+class RowJudge(Protocol):
+    """A row with its calibration and its thresholds (see ``CalibratedRow``)."""
+
+    @property
+    def row(self) -> Row:
+        """What is judged."""
+        ...
+
+    @property
+    def fusion(self) -> Fused:
+        """How its networks are fused."""
+        ...
+
+    @property
+    def served(self) -> bool:
+        """Whether it is the served ensemble, in some availability state."""
+        ...
+
+    def setpoints(self, scores: Scores, rule: AlarmRule, /) -> Sequence[Setpoint]:
+        """Return the set-point of each run."""
+        ...
+
+
+def judge_row(scores: Scores, judge: RowJudge, rule: AlarmRule, weights: FloatArray) -> Judged:
     """Judge a row by its windows, its pixels and its alarms."""
     logits = judge.fusion.logits(scores)
-    raised = raised_by_rule(scores, logits, rule.setpoint(judge.logit_on))
+    raised = raised_by_rule(scores, logits, judge.setpoints(scores, rule))
     outcome = alarm_outcome(scores, raised)
     clear = scores.clear
     ranked, anomalous = logits[clear], scores.label[clear] == 1

@@ -6,16 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import torch
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 from meltwatch_simulator import SIMULATOR_REVISION
 
-from meltwatch_trainer.data.operation import span_s
+from meltwatch_trainer.data.furnace_run import FurnaceRun, span_s
 from meltwatch_trainer.data.process_pool import in_processes
 from meltwatch_trainer.data.run_sets import RunSet
-from meltwatch_trainer.data.simulated_runs import ORIGIN_NS, FurnaceRun, simulated_run
+from meltwatch_trainer.data.simulated_runs import simulated_run
 from meltwatch_trainer.errors import ScoresError
 from meltwatch_trainer.judge.scores import Scores
 from meltwatch_trainer.judge.scores_file import read_scores, write_scores
@@ -24,6 +25,8 @@ from meltwatch_trainer.settings import Settings
 from meltwatch_trainer.train.trained import TrainedModel, trained_models
 
 Progress = Callable[[int, int], None]
+FORM: Final = 2
+"""Of the files of scores: those of an older one are not read."""
 
 
 def score_set(settings: Settings, runs: RunSet, device: torch.device, progress: Progress) -> Path:
@@ -50,7 +53,7 @@ def score_set(settings: Settings, runs: RunSet, device: torch.device, progress: 
     for done, (number, run) in enumerate(
         zip(missing, simulated, strict=True), start=len(parts) - len(missing) + 1
     ):
-        write_scores(parts[number], _scores(run, runs.duration_s, hop_s, models, device))
+        write_scores(parts[number], run_scores(run, hop_s, models, device))
         progress(done, len(parts))
     path = scores_path(settings, runs.name)
     write_scores(path, joined([read_scores(part) for part in parts]))
@@ -79,7 +82,7 @@ def scored_weights(path: Path) -> Mapping[str, str]:
 
 
 def joined(parts: Sequence[Scores]) -> Scores:
-    """Return the scores of several sets of furnaces as those of one; all have the same keys."""
+    """Return the scores of several sets of furnaces as those of one; keys are those of all."""
     runs = np.cumsum([0, *(len(part.furnaces) for part in parts[:-1])])
 
     def concatenated(field: str) -> np.ndarray:
@@ -89,16 +92,25 @@ def joined(parts: Sequence[Scores]) -> Scores:
         shifts = zip(parts, runs, strict=True)
         return np.concatenate([getattr(part, field) + first for part, first in shifts])
 
+    def shared(field: str) -> list[str]:
+        return [
+            key for key in getattr(first, field) if all(key in getattr(p, field) for p in parts)
+        ]
+
     first = parts[0]
     return Scores(
         furnaces=tuple(name for part in parts for name in part.furnaces),
-        duration_s=first.duration_s,
+        durations_s=concatenated("durations_s"),
         hop_s=first.hop_s,
         run=shifted("run").astype(np.int32),
         end_s=concatenated("end_s"),
         label=concatenated("label"),
-        logits={key: np.concatenate([part.logits[key] for part in parts]) for key in first.logits},
-        pixels={key: np.concatenate([part.pixels[key] for part in parts]) for key in first.pixels},
+        logits={
+            key: np.concatenate([part.logits[key] for part in parts]) for key in shared("logits")
+        },
+        pixels={
+            key: np.concatenate([part.pixels[key] for part in parts]) for key in shared("pixels")
+        },
         fault_run=shifted("fault_run").astype(np.int32),
         fault_start_s=concatenated("fault_start_s"),
         fault_end_s=concatenated("fault_end_s"),
@@ -108,22 +120,18 @@ def joined(parts: Sequence[Scores]) -> Scores:
     )
 
 
-def _scores(
-    run: FurnaceRun,
-    duration_s: float,
-    hop_s: float,
-    models: Sequence[TrainedModel],
-    device: torch.device,
+def run_scores(
+    run: FurnaceRun, hop_s: float, models: Sequence[TrainedModel], device: torch.device
 ) -> Scores:
-    """Score one run."""
+    """Score one run; the models are on the device."""
     said = answers(run, models, device)
-    spans = np.array([span_s(fault, ORIGIN_NS) for fault in run.faults]).reshape(-1, 2)
+    spans = np.array([span_s(fault, run.origin_ns) for fault in run.faults]).reshape(-1, 2)
     return Scores(
         furnaces=(run.furnace_id,),
-        duration_s=duration_s,
+        durations_s=np.array([run.duration_s]),
         hop_s=hop_s,
         run=np.zeros(len(run.labels), dtype=np.int32),
-        end_s=(run.seen.ends_ns - ORIGIN_NS) / NS_PER_S,
+        end_s=(run.seen.ends_ns - run.origin_ns) / NS_PER_S,
         label=run.labels,
         logits=said.logits,
         pixels={key: counts[None] for key, counts in said.pixels.items()},
@@ -141,6 +149,7 @@ def _made_from(
 ) -> dict[str, object]:
     """Return everything that scores depend on."""
     return {
+        "form": FORM,
         "seed": settings.seed,
         "runs": asdict(runs),
         "every": settings.every,

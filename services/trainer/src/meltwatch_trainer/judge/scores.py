@@ -22,7 +22,7 @@ def score_key(model: str, state: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What a set of runs was scored with: one run per furnace, all of one length.
+    """What a set of runs was scored with: one run per furnace.
 
     Windows of a run are in order of time; runs are in order of ``furnaces``. Times are
     seconds from the run's origin.
@@ -31,8 +31,10 @@ class Scores:
     ----------
     furnaces
         Id of each run's furnace.
-    duration_s, hop_s
-        Length of a run; from one window of a run to the next.
+    durations_s
+        ``(runs,)``, float64: length of each run.
+    hop_s
+        From one window of a run to the next.
     run
         ``(n,)``, int32: which run a window belongs to, an index of ``furnaces``.
     end_s
@@ -54,7 +56,7 @@ class Scores:
     """
 
     furnaces: tuple[str, ...]
-    duration_s: float
+    durations_s: NDArray[np.float64]
     hop_s: float
     run: NDArray[np.int32]
     end_s: NDArray[np.float64]

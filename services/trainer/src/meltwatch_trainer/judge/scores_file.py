@@ -36,7 +36,7 @@ def write_scores(path: Path, scores: Scores) -> None:
             file,
             allow_pickle=False,
             furnaces=np.array(scores.furnaces, dtype=np.str_),
-            duration_s=scores.duration_s,
+            durations_s=scores.durations_s,
             hop_s=scores.hop_s,
             **arrays,
         )
@@ -56,7 +56,7 @@ def read_scores(path: Path) -> Scores:
             content = dict(archive)
         return Scores(
             furnaces=tuple(content["furnaces"].tolist()),
-            duration_s=float(content["duration_s"]),
+            durations_s=content["durations_s"],
             hop_s=float(content["hop_s"]),
             logits=_group(content, "logits/"),
             pixels=_group(content, "pixels/"),

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from meltwatch_trainer.data.simulated_runs import FurnaceRun
+from meltwatch_trainer.data.furnace_run import FurnaceRun
 from meltwatch_trainer.judge.scores import score_key
 from meltwatch_trainer.judge.study_rows import SERVED_ROWS
 from meltwatch_trainer.network.availability import AVAILABILITY
@@ -30,7 +30,8 @@ class Answers:
         ``model/state`` to raw log-odds ``(n,)``.
     pixels
         ``model/state`` to numbers of true positive, false positive and false negative pixels
-        ``(3,)``; ``ensemble/state`` is of the members' map as it is served.
+        ``(3,)``; ``ensemble/state`` is of the members' map as it is served. Empty where nobody
+        drew masks.
     """
 
     logits: Mapping[str, NDArray[np.float32]]
@@ -58,7 +59,9 @@ def answers(run: FurnaceRun, models: Sequence[TrainedModel], device: torch.devic
                 _ask(batch, state, models, logits, pixels)
     return Answers(
         {key: torch.cat(parts).cpu().numpy() for key, parts in logits.items()},
-        {key: torch.stack(parts).sum(dim=0).cpu().numpy() for key, parts in pixels.items()},
+        {}
+        if run.masks is None
+        else {key: torch.stack(parts).sum(dim=0).cpu().numpy() for key, parts in pixels.items()},
     )
 
 
@@ -96,7 +99,7 @@ class _Windows:
             run.seen.samples,
             run.seen.frame_of,
             run.seen.sample_of,
-            np.unpackbits(run.masks, axis=-1).astype(np.bool_),
+            np.unpackbits(run.drawn_masks, axis=-1).astype(np.bool_),
             run.labels >= 0,
         )
         return cls(*(torch.from_numpy(array).to(device) for array in arrays))

@@ -40,6 +40,15 @@ class Row:
 FAITHFUL: Final = "faithful"
 """The published network: what the ensemble's gain is measured against."""
 
+BEFORE: Final = "before"
+"""The ensemble that a training went on from: what its gain is measured against."""
+
+
+def name_before(name: str) -> str:
+    """Return the name under which a member is scored as it was before."""
+    return f"{BEFORE}-{name}"
+
+
 SERVED_ROWS: Final = (
     Row(ENSEMBLE, "ensemble", SHIPPED),
     Row("currents_lost", "ensemble, currents lost", SHIPPED, "video"),
@@ -48,6 +57,7 @@ SERVED_ROWS: Final = (
 """What is served: one threshold for all three."""
 
 OTHER_ROWS: Final = (
+    Row(BEFORE, "ensemble before this training", tuple(map(name_before, SHIPPED))),
     Row("a", "member a (level-aware FmFormer)", ("a",)),
     Row("b", "member b", ("b",)),
     Row("c", "member c", ("c",)),

@@ -8,7 +8,7 @@ from meltwatch_core.alarms.setpoints.bootstrap import Estimate
 
 from meltwatch_trainer.judge.calibration_error import Doubt
 from meltwatch_trainer.judge.judging import JudgingVerdict, SetVerdict, StateVerdict
-from meltwatch_trainer.judge.row_calibration import CalibratedRow
+from meltwatch_trainer.judge.row_calibration import SIMULATED, CalibratedRow
 from meltwatch_trainer.judge.row_figures import Judged
 
 Document = dict[str, Any]
@@ -17,7 +17,7 @@ Document = dict[str, Any]
 def document(verdict: JudgingVerdict) -> Document:
     """Return all figures and thresholds; what is infinite or missing is null."""
     return {
-        "simulated": True,
+        "simulated": verdict.served.basis.kind == SIMULATED,
         "served": {
             "logit_on": verdict.served.logit_on,
             "basis": verdict.served_basis.text(),

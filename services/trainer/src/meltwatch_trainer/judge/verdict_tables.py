@@ -118,7 +118,7 @@ def threshold_table(verdict: JudgingVerdict) -> str:
     basis = verdict.served.basis
     caption = (
         f"Budget {basis.budget:g} false alarms per furnace-day, {basis.days:.2f} furnace-days of "
-        f"normal operation of {basis.furnaces} simulated furnaces for calibration. "
+        f"normal operation of {basis.furnaces} {basis.kind} for calibration. "
         f"The served ensemble has one threshold, the highest of its three."
     )
     return f"{caption}\n\n{table(head, rows)}"

@@ -3,7 +3,8 @@
 All see equally many windows, so that their results compare like with like.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Final
 
 from meltwatch_trainer.network.member_spec import MemberSpec
@@ -25,11 +26,15 @@ class StudyModel:
         Its shape: ours, or the published one.
     plan
         How it learns.
+    begin
+        File of weights to go on from; None begins with fresh ones. Which file it is tells the
+        folder of the training, not the model's description.
     """
 
     name: str
     spec: MemberSpec | FmFormerSpec
     plan: TrainingPlan
+    begin: Path | None = field(default=None, repr=False)
 
     def scaled(self, scale: float) -> "StudyModel":
         """Return the same model with a shorter training, for a quick look."""

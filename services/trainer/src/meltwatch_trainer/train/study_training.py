@@ -6,8 +6,9 @@ second process fills.
 """
 
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, Queue
 from typing import Final
@@ -15,15 +16,14 @@ from typing import Final
 import torch
 
 from meltwatch_trainer.data.process_pool import process_manager, process_pool
-from meltwatch_trainer.data.window_cache import WindowArrays
 from meltwatch_trainer.train.study import StudyModel
 from meltwatch_trainer.train.trained import weights_path
 from meltwatch_trainer.train.training import Report, TrainingProgress, train, write_atomically
-from meltwatch_trainer.train.window_source import WindowSource
+from meltwatch_trainer.train.window_source import LearnableWindows, WindowSource
 
 POLL_S: Final = 0.5
 
-OpenWindows = Callable[[], WindowArrays]
+OpenWindows = Callable[[], LearnableWindows]
 # Giving freed memory back and asking again costs half of a training step on a CPU (seen: 66 %
 # system time). From glibc's malloc.h; the calls do nothing elsewhere.
 _TRIM_THRESHOLD: Final = -1
@@ -33,67 +33,82 @@ _TOP_PAD_BYTES: Final = 1 << 28
 _NEVER_TRIM_BYTES: Final = (1 << 31) - 1
 
 
+@dataclass(frozen=True, slots=True)
+class TrainingJob:
+    """One model to train to its end.
+
+    Attributes
+    ----------
+    open_windows
+        Opens the windows to learn from; called in each process, so it can be pickled.
+    folder
+        Gets ``NAME.checkpoint`` and, at the end, ``NAME.pt``: the weights as a state dict. Models
+        of one folder learn from the same windows.
+    part
+        What distinguishes its progress from that of others of the same name.
+    """
+
+    model: StudyModel
+    open_windows: OpenWindows
+    folder: Path
+    part: str = ""
+
+
 def train_study(
-    models: Sequence[StudyModel],
-    open_windows: OpenWindows,
-    folder: Path,
-    device: torch.device,
-    workers: int,
-    report: Report,
+    jobs: Sequence[TrainingJob], device: torch.device, workers: int, report: Report
 ) -> None:
     """Train models to their end, each from its checkpoint if there is one, and write their weights.
 
     Parameters
     ----------
-    open_windows
-        Opens the windows to learn from; called in each process, so it can be pickled.
-    folder
-        Gets ``NAME.checkpoint`` and, at the end, ``NAME.pt``: the weights as a state dict.
     workers
         Processes, each with one model at a time; with 1 the work is done in this one.
     """
     if workers == 1:
-        source = WindowSource(open_windows(), device)
-        for model in models:
-            _finish(model, source, folder, device, report)
+        _finish_all(iter(jobs), device, report)
         return
     with process_manager() as manager, process_pool(workers) as pool:
-        waiting: Queue[StudyModel] = manager.Queue()
-        for model in models:
-            waiting.put(model)
+        waiting: Queue[TrainingJob] = manager.Queue()
+        for job in jobs:
+            waiting.put(job)
         progress: Queue[TrainingProgress] = manager.Queue()
-        futures = [
-            pool.submit(_work, waiting, open_windows, folder, device, progress)
-            for _ in range(workers)
-        ]
+        futures = [pool.submit(_work, waiting, device, progress) for _ in range(workers)]
         _follow(futures, progress, report)
 
 
 def _work(
-    waiting: "Queue[StudyModel]",
-    open_windows: OpenWindows,
-    folder: Path,
-    device: torch.device,
-    progress: "Queue[TrainingProgress]",
+    waiting: "Queue[TrainingJob]", device: torch.device, progress: "Queue[TrainingProgress]"
 ) -> None:
     """Train one waiting model after the other until none is left."""
     keep_freed_memory()
     torch.set_num_threads(1)
-    source = WindowSource(open_windows(), device)
+    _finish_all(_until_empty(waiting), device, progress.put)
+
+
+def _until_empty(waiting: "Queue[TrainingJob]") -> Iterator[TrainingJob]:
     while True:
         try:
-            model = waiting.get_nowait()
+            yield waiting.get_nowait()
         except Empty:
             return
-        _finish(model, source, folder, device, progress.put)
 
 
-def _finish(
-    model: StudyModel, source: WindowSource, folder: Path, device: torch.device, report: Report
-) -> None:
-    network = train(model, source, folder / f"{model.name}.checkpoint", device, report)
-    weights = {name: tensor.cpu() for name, tensor in network.state_dict().items()}
-    write_atomically(weights_path(folder, model.name), weights)
+def _finish_all(jobs: Iterator[TrainingJob], device: torch.device, report: Report) -> None:
+    opened: tuple[Path, WindowSource] | None = None
+    for job in jobs:
+        if opened is None or opened[0] != job.folder:
+            opened = job.folder, WindowSource(job.open_windows(), device)
+        _finish(job, opened[1], device, report)
+
+
+def _finish(job: TrainingJob, source: WindowSource, device: torch.device, report: Report) -> None:
+    def show(progress: TrainingProgress) -> None:
+        report(progress._replace(name=f"{progress.name}{job.part}"))
+
+    name = job.model.name
+    network = train(job.model, source, job.folder / f"{name}.checkpoint", device, show)
+    weights = {key: tensor.cpu() for key, tensor in network.state_dict().items()}
+    write_atomically(weights_path(job.folder, name), weights)
 
 
 def _follow(

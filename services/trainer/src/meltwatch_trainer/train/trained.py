@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -11,7 +11,6 @@ from torch import nn
 from meltwatch_trainer.errors import UnfinishedTrainingError
 from meltwatch_trainer.network.availability import AVAILABILITY
 from meltwatch_trainer.network.member_spec import MemberSpec
-from meltwatch_trainer.network.weights_file import read_weights
 from meltwatch_trainer.train.build import build
 from meltwatch_trainer.train.study import SHIPPED, STUDY, StudyModel
 
@@ -63,8 +62,24 @@ def trained_model(models: Path, model: StudyModel) -> TrainedModel:
     path = weights_path(models, model.name)
     if not path.exists():
         raise UnfinishedTrainingError(f"{path}: expected finished weights, found none; train first")
+    return _ready(replace(model, begin=path), path)
+
+
+def begun_model(model: StudyModel) -> TrainedModel:
+    """Return a model with the weights that it begins from.
+
+    Raises
+    ------
+    UnfinishedTrainingError
+        If it begins fresh.
+    """
+    if model.begin is None:
+        raise UnfinishedTrainingError(f"{model.name}: expected weights to begin from, got none")
+    return _ready(model, model.begin)
+
+
+def _ready(model: StudyModel, path: Path) -> TrainedModel:
     network = build(model)
-    network.load_state_dict(read_weights(path))
     round_weights(network)
     modality = model.spec.modality if isinstance(model.spec, MemberSpec) else "both"
     digest = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from meltwatch_trainer.data.windows import UNKNOWN_MASK
 from meltwatch_trainer.errors import CacheMismatchError, TrainingError
 from meltwatch_trainer.train.augmentation import Batch, augmented, availability
 from meltwatch_trainer.train.build import build
@@ -19,6 +20,8 @@ from meltwatch_trainer.train.training_plan import TrainingPlan
 from meltwatch_trainer.train.window_source import WindowSource, batch_index
 
 GRADIENT_LIMIT: Final = 1.0
+MIN_SHARE: Final = 1e-3
+"""Of pixels that were drawn: a batch may have none."""
 SMOOTHING: Final = 0.02
 """Weight of a step's loss in the smoothed one."""
 CHECKPOINT_EVERY_S: Final = 10.0
@@ -99,7 +102,8 @@ def joint_loss(
 ) -> Tensor:
     """Return ``scale * L_pix + L_cls`` of a batch whose first ``seen`` windows have video.
 
-    Unclear windows teach pixels but no class; windows without video teach a class but no pixels.
+    Unclear windows teach pixels but no class; windows without video teach a class but no pixels,
+    and so do those whose mask nobody drew.
 
     Parameters
     ----------
@@ -108,9 +112,10 @@ def joint_loss(
     """
     logit, map_logits = answer
     weight = torch.full((), plan.pixel_weight, device=logit.device)
+    drawn = (batch.mask[:seen] != UNKNOWN_MASK).float()
     pixels = binary_cross_entropy_with_logits(
-        map_logits[:seen].float(), batch.mask[:seen].float(), pos_weight=weight
-    )
+        map_logits[:seen].float(), (batch.mask[:seen] == 1).float(), drawn, pos_weight=weight
+    ) / drawn.mean().clamp(min=MIN_SHARE)
     clear = (batch.label >= 0).float()
     each = binary_cross_entropy_with_logits(
         logit[:, 0].float(), batch.label.clamp(min=0), weight=clear, reduction="sum"

@@ -1,20 +1,36 @@
 """Batches of windows on the device that learns from them."""
 
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from meltwatch_trainer.data.window_cache import WindowArrays
 from meltwatch_trainer.train.augmentation import Batch
 
 _FIELDS: Final = ("clips", "currents", "masks", "labels")
 _SHARE_OF_MEMORY: Final = 0.6
 """Of what a GPU has free: the rest is for the training itself."""
 _CHUNK: Final = 2048
+
+
+class LearnableWindows(Protocol):
+    """Windows that can be asked for by number, a field at a time (see ``WindowArrays``)."""
+
+    def __len__(self) -> int:
+        """Return the number of windows."""
+        ...
+
+    @property
+    def nbytes(self) -> int:
+        """What all of them take in memory."""
+        ...
+
+    def take(self, name: str, index: NDArray[np.int64], /) -> NDArray[Any]:
+        """Return one field of the windows of these numbers."""
+        ...
 
 
 class WindowSource:
@@ -28,14 +44,14 @@ class WindowSource:
         Where batches are wanted.
     """
 
-    def __init__(self, windows: WindowArrays, device: torch.device) -> None:
-        self._arrays = {name: getattr(windows, name) for name in _FIELDS}
+    def __init__(self, windows: LearnableWindows, device: torch.device) -> None:
+        self._windows = windows
         self._device = device
         self._resident = self._load() if self._fits() else None
 
     def __len__(self) -> int:
         """Return the number of windows."""
-        return len(self._arrays["labels"])
+        return len(self._windows)
 
     def batch(self, index: NDArray[np.int64]) -> Batch:
         """Return the windows of these numbers, as they are."""
@@ -51,7 +67,7 @@ class WindowSource:
         if self._device.type != "cuda":
             return False
         free, _ = torch.cuda.mem_get_info(self._device)
-        return sum(array.nbytes for array in self._arrays.values()) < _SHARE_OF_MEMORY * free
+        return self._windows.nbytes < _SHARE_OF_MEMORY * free
 
     def _load(self) -> dict[str, Tensor]:
         return {name: self._loaded(name) for name in _FIELDS}
@@ -66,7 +82,7 @@ class WindowSource:
         return whole
 
     def _tensor(self, name: str, index: NDArray[np.int64]) -> Tensor:
-        return torch.from_numpy(self._arrays[name][index]).to(self._device)
+        return torch.from_numpy(self._windows.take(name, index)).to(self._device)
 
 
 def batch_index(seed: int, step: int, batch: int, windows: int) -> NDArray[np.int64]:
