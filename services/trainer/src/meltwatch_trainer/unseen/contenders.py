@@ -1,6 +1,6 @@
 """What is compared: the portrait, and what it would be without a part of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,12 +9,16 @@ from meltwatch_core.portraits import (
     CURRENT_RISE_PER_S,
     HELD_OUT,
     PATCH_RISE_PER_S,
+    PlaceLaw,
     PortraitSide,
+    UsualLevels,
+    fit_law,
     fit_scale,
     fit_side,
     raw_novelty,
 )
 from numpy.typing import NDArray
+from scipy.cluster.vq import kmeans2
 
 from meltwatch_trainer.data.run_sets import RunSet
 from meltwatch_trainer.unseen.happenings import (
@@ -29,14 +33,18 @@ from meltwatch_trainer.unseen.watching import GAP_S, SeenWindows, watch
 
 FloatArray = NDArray[np.float64]
 
-PORTRAIT: Final = "portrait"
+ONE_THRESHOLD: Final = "the larger of both, one threshold"
 CURRENTS_ALONE: Final = "portrait, video lost"
 VIDEO_ALONE: Final = "portrait, currents lost"
 WITHOUT_PERSISTENCE: Final = "without persistence"
 NEAREST: Final = "three nearest neighbours"
 OF_ANOTHER: Final = "portrait of another furnace"
 FAULTS_LEFT_IN: Final = "5 % of faults left in"
+FOUR_MODES: Final = "four modes"
 NEIGHBOURS: Final = 3
+MODES: Final = 4
+FEWEST_OF_A_MODE: Final = 60
+"""Windows: twice as many as a place has numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +105,37 @@ def without_persistence(own: Portraits, fit: SeenWindows, seen: SeenWindows) -> 
     return np.maximum(*found)
 
 
+def four_modes(own: Portraits, fit: SeenWindows, seen: SeenWindows) -> FloatArray:
+    """Return the larger surprise where a window need be like one of four kinds of windows alone.
+
+    The kinds are found by k-means over whole pictures, each number in its own deviations.
+    """
+    kept = _kept(fit)
+    whole = fit.video[:kept].reshape(kept, -1)
+    whole = (whole - whole.mean(axis=0)) / (whole.std(axis=0) + 1e-9)
+    _, kind = kmeans2(whole, MODES, minit="++", rng=1)
+    parts = [fit.video[:kept][kind == number] for number in range(MODES)]
+    laws: list[PlaceLaw] = [fit_law(part) for part in parts if len(part) >= FEWEST_OF_A_MODE]
+    laws = laws or [own.video.usual.law]
+    modes = ModeLaws(laws)
+    usual = UsualLevels(modes, np.median(modes.levels(fit.video[:kept]), axis=0), PATCH_RISE_PER_S)
+    scale = fit_scale(usual.raw(fit.video[kept:], fit.times_s[kept:], GAP_S))
+    video = PortraitSide(usual, scale).surprises(seen.video, seen.times_s, GAP_S)
+    return np.maximum(video, own.of_current(seen))
+
+
+@dataclass(frozen=True, slots=True)
+class ModeLaws:
+    """Several laws, of which a window need obey one in each place."""
+
+    laws: Sequence[PlaceLaw]
+
+    def levels(self, features: FloatArray) -> FloatArray:
+        """Return the level of the law that each place obeys best, ``(n, places)``."""
+        lowest: FloatArray = np.min([law.levels(features) for law in self.laws], axis=0)
+        return lowest
+
+
 def nearest_neighbours(fit: SeenWindows, seen: SeenWindows) -> FloatArray:
     """Return the larger surprise of the distance to the nearest windows of the fit.
 
@@ -142,10 +181,11 @@ def furnace_surprises(seed: int, runs: RunSet, number: int) -> FurnaceSurprises:
     spots = left_in(seed, furnace_id)
     careless = portrayed(watch(furnace_with(seed, runs, number, spots, nuisances=False), *FIT_S))
     surprises = {
-        PORTRAIT: own.of_both(seen),
+        ONE_THRESHOLD: own.of_both(seen),
         VIDEO_ALONE: own.of_video(seen),
         CURRENTS_ALONE: own.of_current(seen),
         WITHOUT_PERSISTENCE: without_persistence(own, fit, seen),
+        FOUR_MODES: four_modes(own, fit, seen),
         NEAREST: nearest_neighbours(fit, seen),
         OF_ANOTHER: other.of_both(seen),
         FAULTS_LEFT_IN: careless.of_both(seen),

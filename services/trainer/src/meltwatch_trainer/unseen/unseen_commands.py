@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from meltwatch_core.alarms.setpoints.threshold import NoTailError
 
@@ -13,7 +14,8 @@ from meltwatch_trainer.data.process_pool import in_processes
 from meltwatch_trainer.data.run_sets import RunSet
 from meltwatch_trainer.judge.verdict_tables import interval, table
 from meltwatch_trainer.unseen.contenders import (
-    PORTRAIT,
+    CURRENTS_ALONE,
+    VIDEO_ALONE,
     FurnaceSurprises,
     furnace_surprises,
 )
@@ -26,6 +28,9 @@ from meltwatch_trainer.unseen.unseen_verdict import (
     contender_verdict,
 )
 
+PORTRAIT: Final = "portrait"
+"""Each side by a threshold of its own: the currents' surprises reach less high than the video's."""
+SIDES: Final = (VIDEO_ALONE, CURRENTS_ALONE)
 Shown = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
 """Shows how many furnaces are done, under a title."""
 
@@ -98,9 +103,10 @@ def judge_set(
 ) -> dict[str, ContenderVerdict | str]:
     """Judge every contender, or tell why one has no threshold."""
     verdicts: dict[str, ContenderVerdict | str] = {}
-    for name in seen[0].surprises:
+    contenders = {PORTRAIT: SIDES} | {name: (name,) for name in seen[0].surprises}
+    for name, sides in contenders.items():
         try:
-            verdicts[name] = contender_verdict(seed, runs, seen, name)
+            verdicts[name] = contender_verdict(seed, runs, seen, sides)
         except NoTailError as error:
             verdicts[name] = str(error)
     return verdicts
@@ -113,7 +119,7 @@ def aftermaths(
     own = verdicts[PORTRAIT]
     if isinstance(own, str):
         return {}
-    return {kind: aftermath_verdict(seen, PORTRAIT, own.basis.logit_on, kind) for kind in STAYING}
+    return {kind: aftermath_verdict(seen, SIDES, own.bases, kind) for kind in STAYING}
 
 
 def unseen_tables(
@@ -131,7 +137,7 @@ def unseen_tables(
         rows.append(
             [
                 name,
-                f"{verdict.basis.logit_on:.2f}",
+                " / ".join(f"{basis.logit_on:.2f}" for basis in verdict.bases),
                 interval(verdict.false_per_day, 1),
                 interval(verdict.mean_recall, 2),
                 *(interval(verdict.recall[kind], 2) for kind in kinds),

@@ -1,7 +1,7 @@
 """Recall at false alarms counted: what each contender shows of each kind."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -22,9 +22,9 @@ from meltwatch_trainer.judge.events import match, normal_s, rate_bounds
 from meltwatch_trainer.unseen.contenders import FurnaceSurprises
 from meltwatch_trainer.unseen.happenings import (
     AFTERMATH_S,
-    HOUR_S,
     JUDGED_S,
     THRESHOLD_S,
+    Happening,
     happenings,
     judged_kinds,
     stays,
@@ -48,8 +48,8 @@ class ContenderVerdict:
 
     Attributes
     ----------
-    basis
-        Its threshold, from the hours before the judged ones.
+    bases
+        Its thresholds, from the hours before the judged ones: of each side that it looks at.
     recall
         Of each kind, with an interval over furnaces.
     mean_recall
@@ -58,7 +58,7 @@ class ContenderVerdict:
         Counted in the judged hours, and furnace-days in which an alarm would be false.
     """
 
-    basis: ThresholdBasis
+    bases: tuple[ThresholdBasis, ...]
     recall: Mapping[str, Estimate]
     mean_recall: Estimate
     false_alarms: int
@@ -93,39 +93,82 @@ class AftermathVerdict:
 
 
 def contender_verdict(
-    seed: int, runs: RunSet, seen: Sequence[FurnaceSurprises], name: str
+    seed: int, runs: RunSet, seen: Sequence[FurnaceSurprises], sides: Sequence[str]
 ) -> ContenderVerdict:
-    """Find a contender's threshold and count what it shows, over all furnaces of a set."""
-    basis = find_threshold(_normal(seen, name), BUDGET)
-    setpoint = RULE.setpoint(basis.logit_on)
-    kinds = judged_kinds()
-    shown, there = np.zeros((len(seen), len(kinds))), np.zeros((len(seen), len(kinds)))
-    false_alarms, quiet_s = 0, 0.0
-    for row, furnace in enumerate(seen):
-        planned = happenings(seed, runs.furnace_id(furnace.number))
-        starts_s = np.array([each.start_s for each in planned])
-        ends_s = np.array([each.end_s for each in planned])
-        own = (furnace.times_s >= JUDGED_S[0]) & (furnace.times_s < JUDGED_S[1])
-        series = zip(
-            furnace.times_s[own].tolist(), furnace.surprises[name][own].tolist(), strict=True
-        )
-        raised_s = [alarm.raised_s for alarm in alarms(series, setpoint)]
-        matching = match(raised_s, starts_s, ends_s, LATE_S)
-        for each, at_s in zip(planned, matching.raised_s, strict=True):
-            there[row, kinds.index(each.kind)] += 1
-            shown[row, kinds.index(each.kind)] += np.isfinite(at_s)
-        false_alarms += len(matching.false_s)
-        begin_s = JUDGED_S[0]
-        quiet_s += normal_s(JUDGED_S[1] - begin_s, starts_s - begin_s, ends_s - begin_s, LATE_S)
+    """Find a contender's thresholds and count what it shows, over all furnaces of a set.
+
+    Parameters
+    ----------
+    sides
+        Surprises that it looks at. Each has a threshold of its own, for its share of the budget.
+
+    Raises
+    ------
+    NoTailError
+        If a side has no threshold.
+    """
+    share = replace(BUDGET, false_alarms=BUDGET.false_alarms / len(sides))
+    bases = tuple(find_threshold(_normal(seen, side), share) for side in sides)
+    above = [margins(furnace, sides, bases) for furnace in seen]
+    counts = [
+        _counted(happenings(seed, runs.furnace_id(furnace.number)), furnace.times_s, margin)
+        for furnace, margin in zip(seen, above, strict=True)
+    ]
     weights = np.vstack([np.ones(len(seen)), resample(len(seen))])
+    shown, there = (
+        np.array([getattr(count, name) for count in counts]) for name in ("shown", "there")
+    )
     recalls = ratio(weights @ shown, weights @ there)
     return ContenderVerdict(
-        basis=basis,
-        recall={kind: estimate(recalls[:, column]) for column, kind in enumerate(kinds)},
+        bases=bases,
+        recall={kind: estimate(recalls[:, n]) for n, kind in enumerate(judged_kinds())},
         mean_recall=estimate(recalls[:, :-1].mean(axis=1)),
-        false_alarms=false_alarms,
-        days=quiet_s / DAY_S,
+        false_alarms=sum(count.false_alarms for count in counts),
+        days=sum(count.quiet_s for count in counts) / DAY_S,
     )
+
+
+def margins(
+    furnace: FurnaceSurprises, sides: Sequence[str], bases: Sequence[ThresholdBasis]
+) -> FloatArray:
+    """Return how far each window lies above the threshold of the side that is furthest above."""
+    found: FloatArray = np.max(
+        [
+            furnace.surprises[side] - basis.logit_on
+            for side, basis in zip(sides, bases, strict=True)
+        ],
+        axis=0,
+    )
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Count:
+    shown: FloatArray
+    there: FloatArray
+    false_alarms: int
+    quiet_s: float
+
+
+def _counted(planned: Sequence[Happening], times_s: FloatArray, margin: FloatArray) -> _Count:
+    """Count what one furnace's alarms show in the judged hours."""
+    kinds = judged_kinds()
+    starts_s = np.array([each.start_s for each in planned])
+    ends_s = np.array([each.end_s for each in planned])
+    matching = match(_raised_s(times_s, margin, JUDGED_S), starts_s, ends_s, LATE_S)
+    shown, there = np.zeros(len(kinds)), np.zeros(len(kinds))
+    for each, at_s in zip(planned, matching.raised_s, strict=True):
+        there[kinds.index(each.kind)] += 1
+        shown[kinds.index(each.kind)] += np.isfinite(at_s)
+    begin_s, end_s = JUDGED_S
+    quiet_s = normal_s(end_s - begin_s, starts_s - begin_s, ends_s - begin_s, LATE_S)
+    return _Count(shown, there, len(matching.false_s), quiet_s)
+
+
+def _raised_s(times_s: FloatArray, margin: FloatArray, span_s: tuple[float, float]) -> list[float]:
+    own = (times_s >= span_s[0]) & (times_s < span_s[1])
+    series = zip(times_s[own].tolist(), margin[own].tolist(), strict=True)
+    return [alarm.raised_s for alarm in alarms(series, RULE.setpoint(0.0))]
 
 
 def _normal(seen: Sequence[FurnaceSurprises], name: str) -> NormalOperation:
@@ -149,13 +192,16 @@ def _normal(seen: Sequence[FurnaceSurprises], name: str) -> NormalOperation:
 
 
 def aftermath_verdict(
-    seen: Sequence[FurnaceSurprises], name: str, logit_on: float, nuisance: str
+    seen: Sequence[FurnaceSurprises],
+    sides: Sequence[str],
+    bases: Sequence[ThresholdBasis],
+    nuisance: str,
 ) -> AftermathVerdict:
     """Tell how soon the portrait of furnaces with a staying nuisance calls itself stale."""
-    setpoint = RULE.setpoint(logit_on)
     after_min, raised = [], []
     for furnace in (each for each in seen if stays(each.number) == nuisance):
-        times_s, surprises = furnace.times_s, furnace.surprises[name]
+        times_s = furnace.times_s
+        surprises = np.max([furnace.surprises[side] for side in sides], axis=0)
         stale_s = next(
             (
                 float(at_s)
@@ -164,9 +210,8 @@ def aftermath_verdict(
             ),
             np.inf,
         )
-        own = (times_s >= AFTERMATH_S[0]) & (times_s < min(stale_s, AFTERMATH_S[0] + HOUR_S))
-        series = zip(times_s[own].tolist(), surprises[own].tolist(), strict=True)
-        raised.append(len(alarms(series, setpoint)))
+        span_s = AFTERMATH_S[0], min(stale_s, AFTERMATH_S[1])
+        raised.append(len(_raised_s(times_s, margins(furnace, sides, bases), span_s)))
         after_min.append((stale_s - AFTERMATH_S[0]) / 60)
     return AftermathVerdict(
         furnaces=len(raised),

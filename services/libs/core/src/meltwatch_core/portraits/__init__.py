@@ -11,7 +11,13 @@ from meltwatch_core.portraits.persistence import (
     follow,
     raw_novelty,
 )
-from meltwatch_core.portraits.portrait import HELD_OUT, PortraitSide, UsualLevels, fit_side
+from meltwatch_core.portraits.portrait import (
+    HELD_OUT,
+    PlaceLaw,
+    PortraitSide,
+    UsualLevels,
+    fit_side,
+)
 from meltwatch_core.portraits.surprise import SurpriseScale, fit_scale
 
 __all__ = [
@@ -19,6 +25,7 @@ __all__ = [
     "HELD_OUT",
     "PATCH_RISE_PER_S",
     "NormalLaw",
+    "PlaceLaw",
     "PortraitSide",
     "SurpriseScale",
     "UsualLevels",

@@ -1,12 +1,12 @@
 """A portrait of one furnace's normal operation, and the surprise of what comes later."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from meltwatch_core.portraits.normal_law import NormalLaw, fit_law
+from meltwatch_core.portraits.normal_law import fit_law
 from meltwatch_core.portraits.persistence import follow, raw_novelty
 from meltwatch_core.portraits.surprise import SurpriseScale, fit_scale
 
@@ -14,6 +14,13 @@ FloatArray = NDArray[np.float64]
 
 HELD_OUT: Final = 1 / 3
 """Newest share of the windows, from which the portrait learns what is rare."""
+
+
+class PlaceLaw(Protocol):
+    """Tells how unlike normal operation each place is."""
+
+    def levels(self, features: FloatArray) -> FloatArray:
+        """Return the level of each place, ``(n, places)``, of ``(n, places, k)``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +37,7 @@ class UsualLevels:
         How fast a followed level may rise.
     """
 
-    law: NormalLaw
+    law: PlaceLaw
     median: FloatArray
     rise_per_s: float
 
