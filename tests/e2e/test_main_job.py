@@ -12,6 +12,7 @@ import pytest
 import redis
 from kafka import KafkaConsumer, TopicPartition
 
+from tests.e2e.live_page import a_browser_sees_the_run, a_program_sees_the_run
 from tests.support.product import RunningProduct
 from tests.support.subscriber import Subscriber
 
@@ -64,6 +65,7 @@ def standing(alarms: dict[str, dict]) -> dict[str, str]:
 def test_every_injected_fault_raises_and_nothing_else_does(tmp_path):
     with RunningProduct(tmp_path, "--duration", "150", tracing="true") as run:
         status = run.wait_ready()
+        a_browser_sees_the_run(run, status)
 
         def first_alarm():
             return alarm_list(run) or None
@@ -71,6 +73,7 @@ def test_every_injected_fault_raises_and_nothing_else_does(tmp_path):
         listed = {
             record["alarm_id"]: record["event_id"] for record in run.wait_until(first_alarm, 120)
         }
+        a_program_sees_the_run(run)
         prefix = status["topic_prefix"]
 
         def alike() -> dict[str, dict] | None:
