@@ -24,6 +24,9 @@ import { announce } from "./voice.js";
 /** @type {Map<string, (root: HTMLElement, site: Site, asked: URLSearchParams) => Page>} */
 const PAGES = new Map([["review", openReview], ["backtests", openBacktests], ["system", openSystem]]);
 
+/** What blinks does so at 1 Hz, all at once. */
+const HALF_BEAT_MS = 500;
+
 /** @type {Page|undefined} */
 let page;
 
@@ -71,6 +74,7 @@ async function start() {
   route(site);
   follow((event, data) => store.take(event, data, performance.now()));
   setInterval(() => store.tick(performance.now()), 1_000);
+  setInterval(() => document.documentElement.classList.toggle("off-beat"), HALF_BEAT_MS);
 }
 
 start();
