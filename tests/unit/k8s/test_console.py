@@ -1,6 +1,7 @@
 """The optional console, taken by an overlay as docs/console.md says."""
 
 from meltwatch_chassis.settings import load
+from meltwatch_console.domain.metrics_sources import metrics_sources_of
 from meltwatch_console.settings import Settings
 
 from tests.support.manifests import environment, of_kind, workloads
@@ -39,3 +40,21 @@ def test_only_the_ingress_reaches_the_page():
     (rule,) = policy["ingress"]
     assert rule["from"] == [{"namespaceSelector": {"matchLabels": {"meltwatch/ingress": "yes"}}}]
     assert rule["ports"] == [{"port": "page"}]
+
+
+def test_the_system_page_asks_each_service_by_a_name_that_leads_to_it():
+    (container,) = workloads(PLANT)["console"].spec["containers"]
+    settings = load(Settings, environment(PLANT, container))
+    asked = metrics_sources_of(settings.console_metrics)
+    services, pods = of_kind(PLANT, "Service"), workloads(PLANT)
+    for address in asked.values():
+        host, port = address.split(":")
+        pod, _, service = host.rpartition(".")
+        assert {"name": "health", "port": int(port)}.items() <= services[service]["spec"]["ports"][
+            0
+        ].items()
+        if pod:
+            name, _, number = pod.rpartition("-")
+            assert services[service]["spec"]["clusterIP"] == "None"
+            assert int(number) < pods[name].replicas
+    assert len(asked) == pods["stream-processor"].replicas + 1

@@ -234,6 +234,33 @@ def test_every_port_that_a_policy_names_is_one_of_the_pods_that_it_leads_to(over
                     assert {port["port"] for port in rule["ports"]} <= names
 
 
+SCRAPER = {"namespaceSelector": {"matchLabels": {"meltwatch/scrapes": "yes"}}}
+CONSOLE = {"podSelector": {"matchLabels": {"app.kubernetes.io/name": "console"}}}
+
+
+def test_figures_are_given_to_who_scrapes_and_to_the_console_alone(overlay):
+    readers = [SCRAPER, CONSOLE] if "console" in workloads(overlay) else [SCRAPER]
+    told = 0
+    for workload in workloads(overlay).values():
+        for port in port_names(workload) & {"health", "metrics"}:
+            wanted = readers if port == "health" else [SCRAPER]
+            assert sorted(admitted(overlay, workload, port), key=str) == sorted(wanted, key=str)
+            told += 1
+    assert told >= 4
+
+
+def admitted(overlay, workload: Workload, port: str) -> list[manifests.Object]:
+    """Return who may come to a port of a workload's pods."""
+    return [
+        peer
+        for policy in of_kind(overlay, "NetworkPolicy").values()
+        if workload in selected(overlay, policy["spec"]["podSelector"])
+        for rule in policy["spec"].get("ingress", [])
+        if {"port": port} in rule["ports"]
+        for peer in rule["from"]
+    ]
+
+
 def selected(overlay, selector) -> list[Workload]:
     """Return the workloads whose pods a selector matches."""
     wanted = selector.get("matchLabels", {})
