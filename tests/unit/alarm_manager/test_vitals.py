@@ -3,6 +3,7 @@ from meltwatch_chassis.dependencies import Dependencies
 from meltwatch_chassis.loop_vitals import HUNG_NS, STALLED_NS
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_chassis.testing import ManualClock
+from meltwatch_schemas.window import NS_PER_S
 
 
 class Bench:
@@ -91,3 +92,14 @@ def test_who_leads_and_how_long_its_commits_wait_are_shown():
         assert bench.value(age, service="alarm_manager") == 3.5
     assert bench.value("meltwatch_leader") == 0
     assert bench.value(age, service="alarm_manager") == 0
+
+
+def test_the_view_grows_old_while_the_projector_cannot_write():
+    bench = Bench()
+    bench.vitals.note_working(PROJECTOR)
+    bench.advance(3 * NS_PER_S)
+    bench.vitals.note_working(MANAGER)
+    bench.vitals.note_problem(PROJECTOR, "Redis is away")
+    assert bench.value("meltwatch_view_age_seconds") == 3
+    bench.vitals.note_working(PROJECTOR)
+    assert bench.value("meltwatch_view_age_seconds") == 0

@@ -28,7 +28,7 @@ class ManagerVitals(EventLoopBeat):
     dependencies
         What is known to be away.
     metrics
-        Who leads, and how long commits wait.
+        Who leads, how long commits wait, and how old the view in Redis is.
 
     Attributes
     ----------
@@ -42,6 +42,8 @@ class ManagerVitals(EventLoopBeat):
         self._leader = metrics.leader
         self.commits = CommitAge(metrics.commit_age, SERVICE, clock)
         self._beats = dict.fromkeys((MANAGER, PROJECTOR), clock.monotonic_ns())
+        self._shown_ns = clock.monotonic_ns()
+        metrics.view_age.set_function(self._view_age_s)
         self._have_worked: set[str] = set()
         self._problems: dict[str, str | None] = {
             MANAGER: "not yet connected to Kafka",
@@ -57,6 +59,8 @@ class ManagerVitals(EventLoopBeat):
         self._have_worked.add(loop)
         self._problems[loop] = None
         self.note_progress(loop)
+        if loop == PROJECTOR:
+            self._shown_ns = self._clock.monotonic_ns()
 
     def has_ever_worked(self, loop: str) -> bool:
         """Tell whether a loop has ever worked."""
@@ -94,6 +98,9 @@ class ManagerVitals(EventLoopBeat):
             return away
         problems = [f"{loop}: {problem}" for loop, problem in self._problems.items() if problem]
         return "; ".join(problems or self._silent_for(SILENT_NS)) or None
+
+    def _view_age_s(self) -> float:
+        return (self._clock.monotonic_ns() - self._shown_ns) / NS_PER_S
 
     def _silent_for(self, limit_ns: int, since_ns: int = 0) -> list[str]:
         now_ns = self._clock.monotonic_ns()

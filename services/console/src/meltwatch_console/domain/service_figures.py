@@ -18,6 +18,7 @@ _SUMS: Final = {
     "dependencies": ("meltwatch_dependency_up", "dependency"),
     "waiting_bytes": ("meltwatch_spool_bytes", "furnace"),
     "leader": ("meltwatch_leader", ""),
+    "view_age_s": ("meltwatch_view_age_seconds", ""),
     "memory_bytes": ("process_resident_memory_bytes", ""),
     "in_flight": ("meltwatch_inflight_windows", ""),
 }

@@ -54,6 +54,9 @@ class Metrics:
             "meltwatch_dependency_up", "1 while a dependency answers, else 0.", ["dependency"]
         )
         self.leader = gauge("meltwatch_leader", "1 in the alarm manager that leads, else 0.")
+        self.view_age = gauge(
+            "meltwatch_view_age_seconds", "Since the view in Redis last had all that was read."
+        )
         self.commit_age = gauge(
             "meltwatch_commit_age_seconds",
             "Since there is something to commit, or the last commit.",

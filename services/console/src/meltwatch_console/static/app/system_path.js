@@ -9,10 +9,15 @@ import { clock, span, text } from "./text.js";
 
 /** In the order of the flow; further services stand before the console. */
 const ORDER = ["video_producer", "current_producer", "source_producer", "stream_processor", "alarm_manager"];
+/** The view is written several times a second. */
+const OLD_VIEW_S = 5;
 
 /** @param {any} found  as `/system` tells it @param {import("./state.js").Store} store @returns {Box[]} */
 export function pathOf(found, store) {
-  const place = (/** @type {any} */ each) => (ORDER.indexOf(each.name) + ORDER.length + 1) % (ORDER.length + 1);
+  const place = (/** @type {any} */ { name }) => {
+    const at = ORDER.findIndex((each) => name.startsWith(each)); // of two, each has a number behind it
+    return at < 0 ? ORDER.length : at;
+  };
   const services = [...found.services].sort((a, b) => place(a) - place(b) || a.name.localeCompare(b.name));
   return [
     furnacesBox(found.furnaces), ...services.map(serviceBox), managerBox(found, store), consoleBox(found),
@@ -37,7 +42,7 @@ function furnacesBox({ known, heard, by_status: statuses, score_lag_s: lag }) {
 /** @param {any} told @returns {Box} */
 function serviceBox({ name, address, state, reason, figures, event_to_score_s: lag, records_a_second: rate }) {
   if (state !== "ok") return { name, state, lines: [{ words: address, value: "" }, { words: reason, value: "" }] };
-  const { leader, dependencies, endpoints } = figures;
+  const { dependencies, endpoints } = figures;
   /** @type {Line[]} */
   const lines = [
     ...Object.entries(rate).filter(([, n]) => n > 0).map(([topic, n]) => ({ words: `${topic}, ${text("a_second")}`, value: rounded(n) })),
@@ -50,9 +55,21 @@ function serviceBox({ name, address, state, reason, figures, event_to_score_s: l
   ];
   const waiting = sum(figures.waiting_bytes);
   if (waiting > 0) lines.push({ words: text("waits_on_disk"), value: bytes(waiting), isOff: true });
-  if (leader) lines.push({ words: text("leads"), value: text(leader[""] === 1 ? "yes" : "no") });
+  // Every service counts everything: only an alarm manager has something to do with Redis.
+  if (dependencies && "redis" in dependencies) lines.push(...managerLines(figures));
   if (figures.memory_bytes) lines.push({ words: text("memory"), value: bytes(figures.memory_bytes[""]) });
   return { name, state, lines };
+}
+
+/** Who leads, and how far the list in Redis is behind. @param {any} figures @returns {Line[]} */
+function managerLines({ leader, view_age_s: view }) {
+  /** @type {Line[]} */
+  const lines = [];
+  if (leader) lines.push({ words: text("leads"), value: text(leader[""] === 1 ? "yes" : "no") });
+  if (!view) return lines;
+  const isOff = view[""] > OLD_VIEW_S;
+  const value = isOff ? text("old", { age: span(view[""]) }) : text("up_to_date");
+  return [...lines, { words: text("view_in_redis"), value, isOff }];
 }
 
 /** @param {any} found @param {import("./state.js").Store} store @returns {Box} */
