@@ -108,3 +108,31 @@ def test_the_share_that_people_found_false_is_said_and_nothing_that_nobody_count
     keys = {each.key for each in found.figures}
     assert {"denied", "unapproved"}.isdisjoint(keys), "nobody has counted them here"
     assert {"per_10_min", "per_day", "chattering", "stale", "top_ten"} <= keys
+
+
+def test_what_is_read_again_is_counted_once_and_what_was_missed_meanwhile_is_not_whole():
+    lines = AlarmLines(NOON_NS - 20 * DAY_NS)
+    for seq, days in enumerate((20.0, 3.0), 1):
+        lines.take(at(days, seq))
+    assert figures(lines).since_ns == NOON_NS - 20 * DAY_NS
+    lines.note_gap(NOON_NS)
+    lines.take(at(3.0, 2))
+    lines.end(ALARM, NOON_NS - DAY_NS)
+    lines.end(ALARM, NOON_NS)
+    found = figures(lines)
+    assert found.since_ns == NOON_NS - 3 * DAY_NS
+    assert value(found, "annunciations") == 1
+
+
+def test_only_the_newest_of_an_alarm_is_held_of_what_no_figure_looks_at():
+    lines = AlarmLines(NOON_NS - 90 * DAY_NS)
+    for seq, days in enumerate((60.0, 50.0, 40.0, 3.0), 1):
+        lines.take(at(days, seq))
+    assert [line.occurrence_id for line in lines.held(NOON_NS)] == ["o3", "o4"]
+
+
+def test_no_rate_is_told_of_less_time_than_it_is_meant_for():
+    lines = AlarmLines(NOON_NS)
+    lines.take(at(2 / 24, 1))
+    found = figures(lines)
+    assert (value(found, "per_day"), value(found, "per_hour")) == (None, 0.5)

@@ -82,6 +82,8 @@ class Console:
 
     def _take(self, news: AlarmNews) -> None:
         alarms = self._feed.board.alarms
+        if news.is_thinned:
+            self._picture.note_gap()
         if news.is_history or not self._feed.has_caught_up:
             self._was_history = True
             self._picture.take_history(news.turns, alarms)

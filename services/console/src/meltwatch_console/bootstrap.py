@@ -23,6 +23,7 @@ from meltwatch_chassis.plant import Plant, read_plant
 from meltwatch_chassis.tasks import first_of
 from meltwatch_schemas.access import Principal, rights_of
 
+from meltwatch_console.adapters.alarm_file import AlarmFile, AlarmKeeper
 from meltwatch_console.adapters.evidence_folder import OccurrenceFolder
 from meltwatch_console.adapters.http.alarms import alarm_routes
 from meltwatch_console.adapters.http.backtests import backtest_routes
@@ -83,6 +84,8 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         log = structlog.get_logger()
         log.info("health_served", address=server.address)
         log.info("console_served", address=address, auth=settings.console_auth)
+        if parts.alarms is not None:
+            parts.alarms.restore()
         async with aclosing(furnaces.archive):
             await first_of(
                 stop.wait(),
@@ -91,7 +94,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
                 console.beat(),
                 _follow_scores(furnaces),
                 tell_scores(furnaces.book.delta, parts.hub.publish),
-                *([furnaces.keeper.keep_on()] if furnaces.keeper else []),
+                *(each.keep_on() for each in (furnaces.keeper, parts.alarms) if each),
             )
 
 
@@ -105,6 +108,7 @@ class ConsoleParts:
     hub: Hub
     dependencies: Dependencies
     vitals: LoopVitals
+    alarms: AlarmKeeper | None
 
 
 def assembled(settings: Settings, clock: Clock, metrics: Metrics) -> ConsoleParts:
@@ -147,7 +151,8 @@ def assembled(settings: Settings, clock: Clock, metrics: Metrics) -> ConsolePart
         ]
     )
     app.include_router(document_routes(gate, app))
-    return ConsoleParts(app, console, furnaces, hub, dependencies, vitals)
+    alarms = _alarms(settings, picture, clock)
+    return ConsoleParts(app, console, furnaces, hub, dependencies, vitals, alarms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +256,14 @@ def _rings(settings: Settings, book: ScoreBook, clock: Clock) -> RingKeeper | No
     with _folder_of("MELTWATCH_CONSOLE_RING_DIR"):
         file = RingFile(settings.console_ring_dir, settings.console_max_furnaces)
     return RingKeeper(book, file, clock)
+
+
+def _alarms(settings: Settings, picture: LivePicture, clock: Clock) -> AlarmKeeper | None:
+    if settings.console_ring_dir is None:
+        return None
+    with _folder_of("MELTWATCH_CONSOLE_RING_DIR"):
+        file = AlarmFile(settings.console_ring_dir, settings.topic_prefix)
+    return AlarmKeeper(picture, file, clock)
 
 
 @contextmanager

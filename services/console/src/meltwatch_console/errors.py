@@ -11,3 +11,7 @@ class NoPicture(Exception):  # noqa: N818 - the name says what is the matter
 
 class RingRefused(Exception):  # noqa: N818 - the name says what is the matter
     """A file of traces is torn, or is none; the message says what was expected."""
+
+
+class AlarmFileRefused(Exception):  # noqa: N818 - the name says what is the matter
+    """A file of alarms is torn, or is none; the message says what was expected."""

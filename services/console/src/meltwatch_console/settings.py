@@ -53,8 +53,8 @@ class Settings(KafkaSettings, PlantSettings):
 
     console_ring_dir: Path | None = Field(
         default=None,
-        description="Folder, one console's own, in which traces are kept over a restart; without "
-        "one the last hour is read from Kafka again.",
+        description="Folder, one console's own, in which traces and 30 days of alarms are kept "
+        "over a restart; without one Kafka gives an hour of traces and 7 days of alarms again.",
     )
     console_evidence_dir: Path | None = Field(
         default=None,

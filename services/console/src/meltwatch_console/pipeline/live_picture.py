@@ -143,6 +143,10 @@ class LivePicture:
                 self._keep(turn.after)
                 self.roster.note(turn.after.equipment_path)
 
+    def note_gap(self) -> None:
+        """Note that something may have been missed: the topics are read again."""
+        self.lines.note_gap(self._clock.now_ns())
+
     def take(self, turns: Iterable[AlarmTurn], alarms: Mapping[str, AlarmRecord]) -> None:
         """Take what has changed, and tell the browsers.
 

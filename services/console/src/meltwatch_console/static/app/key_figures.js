@@ -2,9 +2,10 @@
 
 import { ask } from "./ask.js";
 import { h } from "./dom.js";
-import { moment, text } from "./text.js";
+import { moment, span, text } from "./text.js";
 import { shortName } from "./wording.js";
 
+const WHOLE_MS = 30 * 86_400_000;
 const SIGNS = { good: "✓", fair: "≈", bad: "✗", none: "" };
 
 /** @param {HTMLElement} root */
@@ -26,13 +27,19 @@ export function openKeyFigures(root) {
         return null;
       });
       if (!found) return;
-      since.textContent = found.since_ms === null ? text("nothing_happened")
-        : text("figures_since", { time: moment(found.since_ms, found.until_ms) });
+      since.textContent = words(found);
       body.replaceChildren(...found.figures.map(row));
       const often = found.top.map((/** @type {any} */ each) => h("li", {}, `${shortName(each.alarm_id)}: ${each.count}`));
       top.replaceChildren(...(often.length ? often : [h("li", { class: "q" }, text("nothing_happened"))]));
     },
   };
+}
+
+/** Of which time they are: a shorter one than is meant is said. @param {any} found */
+function words({ since_ms: since, until_ms: until }) {
+  if (since === null) return text("nothing_happened");
+  if (until - since >= WHOLE_MS) return text("figures_whole");
+  return text("figures_since", { span: span((until - since) / 1_000), time: moment(since, until) });
 }
 
 /** Save a table as the API gives it to who asks for CSV. @param {string} address @param {string} name */
