@@ -78,7 +78,7 @@ def test_the_path_of_the_data_says_who_is_there_and_who_is_away(console, forge, 
     eye = opened(console, look)
     worker = eye.says(".box:has-text('stream_processor')")
     for said in ("windows: scored", "41", "late: video", "7", "contract violation", "2",
-                 "Triton 10.0.0.9:8001", "down", "half"):  # fmt: skip
+                 "Triton 10.0.0.9:8001", "down", "median"):  # fmt: skip
         assert said in worker
     away = eye.page.locator(".box.off", has_text="alarm_manager")
     assert "away" in away.inner_text(), "who is away is said, not hidden"

@@ -8,7 +8,9 @@ import { clock, text } from "./text.js";
 
 /** An alarm may come before its window has been read: it is asked for again, ms. */
 const AGAIN_MS = 2_000;
-const TRIES = 15;
+/** After so many it is asked for more and more rarely, the last time after half an hour. */
+const SOON = 5;
+const TRIES = 14;
 
 export class AlarmPicture {
   /** @param {string} furnaceId */
@@ -34,7 +36,7 @@ export class AlarmPicture {
     }
     if (!this.tries || nowMs < this.askAtMs) return;
     this.tries -= 1;
-    this.askAtMs = nowMs + AGAIN_MS;
+    this.askAtMs = nowMs + AGAIN_MS * 2 ** Math.max(0, TRIES - SOON - this.tries);
     this.load(endMs, alarm.evidence.score);
   }
 

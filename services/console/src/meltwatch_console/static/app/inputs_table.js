@@ -21,9 +21,9 @@ const COLUMNS = [
   { key: "furnace", of: (row) => row.id, shown: shortName, isOff: () => false },
   { key: "status", of: (row) => row.status, shown: (word) => text(`status_${word}`), isOff: (word) => word !== "scored" },
   { key: "video_coverage", of: (row) => row.video_coverage, shown: percent, isOff: (share) => share < LEAST_VIDEO },
-  { key: "video_age", of: (row, now) => age(row.video_ms, now), shown: seconds, isOff: (s) => s === null || s > OLD_S },
+  { key: "video_age", of: (row, now) => age(row.video_ms, now), shown: seconds, isOff: (s) => s === null || Math.floor(s) > OLD_S },
   { key: "current_coverage", of: (row) => row.current_coverage, shown: percent, isOff: (share) => share < LEAST_CURRENT },
-  { key: "current_age", of: (row, now) => age(row.current_ms, now), shown: seconds, isOff: (s) => s === null || s > OLD_S },
+  { key: "current_age", of: (row, now) => age(row.current_ms, now), shown: seconds, isOff: (s) => s === null || Math.floor(s) > OLD_S },
   { key: "skew", of: (row) => row.skew_s, shown: (s) => (s === null ? "–" : `${s.toFixed(2)} s`), isOff: (s) => s !== null && Math.abs(s) > SKEW_S },
   { key: "score_age", of: (row, now) => age(row.end_ms, now), shown: seconds, isOff: (s) => s === null || s > 15 },
 ];

@@ -44,7 +44,7 @@ function input(newest, modality, name, share, least, nowMs) {
   return {
     name, value: `${Math.round(share * 100)} %, ${age}`,
     limit: text("from_share", { share: Math.round(least * 100), s: OLD_S }),
-    isOff: share < least || ageS === null || ageS > OLD_S,
+    isOff: share < least || ageS === null || Math.floor(ageS) > OLD_S,
   };
 }
 
