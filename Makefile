@@ -96,6 +96,10 @@ chaos: setup $(if $(CAMPAIGN),,properties) ## Break everything again and again o
 chaos-mutants: setup ## Break one rule of delivery at a time: the campaigns must notice each
 	@$(BIN)/python -m tests.chaos --mutants
 
+.PHONY: pictures
+pictures: setup ## Take the pictures of docs/console.md anew: a simulated plant, a real console, Chromium
+	@$(BIN)/python -m tests.integration.console.pictures
+
 .PHONY: bench
 bench: setup ## Measure speed beside bare baselines and write docs/benchmarks.md (ROWS="pure" or beginnings of rows only prints, KEEP=yes writes them too; COMPARE=REV measures another revision beside this one)
 	@$(BIN)/python -m tests.bench $(ROWS) $(if $(KEEP),--keep) $(if $(COMPARE),--compare $(COMPARE))

@@ -17,15 +17,16 @@ from meltwatch_schemas.embedding import encode_embedding
 from meltwatch_schemas.encoder import default_encoder
 from meltwatch_schemas.record import headers_for
 from meltwatch_schemas.score import SCHEMA as SCORE_SCHEMA
-from meltwatch_schemas.score import Cut, WindowScore, encode_score
+from meltwatch_schemas.score import Cut, Modality, SourceState, WindowScore, encode_score
 from meltwatch_schemas.score_topics import NewestFrame
 from meltwatch_schemas.topics import Topic, timestamp_ms
 from meltwatch_schemas.window import NS_PER_MS, NS_PER_S, PUBLISHED_SPEC
 from meltwatch_simulator import Scenario
+from meltwatch_simulator.schedule import Schedule
 from numpy.typing import NDArray
 
 from tests.integration.console.bench import ConsoleProcess
-from tests.support.builders import current_chunk, embedding_chunk, window_score
+from tests.support.builders import BOOT, current_chunk, embedding_chunk, window_score
 from tests.support.servers import Topics
 from tests.support.waiting import until
 
@@ -47,6 +48,8 @@ class FurnaceForge:
         Whose.
     origin_ns
         When the demonstration begins on it: a fault comes some half a minute later.
+    schedule
+        Of faults, instead of the demonstration's.
 
     Attributes
     ----------
@@ -54,13 +57,24 @@ class FurnaceForge:
         What was written, oldest first.
     """
 
-    def __init__(self, address: str, topics: Topics, furnace_id: str, origin_ns: int) -> None:
+    def __init__(
+        self,
+        address: str,
+        topics: Topics,
+        furnace_id: str,
+        origin_ns: int,
+        schedule: Schedule | None = None,
+    ) -> None:
         self._address = address
         self._topics = topics
         self._furnace_id = furnace_id
         self._origin_ns = origin_ns
-        self.furnace = Scenario(11, (furnace_id,), origin_ns, None).furnace(furnace_id)
+        scenario = Scenario(11, (furnace_id,), origin_ns, None, schedule)
+        self.furnace = scenario.furnace(furnace_id)
         self.scores: list[WindowScore] = []
+        self._current_ns = origin_ns - 120 * NS_PER_S
+        self._closing_ns = PUBLISHED_SPEC.first_end_after(furnace_id, origin_ns)
+        self._frames: list[NewestFrame] = []
 
     @property
     def partition(self) -> int:
@@ -68,18 +82,16 @@ class FurnaceForge:
         return partition_of(self._furnace_id.encode(), self._topics.partitions)
 
     def write(self, seconds: float) -> None:
-        """Write the first seconds of it."""
+        """Write the first seconds of it, as far as they are not written yet."""
         end_ns = self._origin_ns + int(seconds * NS_PER_S)
         with closing(KafkaProducer(bootstrap_servers=self._address)) as producer:
             self._write_currents(producer, end_ns)
-            frames: list[NewestFrame] = []
-            closing_ns = PUBLISHED_SPEC.first_end_after(self._furnace_id, self._origin_ns)
-            while closing_ns < end_ns:
+            while self._closing_ns < end_ns:
                 for slots in (1, 0):
-                    event_ns = closing_ns - slots * PUBLISHED_SPEC.frame_stride_ns - LAG_NS
-                    frames.append(self._write_frame(producer, event_ns))
-                self._write_score(producer, closing_ns, tuple(frames[-2:]))
-                closing_ns += PUBLISHED_SPEC.hop_ns
+                    event_ns = self._closing_ns - slots * PUBLISHED_SPEC.frame_stride_ns - LAG_NS
+                    self._frames.append(self._write_frame(producer, event_ns))
+                self._write_score(producer, self._closing_ns, tuple(self._frames[-2:]))
+                self._closing_ns += PUBLISHED_SPEC.hop_ns
             producer.flush()
 
     def pixels(self, event_ns: int) -> NDArray[np.uint8]:
@@ -120,16 +132,18 @@ class FurnaceForge:
                 self._topics.name(Topic.CURRENTS): Cut(self.partition, 0, 0),
             },
             frames=frames,
+            source_states=heard(end_ns),
         )
         self.scores.append(score)
         self._send(producer, Topic.SCORES, SCORE_SCHEMA, encode_score(score), end_ns)
 
     def _write_currents(self, producer: KafkaProducer, end_ns: int) -> None:
-        for time_ns in range(self._origin_ns - 120 * NS_PER_S, end_ns, NS_PER_S):
-            rows = self.furnace.currents(np.array([time_ns, time_ns + NS_PER_S // 2]))
+        while self._current_ns < end_ns:
+            time_ns, last_ns = self._current_ns, self._current_ns + NS_PER_S // 2
+            rows = self.furnace.currents(np.array([time_ns, last_ns]))
             chunk = current_chunk(time_ns, rows, furnace_id=self._furnace_id)
-            value = encode_current(chunk)
-            self._send(producer, Topic.CURRENTS, CURRENT_SCHEMA, value, time_ns + NS_PER_S // 2)
+            self._send(producer, Topic.CURRENTS, CURRENT_SCHEMA, encode_current(chunk), last_ns)
+            self._current_ns += NS_PER_S
 
     def _send(
         self, producer: KafkaProducer, topic: Topic, schema: str, value: bytes, event_ns: int
@@ -139,6 +153,18 @@ class FurnaceForge:
             partition=self.partition, headers=list(headers_for(schema)),
             timestamp_ms=timestamp_ms(event_ns),
         )  # fmt: skip
+
+
+def heard(
+    end_ns: int, modalities: tuple[Modality, ...] = tuple(Modality)
+) -> dict[Modality, SourceState]:
+    """Return what a window says of sources whose newest record is as new as it can be."""
+    event_ns = end_ns - LAG_NS
+    state = SourceState(
+        proven=True, boot_id=BOOT, seq=1, event_ns=event_ns, ingest_ns=end_ns,
+        standing_since_ns=end_ns, stepped_from_ns=None,
+    )  # fmt: skip
+    return dict.fromkeys(modalities, state)
 
 
 def wait_for_scores(console: ConsoleProcess, furnace: FurnaceForge) -> None:

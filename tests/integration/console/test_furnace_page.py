@@ -1,13 +1,16 @@
 """The furnace page in a real browser: its own picture to the pixel, one instant in all traces."""
 
 import re
+from io import BytesIO
 
 import numpy as np
 import pytest
 from meltwatch_schemas.window import NS_PER_MS, PUBLISHED_SPEC
+from PIL import Image
 
 from tests.integration.console.furnace_forge import FURNACE, LOUD, QUIET, told, wait_for_scores
-from tests.integration.console.onlooker import enclosed
+from tests.integration.console.onlooker import colourful, enclosed
+from tests.integration.console.pictures import shot, show
 from tests.integration.console.test_access import require_axe, violations
 
 pytestmark = [pytest.mark.integration, pytest.mark.browser]
@@ -124,6 +127,15 @@ def current_said(eye) -> str:
     found = re.search(r"a [\d.]+ kA", eye.says(".values"))
     assert found is not None
     return found[0]
+
+
+def test_the_pictures_of_the_docs_can_be_taken(eye):
+    for name in ("furnace", "plant", "review"):
+        show(eye, name)
+        with Image.open(BytesIO(shot(eye))) as taken:
+            assert taken.size == (1920, 1080)
+            seen = np.asarray(taken.convert("RGB"))
+        assert colourful(seen).any(), f"{name}: the alarm or the camera's picture"
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
