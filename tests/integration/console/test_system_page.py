@@ -119,7 +119,7 @@ def test_the_alarms_figures_stand_beside_their_targets_also_as_a_table(console, 
     eye = opened(console, look)
     eye.wait(".figures tbody tr", "Alarms announced")
     for said in ("Alarms per day", "Chattering alarms", "Most stale alarms", "Judged false",
-                 "Share of the ten most frequent", "counted from"):  # fmt: skip
+                 "Share of the ten most frequent", "no more is known"):  # fmt: skip
         assert said in eye.says(".figures")
     with eye.page.expect_download() as saving:
         eye.page.get_by_text("as CSV").click()
