@@ -15,10 +15,11 @@ from meltwatch_trainer.judge.fusion import fit_fusion
 from meltwatch_trainer.judge.judging import JudgingVerdict
 from meltwatch_trainer.judge.score_sets import joined
 from meltwatch_trainer.judge.scores import Scores
-from meltwatch_trainer.judge.study_rows import OTHER_ROWS, SERVED_ROWS
+from meltwatch_trainer.judge.study_rows import BEFORE, OTHER_ROWS, SERVED_ROWS
 from meltwatch_trainer.judge.verdict_tables import (
     calibration_table,
     difference_table,
+    interval,
     main_table,
     table,
     threshold_table,
@@ -77,6 +78,7 @@ def window_figures(groups: Sequence[Sequence[int]], recordings: Sequence[Scores]
 def card(verdict: JudgingVerdict, facts: FitFacts) -> str:
     """Return the card as Markdown."""
     (left_out,) = verdict.sets
+    gain = gain_line(verdict)
     intro = (
         "Made by `meltwatch-trainer fit` from own recordings. Where these are simulated, so are "
         "all figures."
@@ -101,12 +103,29 @@ def card(verdict: JudgingVerdict, facts: FitFacts) -> str:
         *("## Data", _recordings(facts.sizes)),
         *("## Set-point", _setpoint(verdict, facts.refusal)),
         *("## How it was judged", how, caption, main_table(left_out)),
-        *([difference_table(left_out)] if left_out.differences else []),
+        *([difference_table(left_out), f"So it is {gain}."] if gain else []),
         *(windows, _windows_table(facts.windows, {row.name: row.title for row in left_out.judged})),
         calibration_table(left_out),
         *("Thresholds on all recordings:", threshold_table(verdict)),
     )
     return "\n\n".join(parts) + "\n"
+
+
+def gain_line(verdict: JudgingVerdict) -> str | None:
+    """Return what a training that went on from an ensemble has gained; None if it began fresh."""
+    (left_out,) = verdict.sets
+    if BEFORE not in left_out.differences:
+        return None
+    found = left_out.differences[BEFORE]
+    recall, auroc = found["recall"], found["auroc"]
+    told = (
+        f"event recall {interval(recall, 3, signed=True)}, AUROC {interval(auroc, 4, signed=True)}"
+    )
+    if recall.high < 0 or auroc.high < 0:
+        return f"worse than the ensemble before: {told}; keep that one"
+    if recall.low > 0 or auroc.low > 0:
+        return f"better than the ensemble before: {told}"
+    return f"no proven gain over the ensemble before: {told}; keep that one, or record more"
 
 
 def setpoint_line(verdict: JudgingVerdict, refusal: str | None) -> str:

@@ -19,7 +19,7 @@ from rich.console import Console
 from meltwatch_trainer.data.recorded.enough import HOUR_S, RecordingSize, check_enough, left_out
 from meltwatch_trainer.data.recorded.runs import LabelledRecording
 from meltwatch_trainer.errors import RecordingError, TrainerError
-from meltwatch_trainer.fit.card import setpoint_line
+from meltwatch_trainer.fit.card import gain_line, setpoint_line
 from meltwatch_trainer.fit.options import FitOptions
 from meltwatch_trainer.fit.plan import FitPlan, models_of, planned
 from meltwatch_trainer.fit.prepared import read_recordings, sources_of, with_labels
@@ -79,6 +79,8 @@ def fit_recordings(options: FitOptions) -> FitResult:
     with costs.of_step("judge and export"):
         result = write_results(plan, scores, sizes, budget, options.to)
     print_line(f"wrote {options.to}, digest {result.digest}")
+    if gain := gain_line(result.verdict):
+        print_line(gain)
     print_line(f"set-point: {setpoint_line(result.verdict, result.refusal)}")
     print_line(f"cost: {costs.line()}")
     return result
