@@ -1,6 +1,7 @@
 """Puts the console together from its settings."""
 
 import asyncio
+import gc
 from collections.abc import Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
@@ -61,10 +62,14 @@ from meltwatch_console.settings import Settings
 
 ADAPTER = "console"
 """What commands name: ``via``."""
+_RARELY = (50_000, 20, 1_000)
+"""When rubbish is looked for. Scores that come and go hold no cycles, and to look through all that
+is kept of a thousand furnaces holds up every browser."""
 
 
 async def main(settings: Settings, stop: asyncio.Event) -> None:
     """Show the plant to browsers until told to stop."""
+    gc.set_threshold(*_RARELY)
     clock, metrics = SystemClock(), Metrics()
     rights = rights_of(Principal.CONSOLE, settings.topic_prefix)
     connection = connection_arguments(settings)

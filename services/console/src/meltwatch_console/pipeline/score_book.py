@@ -2,7 +2,7 @@
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from meltwatch_schemas.picture import AnomalyMap
@@ -44,6 +44,15 @@ class _Known:
     index: int
     ring: WindowRing = field(default_factory=WindowRing)
     recent: deque[WindowScore] = field(default_factory=lambda: deque(maxlen=RECENT))
+
+    def note(self, score: WindowScore) -> None:
+        """Keep a score that is newer than all; those before it lose a third, which nobody asks."""
+        if self.recent:
+            last = self.recent[-1]
+            if score.window_end_ns <= last.window_end_ns:
+                return
+            self.recent[-1] = replace(last, source_states={}, topic_ids={})
+        self.recent.append(score)
 
 
 class ScoreBook:
@@ -133,8 +142,7 @@ class ScoreBook:
     def _take(self, known: _Known, scores: Sequence[WindowScore]) -> None:
         known.ring.add_windows([_seen(score) for score in scores])
         for score in scores:
-            if not known.recent or score.window_end_ns > known.recent[-1].window_end_ns:
-                known.recent.append(score)
+            known.note(score)
             self._keep_map(score)
             self.delta.note(known.index, score.logit, flags_of(score), _end_ms(score))
 
