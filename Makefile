@@ -62,7 +62,7 @@ test: setup ## Run the test suite against real Kafka, Redis and Triton (PROCESSE
 .PHONY: test-long
 test-long: setup ## Run what the suite leaves out for its length: every campaign of faults, every page and width
 	@$(BIN)/python -m meltwatch_local_cluster.servers.warm_up
-	@$(BIN)/pytest tests/chaos tests/e2e tests/integration $(IN_PARALLEL) -m long
+	@$(BIN)/pytest tests/chaos tests/console_load tests/e2e tests/integration $(IN_PARALLEL) -m long
 
 .PHONY: test-unit
 test-unit: setup ## Run the tests that need no server
@@ -103,6 +103,11 @@ pictures: setup ## Take the pictures of docs/console.md anew: a simulated plant,
 .PHONY: bench
 bench: setup ## Measure speed beside bare baselines and write docs/benchmarks.md (ROWS="pure" or beginnings of rows only prints, KEEP=yes writes them too; COMPARE=REV measures another revision beside this one)
 	@$(BIN)/python -m tests.bench $(ROWS) $(if $(KEEP),--keep) $(if $(COMPARE),--compare $(COMPARE))
+
+.PHONY: bench-console
+bench-console: setup ## Hold the console against its budgets, 1,000 furnaces and 50 browsers on a real broker (MINUTES=10 FURNACES= STREAMS=)
+	@$(BIN)/python -m tests.console_load $(if $(MINUTES),--minutes $(MINUTES)) \
+		$(if $(FURNACES),--furnaces $(FURNACES)) $(if $(STREAMS),--streams $(STREAMS))
 
 .PHONY: check
 check: fmt-check lint types imports lock-check test test-trainer test-long ## Everything that CI runs, in order of speed
