@@ -84,6 +84,7 @@ def test_the_whole_corpus_is_kept_with_its_reasons_and_good_records_go_on(
         assert len(manager.log_lines("reign_began")) == 1
 
 
+@pytest.mark.long
 def test_what_others_write_on_its_topics_is_noticed_and_put_right(
     kafka, broker, view, make_manager
 ):

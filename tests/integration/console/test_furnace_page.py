@@ -129,6 +129,7 @@ def current_said(eye) -> str:
     return found[0]
 
 
+@pytest.mark.long
 def test_the_pictures_of_the_docs_can_be_taken(eye):
     for name in ("furnace", "plant", "review"):
         show(eye, name)

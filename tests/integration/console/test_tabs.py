@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.waiting import LIMIT_S, until
 
-pytestmark = [pytest.mark.integration, pytest.mark.browser]
+pytestmark = [pytest.mark.long, pytest.mark.integration, pytest.mark.browser]
 TABS = 8
 FURNACES = [f"demo/smelting-1/FMF-{number:02}" for number in range(1, 9)]
 WITHOUT_LOCKS = "Object.defineProperty(navigator, 'locks', { value: undefined });"

@@ -61,6 +61,7 @@ def test_a_run_brings_everything_up_is_found_refuses_a_second_one_and_leaves_not
     assert told["MELTWATCH_SIMULATOR_FURNACES"] == "3"
 
 
+@pytest.mark.long
 def test_after_a_launcher_is_killed_the_next_run_clears_up_and_goes_on(own):
     own.start()
     state = own.wait_ready()
@@ -79,6 +80,7 @@ def test_after_a_launcher_is_killed_the_next_run_clears_up_and_goes_on(own):
     assert own.is_clean()
 
 
+@pytest.mark.long
 def test_a_run_ends_by_itself_and_leaves_the_servers_of_others_alone(guest, redis_server, kafka):
     code, out, errors = guest.run(duration_s=2, summary="summary.json")
     assert code == 0, errors
@@ -171,6 +173,7 @@ def test_a_service_that_cannot_start_ends_the_run_with_its_last_words(guest):
     assert guest.is_clean()
 
 
+@pytest.mark.long
 def test_an_interrupted_start_leaves_nothing(own):
     own.start()
     until((own.state_folder / "processes.json").exists, "servers start")
@@ -198,6 +201,7 @@ def test_a_misspelt_variable_is_a_wrong_configuration(guest):
     assert "MELTWATCH_KAFAK" in errors
 
 
+@pytest.mark.long
 def test_two_runs_in_two_folders_do_not_meet(guest, tmp_path):
     other_folder = tmp_path / "other"
     with launcher_in(other_folder) as other:

@@ -20,7 +20,7 @@ from tests.support.servers import fresh_topics
 from tests.support.waiting import until
 from tests.unit.core.alarms.samples import score
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.long]
 SERVER, CONDITION, ACKNOWLEDGEABLE = "ns=0;i=2253", "ns=0;i=2782", "ns=0;i=2881"
 ALARMS = 500
 LONGEST_MS = 5_000

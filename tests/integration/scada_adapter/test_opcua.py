@@ -139,6 +139,7 @@ async def test_a_full_queue_asks_for_a_refresh(make_adapter, raised):
         await inbox.first(is_of(IDS.RefreshRequiredEventType))
 
 
+@pytest.mark.long
 async def test_silence_is_told_and_clears_nothing(broker, make_manager, make_adapter, raised):
     manager, record = raised
     adapter = make_adapter(opcua_order_timeout_s="2").start().wait_serving()

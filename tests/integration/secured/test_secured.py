@@ -68,7 +68,7 @@ from tests.support.kafka_faces import PART, WRITES, Connection, exchange
 from tests.support.secured import Authority, TlsProxy
 from tests.support.waiting import LIMIT_S
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.long, pytest.mark.integration, pytest.mark.timeout(900)]
 
 SERVICES = ("stream_processor", "alarm_manager", "video_producer", "current_producer")
 
@@ -195,7 +195,6 @@ def test_a_service_that_lacks_a_right_ends_with_one_line(plant: Plant, tmp_path:
         assert f"expected {right}, the broker refuses it for user '{service}'" in line
 
 
-@pytest.mark.long
 def test_a_right_lost_in_mid_run_is_named_and_all_goes_on_when_it_is_given_again(
     plant: Plant, triton: TritonServer, tmp_path: Path
 ):

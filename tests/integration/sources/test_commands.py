@@ -203,6 +203,7 @@ def test_clock_says_whose_clock_is_followed_and_how_far_the_camera_s_is_off(
     assert code == 3
 
 
+@pytest.mark.long
 def test_what_is_accepted_is_what_later_checks_compare_with(plant: Plant, command: Command) -> None:
     accept = ("sources", "accept", "p/F-1", "--by", "Li Wei", "--seconds", "9")
     code, said, _ = command(*accept)

@@ -23,7 +23,7 @@ from tests.support.murmur2 import partition_of
 from tests.support.servers import TEST_PARTITIONS
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.long]
 INPUTS = (Topic.EMBEDDINGS, Topic.CURRENTS)
 FURNACES = ("melt/a", "melt/b")
 GROUP = "stream-processor"

@@ -39,7 +39,7 @@ from tests.support.timed_records import NOON, alarm_record
 from tests.support.waiting import until
 from tests.unit.core.alarms.samples import ALARM_ID, json_record, score
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.long]
 Command = Callable[..., tuple[int, str, str]]
 LONG_S: Final = 120.0
 GENEROUS_MIB: Final = 200

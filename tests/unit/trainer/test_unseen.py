@@ -90,6 +90,8 @@ def test_what_is_watched_shows_the_event_and_nothing_else() -> None:
 
     np.testing.assert_array_equal(plain.times_s, shown.times_s)
     video = (plain.video != shown.video).any(axis=(1, 2))
+    random = (plain.random != shown.random).any(axis=(1, 2))
+    np.testing.assert_array_equal(video, random)
     current = (plain.current != shown.current).any(axis=(1, 2))
     before, within = plain.times_s < 300, (plain.times_s > 320) & (plain.times_s < 420)
     assert not video[before].any()

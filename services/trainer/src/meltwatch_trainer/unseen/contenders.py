@@ -41,6 +41,7 @@ NEAREST: Final = "three nearest neighbours"
 OF_ANOTHER: Final = "portrait of another furnace"
 FAULTS_LEFT_IN: Final = "5 % of faults left in"
 FOUR_MODES: Final = "four modes"
+RANDOM_DIRECTIONS: Final = "random directions"
 NEIGHBOURS: Final = 3
 MODES: Final = 4
 FEWEST_OF_A_MODE: Final = 60
@@ -103,6 +104,12 @@ def without_persistence(own: Portraits, fit: SeenWindows, seen: SeenWindows) -> 
         scale = fit_scale(raw_novelty(side.usual.law.levels(before[kept:])))
         found.append(scale.surprise(raw_novelty(side.usual.law.levels(now))))
     return np.maximum(*found)
+
+
+def random_directions(own: Portraits, fit: SeenWindows, seen: SeenWindows) -> FloatArray:
+    """Return the larger surprise where random directions of a patch stand for cosines."""
+    side = fit_side(fit.random, fit.times_s, GAP_S, PATCH_RISE_PER_S)
+    return np.maximum(side.surprises(seen.random, seen.times_s, GAP_S), own.of_current(seen))
 
 
 def four_modes(own: Portraits, fit: SeenWindows, seen: SeenWindows) -> FloatArray:
@@ -185,6 +192,7 @@ def furnace_surprises(seed: int, runs: RunSet, number: int) -> FurnaceSurprises:
         VIDEO_ALONE: own.of_video(seen),
         CURRENTS_ALONE: own.of_current(seen),
         WITHOUT_PERSISTENCE: without_persistence(own, fit, seen),
+        RANDOM_DIRECTIONS: random_directions(own, fit, seen),
         FOUR_MODES: four_modes(own, fit, seen),
         NEAREST: nearest_neighbours(fit, seen),
         OF_ANOTHER: other.of_both(seen),

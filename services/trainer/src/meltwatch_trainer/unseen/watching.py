@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from meltwatch_core.portraits import current_features, patch_features
 from meltwatch_core.portraits.features import COLOURS, NEWEST, PLACES
-from meltwatch_schemas.encoder import Encoder, dct_basis
+from meltwatch_schemas.encoder import PATCH_VALUES, Encoder, dct_basis
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 from meltwatch_simulator.unseen import UnseenFurnace
 from numpy.typing import NDArray
@@ -21,6 +21,16 @@ HOP_S: Final = 10.08
 GAP_S: Final = 2 * HOP_S
 """After a longer pause following begins anew."""
 _ENCODER: Final = Encoder("dct", dct_basis(PLACES * COLOURS))
+_RANDOM_SEED: Final = 1
+
+
+def _random_encoder() -> Encoder:
+    """Return as many random orthonormal directions of a patch as the portrait has cosines."""
+    draws = np.random.default_rng(_RANDOM_SEED).normal(size=(PATCH_VALUES, PLACES * COLOURS))
+    directions, _ = np.linalg.qr(draws)
+    return Encoder("random", np.ascontiguousarray(directions.T.astype(np.float32)))
+
+
 _BLOCK: Final = 256
 """Windows drawn at a time."""
 
@@ -37,16 +47,19 @@ class SeenWindows:
         Shape ``(n, 64, 27)``.
     current
         Shape ``(n, 1, 40)``.
+    random
+        As ``video``, of random directions in place of cosines.
     """
 
     times_s: FloatArray
     video: FloatArray
     current: FloatArray
+    random: FloatArray
 
     def within(self, start_s: float, end_s: float) -> "SeenWindows":
         """Return the windows that end within ``[start_s, end_s)``."""
         own = (self.times_s >= start_s) & (self.times_s < end_s)
-        return SeenWindows(self.times_s[own], self.video[own], self.current[own])
+        return SeenWindows(self.times_s[own], self.video[own], self.current[own], self.random[own])
 
 
 def watch(furnace: UnseenFurnace, start_s: float, end_s: float) -> SeenWindows:
@@ -56,12 +69,14 @@ def watch(furnace: UnseenFurnace, start_s: float, end_s: float) -> SeenWindows:
     ends_ns = np.arange(at_ns(start_s) + hop_ns, at_ns(end_s), hop_ns, dtype=np.int64)
     back_ns = np.arange(NEWEST - 1, -1, -1, dtype=np.int64) * spec.frame_stride_ns
     reach_ns = np.arange(spec.lookback_samples - 1, -1, -1, dtype=np.int64) * spec.sample_period_ns
-    video, current = [], []
+    video, current, random = [], [], []
+    directions = _random_encoder()
     for first in range(0, len(ends_ns), _BLOCK):
         part = ends_ns[first : first + _BLOCK]
         frames = furnace.frames((part[:, None] - back_ns).ravel())
-        clips = _ENCODER.encode(frames).reshape(len(part), NEWEST, -1, PLACES * COLOURS)
-        video.append(patch_features(clips))
+        shape = len(part), NEWEST, -1, PLACES * COLOURS
+        video.append(patch_features(_ENCODER.encode(frames).reshape(shape)))
+        random.append(patch_features(directions.encode(frames).reshape(shape)))
         samples_ns, sample_of = np.unique(
             (part[:, None] - reach_ns) // spec.sample_period_ns * spec.sample_period_ns,
             return_inverse=True,
@@ -69,4 +84,4 @@ def watch(furnace: UnseenFurnace, start_s: float, end_s: float) -> SeenWindows:
         grids = furnace.currents(samples_ns)[sample_of.reshape(len(part), -1)]
         current.append(current_features(grids)[:, None])
     times_s = (ends_ns - ORIGIN_NS) / NS_PER_S
-    return SeenWindows(times_s, np.concatenate(video), np.concatenate(current))
+    return SeenWindows(times_s, *map(np.concatenate, (video, current, random)))
