@@ -2,8 +2,8 @@
 # Each sets up everything it needs; a machine needs Python 3.11 or newer, make and git.
 
 PYTHON ?= python3
-# Twice as many as cores: most of what needs servers waits for them.
-PROCESSES ?= 4
+# Three times as many as cores: most of what needs servers waits for them.
+PROCESSES ?= 6
 UV_VERSION := 0.13.9
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 TOOLS := $(CURDIR)/.tools
@@ -55,7 +55,7 @@ run: runtime ## Do the main job: broker, Redis, Triton, services, simulated furn
 IN_PARALLEL = -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 .PHONY: test
-test: setup ## Run the test suite against real Kafka, Redis and Triton (PROCESSES= at once, 4 by default), or one test, long ones too (T=path or node id)
+test: setup ## Run the test suite against real Kafka, Redis and Triton (PROCESSES= at once, 6 by default), or one test, long ones too (T=path or node id)
 	@$(if $(T),,$(BIN)/python -m meltwatch_local_cluster.servers.warm_up)
 	@$(BIN)/pytest $(if $(T),$(T),$(IN_PARALLEL) -m "not k8s and not long")
 
