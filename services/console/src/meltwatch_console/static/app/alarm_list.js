@@ -191,7 +191,9 @@ export function openAlarmList(root, site, belongs, hasPictures) {
     if (what === "snapshot" || what === "alarm" || now !== obstacle) {
       obstacle = now;
       show();
-    } else if (what === "tick" || what === "scores") for (const row of rows.values()) row.tick();
+    } else if (what === "tick" || what === "scores") {
+      for (const row of rows.values()) if (what === "tick" || row.isOpen) row.tick();
+    }
   });
   obstacle = desk.obstacle;
   show();
@@ -310,6 +312,10 @@ class Row {
     ];
   }
 
+  get isOpen() {
+    return this.node.classList.contains("open");
+  }
+
   /** What changes by itself. */
   tick() {
     const { alarm } = this;
@@ -318,7 +324,7 @@ class Row {
     say(this.age, text("ago", { age: span((now - raisedMs(alarm)) / 1_000) }));
     const left = alarm.guidance.time_to_respond_s - (now - raisedMs(alarm)) / 1_000;
     say(this.left, left > 0 ? text("left", { time: span(left) }) : text("too_late", { time: span(-left) }));
-    if (!this.node.classList.contains("open")) return;
+    if (!this.isOpen) return;
     this.tickEvidence();
     this.sight?.show(alarm, performance.now());
   }

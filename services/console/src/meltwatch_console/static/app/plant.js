@@ -100,6 +100,9 @@ export function openPlant(root, site) {
   /** @type {HTMLElement[]} */
   const areas_ = [];
 
+  /** The worst alarm of each furnace, as the alarms were last. @type {Map<string, any>} */
+  let standing = new Map();
+
   /** The worst alarm of each furnace. */
   function worst() {
     /** @type {Map<string, any>} */
@@ -113,15 +116,20 @@ export function openPlant(root, site) {
   }
 
   function showAll() {
-    const found = worst();
-    const now = store.now();
-    for (const tile of tiles.values()) showTile(tile, found.get(tile.furnace.id), now);
-    for (const { words, indexes } of groups.values()) showGroup(words, indexes, found);
+    standing = worst();
+    showTiles(tiles.values());
+    for (const { words, indexes } of groups.values()) showGroup(words, indexes);
   }
 
-  /** @param {HTMLElement} words @param {number[]} indexes @param {Map<string, any>} found */
-  function showGroup(words, indexes, found) {
-    const alarms = indexes.map((each) => found.get(tiles.get(each)?.furnace.id ?? "")).filter(Boolean);
+  /** Alarms are as they were: what is known of these furnaces may not be. @param {Iterable<Tile>} these */
+  function showTiles(these) {
+    const now = store.now();
+    for (const tile of these) showTile(tile, standing.get(tile.furnace.id), now);
+  }
+
+  /** @param {HTMLElement} words @param {number[]} indexes */
+  function showGroup(words, indexes) {
+    const alarms = indexes.map((each) => standing.get(tiles.get(each)?.furnace.id ?? "")).filter(Boolean);
     const top = alarms.sort(byPriority)[0];
     const n = text("furnaces", { n: indexes.length });
     say(words, top ? text("area_worst", { n, sign: sign(top), alarms: alarms.length }) : n);
@@ -177,9 +185,11 @@ export function openPlant(root, site) {
   }
 
   const alarms = openAlarmList(list, site, () => true, true);
-  const end = store.listen(({ what }) => {
+  const end = store.listen(({ what, indexes = [] }) => {
     if (what === "snapshot" || what === "furnace") build();
-    else if (what !== "link" && what !== "beat") showAll();
+    else if (what === "scores") showTiles(indexes.flatMap((index) => tiles.get(index) ?? []));
+    else if (what === "tick") showTiles(tiles.values());
+    else if (what === "alarm") showAll();
   });
   showOnly();
   build();
