@@ -188,8 +188,7 @@ class LoadRun:
             Seen("stream per browser", _bytes_a_second(told) / 1e3, 10, "kB/s"),
             Seen(
                 f"server's processor time with {many} over with 1",
-                # Within seconds one look for rubbish makes twice the difference.
-                together.cpu_share / alone.cpu_share, 1.5, everywhere=False,
+                together.cpu_share / alone.cpu_share, 1.5,
             ),
             Seen(f"of a core, with {many}", 100 * together.cpu_share, None, "%"),
             Seen(
