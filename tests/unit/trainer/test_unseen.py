@@ -7,6 +7,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from meltwatch_simulator.unseen import KINDS, NUISANCES
+from meltwatch_trainer.__main__ import unseen
+from meltwatch_trainer.errors import TrainerError, UnwritableError
 from meltwatch_trainer.unseen import unseen_commands as commands
 from meltwatch_trainer.unseen.contenders import CURRENTS_ALONE, VIDEO_ALONE, FurnaceSurprises
 from meltwatch_trainer.unseen.happenings import (
@@ -169,3 +171,15 @@ def test_a_contender_without_a_threshold_says_why() -> None:
 
     assert not isinstance(verdicts[commands.PORTRAIT], ContenderVerdict)
     assert "expected normal windows that differ" in commands.unseen_tables(FEW, verdicts, {})
+
+
+def test_a_folder_that_cannot_be_is_one_line(tmp_path) -> None:
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(UnwritableError, match="--to: expected a folder"):
+        commands.JudgedSet("unseen", "", "{}").write(tmp_path / "file" / "folder")
+
+
+def test_a_set_that_is_not_there_is_named_by_its_option() -> None:
+    with pytest.raises(TrainerError, match=r"--set: expected unseen, .* got other"):
+        unseen(sets=["other"])

@@ -242,8 +242,8 @@ def unseen(
     from meltwatch_trainer.unseen.happenings import UNSEEN_CHOICE, UNSEEN_SETS
     from meltwatch_trainer.unseen.unseen_commands import judged_sets
 
-    names = _known(sets, list(UNSEEN_SETS)) if sets else [*UNSEEN_SETS]
-    chosen = [UNSEEN_SETS[name] for name in names if sets or name != UNSEEN_CHOICE.name]
+    usual = [name for name in UNSEEN_SETS if name != UNSEEN_CHOICE.name]
+    chosen = [UNSEEN_SETS[name] for name in _known(sets or usual, [*UNSEEN_SETS], "--set")]
     for judged in judged_sets(
         seed, chosen, furnaces, workers, partial(shown_steps, console=console)
     ):
@@ -294,10 +294,12 @@ def _refuse_trial(settings: Settings, repository: Path, reference: Path) -> None
         )
 
 
-def _known(asked: list[str] | None, names: list[str]) -> list[str]:
+def _known(asked: list[str] | None, names: list[str], option: str = "--only") -> list[str]:
     """Return the names asked for, by default all."""
     if unknown := set(asked or ()) - set(names):
-        raise TrainerError(f"--only: expected {', '.join(names)}, got {', '.join(sorted(unknown))}")
+        raise TrainerError(
+            f"{option}: expected {', '.join(names)}, got {', '.join(sorted(unknown))}"
+        )
     return asked or names
 
 

@@ -49,6 +49,10 @@ class PageError(TrainerError):
     """A page has no place for what is to be written into it: restore its markers."""
 
 
+class UnwritableError(TrainerError):
+    """A result cannot be written: name another folder."""
+
+
 class RecordingError(TrainerError):
     """A recording is not of its form: repair it, or leave it out."""
 

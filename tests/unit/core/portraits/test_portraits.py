@@ -178,3 +178,44 @@ def test_the_oldest_frames_do_not_matter() -> None:
     changed[:, :5] = 0
 
     np.testing.assert_array_equal(patch_features(changed), patch_features(clips))
+
+
+def test_motion_is_the_spread_of_the_newest_frames_and_a_still_patch_has_none() -> None:
+    clips = np.zeros((1, 10, 64, 192))
+    clips[0, 5:, 3, 1] = [0.0, 10.0, 0.0, 10.0, 0.0]
+
+    features = patch_features(clips)
+
+    assert features[0, 3, 1] == pytest.approx(4.0)
+    assert features[0, 3, 25] == pytest.approx(np.log1p(np.std([0, 10, 0, 10, 0])))
+    assert np.count_nonzero(features) == 2
+
+
+def test_steady_currents_are_their_levels_and_nothing_else() -> None:
+    amperes = np.array([40_000.0, 50_000.0, 60_000.0])
+
+    features = current_features(np.tile(amperes, (1, 240, 1)))
+
+    np.testing.assert_allclose(features[0, -4:], np.log([*amperes, amperes.mean()]))
+    assert np.count_nonzero(features) == 4
+
+
+def test_a_rise_of_two_percent_for_five_seconds_is_one_unit_in_the_newest_four() -> None:
+    grid = np.full((1, 240, 3), 50_000.0)
+    grid[0, -10:, 0] *= 1.02
+
+    medians_of_4_s, medians_of_40_s = current_features(grid)[0, [0, 24]]
+
+    assert medians_of_4_s == pytest.approx(1.0)
+    assert medians_of_40_s == 0.0
+
+
+def test_a_place_leans_on_all_others_by_a_tenth() -> None:
+    features, _ = normal_windows(4, 400)
+    features[:, 0] *= 10.0
+
+    alone, leaning = fit_law(features, own=1.0), fit_law(features)
+
+    wider = (leaning.levels(features) - alone.levels(features)).mean(axis=0)
+    assert wider[0] > 0, "the widest place is taken as narrower than it is"
+    assert wider[1] < 0

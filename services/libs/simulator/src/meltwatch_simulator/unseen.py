@@ -179,7 +179,7 @@ MEASURED: Final[Mapping[str, Callable[[UnseenEvent, FloatArray, TimesNs], FloatA
     "swing": _swing,
 }
 KINDS: Final = (*PICTURED, *MEASURED)
-"""All kinds; whoever adds one adds a function above and its name here by itself."""
+"""All kinds. Whoever adds one adds a function, and its line to one of the two tables above."""
 NUISANCES: Final = ("people", "dirt", "bump", "tint")
 """Must not alarm: nothing is wrong with the furnace."""
 

@@ -7,7 +7,6 @@ from typing import Final
 import numpy as np
 from meltwatch_core.portraits import (
     CURRENT_RISE_PER_S,
-    HELD_OUT,
     PATCH_RISE_PER_S,
     PlaceLaw,
     PortraitSide,
@@ -15,6 +14,7 @@ from meltwatch_core.portraits import (
     fit_law,
     fit_scale,
     fit_side,
+    fitted_count,
     raw_novelty,
 )
 from numpy.typing import NDArray
@@ -98,7 +98,7 @@ def portrayed(seen: SeenWindows) -> Portraits:
 def without_persistence(own: Portraits, fit: SeenWindows, seen: SeenWindows) -> FloatArray:
     """Return the larger surprise of levels that nothing follows."""
     sides = ((own.video, fit.video, seen.video), (own.current, fit.current, seen.current))
-    kept = _kept(fit)
+    kept = fitted_count(len(fit.times_s))
     found = []
     for side, before, now in sides:
         scale = fit_scale(raw_novelty(side.usual.law.levels(before[kept:])))
@@ -117,7 +117,7 @@ def four_modes(own: Portraits, fit: SeenWindows, seen: SeenWindows) -> FloatArra
 
     The kinds are found by k-means over whole pictures, each number in its own deviations.
     """
-    kept = _kept(fit)
+    kept = fitted_count(len(fit.times_s))
     whole = fit.video[:kept].reshape(kept, -1)
     whole = (whole - whole.mean(axis=0)) / (whole.std(axis=0) + 1e-9)
     _, kind = kmeans2(whole, MODES, minit="++", rng=1)
@@ -148,7 +148,7 @@ def nearest_neighbours(fit: SeenWindows, seen: SeenWindows) -> FloatArray:
 
     Each number is measured in its own deviations; places are compared with themselves.
     """
-    kept = _kept(fit)
+    kept = fitted_count(len(fit.times_s))
     found = []
     for before, now in ((fit.video, seen.video), (fit.current, seen.current)):
         spread = before[:kept].std(axis=0) + 1e-9
@@ -167,10 +167,6 @@ def _distances(bank: FloatArray, seen: FloatArray) -> FloatArray:
         nearest = np.partition(square, NEIGHBOURS - 1, axis=1)[:, NEIGHBOURS - 1]
         columns.append(np.log(np.maximum(nearest, 1e-12)))
     return np.stack(columns, axis=1)
-
-
-def _kept(fit: SeenWindows) -> int:
-    return len(fit.times_s) - round(HELD_OUT * len(fit.times_s))
 
 
 def furnace_surprises(seed: int, runs: RunSet, number: int) -> FurnaceSurprises:

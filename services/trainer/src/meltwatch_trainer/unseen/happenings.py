@@ -8,6 +8,7 @@ import numpy as np
 from meltwatch_schemas.window import NS_PER_S
 from meltwatch_simulator import Fault, Scenario
 from meltwatch_simulator.randomness import key_of
+from meltwatch_simulator.schedule import KIND
 from meltwatch_simulator.unseen import KINDS, NUISANCES, UnseenEvent, UnseenFurnace
 
 from meltwatch_trainer.data.run_sets import RunSet
@@ -104,7 +105,7 @@ class PlannedSpots:
 
     def between(self, furnace_id: str, start_ns: int, end_ns: int) -> tuple[Fault, ...]:
         """Return the faults that overlap ``[start_ns, end_ns)``, by start."""
-        faults = (Fault(furnace_id, *each.span_ns, "semi_molten", False) for each in self.planned)
+        faults = (Fault(furnace_id, *each.span_ns, KIND, False) for each in self.planned)
         return tuple(f for f in faults if f.start_ns < end_ns and f.end_ns > start_ns)
 
 

@@ -8,10 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from meltwatch_chassis.whole_file import write_whole
 from meltwatch_core.alarms.setpoints.threshold import NoTailError
 
 from meltwatch_trainer.data.process_pool import in_processes
 from meltwatch_trainer.data.run_sets import RunSet
+from meltwatch_trainer.errors import UnwritableError
 from meltwatch_trainer.judge.verdict_tables import interval, table
 from meltwatch_trainer.unseen.contenders import (
     CURRENTS_ALONE,
@@ -54,12 +56,20 @@ class JudgedSet:
     document: str
 
     def write(self, folder: Path) -> Path:
-        """Write the document whole, or not at all."""
-        folder.mkdir(parents=True, exist_ok=True)
+        """Write the document whole, or not at all.
+
+        Raises
+        ------
+        UnwritableError
+            If it cannot be written.
+        """
         path = folder / f"{self.name}.json"
-        part = path.with_suffix(".part")
-        part.write_text(self.document + "\n", encoding="utf-8")
-        return part.replace(path)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_whole(path, self.document + "\n")
+        except OSError as error:
+            raise UnwritableError(f"--to: expected a folder to write to, got {error}") from error
+        return path
 
 
 def judged_sets(

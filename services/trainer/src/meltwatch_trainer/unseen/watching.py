@@ -12,12 +12,13 @@ from meltwatch_simulator.unseen import UnseenFurnace
 from numpy.typing import NDArray
 
 from meltwatch_trainer.data.simulated_runs import ORIGIN_NS
+from meltwatch_trainer.settings import EVERY
 from meltwatch_trainer.unseen.happenings import at_ns
 
 FloatArray = NDArray[np.float64]
 
-HOP_S: Final = 10.08
-"""Each seventh window: all would take seven times as long."""
+HOP_S: Final = EVERY * PUBLISHED_SPEC.hop_ns / NS_PER_S
+"""As the study's runs: all windows would take seven times as long."""
 GAP_S: Final = 2 * HOP_S
 """After a longer pause following begins anew."""
 _ENCODER: Final = Encoder("dct", dct_basis(PLACES * COLOURS))

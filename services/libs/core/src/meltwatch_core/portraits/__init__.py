@@ -12,17 +12,16 @@ from meltwatch_core.portraits.persistence import (
     raw_novelty,
 )
 from meltwatch_core.portraits.portrait import (
-    HELD_OUT,
     PlaceLaw,
     PortraitSide,
     UsualLevels,
     fit_side,
+    fitted_count,
 )
 from meltwatch_core.portraits.surprise import SurpriseScale, fit_scale
 
 __all__ = [
     "CURRENT_RISE_PER_S",
-    "HELD_OUT",
     "PATCH_RISE_PER_S",
     "NormalLaw",
     "PlaceLaw",
@@ -33,6 +32,7 @@ __all__ = [
     "fit_law",
     "fit_scale",
     "fit_side",
+    "fitted_count",
     "follow",
     "patch_features",
     "raw_novelty",

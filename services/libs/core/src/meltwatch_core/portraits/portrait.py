@@ -12,8 +12,13 @@ from meltwatch_core.portraits.surprise import SurpriseScale, fit_scale
 
 FloatArray = NDArray[np.float64]
 
-HELD_OUT: Final = 1 / 3
+_HELD_OUT: Final = 1 / 3
 """Newest share of the windows, from which the portrait learns what is rare."""
+
+
+def fitted_count(windows: int) -> int:
+    """Return how many of so many windows, the oldest, make the law; the rest is held out."""
+    return windows - round(_HELD_OUT * windows)
 
 
 class PlaceLaw(Protocol):
@@ -103,7 +108,7 @@ def fit_side(
     TooFewWindowsError
         If there are too few windows.
     """
-    kept = len(features) - round(HELD_OUT * len(features))
+    kept = fitted_count(len(features))
     law = fit_law(features[:kept])
     usual = UsualLevels(law, np.median(law.levels(features[:kept]), axis=0), rise_per_s)
     return PortraitSide(usual, fit_scale(usual.raw(features[kept:], times_s[kept:], gap_s)))
