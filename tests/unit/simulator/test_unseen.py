@@ -78,3 +78,12 @@ def test_a_broken_electrode_is_one_phase_a_fifth_lower(furnace) -> None:
     ]
 
     assert sorted(share.mean(axis=0).round(3)) == [0.8, 1.0, 1.0]
+
+
+def test_an_event_comes_up_over_20_s_and_goes_in_one() -> None:
+    event = UnseenEvent("leak", START_NS, END_NS, 7)
+    seconds = np.array([0.0, 10.0, 20.0, 60.0, 89.0, 89.5, 90.0])
+
+    strength = event.strength((START_NS + seconds * NS_PER_S).astype(np.int64))
+
+    np.testing.assert_allclose(strength, [0, 0.5, 1, 1, 1, 0.5, 0], atol=1e-9)

@@ -200,14 +200,27 @@ def test_steady_currents_are_their_levels_and_nothing_else() -> None:
     assert np.count_nonzero(features) == 4
 
 
-def test_a_rise_of_two_percent_for_five_seconds_is_one_unit_in_the_newest_four() -> None:
+@pytest.mark.parametrize(("seconds", "of_4_s", "of_40_s"), [(1.5, 0, 0), (2.5, 1, 0), (21, 1, 1)])
+def test_a_rise_of_two_percent_is_one_unit_where_it_fills_more_than_half_of_a_span(
+    seconds: float, of_4_s: float, of_40_s: float
+) -> None:
     grid = np.full((1, 240, 3), 50_000.0)
-    grid[0, -10:, 0] *= 1.02
+    grid[0, -round(2 * seconds) :, 0] *= 1.02
 
-    medians_of_4_s, medians_of_40_s = current_features(grid)[0, [0, 24]]
+    medians = current_features(grid)[0, [0, 24]]
 
-    assert medians_of_4_s == pytest.approx(1.0)
-    assert medians_of_40_s == 0.0
+    np.testing.assert_allclose(medians, [of_4_s, of_40_s], atol=1e-9)
+
+
+def test_what_is_rare_is_learned_from_windows_that_did_not_make_the_law() -> None:
+    features, times_s = normal_windows(5, 3000)
+    features[2000:] *= 3.0
+
+    surprises = fit_side(features, times_s, 2 * HOP_S, PATCH_RISE_PER_S).surprises(
+        features[2000:], times_s[2000:], 2 * HOP_S
+    )
+
+    assert np.mean(surprises > 1) == pytest.approx(0.1, abs=0.05)
 
 
 def test_a_place_leans_on_all_others_by_a_tenth() -> None:
