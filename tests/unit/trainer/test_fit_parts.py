@@ -11,7 +11,8 @@ from meltwatch_trainer.data.recorded.labels import LabelledSpan, LabelledTime, l
 from meltwatch_trainer.data.recorded.runs import LabelledRecording, RecordedWindows
 from meltwatch_trainer.data.recorded.store import RecordedFurnace, open_furnace
 from meltwatch_trainer.data.windows import UNKNOWN_MASK
-from meltwatch_trainer.errors import RepositoryError
+from meltwatch_trainer.errors import RepositoryError, TrainerError
+from meltwatch_trainer.fit.commands import Costs
 from meltwatch_trainer.release.served_weights import served_weights
 from meltwatch_trainer.train.augmentation import Batch
 from meltwatch_trainer.train.build import build
@@ -116,3 +117,13 @@ def test_served_weights_come_back_out_of_the_repository() -> None:
 
 def test_no_label_is_of_a_recording_that_has_masks(furnace: RecordedFurnace) -> None:
     assert labelled([furnace], [], repair=False) == [LabelledTime()]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"seconds": 3, "peak_mib": 1}', '{"seconds": {}}']
+)
+def test_costs_that_are_none_are_one_line(tmp_path, text: str) -> None:
+    (tmp_path / "costs.json").write_text(text)
+
+    with pytest.raises(TrainerError, match=r"costs\.json: expected what an earlier fit cost"):
+        Costs(tmp_path / "costs.json")

@@ -57,6 +57,10 @@ class RecordingError(TrainerError):
     """A recording is not of its form: repair it, or leave it out."""
 
 
+class NoBenchmarkError(RecordingError):
+    """A folder holds no recording of the benchmark: it is of another form, or empty."""
+
+
 class LabelError(TrainerError):
     """A label does not fit the recordings: correct it."""
 

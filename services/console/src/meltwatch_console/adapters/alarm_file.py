@@ -16,6 +16,7 @@ from meltwatch_schemas.text import escaped
 from meltwatch_schemas.window import NS_PER_S
 from pydantic import TypeAdapter, ValidationError
 
+from meltwatch_console.adapters.ring_file import SAVED_EVERY_S
 from meltwatch_console.domain.occurrences import Occurrence, ReviewQuestion, ReviewScope
 from meltwatch_console.errors import AlarmFileRefused
 from meltwatch_console.pipeline.live_picture import LinkState, LivePicture
@@ -23,7 +24,6 @@ from meltwatch_console.pipeline.live_picture import LinkState, LivePicture
 NAME: Final = "alarms.json"
 FORM: Final = "meltwatch-console-alarms/1"
 MAX_BYTES: Final = 128 * 1024 * 1024
-SAVED_EVERY_S: Final = 600.0
 _AHEAD_NS: Final = 60 * NS_PER_S
 _log = structlog.get_logger()
 

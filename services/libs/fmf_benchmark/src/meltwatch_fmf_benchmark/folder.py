@@ -7,7 +7,7 @@ from typing import Final
 
 import h5py
 
-from meltwatch_fmf_benchmark.errors import FormatError
+from meltwatch_fmf_benchmark.errors import NoRecordingsError
 from meltwatch_fmf_benchmark.hdf5 import open_file
 from meltwatch_fmf_benchmark.layouts import read_first_layout, read_second_layout, read_splits
 from meltwatch_fmf_benchmark.recording import Recording
@@ -54,5 +54,5 @@ def _files_of(folder: Path, expected: str) -> list[Path]:
     paths = sorted(folder.glob("*.mat"))
     if not paths:
         found = "none of them" if folder.is_dir() else "no such folder"
-        raise FormatError(f"{folder}: expected {expected}, got {found}")
+        raise NoRecordingsError(f"{folder}: expected {expected}, got {found}")
     return paths

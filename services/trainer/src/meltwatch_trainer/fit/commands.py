@@ -179,8 +179,13 @@ class Costs:
         self._seconds: dict[str, float] = {}
         self._peak_mib = 0
         if file.exists():
-            told = json.loads(file.read_text())
-            self._seconds, self._peak_mib = told["seconds"], told["peak_mib"]
+            try:
+                told = json.loads(file.read_text())
+                self._seconds, self._peak_mib = dict(told["seconds"]), int(told["peak_mib"])
+            except (OSError, ValueError, LookupError, TypeError) as error:
+                raise TrainerError(
+                    f"{file}: expected what an earlier fit cost, got {error}; delete it"
+                ) from error
 
     @contextmanager
     def of_step(self, step: str) -> Iterator[None]:

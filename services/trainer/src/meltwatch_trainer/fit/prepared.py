@@ -20,10 +20,10 @@ from meltwatch_schemas.window import PUBLISHED_SPEC
 from meltwatch_trainer.data.process_pool import in_processes
 from meltwatch_trainer.data.recorded.benchmark import names_in, write_recording
 from meltwatch_trainer.data.recorded.kept import partitions_of, write_partition
-from meltwatch_trainer.data.recorded.labels import check_apart, labelled, masked
+from meltwatch_trainer.data.recorded.labels import labelled, masked
 from meltwatch_trainer.data.recorded.runs import LabelledRecording
 from meltwatch_trainer.data.recorded.store import RecordedFurnace, open_furnace
-from meltwatch_trainer.errors import LabelError, RecordingError
+from meltwatch_trainer.errors import LabelError, NoBenchmarkError, RecordingError
 
 LABELS: Final = "labels"
 """The repair of labels that do not fit; the others are ``Repair``'s."""
@@ -104,13 +104,11 @@ def _sources_in(folder: Path, repairs: tuple[Repair, ...]) -> list[RecordingPart
         return [RecordingPart(folder, partition, (), content) for partition in partitions]
     try:
         names = names_in(folder, frozenset(repairs))
-    except RecordingError as error:
-        if "got none of them" in str(error):
-            raise RecordingError(
-                f"{folder}: expected a recording of 'meltwatch record' ({FILE_NAME}) or of the "
-                f"FMF-Benchmark (videos/, currents/ and timestamps/, or *.mat files), got neither"
-            ) from error
-        raise
+    except NoBenchmarkError as error:
+        raise RecordingError(
+            f"{folder}: expected a recording of 'meltwatch record' ({FILE_NAME}) or of the "
+            f"FMF-Benchmark (videos/, currents/ and timestamps/, or *.mat files), got neither"
+        ) from error
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     stats = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
     content = hashlib.sha256(repr(stats).encode()).hexdigest()
@@ -150,7 +148,6 @@ def with_labels(
     if labels is None and not all(furnace.has_masks for furnace in furnaces):
         name = next(furnace.name for furnace in furnaces if not furnace.has_masks)
         raise LabelError(f"--labels: expected a file, as {name} has no masks of its own, got none")
-    check_apart(furnaces)
     told = labelled(furnaces, [] if labels is None else _read(labels), repair=LABELS in repairs)
     found = []
     for furnace, said in zip(furnaces, told, strict=True):

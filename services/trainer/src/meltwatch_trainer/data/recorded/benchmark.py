@@ -7,13 +7,21 @@ from typing import Final
 
 import numpy as np
 from meltwatch_core.join.rules import PUBLISHED_RULES
-from meltwatch_fmf_benchmark import FormatError, Playback, Recording, Repair, open_recordings, play
+from meltwatch_fmf_benchmark import (
+    FormatError,
+    NoRecordingsError,
+    Playback,
+    Recording,
+    Repair,
+    open_recordings,
+    play,
+)
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 from numpy.typing import NDArray
 
 from meltwatch_trainer.data.operation import observe
 from meltwatch_trainer.data.recorded.store import FurnaceWriter
-from meltwatch_trainer.errors import RecordingError
+from meltwatch_trainer.errors import NoBenchmarkError, RecordingError
 
 ORIGIN_NS: Final = 1_500_000_000 * NS_PER_S
 """The files tell no zone, and windows need a place in time: any will do."""
@@ -25,6 +33,8 @@ def names_in(folder: Path, repairs: Collection[Repair]) -> list[str]:
 
     Raises
     ------
+    NoBenchmarkError
+        If there is none.
     RecordingError
         If one is not of the published form.
     """
@@ -94,5 +104,7 @@ def _opened(folder: Path, repairs: Collection[Repair]) -> Iterator[list[Recordin
     try:
         with open_recordings(folder, repairs) as recordings:
             yield recordings
+    except NoRecordingsError as error:
+        raise NoBenchmarkError(str(error)) from error
     except FormatError as error:
         raise RecordingError(str(error)) from error

@@ -182,7 +182,7 @@ def open_furnace(folder: Path) -> RecordedFurnace:
             frame_of=np.load(folder / "frame_of.npy"),
             has_masks=meta["has_masks"],
         )
-    except (OSError, ValueError, LookupError) as error:
+    except (OSError, ValueError, LookupError, TypeError) as error:
         raise RecordingError(
             f"{folder}: expected windows that an earlier run prepared, got {error}; delete it"
         ) from error
