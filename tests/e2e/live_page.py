@@ -21,7 +21,8 @@ _WATCH = """() => {
   const look = () => requestAnimationFrame(() => setTimeout(() => {
     for (const row of document.querySelectorAll(".row")) {
       const part = (name) => row.querySelector(name);
-      window.painted[`${part(".where")?.title} ${part(".title")?.textContent}`] ??= Date.now();
+      const raise = [part(".where")?.title, part(".title")?.textContent, part("time")?.dateTime];
+      window.painted[raise.join(" ")] ??= Date.now();
     }
   }));
   new MutationObserver(look).observe(document.body, { childList: true, subtree: true });
@@ -47,8 +48,8 @@ def a_browser_sees_the_run(run: RunningProduct, status: dict) -> None:
     ):
         url = console_of(run)
         eye = Onlooker(browser, url, 1920, {})
-        eye.wait_live()
         look = _FirstLook(eye)
+        eye.wait_live()
         eye.until("document.querySelectorAll('.tile:not(.blind)').length === 2", "both furnaces")
         for furnace in ("FMF-01", "FMF-02"):
             eye.wait(".tile", furnace)
@@ -67,7 +68,10 @@ class _FirstLook:
         self._since_ms: int = eye.page.evaluate(_WATCH)
 
     def expect_in_time(self, kafka: str, topic: str) -> None:
-        """Wait for the first alarm, and compare the record's instant with the page's."""
+        """Wait for the first raise from now on, and compare its record's instant with the page's.
+
+        A machine may be so slow that the page comes after the run's first alarms.
+        """
         until(self._painted, lambda: self._eye.says("body"), every_s=0.2)
         written_ms, seen_ms = until(
             lambda: self._first(_records(kafka, topic)), lambda: self._eye.says("body"), every_s=0.5
@@ -85,15 +89,22 @@ class _FirstLook:
 
     def _first(self, records: list[tuple[int, dict]]) -> tuple[int, int] | None:
         seen = self._painted()
-        both = (
-            (at_ms, seen.get(f"{record['equipment_path']} {record['title']}"))
-            for at_ms, record in records
-            if at_ms >= self._since_ms and record["state"] == "UNACK"
+        written: dict[str, int] = {}
+        for at_ms, record in records:
+            written.setdefault(_raise_of(record), at_ms)
+        both = ((at_ms, seen.get(each)) for each, at_ms in written.items())
+        return min(
+            ((at, shown) for at, shown in both if shown is not None and at >= self._since_ms),
+            default=None,
         )
-        return min(((at, shown) for at, shown in both if shown is not None), default=None)
 
     def _waited_at(self, at_ms: float) -> float:
         return min(self._waits, key=lambda each: abs(each[0] - at_ms))[1]
+
+
+def _raise_of(record: dict) -> str:
+    """Name one raise of one alarm as the page's rows show it."""
+    return f"{record['equipment_path']} {record['title']} {record['raise_time']}"
 
 
 def _records(kafka: str, topic: str) -> list[tuple[int, dict]]:

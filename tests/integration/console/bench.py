@@ -69,11 +69,11 @@ class ConsoleProcess(ManagerProcess):
             with error:
                 return error.code, _parsed(error.read())
 
-    def wait_live(self) -> None:
-        """Wait until it says that its alarms are live."""
+    def wait_live(self, headers: Mapping[str, str] | None = None) -> None:
+        """Wait until it says that its alarms are live; before, it takes no command."""
         until(
-            lambda: self.ask("api/v1/alarms")[1]["link"]["state"] == "live",
-            lambda: self.ask("api/v1/alarms"),
+            lambda: self.ask("api/v1/alarms", headers=headers)[1]["link"]["state"] == "live",
+            lambda: self.ask("api/v1/alarms", headers=headers),
         )
 
 

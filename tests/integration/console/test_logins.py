@@ -50,7 +50,7 @@ def console(forge, make_console, keys):
         console_audience=AUDIENCE,
         console_groups="operators=operate,process=engineer",
     )
-    made.log_lines("console_served") or made.url
+    made.wait_live(bearer(jwt.encode(claims(), keys[0], "ES256", {"kid": "one"})))
     return made
 
 
