@@ -9,8 +9,8 @@ import { clock, text } from "./text.js";
 /** An alarm may come before its window has been read: it is asked for again, ms. */
 const AGAIN_MS = 2_000;
 /** After so many it is asked for more and more rarely, the last time after half an hour. */
-const SOON = 5;
-const TRIES = 14;
+const SOON = 2;
+const TRIES = 11;
 
 export class AlarmPicture {
   /** @param {string} furnaceId */

@@ -19,7 +19,11 @@ export function h(tag, attributes = {}, ...children) {
 
 /** Set a text if it is another one: no work and no announcement for the same. @param {Element} node @param {string} value */
 export function say(node, value) {
-  if (node.textContent !== value) node.textContent = value;
+  const words = node.firstChild;
+  // Ages count every second: a text that changes costs less than one that is made anew.
+  if (words instanceof Text && !words.nextSibling) {
+    if (words.data !== value) words.data = value;
+  } else if (node.textContent !== value) node.textContent = value;
 }
 
 /** @param {Element} node @param {string} name @param {string|null} value */
