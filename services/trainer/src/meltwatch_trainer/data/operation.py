@@ -10,7 +10,7 @@ from meltwatch_simulator import SimulatedFurnace
 from numpy.typing import NDArray
 
 from meltwatch_trainer.data.furnace_run import Observation, span_s
-from meltwatch_trainer.data.windows import FRAME_PERIOD_NS, seconds
+from meltwatch_trainer.data.windows import FRAME_PERIOD_NS, TimesNs, seconds
 
 BATCH: Final = 8
 WARM_UP_S: Final = 10.0
@@ -75,23 +75,38 @@ def observe(
     span_ns
         First and last instant; windows begin a warm-up before the first.
     """
-    start_ns, end_ns = span_ns
-    first_ns = spec.first_end_after(furnace.furnace_id, start_ns - seconds(WARM_UP_S))
-    ends_ns = np.arange(first_ns, end_ns, spec.hop_ns * every, dtype=np.int64)
+    ends_ns = window_ends_within(furnace.furnace_id, span_ns, spec, every)
     clip_ns = np.arange(spec.clip_frames - 1, -1, -1) * spec.frame_stride_ns
     seen_ns = (ends_ns[:, None] - clip_ns) // FRAME_PERIOD_NS * FRAME_PERIOD_NS
-    back_ns = np.arange(spec.lookback_samples - 1, -1, -1) * spec.sample_period_ns
-    point_ns = (ends_ns[:, None] - back_ns) // spec.sample_period_ns * spec.sample_period_ns
     frames_ns, frame_of = np.unique(seen_ns, return_inverse=True)
-    samples_ns, sample_of = np.unique(point_ns, return_inverse=True)
+    samples, sample_of = observed_currents(furnace, ends_ns, spec)
     return Observation(
         ends_ns=ends_ns,
         frames=furnace.frames(frames_ns),
         newest_ns=frames_ns[frame_of.reshape(seen_ns.shape)[:, -1]],
-        samples=furnace.currents(samples_ns),
+        samples=samples,
         frame_of=frame_of.reshape(seen_ns.shape),
-        sample_of=sample_of.reshape(point_ns.shape),
+        sample_of=sample_of,
     )
+
+
+def window_ends_within(
+    furnace_id: str, span_ns: tuple[int, int], spec: WindowSpec, every: int
+) -> TimesNs:
+    """Return the ends ``(n,)`` of each n-th window that a run of a furnace is seen through."""
+    start_ns, end_ns = span_ns
+    first_ns = spec.first_end_after(furnace_id, start_ns - seconds(WARM_UP_S))
+    return np.arange(first_ns, end_ns, spec.hop_ns * every, dtype=np.int64)
+
+
+def observed_currents(
+    furnace: WatchedFurnace, ends_ns: TimesNs, spec: WindowSpec
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Return the samples ``(s, 3)`` that windows see, and which of them each does ``(n, 240)``."""
+    back_ns = np.arange(spec.lookback_samples - 1, -1, -1) * spec.sample_period_ns
+    point_ns = (ends_ns[:, None] - back_ns) // spec.sample_period_ns * spec.sample_period_ns
+    samples_ns, sample_of = np.unique(point_ns, return_inverse=True)
+    return furnace.currents(samples_ns), sample_of.reshape(point_ns.shape)
 
 
 def operate(

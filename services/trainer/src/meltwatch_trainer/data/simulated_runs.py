@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
-from meltwatch_simulator import Scenario, SlotSchedule
+from meltwatch_simulator import Scenario, SimulatedFurnace, SlotSchedule
 from meltwatch_simulator.parameters import SILENT_SHARE, VEILED_SHARE, Range
 
 from meltwatch_trainer.data.furnace_run import FurnaceRun
@@ -25,6 +25,22 @@ JITTER_S: Final = 390.0
 
 def simulated_run(seed: int, runs: RunSet, every: int, number: int) -> FurnaceRun:
     """Simulate the run of one of a set's furnaces, through each ``every``-th window."""
+    furnace, span_ns = run_furnace(seed, runs, number)
+    faults = furnace.faults_between(*span_ns)
+    seen = observe(furnace, span_ns, PUBLISHED_SPEC, every)
+    return FurnaceRun(
+        furnace_id=furnace.furnace_id,
+        origin_ns=ORIGIN_NS,
+        duration_s=runs.duration_s,
+        seen=seen,
+        labels=true_labels(furnace, faults, seen.newest_ns),
+        masks=np.packbits(true_masks(furnace, seen.newest_ns), axis=-1),
+        faults=faults,
+    )
+
+
+def run_furnace(seed: int, runs: RunSet, number: int) -> tuple[SimulatedFurnace, tuple[int, int]]:
+    """Return one of a set's furnaces, and from when to when it is watched."""
     furnace_id = runs.furnace_id(number)
     schedule = SlotSchedule(
         seed,
@@ -38,16 +54,4 @@ def simulated_run(seed: int, runs: RunSet, every: int, number: int) -> FurnaceRu
         length_s=FAULT_LENGTH,
     )
     scenario = Scenario(seed, (furnace_id,), ORIGIN_NS, None, schedule, runs.beyond)
-    furnace = scenario.furnace(furnace_id)
-    span_ns = ORIGIN_NS, ORIGIN_NS + seconds(runs.duration_s)
-    faults = furnace.faults_between(*span_ns)
-    seen = observe(furnace, span_ns, PUBLISHED_SPEC, every)
-    return FurnaceRun(
-        furnace_id=furnace_id,
-        origin_ns=ORIGIN_NS,
-        duration_s=runs.duration_s,
-        seen=seen,
-        labels=true_labels(furnace, faults, seen.newest_ns),
-        masks=np.packbits(true_masks(furnace, seen.newest_ns), axis=-1),
-        faults=faults,
-    )
+    return scenario.furnace(furnace_id), (ORIGIN_NS, ORIGIN_NS + seconds(runs.duration_s))
