@@ -2,16 +2,29 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from meltwatch_trainer.errors import ScoresError
 from meltwatch_trainer.judge.scores import Scores, score_key
-from meltwatch_trainer.judge.statistics import Platt, fit_platt
+from meltwatch_trainer.judge.statistics import Platt, fit_log_odds, fit_platt
 from meltwatch_trainer.network.availability import AVAILABILITY
 
 FloatArray = NDArray[np.float64]
+
+
+class Fused(Protocol):
+    """Gives log-odds of what was scored."""
+
+    def logits(self, scores: Scores, /) -> FloatArray:
+        """Return the fused log-odds, shape ``(n,)``."""
+        ...
+
+    def disagreement(self, scores: Scores, /) -> FloatArray:
+        """Return the standard deviation of the networks' log-odds, shape ``(n,)``."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +80,63 @@ def fit_fusion(scores: Scores, models: Sequence[str], state: str) -> Fusion:
     return Fusion(tuple(models), state, lines, fit_platt(mean, anomalous))
 
 
+@dataclass(frozen=True, slots=True)
+class Stacked:
+    """Members and an expert on one scale: ``scale * (mean + weight * expert) + shift``.
+
+    Attributes
+    ----------
+    members
+        What is served without the expert.
+    expert
+        The expert's name.
+    weight
+        0 leaves every score as it is without it, bit by bit.
+    mean
+        Calibrates the sum.
+    """
+
+    members: Fusion
+    expert: str
+    weight: float
+    mean: Platt
+
+    def logits(self, scores: Scores) -> FloatArray:
+        """Return the fused log-odds, shape ``(n,)``."""
+        if self.weight == 0:
+            return self.members.logits(scores)
+        said = _said(scores, self.expert, self.members.state)
+        return self.mean(self.members.member_logits(scores).mean(axis=0) + self.weight * said)
+
+    def disagreement(self, scores: Scores) -> FloatArray:
+        """Return the standard deviation of the members' log-odds; the expert is none of them."""
+        return self.members.disagreement(scores)
+
+
+def fit_stacked(scores: Scores, models: Sequence[str], expert: str, state: str) -> Stacked:
+    """Fit an expert's weight to the clear windows of furnaces that nobody was trained on.
+
+    Where there are no currents it has none. An expert that speaks against the truth has none
+    either: it is then better left out.
+
+    Raises
+    ------
+    ScoresError
+        If a network was not scored in the state, or a class has no window.
+    """
+    members = fit_fusion(scores, models, state)
+    without = Stacked(members, expert, 0.0, members.mean)
+    if not AVAILABILITY[state][1]:
+        return without
+    clear = scores.clear
+    mean = members.member_logits(scores).mean(axis=0)[clear]
+    said = _said(scores, expert, state)[clear]
+    scale, scaled_weight, shift = fit_log_odds([mean, said], scores.label[clear] == 1)
+    if scale <= 0 or scaled_weight <= 0:
+        return without
+    return Stacked(members, expert, scaled_weight / scale, Platt(scale, shift))
+
+
 def fit_aggregate(
     scores: Scores, models: Sequence[str]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -86,3 +156,7 @@ def _raw(scores: Scores, models: Sequence[str], state: str) -> FloatArray:
     if missing:
         raise ScoresError(f"expected scores of {', '.join(missing)} in state {state}: score first")
     return np.stack([scores.logits[score_key(model, state)] for model in models]).astype(float)
+
+
+def _said(scores: Scores, expert: str, state: str) -> FloatArray:
+    return scores.logits[score_key(expert, state)].astype(float)

@@ -8,7 +8,7 @@ from meltwatch_core.alarms.setpoints.bootstrap import FloatArray
 from meltwatch_core.alarms.setpoints.held_level import AlarmRule
 from meltwatch_schemas.alarm import Setpoint
 
-from meltwatch_trainer.judge.fusion import Fusion
+from meltwatch_trainer.judge.fusion import Fused
 from meltwatch_trainer.judge.judging import JudgingVerdict, Terms, judge_set
 from meltwatch_trainer.judge.row_calibration import CalibratedRow, calibrate
 from meltwatch_trainer.judge.score_sets import joined
@@ -28,7 +28,7 @@ class LeftOutFusion:
         By run.
     """
 
-    of_run: tuple[Fusion, ...]
+    of_run: tuple[Fused, ...]
 
     def logits(self, scores: Scores) -> FloatArray:
         """Return the fused log-odds, shape ``(n,)``."""
@@ -38,7 +38,7 @@ class LeftOutFusion:
         """Return the standard deviation of the networks' log-odds, shape ``(n,)``."""
         return self._by_run(scores, lambda fusion: fusion.disagreement(scores))
 
-    def _by_run(self, scores: Scores, said: Callable[[Fusion], FloatArray]) -> FloatArray:
+    def _by_run(self, scores: Scores, said: Callable[[Fused], FloatArray]) -> FloatArray:
         every = {id(fusion): said(fusion) for fusion in self.of_run}
         found = np.empty(len(scores.run))
         for part, fusion in zip(scores.runs(), self.of_run, strict=True):

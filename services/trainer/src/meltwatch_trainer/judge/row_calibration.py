@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from meltwatch_trainer.errors import ScoresError
 from meltwatch_trainer.judge.events import LATE_S
-from meltwatch_trainer.judge.fusion import Fusion, fit_fusion
+from meltwatch_trainer.judge.fusion import Fused, fit_fusion
 from meltwatch_trainer.judge.scores import ENSEMBLE, Scores
 from meltwatch_trainer.judge.study_rows import OTHER_ROWS, SERVED_ROWS, Row
 
@@ -41,7 +41,7 @@ class CalibratedRow:
     """
 
     row: Row
-    fusion: Fusion
+    fusion: Fused
     basis: ThresholdBasis
     logit_on: float
 
@@ -78,10 +78,15 @@ def calibrate(
     """
     rows = [row for row in (*SERVED_ROWS, *OTHER_ROWS) if row.scored_in(scores)]
     judges = [_calibrated(scores, row, rule, budget, kind) for row in rows]
-    served = [judge for judge in judges if judge.served]
-    sound = [judge for judge in served if judge.basis.refusal is None] or served
+    served = iter(sharing_threshold([judge for judge in judges if judge.served]))
+    return tuple(next(served) if judge.served else judge for judge in judges)
+
+
+def sharing_threshold(judges: Sequence[CalibratedRow]) -> list[CalibratedRow]:
+    """Return states of one ensemble with one threshold: the highest that nobody refused."""
+    sound = [judge for judge in judges if judge.basis.refusal is None] or judges
     shared = max((judge.logit_on for judge in sound), default=0.0)
-    return tuple(replace(judge, logit_on=shared) if judge.served else judge for judge in judges)
+    return [replace(judge, logit_on=shared) for judge in judges]
 
 
 def _calibrated(

@@ -27,6 +27,7 @@ from meltwatch_trainer.judge.alarm_figures import (
     random_raises,
 )
 from meltwatch_trainer.judge.events import rate_bounds
+from meltwatch_trainer.judge.fusion import Fused
 from meltwatch_trainer.judge.scores import Scores
 from meltwatch_trainer.judge.study_rows import Row
 
@@ -67,18 +68,6 @@ class Judged:
         if figure == "false_per_day":
             return self.false_per_day
         return estimate(self.figures[figure])
-
-
-class Fused(Protocol):
-    """Gives log-odds of what was scored (see ``Fusion``)."""
-
-    def logits(self, scores: Scores, /) -> FloatArray:
-        """Return the fused log-odds, shape ``(n,)``."""
-        ...
-
-    def disagreement(self, scores: Scores, /) -> FloatArray:
-        """Return the standard deviation of the networks' log-odds, shape ``(n,)``."""
-        ...
 
 
 class RowJudge(Protocol):

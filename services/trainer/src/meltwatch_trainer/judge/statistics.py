@@ -1,5 +1,6 @@
 """Figures that judge scores, and the calibration that puts them on one scale."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -47,10 +48,20 @@ def fit_platt(scores: FloatArray, anomalous: BoolArray) -> Platt:
     anomalous
         Shape ``(n,)``. Both classes count alike, whatever their share.
     """
+    scale, shift = fit_log_odds([scores], anomalous)
+    return Platt(scale, shift)
+
+
+def fit_log_odds(columns: Sequence[FloatArray], anomalous: BoolArray) -> tuple[float, ...]:
+    """Fit one weight for each column and a shift, as ``fit_platt`` does for one column.
+
+    Without evidence the first column stands as it is, and the others for nothing.
+    """
     target = _smoothed_targets(anomalous)
     weight = np.where(anomalous, 0.5 / anomalous.sum(), 0.5 / (~anomalous).sum())
-    design = np.stack([scores, np.ones_like(scores)], axis=1)
-    prior = np.array([1.0, 0.0])
+    design = np.stack([*columns, np.ones(len(anomalous))], axis=1)
+    prior = np.zeros(design.shape[1])
+    prior[0] = 1.0
 
     def loss(beta: FloatArray) -> float:
         logits = design @ beta
@@ -62,14 +73,14 @@ def fit_platt(scores: FloatArray, anomalous: BoolArray) -> Platt:
         probability = expit(design @ beta)
         gradient = design.T @ (weight * (probability - target)) + PRIOR_STRENGTH * (beta - prior)
         curvature = (design.T * (weight * probability * (1 - probability))) @ design
-        step = np.linalg.solve(curvature + PRIOR_STRENGTH * np.eye(2), gradient)
+        step = np.linalg.solve(curvature + PRIOR_STRENGTH * np.eye(len(beta)), gradient)
         # Where scores are nearly sure, the curvature is nearly none and a full step overshoots.
         while loss(beta - step) > loss(beta) and np.abs(step).max() > TOLERANCE:
             step = step / 2
         beta = beta - step
         if np.abs(step).max() < TOLERANCE:
             break
-    return Platt(float(beta[0]), float(beta[1]))
+    return tuple(beta.tolist())
 
 
 def _smoothed_targets(anomalous: BoolArray) -> FloatArray:
