@@ -23,7 +23,7 @@ SERVICES = {
 }
 TRAINER = ROOT / "services/trainer/src/meltwatch_trainer"
 # Each step of the trainer knows those before it; its commands and settings stand beside them.
-STEPS = ("data", "network", "train", "judge", "release", "benchmark", "fit")
+STEPS = ("data", "network", "train", "judge", "release", "benchmark", "fit", "expert")
 CORE = ROOT / "services/libs/core/src"
 WORDS_OF_THE_CHASSIS = {
     "clock.Clock", "dependencies.TRITON", "errors.ConfigurationError", "errors.FatalError",

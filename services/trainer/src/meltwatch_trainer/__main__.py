@@ -17,6 +17,7 @@ from rich.console import Console
 from meltwatch_trainer.benchmark.windows import ClipSpec, LoaderRule
 from meltwatch_trainer.data.run_sets import RUN_SETS
 from meltwatch_trainer.errors import TrainerError, TrialError
+from meltwatch_trainer.expert.options import ExpertOptions
 from meltwatch_trainer.fit.options import FitOptions
 from meltwatch_trainer.settings import Settings
 from meltwatch_trainer.study_commands import StudyOptions
@@ -36,6 +37,7 @@ DEFAULT_REPOSITORY = Path("triton_models/repository")
 DEFAULT_REFERENCE = Path("tests/contract/models/reference.npz")
 
 USUAL = StudyOptions()
+USUAL_EXPERT = ExpertOptions()
 
 Repository = Annotated[Path, Parameter(help="Triton's model repository.")]
 Reference = Annotated[Path, Parameter(help="Frozen windows and answers.")]
@@ -250,6 +252,19 @@ def unseen(
         print(judged.tables, flush=True)
         if to is not None:
             print(f"wrote {judged.write(to)}")
+
+
+@app.command(name="expert")
+def expert(
+    *, options: ExpertOptions = USUAL_EXPERT, repository: Repository = DEFAULT_REPOSITORY
+) -> None:
+    """Show what experts on currents alone add to the served ensemble."""
+    from meltwatch_trainer.expert.commands import ExpertStudy
+    from meltwatch_trainer.judge.expert_verdict import expert_tables
+    from meltwatch_trainer.train.progress import shown_steps
+
+    study = ExpertStudy(options, repository, partial(shown_steps, console=console))
+    print(expert_tables(study.verdict()))
 
 
 @app.command(name="gallery")

@@ -84,7 +84,7 @@ def _score(task: _Task, *, alone: bool) -> None:
 
 
 def _before(model: StudyModel) -> TrainedModel:
-    return replace(begun_model(model), name=name_before(model.name))
+    return replace(begun_model(model), name=name_before(model.name), states=("both",))
 
 
 def members_of_all(plan: FitPlan) -> Sequence[TrainedModel]:

@@ -29,17 +29,15 @@ class TrainedModel:
         What it reads: ``both``, ``video`` or ``current``.
     digest
         SHA-256 of its file of weights.
+    states
+        The states of availability to ask it in: what is not served meets no lost modality.
     """
 
     name: str
     network: nn.Module
     modality: str
     digest: str
-
-    @property
-    def states(self) -> tuple[str, ...]:
-        """The states of availability to ask it in: what is not served meets no lost modality."""
-        return tuple(AVAILABILITY) if self.name in SHIPPED else ("both",)
+    states: tuple[str, ...]
 
     def draws_in(self, state: str) -> bool:
         """Tell whether its map means anything in a state of availability."""
@@ -83,7 +81,8 @@ def _ready(model: StudyModel, path: Path) -> TrainedModel:
     round_weights(network)
     modality = model.spec.modality if isinstance(model.spec, MemberSpec) else "both"
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return TrainedModel(model.name, network.eval(), modality, digest)
+    states = tuple(AVAILABILITY) if model.name in SHIPPED else ("both",)
+    return TrainedModel(model.name, network.eval(), modality, digest, states)
 
 
 def trained_models(models: Path) -> Sequence[TrainedModel]:

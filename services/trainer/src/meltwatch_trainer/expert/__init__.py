@@ -1,0 +1,1 @@
+"""An expert on currents beside the ensemble: trained, and held against the ensemble without it."""
