@@ -41,12 +41,14 @@ def test_what_the_user_has_set_counts(tmp_path: Path) -> None:
 
 def test_a_broker_that_the_user_names_gets_an_edge_node(tmp_path: Path) -> None:
     folder = tmp_path / "opcua"
-    told = opcua.prepare_opcua({"MELTWATCH_MQTT": "127.0.0.1:1883"}, folder).environment
+    broker = {"MELTWATCH_MQTT": "127.0.0.1:1883", "MELTWATCH_OPCUA_USERS_FILE": "people.yaml"}
+    told = opcua.prepare_opcua(broker, folder).environment
     assert told["MELTWATCH_SPARKPLUG_STATE_FILE"] == str(folder / "bdseq")
     assert told["MELTWATCH_SPARKPLUG_USER"] == "operator"
-    given = {"MELTWATCH_MQTT": "127.0.0.1:1883", "MELTWATCH_SPARKPLUG_USER": "scada"}
+    given = broker | {"MELTWATCH_SPARKPLUG_USER": "scada"}
     assert opcua.prepare_opcua(given, folder).environment["MELTWATCH_SPARKPLUG_USER"] == "scada"
-    assert "MELTWATCH_SPARKPLUG_USER" not in opcua.prepare_opcua({}, folder).environment
+    del broker["MELTWATCH_MQTT"]
+    assert "MELTWATCH_SPARKPLUG_USER" not in opcua.prepare_opcua(broker, folder).environment
 
 
 def test_without_the_package_the_run_says_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
