@@ -6,11 +6,15 @@ known='video-producer current-producer source-producer stream-processor alarm-ma
 
 fail() { echo "images: $*" >&2; exit "${code:-1}"; }
 
+# A client without its daemon builds nothing: the first that answers is taken.
+silent=''
 for tool in docker podman buildah; do
-    [ -n "$BUILDER" ] || ! command -v $tool >/dev/null || BUILDER=$tool
+    [ -z "$BUILDER" ] || break
+    command -v $tool >/dev/null || continue
+    if $tool info >/dev/null 2>&1; then BUILDER=$tool; else silent="${silent:+$silent and }$tool, whose service does not answer"; fi
 done
 case $BUILDER in
-    '') code=3 fail 'expected docker, podman or buildah on PATH, found none; install one, or set BUILDER to a command that takes their build arguments' ;;
+    '') code=3 fail "expected docker, podman or buildah on PATH, found ${silent:-none}; install or start one, or set BUILDER to a command that takes their build arguments" ;;
     docker | podman) BUILDER="$BUILDER build" ;;
     buildah) BUILDER='buildah bud' ;;
 esac

@@ -94,20 +94,60 @@ def test_a_builder_that_fails_is_named_with_what_it_said(tmp_path):
     assert done.returncode != 0
 
 
-def test_without_a_builder_one_line_says_what_to_do(tmp_path):
-    for tool in ("sh", "sed", "mktemp", "git", "rm"):
-        (tmp_path / tool).symlink_to(Path("/usr/bin") / tool)
-    done = subprocess.run(
+def build_without_a_choice(folder: Path, **builders: int) -> subprocess.CompletedProcess[str]:
+    """Run the script where PATH has these builders; an exit code is what ``info`` ends with."""
+    for tool in ("sh", "sed", "mktemp", "git", "rm", "date", "tail"):
+        (folder / tool).symlink_to(Path("/usr/bin") / tool)
+    for tool, code in builders.items():
+        script = folder / tool
+        script.write_text(
+            f'#!/bin/sh\n[ "$1" != info ] || exit {code}\necho {tool} "$1" >>{folder}/asked\n'
+        )
+        script.chmod(0o755)
+    return subprocess.run(
         ["/bin/sh", "services/images.sh"],
         cwd=ROOT,
-        env={"PATH": str(tmp_path), "VERSION": "1", "UV_VERSION": "1"},
+        env={"PATH": str(folder), "VERSION": "1", "UV_VERSION": "1", "SERVICES": "redis"},
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
 
-    assert done.stderr.startswith("images: expected docker, podman or buildah on PATH, found none")
+
+@pytest.mark.parametrize(
+    ("builders", "asked"),
+    [
+        ({"docker": 0, "podman": 0, "buildah": 0}, "docker build"),
+        ({"docker": 1, "podman": 125, "buildah": 0}, "buildah bud"),
+        ({"docker": 1, "podman": 0}, "podman build"),
+    ],
+)
+def test_the_first_builder_that_answers_is_taken(tmp_path, builders, asked):
+    done = build_without_a_choice(tmp_path, **builders)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "asked").read_text() == f"{asked}\n"
+
+
+@pytest.mark.parametrize(
+    ("builders", "found"),
+    [
+        ({}, "none"),
+        ({"docker": 1}, "docker, whose service does not answer"),
+        (
+            {"docker": 1, "podman": 125},
+            "docker, whose service does not answer and podman, whose service does not answer",
+        ),
+    ],
+)
+def test_without_a_builder_one_line_says_what_to_do(tmp_path, builders, found):
+    done = build_without_a_choice(tmp_path, **builders)
+
+    start = (
+        f"images: expected docker, podman or buildah on PATH, found {found}; install or start one"
+    )
+    assert done.stderr.startswith(start)
     assert len(done.stderr.splitlines()) == 1
     assert done.returncode == 3
 
