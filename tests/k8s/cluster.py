@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
-from tests.support.manifests import KUBECTL, ROOT
+from tests.support.manifests import KUBECTL, ROOT, version
 
 NAMESPACE: Final = "meltwatch"
 _LOOKS_LIKE_A_TEST: Final = re.compile(
@@ -58,6 +58,11 @@ def run(*arguments: str, timeout_s: float = 120) -> subprocess.CompletedProcess[
         timeout=timeout_s,
         check=False,
     )
+
+
+def job(name: str) -> str:
+    """Return how kubectl names the Job of this release."""
+    return f"job/{name}-{version().replace('.', '-')}"
 
 
 def pods() -> dict[str, dict[str, Any]]:

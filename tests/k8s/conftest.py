@@ -15,6 +15,7 @@ from tests.k8s.cluster import (
     NAMESPACE,
     diagnosis,
     forwarded,
+    job,
     kubectl,
     looks_like_a_test,
     run,
@@ -118,7 +119,7 @@ def laptop(request: pytest.FixtureRequest, images: list[str], namespace: str) ->
 @pytest.fixture(scope="module")
 def kafka(laptop: Laptop) -> Iterator[str]:
     """The cluster's broker, by the address that it tells clients outside."""
-    kubectl("wait", "--for=condition=complete", "job/topics", "--timeout=300s", timeout_s=310)
+    kubectl("wait", "--for=condition=complete", job("topics"), "--timeout=300s", timeout_s=310)
     with forwarded("svc/kafka", 29092, local=29092) as address:
         yield address
         # Here, where it is forgiven: kafka-python forgets the sockets that a broker refused.

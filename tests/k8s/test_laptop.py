@@ -7,6 +7,7 @@ import time
 import urllib.request
 from collections import defaultdict
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +16,7 @@ import redis
 from tests.k8s.cluster import (
     forwarded,
     is_ready,
+    job,
     kubectl,
     pods,
     replaced,
@@ -23,6 +25,7 @@ from tests.k8s.cluster import (
     wait_for,
 )
 from tests.k8s.conftest import PREFIX, Laptop
+from tests.support.manifests import next_release, version
 
 if TYPE_CHECKING:
     from tests.chaos.tape import Reader, Tape
@@ -31,6 +34,7 @@ pytestmark = [
     pytest.mark.k8s,
     pytest.mark.timeout(900),
 ]
+SELFTEST = job("selftest")
 # Of one furnace, whichever pod is away: the session time-out, a takeover, a slow machine.
 LONGEST_SILENCE_S = 30
 
@@ -44,15 +48,25 @@ def test_the_self_test_passes(laptop: Laptop):
         for name in set(ready) - told:
             told.add(name)
             say(f"{seconds_since(laptop):4.0f} s  {name} ({len(told)} of {len(found)} pods)")
-        status = json.loads(kubectl("get", "job", "selftest", "--output", "json"))["status"]
+        status = json.loads(kubectl("get", SELFTEST, "--output", "json"))["status"]
         ended = {each["type"] for each in status.get("conditions", [])}
         return "; ".join(ended & {"Complete", "Failed"}) or None
 
     ended = wait_for("the self-test", verdict, 600)
-    log = run("logs", "job/selftest").stdout
+    log = run("logs", SELFTEST).stdout
     print(log)
     assert ended == "Complete", log
     say(f"{seconds_since(laptop):4.0f} s  the self-test has passed")
+
+
+def test_the_next_release_is_applied_over_this_one(laptop: Laptop, tmp_path: Path):
+    overlay = next_release(tmp_path) / "overlays/laptop"
+    done = run("apply", "--dry-run=server", "-k", str(overlay))
+    assert done.returncode == 0, done.stderr
+    assert "job.batch/selftest-9-9-9 created" in done.stdout
+    for file in overlay.parents[1].rglob("job.yaml"):
+        file.write_text(file.read_text().replace("9-9-9", version().replace(".", "-")))
+    assert "field is immutable" in run("apply", "--dry-run=server", "-k", str(overlay)).stderr
 
 
 def seconds_since(laptop: Laptop) -> float:

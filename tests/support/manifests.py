@@ -115,6 +115,8 @@ def workloads(overlay: str) -> dict[str, Workload]:
             template, name = spec["template"], each["metadata"]["name"]
             replicas = spec.get("replicas", 1)
             labels = template["metadata"]["labels"]
+            if each["kind"] == "Job":  # named after its release, too
+                name = labels["app.kubernetes.io/name"]
             claims = tuple(
                 claim["metadata"]["name"] for claim in spec.get("volumeClaimTemplates", ())
             )
@@ -149,6 +151,15 @@ def _value(variable: Object) -> str:
         case {"valueFrom": {"secretKeyRef": {"name": name, "key": key}}}:
             return SECRETS[name][key]
     raise AssertionError(f"expected a value or a known reference, got {variable}")
+
+
+def next_release(folder: Path, version_: str = "9.9.9") -> Path:
+    """Copy the manifests as the next release has them: other images, other Jobs."""
+    copied = Path(shutil.copytree(ROOT / "k8s", folder / "k8s"))
+    for file in copied.rglob("*.yaml"):
+        text = file.read_text().replace(version(), version_)
+        file.write_text(text.replace(version().replace(".", "-"), version_.replace(".", "-")))
+    return copied
 
 
 def version() -> str:

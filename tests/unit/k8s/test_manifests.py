@@ -92,6 +92,11 @@ def test_every_image_is_of_this_release_or_of_a_fixed_one(overlay):
             assert tag == manifests.version()
 
 
+def test_each_release_has_jobs_of_its_own(overlay):
+    release = manifests.version().replace(".", "-")
+    assert set(of_kind(overlay, "Job")) == {f"topics-{release}", f"selftest-{release}"}
+
+
 def test_every_container_says_what_it_needs(overlay):
     for workload, container in containers(overlay):
         resources = container["resources"]
