@@ -354,6 +354,14 @@ class PointChange(Message):
     old_basis: Text | None = Field(default=None, description="What that one rested on.")
 
 
+class PreparedSetpoint(Message):
+    """A set-point for another ensemble than the one that is served: in force once it is."""
+
+    setpoint: Setpoint = Field(description="In place of the alarm point's own.")
+    setpoint_basis: Text | None = Field(default=None, description="What it rests on.")
+    setpoint_digest: Name = Field(description="Digest of the ensemble that it was made for.")
+
+
 class AlarmPoint(KeyedMessage):
     """One line of the master alarm list."""
 
@@ -379,6 +387,9 @@ class AlarmPoint(KeyedMessage):
     setpoint_digest: Name | None = Field(
         default=None,
         description="Digest of the ensemble that the set-point was made for, if known.",
+    )
+    prepared: PreparedSetpoint | None = Field(
+        default=None, description="For the ensemble that is to be served next, or again."
     )
     ack_required: bool = Field(default=True, description="Stays on the list until acknowledged.")
     reset_required: bool = Field(default=False, description="Latches until reset.")
@@ -408,6 +419,13 @@ class AlarmPoint(KeyedMessage):
     model_config = ConfigDict(
         frozen=True, extra="ignore", populate_by_name=True, allow_inf_nan=False
     )
+
+    def under(self, digest: str | None) -> Self:
+        """Return the alarm point as it is in force for scores of an ensemble."""
+        if self.prepared is None or self.prepared.setpoint_digest != digest:
+            return self
+        names = ("setpoint", "setpoint_basis", "setpoint_digest")
+        return self.model_copy(update={name: getattr(self.prepared, name) for name in names})
 
 
 class Command(StrEnum):

@@ -26,6 +26,8 @@ SYSTEM_CONDITIONS: Final = frozenset(
     )
 )
 """Conditions that are about the system itself; every other one is judged by the logit."""
+WITHOUT_SCORE: Final = SYSTEM_CONDITIONS | {CURRENT_IMBALANCE}
+"""Conditions to which a threshold on the score means nothing."""
 
 
 def check_point(point: AlarmPoint) -> AlarmPoint:
@@ -62,7 +64,25 @@ def check_point(point: AlarmPoint) -> AlarmPoint:
             "approved_by: expected who approved it, and approved_at, for what is highly managed"
         )
     _check_suppression(point)
+    _check_prepared(point)
     return point
+
+
+def _check_prepared(point: AlarmPoint) -> None:
+    prepared = point.prepared
+    if prepared is None:
+        return
+    if point.condition in WITHOUT_SCORE:
+        raise violation(f"prepared: expected none, no ensemble judges {point.condition}")
+    if point.setpoint_digest is None or point.setpoint_digest == prepared.setpoint_digest:
+        raise violation(
+            "setpoint_digest: expected another ensemble than that of the prepared set-point, "
+            f"got {point.setpoint_digest}"
+        )
+    if prepared.setpoint.imbalance_on is not None:
+        raise violation("prepared: expected thresholds on the score, got imbalance_on")
+    if (prepared.setpoint.n or 0) > MAX_VOTES:
+        raise violation(f"prepared: expected n of at most {MAX_VOTES}, got {prepared.setpoint.n}")
 
 
 def _check_suppression(point: AlarmPoint) -> None:

@@ -3,19 +3,15 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
 
 from meltwatch_core.alarms.points import FurnacePoints, MasterAlarmList
 from meltwatch_schemas.alarm import AlarmPoint, Setpoint
 from meltwatch_schemas.default_points import OVERHEAT
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.identifiers import check_alarm_id, split_alarm_id
-from meltwatch_schemas.point_rules import CURRENT_IMBALANCE, SYSTEM_CONDITIONS
+from meltwatch_schemas.point_rules import WITHOUT_SCORE
 
 from meltwatch_backtester.errors import BadUsage
-
-_WITHOUT_SCORE: Final = SYSTEM_CONDITIONS | {CURRENT_IMBALANCE}
-"""Conditions to which a threshold on the score means nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +79,7 @@ def parse_thresholds(texts: list[str]) -> Thresholds:
             named[check_alarm_id(alarm_id)] = threshold
         except ContractViolation as refusal:
             raise BadUsage(f"--threshold: {text!r}: {refusal.detail}") from refusal
-        if split_alarm_id(alarm_id)[1] in _WITHOUT_SCORE:
+        if split_alarm_id(alarm_id)[1] in WITHOUT_SCORE:
             raise BadUsage(
                 f"--threshold: expected an alarm that is judged by the score, got {alarm_id}"
             )

@@ -9,6 +9,7 @@ from enum import StrEnum
 from meltwatch_schemas.alarm import AlarmPoint, Setpoint
 from meltwatch_schemas.default_points import OVERHEAT
 from meltwatch_schemas.default_setpoint import DEFAULT_SETPOINT
+from meltwatch_schemas.score import WindowScore
 
 
 class Agreement(StrEnum):
@@ -25,10 +26,20 @@ def overheat_of(furnace_id: str) -> str:
     return f"{furnace_id}/{OVERHEAT}"
 
 
-def limits_of(furnace_id: str, points: Mapping[str, AlarmPoint]) -> Setpoint:
-    """Return the set-point of a furnace's overheating alarm; the built-in one where none is."""
+def limits_of(
+    furnace_id: str, points: Mapping[str, AlarmPoint], newest: WindowScore | None
+) -> Setpoint:
+    """Return the set-point of a furnace's overheating alarm; the built-in one where none is.
+
+    Parameters
+    ----------
+    newest
+        The furnace's newest score, if there is one: a set-point may be for its ensemble.
+    """
     point = points.get(overheat_of(furnace_id))
-    return DEFAULT_SETPOINT if point is None else point.setpoint
+    if point is None:
+        return DEFAULT_SETPOINT
+    return point.under(newest.model.digest if newest else None).setpoint
 
 
 def agreement_of(members: Sequence[float] | None, limit: float) -> Agreement:

@@ -138,7 +138,7 @@ class EvidenceKeeper:
         missing: list[str] = []
         files: dict[str, bytes] = {}
         frames = await self._film(furnace_id, end_ms, files, missing)
-        limits = limits_of(furnace_id, self._points())
+        limits = limits_of(furnace_id, self._points(), self._book.newest(furnace_id))
         rows = [
             (row.end_ms, _hundredths(row.low), _hundredths(row.high), row.flags)
             for row in self._book.trace(furnace_id, end_ms - _SCORES_MS, end_ms + 1, 0)

@@ -109,7 +109,7 @@ def furnace_routes(
         until_ms = clock.now_ns() // NS_PER_MS + 1 if until is None else until
         since_ms = until_ms - _SHOWN_MS if since is None else since
         rows = book.trace(furnace_id, since_ms, until_ms, step)[-_MOST_ROWS:]
-        limits = limits_of(furnace_id, points())
+        limits = limits_of(furnace_id, points(), book.newest(furnace_id))
         told = {
             "columns": COLUMNS,
             "rows": rows,
@@ -128,7 +128,7 @@ def furnace_routes(
         score = book.newest(furnace_id)
         if score is None:
             raise ApiError(404, "no_score", "expected a furnace with a score since the start")
-        return _told(score, limits_of(furnace_id, points()).logit_on)
+        return _told(score, limits_of(furnace_id, points(), score).logit_on)
 
     _add_currents(router, desk, clock)
     return router

@@ -61,11 +61,14 @@ class FurnacePoints(NamedTuple):
         Those that scores raise, in the same order.
     digests
         Of the ensembles that set-points were made for.
+    is_prepared
+        There are set-points for another ensemble beside them.
     """
 
     all: Mapping[str, AlarmPoint]
     by_scores: tuple[AlarmPoint, ...]
     digests: frozenset[str]
+    is_prepared: bool
 
     @classmethod
     def of(cls, points: Mapping[str, AlarmPoint]) -> Self:
@@ -75,6 +78,7 @@ class FurnacePoints(NamedTuple):
             points,
             tuple(filter(is_by_scores, points.values())),
             frozenset(digest for digest in digests if digest is not None),
+            any(point.prepared is not None for point in points.values()),
         )
 
 
@@ -107,6 +111,19 @@ class MasterAlarmList:
         self.plant_equipment = plant_equipment(prefix)
         self._overrides: dict[str, dict[str, AlarmPoint]] = {}
         self._resolved: dict[str, FurnacePoints] = {}
+        self._served: dict[str, str] = {}
+
+    def hear_ensemble(self, furnace_id: str, digest: str) -> bool:
+        """Note who judges a furnace now; tell whether other set-points are in force by that."""
+        if self._served.get(furnace_id) == digest:
+            return False
+        before = self.points(furnace_id)
+        self._served[furnace_id] = digest
+        if not before.is_prepared:
+            return False
+        self._resolved.pop(furnace_id, None)
+        after = self.points(furnace_id)
+        return after.digests != before.digests
 
     def override(self, alarm_id: str, point: AlarmPoint | None) -> None:
         """Set an alarm point; None restores the one of the plant file or the default.
@@ -187,7 +204,9 @@ class MasterAlarmList:
             base = {point.alarm_id: point for point in points}
             if furnace_id == self.plant_equipment:
                 base |= self._plant_points
-            points_now = base | self._overrides.get(furnace_id, {})
+            written_now = (base | self._overrides.get(furnace_id, {})).items()
+            digest = self._served.get(furnace_id)
+            points_now = {alarm_id: point.under(digest) for alarm_id, point in written_now}
             self._resolved[furnace_id] = FurnacePoints.of(_parents_first(points_now))
         return self._resolved[furnace_id]
 

@@ -78,6 +78,10 @@ class AlarmRegistry:
         for known, level in calm:
             known.heard = received.score.window_end_ns, level, received.position
 
+    def hear_ensemble(self, furnace_id: str, digest: str) -> bool:
+        """Note who judges a furnace now; tell whether other set-points are in force by that."""
+        return self._master_list.hear_ensemble(furnace_id, digest)
+
     def is_foreign(self, furnace_id: str, digest: str) -> bool:
         """Tell whether a set-point of a furnace was made for another ensemble than this one."""
         return not self._master_list.points(furnace_id).digests <= {digest}

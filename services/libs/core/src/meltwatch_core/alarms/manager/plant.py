@@ -94,7 +94,8 @@ def _log_change(
     alarm_id: str, old: AlarmPoint | None, new: AlarmPoint | None, record: RawRecord
 ) -> None:
     """Say which set-point is another one now: management of change begins with knowing."""
-    if (old and old.setpoint) == (new and new.setpoint):
+    before, after = (point and (point.setpoint, point.prepared) for point in (old, new))
+    if before == after:
         return
     change = new.change if new else None
     by, why = (change.by, change.why) if change else (None, None)
@@ -108,4 +109,5 @@ def _log_change(
         old=old.setpoint.model_dump(exclude_none=True) if old else None,
         new=new.setpoint.model_dump(exclude_none=True) if new else None,
         basis=new.setpoint_basis if new else None,
+        prepared=new.prepared.setpoint_digest if new and new.prepared else None,
     )

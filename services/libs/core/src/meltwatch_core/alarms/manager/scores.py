@@ -150,6 +150,8 @@ class ScoreDesk:
             return []
         self._scribe.count(Topic.SCORES, "recalled" if is_history else "judged")
         traceparent = header(record.headers, "traceparent")
+        if self._scribe.registry.hear_ensemble(score.furnace_id, score.model.digest):
+            _log.info("setpoint_in_force", furnace=score.furnace_id, digest=score.model.digest)
         is_foreign = self._scribe.registry.is_foreign(score.furnace_id, score.model.digest)
         received = ReceivedScore(score, record.offset, traceparent, is_foreign)
         return self._recall(received) if is_history else self._judge(received, now_ns)
