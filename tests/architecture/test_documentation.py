@@ -48,7 +48,13 @@ def test_the_example_plant_file_is_valid():
     assert [furnace.id for furnace in plant.furnaces] == [
         "dashiqiao/smelting-1/FMF-03",
         "dashiqiao/smelting-1/FMF-04",
+        "dashiqiao/smelting-1/FMF-05",
     ]
+    new = plant.furnaces[-1].alarm_points
+    assert {point.condition: point.mode.value for point in new} == {
+        "OVERHEAT": "shadow",
+        "CURRENT_IMBALANCE": "alarm",
+    }
 
 
 FOLDERS = {

@@ -52,8 +52,10 @@ _GROUP_HELP: Final = {
     "alarms": "List, follow, answer, keep and report alarms; find their set-points.",
     "backtests": "List backtests, hold two against each other, sweep set-points over one.",
     "points": "Check a file of alarm points, apply it, export what is in force.",
+    "furnaces": "Say whether a furnace that was watched may alarm.",
     "labels": "What people have judged, for set-points and training.",
     "dead-letters": "List and read refused records, and send them again.",
+    "shadow": "Hold an ensemble that is only watched against the live one; prepare for it.",
     "sources": "Try, check and watch the cameras and meters of a plant.",
     "topics": "Create, check and wait for the Kafka topics; list the rights on them.",
 }

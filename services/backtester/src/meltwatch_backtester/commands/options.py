@@ -1,5 +1,7 @@
-"""Options that ``record`` and ``backtest`` share."""
+"""Options that commands share, and the file of alarm points that some propose."""
 
+import shlex
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -7,6 +9,9 @@ from cyclopts import Parameter
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.errors import BadUsage, ConfigurationError
 from meltwatch_chassis.moment import moment_ns
+from meltwatch_chassis.point_file import points_as_yaml
+from meltwatch_chassis.whole_file import write_whole
+from meltwatch_schemas.alarm import AlarmPoint
 from meltwatch_schemas.window import NS_PER_MS
 
 from meltwatch_backtester.domain.span import Span
@@ -26,6 +31,10 @@ Furnaces = Annotated[
     Parameter("--furnace", metavar="ID", help="Only this furnace; may be given several times."),
 ]
 Partial = Annotated[bool, Parameter("--partial", help="Go on where history has lost something.")]
+ProposalFile = Annotated[
+    Path | None,
+    Parameter("--out", metavar="FILE", help="Write the proposal for 'alarms points apply'."),
+]
 AsJson = Annotated[bool, Parameter("--json", help="Print JSON instead of text.")]
 
 
@@ -49,3 +58,23 @@ def _moment(option: str, text: str, now_ns: int) -> int:
         return moment_ns(text, now_ns) // NS_PER_MS * NS_PER_MS
     except ConfigurationError as error:
         raise BadUsage(f"{option}: {error}") from error
+
+
+def write_proposal(file: Path, points: Iterable[AlarmPoint]) -> None:
+    """Write alarm points for a person to accept.
+
+    Raises
+    ------
+    BadUsage
+        If they cannot be written there.
+    """
+    try:
+        write_whole(file, points_as_yaml(points))
+    except OSError as error:
+        raise BadUsage(f"--out {file}: {error}") from None
+
+
+def next_step(file: Path | None, why: str) -> str:
+    """Return the command by which a person accepts what stands in a file."""
+    name = "FILE" if file is None else shlex.quote(f"{file}")
+    return f'meltwatch alarms points apply {name} --why "{why}"'

@@ -15,6 +15,7 @@ from meltwatch_chassis.terminal import print_json, print_lines
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.identifiers import check_furnace_id
 from meltwatch_schemas.instants import ns_from_utc
+from meltwatch_schemas.topics import Topic
 
 from meltwatch_backtester import bootstrap
 from meltwatch_backtester.adapters.result_reader import backtest_said, span_of_backtest
@@ -26,6 +27,18 @@ from meltwatch_backtester.domain.span import Span
 from meltwatch_backtester.domain.watch import Abnormal, LogOddsWatch, Said
 from meltwatch_backtester.pipeline.live_scores import live_said
 from meltwatch_backtester.settings import Settings
+
+Exceptions = Annotated[
+    list[str] | None,
+    Parameter(
+        "--except",
+        metavar="FROM/TO",
+        help="No normal operation: a known fault, maintenance. Also ID=FROM/TO, for one "
+        "furnace, or a file of 'labels export', where false alarms do not count; may be given "
+        "several times.",
+    ),
+]
+"""Stretches that are no normal operation, as a person names them."""
 
 
 @Parameter(name="*")
@@ -49,22 +62,19 @@ class Watched:
     recording: Annotated[
         Path | None, Parameter(metavar="DIR", help="Read a recording instead of Kafka.")
     ] = None
+    shadow: Annotated[
+        bool,
+        Parameter("--shadow", help="Read what was said in shadow: of an ensemble to be promoted."),
+    ] = False
     furnace: Furnaces = None
-    abnormal: Annotated[
-        list[str] | None,
-        Parameter(
-            "--except",
-            metavar="FROM/TO",
-            help="No normal operation: a known fault, maintenance. Also ID=FROM/TO, for one "
-            "furnace, or a file of 'labels export', where false alarms do not count; may be given "
-            "several times.",
-        ),
-    ] = None
+    abnormal: Exceptions = None
 
     def span(self) -> Span:
         """Return what is read, event time."""
         if self.backtest is not None and self.recording is not None:
             raise BadUsage("expected --backtest or --recording, got both")
+        if self.shadow and (self.backtest is not None or self.recording is not None):
+            raise BadUsage("--shadow: expected Kafka, which alone holds what was said in shadow")
         if self.since is not None:
             return span_of(self.since, self.until)
         if self.backtest is None:
@@ -153,4 +163,5 @@ def _said(watched: Watched, span: Span, advance: Advance) -> Iterator[Said]:
     settings = located(Settings, os.environ, *needs)
     with bootstrap.history(settings, watched.recording) as history:
         partitions = bootstrap.partitions_of(history, watched.furnace or ())
-        yield from live_said(history, span, partitions, advance)
+        topic = Topic.SHADOW_SCORES if watched.shadow else Topic.SCORES
+        yield from live_said(history, span, partitions, advance, topic)

@@ -13,7 +13,6 @@ from meltwatch_chassis.errors import BadUsage
 from meltwatch_chassis.label_file import read_labels
 from meltwatch_chassis.point_file import points_as_yaml, read_points
 from meltwatch_chassis.terminal import print_json, print_lines, print_notice
-from meltwatch_chassis.whole_file import write_whole
 from meltwatch_core.alarms.sweep import LevelSeries
 from meltwatch_schemas.alarm import AlarmPoint, Setpoint, ns_from_utc
 from meltwatch_schemas.backtest import BacktestRun, TriedPoint
@@ -22,7 +21,7 @@ from meltwatch_schemas.default_setpoint import DEFAULT_SETPOINT
 
 from meltwatch_backtester.adapters.result_reader import backtest_said, said_before
 from meltwatch_backtester.adapters.sweep_picture import write_sweep_picture
-from meltwatch_backtester.commands.options import AsJson, span_of
+from meltwatch_backtester.commands.options import AsJson, ProposalFile, span_of, write_proposal
 from meltwatch_backtester.domain.span import Span
 from meltwatch_backtester.domain.sweeping import (
     Setting,
@@ -77,10 +76,7 @@ class SweepFiles:
         Path | None,
         Parameter(metavar="FILE", help="Of 'alarms points export': what the proposal is based on."),
     ] = None
-    out: Annotated[
-        Path | None,
-        Parameter(metavar="FILE", help="Write the proposal for 'alarms points apply'."),
-    ] = None
+    out: ProposalFile = None
     picture: Annotated[Path | None, Parameter(metavar="FILE", help="Draw the trade-off, SVG.")] = (
         None
     )
@@ -115,7 +111,7 @@ def sweep(
         write_sweep_picture(found, files.picture)
     proposal = _proposal(run, scores, found, spans, files) if found.chosen else []
     if files.out is not None and proposal:
-        _write(files.out, points_as_yaml(proposal))
+        write_proposal(files.out, proposal)
     if as_json:
         print_json(_document(found, proposal))
     else:
@@ -224,13 +220,6 @@ def _points(file: Path | None) -> Iterable[AlarmPoint]:
 
 def _default(furnace_id: str) -> AlarmPoint:
     return next(p for p in default_points(furnace_id) if p.condition == OVERHEAT)
-
-
-def _write(file: Path, text: str) -> None:
-    try:
-        write_whole(file, text)
-    except OSError as error:
-        raise BadUsage(f"--out {file}: {error}") from None
 
 
 def _document(found: Sweep, proposal: Sequence[AlarmPoint]) -> dict[str, Any]:

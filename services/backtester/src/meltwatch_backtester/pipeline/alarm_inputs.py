@@ -1,13 +1,16 @@
 """What the alarm manager read beside scores: its journal, commands and alarm points."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from meltwatch_core.alarms.points import MasterAlarmList
 from meltwatch_core.alarms.system_alarms import is_by_clock
-from meltwatch_schemas.alarm import AlarmCommand, AlarmRecord
+from meltwatch_schemas.alarm import AlarmCommand, AlarmPoint, AlarmRecord
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.identifiers import alarm_id_of, split_alarm_id
+from meltwatch_schemas.point_rules import check_point
 from meltwatch_schemas.record import RawRecord, read_json
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_MS
@@ -78,6 +81,19 @@ def read_alarm_inputs(
         if place is not None:
             instructions.append(Instruction(place, raw.topic, raw.offset, raw))
     return AlarmInputs(journal, before, sorted(instructions))
+
+
+def alarm_list_in_force(
+    history: History, plant: Mapping[str, tuple[AlarmPoint, ...]]
+) -> MasterAlarmList:
+    """Return the alarm points that stand at the end of a history, over those of a plant file."""
+    found, part = MasterAlarmList(plant, history.prefix), TopicPart(Topic.ALARM_POINTS, 0)
+    for raw in history.read(part, *history.bounds(part)):
+        # Whatever is no alarm point the manager does not take either.
+        with suppress(ContractViolation):
+            point = None if raw.value is None else check_point(read_json(raw, AlarmPoint))
+            found.override(alarm_id_of(raw.key), point)
+    return found
 
 
 def addressed_again(raw: RawRecord, same_events: dict[str, str]) -> RawRecord:

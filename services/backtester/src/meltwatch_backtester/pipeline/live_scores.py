@@ -110,8 +110,21 @@ def live_said(
     span: Span,
     partitions: frozenset[int] | None,
     on_scores: Callable[[int], None],
+    topic: Topic = Topic.SCORES,
 ) -> Iterator[Said]:
-    """Yield what live said of the windows of a span; the retention of history may have cut it.
+    """Yield what live said of the windows of a span, as ``live_windows`` gives them."""
+    for score in live_windows(history, span, partitions, on_scores, topic):
+        yield Said(score.furnace_id, score.window_end_ns, score.logit, score.model.digest)
+
+
+def live_windows(
+    history: History,
+    span: Span,
+    partitions: frozenset[int] | None,
+    on_scores: Callable[[int], None],
+    topic: Topic = Topic.SCORES,
+) -> Iterator[WindowScore]:
+    """Yield the live scores of the windows of a span; the retention of history may have cut it.
 
     Parameters
     ----------
@@ -119,6 +132,8 @@ def live_said(
         Only these; None for all.
     on_scores
         Told how many more scores were read.
+    topic
+        Where they stand: those of live, or those of an ensemble that is only watched.
 
     Raises
     ------
@@ -130,7 +145,7 @@ def live_said(
     if history.saved is not None and not history.saved.span.covers(span):
         raise BadUsage(f"the recording holds {history.saved.span}, asked for was {span}")
     for partition in sorted(partitions or range(history.partitions)):
-        part = TopicPart(Topic.SCORES, partition)
+        part = TopicPart(topic, partition)
         start, end = (
             history.start_at(part, at_ns) for at_ns in (span.from_ns, span.to_ns + SETTLING_NS)
         )
@@ -141,4 +156,4 @@ def live_said(
             except ContractViolation:
                 continue  # The topic is open to others; live passes over them, too.
             if score.window_end_ns in span:
-                yield Said(score.furnace_id, score.window_end_ns, score.logit, score.model.digest)
+                yield score

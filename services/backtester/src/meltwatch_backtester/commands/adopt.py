@@ -1,0 +1,128 @@
+"""``meltwatch furnaces adopt``: whether a furnace that was watched may alarm."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+from meltwatch_chassis.errors import BadUsage
+from meltwatch_chassis.located import located
+from meltwatch_chassis.plant import read_plant
+from meltwatch_chassis.point_file import points_as_json, points_as_yaml
+from meltwatch_chassis.terminal import print_json, print_lines
+from meltwatch_core.alarms.points import FurnacePoints
+from meltwatch_core.alarms.setpoints.threshold import Budget
+from meltwatch_schemas.errors import ContractViolation
+from meltwatch_schemas.identifiers import check_furnace_id
+
+from meltwatch_backtester import bootstrap
+from meltwatch_backtester.commands.options import (
+    AsJson,
+    ProposalFile,
+    next_step,
+    span_of,
+    write_proposal,
+)
+from meltwatch_backtester.commands.progress import progress
+from meltwatch_backtester.commands.setpoint import Exceptions, abnormal_in
+from meltwatch_backtester.domain.adopting import Adoption, FurnaceWatch, adopted
+from meltwatch_backtester.domain.span import Span
+from meltwatch_backtester.pipeline.alarm_inputs import alarm_list_in_force
+from meltwatch_backtester.pipeline.live_scores import live_windows
+from meltwatch_backtester.settings import Settings
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class AdoptionScope:
+    """What is read of a furnace."""
+
+    since: Annotated[
+        str, Parameter("--from", metavar="WHEN", help="Event time of the first windows: -24h, …")
+    ] = "24h"
+    until: Annotated[
+        str, Parameter("--to", metavar="WHEN", help="Event time of the last ones, excluded.")
+    ] = "now"
+    recording: Annotated[
+        Path | None, Parameter(metavar="DIR", help="Read a recording instead of Kafka.")
+    ] = None
+    abnormal: Exceptions = None
+    plant: Annotated[
+        Path | None,
+        Parameter(metavar="FILE", help="The plant file; by default that of the environment."),
+    ] = None
+
+
+_LAST_DAY: Final = AdoptionScope()
+
+
+def adopt(
+    furnace: Annotated[str, Parameter("ID", allow_leading_hyphen=False, help="The furnace.")],
+    /,
+    *,
+    scope: AdoptionScope = _LAST_DAY,
+    budget: Annotated[
+        float,
+        Parameter(
+            validator=Number(gte=0.001, lte=1000), help="False alarms per furnace-day to accept."
+        ),
+    ] = Budget().false_alarms,
+    out: ProposalFile = None,
+    as_json: AsJson = False,
+) -> int:
+    """Say whether a furnace that was watched may alarm, and propose its alarm points.
+
+    It reads scores and alarm points, and changes nothing: a person applies the proposal.
+    """
+    try:
+        check_furnace_id(furnace)
+    except ContractViolation as error:
+        raise BadUsage(error.detail) from None
+    span = span_of(scope.since, scope.until)
+    abnormal = [each for text in scope.abnormal or () for each in abnormal_in(text)]
+    watch, points = _observed(furnace, scope, span)
+    found = adopted((furnace, watch), span, abnormal, budget, points)
+    proposal = found.proposal()
+    if out is not None and proposal:
+        write_proposal(out, proposal)
+    if as_json:
+        print_json(found.document() | {"proposal": points_as_json(proposal)["alarm_points"]})
+    else:
+        print_lines(*found.lines(), *_next(found, out))
+    return 0 if found.may_alarm else 1
+
+
+def _observed(furnace: str, scope: AdoptionScope, span: Span) -> tuple[FurnaceWatch, FurnacePoints]:
+    """Return what live said of a furnace, and its alarm points in force."""
+    needs = () if scope.recording else ("kafka",)
+    settings, watch = located(Settings, os.environ, *needs), FurnaceWatch()
+    registered = read_plant(scope.plant or settings.plant_file).furnaces
+    plant = {each.id: each.alarm_points for each in registered}
+    with bootstrap.history(settings, scope.recording) as history:
+        partitions = bootstrap.partitions_of(history, [furnace])
+        with progress("reading", "scores") as advance:
+            for score in live_windows(history, span, partitions, advance):
+                if score.furnace_id == furnace:
+                    watch.add_score(score)
+        try:
+            return watch, alarm_list_in_force(history, plant).points(furnace)
+        except ContractViolation as error:
+            raise BadUsage(error.detail) from None
+
+
+def _next(found: Adoption, out: Path | None) -> Iterator[str]:
+    """Yield what a person does now."""
+    proposal = found.proposal()
+    if not proposal:
+        yield f"{'next':<12} watch on; it stays as it is"
+        return
+    what = "it may alarm" if found.may_alarm else "put it in shadow until it may alarm"
+    why = "adopted" if found.may_alarm else "not adopted yet"
+    step = next_step(out, f"{why}, {found.windows.hours:.0f} h watched")
+    yield f"{'next':<12} {what}: {step}"
+    if out is None:
+        yield "the file (or give --out FILE):"
+        yield from points_as_yaml(proposal).rstrip().split("\n")
