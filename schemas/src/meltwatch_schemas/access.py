@@ -20,6 +20,7 @@ class Principal(StrEnum):
     CURRENT_PRODUCER = "current_producer"
     SOURCE_PRODUCER = "source_producer"
     STREAM_PROCESSOR = "stream_processor"
+    SHADOW_PROCESSOR = "shadow_processor"
     ALARM_MANAGER = "alarm_manager"
     NOTIFY_GATEWAY = "notify_gateway"
     SCADA_ADAPTER = "scada_adapter"
@@ -144,6 +145,13 @@ ACCESS: Final = {
         own=(Topic.SCORES,),
         groups=("stream-processor",),
     ),
+    # A stream processor whose ensemble is only watched: what is late or refused is not its matter.
+    Principal.SHADOW_PROCESSOR: Access(
+        inputs=(Topic.EMBEDDINGS, Topic.CURRENTS),
+        outputs=(Topic.SHADOW_SCORES,),
+        own=(Topic.SHADOW_SCORES,),
+        groups=("shadow-processor",),
+    ),
     Principal.ALARM_MANAGER: Access(
         inputs=(
             Topic.SCORES, Topic.ALARM_COMMANDS, Topic.ALARM_POINTS, Topic.FURNACE_STATES,
@@ -181,7 +189,7 @@ ACCESS: Final = {
     ),
     Principal.BACKTESTER: Access(
         inputs=(
-            Topic.EMBEDDINGS, Topic.CURRENTS, Topic.SCORES,
+            Topic.EMBEDDINGS, Topic.CURRENTS, Topic.SCORES, Topic.SHADOW_SCORES,
             Topic.ALARM_POINTS, Topic.ALARMS, Topic.ALARM_COMMANDS,
         ),
     ),

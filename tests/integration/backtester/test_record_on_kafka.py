@@ -21,8 +21,9 @@ from meltwatch_backtester.ports import OffsetRange, TopicPart
 from meltwatch_chassis.kafka.admin import create_topics
 from meltwatch_local_cluster.servers import KafkaServer
 from meltwatch_schemas import score
-from meltwatch_schemas.alarm import rfc3339, utc_from_ns
-from meltwatch_schemas.record import RawRecord, headers_for
+from meltwatch_schemas.alarm import POINT_SCHEMA, Mode, rfc3339, utc_from_ns
+from meltwatch_schemas.default_points import default_points
+from meltwatch_schemas.record import JSON, RawRecord, headers_for
 from meltwatch_schemas.score import Cut, encode_score
 from meltwatch_schemas.topics import Topic, catalogue, timestamp_ms
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
@@ -39,7 +40,7 @@ pytestmark = pytest.mark.integration
 
 FURNACES = ("plant/hall/FMF-01", "plant/hall/FMF-02")
 NEEDED = {
-    Topic.EMBEDDINGS, Topic.CURRENTS, Topic.SCORES,
+    Topic.EMBEDDINGS, Topic.CURRENTS, Topic.SCORES, Topic.SHADOW_SCORES,
     Topic.ALARMS, Topic.ALARM_POINTS, Topic.ALARM_COMMANDS,
 }  # fmt: skip
 LIVED_S = 400
@@ -208,6 +209,27 @@ def test_recording_leaves_no_trace_in_kafka(kafka, lived, command, tmp_path):
         assert command("record", *WHEN, "--output", str(tmp_path / "saved"))[0] == 0
         # What others have left may go meanwhile, and changes its state.
         assert groups(admin) <= before
+
+
+def test_adopting_reads_scores_and_alarm_points_and_changes_nothing(kafka, lived, command):
+    """Its scores are too few; one of the two stands in shadow, by the topic."""
+    shadow, loud = (default_points(furnace_id)[0] for furnace_id in FURNACES)
+    shadow = shadow.model_copy(update={"mode": Mode.SHADOW})
+    with KafkaProducer(bootstrap_servers=kafka.address) as producer:
+        producer.send(
+            lived.name(Topic.ALARM_POINTS), shadow.to_json(), shadow.alarm_id.encode(),
+            headers=list(headers_for(POINT_SCHEMA, JSON)),
+        )  # fmt: skip
+    span = ("--from", rfc3339(utc_from_ns(ORIGIN_NS)), *WHEN[2:], "--json")
+    told = [command("furnaces", "adopt", furnace_id, *span) for furnace_id in FURNACES]
+
+    assert [code for code, _, _ in told] == [1, 1], told
+    quiet, noisy = (json.loads(out) for _, out, _ in told)
+    assert quiet["windows"]["scored"] == noisy["windows"]["scored"] > 0
+    assert quiet["windows"]["missing"] > 0
+    assert quiet["proposal"] == []
+    assert [(p["alarm_id"], p["mode"]) for p in noisy["proposal"]] == [(loud.alarm_id, "shadow")]
+    assert command("furnaces", "adopt", "plant/hall/nobody", *span)[0] == 2
 
 
 def groups(admin: KafkaAdminClient) -> set[str]:

@@ -95,6 +95,10 @@ def test_the_printed_rights_suffice_and_each_is_used(
             )
             for name in SERVICES
         }
+        settings = plant.environment("shadow_processor", shadow_ensemble="fmformer", **extra)
+        services["shadow_processor"] = stack.enter_context(
+            Process("stream_processor", settings, tmp_path / "shadow_processor.log")
+        )
         for service in services.values():
             service.until_ready()
         done = plant.command("selftest", "selftest", "--json", timeout_s=2 * LIMIT_S)

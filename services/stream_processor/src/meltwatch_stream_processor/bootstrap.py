@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -31,7 +32,7 @@ from meltwatch_core.scoring.ports import EnsembleIdentity
 from meltwatch_core.scoring.scores import ScoreContext
 from meltwatch_core.scoring.served_encoder import served_encoder
 from meltwatch_core.scoring.triton_endpoint import TritonEndpoint
-from meltwatch_schemas.access import ACCESS, Principal, Right, rights_of
+from meltwatch_schemas.access import ACCESS, Access, Right, rights_of
 from meltwatch_schemas.score import Modality
 from meltwatch_schemas.topics import catalogue
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
@@ -59,7 +60,6 @@ from meltwatch_stream_processor.settings import Settings
 from meltwatch_stream_processor.vitals import ProcessorVitals
 
 _log = structlog.get_logger()
-_TOPICS: Final = ACCESS[Principal.STREAM_PROCESSOR].topics
 _ASK_AGAIN_S: Final = 1.0
 
 
@@ -111,7 +111,7 @@ async def _live(
 
 
 def _rights(settings: Settings) -> tuple[Right, ...]:
-    return rights_of(Principal.STREAM_PROCESSOR, settings.topic_prefix)
+    return rights_of(settings.principal, settings.topic_prefix)
 
 
 async def _lost_right(
@@ -133,20 +133,19 @@ async def _assemble(
     settings: Settings, clients: AsyncExitStack, metrics: Metrics, vitals: ProcessorVitals
 ) -> tuple[StatelessApp, Engine]:
     """Connect everything once Kafka has the topics and Triton has said who it is."""
-    connection, topics = connection_arguments(settings), TopicNames(settings.topic_prefix)
+    connection = connection_arguments(settings)
+    topics = TopicNames(settings.topic_prefix, settings.in_shadow)
     plant = read_plant(settings.plant_file)
     await asyncio.to_thread(require_access, connection, _rights(settings))
     publisher = await clients.enter_async_context(AsyncKafkaPublisher(connection))
-    await _check_topics(connection, topics, publisher)
+    await _check_topics(connection, topics, ACCESS[settings.principal], publisher)
     input_range = await clients.enter_async_context(KafkaInputRange(connection))
     vitals.scorer = scorer = await _scorer(settings, clients, metrics)
     dependencies = vitals.dependencies
     identity = await _identified(scorer, dependencies)
-    (group,) = (f"{topics.prefix}.{name}" for name in ACCESS[Principal.STREAM_PROCESSOR].groups)
-    app = build_app(connection, group, settings.session_timeout_s, settings.group_instance_id)
     clock, retry = SystemClock(), Retry(dependencies)
-    named = (*topics.inputs.values(), topics.scores)
-    census = await clients.enter_async_context(KafkaGroup(connection, group, named))
+    app = _app(settings)
+    census = await _group(settings, clients, topics, retry)
     engine = Engine(
         SharedParts(
             inputs=FaustInputs(app),
@@ -180,6 +179,33 @@ async def _assemble(
     )
     connect(app, topics.inputs.values(), engine.receive, engine.assigned, engine.revoked)
     return app, engine
+
+
+def _app(settings: Settings) -> StatelessApp:
+    return build_app(
+        connection_arguments(settings),
+        _group_name(settings),
+        settings.session_timeout_s,
+        settings.group_instance_id,
+    )
+
+
+async def _group(
+    settings: Settings, clients: AsyncExitStack, topics: TopicNames, retry: Retry
+) -> KafkaGroup:
+    """Return who asks about the group; one in shadow begins with what comes now."""
+    named = (*topics.inputs.values(), topics.scores)
+    group = KafkaGroup(connection_arguments(settings), _group_name(settings), named)
+    await clients.enter_async_context(group)
+    if topics.in_shadow:
+        begin = partial(group.begin_now, topics.inputs.values())
+        await retry.until_done(begin, "beginning with what comes now")
+    return group
+
+
+def _group_name(settings: Settings) -> str:
+    (name,) = ACCESS[settings.principal].groups
+    return f"{settings.topic_prefix}.{name}"
 
 
 def _score_context(
@@ -221,17 +247,20 @@ def _raise_cause(result: object) -> None:
 
 
 async def _check_topics(
-    connection: Mapping[str, Any], topics: TopicNames, publisher: AsyncKafkaPublisher
+    connection: Mapping[str, Any],
+    topics: TopicNames,
+    access: Access,
+    publisher: AsyncKafkaPublisher,
 ) -> None:
     """Refuse missing topics, unequal partition counts and a broker that creates topics."""
-    names = [topic.under(topics.prefix) for topic in _TOPICS]
+    names = [topic.under(topics.prefix) for topic in access.topics]
     missing = await asyncio.to_thread(missing_topics, connection, names)
     if missing:
         raise ConfigurationError(
             f"expected the topics {', '.join(missing)}; run 'meltwatch topics create'"
         )
     partitions = await publisher.partition_count(topics.inputs[Modality.VIDEO])
-    specs = [spec for spec in catalogue(topics.prefix, partitions) if spec.topic in _TOPICS]
+    specs = [spec for spec in catalogue(topics.prefix, partitions) if spec.topic in access.topics]
     await asyncio.to_thread(require_topics, connection, specs)
 
 
@@ -239,7 +268,9 @@ async def _scorer(settings: Settings, clients: AsyncExitStack, metrics: Metrics)
     """Return a scorer on all endpoints, one client each."""
     endpoints = [
         await clients.enter_async_context(
-            TritonEndpoint(address, settings, PUBLISHED_SPEC, settings.scoring_deadline_s)
+            TritonEndpoint(
+                address, settings, PUBLISHED_SPEC, settings.scoring_deadline_s, settings.ensemble
+            )
         )
         for address in settings.triton_endpoints
     ]
@@ -266,7 +297,7 @@ def _patience(settings: Settings) -> Patience:
     return Patience(
         outage_s=settings.outage_patience_s,
         probe_interval_s=settings.probe_interval_s,
-        concurrency=settings.scoring_concurrency,
-        shed_after_s=settings.shed_after_s,
+        concurrency=settings.calls_at_a_time,
+        shed_after_s=settings.gives_up_after_s,
         lag_s=settings.scoring_lag_s,
     )

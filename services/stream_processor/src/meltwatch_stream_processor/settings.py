@@ -1,14 +1,25 @@
 """What the stream processor can be told by environment."""
 
-from typing import Literal
+from typing import Final, Literal
 
 from meltwatch_chassis.settings import KafkaSettings, PlantSettings, TritonSettings
+from meltwatch_schemas.access import Principal
+from meltwatch_schemas.tensors import ENSEMBLE
 from pydantic import Field
+
+_SHADOW_BUDGET_S: Final = 30.0
+"""Older windows are not worth a call of an ensemble that is only watched."""
 
 
 class Settings(KafkaSettings, TritonSettings, PlantSettings):
     """Where Kafka and Triton are, and the bounds in time and memory."""
 
+    shadow_ensemble: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=200,
+        description="Ensemble that is only watched: its scores go to shadow-scores.",
+    )
     group_instance_id: str | None = Field(
         default=None, description="Name of a static group member, unique per process."
     )
@@ -66,3 +77,28 @@ class Settings(KafkaSettings, TritonSettings, PlantSettings):
         ge=0,
         description="Longest wait for windows in flight at the end, s; half the session at most.",
     )
+
+    @property
+    def in_shadow(self) -> bool:
+        """Whether this process scores for nobody's alarms."""
+        return self.shadow_ensemble is not None
+
+    @property
+    def principal(self) -> Principal:
+        """Whose rights and consumer group it has."""
+        return Principal.SHADOW_PROCESSOR if self.in_shadow else Principal.STREAM_PROCESSOR
+
+    @property
+    def ensemble(self) -> str:
+        """Which ensemble of Triton is asked."""
+        return self.shadow_ensemble or ENSEMBLE
+
+    @property
+    def calls_at_a_time(self) -> int:
+        """Most calls to Triton at a time: in shadow one, live may be waiting behind it."""
+        return 1 if self.in_shadow else self.scoring_concurrency
+
+    @property
+    def gives_up_after_s(self) -> float | None:
+        """Age beyond which a window goes out unscored; in shadow there always is one."""
+        return (self.shed_after_s or _SHADOW_BUDGET_S) if self.in_shadow else self.shed_after_s

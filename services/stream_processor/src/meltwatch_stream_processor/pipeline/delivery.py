@@ -17,6 +17,8 @@ from meltwatch_stream_processor.ports import Publisher
 class Delivery:
     """Publishes scores, late copies and dead letters; returns only once Kafka has them.
 
+    In shadow it publishes scores alone: what is late or refused, the live process sets aside.
+
     Parameters
     ----------
     publisher
@@ -46,10 +48,14 @@ class Delivery:
 
     async def late(self, raw: RawRecord) -> None:
         """Copy a late record."""
+        if self._topics.in_shadow:
+            return
         await self._deliver(late_copy(raw, self._topics))
 
     async def dead_letter(self, raw: RawRecord, refusal: ContractViolation) -> None:
         """Set a refused record aside."""
+        if self._topics.in_shadow:
+            return
         await self._deliver(dead_letter(raw, refusal, self._topics))
         self._metrics.dead_letters.labels(refusal.reason.value).inc()
 

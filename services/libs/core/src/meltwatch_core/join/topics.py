@@ -15,9 +15,12 @@ class TopicNames:
     ----------
     prefix
         First part of every name.
+    in_shadow
+        The verdicts are only watched, and go where no alarm comes of them.
     """
 
     prefix: str
+    in_shadow: bool = False
 
     @cached_property
     def inputs(self) -> dict[Modality, str]:
@@ -30,7 +33,8 @@ class TopicNames:
     @cached_property
     def scores(self) -> str:
         """Where verdicts go."""
-        return Topic.SCORES.under(self.prefix)
+        topic = Topic.SHADOW_SCORES if self.in_shadow else Topic.SCORES
+        return topic.under(self.prefix)
 
     @cached_property
     def late(self) -> str:

@@ -10,7 +10,14 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final, Self
 
 from kafka import KafkaAdminClient
-from kafka.errors import NoError, UnknownTopicOrPartitionError, for_code
+from kafka import TopicPartition as Part
+from kafka.errors import (
+    NoError,
+    UnknownMemberIdError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
+from kafka.structs import OffsetAndMetadata
 from meltwatch_chassis.errors import TransientError
 
 from meltwatch_stream_processor.ports import Census, TopicFacts, TopicPartition
@@ -18,6 +25,8 @@ from meltwatch_stream_processor.ports import Census, TopicFacts, TopicPartition
 _SETTLED: Final = "Stable"
 _TIMEOUT_MS: Final = 10_000
 _NO_ID: Final = uuid.UUID(int=0)
+_END: Final = -1
+"""Kafka's word for the offset that comes next."""
 
 
 class KafkaGroup:
@@ -60,12 +69,52 @@ class KafkaGroup:
         async with self._asking:
             return await asyncio.to_thread(self._census)
 
+    async def begin_now(self, topics: Iterable[str]) -> None:
+        """Let the group begin with what comes from now on, where it has read nothing yet.
+
+        Without it a new group reads all that Kafka holds: a week of windows that are old.
+
+        Raises
+        ------
+        TransientError
+            If the broker does not answer.
+        """
+        async with self._asking:
+            await asyncio.to_thread(self._begin_now, list(topics))
+
+    def _begin_now(self, topics: list[str]) -> None:
+        try:
+            admin = self._connected()
+            known = {
+                part
+                for part, commit in admin.list_group_offsets(self._group_id)[self._group_id].items()
+                if commit.offset >= 0
+            }
+            parts = [
+                Part(facts["name"], partition["partition_index"])
+                for facts in admin.describe_topics(topics)
+                for partition in facts["partitions"]
+            ]
+            new = [part for part in parts if part not in known]
+            ends = admin.list_partition_offsets(dict.fromkeys(new, _END)) if new else {}
+            starts = {part: OffsetAndMetadata(end.offset, "", -1) for part, end in ends.items()}
+            if starts:
+                _check_begun(admin.alter_group_offsets(self._group_id, starts))
+        except Exception as error:  # KafkaError, or whatever an answer does to the client
+            self._close()
+            text = f"asking where the group begins: {type(error).__name__}: {error}"
+            raise TransientError(text) from error
+
+    def _connected(self) -> KafkaAdminClient:
+        if self._admin is None:
+            self._admin = KafkaAdminClient(**self._connection, request_timeout_ms=_TIMEOUT_MS)
+        return self._admin
+
     def _census(self) -> Census:
         try:
-            if self._admin is None:
-                self._admin = KafkaAdminClient(**self._connection, request_timeout_ms=_TIMEOUT_MS)
-            topics = self._admin.describe_topics(list(self._topics))
-            group = self._admin.describe_groups([self._group_id])[self._group_id]
+            admin = self._connected()
+            topics = admin.describe_topics(list(self._topics))
+            group = admin.describe_groups([self._group_id])[self._group_id]
             return Census(_facts(topics), _owned(group))
         except Exception as error:  # KafkaError, or whatever an answer does to the client
             self._close()
@@ -76,6 +125,12 @@ class KafkaGroup:
         admin, self._admin = self._admin, None
         if admin is not None:
             admin.close()
+
+
+def _check_begun(answers: Mapping[Any, type[Exception]]) -> None:
+    # Whoever has joined meanwhile has begun: then none of it is needed.
+    for error in {*answers.values()} - {NoError, UnknownMemberIdError}:
+        raise error
 
 
 def _facts(topics: Iterable[Mapping[str, Any]]) -> dict[str, TopicFacts]:
