@@ -14,7 +14,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from meltwatch_schemas.alarm import CommandResult, Heartbeat, PointChange, ResultCode, utc_from_ns
+from meltwatch_schemas.alarm import (
+    CommandResult,
+    Heartbeat,
+    PointChange,
+    PreparedSetpoint,
+    ResultCode,
+    Setpoint,
+    utc_from_ns,
+)
 from meltwatch_schemas.chunk import Sync
 from meltwatch_schemas.current import encode_current
 from meltwatch_schemas.embedding import encode_embedding
@@ -164,6 +172,13 @@ def _of_alarms() -> Iterator[tuple[str, bytes]]:
     change = PointChange(by="li", why="new lining", at=at, old=alarm_point().setpoint)
     changed = alarm_point().model_copy(update={"alarm_class": "shell", "change": change})
     yield _json(Topic.ALARM_POINTS, "changed", changed.to_json())
+    beside = PreparedSetpoint(
+        setpoint=Setpoint(logit_on=3.1, logit_off=1.1, on_delay_s=4.32, off_delay_s=8.64),
+        setpoint_basis="a week in shadow",
+        setpoint_digest="f" * 64,
+    )
+    prepared = alarm_point().model_copy(update={"setpoint_digest": "0" * 64, "prepared": beside})
+    yield _json(Topic.ALARM_POINTS, "prepared", prepared.to_json())
     judgement = {
         "verdict": "true_alarm",
         "cause": "arc",
