@@ -20,6 +20,8 @@ OVERLAYS = ("laptop", "plant")
 OPTIONS = ("notify-gateway", "alarm-journal", "sparkplug", "source-producer", "console")
 IMAGES = {"alarm-journal": "journal"}  # of those that have another name
 WITH_OPTIONS = ("laptop with options", "plant with options")
+SLICED = "plant with mig"
+"""Triton on slices of GPUs: a choice beside whole ones."""
 # What a plant keeps in its Secrets, by the names that docs/kubernetes.md gives them.
 SECRETS: Mapping[str, Mapping[str, str]] = {
     "kafka-login": {"MELTWATCH_KAFKA_USERNAME": "meltwatch", "MELTWATCH_KAFKA_PASSWORD": "k"},
@@ -67,13 +69,22 @@ class Workload:
 
 @cache
 def rendered(overlay: str) -> tuple[Object, ...]:
-    """Return the objects of an overlay, ``with options`` or as it is."""
+    """Return the objects of an overlay: ``with options``, ``with mig``, or as it is."""
     name, _, options = overlay.partition(" with ")
     with tempfile.TemporaryDirectory() as folder:
         copied = shutil.copytree(ROOT / "k8s", Path(folder) / "k8s")
         if options:
-            _take_options(copied / "overlays" / name / "kustomization.yaml")
+            file = copied / "overlays" / name / "kustomization.yaml"
+            (_take_options if options == "options" else _take_slices)(file)
         return _render(copied / "overlays" / name)
+
+
+def _take_slices(file: Path) -> None:
+    """Take the comment signs away that stand before the patch."""
+    text = file.read_text()
+    taken = text.replace("# - path: mig", "- path: mig").replace("#   target: {", "  target: {")
+    assert taken != text
+    file.write_text(taken)
 
 
 def _take_options(file: Path) -> None:

@@ -14,6 +14,7 @@ from tests.support import manifests
 from tests.support.manifests import (
     OVERLAYS,
     SECRETS,
+    SLICED,
     WITH_OPTIONS,
     Workload,
     containers,
@@ -38,7 +39,7 @@ def schemas_read_once() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(params=(*OVERLAYS, *WITH_OPTIONS))
+@pytest.fixture(params=(*OVERLAYS, *WITH_OPTIONS, SLICED))
 def overlay(request) -> str:
     return request.param
 
@@ -100,8 +101,58 @@ def test_each_release_has_jobs_of_its_own(overlay):
 def test_every_container_says_what_it_needs(overlay):
     for workload, container in containers(overlay):
         resources = container["resources"]
-        assert {"cpu", "memory"} <= resources["requests"].keys(), workload.name
-        assert "memory" in resources["limits"], workload.name
+        assert {"cpu", "memory", "ephemeral-storage"} <= resources["requests"].keys(), workload.name
+        assert {"memory", "ephemeral-storage"} <= resources["limits"].keys(), workload.name
+
+
+LOGS = 50 * 2**20
+"""What a node keeps of a container's log, unless it is told otherwise: five files of 10 MiB."""
+
+
+def test_no_pod_is_evicted_for_what_it_may_write(overlay):
+    for workload in workloads(overlay).values():
+        folders = [each["emptyDir"] for each in workload.spec["volumes"] if "emptyDir" in each]
+        on_disk = sum(
+            amount(each["sizeLimit"]) for each in folders if each.get("medium") != "Memory"
+        )
+        allowed = sum(
+            amount(each["resources"]["limits"]["ephemeral-storage"])
+            for each in workload.spec["containers"]
+        )
+        assert on_disk + LOGS * len(workload.spec["containers"]) <= allowed, workload.name
+
+
+def test_replicas_are_kept_apart(overlay):
+    for workload in workloads(overlay).values():
+        if workload.replicas > 1:
+            apart = workload.spec["affinity"]["podAntiAffinity"]
+            ((term,),) = apart.values()
+            told = term.get("podAffinityTerm", term)
+            assert told["topologyKey"] == "kubernetes.io/hostname"
+            assert told["labelSelector"]["matchLabels"].items() <= workload.labels.items()
+
+
+@pytest.mark.parametrize("overlay", ["plant", "plant with options"])
+def test_images_may_need_a_login(overlay):
+    for workload in workloads(overlay).values():
+        assert workload.spec["imagePullSecrets"] == [{"name": "registry-login"}], workload.name
+
+
+def test_a_plant_asks_its_own_dns_alone():
+    for overlay in ("plant", "plant with options"):
+        (rule,) = of_kind(overlay, "NetworkPolicy")["all-to-dns"]["spec"]["egress"]
+        ours = {"kubernetes.io/metadata.name": "kube-system"}
+        pods, node = rule["to"]
+        assert pods["namespaceSelector"]["matchLabels"] == ours
+        assert node["ipBlock"]["cidr"].endswith("/32")
+        assert {each["port"] for each in rule["ports"]} == {53}
+
+
+def test_a_triton_may_have_a_slice_of_a_gpu():
+    for overlay, gpu in (("plant", "nvidia.com/gpu"), (SLICED, "nvidia.com/mig-1g.10gb")):
+        (container,) = workloads(overlay)["triton"].spec["containers"]
+        for amounts in container["resources"].values():
+            assert {name: n for name, n in amounts.items() if "nvidia" in name} == {gpu: 1}
 
 
 @pytest.mark.parametrize("overlay", ["laptop"])
@@ -232,7 +283,8 @@ def test_every_port_that_a_policy_names_is_one_of_the_pods_that_it_leads_to(over
                     assert port["port"] in port_names(workload), name
         for rule in spec.get("egress", []):
             for peer in rule.get("to", []):
-                if "podSelector" in peer:
+                # In another namespace are others' pods.
+                if "podSelector" in peer and "namespaceSelector" not in peer:
                     reached = selected(overlay, peer["podSelector"])
                     assert reached, name
                     names = {name for workload in reached for name in port_names(workload)}
