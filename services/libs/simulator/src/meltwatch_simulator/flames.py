@@ -17,30 +17,39 @@ _FLAME_COLOUR: Final = np.array([235.0, 150.0, 60.0], dtype=np.float32)
 _FLARE_COLOUR: Final = np.array([255.0, 205.0, 120.0], dtype=np.float32)
 
 
-def add_flames(picture: Image, still: Still, traits: Traits, key: int, times_ns: TimesNs) -> None:
-    """Add burning gas at the mouth and, now and then, a flare or spatter, in place."""
-    for centre, width, top, height, strength in _tongues(still, traits, key, times_ns):
+def add_flames(
+    picture: Image, still: Still, traits: Traits, key: int, times_ns: TimesNs, fuel: FloatArray
+) -> None:
+    """Add burning gas at the mouth and, now and then, a flare or spatter, in place.
+
+    Parameters
+    ----------
+    fuel
+        Shape ``(n,)``: how high and strong the gas burns, of usual.
+    """
+    rate = traits.flame_rate * fuel
+    for centre, width, top, height, strength in _tongues(still, rate, key, times_ns):
         _add_blob(picture, (centre, top), (width, height), strength, _FLAME_COLOUR)
     flare = flare_at(still, traits, key, times_ns)
     _add_blob(picture, *flare, _FLARE_COLOUR)
 
 
 def _tongues(
-    still: Still, traits: Traits, key: int, times_ns: TimesNs
+    still: Still, rate: FloatArray, key: int, times_ns: TimesNs
 ) -> Iterator[tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]]:
     middle, half = (still.left + still.right) / 2, (still.right - still.left) / 2
     for number in range(TONGUES):
         own = key_of(key, "tongue", number)
         sway = wander(key_of(own, "sway"), times_ns, 700_000_000)
         size = np.clip(0.5 + 0.5 * wander(key_of(own, "size"), times_ns, 300_000_000), 0, 1.5)
-        height = 2.0 + 7.0 * traits.flame_rate * size
+        height = 2.0 + 7.0 * rate * size
         width = 2.5 + 2.5 * uniform(key_of(own, "width"), times_ns // 1_000_000_000)
         yield (
             middle + half * 0.45 * sway,
             width,
             still.rim - 0.8 * height,
             height,
-            traits.flame_rate * np.clip(size, 0, 1),
+            rate * np.clip(size, 0, 1),
         )
 
 

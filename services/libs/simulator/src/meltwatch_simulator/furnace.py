@@ -1,5 +1,6 @@
 """One simulated furnace: what its camera and its meter show at any instant, and the truth."""
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -11,7 +12,7 @@ from meltwatch_simulator.amperes import amperes, drop_outs, electrode_moves, tap
 from meltwatch_simulator.development import strength
 from meltwatch_simulator.flames import add_flames, flare_at
 from meltwatch_simulator.lookalikes import Lookalikes
-from meltwatch_simulator.mist import LONGEST_LEAD_S, Mist, air_at
+from meltwatch_simulator.mist import LONGEST_LEAD_S, Air, Mist, air_at
 from meltwatch_simulator.parameters import NS_PER_S, Traits
 from meltwatch_simulator.randomness import FloatArray, TimesNs, key_of
 from meltwatch_simulator.schedule import Fault, Schedule
@@ -22,6 +23,23 @@ FAINT: Final = 0.2
 """Of full brightness: below it a glow is lost in light and noise."""
 BLOCK: Final = 32
 """Frames drawn at a time: their working memory stays within a processor's cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lights:
+    """What lights a picture at each instant, ``(n,)``.
+
+    Attributes
+    ----------
+    hall, melt
+        Strength of the hall's light and of the melt's.
+    fuel
+        How high and strong the flames at the mouth burn, of usual.
+    """
+
+    hall: FloatArray
+    melt: FloatArray
+    fuel: FloatArray
 
 
 class SimulatedFurnace:
@@ -119,7 +137,7 @@ class SimulatedFurnace:
         """Return, by name, when something that is no fault shows: each ``(n,)``."""
         times_ns = event_times_ns - self._ahead_ns
         traits, key = self._traits, self._key
-        air = air_at(traits, self._own, times_ns, self._near(times_ns, LONGEST_LEAD_S))
+        air = self._air(times_ns)
         splash, reflection = self._lookalikes.warmths(times_ns)
         return {
             "splash": splash > FAINT,
@@ -157,20 +175,32 @@ class SimulatedFurnace:
         first, last = int(times_ns.min()), int(times_ns.max())
         return self._schedule.between(self._furnace_id, first - margin_ns, last + margin_ns)
 
+    def _lights(self, times_ns: TimesNs) -> Lights:
+        """Return what lights the picture: nothing of it follows the currents."""
+        return Lights(
+            d.ambient(self._traits, self._key, times_ns),
+            d.melt_light(self._key, times_ns),
+            np.ones(len(times_ns)),
+        )
+
+    def _air(self, times_ns: TimesNs) -> Air:
+        """Return what is in the air."""
+        near = self._near(times_ns, LONGEST_LEAD_S)
+        return air_at(self._traits, self._own, times_ns, near)
+
     def _draw(self, times_ns: TimesNs) -> NDArray[np.uint8]:
         traits, key, still = self._traits, self._key, self._still
         moved = d.shake(traits, key, times_ns)
-        light = _rgb(d.ambient(traits, key, times_ns))
-        picture = still.lit * light + still.glow * _rgb(d.melt_light(key, times_ns))
+        lights = self._lights(times_ns)
+        light = _rgb(lights.hall)
+        picture = still.lit * light + still.glow * _rgb(lights.melt)
         for slope, distance in zip(self._slope, moved, strict=True):
             picture += slope * _rgb(distance)
         for spot in self._spots(times_ns):
             spot.patch(times_ns).add_glow(picture, moved, still.shell)
         self._lookalikes.add_lookalikes(picture, times_ns, moved)
-        add_flames(picture, still, traits, key, times_ns)
-        near = self._near(times_ns, LONGEST_LEAD_S)
-        air = air_at(traits, self._own, times_ns, near)
-        self._mist.hide(picture, air, light, times_ns)
+        add_flames(picture, still, traits, key, times_ns, lights.fuel)
+        self._mist.hide(picture, self._air(times_ns), light, times_ns)
         picture *= np.array([traits.balance_red, 1.0, traits.balance_blue], dtype=np.float32)
         self._noise.add_noise(picture, times_ns)
         return np.clip(picture + np.float32(0.5), 0, 255).astype(np.uint8)
