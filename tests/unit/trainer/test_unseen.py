@@ -25,6 +25,7 @@ from meltwatch_trainer.unseen.happenings import (
     judged_kinds,
     left_in,
 )
+from meltwatch_trainer.unseen.options import UnseenOptions
 from meltwatch_trainer.unseen.unseen_verdict import (
     BUDGET,
     ContenderVerdict,
@@ -40,18 +41,16 @@ TIMES_S = np.arange(THRESHOLD_S[0], AFTERMATH_S[1], HOP_S) + HOP_S
 
 def surprised(number: int, shows: set[str], false_at_s: tuple[float, ...] = ()):
     """A furnace of which all events of some kinds are a surprise of 9, and nothing else is."""
+    planned = happenings(1, FEW.furnace_id(number), judged_kinds())
     rng = np.random.default_rng(number)
     values = rng.exponential(0.4343, len(TIMES_S))
-    spans = [
-        (each.start_s, each.end_s)
-        for each in happenings(1, FEW.furnace_id(number))
-        if each.kind in shows
-    ]
+    spans = [(each.start_s, each.end_s) for each in planned if each.kind in shows]
     spans += [(at_s, at_s + 60) for at_s in false_at_s]
     for start_s, end_s in spans:
         values[(start_s <= TIMES_S) & (end_s > TIMES_S)] = 9.0
     return FurnaceSurprises(
         number,
+        planned,
         TIMES_S,
         {
             VIDEO_ALONE: values,
@@ -66,7 +65,7 @@ def test_each_kind_happens_as_often_and_nothing_before_it_is_judged() -> None:
     kinds = judged_kinds()
     assert set(kinds) == {*KINDS, SPOT} - set(NUISANCES)
     for number in range(4):
-        planned = happenings(1, UNSEEN.furnace_id(number))
+        planned = happenings(1, UNSEEN.furnace_id(number), kinds)
         counts = [sum(each.kind == kind for each in planned) for kind in kinds]
         assert min(counts) >= 3
         assert all(JUDGED_S[0] < each.start_s < each.end_s < JUDGED_S[1] for each in planned)
@@ -104,13 +103,13 @@ def test_what_is_watched_shows_the_event_and_nothing_else() -> None:
 
 def test_recall_and_false_alarms_are_counted() -> None:
     seen = [surprised(number, {"leak", SPOT}) for number in range(5)]
-    calm = contender_verdict(1, FEW, [*seen, surprised(5, {SPOT})], (VIDEO_ALONE,))
+    calm = contender_verdict([*seen, surprised(5, {SPOT})], (VIDEO_ALONE,), judged_kinds())
     seen.append(surprised(5, {SPOT}, false_at_s=(JUDGED_S[0],)))
 
-    verdict = contender_verdict(1, FEW, seen, (VIDEO_ALONE,))
+    verdict = contender_verdict(seen, (VIDEO_ALONE,), judged_kinds())
 
-    leaks = sum(each.kind == "leak" for n in range(6) for each in happenings(1, FEW.furnace_id(n)))
-    missed = sum(each.kind == "leak" for each in happenings(1, FEW.furnace_id(5)))
+    leaks = sum(each.kind == "leak" for furnace in seen for each in furnace.planned)
+    missed = sum(each.kind == "leak" for each in seen[5].planned)
     assert verdict.recall["leak"].value == pytest.approx(1 - missed / leaks)
     assert verdict.recall[SPOT].value == 1.0
     assert verdict.recall["glow"].value == 0.0
@@ -127,8 +126,8 @@ def test_the_threshold_knows_nothing_of_the_judged_hours() -> None:
     other = [surprised(number, set(judged_kinds())) for number in range(6)]
 
     assert (
-        contender_verdict(1, FEW, seen, (VIDEO_ALONE,)).bases[0].logit_on
-        == contender_verdict(1, FEW, other, (VIDEO_ALONE,)).bases[0].logit_on
+        contender_verdict(seen, (VIDEO_ALONE,), judged_kinds()).bases[0].logit_on
+        == contender_verdict(other, (VIDEO_ALONE,), judged_kinds()).bases[0].logit_on
     )
 
 
@@ -136,7 +135,7 @@ def test_a_portrait_that_nothing_fits_any_more_calls_itself_stale() -> None:
     seen = surprised(1, set())
     seen.surprises[VIDEO_ALONE][AFTERMATH_S[0] < TIMES_S] = 2.5
 
-    bases = contender_verdict(1, FEW, [seen, surprised(2, set())], SIDES).bases
+    bases = contender_verdict([seen, surprised(2, set())], SIDES, judged_kinds()).bases
     after = aftermath_verdict([seen], SIDES, bases, "bump")
 
     assert after.furnaces == 1
@@ -148,7 +147,7 @@ def test_a_portrait_that_nothing_fits_any_more_calls_itself_stale() -> None:
 
 def test_tables_and_document_say_what_was_found() -> None:
     seen = [surprised(number, {"leak"}) for number in range(6)]
-    verdicts = commands.judge_set(1, FEW, seen)
+    verdicts = commands.judge_set(seen)
     stayed = commands.aftermaths(seen, verdicts)
 
     text = commands.unseen_tables(FEW, verdicts, stayed)
@@ -164,10 +163,11 @@ def test_tables_and_document_say_what_was_found() -> None:
 
 def test_a_contender_without_a_threshold_says_why() -> None:
     seen = [
-        FurnaceSurprises(n, TIMES_S, dict.fromkeys(SIDES, np.zeros(len(TIMES_S)))) for n in range(2)
+        FurnaceSurprises(n, (), TIMES_S, dict.fromkeys(SIDES, np.zeros(len(TIMES_S))))
+        for n in range(2)
     ]
 
-    verdicts = commands.judge_set(1, FEW, seen)
+    verdicts = commands.judge_set(seen)
 
     assert not isinstance(verdicts[commands.PORTRAIT], ContenderVerdict)
     assert "expected normal windows that differ" in commands.unseen_tables(FEW, verdicts, {})
@@ -182,4 +182,4 @@ def test_a_folder_that_cannot_be_is_one_line(tmp_path) -> None:
 
 def test_a_set_that_is_not_there_is_named_by_its_option() -> None:
     with pytest.raises(TrainerError, match=r"--set: expected unseen, .* got other"):
-        unseen(sets=["other"])
+        unseen(options=UnseenOptions(sets=["other"]))

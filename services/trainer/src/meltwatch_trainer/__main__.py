@@ -19,9 +19,11 @@ from meltwatch_trainer.data.run_sets import RUN_SETS
 from meltwatch_trainer.errors import TrainerError, TrialError
 from meltwatch_trainer.expert.options import ExpertOptions
 from meltwatch_trainer.fit.options import FitOptions
+from meltwatch_trainer.rivals.options import RivalOptions
 from meltwatch_trainer.settings import Settings
 from meltwatch_trainer.study_commands import StudyOptions
 from meltwatch_trainer.train.study import SHIPPED, STUDY
+from meltwatch_trainer.unseen.options import UnseenOptions
 
 app = App(
     "meltwatch-trainer",
@@ -38,6 +40,8 @@ DEFAULT_REFERENCE = Path("tests/contract/models/reference.npz")
 
 USUAL = StudyOptions()
 USUAL_EXPERT = ExpertOptions()
+USUAL_UNSEEN = UnseenOptions()
+USUAL_RIVALS = RivalOptions()
 
 Repository = Annotated[Path, Parameter(help="Triton's model repository.")]
 Reference = Annotated[Path, Parameter(help="Frozen windows and answers.")]
@@ -224,34 +228,18 @@ def evaluate_command(
 
 
 @app.command(name="unseen")
-def unseen(
-    *,
-    sets: Annotated[
-        list[str] | None,
-        Parameter(
-            name="--set", help="unseen, unseen-shifted or unseen-choice; by default the first two."
-        ),
-    ] = None,
-    furnaces: Annotated[
-        int | None, Parameter(validator=Number(gte=2), help="So many of a set alone: a trial.")
-    ] = None,
-    seed: Annotated[int, Parameter(help="Seed of the simulated furnaces.")] = 1,
-    workers: Annotated[int, Parameter(validator=Number(gte=1), help="Processes side by side.")] = 2,
-    to: Annotated[Path | None, Parameter(help="Folder for a JSON file of each set.")] = None,
-) -> None:
+def unseen(*, options: UnseenOptions = USUAL_UNSEEN) -> None:
     """Show what portraits without labels find of events that nothing was taught."""
     from meltwatch_trainer.train.progress import shown_steps
     from meltwatch_trainer.unseen.happenings import UNSEEN_CHOICE, UNSEEN_SETS
     from meltwatch_trainer.unseen.unseen_commands import judged_sets
 
     usual = [name for name in UNSEEN_SETS if name != UNSEEN_CHOICE.name]
-    chosen = [UNSEEN_SETS[name] for name in _known(sets or usual, [*UNSEEN_SETS], "--set")]
-    for judged in judged_sets(
-        seed, chosen, furnaces, workers, partial(shown_steps, console=console)
-    ):
+    chosen = [UNSEEN_SETS[name] for name in _known(options.sets or usual, [*UNSEEN_SETS], "--set")]
+    for judged in judged_sets(options, chosen, partial(shown_steps, console=console)):
         print(judged.tables, flush=True)
-        if to is not None:
-            print(f"wrote {judged.write(to)}")
+        if options.to is not None:
+            print(f"wrote {judged.write(options.to)}")
 
 
 @app.command(name="expert")
@@ -265,6 +253,21 @@ def expert(
 
     study = ExpertStudy(options, repository, partial(shown_steps, console=console))
     print(expert_tables(study.verdict()))
+
+
+@app.command(name="rivals")
+def rivals(*, options: RivalOptions = USUAL_RIVALS) -> None:
+    """Show what other works add to a portrait, also where currents predict the picture.
+
+    Goes on where a killed run stopped.
+    """
+    from meltwatch_trainer.rivals.rival_commands import judged_rivals
+    from meltwatch_trainer.train.progress import shown_steps
+
+    for judged in judged_rivals(options, partial(shown_steps, console=console)):
+        print(judged.tables, flush=True)
+        if options.to is not None:
+            print(f"wrote {judged.write(options.to)}")
 
 
 @app.command(name="gallery")

@@ -25,8 +25,10 @@ from meltwatch_trainer.unseen.happenings import (
     AFTERMATH_S,
     FIT_S,
     THRESHOLD_S,
+    Happening,
     furnace_with,
     happenings,
+    judged_kinds,
     left_in,
 )
 from meltwatch_trainer.unseen.watching import GAP_S, SeenWindows, watch
@@ -56,6 +58,8 @@ class FurnaceSurprises:
     ----------
     number
         Of the furnace in its set.
+    planned
+        What happens to it in the judged hours.
     times_s
         Shape ``(n,)``, window ends from the threshold's hours on.
     surprises
@@ -63,6 +67,7 @@ class FurnaceSurprises:
     """
 
     number: int
+    planned: tuple[Happening, ...]
     times_s: FloatArray
     surprises: Mapping[str, FloatArray]
 
@@ -172,8 +177,9 @@ def _distances(bank: FloatArray, seen: FloatArray) -> FloatArray:
 def furnace_surprises(seed: int, runs: RunSet, number: int) -> FurnaceSurprises:
     """Let every contender look at one furnace."""
     furnace_id = runs.furnace_id(number)
+    planned = happenings(seed, furnace_id, judged_kinds())
     whole = watch(
-        furnace_with(seed, runs, number, happenings(seed, furnace_id), nuisances=True),
+        furnace_with(seed, runs, number, planned, nuisances=True),
         FIT_S[0],
         AFTERMATH_S[1],
     )
@@ -194,4 +200,4 @@ def furnace_surprises(seed: int, runs: RunSet, number: int) -> FurnaceSurprises:
         OF_ANOTHER: other.of_both(seen),
         FAULTS_LEFT_IN: careless.of_both(seen),
     }
-    return FurnaceSurprises(number, seen.times_s, surprises)
+    return FurnaceSurprises(number, planned, seen.times_s, surprises)

@@ -71,10 +71,9 @@ def at_ns(seconds: float) -> int:
     return ORIGIN_NS + round(seconds * NS_PER_S)
 
 
-def happenings(seed: int, furnace_id: str) -> tuple[Happening, ...]:
+def happenings(seed: int, furnace_id: str, kinds: Sequence[str]) -> tuple[Happening, ...]:
     """Return the events of a furnace's judged hours: each kind as often, in an order of its own."""
     rng = np.random.default_rng(key_of(seed, furnace_id, "happenings"))
-    kinds = judged_kinds()
     slots = range(JUDGED_S[0], JUDGED_S[1], SLOT_S)
     order = [kind for _ in range(len(slots) // len(kinds) + 1) for kind in rng.permutation(kinds)]
     found = []

@@ -22,6 +22,7 @@ from meltwatch_trainer.unseen.contenders import (
     furnace_surprises,
 )
 from meltwatch_trainer.unseen.happenings import OPEN_KINDS, SPOT, STAYING, judged_kinds
+from meltwatch_trainer.unseen.options import UnseenOptions
 from meltwatch_trainer.unseen.unseen_verdict import (
     BUDGET,
     AftermathVerdict,
@@ -73,20 +74,14 @@ class JudgedSet:
 
 
 def judged_sets(
-    seed: int, sets: Sequence[RunSet], furnaces: int | None, workers: int, shown: Shown
+    options: UnseenOptions, sets: Sequence[RunSet], shown: Shown
 ) -> Iterator[JudgedSet]:
-    """Watch and judge one set after the other.
-
-    Parameters
-    ----------
-    furnaces
-        So many of each alone; None for all.
-    """
+    """Watch and judge one set after the other."""
     for whole in sets:
-        runs = whole if furnaces is None else replace(whole, furnaces=min(furnaces, whole.furnaces))
+        runs = replace(whole, furnaces=min(options.furnaces or whole.furnaces, whole.furnaces))
         with shown(f"furnaces of {runs.name}") as show:
-            seen = watch_set(seed, runs, workers, show)
-        verdicts = judge_set(seed, runs, seen)
+            seen = watch_set(options.seed, runs, options.workers, show)
+        verdicts = judge_set(seen)
         stayed = aftermaths(seen, verdicts)
         yield JudgedSet(
             runs.name,
@@ -108,15 +103,13 @@ def watch_set(
     return tuple(found)
 
 
-def judge_set(
-    seed: int, runs: RunSet, seen: Sequence[FurnaceSurprises]
-) -> dict[str, ContenderVerdict | str]:
+def judge_set(seen: Sequence[FurnaceSurprises]) -> dict[str, ContenderVerdict | str]:
     """Judge every contender, or tell why one has no threshold."""
     verdicts: dict[str, ContenderVerdict | str] = {}
     contenders = {PORTRAIT: SIDES} | {name: (name,) for name in seen[0].surprises}
     for name, sides in contenders.items():
         try:
-            verdicts[name] = contender_verdict(seed, runs, seen, sides)
+            verdicts[name] = contender_verdict(seen, sides, judged_kinds())
         except NoTailError as error:
             verdicts[name] = str(error)
     return verdicts

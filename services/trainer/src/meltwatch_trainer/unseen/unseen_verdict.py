@@ -16,7 +16,6 @@ from meltwatch_core.alarms.setpoints.threshold import (
 )
 from numpy.typing import NDArray
 
-from meltwatch_trainer.data.run_sets import RunSet
 from meltwatch_trainer.judge.alarm_delay import alarms
 from meltwatch_trainer.judge.events import match, normal_s, rate_bounds
 from meltwatch_trainer.unseen.contenders import FurnaceSurprises
@@ -24,9 +23,6 @@ from meltwatch_trainer.unseen.happenings import (
     AFTERMATH_S,
     JUDGED_S,
     THRESHOLD_S,
-    Happening,
-    happenings,
-    judged_kinds,
     stays,
 )
 from meltwatch_trainer.unseen.watching import HOP_S
@@ -54,6 +50,8 @@ class ContenderVerdict:
         Of each kind, with an interval over furnaces.
     mean_recall
         The mean over the kinds that nothing was taught; the hot spot is none of them.
+    shown, there
+        Events of each furnace and kind: how many an alarm showed, and how many there were.
     false_alarms, days
         Counted in the judged hours, and furnace-days in which an alarm would be false.
     """
@@ -61,6 +59,8 @@ class ContenderVerdict:
     bases: tuple[ThresholdBasis, ...]
     recall: Mapping[str, Estimate]
     mean_recall: Estimate
+    shown: Sequence[Sequence[int]]
+    there: Sequence[Sequence[int]]
     false_alarms: int
     days: float
 
@@ -68,6 +68,11 @@ class ContenderVerdict:
     def false_per_day(self) -> Estimate:
         """False alarms a furnace-day with their exact Poisson interval."""
         return Estimate(self.false_alarms / self.days, *rate_bounds(self.false_alarms, self.days))
+
+    def gain_over(self, other: "ContenderVerdict") -> Estimate:
+        """Return by how much its mean recall is above another's on the same furnaces, paired."""
+        one, two = (_recalls(np.array(of.shown), np.array(of.there)) for of in (self, other))
+        return estimate(one[:, :-1].mean(axis=1) - two[:, :-1].mean(axis=1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +98,7 @@ class AftermathVerdict:
 
 
 def contender_verdict(
-    seed: int, runs: RunSet, seen: Sequence[FurnaceSurprises], sides: Sequence[str]
+    seen: Sequence[FurnaceSurprises], sides: Sequence[str], kinds: Sequence[str]
 ) -> ContenderVerdict:
     """Find a contender's thresholds and count what it shows, over all furnaces of a set.
 
@@ -101,6 +106,8 @@ def contender_verdict(
     ----------
     sides
         Surprises that it looks at. Each has a threshold of its own, for its share of the budget.
+    kinds
+        What happens to the furnaces, the hot spot last.
 
     Raises
     ------
@@ -109,23 +116,26 @@ def contender_verdict(
     """
     share = replace(BUDGET, false_alarms=BUDGET.false_alarms / len(sides))
     bases = tuple(find_threshold(_normal(seen, side), share) for side in sides)
-    above = [margins(furnace, sides, bases) for furnace in seen]
-    counts = [
-        _counted(happenings(seed, runs.furnace_id(furnace.number)), furnace.times_s, margin)
-        for furnace, margin in zip(seen, above, strict=True)
-    ]
-    weights = np.vstack([np.ones(len(seen)), resample(len(seen))])
+    counts = [_counted(furnace, margins(furnace, sides, bases), kinds) for furnace in seen]
     shown, there = (
         np.array([getattr(count, name) for count in counts]) for name in ("shown", "there")
     )
-    recalls = ratio(weights @ shown, weights @ there)
+    recalls = _recalls(shown, there)
     return ContenderVerdict(
         bases=bases,
-        recall={kind: estimate(recalls[:, n]) for n, kind in enumerate(judged_kinds())},
+        recall={kind: estimate(recalls[:, n]) for n, kind in enumerate(kinds)},
         mean_recall=estimate(recalls[:, :-1].mean(axis=1)),
+        shown=shown.tolist(),
+        there=there.tolist(),
         false_alarms=sum(count.false_alarms for count in counts),
         days=sum(count.quiet_s for count in counts) / DAY_S,
     )
+
+
+def _recalls(shown: NDArray[np.int64], there: NDArray[np.int64]) -> FloatArray:
+    """Return the recall of each kind, per set of weights, of events ``(furnaces, kinds)``."""
+    weights = np.vstack([np.ones(len(shown)), resample(len(shown))])
+    return ratio(weights @ shown, weights @ there)
 
 
 def margins(
@@ -144,19 +154,19 @@ def margins(
 
 @dataclass(frozen=True, slots=True)
 class _Count:
-    shown: FloatArray
-    there: FloatArray
+    shown: NDArray[np.int64]
+    there: NDArray[np.int64]
     false_alarms: int
     quiet_s: float
 
 
-def _counted(planned: Sequence[Happening], times_s: FloatArray, margin: FloatArray) -> _Count:
+def _counted(furnace: FurnaceSurprises, margin: FloatArray, kinds: Sequence[str]) -> _Count:
     """Count what one furnace's alarms show in the judged hours."""
-    kinds = judged_kinds()
+    planned = furnace.planned
     starts_s = np.array([each.start_s for each in planned])
     ends_s = np.array([each.end_s for each in planned])
-    matching = match(_raised_s(times_s, margin, JUDGED_S), starts_s, ends_s, LATE_S)
-    shown, there = np.zeros(len(kinds)), np.zeros(len(kinds))
+    matching = match(_raised_s(furnace.times_s, margin, JUDGED_S), starts_s, ends_s, LATE_S)
+    shown, there = np.zeros((2, len(kinds)), np.int64)
     for each, at_s in zip(planned, matching.raised_s, strict=True):
         there[kinds.index(each.kind)] += 1
         shown[kinds.index(each.kind)] += np.isfinite(at_s)

@@ -1,11 +1,19 @@
 """What a portrait sees of a furnace, window by window."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 import numpy as np
 from meltwatch_core.portraits import current_features, patch_features
-from meltwatch_core.portraits.features import COLOURS, NEWEST, PLACES
+from meltwatch_core.portraits.features import (
+    COLOURS,
+    DEVIATION,
+    LEAST_A,
+    LIMIT,
+    NEWEST,
+    PHASES,
+    PLACES,
+)
 from meltwatch_schemas.encoder import PATCH_VALUES, Encoder, dct_basis
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 from meltwatch_simulator.unseen import UnseenFurnace
@@ -23,6 +31,8 @@ GAP_S: Final = 2 * HOP_S
 """After a longer pause following begins anew."""
 _ENCODER: Final = Encoder("dct", dct_basis(PLACES * COLOURS))
 _RANDOM_SEED: Final = 1
+SMOOTHED: Final = 4
+"""Samples of the currents that make one step of ``SeenWindows.series``: 2 s."""
 
 
 def _random_encoder() -> Encoder:
@@ -50,17 +60,21 @@ class SeenWindows:
         Shape ``(n, 1, 40)``.
     random
         As ``video``, of random directions in place of cosines.
+    series
+        Shape ``(n, 60, 3)``: the look-back of the currents, means of 2 s, deviations from each
+        phase's median in units of 2 %.
     """
 
     times_s: FloatArray
     video: FloatArray
     current: FloatArray
     random: FloatArray
+    series: FloatArray
 
     def within(self, start_s: float, end_s: float) -> "SeenWindows":
         """Return the windows that end within ``[start_s, end_s)``."""
         own = (self.times_s >= start_s) & (self.times_s < end_s)
-        return SeenWindows(self.times_s[own], self.video[own], self.current[own], self.random[own])
+        return SeenWindows(*(getattr(self, each.name)[own] for each in fields(self)))
 
 
 def watch(furnace: UnseenFurnace, start_s: float, end_s: float) -> SeenWindows:
@@ -70,7 +84,7 @@ def watch(furnace: UnseenFurnace, start_s: float, end_s: float) -> SeenWindows:
     ends_ns = np.arange(at_ns(start_s) + hop_ns, at_ns(end_s), hop_ns, dtype=np.int64)
     back_ns = np.arange(NEWEST - 1, -1, -1, dtype=np.int64) * spec.frame_stride_ns
     reach_ns = np.arange(spec.lookback_samples - 1, -1, -1, dtype=np.int64) * spec.sample_period_ns
-    video, current, random = [], [], []
+    video, current, random, series = [], [], [], []
     directions = _random_encoder()
     for first in range(0, len(ends_ns), _BLOCK):
         part = ends_ns[first : first + _BLOCK]
@@ -84,5 +98,14 @@ def watch(furnace: UnseenFurnace, start_s: float, end_s: float) -> SeenWindows:
         )
         grids = furnace.currents(samples_ns)[sample_of.reshape(len(part), -1)]
         current.append(current_features(grids)[:, None])
+        series.append(_smoothed(grids))
     times_s = (ends_ns - ORIGIN_NS) / NS_PER_S
-    return SeenWindows(times_s, *map(np.concatenate, (video, current, random)))
+    return SeenWindows(times_s, *map(np.concatenate, (video, current, random, series)))
+
+
+def _smoothed(grids: NDArray[np.floating]) -> FloatArray:
+    """Return the look-backs ``(n, 240, 3)`` as ``SeenWindows.series``."""
+    median = np.maximum(np.median(grids, axis=1, keepdims=True), LEAST_A)
+    deviations = np.clip((grids - median) / (DEVIATION * median), -LIMIT, LIMIT)
+    smoothed: FloatArray = deviations.reshape(len(grids), -1, SMOOTHED, PHASES).mean(axis=2)
+    return smoothed

@@ -39,10 +39,15 @@ class NormalLaw:
         features
             Shape ``(n, places, k)``.
         """
-        off = features - self.mean
-        whitened = np.einsum("pji,npj->npi", self.factor, off, optimize=True)
-        levels: FloatArray = np.log(np.maximum(np.square(whitened).sum(axis=-1), _LEAST))
+        square = np.square(self.whitened(features)).sum(axis=-1)
+        levels: FloatArray = np.log(np.maximum(square, _LEAST))
         return levels
+
+    def whitened(self, features: FloatArray) -> FloatArray:
+        """Return each place as far spread in every direction, shaped as ``features``."""
+        off = features - self.mean
+        whitened: FloatArray = np.einsum("pji,npj->npi", self.factor, off, optimize=True)
+        return whitened
 
 
 def fit_law(features: FloatArray, own: float = OWN) -> NormalLaw:

@@ -1,0 +1,1 @@
+"""Translation and alignment, judged where the currents predict a part of the picture."""

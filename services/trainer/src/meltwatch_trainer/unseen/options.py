@@ -1,0 +1,27 @@
+"""What a user may ask of a judgement without labels."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class UnseenOptions:
+    """On which furnaces it is made."""
+
+    sets: Annotated[
+        list[str] | None,
+        Parameter(
+            name="--set", help="unseen, unseen-shifted or unseen-choice; by default the first two."
+        ),
+    ] = None
+    furnaces: Annotated[
+        int | None, Parameter(validator=Number(gte=2), help="So many of a set alone: a trial.")
+    ] = None
+    seed: Annotated[int, Parameter(help="Seed of the simulated furnaces.")] = 1
+    workers: Annotated[int, Parameter(validator=Number(gte=1), help="Processes side by side.")] = 2
+    to: Annotated[Path | None, Parameter(help="Folder for a JSON file of each set.")] = None
