@@ -1,32 +1,47 @@
 """An expert on currents: what it reads, what it learns from, and what it may change."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from meltwatch_trainer.__main__ import main
 from meltwatch_trainer.data.current_runs import CurrentWindows, furnace_currents, joined_currents
 from meltwatch_trainer.data.run_sets import RunSet
 from meltwatch_trainer.data.simulated_runs import simulated_run
-from meltwatch_trainer.errors import ScoresError
+from meltwatch_trainer.errors import ScoresError, TrainerError
+from meltwatch_trainer.expert.commands import ExpertStudy
 from meltwatch_trainer.judge.expert_scores import (
     MemberScoring,
     beside_members,
     expert_says,
     without_video,
 )
-from meltwatch_trainer.judge.expert_verdict import WITHOUT, judge_experts, row_name
+from meltwatch_trainer.judge.expert_verdict import (
+    WITHOUT,
+    judge_experts,
+    one_threshold_a_state,
+    row_name,
+)
 from meltwatch_trainer.judge.fusion import fit_fusion, fit_stacked
 from meltwatch_trainer.judge.judging import Terms
+from meltwatch_trainer.judge.row_calibration import calibrate
 from meltwatch_trainer.judge.scores import Scores, score_key
 from meltwatch_trainer.judge.served_ensemble import onnx_session
 from meltwatch_trainer.judge.statistics import fit_log_odds
+from meltwatch_trainer.judge.study_rows import SERVED_ROWS
 from meltwatch_trainer.network.expert import Expert
 from meltwatch_trainer.network.model_config import ConfigTensor, ModelSpec
 from meltwatch_trainer.release.onnx_export import export_onnx
 from meltwatch_trainer.train.build import build
-from meltwatch_trainer.train.expert_training import EXPERT_PLAN, plain_features, train_expert
+from meltwatch_trainer.train.expert_training import (
+    EXPERT_PLAN,
+    plain_features,
+    train_expert,
+    train_trees,
+)
 from meltwatch_trainer.train.study import SHIPPED, study_model
 from meltwatch_trainer.train.trained import TrainedModel, weights_path
 from meltwatch_trainer.train.training import write_atomically
@@ -50,10 +65,10 @@ def currents(windows: CurrentWindows) -> torch.Tensor:
     return torch.from_numpy(windows.currents(np.arange(0, len(windows), 9)))
 
 
-@pytest.fixture
-def network() -> Expert:
+@pytest.fixture(params=[False, True], ids=["of the median", "own scale"])
+def network(request: pytest.FixtureRequest) -> Expert:
     torch.manual_seed(1)
-    return Expert().eval()
+    return Expert(own_scale=request.param).eval()
 
 
 def says(network: Expert, currents: torch.Tensor, available: tuple[float, float]) -> torch.Tensor:
@@ -69,6 +84,18 @@ def test_no_phase_is_special(network: Expert, currents: torch.Tensor) -> None:
 
     assert torch.allclose(said, turned, atol=1e-5)
     assert said.std() > 1e-3
+
+
+@pytest.mark.parametrize("own_scale", [False, True])
+def test_on_its_own_scale_a_restless_furnace_is_like_a_quiet_one(own_scale: bool) -> None:
+    torch.manual_seed(1)
+    network = Expert(own_scale=own_scale).eval()
+    quiet = 6500 + 65 * torch.randn(4, 240, 3).clamp(-2, 2)
+    restless = quiet + 0.5 * (quiet - quiet.median(dim=1, keepdim=True).values)
+
+    said, again = (says(network, currents, (1.0, 1.0)) for currents in (quiet, restless))
+
+    assert torch.allclose(said, again, atol=5e-3) == own_scale
 
 
 def test_without_currents_it_says_nothing(network: Expert, currents: torch.Tensor) -> None:
@@ -199,6 +226,19 @@ def test_an_expert_that_speaks_against_the_truth_is_not_asked() -> None:
     assert np.array_equal(stacked.logits(lying), fit_fusion(scores, SHIPPED, "both").logits(scores))
 
 
+def test_members_that_know_less_than_the_expert_alone_are_not_asked() -> None:
+    scores = synthetic_scores(1, dict.fromkeys(SHIPPED, 0.5), states=("current",))
+    rng = np.random.default_rng(2)
+    shared = scores.logits["a/current"] - 0.5 * scores.label
+    knowing = 2.0 * scores.label + shared + rng.normal(0, 0.1, len(scores.label))
+    beside = with_expert(scores, knowing)
+    stacked = fit_stacked(beside, SHIPPED, EXPERT, "current")
+    alone = fit_fusion(beside, (EXPERT,), "current")
+
+    assert (stacked.scale, stacked.weight > 0) == (0, True)
+    assert np.allclose(stacked.logits(beside), alone.members[0](knowing), atol=1e-5)
+
+
 def test_with_the_currents_lost_every_score_is_bit_by_bit_as_before() -> None:
     scores = synthetic_scores(1, QUALITY, states=("video",))
     before = fit_fusion(scores, SHIPPED, "video")
@@ -242,6 +282,24 @@ def test_an_expert_that_knows_more_shows_more_and_a_useless_one_does_not() -> No
     )
 
 
+def test_a_state_without_a_sound_threshold_takes_that_of_the_others() -> None:
+    scores = synthetic_scores(1, QUALITY, states=("both", "current"))
+    judges = [
+        judge
+        for judge in calibrate(scores, Terms().rule, Terms().budget)
+        if judge.row in SERVED_ROWS
+    ]
+    apart = [
+        replace(judge, logit_on=level) for judge, level in zip(judges, (2.0, 3.0), strict=True)
+    ]
+    assert [judge.basis.refusal for judge in apart] == [None, None]
+    blind = replace(apart[1], basis=replace(apart[1].basis, margin=-1.0))
+
+    assert one_threshold_a_state(apart) == apart
+    assert one_threshold_a_state([apart[0], blind]) == [apart[0], replace(blind, logit_on=2.0)]
+    assert one_threshold_a_state([blind]) == [blind]
+
+
 def test_currents_of_other_windows_are_refused(windows: CurrentWindows, network: Expert) -> None:
     scores = synthetic_scores(1, QUALITY, furnaces=1)
 
@@ -277,3 +335,29 @@ def test_only_what_is_missing_is_scored(tmp_path: Path) -> None:
     keys = {score_key(name, state) for name in SHIPPED for state in ("both", "current")}
     assert first.logits.keys() == keys
     assert all(np.array_equal(first.logits[key], again.logits[key]) for key in keys)
+
+
+def test_a_folder_that_holds_no_ensemble_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = tmp_path / "expert.pt"
+    write_atomically(weights, Expert().state_dict())
+    monkeypatch.setattr(ExpertStudy, "_trained", lambda *_: weights)
+    monkeypatch.setattr("sys.argv", ["meltwatch-trainer", "expert", "--repository", str(tmp_path)])
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert "expected the ensemble's configuration" in told
+    assert "Traceback" not in told
+
+
+def test_trees_without_scikit_learn_are_one_line(
+    windows: CurrentWindows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn.ensemble", None)
+
+    with pytest.raises(TrainerError, match="expected scikit-learn"):
+        train_trees(windows, SEED)

@@ -22,7 +22,7 @@ from meltwatch_trainer.judge.expert_verdict import ExpertVerdict, judge_experts
 from meltwatch_trainer.judge.judging import Terms
 from meltwatch_trainer.judge.scores import Scores
 from meltwatch_trainer.network.expert import Expert
-from meltwatch_trainer.release.digest import files_digest
+from meltwatch_trainer.release.model_repository import check_repository
 from meltwatch_trainer.release.served_weights import served_weights
 from meltwatch_trainer.settings import EVERY, default_work_folder
 from meltwatch_trainer.train.expert_training import (
@@ -93,7 +93,7 @@ class ExpertStudy:
         torch.set_num_threads(self.options.workers)
         return {
             EXPERT if not number else f"{EXPERT}-{number + 1}": expert_says(
-                read_expert(self._trained(number))
+                read_expert(self._trained(number), own_scale=self.options.own_scale)
             )
             for number in range(self.options.trainings)
         }
@@ -105,7 +105,7 @@ class ExpertStudy:
         plan = plan.scaled(runs.furnaces / EXPERT_RUNS.furnaces)
         made_from = (
             plan,
-            Expert(),
+            Expert(own_scale=self.options.own_scale),
             runs,
             self.options.seed,
             EVERY,
@@ -118,7 +118,12 @@ class ExpertStudy:
             windows = self._windows
             keep_freed_memory()
             with self.shown(f"steps of {EXPERT} {number + 1}") as show:
-                network = train_expert(windows, plan, lambda done, of, _: show(done, of))
+                network = train_expert(
+                    windows,
+                    plan,
+                    lambda done, of, _: show(done, of),
+                    own_scale=self.options.own_scale,
+                )
             write_atomically(path, network.state_dict())
         return path
 
@@ -140,11 +145,8 @@ class ExpertStudy:
 
     def _members(self) -> tuple[Path, Path]:
         """Return the folders of the served members' weights, written once, and of their scores."""
-        files = {
-            name: (self.repository / f"fmformer_member_{name}/1/model.onnx").read_bytes()
-            for name in SHIPPED
-        }
-        made_from = (files_digest(files), self.options.seed, EVERY, SIMULATOR_REVISION)
+        served = check_repository(self.repository)
+        made_from = (served, self.options.seed, EVERY, SIMULATOR_REVISION)
         digest = hashlib.sha256(repr(made_from).encode()).hexdigest()[:12]
         weights = self.folder / f"members-{digest}"
         for name in SHIPPED:

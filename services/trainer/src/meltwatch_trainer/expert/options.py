@@ -18,6 +18,9 @@ class ExpertOptions:
     trainings: Annotated[
         int, Parameter(validator=Number(gte=1), help="Experts, each trained anew.")
     ] = 4
+    own_scale: Annotated[
+        bool, Parameter(help="Measure currents by how restless they have been themselves.")
+    ] = False
     trees: Annotated[bool, Parameter(help="Boosted trees too: needs scikit-learn.")] = False
     learned: Annotated[
         int, Parameter(validator=Number(gte=2), help="Furnaces to learn from, an hour each.")

@@ -4,7 +4,7 @@ Everything is chosen on the calibration furnaces; differences are paired by furn
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from meltwatch_core.alarms.setpoints.bootstrap import Estimate, FloatArray, estimate, resample
@@ -12,15 +12,11 @@ from meltwatch_core.alarms.setpoints.bootstrap import Estimate, FloatArray, esti
 from meltwatch_trainer.judge.alarm_figures import normal_days
 from meltwatch_trainer.judge.fusion import Fused, Stacked, fit_fusion, fit_stacked
 from meltwatch_trainer.judge.judging import Terms
-from meltwatch_trainer.judge.row_calibration import (
-    CalibratedRow,
-    choose_threshold,
-    sharing_threshold,
-)
+from meltwatch_trainer.judge.row_calibration import CalibratedRow, choose_threshold
 from meltwatch_trainer.judge.row_figures import Judged, judge_row
 from meltwatch_trainer.judge.scores import ENSEMBLE, Scores
 from meltwatch_trainer.judge.study_rows import Row
-from meltwatch_trainer.judge.verdict_tables import interval, table
+from meltwatch_trainer.judge.verdict_tables import NONE, interval, table
 from meltwatch_trainer.train.study import SHIPPED
 
 WITHOUT: Final = "without"
@@ -75,10 +71,10 @@ class ExpertVerdict:
     judges: Mapping[str, CalibratedRow]
     sets: tuple[ExpertSetVerdict, ...]
 
-    def weight(self, name: str) -> float | None:
-        """Return the weight of a row's expert; None if it has none."""
+    def told_weights(self, name: str) -> str:
+        """Return for people what members and expert weigh in a row."""
         fusion = self.judges[name].fusion
-        return fusion.weight if isinstance(fusion, Stacked) else None
+        return f"{fusion.scale:.2f}, {fusion.weight:.2f}" if isinstance(fusion, Stacked) else NONE
 
 
 def judge_experts(
@@ -119,11 +115,22 @@ def _calibrated(scores: Scores, experts: Mapping[str, str], terms: Terms) -> lis
                 fusion = fit_stacked(scores, SHIPPED, expert, state)
                 row = Row(name, f"ensemble with {title}{lost}", (*SHIPPED, expert), state)
             own.append(_with_threshold(scores, row, fusion, terms))
-        judges += sharing_threshold(own)
+        judges += one_threshold_a_state(own)
     for expert, title in experts.items():
         row = Row(expert, f"{title} alone", (expert,))
         judges.append(_with_threshold(scores, row, fit_fusion(scores, (expert,), "both"), terms))
     return judges
+
+
+def one_threshold_a_state(judges: Sequence[CalibratedRow]) -> list[CalibratedRow]:
+    """Return states of one ensemble: who has no sound threshold takes the highest of the sound."""
+    sound = [judge.logit_on for judge in judges if judge.basis.refusal is None]
+    if not sound:
+        return list(judges)
+    return [
+        judge if judge.basis.refusal is None else replace(judge, logit_on=max(sound))
+        for judge in judges
+    ]
 
 
 def _with_threshold(scores: Scores, row: Row, fusion: Fused, terms: Terms) -> CalibratedRow:
@@ -170,10 +177,15 @@ def _set_tables(verdict: ExpertVerdict, one: ExpertSetVerdict) -> Sequence[str]:
     )
     rows = []
     for name, judged in one.rows.items():
-        weight = verdict.weight(name)
         told = [interval(judged.estimate(figure), digits) for figure, digits in SHOWN.items()]
-        told_weight = "–" if weight is None else f"{weight:.2f}"
-        rows.append([judged.title, told_weight, f"{verdict.judges[name].logit_on:.2f}", *told])
+        rows.append(
+            [
+                judged.title,
+                verdict.told_weights(name),
+                f"{verdict.judges[name].logit_on:.2f}",
+                *told,
+            ]
+        )
     gains = [
         [one.rows[name].title, *(interval(gain[f], n, signed=True) for f, n in COMPARED.items())]
         for name, gain in one.gains.items()
@@ -181,6 +193,6 @@ def _set_tables(verdict: ExpertVerdict, one: ExpertSetVerdict) -> Sequence[str]:
     compared = ("event recall", "veiled", "AUROC", "false alarms per furnace-day")
     return (
         caption,
-        table(("row", "weight", "threshold", *HEADINGS), rows),
+        table(("row", "weights of members, expert", "threshold", *HEADINGS), rows),
         table(("more than without expert", *compared), gains),
     )

@@ -82,7 +82,9 @@ def fit_fusion(scores: Scores, models: Sequence[str], state: str) -> Fusion:
 
 @dataclass(frozen=True, slots=True)
 class Stacked:
-    """Members and an expert on one scale: ``scale * (mean + weight * expert) + shift``.
+    """Members and an expert on one scale: ``scale * mean + weight * expert + shift``.
+
+    A sum, never the larger of both: each sees faults that the other does not.
 
     Attributes
     ----------
@@ -90,23 +92,27 @@ class Stacked:
         What is served without the expert.
     expert
         The expert's name.
-    weight
-        0 leaves every score as it is without it, bit by bit.
-    mean
-        Calibrates the sum.
+    scale, weight, shift
+        None is negative but the shift. A weight of 0 leaves every score as it is without the
+        expert, bit by bit; a scale of 0 leaves the members unasked.
     """
 
     members: Fusion
     expert: str
+    scale: float
     weight: float
-    mean: Platt
+    shift: float
 
     def logits(self, scores: Scores) -> FloatArray:
         """Return the fused log-odds, shape ``(n,)``."""
         if self.weight == 0:
             return self.members.logits(scores)
-        said = _said(scores, self.expert, self.members.state)
-        return self.mean(self.members.member_logits(scores).mean(axis=0) + self.weight * said)
+        mean = self.members.member_logits(scores).mean(axis=0)
+        return (
+            self.scale * mean
+            + self.weight * _said(scores, self.expert, self.members.state)
+            + self.shift
+        )
 
     def disagreement(self, scores: Scores) -> FloatArray:
         """Return the standard deviation of the members' log-odds; the expert is none of them."""
@@ -116,8 +122,8 @@ class Stacked:
 def fit_stacked(scores: Scores, models: Sequence[str], expert: str, state: str) -> Stacked:
     """Fit an expert's weight to the clear windows of furnaces that nobody was trained on.
 
-    Where there are no currents it has none. An expert that speaks against the truth has none
-    either: it is then better left out.
+    Where there are no currents it has none. Who would speak against the truth, beside the other,
+    is not asked.
 
     Raises
     ------
@@ -125,16 +131,19 @@ def fit_stacked(scores: Scores, models: Sequence[str], expert: str, state: str) 
         If a network was not scored in the state, or a class has no window.
     """
     members = fit_fusion(scores, models, state)
-    without = Stacked(members, expert, 0.0, members.mean)
+    without = Stacked(members, expert, members.mean.scale, 0.0, members.mean.shift)
     if not AVAILABILITY[state][1]:
         return without
     clear = scores.clear
+    anomalous = scores.label[clear] == 1
     mean = members.member_logits(scores).mean(axis=0)[clear]
     said = _said(scores, expert, state)[clear]
-    scale, scaled_weight, shift = fit_log_odds([mean, said], scores.label[clear] == 1)
-    if scale <= 0 or scaled_weight <= 0:
+    scale, weight, shift = fit_log_odds([mean, said], anomalous)
+    if weight <= 0:
         return without
-    return Stacked(members, expert, scaled_weight / scale, Platt(scale, shift))
+    if scale <= 0:
+        return Stacked(members, expert, 0.0, *fit_log_odds([said], anomalous))
+    return Stacked(members, expert, scale, weight, shift)
 
 
 def fit_aggregate(

@@ -78,15 +78,10 @@ def calibrate(
     """
     rows = [row for row in (*SERVED_ROWS, *OTHER_ROWS) if row.scored_in(scores)]
     judges = [_calibrated(scores, row, rule, budget, kind) for row in rows]
-    served = iter(sharing_threshold([judge for judge in judges if judge.served]))
-    return tuple(next(served) if judge.served else judge for judge in judges)
-
-
-def sharing_threshold(judges: Sequence[CalibratedRow]) -> list[CalibratedRow]:
-    """Return states of one ensemble with one threshold: the highest that nobody refused."""
-    sound = [judge for judge in judges if judge.basis.refusal is None] or judges
+    served = [judge for judge in judges if judge.served]
+    sound = [judge for judge in served if judge.basis.refusal is None] or served
     shared = max((judge.logit_on for judge in sound), default=0.0)
-    return [replace(judge, logit_on=shared) for judge in judges]
+    return tuple(replace(judge, logit_on=shared) if judge.served else judge for judge in judges)
 
 
 def _calibrated(

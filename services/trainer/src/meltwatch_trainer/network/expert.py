@@ -11,15 +11,17 @@ from torch.nn.functional import gelu
 
 from meltwatch_trainer.network.absence import modalities_there, or_zeros
 from meltwatch_trainer.network.member_spec import LOOKBACK_SAMPLES, PHASES
-from meltwatch_trainer.network.tokens import current_levels
+from meltwatch_trainer.network.tokens import LIMIT, current_levels
 
 WIDTH: Final = 32
 KERNEL: Final = 5
 STEM_STRIDES: Final = (4, 2)
 """Half a second becomes four: little work, and few dilations reach across the look-back."""
 DILATIONS: Final = (1, 2, 4, 1, 2, 4)
-CHANNELS: Final = 5
-"""Of a phase: its deviation and that of the phases' mean, both their steps, its level."""
+CHANNELS: Final = 4
+"""Of a phase: its deviation and that of the phases' mean, and both their steps."""
+LEAST_RESTLESSNESS: Final = 0.1
+"""Of a channel's mean size over the look-back: what is smaller is told as if it were this."""
 
 
 class ChannelNorm(nn.Module):
@@ -52,11 +54,21 @@ class DilatedBlock(nn.Module):
 
 
 class Expert(nn.Module):
-    """Log-odds of a fault from currents alone; zeros where there are none."""
+    """Log-odds of a fault from currents alone; zeros where there are none.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    own_scale
+        Measure a phase by how restless it has been itself, in place of 2 % of its median and beside
+        its level. It then knows less of furnaces like those that it has learned from, and is misled
+        less by others.
+    """
+
+    def __init__(self, *, own_scale: bool = False) -> None:
         super().__init__()
-        inputs = (CHANNELS, *(WIDTH for _ in STEM_STRIDES[1:]))
+        self.own_scale = own_scale
+        self.channels = CHANNELS if own_scale else CHANNELS + 1
+        inputs = (self.channels, *(WIDTH for _ in STEM_STRIDES[1:]))
         self.stem = nn.ModuleList(
             nn.Conv1d(channels, WIDTH, KERNEL, stride=stride, padding=KERNEL // 2)
             for channels, stride in zip(inputs, STEM_STRIDES, strict=True)
@@ -77,7 +89,8 @@ class Expert(nn.Module):
             Shape ``(b, 2)``: video, current; without current what the tensor holds does not matter.
         """
         _, there = modalities_there(available)
-        x = phase_features(currents).reshape(-1, CHANNELS, LOOKBACK_SAMPLES)
+        features = phase_features(currents, own_scale=self.own_scale)
+        x = features.reshape(-1, self.channels, LOOKBACK_SAMPLES)
         for conv in self.stem:
             x = gelu(conv(x))
         phases = x.reshape(-1, PHASES, WIDTH, x.shape[2])
@@ -94,7 +107,7 @@ class Expert(nn.Module):
         return logit
 
 
-def phase_features(currents: Tensor) -> Tensor:
+def phase_features(currents: Tensor, *, own_scale: bool) -> Tensor:
     """Describe each phase for itself.
 
     Parameters
@@ -104,12 +117,16 @@ def phase_features(currents: Tensor) -> Tensor:
 
     Returns
     -------
-    Shape ``(b, 3, 5, 240)``.
+    Shape ``(b, 3, 4, 240)`` on the phases' own scales; else ``(b, 3, 5, 240)``, the level last.
     """
     levels = current_levels(currents, samples=1).transpose(1, 2)
     deviation, level = levels[:, :PHASES], levels[:, PHASES + 1 :]
     mean = levels[:, PHASES : PHASES + 1].expand_as(deviation)
-    return torch.stack([deviation, mean, _steps(deviation), _steps(mean), level], dim=2)
+    channels = torch.stack([deviation, mean, _steps(deviation), _steps(mean)], dim=2)
+    if own_scale:
+        usual = channels.abs().mean(dim=3, keepdim=True).clamp(min=LEAST_RESTLESSNESS)
+        return (channels / usual).clamp(-LIMIT, LIMIT)
+    return torch.cat([channels, level[:, :, None]], dim=2)
 
 
 def _steps(series: Tensor) -> Tensor:

@@ -43,7 +43,11 @@ TREES: Final = {"max_iter": 400, "learning_rate": 0.08, "max_leaf_nodes": 31}
 
 
 def train_expert(
-    windows: CurrentWindows, plan: TrainingPlan, report: Callable[[int, int, float], None]
+    windows: CurrentWindows,
+    plan: TrainingPlan,
+    report: Callable[[int, int, float], None],
+    *,
+    own_scale: bool = False,
 ) -> Expert:
     """Train an expert; equal arguments give equal weights.
 
@@ -53,6 +57,8 @@ def train_expert(
         Unclear ones teach nothing.
     report
         Is called with steps done, steps in all, and the smoothed loss.
+    own_scale
+        As in ``Expert``.
 
     Raises
     ------
@@ -64,7 +70,7 @@ def train_expert(
     steps = plan.steps(batch)
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(plan.seed)
-        network = Expert()
+        network = Expert(own_scale=own_scale)
     optimiser = torch.optim.AdamW(network.parameters(), weight_decay=plan.decay)
     there = torch.ones(batch, 2)
     smoothed = 0.0
@@ -87,9 +93,9 @@ def train_expert(
     return network.eval()
 
 
-def read_expert(path: Path) -> Expert:
+def read_expert(path: Path, *, own_scale: bool = False) -> Expert:
     """Return an expert with its weights, rounded as they are exported."""
-    network = Expert()
+    network = Expert(own_scale=own_scale)
     network.load_state_dict(torch.load(path, weights_only=True))
     round_weights(network)
     return network.eval()
