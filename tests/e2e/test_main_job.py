@@ -6,7 +6,7 @@ import re
 import signal
 import time
 from collections.abc import Iterable
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 import pytest
 import redis
@@ -14,6 +14,7 @@ from kafka import KafkaConsumer, TopicPartition
 
 from tests.e2e.live_page import a_browser_sees_the_run, a_program_sees_the_run
 from tests.support.product import RunningProduct
+from tests.support.prometheus import every_panel_shows_something, health_pages, scraping
 from tests.support.subscriber import Subscriber
 
 LIST = ("alarms", "list")
@@ -63,8 +64,12 @@ def standing(alarms: dict[str, dict]) -> dict[str, str]:
 
 
 def test_every_injected_fault_raises_and_nothing_else_does(tmp_path):
-    with RunningProduct(tmp_path, "--duration", "150", tracing="true") as run:
+    with (
+        RunningProduct(tmp_path, "--duration", "150", tracing="true") as run,
+        ExitStack() as watching,
+    ):
         status = run.wait_ready()
+        plant = watching.enter_context(scraping(tmp_path / "prometheus", health_pages(status)))
         a_browser_sees_the_run(run, status)
 
         def first_alarm():
@@ -95,6 +100,10 @@ def test_every_injected_fault_raises_and_nothing_else_does(tmp_path):
                 lambda it: it.alarms == run.json("alarms", "list", codes=LISTED), "one list"
             )
 
+        if plant is not None:
+            every_panel_shows_something(plant)
+            assert plant.firing() == set(), "nothing is wrong"
+        watching.close()
         assert run.finish(240) == 0, run.output()[-3000:]
         summary = run.summary()
 

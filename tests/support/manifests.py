@@ -69,14 +69,20 @@ class Workload:
 
 @cache
 def rendered(overlay: str) -> tuple[Object, ...]:
-    """Return the objects of an overlay: ``with options``, ``with mig``, or as it is."""
+    """Return the objects of an overlay, as it is or with one of ``_TAKE``."""
     name, _, options = overlay.partition(" with ")
     with tempfile.TemporaryDirectory() as folder:
         copied = shutil.copytree(ROOT / "k8s", Path(folder) / "k8s")
         if options:
             file = copied / "overlays" / name / "kustomization.yaml"
-            (_take_options if options == "options" else _take_slices)(file)
+            _TAKE[options](file)
         return _render(copied / "overlays" / name)
+
+
+def _take_monitoring(file: Path) -> None:
+    said = yaml.safe_load(file.read_text())
+    said["components"].append("../../components/monitoring")
+    file.write_text(yaml.safe_dump(said))
 
 
 def _take_slices(file: Path) -> None:
@@ -96,6 +102,9 @@ def _take_options(file: Path) -> None:
         image = f"registry.example.com/{name}"
         said["images"].append({"name": name, "newName": image, "newTag": version()})
     file.write_text(yaml.safe_dump(said))
+
+
+_TAKE = {"options": _take_options, "mig": _take_slices, "monitoring": _take_monitoring}
 
 
 def _render(folder: Path) -> tuple[Object, ...]:

@@ -1,0 +1,50 @@
+"""Real faults of a running product, as a plant's Prometheus tells them (simulated furnaces)."""
+
+import os
+import signal
+import time
+
+import pytest
+from kafka import KafkaProducer
+
+from tests.support.product import RunningProduct
+from tests.support.prometheus import Prometheus, health_pages, scraping
+from tests.support.promise import waited_for_processor_s
+from tests.support.waiting import until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(600)]
+SEEN_S = 15 + 2 * 5
+"""A service says within 15 s that a server is away; a scrape and a judgement take 5 s each."""
+
+
+def told_within(plant: Prometheus, expected: set[str], limit_s: float) -> None:
+    """Wait until exactly these rules fire, as long as is promised and our processes had to wait."""
+    began_s, waited_s = time.monotonic(), waited_for_processor_s()
+    until(lambda: plant.firing() == expected, lambda: plant.ask("ALERTS"), limit_s=300)
+    took_s, given_s = time.monotonic() - began_s, waited_for_processor_s() - waited_s
+    print(f"{sorted(expected)} after {took_s:.0f} s")
+    assert took_s <= limit_s + given_s
+
+
+def test_what_is_wrong_is_told_by_its_rule_alone(tmp_path):
+    with RunningProduct(tmp_path) as run:
+        status = run.wait_ready()
+        with scraping(tmp_path / "prometheus", health_pages(status)) as plant:
+            if plant is None:
+                pytest.skip("needs Prometheus: apt-get install prometheus (CI does)")
+            until(lambda: plant.ask("meltwatch_leader == 1"), run.output)
+
+            producer = KafkaProducer(bootstrap_servers=status["kafka"])
+            producer.send(f"{status['topic_prefix']}.embeddings.v1", b"rubbish", b"FMF-01")
+            producer.flush(30)
+            producer.close()
+            told_within(plant, {"MeltwatchDeadLetters"}, SEEN_S)
+
+            redis = status["services"]["redis"]["pid"]
+            os.kill(redis, signal.SIGSTOP)
+            try:
+                expected = {"MeltwatchDeadLetters", "MeltwatchRedisAway"}
+                told_within(plant, expected, 60 + SEEN_S)
+            finally:
+                os.kill(redis, signal.SIGCONT)
+            told_within(plant, {"MeltwatchDeadLetters"}, SEEN_S + 5)
