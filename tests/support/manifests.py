@@ -85,6 +85,24 @@ def _take_monitoring(file: Path) -> None:
     file.write_text(yaml.safe_dump(said))
 
 
+OTHER_VALUES: Mapping[str, str] = {
+    "REGISTRY": "registry.other:5000",
+    "KAFKA": "kafka.other:9093",
+    "REDIS": "rediss://redis.other:6380/0",
+    "SERVERS_NETWORK": "192.0.2.0/28",
+    "SCADA_NETWORK": "198.51.100.0/28",
+}
+"""What another plant writes into ``values.env``."""
+
+
+def _take_values(file: Path) -> None:
+    _take_options(file)
+    values = file.with_name("values.env")
+    told = dict(line.split("=") for line in values.read_text().splitlines() if "=" in line)
+    assert told.keys() == OTHER_VALUES.keys()
+    values.write_text("".join(f"{name}={value}\n" for name, value in OTHER_VALUES.items()))
+
+
 def _take_slices(file: Path) -> None:
     """Take the comment signs away that stand before the patch."""
     text = file.read_text()
@@ -104,7 +122,12 @@ def _take_options(file: Path) -> None:
     file.write_text(yaml.safe_dump(said))
 
 
-_TAKE = {"options": _take_options, "mig": _take_slices, "monitoring": _take_monitoring}
+_TAKE = {
+    "options": _take_options,
+    "values": _take_values,
+    "mig": _take_slices,
+    "monitoring": _take_monitoring,
+}
 
 
 def _render(folder: Path) -> tuple[Object, ...]:

@@ -7,6 +7,7 @@ from functools import cache
 
 import kubernetes_validate
 import pytest
+import yaml
 from meltwatch_chassis.known_variables import KNOWN_VARIABLES
 from meltwatch_chassis.settings import PREFIX, load
 
@@ -146,6 +147,25 @@ def test_a_plant_asks_its_own_dns_alone():
         assert pods["namespaceSelector"]["matchLabels"] == ours
         assert node["ipBlock"]["cidr"].endswith("/32")
         assert {each["port"] for each in rule["ports"]} == {53}
+
+
+def test_five_values_make_another_plant():
+    ours, theirs = (
+        yaml.safe_dump_all(manifests.rendered(each))
+        for each in ("plant with options", "plant with values")
+    )
+    old = ("registry.example.com", "kafka-1.plant", "redis.plant", "10.20.0.0", "10.30.0.0")
+    for was, is_now in zip(old, manifests.OTHER_VALUES.values(), strict=True):
+        assert was in ours
+        assert is_now not in ours
+        assert was not in theirs
+        assert is_now in theirs
+    assert "nvcr.io/nvidia/tritonserver" in theirs, "NVIDIA's own"
+    names = [
+        {name for name in of_kind(each, "ConfigMap") if name.startswith("settings-")}
+        for each in ("plant with options", "plant with values")
+    ]
+    assert not names[0] & names[1], "pods roll when a value changes"
 
 
 def test_a_triton_may_have_a_slice_of_a_gpu():
