@@ -17,8 +17,11 @@ ROOT = Path(__file__).parents[2]
 KUBECTL = Path(sys.executable).with_name("kubectl")
 OVERLAYS = ("laptop", "plant")
 # What an overlay may take, as the page of each says.
-OPTIONS = ("notify-gateway", "alarm-journal", "sparkplug", "source-producer", "console")
-IMAGES = {"alarm-journal": "journal"}  # of those that have another name
+OPTIONS = (
+    "notify-gateway", "alarm-journal", "sparkplug", "source-producer", "console",
+    "nightly-backtest",
+)  # fmt: skip
+IMAGES = {"alarm-journal": "journal", "nightly-backtest": "journal"}  # of those that have another
 WITH_OPTIONS = ("laptop with options", "plant with options")
 SLICED = "plant with mig"
 """Triton on slices of GPUs: a choice beside whole ones."""

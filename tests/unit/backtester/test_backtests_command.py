@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from meltwatch_backtester.commands.backtests import compare, list_
+from meltwatch_backtester.commands.backtests import compare, list_, prune
 from meltwatch_chassis.errors import BadUsage
 
 from tests.support.backtest_folders import ALARM, run_of, write_backtest
@@ -44,6 +44,32 @@ def test_no_folder_of_backtests_is_one_line(tmp_path, capsys):
         list_(tmp_path / "nowhere")
     list_(tmp_path)
     assert capsys.readouterr().out == f"no backtest in {tmp_path}\n"
+
+
+def test_the_newest_stay_and_what_is_no_backtest(tmp_path, capsys):
+    for age, name in enumerate(("third", "second", "first")):
+        write_backtest(tmp_path / name, finished_s=60 * age)
+    (tmp_path / "odd").mkdir()
+    elsewhere = write_backtest(tmp_path.with_name(f"{tmp_path.name}-elsewhere"))
+    (tmp_path / "link").symlink_to(elsewhere)
+    assert prune(tmp_path, keep=1) == 0
+    told = [f"deleted {tmp_path / name}" for name in ("second", "third")]
+    assert capsys.readouterr().out.splitlines() == told
+    assert {each.name for each in tmp_path.iterdir()} == {"first", "odd", "link"}
+    assert (elsewhere / "run.json").exists()
+    prune(tmp_path, keep=0, as_json=True)
+    assert json.loads(capsys.readouterr().out) == ["first"]
+
+
+def test_what_cannot_be_deleted_is_one_line(tmp_path, monkeypatch):
+    write_backtest(tmp_path / "one")
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("meltwatch_backtester.commands.backtests.shutil.rmtree", refuse)
+    with pytest.raises(BadUsage, match=r"one: expected to delete it, got .*Permission denied"):
+        prune(tmp_path, keep=0)
 
 
 def test_two_are_held_against_each_other(tmp_path, capsys):

@@ -1,10 +1,12 @@
-"""``meltwatch backtests``: those that there are, and what two of them do not have in common."""
+"""``meltwatch backtests``: those that there are, which stay, and how two of them differ."""
 
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 from meltwatch_chassis.backtest_folder import (
     BacktestEntry,
     NoBacktestError,
@@ -24,21 +26,15 @@ _HEAD: Final = (
     "FOLDER", "RAN", "FROM", "TO", "MODEL", "THRESHOLDS", "VERDICT", "RAISES", "LATER", "JUDGED",
 )  # fmt: skip
 Folder = Annotated[Path, Parameter(allow_leading_hyphen=False, help="Folder of a backtest.")]
+Folders = Annotated[
+    Path, Parameter("DIR", allow_leading_hyphen=False, help="Folder of their folders.")
+]
+Kept = Annotated[int, Parameter("--keep", validator=Number(gte=0), help="So many stay.")]
 
 
-def list_(
-    folder: Annotated[
-        Path, Parameter("DIR", allow_leading_hyphen=False, help="Folder of their folders.")
-    ] = DEFAULT_FOLDER,
-    /,
-    *,
-    as_json: AsJson = False,
-) -> int:
+def list_(folder: Folders = DEFAULT_FOLDER, /, *, as_json: AsJson = False) -> int:
     """List backtests, the newest first: span, model, thresholds, raises live and replayed."""
-    try:
-        entries = list_backtests(folder)
-    except NoBacktestError as error:
-        raise BadUsage(f"expected a folder of backtests, {error}") from None
+    entries = _entries(folder)
     if as_json:
         print_json([entry_document(each) for each in entries])
         return 0
@@ -46,6 +42,28 @@ def list_(
     print_lines(*_columns([_HEAD, *rows]) if rows else [f"no backtest in {folder}"])
     print_lines(*(f"{each.name}: {each.reason}" for each in entries if each.run is None))
     return 0
+
+
+def prune(folder: Folders = DEFAULT_FOLDER, /, *, keep: Kept, as_json: AsJson = False) -> int:
+    """Delete all backtests but the newest. What is not the folder of a whole one stays."""
+    old = [each.name for each in _entries(folder) if each.run is not None][keep:]
+    for name in old:
+        try:
+            shutil.rmtree(folder / name)
+        except OSError as error:
+            raise BadUsage(f"{folder / name}: expected to delete it, got {error}") from None
+    if as_json:
+        print_json(old)
+    else:
+        print_lines(*(f"deleted {folder / name}" for name in old))
+    return 0
+
+
+def _entries(folder: Path) -> list[BacktestEntry]:
+    try:
+        return list_backtests(folder)
+    except NoBacktestError as error:
+        raise BadUsage(f"expected a folder of backtests, {error}") from None
 
 
 def compare(a: Folder, b: Folder, /, *, as_json: AsJson = False) -> int:
