@@ -43,6 +43,7 @@ CONTENDERS: Final[Mapping[str, tuple[str, ...]]] = {
     "alignment in place of the picture": (ALIGNED, CURRENTS_ALONE),
     "translation in its place, and alignment": (TRANSLATED, CURRENTS_ALONE, ALIGNED),
     "flow in place of the picture (CL-Flow, DA-Flow)": (FLOW, CURRENTS_ALONE),
+    "portrait and filled gaps": (*SIDES, GAPS_FILLED),
     "filled gaps in place of the currents (ImDiffusion)": (VIDEO_ALONE, GAPS_FILLED),
     "the calmer side leads (HCT-DMG)": (LEADING,),
     TRANSLATED: (TRANSLATED,),
