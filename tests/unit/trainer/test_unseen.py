@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from meltwatch_simulator.unseen import KINDS, NUISANCES
 from meltwatch_trainer.__main__ import unseen
-from meltwatch_trainer.errors import TrainerError, UnwritableError
+from meltwatch_trainer.errors import RepositoryError, TrainerError, UnwritableError
 from meltwatch_trainer.unseen import unseen_commands as commands
 from meltwatch_trainer.unseen.contenders import CURRENTS_ALONE, VIDEO_ALONE, FurnaceSurprises
 from meltwatch_trainer.unseen.happenings import (
@@ -20,6 +20,7 @@ from meltwatch_trainer.unseen.happenings import (
     UNSEEN,
     UNSEEN_SETS,
     Happening,
+    at_ns,
     furnace_with,
     happenings,
     judged_kinds,
@@ -32,7 +33,7 @@ from meltwatch_trainer.unseen.unseen_verdict import (
     aftermath_verdict,
     contender_verdict,
 )
-from meltwatch_trainer.unseen.watching import HOP_S, watch
+from meltwatch_trainer.unseen.watching import HOP_S, served_logits, watch
 
 SIDES = commands.SIDES
 FEW = replace(UNSEEN, furnaces=6)
@@ -99,6 +100,38 @@ def test_what_is_watched_shows_the_event_and_nothing_else() -> None:
     assert not current[before].any()
     assert video[within].all()
     assert current[within].all()
+
+
+class Brightness:
+    """An ensemble that tells how bright a window's newest frame is, and its newest current."""
+
+    asked: list[tuple[tuple[int, ...], str]]
+
+    def __init__(self) -> None:
+        self.asked = []
+
+    def logits(self, clips, currents, state):
+        self.asked.append((clips.shape[1:], state))
+        return clips[:, -1].mean(axis=(1, 2, 3)) + 1000 * currents[:, -1, 0]
+
+
+def test_the_ensemble_is_asked_about_each_window_as_it_is_served() -> None:
+    furnace = furnace_with(1, FEW, 0, (), nuisances=False)
+    times_s = np.arange(1, 40) * HOP_S
+    ensemble = Brightness()
+
+    logits = served_logits(furnace, times_s, ensemble)
+
+    ends_ns = np.array([at_ns(each) for each in times_s])
+    sample_ns = ends_ns // 500_000_000 * 500_000_000
+    newest = furnace.frames(ends_ns).mean(axis=(1, 2, 3))
+    np.testing.assert_allclose(logits, newest + 1000 * furnace.currents(sample_ns)[:, 0], rtol=1e-6)
+    assert set(ensemble.asked) == {((10, 64, 64, 3), "both")}
+
+
+def test_a_repository_that_is_not_there_is_one_line(tmp_path) -> None:
+    with pytest.raises(RepositoryError, match="--repository: expected a model repository"):
+        unseen(options=UnseenOptions(repository=tmp_path))
 
 
 def test_recall_and_false_alarms_are_counted() -> None:

@@ -6,12 +6,12 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from meltwatch_trainer.unseen.options import UnseenOptions
+from meltwatch_trainer.unseen.options import UnlabelledOptions
 
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class RivalOptions(UnseenOptions):
+class RivalOptions(UnlabelledOptions):
     """On which furnaces it is made, and where what was seen is kept."""
 
     sets: Annotated[

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -21,6 +22,8 @@ from numpy.typing import NDArray
 from scipy.cluster.vq import kmeans2
 
 from meltwatch_trainer.data.run_sets import RunSet
+from meltwatch_trainer.judge.served_ensemble import ServedEnsemble
+from meltwatch_trainer.train.study import SHIPPED
 from meltwatch_trainer.unseen.happenings import (
     AFTERMATH_S,
     FIT_S,
@@ -31,7 +34,7 @@ from meltwatch_trainer.unseen.happenings import (
     judged_kinds,
     left_in,
 )
-from meltwatch_trainer.unseen.watching import GAP_S, SeenWindows, watch
+from meltwatch_trainer.unseen.watching import GAP_S, SeenWindows, served_logits, watch
 
 FloatArray = NDArray[np.float64]
 
@@ -44,6 +47,7 @@ OF_ANOTHER: Final = "portrait of another furnace"
 FAULTS_LEFT_IN: Final = "5 % of faults left in"
 FOUR_MODES: Final = "four modes"
 RANDOM_DIRECTIONS: Final = "random directions"
+SERVED: Final = "served logit"
 NEIGHBOURS: Final = 3
 MODES: Final = 4
 FEWEST_OF_A_MODE: Final = 60
@@ -174,15 +178,20 @@ def _distances(bank: FloatArray, seen: FloatArray) -> FloatArray:
     return np.stack(columns, axis=1)
 
 
-def furnace_surprises(seed: int, runs: RunSet, number: int) -> FurnaceSurprises:
-    """Let every contender look at one furnace."""
+def furnace_surprises(
+    seed: int, runs: RunSet, repository: Path | None, number: int
+) -> FurnaceSurprises:
+    """Let every contender look at one furnace.
+
+    Parameters
+    ----------
+    repository
+        Whose ensemble is asked too; None asks none.
+    """
     furnace_id = runs.furnace_id(number)
     planned = happenings(seed, furnace_id, judged_kinds())
-    whole = watch(
-        furnace_with(seed, runs, number, planned, nuisances=True),
-        FIT_S[0],
-        AFTERMATH_S[1],
-    )
+    furnace = furnace_with(seed, runs, number, planned, nuisances=True)
+    whole = watch(furnace, FIT_S[0], AFTERMATH_S[1])
     fit, seen = whole.within(*FIT_S), whole.within(THRESHOLD_S[0], AFTERMATH_S[1])
     own = portrayed(fit)
     neighbour = (number + 1) % runs.furnaces
@@ -200,4 +209,7 @@ def furnace_surprises(seed: int, runs: RunSet, number: int) -> FurnaceSurprises:
         OF_ANOTHER: other.of_both(seen),
         FAULTS_LEFT_IN: careless.of_both(seen),
     }
+    if repository is not None:
+        ensemble = ServedEnsemble(repository, SHIPPED)
+        surprises[SERVED] = served_logits(furnace, seen.times_s, ensemble)
     return FurnaceSurprises(number, planned, seen.times_s, surprises)

@@ -10,8 +10,22 @@ from cyclopts.validators import Number
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class UnseenOptions:
+class UnlabelledOptions:
     """On which furnaces it is made."""
+
+    sets: Annotated[list[str] | None, Parameter(name="--set", help="A set of furnaces.")] = None
+    furnaces: Annotated[
+        int | None, Parameter(validator=Number(gte=2), help="So many of a set alone: a trial.")
+    ] = None
+    seed: Annotated[int, Parameter(help="Seed of the simulated furnaces.")] = 1
+    workers: Annotated[int, Parameter(validator=Number(gte=1), help="Processes side by side.")] = 2
+    to: Annotated[Path | None, Parameter(help="Folder for a JSON file of each set.")] = None
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class UnseenOptions(UnlabelledOptions):
+    """On which furnaces it is made, and whether the ensemble is asked too."""
 
     sets: Annotated[
         list[str] | None,
@@ -19,9 +33,7 @@ class UnseenOptions:
             name="--set", help="unseen, unseen-shifted or unseen-choice; by default the first two."
         ),
     ] = None
-    furnaces: Annotated[
-        int | None, Parameter(validator=Number(gte=2), help="So many of a set alone: a trial.")
+    repository: Annotated[
+        Path | None,
+        Parameter(help="Model repository whose ensemble is asked too, a minute a furnace."),
     ] = None
-    seed: Annotated[int, Parameter(help="Seed of the simulated furnaces.")] = 1
-    workers: Annotated[int, Parameter(validator=Number(gte=1), help="Processes side by side.")] = 2
-    to: Annotated[Path | None, Parameter(help="Folder for a JSON file of each set.")] = None

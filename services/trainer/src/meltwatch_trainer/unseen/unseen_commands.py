@@ -13,8 +13,9 @@ from meltwatch_core.alarms.setpoints.threshold import NoTailError
 
 from meltwatch_trainer.data.process_pool import in_processes
 from meltwatch_trainer.data.run_sets import RunSet
-from meltwatch_trainer.errors import UnwritableError
+from meltwatch_trainer.errors import RepositoryError, UnwritableError
 from meltwatch_trainer.judge.verdict_tables import interval, table
+from meltwatch_trainer.network.model_config import ENSEMBLE
 from meltwatch_trainer.unseen.contenders import (
     CURRENTS_ALONE,
     VIDEO_ALONE,
@@ -76,11 +77,20 @@ class JudgedSet:
 def judged_sets(
     options: UnseenOptions, sets: Sequence[RunSet], shown: Shown
 ) -> Iterator[JudgedSet]:
-    """Watch and judge one set after the other."""
+    """Watch and judge one set after the other.
+
+    Raises
+    ------
+    RepositoryError
+        If there is no repository where one is asked for.
+    """
+    repository = options.repository
+    if repository is not None and not (repository / f"{ENSEMBLE}_decode").is_dir():
+        raise RepositoryError(f"--repository: expected a model repository, got {repository}")
     for whole in sets:
         runs = replace(whole, furnaces=min(options.furnaces or whole.furnaces, whole.furnaces))
         with shown(f"furnaces of {runs.name}") as show:
-            seen = watch_set(options.seed, runs, options.workers, show)
+            seen = watch_set(options, runs, show)
         verdicts = judge_set(seen)
         stayed = aftermaths(seen, verdicts)
         yield JudgedSet(
@@ -91,13 +101,13 @@ def judged_sets(
 
 
 def watch_set(
-    seed: int, runs: RunSet, workers: int, progress: Callable[[int, int], None]
+    options: UnseenOptions, runs: RunSet, progress: Callable[[int, int], None]
 ) -> tuple[FurnaceSurprises, ...]:
     """Let every contender look at every furnace of a set."""
     found = []
-    work = partial(furnace_surprises, seed, runs)
+    work = partial(furnace_surprises, options.seed, runs, options.repository)
     progress(0, runs.furnaces)
-    for one in in_processes(work, range(runs.furnaces), workers):
+    for one in in_processes(work, range(runs.furnaces), options.workers):
         found.append(one)
         progress(len(found), runs.furnaces)
     return tuple(found)

@@ -19,6 +19,7 @@ from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 from meltwatch_simulator.unseen import UnseenFurnace
 from numpy.typing import NDArray
 
+from meltwatch_trainer.data.operation import LogOddsScorer
 from meltwatch_trainer.data.simulated_runs import ORIGIN_NS
 from meltwatch_trainer.settings import EVERY
 from meltwatch_trainer.unseen.happenings import at_ns
@@ -44,6 +45,8 @@ def _random_encoder() -> Encoder:
 
 _BLOCK: Final = 256
 """Windows drawn at a time."""
+_ASKED: Final = 32
+"""Windows that an ensemble is asked about at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,6 @@ def watch(furnace: UnseenFurnace, start_s: float, end_s: float) -> SeenWindows:
     hop_ns = round(HOP_S * NS_PER_S)
     ends_ns = np.arange(at_ns(start_s) + hop_ns, at_ns(end_s), hop_ns, dtype=np.int64)
     back_ns = np.arange(NEWEST - 1, -1, -1, dtype=np.int64) * spec.frame_stride_ns
-    reach_ns = np.arange(spec.lookback_samples - 1, -1, -1, dtype=np.int64) * spec.sample_period_ns
     video, current, random, series = [], [], [], []
     directions = _random_encoder()
     for first in range(0, len(ends_ns), _BLOCK):
@@ -92,15 +94,38 @@ def watch(furnace: UnseenFurnace, start_s: float, end_s: float) -> SeenWindows:
         shape = len(part), NEWEST, -1, PLACES * COLOURS
         video.append(patch_features(_ENCODER.encode(frames).reshape(shape)))
         random.append(patch_features(directions.encode(frames).reshape(shape)))
-        samples_ns, sample_of = np.unique(
-            (part[:, None] - reach_ns) // spec.sample_period_ns * spec.sample_period_ns,
-            return_inverse=True,
-        )
-        grids = furnace.currents(samples_ns)[sample_of.reshape(len(part), -1)]
+        grids = _look_backs(furnace, part)
         current.append(current_features(grids)[:, None])
         series.append(_smoothed(grids))
     times_s = (ends_ns - ORIGIN_NS) / NS_PER_S
     return SeenWindows(times_s, *map(np.concatenate, (video, current, random, series)))
+
+
+def served_logits(
+    furnace: UnseenFurnace, times_s: FloatArray, ensemble: LogOddsScorer
+) -> FloatArray:
+    """Return what the ensemble says of the windows that end at ``times_s``, ``(n,)``."""
+    ends_ns = np.array([at_ns(each) for each in times_s])
+    spec = PUBLISHED_SPEC
+    back_ns = np.arange(spec.clip_frames - 1, -1, -1, dtype=np.int64) * spec.frame_stride_ns
+    logits = []
+    for first in range(0, len(ends_ns), _ASKED):
+        part = ends_ns[first : first + _ASKED]
+        frames = furnace.frames((part[:, None] - back_ns).ravel())
+        clips = frames.reshape(len(part), spec.clip_frames, *frames.shape[1:])
+        logits.append(ensemble.logits(clips, _look_backs(furnace, part), "both"))
+    return np.concatenate(logits).astype(np.float64)
+
+
+def _look_backs(furnace: UnseenFurnace, ends_ns: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return the currents that windows look back on, ``(n, 240, 3)``."""
+    spec = PUBLISHED_SPEC
+    reach_ns = np.arange(spec.lookback_samples - 1, -1, -1, dtype=np.int64) * spec.sample_period_ns
+    samples_ns, sample_of = np.unique(
+        (ends_ns[:, None] - reach_ns) // spec.sample_period_ns * spec.sample_period_ns,
+        return_inverse=True,
+    )
+    return furnace.currents(samples_ns)[sample_of.reshape(len(ends_ns), -1)]
 
 
 def _smoothed(grids: NDArray[np.floating]) -> FloatArray:
