@@ -16,6 +16,8 @@ CHOICES = [
     "--ignore-container-cpu-limit",
     # Images are of one release, never "latest": what a node has is what was tried.
     "--ignore-test=container-image-pull-policy",
+    # A LimitRange of the plant gives both to each container.
+    "--ignore-test=container-ephemeral-storage-request-and-limit",
     # One at a time by nature: what they serve outside knows one session.
     "--ignore-test=deployment-replicas",
     "--ignore-test=deployment-strategy",
@@ -49,5 +51,5 @@ def test_it_minds_what_we_choose():
     minded = {check for _, check in findings("plant with options")}
     assert minded == {
         "container-resources", "container-image-pull-policy", "deployment-replicas",
-        "deployment-strategy",
+        "deployment-strategy", "container-ephemeral-storage-request-and-limit",
     }  # fmt: skip

@@ -102,25 +102,31 @@ def test_each_release_has_jobs_of_its_own(overlay):
 def test_every_container_says_what_it_needs(overlay):
     for workload, container in containers(overlay):
         resources = container["resources"]
-        assert {"cpu", "memory", "ephemeral-storage"} <= resources["requests"].keys(), workload.name
-        assert {"memory", "ephemeral-storage"} <= resources["limits"].keys(), workload.name
+        assert {"cpu", "memory"} <= resources["requests"].keys(), workload.name
+        assert "memory" in resources["limits"], workload.name
 
 
 LOGS = 50 * 2**20
 """What a node keeps of a container's log, unless it is told otherwise: five files of 10 MiB."""
 
 
-def test_no_pod_is_evicted_for_what_it_may_write(overlay):
+def test_no_pod_of_a_plant_is_evicted_for_what_it_may_write():
+    overlay = "plant with options"
+    (limits,) = of_kind(overlay, "LimitRange")["disk"]["spec"]["limits"]
+    allowed = amount(limits["default"]["ephemeral-storage"])
     for workload in workloads(overlay).values():
         folders = [each["emptyDir"] for each in workload.spec["volumes"] if "emptyDir" in each]
         on_disk = sum(
             amount(each["sizeLimit"]) for each in folders if each.get("medium") != "Memory"
         )
-        allowed = sum(
-            amount(each["resources"]["limits"]["ephemeral-storage"])
-            for each in workload.spec["containers"]
-        )
-        assert on_disk + LOGS * len(workload.spec["containers"]) <= allowed, workload.name
+        assert on_disk + LOGS <= allowed, workload.name
+        assert len(workload.spec["containers"]) == 1
+
+
+def test_no_folder_of_a_pod_grows_without_end(overlay):
+    for workload in workloads(overlay).values():
+        for volume in workload.spec["volumes"]:
+            assert amount(volume.get("emptyDir", {"sizeLimit": "1Mi"})["sizeLimit"])
 
 
 def test_replicas_are_kept_apart(overlay):
