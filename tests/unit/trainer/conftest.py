@@ -15,9 +15,13 @@ WITHOUT_TORCH = find_spec("torch") is None
 collect_ignore_glob = ["test_*.py"] if WITHOUT_TORCH else []
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(autouse=True)
 def one_thread() -> None:
-    """Networks this small lose more by waiting for a second thread than they win."""
+    """Networks this small lose more by waiting for a second thread than they win.
+
+    Before each test, as a command that ran in this process has chosen its own number. Sums in
+    another order lead a training elsewhere.
+    """
     import torch  # noqa: PLC0415  # is not everywhere
 
     torch.set_num_threads(1)
