@@ -110,6 +110,15 @@ def test_help_lists_the_commands_that_exist(command):
         assert f" {name} " in out
 
 
+@pytest.mark.parametrize("dotted", sorted(command_tree.installed_commands()))
+def test_every_command_can_say_what_it_takes(command, dotted):
+    words = dotted.split(".")
+    code, out, err = command(*words, "--help")
+
+    assert (code, err) == (0, "")
+    assert out.startswith(f"Usage: meltwatch {' '.join(words)}")
+
+
 @pytest.mark.usefixtures("run_here")
 def test_status_json_has_the_fields_of_the_contract(command):
     code, out, _ = command("status", "--json")

@@ -33,7 +33,7 @@ def report(
     threshold: Annotated[
         str | None,
         Parameter(
-            metavar="ON[/OFF]", help="Judge the one in shadow by this, not by live's set-point."
+            metavar="ON/OFF", help="Judge the one in shadow by this, not by live's set-point."
         ),
     ] = None,
     plant: Annotated[
