@@ -1,6 +1,7 @@
 """Real faults of a running product, as a plant's Prometheus tells them (simulated furnaces)."""
 
 import os
+import shutil
 import signal
 import time
 
@@ -27,11 +28,12 @@ def told_within(plant: Prometheus, expected: set[str], limit_s: float) -> None:
 
 
 def test_what_is_wrong_is_told_by_its_rule_alone(tmp_path):
+    if shutil.which("prometheus") is None:
+        pytest.skip("needs Prometheus: apt-get install prometheus (CI does)")
     with RunningProduct(tmp_path) as run:
         status = run.wait_ready()
         with scraping(tmp_path / "prometheus", health_pages(status)) as plant:
-            if plant is None:
-                pytest.skip("needs Prometheus: apt-get install prometheus (CI does)")
+            assert plant is not None
             until(lambda: plant.ask("meltwatch_leader == 1"), run.output)
 
             producer = KafkaProducer(bootstrap_servers=status["kafka"])
