@@ -111,10 +111,6 @@ class ShadowComparison:
         Windows of both, by what they have in common.
     agreement
         Of the pairs with two verdicts: who is at or above the threshold.
-    live_logits, shadow_logits
-        Shape ``(n,)``: of the pairs of the same content with two verdicts.
-    live_delays_s, shadow_delays_s
-        Shape ``(n,)``: of all their windows.
     raised
         Raises of the live one and of the one in shadow.
     """
@@ -125,20 +121,38 @@ class ShadowComparison:
     shadow_windows: EnsembleWatch
     pairs: Counter[str] = field(default_factory=Counter)
     agreement: Counter[str] = field(default_factory=Counter)
-    live_logits: FloatArray = field(default_factory=lambda: np.empty(0))
-    shadow_logits: FloatArray = field(default_factory=lambda: np.empty(0))
-    live_delays_s: FloatArray = field(default_factory=lambda: np.empty(0))
-    shadow_delays_s: FloatArray = field(default_factory=lambda: np.empty(0))
     raised: tuple[list[Raised], list[Raised]] = field(default_factory=lambda: ([], []))
+    # An array a furnace, joined when asked for: growing one would copy a plant's windows each time.
+    _logits: tuple[list[FloatArray], list[FloatArray]] = field(default_factory=lambda: ([], []))
+    _delays_s: tuple[list[FloatArray], list[FloatArray]] = field(default_factory=lambda: ([], []))
+
+    @property
+    def live_logits(self) -> FloatArray:
+        """Shape ``(n,)``: of the pairs of the same content with two verdicts."""
+        return _joined(self._logits[0])
+
+    @property
+    def shadow_logits(self) -> FloatArray:
+        """Shape ``(n,)``: of the same pairs."""
+        return _joined(self._logits[1])
+
+    @property
+    def live_delays_s(self) -> FloatArray:
+        """Shape ``(n,)``: of all windows of the live one."""
+        return _joined(self._delays_s[0])
+
+    @property
+    def shadow_delays_s(self) -> FloatArray:
+        """Shape ``(n,)``: of all windows of the one in shadow."""
+        return _joined(self._delays_s[1])
 
     @property
     def correlation(self) -> float | None:
         """Pearson's, of paired logits; None where there is nothing that varies."""
-        if self.live_logits.size < 2 or not (
-            np.ptp(self.live_logits) and np.ptp(self.shadow_logits)
-        ):
+        live, shadow = self.live_logits, self.shadow_logits
+        if live.size < 2 or not (np.ptp(live) and np.ptp(shadow)):
             return None
-        return float(np.corrcoef(self.live_logits, self.shadow_logits)[0, 1])
+        return float(np.corrcoef(live, shadow)[0, 1])
 
     @property
     def mean_difference(self) -> float | None:
@@ -164,9 +178,8 @@ class ShadowComparison:
         """Add what both said of a furnace, each judged by a set-point."""
         sides = self.live_windows.of(furnace_id), self.shadow_windows.of(furnace_id)
         self._pair(*sides, setpoints)
-        self.live_delays_s = np.append(self.live_delays_s, sides[0].delays_s)
-        self.shadow_delays_s = np.append(self.shadow_delays_s, sides[1].delays_s)
         for number, side in enumerate(sides):
+            self._delays_s[number].append(side.delays_s)
             raised = _raises(furnace_id, side, setpoints[number], priority)
             self.raised[number].extend(raised)
 
@@ -189,8 +202,8 @@ class ShadowComparison:
         ):
             self.pairs[name] += int(which.sum())
         same = both & alike
-        self.live_logits = np.append(self.live_logits, ours[same])
-        self.shadow_logits = np.append(self.shadow_logits, theirs[same])
+        self._logits[0].append(ours[same])
+        self._logits[1].append(theirs[same])
         above, beyond = ours[same] >= setpoints[0].on, theirs[same] >= setpoints[1].on
         for name, which in (
             ("above both", above & beyond),
@@ -277,6 +290,10 @@ def compared(
         setpoints = point.setpoint, candidate or point.setpoint
         found.add_furnace(furnace_id, setpoints, point.priority.value)
     return found
+
+
+def _joined(parts: Sequence[FloatArray]) -> FloatArray:
+    return np.concatenate([np.empty(0), *parts])
 
 
 def _furnaces(watches: Iterable[EnsembleWatch]) -> Sequence[str]:
