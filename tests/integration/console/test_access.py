@@ -18,6 +18,11 @@ TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 WIDTHS = (1920, 1280, 390)
 THEMES = ("dark", "light")
 MANY = 500
+ALL_DRAWN = """[...document.querySelectorAll(".row .title")].every((each) => {
+  const { top, bottom } = each.closest(".row").getBoundingClientRect();
+  const isInView = bottom > 0 && top < innerHeight;
+  return !isInView || each.checkVisibility({ contentVisibilityAuto: true });
+})"""
 BLINKING = """() => {
   const all = [...document.querySelectorAll("body *")];
   const look = (isOff) => {
@@ -73,6 +78,8 @@ def require_axe() -> None:
 def violations(eye, *, beneath: bool = False) -> list[str]:
     """Return what axe finds, and rows of unknown contrast, unless a dialog hides them."""
     eye.page.evaluate("scrollTo(0, 0)")  # what lies behind the banner has no contrast
+    # A browser draws rows that come into view some frames later; until then they have none, too.
+    eye.until(ALL_DRAWN, "rows in view are drawn")
     # Into the driver's own world: the page's policy takes no script from elsewhere.
     eye.page.evaluate(AXE.read_text())
     found = eye.page.evaluate(LOOK, {"runOnly": {"type": "tag", "values": TAGS}})
