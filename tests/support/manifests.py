@@ -19,9 +19,13 @@ OVERLAYS = ("laptop", "plant")
 # What an overlay may take, as the page of each says.
 OPTIONS = (
     "notify-gateway", "alarm-journal", "sparkplug", "source-producer", "console",
-    "nightly-backtest",
+    "nightly-backtest", "shadow",
 )  # fmt: skip
-IMAGES = {"alarm-journal": "journal", "nightly-backtest": "journal"}  # of those that have another
+IMAGES = {
+    "alarm-journal": "journal",
+    "nightly-backtest": "journal",
+    "shadow": "triton-candidate",
+}  # fmt: skip - of those that have another
 WITH_OPTIONS = ("laptop with options", "plant with options")
 SLICED = "plant with mig"
 """Triton on slices of GPUs: a choice beside whole ones."""

@@ -88,7 +88,41 @@ HEALTHY = {
     'meltwatch_notify_channel_up{channel="mail"}': "1",
     'meltwatch_build_info{workload="stream-processor",version="0.2.0"}': "1",
     'meltwatch_build_info{workload="alarm-manager",version="0.2.0"}': "1",
+    'meltwatch_ensemble_info{pod="stream-processor-0",digest="35fe"}': "1",
+    'meltwatch_ensemble_info{pod="stream-processor-1",digest="35fe"}': "1",
 }  # fmt: skip
+SHADOW = {
+    name.replace("{", '{workload="shadow-processor",', 1): value
+    for name, value in {
+        'up{pod="shadow-processor-0"}': "1",
+        'meltwatch_dependency_up{dependency="kafka"}': "1",
+        'meltwatch_scoring_endpoint_up{endpoint="triton-candidate:8001"}': "1",
+        'meltwatch_commit_age_seconds{pod="shadow-processor-0"}': "0.5",
+        'meltwatch_watermark_lag_seconds{furnace="A"}': "2",
+        'meltwatch_event_to_score_seconds_bucket{le="1"}': "+10",
+        'meltwatch_event_to_score_seconds_bucket{le="10"}': "+10",
+        'meltwatch_event_to_score_seconds_bucket{le="+Inf"}': "+10",
+        'meltwatch_build_info{version="0.3.0"}': "1",
+        'meltwatch_ensemble_info{digest="84f2"}': "1",
+    }.items()
+}
+"""An ensemble that is only watched is there all the time, of another release."""
+HEALTHY |= SHADOW
+SHADOW_IN_TROUBLE = {
+    **dict.fromkeys((n for n in SHADOW if "kafka" in n or "endpoint_up" in n), "0"),
+    **dict.fromkeys((n for n in SHADOW if "age_seconds" in n or "lag_seconds" in n), "+15"),
+    **{
+        name.replace("{", '{workload="shadow-processor",', 1): value
+        for name, value in {
+            'meltwatch_event_to_score_seconds_bucket{le="1"}': "+1",
+            'meltwatch_dead_letters_total{error="malformed"}': "1",
+            'meltwatch_records_passed_over_total{topic="currents",cause="retention"}': "7",
+            'meltwatch_topics_replaced_total{topic="currents"}': "1",
+            'meltwatch_furnaces_refused_total{reason="limit"}': "1",
+        }.items()
+    },
+}
+"""All at once that a stream processor can tell, of the one that alarms nobody."""
 NOT_JUDGED = {
     'meltwatch_verdict_age_seconds{furnace="A"}': "+15",
     'meltwatch_verdict_age_seconds{furnace="B"}': "+15",
@@ -114,7 +148,7 @@ FAULTS = {
         }
     ),
     "MeltwatchTritonAway": Scene(
-        {name: "0" for name in HEALTHY if "scoring_endpoint_up" in name} | NOT_JUDGED | WAITING
+        {n: "0" for n in HEALTHY if "scoring_endpoint_up" in n and n not in SHADOW} | NOT_JUDGED | WAITING
         | {name: None for name in HEALTHY if 'workload="triton"' in name}
     ),
     "MeltwatchTritonReplicaAway": Scene(
@@ -177,6 +211,10 @@ FAULTS = {
     "MeltwatchTwoReleases": Scene(
         {'meltwatch_build_info{workload="console",version="0.3.0"}': "1"}, within=62
     ),
+    "MeltwatchTwoEnsembles": Scene(
+        {'meltwatch_ensemble_info{pod="stream-processor-2",digest="84f2"}': "1"}, within=11
+    ),
+    "MeltwatchShadowStill": Scene(SHADOW_IN_TROUBLE, within=12),
 }  # fmt: skip
 
 
@@ -251,6 +289,14 @@ def test_a_fault_fires_its_rule_within_its_time_and_no_other(tmp_path, name):
     told_at = FAULT_AT + FAULTS[name].within
     expected = [firing_at(FAULT_AT - 1), firing_at(told_at, name)]
     assert judged(tmp_path, FAULTS[name], expected, told_at + 1) == ""
+
+
+def test_a_shadow_that_is_gone_is_told_while_its_pod_should_be_there(tmp_path):
+    (gone,) = (name for name in SHADOW if name.startswith("up{"))
+    expected = [firing_at(FAULT_AT + 12, "MeltwatchShadowStill")]
+    assert judged(tmp_path, Scene({gone: "0"}), expected, FAULT_AT + 13) == ""
+    expected = [firing_at(FAULT_AT + 12)]
+    assert judged(tmp_path, Scene({name: None for name in SHADOW}), expected, FAULT_AT + 13) == ""
 
 
 def test_a_rule_that_were_silent_would_be_noticed(tmp_path):

@@ -140,6 +140,10 @@ class Metrics:
             "meltwatch_scoring_endpoint_up", "1 while an endpoint is asked, else 0.", ["endpoint"],
             registry=self.registry,
         )  # fmt: skip
+        self.ensemble = Gauge(
+            "meltwatch_ensemble_info", "Which ensemble scores here.", ["name", "version", "digest"],
+            registry=self.registry,
+        )  # fmt: skip
         self.member_disagreement = histogram(
             "meltwatch_member_disagreement", "Spread of member logits.", buckets=_LOGIT_BUCKETS
         )

@@ -112,6 +112,8 @@ class Failover:
             else:
                 endpoint.stay_away(answer)
         model = identities[0].model
+        self._common.metrics.ensemble.clear()
+        self._common.metrics.ensemble.labels(model.name, model.version, model.digest).set(1)
         _log.info(
             "ensemble_identified", name=model.name, version=model.version, digest=model.digest,
             endpoints=[endpoint.name for endpoint in self._endpoints if endpoint.circuit.is_closed],
