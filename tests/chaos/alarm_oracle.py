@@ -3,20 +3,35 @@
 Shares no code with the product. A logit at or above ``on`` speaks for raising, one below ``off``
 for clearing. A delay runs from the first window that speaks for the change, is reset by one that
 speaks against it, and stands still over more than one missing window. With k of n, k of the last
-n windows at or above ``on`` raise. A window without a verdict says nothing.
+n windows at or above ``on`` raise. A window without a verdict says nothing. Where a set-point is
+prepared for another ensemble, each window is judged by that of the ensemble that scored it.
 """
 
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from tests.chaos.alarm_points import HOP, Point
 
 RAISE: Final = "RAISE"
 CLEAR: Final = "CLEAR"
-Judged = tuple[int, float]
-"""End of a window, ns, and its logit."""
+
+
+class Judged(NamedTuple):
+    """A window with a verdict.
+
+    Attributes
+    ----------
+    end
+        Its end, ns.
+    logit, digest
+        What was said of it, and by which ensemble.
+    """
+
+    end: int
+    logit: float
+    digest: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,12 +72,13 @@ Found = tuple[Change | None, int | None]
 
 def _by_delay(point: Point, cause: str, before: int | None, rest: Iterator[Judged]) -> Found:
     is_raise = cause == RAISE
-    delay = point.on_delay if is_raise else point.off_delay
     first, held = None, 0
-    for end, logit in rest:
+    for end, logit, digest in rest:
+        now = point.under(digest)
+        delay = now.on_delay if is_raise else now.off_delay
         gap = 0 if before is None or end - before > 2 * HOP else end - before
         before = end
-        high, low = logit >= point.on, logit < point.off
+        high, low = logit >= now.on, logit < now.off
         speaks_for, speaks_against = (high, low) if is_raise else (low, high)
         if speaks_against:
             first = None
@@ -77,9 +93,9 @@ def _by_delay(point: Point, cause: str, before: int | None, rest: Iterator[Judge
 
 def _by_count(point: Point, cause: str, before: int | None, rest: Iterator[Judged]) -> Found:
     last: deque[int | None] = deque(maxlen=point.n)
-    for end, logit in rest:
+    for end, logit, digest in rest:
         before = end
-        last.append(end if logit >= point.on else None)
+        last.append(end if logit >= point.under(digest).on else None)
         high = [each for each in last if each is not None]
         if len(high) >= (point.k or 1):
             return Change(cause, high[0], end, logit), before

@@ -1,14 +1,15 @@
 """The alarm points of the load's furnaces: each rule of raising and clearing has one.
 
-They lie where a furnace's logits are, so they are crossed every few windows, and some delay or
-count is running at each moment: who forgets it in a take-over raises too late.
+They are for the ensemble that is shipped, and lie where a furnace's logits are. So they are crossed
+every few windows, and some delay or count is running at each moment: who forgets it in a take-over
+raises too late.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Self
 
-from meltwatch_schemas.default_setpoint import DEFAULT_SETPOINT
+from meltwatch_schemas.default_setpoint import DEFAULT_SETPOINT, MODEL_DIGEST
 
 from tests.chaos.load import MEMBERS, Member
 
@@ -32,6 +33,8 @@ class Point:
         So many of the last so many windows raise it; None where a delay does.
     needs_reset
         It latches.
+    prepared
+        By digest, what is in force for the scores of another ensemble.
     """
 
     furnace: str
@@ -43,6 +46,28 @@ class Point:
     k: int | None = None
     n: int | None = None
     needs_reset: bool = False
+    prepared: Mapping[str, "Point"] = field(default_factory=dict)
+
+    def under(self, digest: str) -> "Point":
+        """What is in force for the scores of an ensemble."""
+        return self.prepared.get(digest, self)
+
+    def with_prepared(self, fields: Mapping[str, Any] | None) -> Self:
+        """The same, with what a message prepares beside it."""
+        prepared = (fields or {}).get("prepared")
+        if prepared is None:
+            return self
+        said = prepared["setpoint"]
+        other = replace(
+            self,
+            on=said["logit_on"],
+            off=said["logit_off"],
+            on_delay=round(said["on_delay_s"] * S),
+            off_delay=round(said["off_delay_s"] * S),
+            k=said.get("k"),
+            n=said.get("n"),
+        )
+        return replace(self, prepared={prepared["setpoint_digest"]: other})
 
     @property
     def alarm_id(self) -> str:
@@ -69,6 +94,7 @@ class Point:
                 "k": self.k,
                 "n": self.n,
             },
+            "setpoint_digest": MODEL_DIGEST,
         }
 
 

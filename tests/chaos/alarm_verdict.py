@@ -57,7 +57,8 @@ def points_on(tape: Tape) -> list[Point]:
     """All alarm points that judge the scores: those that were sent, else the default."""
     known = {point.furnace for point in POINTS}
     others = {score.furnace for score in tape.scores} - known
-    return [*POINTS, *map(default_point, sorted(others))]
+    ours = (point.with_prepared(tape.points.get(point.alarm_id)) for point in POINTS)
+    return [*ours, *map(default_point, sorted(others))]
 
 
 def expected(point: Point, scores: Iterable[Score]) -> list[Change]:
@@ -67,13 +68,13 @@ def expected(point: Point, scores: Iterable[Score]) -> list[Change]:
 
 def judged(point: Point, scores: Iterable[Score]) -> list[Judged]:
     """The windows of an alarm point's furnace that have a verdict."""
-    newest, windows = 0, []
+    newest, windows = 0, list[Judged]()
     for score in scores:
         logit = score.fields["logit"]
         if score.furnace == point.furnace and score.end > newest:
             newest = score.end
             if logit is not None:
-                windows.append((score.end, logit))
+                windows.append(Judged(score.end, logit, score.digest))
     return windows
 
 
@@ -133,7 +134,7 @@ def _wrong_lives(
 
     Before which window it was decommissioned nobody has written down: one must fit them all.
     """
-    ends = [end for end, _ in windows]
+    ends = [window.end for window in windows]
     starts = {0}
     for number, life in enumerate(lives):
         is_last = number == len(lives) - 1

@@ -12,6 +12,7 @@ from tests.chaos import (
     overload,
     poison,
     producers,
+    promotion,
     rebalance,
     redis_view,
     sources,
@@ -62,5 +63,6 @@ CAMPAIGNS: Final[Mapping[str, Campaign]] = {
     overload.NAME: Campaign(overload.run, 30, tested=0),
     takeover.NAME: Campaign(takeover.run, 5, tested=0),
     sources.NAME: Campaign(sources.run, 30, tested=2),
+    promotion.NAME: Campaign(promotion.run, 12, tested=2),
     topics.NAME: Campaign(topics.run, 12, tested=0),
 }

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from statistics import median
 
+from tests.chaos.tape import Tape
 from tests.chaos.verdict import Verdict
 
 _COLUMNS = (
@@ -43,6 +44,8 @@ class Report:
         One line for each service that ended by itself.
     notes
         What else is worth knowing.
+    tape
+        What the campaign left in Kafka.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Report:
     alarms: list[str] = field(default_factory=list)
     deaths: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    tape: Tape = field(default_factory=Tape, repr=False)
 
     @property
     def faults(self) -> list[str]:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -62,6 +62,8 @@ class Site:
     ----------
     managers
         All that were started; the first one with the site.
+    programs
+        The same; may be set anew, for those that are started then.
     """
 
     def __init__(
@@ -84,7 +86,7 @@ class Site:
         self.folder.mkdir(parents=True)
         self.faults: list[int] = []
         self._referee = referee
-        self._programs = programs
+        self.programs = programs
         self._speed = speed
         self._workers: list[Worker] = []
         self.managers: list[Worker] = []
@@ -139,16 +141,22 @@ class Site:
             "triton": self.triton,
             "topic_prefix": self.prefix,
         }
-        worker = Worker(self.folder, self._programs[0], **own | settings)
+        worker = Worker(self.folder, self.programs[0], **own | settings)
         self._workers.append(worker)
         return worker
 
     def manager(self, **settings: object) -> Worker:
         """Start an alarm manager."""
         own = {"kafka": self.kafka, "redis": self.redis, "topic_prefix": self.prefix}
-        manager = Worker(self.folder, self._programs[1], **own | settings)
+        manager = Worker(self.folder, self.programs[1], **own | settings)
         self.managers.append(manager)
         return manager
+
+    def relieve(self, worker: Worker, words: str) -> None:
+        """Take note that a worker has ended by itself, as it must, and said why."""
+        said = worker.log.read_text()
+        assert (worker.process.poll(), words in said) == (1, True), said[-2000:]
+        self._workers.remove(worker)
 
     def fault(self, what: str) -> None:
         """Take note that something was broken, or came back, at this moment."""
@@ -211,6 +219,7 @@ class Site:
             alarms,
             self._deaths(),
             notes,
+            tape,
         )
 
     def _deaths(self) -> list[str]:
@@ -258,13 +267,14 @@ def make_topics(kafka: str, prefix: str, replicas: int = 1) -> None:
     create_topics({"bootstrap_servers": kafka.split(",")}, specs, Replication(replicas))
 
 
-def send_points(kafka: str, prefix: str) -> None:
-    """Send the alarm points of the load's furnaces."""
+def send_points(kafka: str, prefix: str, beside: Mapping[str, Any] | None = None) -> None:
+    """Send the alarm points of the load's furnaces, with fields beside their own."""
     headers = (("schema", b"alarm-point/1.0"), ("content-type", b"application/json"))
     now_ms = time.time_ns() // 1_000_000
     with Outlet(kafka, prefix) as outlet:
         for point in POINTS:
-            key, value = point.alarm_id.encode(), json.dumps(point.fields).encode()
+            fields = {**point.fields, **(beside or {})}
+            key, value = point.alarm_id.encode(), json.dumps(fields).encode()
             outlet.send([InputRecord(Topic.ALARM_POINTS, key, value, headers, now_ms)])
 
 

@@ -14,6 +14,7 @@ from meltwatch_local_cluster.servers import (
     TritonServer,
 )
 
+from tests.chaos.fleet import Fleet
 from tests.chaos.site import MANAGER, Site
 from tests.integration.stream_processor.worker import SERVICE
 
@@ -39,6 +40,11 @@ class Stage:
         Event seconds per second of the load.
     program, manager
         What a worker and an alarm manager are; may be set anew between sites.
+
+    Attributes
+    ----------
+    folder
+        The same.
     """
 
     def __init__(
@@ -51,7 +57,7 @@ class Stage:
         manager: Sequence[str] = (MANAGER,),
     ) -> None:
         self._speed = speed
-        self._folder = folder
+        self.folder = folder
         self._given = referee
         self.program = program
         self.manager = manager
@@ -70,37 +76,38 @@ class Stage:
     @cached_property
     def kafka(self) -> KafkaServer:
         """One broker."""
-        return self._run(KafkaServer(self._folder / "kafka", settings=_SETTINGS))
+        return self._run(KafkaServer(self.folder / "kafka", settings=_SETTINGS))
 
     @cached_property
     def cluster(self) -> KafkaCluster:
         """Three brokers."""
         return self._run(
-            KafkaCluster(self._folder / "cluster", settings=_SETTINGS | _PROMPT_FAILOVER)
+            KafkaCluster(self.folder / "cluster", settings=_SETTINGS | _PROMPT_FAILOVER)
         )
 
     @cached_property
     def redis(self) -> RedisServer:
         """One Redis."""
-        return self._run(RedisServer(self._folder / "redis"))
+        return self._run(RedisServer(self.folder / "redis"))
 
     @cached_property
     def referee(self) -> TritonServer:
         """A Triton that stays as it is."""
-        return self._given or self._run(TritonServer(self._folder / "referee"))
+        return self._given or self._run(TritonServer(self.folder / "referee"))
 
     @cached_property
     def triton(self) -> TritonServer:
         """A Triton to be broken."""
-        return self._run(TritonServer(self._folder / "triton"))
+        return self._run(TritonServer(self.folder / "triton"))
 
     def site(
         self,
         *,
         kafka: KafkaServer | KafkaCluster | None = None,
-        triton: TritonServer | None = None,
+        triton: TritonServer | Fleet | None = None,
         speed: float | None = None,
         ailing: bool = False,
+        programs: tuple[Sequence[str], Sequence[str]] | None = None,
     ) -> Site:
         """Topics, a load and workers on these servers; those that nobody breaks by default."""
         broker = kafka or self.kafka
@@ -109,9 +116,9 @@ class Stage:
             broker.address,
             (triton or self.referee).address,
             self.redis.address,
-            self._folder,
+            self.folder,
             replicas=3 if isinstance(broker, KafkaCluster) else 1,
             referee=self.referee.address,
-            programs=((*illness, *self.program), (*illness, *self.manager)),
+            programs=programs or ((*illness, *self.program), (*illness, *self.manager)),
             speed=speed or self._speed,
         )

@@ -176,6 +176,11 @@ class Score:
         return list(found)
 
     @property
+    def digest(self) -> str:
+        """Of the ensemble that it names."""
+        return str(self.fields["model"]["digest"])
+
+    @property
     def published(self) -> int:
         return int(self.fields["times"]["published_ns"])
 
@@ -200,6 +205,8 @@ class Tape:
         What was said of the alarms, to them, and in answer.
     alarms_as_read
         Alarm ids and records as any reader sees them, forgeries among them; None for a tombstone.
+    points
+        By alarm id, the newest alarm point that was written.
     """
 
     chunks: dict[tuple[int, str], list[Chunk]] = field(default_factory=dict)
@@ -211,6 +218,7 @@ class Tape:
     commands: list[Message] = field(default_factory=list)
     results: list[Message] = field(default_factory=list)
     alarms_as_read: list[tuple[str, Mapping[str, Any] | None]] = field(default_factory=list)
+    points: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def partitions(self) -> list[int]:
@@ -289,6 +297,8 @@ class Reader:
             tape.scores.append(_score(record))
         elif name == "late":
             tape.late.append(raw)
+        elif name == "alarm-points" and record.value is not None:
+            tape.points[record.key.decode()] = json.loads(record.value)
         elif name in _MESSAGES and record.value is not None:
             said = {key: value.decode(errors="replace") for key, value in headers.items()}
             message = Message(place, record.key.decode(), said, json.loads(record.value))

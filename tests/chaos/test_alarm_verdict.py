@@ -12,7 +12,7 @@ from meltwatch_core.alarms.condition import Condition, Sample, decided, due, obs
 from meltwatch_schemas.alarm import AlarmPoint, Command, Setpoint
 from meltwatch_schemas.topics import Topic
 
-from tests.chaos.alarm_oracle import Change, changes
+from tests.chaos.alarm_oracle import Change, Judged, changes
 from tests.chaos.alarm_points import HOP, POINTS, Point
 from tests.chaos.alarm_verdict import expected, judge_alarms, us
 from tests.chaos.tape import BY_STATE, CODES, Message, Score, Tape
@@ -39,10 +39,10 @@ LIFE: tuple[tuple[str, dict[str, Any]], ...] = (
 """One after the other, a window between."""
 
 
-def by_the_product(point: Point, windows: list[tuple[int, float]]) -> list[Change]:
-    setpoint = Setpoint.model_validate(point.fields["setpoint"])
+def by_the_product(point: Point, windows: list[Judged]) -> list[Change]:
     condition, found = Condition(), []
-    for position, (end, logit) in enumerate(windows):
+    for position, (end, logit, digest) in enumerate(windows):
+        setpoint = Setpoint.model_validate(point.under(digest).fields["setpoint"])
         condition = observe(condition, Sample(end, logit, position), setpoint)
         change = due(condition, setpoint)
         if change is not None:
@@ -54,13 +54,20 @@ def by_the_product(point: Point, windows: list[tuple[int, float]]) -> list[Chang
 
 @given(
     st.sampled_from(POINTS[:3]),
-    st.lists(st.tuples(st.sampled_from((1, 1, 1, 2, 3, 40)), st.sampled_from(LOGITS)), max_size=60),
+    st.lists(
+        st.tuples(
+            st.sampled_from((1, 1, 1, 2, 3, 40)), st.sampled_from(LOGITS), st.sampled_from("AAAB")
+        ),
+        max_size=60,
+    ),
 )
-def test_his_rule_is_that_of_the_product(point: Point, steps: list[tuple[int, float]]) -> None:
-    end, windows = 0, []
-    for step, logit in steps:
+def test_his_rule_is_that_of_the_product(point: Point, steps: list[tuple[int, float, str]]) -> None:
+    """Also where another ensemble judges now and then, for which a set-point is prepared."""
+    point = replace(point, prepared={"B": replace(point, on=point.on - 0.5, off=point.off - 0.5)})
+    end, windows = 0, list[Judged]()
+    for step, logit, digest in steps:
         end += step * HOP
-        windows.append((end, logit))
+        windows.append(Judged(end, logit, digest))
     assert list(changes(point, windows)) == by_the_product(point, windows)
 
 
@@ -112,6 +119,7 @@ def _as_read(made: Any) -> Score:
         "furnace_id": made.furnace_id,
         "window_end_ns": made.window_end_ns,
         "logit": made.logit,
+        "model": {"digest": made.model.digest},
         "times": {"published_ns": made.times.published_ns},
     }
     return Score(0, 0, fields)

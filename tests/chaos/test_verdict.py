@@ -125,6 +125,7 @@ def _scores(windows: Sequence[tuple[int, brute.Window]]) -> Iterator[Score]:
                 "logit": logit,
                 "probability": logit,
                 "disagreement": logit,
+                "model": {"digest": "the one"},
                 "encoder_id": "encoder" if VIDEO in modalities else None,
                 "sources": dict(zip(MODALITIES, window.sources, strict=True)),
                 "features": {

@@ -71,7 +71,13 @@ class Verdict:
 
 
 def judge(
-    tape: Tape, ask: Asking, *, outages: bool = False, lockstep: bool = True, every: int = 1
+    tape: Tape,
+    ask: Asking,
+    *,
+    outages: bool = False,
+    lockstep: bool = True,
+    every: int = 1,
+    others: Mapping[str, Asking] | None = None,
 ) -> Verdict:
     """Judge a campaign.
 
@@ -88,6 +94,8 @@ def judge(
         in its own topic can be late, or behind a silence of its source that timestamps tell of.
     every
         Of so many windows one is scored once more; what it rests on is checked for all.
+    others
+        Who gives the logits of other ensembles, by the digest that a score names.
     """
     verdict, oracle = Verdict(), Oracle(tape)
     accepted = _in_order(tape.scores, verdict)
@@ -107,7 +115,8 @@ def judge(
         ]
         verdict.changed += [f"{_name(score)}: {line}" for line in differences]
     verdict.changed += _falling_cuts(accepted)
-    verdict.changed += _wrong_logits(explained[::every], ask)
+    for digest, found in _by_ensemble(explained[::every]).items():
+        verdict.changed += _wrong_logits(found, (others or {}).get(digest, ask))
     verdict.lost += _missing(accepted, oracle)
     _judge_copies(tape, oracle, accepted, verdict)
     return verdict
@@ -224,6 +233,15 @@ def _falling_cuts(accepted: Sequence[Score]) -> Iterator[str]:
             if last is not None and last < before:
                 yield f"{_name(score)}: the {modality} cut falls from {before} to {last}"
             known[score.furnace, modality] = max(before, -1 if last is None else last)
+
+
+def _by_ensemble(
+    found: Sequence[tuple[Score, Window]],
+) -> dict[str, list[tuple[Score, Window]]]:
+    sorted_out: dict[str, list[tuple[Score, Window]]] = defaultdict(list)
+    for score, window in found:
+        sorted_out[score.digest].append((score, window))
+    return sorted_out
 
 
 def _wrong_logits(found: Sequence[tuple[Score, Window]], ask: Asking) -> list[str]:

@@ -1,7 +1,5 @@
 """The model repository against the contracts, without a server and without PyTorch."""
 
-import importlib.util
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,8 @@ from meltwatch_schemas.default_setpoint import MODEL_DIGEST
 from meltwatch_schemas.encoder import default_encoder, dims_of
 from meltwatch_schemas.window import PUBLISHED_SPEC
 from tritonclient.grpc import model_config_pb2
+
+from tests.support.repositories import digest_of
 
 ROOT = Path(__file__).parents[3]
 REPOSITORY = ROOT / "triton_models" / "repository"
@@ -35,18 +35,6 @@ def parameters() -> dict[str, str]:
     return {key: value.string_value for key, value in found.items()}
 
 
-def files_digest() -> Callable[[Mapping[str, bytes]], str]:
-    """Take the trainer's own function, without its package: that one needs PyTorch."""
-    path = ROOT / "services/trainer/src/meltwatch_trainer/release/digest.py"
-    spec = importlib.util.spec_from_file_location("trainer_digest", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    function: Callable[[Mapping[str, bytes]], str] = module.files_digest
-    return function
-
-
 def test_the_ensemble_has_the_tensors_of_the_contract() -> None:
     ensemble = config(tensors.ENSEMBLE)
     stated = parameters()
@@ -67,13 +55,7 @@ def test_the_ensemble_says_what_it_was_made_for() -> None:
 
 
 def test_the_digest_is_that_of_the_steps_files() -> None:
-    files = {
-        path.relative_to(REPOSITORY).as_posix(): path.read_bytes()
-        for name in STEPS
-        for path in (REPOSITORY / name).rglob("*")
-        if path.is_file()
-    }
-    assert parameters()["digest"] == files_digest()(files)
+    assert parameters()["digest"] == digest_of(REPOSITORY)
 
 
 def test_the_default_set_point_is_for_the_shipped_ensemble() -> None:

@@ -35,7 +35,8 @@ class Worker:
     folder
         Where the log goes.
     program
-        Module and arguments, where it is not the service itself.
+        Module and arguments, where it is not the service itself, or a whole command line that
+        begins with the path of another interpreter.
     settings
         ``MELTWATCH_*`` variables without their prefix.
     """
@@ -50,7 +51,7 @@ class Worker:
         given = {f"MELTWATCH_{name.upper()}": str(value) for name, value in settings.items()}
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", *program],
+                program if "/" in program[0] else [sys.executable, "-m", *program],
                 env=own | given | {"MELTWATCH_HEALTH_ADDRESS": self.health},
                 stdin=subprocess.DEVNULL,
                 stderr=log,

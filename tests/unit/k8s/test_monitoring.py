@@ -148,7 +148,8 @@ FAULTS = {
         }
     ),
     "MeltwatchTritonAway": Scene(
-        {n: "0" for n in HEALTHY if "scoring_endpoint_up" in n and n not in SHADOW} | NOT_JUDGED | WAITING
+        {n: "0" for n in HEALTHY if "scoring_endpoint_up" in n and n not in SHADOW}
+        | NOT_JUDGED | WAITING
         | {name: None for name in HEALTHY if 'workload="triton"' in name}
     ),
     "MeltwatchTritonReplicaAway": Scene(
@@ -296,7 +297,7 @@ def test_a_shadow_that_is_gone_is_told_while_its_pod_should_be_there(tmp_path):
     expected = [firing_at(FAULT_AT + 12, "MeltwatchShadowStill")]
     assert judged(tmp_path, Scene({gone: "0"}), expected, FAULT_AT + 13) == ""
     expected = [firing_at(FAULT_AT + 12)]
-    assert judged(tmp_path, Scene({name: None for name in SHADOW}), expected, FAULT_AT + 13) == ""
+    assert judged(tmp_path, Scene(dict.fromkeys(SHADOW)), expected, FAULT_AT + 13) == ""
 
 
 def test_a_rule_that_were_silent_would_be_noticed(tmp_path):

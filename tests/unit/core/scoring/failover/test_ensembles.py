@@ -34,6 +34,17 @@ async def test_the_first_that_answers_says_which_ensemble_it_is(
     assert (len(a.calls), len(b.calls)) == (4, 0)
 
 
+async def test_the_metrics_name_the_one_ensemble_that_scores_here(a: FakeEndpoint) -> None:
+    metrics = Metrics()
+    for identity in (IDENTITY, OTHER):  # as where a process begins again
+        a.identity = identity
+        await Failover([a], UNHURRIED, SystemClock(), metrics).identify()
+    (family,) = (f for f in metrics.registry.collect() if f.name == "meltwatch_ensemble_info")
+    (sample,) = family.samples
+    model = OTHER.model
+    assert sample.labels == {"name": model.name, "version": "2", "digest": model.digest}
+
+
 async def test_one_that_is_away_at_the_start_joins_later(a: FakeEndpoint, b: FakeEndpoint) -> None:
     a.stop()
     b.identity = OTHER
