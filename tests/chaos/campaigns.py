@@ -19,6 +19,7 @@ from tests.chaos import (
     takeover,
     topics,
     triton,
+    upgrade,
     weather,
     worker_kill,
 )
@@ -64,5 +65,6 @@ CAMPAIGNS: Final[Mapping[str, Campaign]] = {
     takeover.NAME: Campaign(takeover.run, 5, tested=0),
     sources.NAME: Campaign(sources.run, 30, tested=2),
     promotion.NAME: Campaign(promotion.run, 12, tested=2),
+    upgrade.NAME: Campaign(upgrade.run, 10, tested=1),
     topics.NAME: Campaign(topics.run, 12, tested=0),
 }

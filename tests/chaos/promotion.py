@@ -86,7 +86,7 @@ def run(stage: Stage, rounds: int, seed: int = 1) -> Report:
                 site.fault(f"from {old[:8]} to {new[:8]}" + (turn and f", {turn}"))
                 began_ns, ended_ns = crew.exchange(fleet, repository, turn)
                 exchanges.append(Exchange(old, new, began_ns, ended_ns))
-                site.wait_more(rng.randrange(30, 60))
+                site.wait_more(rng.randrange(100, 150))
                 crew.until_all_say(new)
             referees = {digest: Referee(candidate.address)}
             report = site.finish(NAME, rounds, every=_EVERY, others=referees)

@@ -1,0 +1,19 @@
+"""The release before and this one share the work: nothing lost, changed or out of order."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.chaos.releases import NO_HISTORY, is_known
+
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.integration,
+    # How soon things go on is no promise: a machine may be busy with other work.
+    pytest.mark.timeout(1800),
+]
+
+
+@pytest.mark.skipif(not is_known(), reason=NO_HISTORY)
+def test_an_upgrade_and_the_way_back_end_in_zeros(ends_in_zeros: Callable[[str], None]) -> None:
+    ends_in_zeros("upgrade")
