@@ -53,6 +53,9 @@ def _run(folder: Path, asked: argparse.Namespace) -> int:
     reports: list[Report] = []
     with Stage(folder) as stage:
         for name in asked.campaign or CAMPAIGNS:
+            if lack := CAMPAIGNS[name].lack():
+                print(f"{name} is left out: it {lack}", flush=True)
+                continue
             rounds = asked.rounds or CAMPAIGNS[name].rounds
             print(f"{name}: {rounds} rounds, seed {asked.seed}", flush=True)
             start_s = time.monotonic()

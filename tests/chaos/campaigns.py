@@ -15,6 +15,7 @@ from tests.chaos import (
     promotion,
     rebalance,
     redis_view,
+    releases,
     sources,
     takeover,
     topics,
@@ -41,11 +42,14 @@ class Campaign:
         In full length.
     tested
         Rounds among the tests: as many as it has kinds of faults.
+    lack
+        Gives one line on what this machine lacks for it, or None.
     """
 
     run: Running
     rounds: int
     tested: int
+    lack: Callable[[], str | None] = lambda: None
 
 
 CAMPAIGNS: Final[Mapping[str, Campaign]] = {
@@ -65,6 +69,6 @@ CAMPAIGNS: Final[Mapping[str, Campaign]] = {
     takeover.NAME: Campaign(takeover.run, 5, tested=0),
     sources.NAME: Campaign(sources.run, 30, tested=2),
     promotion.NAME: Campaign(promotion.run, 12, tested=2),
-    upgrade.NAME: Campaign(upgrade.run, 10, tested=1),
+    upgrade.NAME: Campaign(upgrade.run, 10, tested=1, lack=releases.lack),
     topics.NAME: Campaign(topics.run, 12, tested=0),
 }

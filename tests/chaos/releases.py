@@ -19,8 +19,15 @@ NO_HISTORY: Final = f"needs revision {BEFORE} of the release before: run `git fe
 _LIMIT_S: Final = 900.0
 
 
+def lack() -> str | None:
+    """One line on what is missing to set the release before up, or None."""
+    return None if is_known() else NO_HISTORY
+
+
 def is_known(revision: str = BEFORE) -> bool:
-    """Tell whether this checkout holds a revision: one that is shallow does not."""
+    """Tell whether this checkout holds a revision: one that is shallow, or no clone, does not."""
+    if shutil.which("git") is None:
+        return False
     asked = ["git", "cat-file", "-e", f"{revision}^{{commit}}"]
     done = subprocess.run(asked, cwd=ROOT, capture_output=True, timeout=60, check=False)
     return done.returncode == 0

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.chaos.releases import NO_HISTORY, is_known
+from tests.chaos.releases import lack
 
 pytestmark = [
     pytest.mark.long,
@@ -14,6 +14,6 @@ pytestmark = [
 ]
 
 
-@pytest.mark.skipif(not is_known(), reason=NO_HISTORY)
+@pytest.mark.skipif(lack() is not None, reason=str(lack()))
 def test_an_upgrade_and_the_way_back_end_in_zeros(ends_in_zeros: Callable[[str], None]) -> None:
     ends_in_zeros("upgrade")
