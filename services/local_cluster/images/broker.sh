@@ -1,5 +1,6 @@
 #!/bin/sh
-# One Kafka broker that is its own controller, without passwords: for development and tests, not for a plant.
+# One Kafka broker that is its own controller: for development and tests, not for a plant. It asks for no passwords,
+# unless /etc/kafka/broker.properties says so: that file has the last word on every property.
 # Its records lie in /data. BROKER_ADVERTISED is what clients beside it connect to, BROKER_OUTSIDE those that reach it
 # by a forwarded port.
 set -eu
@@ -19,6 +20,7 @@ transaction.state.log.min.isr=1
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 PROPERTIES
+    [ ! -e /etc/kafka/broker.properties ] || cat /etc/kafka/broker.properties
 } >/tmp/server.properties
 
 set -- java -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData \

