@@ -1,5 +1,7 @@
 """The Kubernetes manifests as a cluster gets them: rendered, and looked at pod by pod."""
 
+import copy
+import re
 import shutil
 import subprocess
 import sys
@@ -7,7 +9,7 @@ import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 KUBECTL = Path(sys.executable).with_name("kubectl")
-OVERLAYS = ("laptop", "plant")
+OVERLAYS = ("laptop", "plant", "laptop-secured")
 # What an overlay may take, as the page of each says.
 OPTIONS = (
     "notify-gateway", "alarm-journal", "sparkplug", "source-producer", "console",
@@ -29,14 +31,6 @@ IMAGES = {
 WITH_OPTIONS = ("laptop with options", "plant with options")
 SLICED = "plant with mig"
 """Triton on slices of GPUs: a choice beside whole ones."""
-# What a plant keeps in its Secrets, by the names that docs/kubernetes.md gives them.
-SECRETS: Mapping[str, Mapping[str, str]] = {
-    "kafka-login": {"MELTWATCH_KAFKA_USERNAME": "meltwatch", "MELTWATCH_KAFKA_PASSWORD": "k"},
-    "redis-login": {"MELTWATCH_REDIS_USERNAME": "meltwatch", "MELTWATCH_REDIS_PASSWORD": "r"},
-    "triton-admin": {"key": "t"},
-    "mqtt-login": {"MELTWATCH_MQTT_USERNAME": "edge", "MELTWATCH_MQTT_PASSWORD": "m"},
-}
-
 Object = dict[str, Any]
 
 
@@ -86,9 +80,9 @@ def rendered(overlay: str) -> tuple[Object, ...]:
         return _render(copied / "overlays" / name)
 
 
-def _take_monitoring(file: Path) -> None:
+def _take_component(name: str, file: Path) -> None:
     said = yaml.safe_load(file.read_text())
-    said["components"].append("../../components/monitoring")
+    said["components"].append(f"../../components/{name}")
     file.write_text(yaml.safe_dump(said))
 
 
@@ -133,7 +127,8 @@ _TAKE = {
     "options": _take_options,
     "values": _take_values,
     "mig": _take_slices,
-    "monitoring": _take_monitoring,
+    "monitoring": partial(_take_component, "monitoring"),
+    "cert-manager": partial(_take_component, "cert-manager"),
 }
 
 
@@ -162,7 +157,7 @@ def workloads(overlay: str) -> dict[str, Workload]:
         spec = each.get("spec", {})
         spec = spec.get("jobTemplate", {}).get("spec", spec)
         if "template" in spec:
-            template, name = spec["template"], each["metadata"]["name"]
+            template, name = _as_pods_see_it(spec["template"]), each["metadata"]["name"]
             replicas = spec.get("replicas", 1)
             labels = template["metadata"]["labels"]
             if each["kind"] == "Job":  # named after its release, too
@@ -174,6 +169,20 @@ def workloads(overlay: str) -> dict[str, Workload]:
     return found
 
 
+def _as_pods_see_it(template: Object) -> Object:
+    """Return a pod's template with the values of variables that name an annotation of it."""
+    template = copy.deepcopy(template)
+    for container in (*template["spec"].get("initContainers", ()), *template["spec"]["containers"]):
+        for variable in container.get("env", ()):
+            match variable:
+                case {"valueFrom": {"fieldRef": {"fieldPath": path}}}:
+                    found = re.fullmatch(r"metadata\.annotations\['(.+)'\]", path)
+                    assert found, variable
+                    variable["value"] = template["metadata"]["annotations"][found[1]]
+                    del variable["valueFrom"]
+    return template
+
+
 def containers(overlay: str) -> Iterator[tuple[Workload, Object]]:
     """Go through every container of every pod."""
     for workload in workloads(overlay).values():
@@ -182,25 +191,13 @@ def containers(overlay: str) -> Iterator[tuple[Workload, Object]]:
 
 
 def environment(overlay: str, container: Object) -> dict[str, str]:
-    """Return the variables that a container gets, with samples for what Secrets hold."""
+    """Return the variables that a container gets: none of them comes from a Secret."""
     maps, found = of_kind(overlay, "ConfigMap"), {}
     for source in container.get("envFrom", []):
-        if "configMapRef" in source:
-            found |= maps[source["configMapRef"]["name"]]["data"]
-        else:
-            found |= SECRETS[source["secretRef"]["name"]]
+        found |= maps[source["configMapRef"]["name"]]["data"]
     for variable in container.get("env", []):
-        found[variable["name"]] = _value(variable)
+        found[variable["name"]] = variable["value"]
     return found
-
-
-def _value(variable: Object) -> str:
-    match variable:
-        case {"value": str(value)}:
-            return value
-        case {"valueFrom": {"secretKeyRef": {"name": name, "key": key}}}:
-            return SECRETS[name][key]
-    raise AssertionError(f"expected a value or a known reference, got {variable}")
 
 
 def next_release(folder: Path, version_: str = "9.9.9") -> Path:

@@ -16,7 +16,6 @@ def test_the_journal_is_written_once_an_hour_into_a_volume_that_lasts():
     assert claim in of_kind(PLANT, "PersistentVolumeClaim")
     assert container["args"][:2] == ["alarms", "journal"]
     assert container["args"][2].startswith(f"{mounts['journal']}/")
-    assert {"secretRef": {"name": "kafka-login"}} in container["envFrom"]
     assert "ca" in mounts
 
 

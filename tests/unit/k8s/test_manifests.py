@@ -10,11 +10,11 @@ import pytest
 import yaml
 from meltwatch_chassis.known_variables import KNOWN_VARIABLES
 from meltwatch_chassis.settings import PREFIX, load
+from meltwatch_schemas.access import Principal
 
 from tests.support import manifests
 from tests.support.manifests import (
     OVERLAYS,
-    SECRETS,
     SLICED,
     WITH_OPTIONS,
     Workload,
@@ -223,8 +223,39 @@ def test_no_secret_stands_in_the_manifests(overlay):
         for variable in container.get("env", [])
         if "value" in variable
     ]
-    names = {name for data in told for name in data}
-    assert not [name for name in names if re.search("PASSWORD|SECRET|TOKEN|KEY", name.upper())]
+    names = {name.upper() for data in told for name in data}
+    secrets = {name for name in names if re.search("PASSWORD|SECRET|TOKEN|KEY", name)}
+    assert not [name for name in secrets if not name.endswith("_FILE")]
+
+
+def test_no_secret_is_given_as_a_variable(overlay):
+    for workload, container in containers(overlay):
+        given = [*container.get("envFrom", []), *container.get("env", [])]
+        assert "secret" not in str(given).lower(), workload.name
+
+
+def test_each_workload_logs_in_as_itself(overlay):
+    passwords = {}
+    for workload in workloads(overlay).values():
+        if workload.labels["app.kubernetes.io/component"] == "server":
+            continue
+        volumes = {volume["name"]: volume for volume in workload.spec["volumes"]}
+        secret = volumes["login"]["secret"]["secretName"]
+        users = set()
+        for container in workload.containers:
+            mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+            assert (mounts["login"], mounts["ca"]) == ("/etc/meltwatch/login", "/etc/meltwatch/ca")
+            told = manifests.environment(overlay, container)
+            users.add(Principal(told["MELTWATCH_KAFKA_USERNAME"]))
+            for name, value in told.items():
+                if name.endswith(("_USERNAME", "_PASSWORD_FILE")) and "MQTT" not in name:
+                    assert value in {
+                        *users,
+                        f"/etc/meltwatch/login/{name.split('_')[1].lower()}-password",
+                    }
+        (user,) = users
+        assert passwords.setdefault(user, secret) == secret
+    assert len({*passwords.values()}) == len(passwords) >= 5
 
 
 def test_every_variable_is_known_and_every_value_is_accepted(overlay):
@@ -370,6 +401,17 @@ def test_the_alarm_path_comes_before_everything_else(overlay):
 
 def test_what_the_overlay_asks_of_secrets_is_what_the_docs_say(overlay):
     page = (manifests.ROOT / "docs" / "kubernetes.md").read_text()
-    for name, keys in SECRETS.items():
-        for key in keys:
-            assert f"| `{name}` | `{key}` |" in page
+    laptop = {f"{name}-login" for name in ("video-producer", "current-producer")}
+    for name in secrets_of(overlay) - laptop - {"kafka-tls", "redis-tls", "redis-users"}:
+        assert f"| Secret | `{name}` |" in page
+
+
+def secrets_of(overlay) -> set[str]:
+    """Return the names of all Secrets that pods mount."""
+    found = set()
+    for workload in workloads(overlay).values():
+        for volume in workload.spec["volumes"]:
+            sources = [volume, *volume.get("projected", {}).get("sources", [])]
+            secrets = [each["secret"] for each in sources if "secret" in each]
+            found |= {each.get("secretName") or each["name"] for each in secrets}
+    return found

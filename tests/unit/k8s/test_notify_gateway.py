@@ -18,7 +18,6 @@ def test_the_component_adds_one_pod_that_reads_its_channels_from_a_secret():
     mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
     assert container["env"][0]["value"] == f"{mounts['channels']}/channels.yaml"
     assert mounts.keys() == volumes.keys() >= {"ca"}
-    assert {"secretRef": {"name": "kafka-login"}} in container["envFrom"]
 
 
 def test_it_may_talk_to_channels_and_nobody_else_may():

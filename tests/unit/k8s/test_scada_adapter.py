@@ -44,7 +44,7 @@ def test_one_pod_serves_clients_and_is_started_anew_rather_than_doubled(overlay)
     service = of_kind(overlay, "Service")["opcua"]["spec"]
     assert service["publishNotReadyAddresses"] is True
     assert service["selector"].items() <= deployment["template"]["metadata"]["labels"].items()
-    (container,) = deployment["template"]["spec"]["containers"]
+    (container,) = workloads(overlay)[NAME].spec["containers"]
     (port,) = service["ports"]
     assert {"name": port["targetPort"], "containerPort": port["port"]} in container["ports"]
     address = manifests.environment(overlay, container)["MELTWATCH_OPCUA_ADDRESS"]

@@ -19,7 +19,6 @@ def test_one_pod_keeps_what_waits_for_kafka_on_a_volume_of_its_own():
     assert claim["metadata"]["name"] == "spool"
     assert claim["spec"]["resources"]["requests"]["storage"] == "3Gi"
     assert int(told["MELTWATCH_SPOOL_BYTES"]) == 2 * 1024**3
-    assert {"secretRef": {"name": "kafka-login"}} in container["envFrom"]
     assert {"plant", "credentials", "spool", "ca"} <= mounts.keys()
     assert mounts["credentials"] == "/etc/meltwatch/credentials"
 
