@@ -15,7 +15,7 @@ TRAINER_CPU := UV_PROJECT_ENVIRONMENT=.venv-trainer-cpu $(UV)
 CUDA := nvidia-cublas nvidia-cuda-cccl nvidia-cuda-cupti nvidia-cuda-nvrtc nvidia-cudnn-cu13 \
 	nvidia-cufft nvidia-cufile nvidia-cusolver nvidia-cusparse nvidia-cusparselt-cu13 \
 	nvidia-nccl-cu13 nvidia-nvjitlink nvidia-nvtx cuda-bindings cuda-pathfinder triton
-CODE := schemas services tests examples triton_models/backends
+CODE := schemas services tests examples k8s triton_models/backends
 
 export PATH := $(TOOLS)/bin:$(PATH)
 # Python keeps what it has compiled: else each start of a service costs twice as much and more.
@@ -75,8 +75,8 @@ test-trainer: $(UV) ## Run the trainer's tests (installs PyTorch for the process
 	@.venv-trainer-cpu/bin/python -m pytest tests/unit/trainer --confcutdir=tests/unit/trainer -n auto
 
 .PHONY: test-k8s
-test-k8s: setup $(if $(BUILT),,images) ## Try the laptop overlay on the test cluster of KUBECONFIG (LOAD="kind load docker-image" CONTEXT= BUILT=yes; as for images)
-	@LOAD="$(LOAD)" CONTEXT="$(CONTEXT)" $(BIN)/pytest tests/k8s -m k8s -x -s -p no:randomly
+test-k8s: setup $(if $(BUILT),,images) ## Try the laptop overlays on the test cluster of KUBECONFIG (T= LOAD="kind load docker-image" CONTEXT= BUILT=yes; as for images)
+	@LOAD="$(LOAD)" CONTEXT="$(CONTEXT)" $(BIN)/pytest $(or $(T),tests/k8s) -m k8s -x -s -p no:randomly
 
 .PHONY: manifests
 manifests: setup ## Render the Kubernetes overlays, held against Kubernetes' schemas and our settings (OVERLAY=laptop)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,10 +27,13 @@ class Referee:
     ----------
     address
         Of its gRPC service.
+    ca
+        Who signed its certificate, where it speaks TLS.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, ca: Path | None = None) -> None:
         self._address = address
+        self._tls = {"ssl": True, "root_certificates": str(ca)} if ca else {}
 
     def __call__(self, windows: Sequence[Tensors]) -> list[float]:
         """The logit of each window."""
@@ -40,7 +44,7 @@ class Referee:
 
     async def _ask(self, windows: Sequence[Tensors]) -> list[float]:
         room = asyncio.Semaphore(_AT_ONCE)
-        client = InferenceServerClient(self._address)
+        client = InferenceServerClient(self._address, **self._tls)
 
         async def logits(batch: Sequence[Tensors]) -> list[float]:
             async with room:

@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from tests.chaos.tape import Reader
 
 LAPTOP = "k8s/overlays/laptop"
+SECURED = "k8s/overlays/laptop-secured"
 PREFIX = "meltwatch"
 # How clusters that are known by their names are given images.
 _LOADERS = {
@@ -38,7 +40,7 @@ _LOADERS = {
 
 @dataclass(frozen=True)
 class Laptop:
-    """The laptop overlay as it was applied.
+    """A laptop overlay as it was applied.
 
     Attributes
     ----------
@@ -47,6 +49,11 @@ class Laptop:
     """
 
     applied_ns: int
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been applied."""
+        return (time.time_ns() - self.applied_ns) / 1e9
 
 
 @pytest.fixture(scope="session")
@@ -78,7 +85,7 @@ def namespace(context: str) -> Iterator[str]:
     try:
         yield NAMESPACE
     finally:
-        run("delete", "-k", LAPTOP, "--ignore-not-found", "--wait=false")
+        run("delete", "-k", SECURED, "--ignore-not-found", "--wait=false")
 
 
 @pytest.fixture(scope="session")
@@ -108,17 +115,36 @@ def images(context: str) -> list[str]:
 @pytest.fixture(scope="session")
 def laptop(request: pytest.FixtureRequest, images: list[str], namespace: str) -> Iterator[Laptop]:
     """The laptop overlay, applied."""
-    say(f"kubectl apply -k {LAPTOP}")
-    applied_ns = time.time_ns()
-    kubectl("apply", "-k", LAPTOP)
-    yield Laptop(applied_ns)
+    yield apply(LAPTOP)
     if request.session.testsfailed:
         print(diagnosis())
+
+
+def apply(overlay: str) -> Laptop:
+    """Apply an overlay."""
+    say(f"kubectl apply -k {overlay}")
+    applied_ns = time.time_ns()
+    kubectl("apply", "-k", overlay)
+    return Laptop(applied_ns)
 
 
 @pytest.fixture(scope="module")
 def kafka(laptop: Laptop) -> Iterator[str]:
     """The cluster's broker, by the address that it tells clients outside."""
+    with broker() as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def reader(kafka: str) -> "Iterator[Reader]":
+    """All that comes to stand in the broker, read from outside the cluster."""
+    with reading(kafka) as opened:
+        yield opened
+
+
+@contextmanager
+def broker() -> Iterator[str]:
+    """Make the broker reachable once it has its topics."""
     kubectl("wait", "--for=condition=complete", job("topics"), "--timeout=300s", timeout_s=310)
     with forwarded("svc/kafka", 29092, local=29092) as address:
         yield address
@@ -126,9 +152,9 @@ def kafka(laptop: Laptop) -> Iterator[str]:
         gc.collect()
 
 
-@pytest.fixture(scope="module")
-def reader(kafka: str) -> "Iterator[Reader]":
-    """All that comes to stand in the broker, read from outside the cluster."""
+@contextmanager
+def reading(kafka: str) -> "Iterator[Reader]":
+    """Read all that comes to stand in the broker."""
     # Imported late: kafka-python's import warns before the root conftest has filtered it.
     from tests.chaos.tape import Reader  # noqa: PLC0415
 

@@ -2,11 +2,7 @@
 
 import asyncio
 import json
-import re
 import time
-import urllib.request
-from collections import defaultdict
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +11,6 @@ import redis
 
 from tests.k8s.cluster import (
     forwarded,
-    is_ready,
-    job,
     kubectl,
     pods,
     replaced,
@@ -25,38 +19,27 @@ from tests.k8s.cluster import (
     wait_for,
 )
 from tests.k8s.conftest import PREFIX, Laptop
+from tests.k8s.story import (
+    judge_every_window,
+    longest_silences,
+    rotation,
+    until_the_self_test_has_passed,
+)
 from tests.support.manifests import next_release, version
 
 if TYPE_CHECKING:
-    from tests.chaos.tape import Reader, Tape
+    from tests.chaos.tape import Reader
 
 pytestmark = [
     pytest.mark.k8s,
     pytest.mark.timeout(900),
 ]
-SELFTEST = job("selftest")
 # Of one furnace, whichever pod is away: the session time-out, a takeover, a slow machine.
 LONGEST_SILENCE_S = 30
 
 
 def test_the_self_test_passes(laptop: Laptop):
-    told: set[str] = set()
-
-    def verdict() -> str | None:
-        found = pods()
-        ready = sorted(name for name, pod in found.items() if is_ready(pod))
-        for name in set(ready) - told:
-            told.add(name)
-            say(f"{seconds_since(laptop):4.0f} s  {name} ({len(told)} of {len(found)} pods)")
-        status = json.loads(kubectl("get", SELFTEST, "--output", "json"))["status"]
-        ended = {each["type"] for each in status.get("conditions", [])}
-        return "; ".join(ended & {"Complete", "Failed"}) or None
-
-    ended = wait_for("the self-test", verdict, 600)
-    log = run("logs", SELFTEST).stdout
-    print(log)
-    assert ended == "Complete", log
-    say(f"{seconds_since(laptop):4.0f} s  the self-test has passed")
+    until_the_self_test_has_passed(laptop)
 
 
 def test_the_next_release_is_applied_over_this_one(laptop: Laptop, tmp_path: Path):
@@ -67,10 +50,6 @@ def test_the_next_release_is_applied_over_this_one(laptop: Laptop, tmp_path: Pat
     for file in overlay.parents[1].rglob("job.yaml"):
         file.write_text(file.read_text().replace("9-9-9", version().replace(".", "-")))
     assert "field is immutable" in run("apply", "--dry-run=server", "-k", str(overlay)).stderr
-
-
-def seconds_since(laptop: Laptop) -> float:
-    return (time.time_ns() - laptop.applied_ns) / 1e9
 
 
 def test_the_first_score_came_soon(laptop: Laptop, reader: "Reader"):
@@ -155,45 +134,5 @@ def test_scoring_goes_on_when_a_pod_is_deleted(reader: "Reader", pod: str):
     assert max(silences_s.values()) < LONGEST_SILENCE_S
 
 
-def rotation() -> bool | None:
-    """Tell whether every worker has every Triton in its rotation."""
-    for worker in ("stream-processor-0", "stream-processor-1"):
-        with forwarded(f"pod/{worker}", 8080) as address:
-            page = urllib.request.urlopen(f"http://{address}/metrics", timeout=10).read().decode()
-        up = re.findall(r"^meltwatch_scoring_endpoint_up\{.*\} (\S+)$", page, re.MULTILINE)
-        if up != ["1.0", "1.0"]:
-            return None
-    return True
-
-
-def longest_silences(reader: "Reader", since_ns: int) -> dict[str, float]:
-    """Return the longest time without a publication of each simulated furnace, s."""
-    published = defaultdict(lambda: [since_ns])
-    for score in reader.tape().scores:
-        if score.furnace.startswith("demo/") and score.published > since_ns:
-            published[score.furnace].append(score.published)
-    return {
-        furnace: max(b - a for a, b in pairwise(times)) / 1e9
-        for furnace, times in published.items()
-    }
-
-
 def test_every_window_number_is_accounted_for(reader: "Reader"):
-    # Imported late: kafka-python's import warns before the root conftest has filtered it.
-    from tests.chaos.oracle import Oracle  # noqa: PLC0415
-    from tests.chaos.referee import Referee  # noqa: PLC0415
-    from tests.chaos.verdict import judge, missing  # noqa: PLC0415
-
-    kubectl("scale", "deployment", "video-producer", "current-producer", "--replicas", "0")
-
-    def complete() -> "Tape | None":
-        tape = reader.tape()
-        return None if missing(tape, Oracle(tape)) else tape
-
-    tape = wait_for("the last windows", complete, 120)
-    say(f"{len(tape.scores)} scores are held against the window rule")
-    with forwarded("pod/triton-0", 8001) as address:
-        verdict = judge(tape, Referee(address), lockstep=False, every=8)
-    say(f"{verdict.windows} windows, {verdict.identical} of them published twice, alike")
-    assert not verdict.faults, "\n".join(verdict.faults)
-    assert verdict.unscored_for_outage == 0
+    judge_every_window(reader)

@@ -1,0 +1,407 @@
+"""The secured laptop overlay on a real cluster: least rights, hidden secrets, a rotation of all.
+
+A story, told in this order. The rotation does what docs/kubernetes.md says, step by step.
+"""
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from tests.k8s.cluster import (
+    NAMESPACE,
+    diagnosis,
+    forwarded,
+    is_ready,
+    kubectl,
+    pods,
+    run,
+    say,
+    wait_for,
+)
+from tests.k8s.conftest import PREFIX, SECURED, Laptop, apply, broker, reading
+from tests.k8s.story import (
+    judge_every_window,
+    longest_silences,
+    rotation,
+    until_the_self_test_has_passed,
+)
+from tests.support.manifests import ROOT
+from tests.support.product import MELTWATCH
+
+pytestmark = [
+    pytest.mark.k8s,
+    pytest.mark.timeout(900),
+]
+# Of a furnace or the alarm manager, while each server and service starts anew on two busy cores.
+LONGEST_SILENCE_S = 90
+SERVICES = "app.kubernetes.io/component=service"
+
+
+class Secrets:
+    """The folder that ``k8s/secrets.sh`` keeps, and every secret that has ever stood in it.
+
+    Parameters
+    ----------
+    folder
+        Not there yet.
+
+    Attributes
+    ----------
+    known
+        Passwords, and a line of each key.
+    rotation_ns
+        Wall time when everything began to be rotated.
+    old
+        What was rotated: passwords by workload and server, and ``ca``.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.known: set[str] = set()
+        self.rotation_ns = 0
+        self.old: dict[str, str] = {}
+
+    def make(self, *verb: str) -> None:
+        """Run the script and give the cluster what has changed."""
+        subprocess.run(["sh", "k8s/secrets.sh", self.folder, *verb], cwd=ROOT, check=True)
+        self.known |= set(self._passwords().values()) | {
+            file.read_text().splitlines()[1] for file in self.folder.glob("*.key")
+        }
+        kubectl("apply", "-k", str(self.folder))
+
+    def remember(self) -> None:
+        """Keep what is about to be rotated."""
+        self.rotation_ns = time.time_ns()
+        self.old = self._passwords() | {"ca": self.ca.read_text()}
+
+    def _passwords(self) -> dict[str, str]:
+        return {
+            f"{file.parent.name} {file.name.partition('-')[0]}": file.read_text().strip()
+            for file in self.folder.glob("logins/*/[!.]*-password")
+        }
+
+    @property
+    def ca(self) -> Path:
+        """Who is trusted."""
+        return self.folder / "trusted.crt"
+
+    def redis(self, address: str, user: str | None, **changes: Any) -> redis.Redis:
+        """Return a client of Redis that logs in as a workload."""
+        login = {}
+        if user is not None:
+            password = self._passwords()[f"{user} redis"]
+            login = {"username": user.replace("-", "_"), "password": password}
+        tls = {"ssl_ca_certs": str(self.ca)}
+        return redis.Redis.from_url(f"rediss://{address}/0", **(login | tls | changes))
+
+
+@pytest.fixture(scope="module")
+def secrets(images: list[str], namespace: str, tmp_path_factory: pytest.TempPathFactory) -> Secrets:
+    """Secrets, known to the cluster."""
+    made = Secrets(tmp_path_factory.mktemp("secured") / "secrets")
+    kubectl("apply", "-f", "k8s/base/namespace.yaml")
+    made.make("laptop")
+    return made
+
+
+@pytest.fixture(scope="module")
+def laptop(request: pytest.FixtureRequest, secrets: Secrets) -> Iterator[Laptop]:
+    """The secured overlay, applied."""
+    yield apply(SECURED)
+    if request.session.testsfailed:
+        print(diagnosis())
+
+
+def test_the_self_test_passes(laptop: Laptop):
+    until_the_self_test_has_passed(laptop)
+
+
+def test_users_have_the_rights_that_are_printed_and_no_others(laptop: Laptop):
+    # Imported late: kafka-python's import warns before the root conftest has filtered it.
+    from kafka import KafkaAdminClient  # noqa: PLC0415
+    from kafka.admin import (  # noqa: PLC0415
+        ACLFilter,
+        ACLOperation,
+        ACLPermissionType,
+        ACLResourcePatternType,
+        ResourcePatternFilter,
+        ResourceType,
+    )
+
+    everything = ResourcePatternFilter(ResourceType.ANY, None, ACLResourcePatternType.ANY)
+    anybody = ACLFilter(None, None, ACLOperation.ANY, ACLPermissionType.ANY, everything)
+    with broker() as address, closing(KafkaAdminClient(bootstrap_servers=[address])) as admin:
+        found, _ = admin.describe_acls(anybody)
+        users = {*admin.describe_user_scram_credentials()}
+    given: dict[str, set[tuple[str, ...]]] = {user: set() for user in users}
+    for each in found:
+        what = each.resource_pattern
+        given[each.principal.removeprefix("User:")].add(
+            (
+                each.operation.name,
+                what.resource_type.name,
+                what.resource_name,
+                what.pattern_type.name,
+            )
+        )
+    told = subprocess.run(
+        [MELTWATCH, "topics", "acls", *sorted(users), "--json"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    printed = {
+        each["user"]: {
+            tuple(right[name] for name in ("operation", "resource_type", "name", "pattern_type"))
+            for right in each["kafka"]
+        }
+        for each in json.loads(told.stdout)
+    }
+    assert given == printed
+    say(f"{len(users)} users with {len(found)} rights")
+
+
+SEND = """
+import os, sys
+from kafka import KafkaProducer
+from meltwatch_chassis.kafka.config import connection_arguments
+from meltwatch_chassis.settings import KafkaSettings, load
+arguments = connection_arguments(load(KafkaSettings, os.environ))
+producer = KafkaProducer(max_block_ms=15000, **arguments)
+producer.send(sys.argv[1], key=b"k", value=b"v").get(15)
+"""
+
+
+@pytest.mark.parametrize(
+    ("pod", "topic"),
+    [
+        ("stream-processor-0", "alarms"),
+        ("deployment/alarm-manager", "scores"),
+        ("deployment/video-producer", "currents"),
+        ("deployment/scada-adapter", "alarms"),
+    ],
+)
+def test_no_service_can_write_what_is_anothers(laptop: Laptop, pod: str, topic: str):
+    done = run("exec", pod, "--", "python", "-c", SEND, f"meltwatch.{topic}.v1")
+    assert done.returncode != 0
+    assert "TopicAuthorizationFailed" in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (["MELTWATCH_KAFKA_SECURITY_PROTOCOL=PLAINTEXT"], "a server that wants TLS"),
+        (["MELTWATCH_KAFKA_SECURITY_PROTOCOL=SSL"], "does it want a login (SASL)?"),
+        (
+            ["-u", "MELTWATCH_KAFKA_PASSWORD_FILE", "MELTWATCH_KAFKA_PASSWORD=w"],
+            "wrong user or pas",
+        ),
+        (["MELTWATCH_KAFKA_USERNAME=alarm_manager"], "wrong user or password"),
+        (["-u", "MELTWATCH_KAFKA_CA_FILE"], "a certificate signed by a CA of"),
+        (["MELTWATCH_KAFKA=kafka:29092"], "Connection refused"),
+    ],
+    ids=["no TLS", "no login", "wrong password", "another's name", "no CA", "administrators' port"],
+)
+def test_kafka_lets_nobody_else_in(laptop: Laptop, changes: list[str], words: str):
+    assert_refused(changes, words)
+
+
+def assert_refused(changes: list[str], words: str) -> None:
+    """Ask Kafka as the stream processor does, with changes of its environment."""
+    wait = ("meltwatch", "topics", "wait", "--for", "1")
+    done = run("exec", "stream-processor-0", "--", "env", *changes, *wait)
+    assert done.returncode in {2, 3}, done.stdout
+    assert words in done.stdout + done.stderr
+
+
+def test_redis_lets_in_by_name_and_to_the_least(laptop: Laptop, secrets: Secrets):
+    with forwarded("svc/redis", 6379) as address:
+        with secrets.redis(address, "selftest") as client:
+            assert client.hget("meltwatch:alarm:none", "record") is None
+            for forbidden in (["SET", "meltwatch:x", "1"], ["HGET", "other", "x"], ["ACL", "LIST"]):
+                with pytest.raises(redis.exceptions.NoPermissionError):
+                    client.execute_command(*forbidden)
+        with (
+            secrets.redis(address, None) as client,
+            pytest.raises(redis.exceptions.AuthenticationError),
+        ):
+            client.ping()
+        with (
+            redis.Redis.from_url(f"redis://{address}/0") as client,
+            pytest.raises(redis.exceptions.ConnectionError),
+        ):
+            client.ping()
+
+
+def test_triton_answers_nobody_without_tls(laptop: Laptop, secrets: Secrets):
+    from tritonclient import grpc  # noqa: PLC0415
+
+    with forwarded("pod/triton-0", 8001) as address:
+        client = grpc.InferenceServerClient(address, ssl=True, root_certificates=str(secrets.ca))
+        with closing(client):
+            assert client.is_server_ready()
+        with (
+            closing(grpc.InferenceServerClient(address)) as plain,
+            pytest.raises(grpc.InferenceServerException),
+        ):
+            plain.is_server_ready(client_timeout=10)
+
+
+def test_no_secret_is_seen_from_outside(laptop: Laptop, secrets: Secrets):
+    assert_hidden(secrets)
+
+
+def assert_hidden(secrets: Secrets) -> None:
+    """Look for every secret there has been: in objects, environments, command lines and logs."""
+    kinds = "pods,jobs,deployments,statefulsets,configmaps,events"
+    places = {"objects": kubectl("get", kinds, "--output", "json")}
+    looked = 0
+    for name, pod in pods().items():
+        places[f"log of {name}"] = run("logs", name, "--all-containers", "--ignore-errors").stdout
+        if pod["status"]["phase"] != "Running":
+            continue
+        states = [
+            *pod["status"].get("initContainerStatuses", ()),
+            *pod["status"]["containerStatuses"],
+        ]
+        for container in (each["name"] for each in states if "running" in each["state"]):
+            look = "cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n'"
+            seen = run("exec", name, "--container", container, "--", "sh", "-c", look).stdout
+            assert "PATH=" in seen, f"{name}: {container} shows nothing of its processes"
+            places[f"processes of {name}"] = seen
+            looked += 1
+    say(f"{len(secrets.known)} secrets looked for in {len(places)} places, {looked} containers")
+    assert len(secrets.known) > 10
+    for place, text in places.items():
+        assert not [secret for secret in secrets.known if secret in text], place
+
+
+def test_everything_is_rotated_while_furnaces_stream(laptop: Laptop, secrets: Secrets):
+    secrets.remember()
+    say("1. new passwords beside the old ones, a new CA beside the old one")
+    secrets.make("passwords")
+    secrets.make("ca")
+    roll("deployment/redis")
+    users = sum(file.is_dir() for file in (secrets.folder / "logins").iterdir())
+    wait_for("Kafka to take the new passwords", lambda: let_in(2 * users), 180)
+    roll_services()
+    say("2. certificates of the new CA")
+    secrets.make("certificates")
+    certificate = (secrets.folder / "kafka.pem").read_text()
+    pem = (
+        "exec",
+        "kafka-0",
+        "--container",
+        "kafka",
+        "--",
+        "cat",
+        "/etc/kafka/tls/tls-combined.pem",
+    )
+    wait_for("the broker's certificate", lambda: run(*pem).stdout == certificate or None, 180)
+    run("exec", "kafka-0", "--container", "kafka", "--", "sh", "-c", "kill 1")
+    wait_for("the broker", lambda: started_again("kafka-0"), 180)
+    roll("deployment/redis", "statefulset/triton")
+    wait_for("both Tritons in the rotation", rotation, 180)
+    say("3. the old passwords and the old CA are forgotten")
+    secrets.make("finish")
+    roll("deployment/redis")
+    roll_services()
+    say("the self-test once more")
+    kubectl("delete", "jobs", "--all")
+    until_the_self_test_has_passed(apply(SECURED))
+
+
+def test_scores_and_heartbeats_went_on_meanwhile(laptop: Laptop, secrets: Secrets):
+    with broker() as address, reading(address) as reader:
+        silences_s = longest_silences(reader, secrets.rotation_ns)
+        beats_ns = [stamp for stamp in heartbeats(address) if stamp > secrets.rotation_ns]
+    silences_s["the alarm manager"] = max(b - a for a, b in pairwise(beats_ns)) / 1e9
+    for whose, silence_s in silences_s.items():
+        say(f"longest silence of {whose}: {silence_s:.1f} s")
+    assert max(silences_s.values()) < LONGEST_SILENCE_S
+
+
+def heartbeats(kafka: str) -> list[int]:
+    """Return when the alarm manager was heard, ns."""
+    from kafka import KafkaConsumer, TopicPartition  # noqa: PLC0415
+
+    partition = TopicPartition(f"{PREFIX}.heartbeats.v1", 0)
+    with closing(KafkaConsumer(bootstrap_servers=kafka)) as consumer:
+        consumer.assign([partition])
+        consumer.seek_to_beginning(partition)
+        end, found = consumer.end_offsets([partition])[partition], []
+        while consumer.position(partition) < end:
+            for records in consumer.poll(500).values():
+                found += [
+                    each.timestamp * 10**6 for each in records if each.key == b"alarm_manager"
+                ]
+    return found
+
+
+def let_in(times: int) -> bool | None:
+    log = kubectl("logs", "kafka-0", "--container", "let-in")
+    return log.count("has its password") == times or None
+
+
+def started_again(pod: str) -> bool | None:
+    found = pods()[pod]
+    restarts = [each["restartCount"] for each in found["status"]["containerStatuses"]]
+    return (restarts == [1] and is_ready(found)) or None
+
+
+def roll(*workloads: str) -> None:
+    kubectl("rollout", "restart", *workloads)
+    for workload in workloads:
+        kubectl("rollout", "status", workload, "--timeout=300s", timeout_s=310)
+        say(f"{workload} is rolled out")
+
+
+def roll_services() -> None:
+    kinds = "deployments,statefulsets"
+    names = kubectl("get", kinds, "--selector", SERVICES, "--output", "name").split()
+    kubectl("rollout", "restart", kinds, "--selector", SERVICES)
+    for name in names:
+        kubectl("rollout", "status", name, "--timeout=300s", timeout_s=310)
+        say(f"{name} is rolled out")
+
+
+def test_what_is_old_lets_nobody_in(laptop: Laptop, secrets: Secrets, tmp_path: Path):
+    old_ca = tmp_path / "ca.crt"
+    old_ca.write_text(secrets.old["ca"])
+    with forwarded("svc/redis", 6379) as address:
+        with secrets.redis(address, "selftest") as client:
+            assert client.hget("meltwatch:alarm:none", "record") is None
+        with (
+            secrets.redis(address, "selftest", password=secrets.old["selftest redis"]) as client,
+            pytest.raises(redis.exceptions.AuthenticationError),
+        ):
+            client.ping()
+        with (
+            secrets.redis(address, "selftest", ssl_ca_certs=str(old_ca)) as client,
+            pytest.raises(redis.exceptions.ConnectionError, match="CERTIFICATE_VERIFY_FAILED"),
+        ):
+            client.ping()
+    old = f"MELTWATCH_KAFKA_PASSWORD={secrets.old['stream-processor kafka']}"
+    assert_refused(["-u", "MELTWATCH_KAFKA_PASSWORD_FILE", old], "wrong user or password")
+    trusted = kubectl("exec", "stream-processor-0", "--", "cat", "/etc/meltwatch/ca/ca.crt")
+    assert trusted == secrets.ca.read_text() != secrets.old["ca"]
+
+
+def test_old_and_new_secrets_are_seen_nowhere(laptop: Laptop, secrets: Secrets):
+    assert_hidden(secrets)
+
+
+def test_every_window_number_is_accounted_for(laptop: Laptop, secrets: Secrets):
+    with broker() as address, reading(address) as reader:
+        judge_every_window(reader, secrets.ca)
+
+
+def test_everything_goes_when_it_is_deleted(laptop: Laptop):
+    kubectl("delete", "-k", SECURED, timeout_s=240)
+    assert run("get", "namespace", NAMESPACE).returncode != 0
