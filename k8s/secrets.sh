@@ -43,7 +43,7 @@ certificate() { # NAME SUBJECT_ALTERNATIVE_NAMES
 }
 
 certificates() {
-    certificate triton DNS:triton-0.triton,DNS:triton-1.triton,DNS:triton-2.triton,DNS:triton-3.triton,DNS:localhost,IP:127.0.0.1
+    certificate triton DNS:triton-0.triton,DNS:triton-1.triton,DNS:triton-2.triton,DNS:triton-3.triton,DNS:triton-candidate,DNS:localhost,IP:127.0.0.1
     [ ! -e laptop ] || for server in kafka redis; do certificate $server DNS:$server,DNS:localhost,IP:127.0.0.1; done
 }
 

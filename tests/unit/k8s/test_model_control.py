@@ -40,3 +40,14 @@ def test_every_model_is_loaded_and_grpc_is_encrypted():
     for file in ("grpc-server-cert", "grpc-server-key"):
         assert told[file].rpartition("/")[0] in mounts
     assert told["model-repository"] in mounts
+
+
+def test_the_triton_of_an_ensemble_in_shadow_is_encrypted_too():
+    pod = workloads("plant with options")["triton-candidate"].spec
+    (container,) = pod["containers"]
+    told = dict(each.removeprefix("--").split("=", 1) for each in container["args"])
+    (folder,) = {told[f"grpc-server-{name}"].rpartition("/")[0] for name in ("cert", "key")}
+    assert told["grpc-use-ssl"] == "true"
+    mounted = {each["mountPath"]: each["name"] for each in container["volumeMounts"]}[folder]
+    secret = {each["name"]: each for each in pod["volumes"]}[mounted]["secret"]
+    assert secret["secretName"] == "triton-tls"

@@ -59,7 +59,10 @@ def needed(overlay: str) -> dict[str, set[str]]:
 
 def test_it_makes_all_that_pods_of_the_secured_laptop_must_have(folder):
     asked, made = needed("laptop-secured"), given(folder)
-    options = ("source-producer", "notify-gateway", "console", "alarm-journal", "nightly-backtest")
+    options = (
+        "source-producer", "notify-gateway", "console", "alarm-journal", "nightly-backtest",
+        "shadow-processor",
+    )  # fmt: skip
     assert asked.keys() - made.keys() == {f"{name}-login" for name in options}
     assert made.keys() - asked.keys() == {"plant-ca"}
     for name in made.keys() & asked.keys():
