@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meltwatch_alarm_manager.adapters.kafka_commit import as_committed
 from meltwatch_core.alarms.authorship import MAX_EPOCH, MAX_RANGES, Authorship
+from meltwatch_core.alarms.commit_note import note_of
 from meltwatch_core.alarms.manager.alarms import AlarmPipeline
 from meltwatch_core.alarms.ports import Commit
 from meltwatch_schemas.alarm import AlarmRecord
@@ -92,7 +92,7 @@ def test_what_is_committed_about_a_topic_always_fits() -> None:
         authorship.wrote(2**62 + 3 * number)
     commit = Commit(2**62, 2**62, MAX_EPOCH, own=tuple(authorship.own))
     assert len(authorship.own) == MAX_RANGES
-    assert len(as_committed(commit).metadata) < 4096
+    assert len(note_of(commit)) < 4096
 
 
 class Readers:

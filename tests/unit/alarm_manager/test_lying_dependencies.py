@@ -12,7 +12,6 @@ from aiokafka.structs import OffsetAndMetadata
 from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_alarm_manager.adapters import kafka_intake
-from meltwatch_alarm_manager.adapters.kafka_commit import as_committed, read_commit
 from meltwatch_alarm_manager.adapters.kafka_feed import KafkaFeed
 from meltwatch_alarm_manager.adapters.kafka_intake import KafkaIntake
 from meltwatch_alarm_manager.adapters.redis_view import RedisView
@@ -24,6 +23,7 @@ from meltwatch_chassis.kafka.topic_watch import TopicWatch
 from meltwatch_chassis.testing import ManualClock
 from meltwatch_core.alarms.authorship import MAX_OWN_EPOCH
 from meltwatch_core.alarms.caution import Suspect
+from meltwatch_core.alarms.commit_note import commit_of, note_of
 from meltwatch_core.alarms.manager.alarms import INPUTS
 from meltwatch_core.alarms.ports import Commit
 from redis.exceptions import NoScriptError, RedisError, ResponseError
@@ -192,7 +192,7 @@ async def opened(liar: Any) -> AsyncIterator[Any]:
 
 @given(JUNK, JUNK | st.builds(lambda n: f'{{"position": {n!r}, "epoch": 3}}', JUNK))
 def test_whatever_was_committed_is_a_commit_or_none(offset, text) -> None:
-    commit = read_commit(OffsetAndMetadata(offset, text))
+    commit = commit_of(offset, text)
     if commit is not None:
         assert 0 <= commit.offset <= commit.position < 2**63
         assert 0 <= commit.epoch <= MAX_OWN_EPOCH
@@ -215,15 +215,15 @@ COMMITS = st.builds(
 
 @given(COMMITS)
 def test_what_a_manager_commits_is_read_again_as_it_was(commit: Commit) -> None:
-    assert read_commit(as_committed(commit)) == commit
+    assert commit_of(commit.offset, note_of(commit)) == commit
 
 
 @pytest.mark.parametrize("text", ["", "{}", "null", "moved by an operator", '{"position": 9}'])
 def test_where_somebody_else_has_committed_only_the_offset_is_known(text: str) -> None:
-    assert read_commit(OffsetAndMetadata(7, text)) == Commit(7, 7, 0)
+    assert commit_of(7, text) == Commit(7, 7, 0)
 
 
 def test_a_commit_of_version_0_1_is_read() -> None:
     text = '{"position": 12, "epoch": 3}'
-    assert read_commit(OffsetAndMetadata(7, text)) == Commit(7, 12, 3)
-    assert re.search("suspect|set_aside|own", as_committed(Commit(7, 12, 3)).metadata) is None
+    assert commit_of(7, text) == Commit(7, 12, 3)
+    assert re.search("suspect|set_aside|own", note_of(Commit(7, 12, 3))) is None

@@ -3,9 +3,8 @@
 import json
 from typing import Any
 
-from aiokafka.structs import OffsetAndMetadata
-from meltwatch_alarm_manager.adapters.kafka_commit import read_commit
 from meltwatch_chassis.metrics import Metrics
+from meltwatch_core.alarms.commit_note import commit_of
 from meltwatch_core.alarms.manager.alarms import AlarmPipeline
 from meltwatch_core.alarms.points import MasterAlarmList
 from meltwatch_core.alarms.ports import Commit, Place
@@ -27,8 +26,8 @@ ACKED, WAITING = "a/b/F1/OVERHEAT", "a/b/F2/OVERHEAT"
 
 def commits_of_tail() -> dict[Place, Commit | None]:
     return {
-        Place(Topic(commit["topic"]), commit["partition"]): read_commit(
-            OffsetAndMetadata(commit["offset"], commit["metadata"])
+        Place(Topic(commit["topic"]), commit["partition"]): commit_of(
+            commit["offset"], commit["metadata"]
         )
         for commit in TAIL["commits"]
     }

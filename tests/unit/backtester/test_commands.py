@@ -3,8 +3,8 @@
 import pytest
 from meltwatch_backtester import bootstrap
 from meltwatch_backtester.commands.options import span_of
-from meltwatch_backtester.commands.progress import Lines, progress
 from meltwatch_chassis.errors import BadUsage
+from meltwatch_chassis.progress import Lines, progress
 from meltwatch_schemas.window import NS_PER_S
 
 from tests.support.history import HistoryInMemory

@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_backtester.adapters.pages import rendered
 from meltwatch_backtester.adapters.recording_history import open_recording
-from meltwatch_backtester.adapters.recording_writer import RecordingWriter
 from meltwatch_backtester.adapters.result_folder import ALARMS, ResultFolder
 from meltwatch_backtester.errors import BrokenRecording
 from meltwatch_backtester.ports import OffsetRange, TopicPart
 from meltwatch_chassis.errors import BadUsage
 from meltwatch_chassis.recording.manifest import Manifest
 from meltwatch_chassis.recording.segment_codec import unpack_records
+from meltwatch_chassis.recording.writer import RecordingWriter
 from meltwatch_chassis.whole_file import write_whole
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.text import is_printable

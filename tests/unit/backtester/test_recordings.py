@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_backtester.adapters.recording_history import open_recording
-from meltwatch_backtester.adapters.recording_writer import RecordingWriter
 from meltwatch_backtester.commands.record import save
 from meltwatch_backtester.domain.span import Span
 from meltwatch_backtester.errors import BrokenRecording
 from meltwatch_backtester.ports import OffsetRange, TopicPart
 from meltwatch_chassis.errors import BadUsage
 from meltwatch_chassis.recording.segment_codec import pack_record, unpack_records
+from meltwatch_chassis.recording.writer import RecordingWriter
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic
 

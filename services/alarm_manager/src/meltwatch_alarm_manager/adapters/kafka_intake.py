@@ -10,11 +10,10 @@ from meltwatch_chassis.kafka.errors import kafka_failures
 from meltwatch_chassis.kafka.record import told
 from meltwatch_chassis.kafka.topic_watch import TopicWatch
 from meltwatch_core.alarms.caution import MOST_READ
+from meltwatch_core.alarms.commit_note import commit_of
 from meltwatch_core.alarms.ports import Commit, Place
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic
-
-from meltwatch_alarm_manager.adapters.kafka_commit import read_commit
 
 _FETCH_WAIT_MS: Final = 100  # each change of topic waits for the fetch that is under way
 _FETCH_BYTES: Final = 8 * 1024 * 1024
@@ -76,7 +75,9 @@ class KafkaIntake:
         ends = await self._reader.ends(places)
         with kafka_failures("reading what is committed"):
             return {
-                place: _possible(read_commit(found[part]), ends[part]) if part in found else None
+                place: _possible(commit_of(found[part].offset, found[part].metadata), ends[part])
+                if part in found
+                else None
                 for part, place in places.items()
             }
 

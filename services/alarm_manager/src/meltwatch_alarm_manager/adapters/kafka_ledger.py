@@ -10,11 +10,11 @@ from aiokafka.structs import OffsetAndMetadata
 from meltwatch_chassis.errors import TransientError
 from meltwatch_chassis.kafka.errors import kafka_failures
 from meltwatch_chassis.kafka.record import sent
+from meltwatch_core.alarms.commit_note import note_of
 from meltwatch_core.alarms.ports import Commit, Place
 from meltwatch_schemas.record import OutgoingRecord
 from meltwatch_schemas.topics import Topic
 
-from meltwatch_alarm_manager.adapters.kafka_commit import as_committed
 from meltwatch_alarm_manager.ports import Settlement
 
 _TRANSACTION_MS: Final = 30_000
@@ -88,7 +88,9 @@ class KafkaLedger:
 
     def _offsets(self, commits: Mapping[Place, Commit]) -> dict[TopicPartition, OffsetAndMetadata]:
         return {
-            TopicPartition(place.topic.under(self._prefix), place.partition): as_committed(commit)
+            TopicPartition(place.topic.under(self._prefix), place.partition): OffsetAndMetadata(
+                commit.offset, note_of(commit)
+            )
             for place, commit in commits.items()
         }
 

@@ -12,6 +12,7 @@ from meltwatch_chassis.errors import BadUsage
 from meltwatch_chassis.located import located
 from meltwatch_chassis.plant import read_plant
 from meltwatch_chassis.point_file import points_as_json, points_as_yaml
+from meltwatch_chassis.progress import progress
 from meltwatch_chassis.terminal import print_json, print_lines
 from meltwatch_core.alarms.points import FurnacePoints
 from meltwatch_core.alarms.setpoints.threshold import Budget
@@ -26,7 +27,6 @@ from meltwatch_backtester.commands.options import (
     span_of,
     write_proposal,
 )
-from meltwatch_backtester.commands.progress import progress
 from meltwatch_backtester.commands.setpoint import Exceptions, abnormal_in
 from meltwatch_backtester.domain.adopting import Adoption, FurnaceWatch, adopted
 from meltwatch_backtester.domain.span import Span

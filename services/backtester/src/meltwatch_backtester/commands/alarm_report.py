@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from cyclopts import Parameter
 from meltwatch_chassis.errors import BadUsage
 from meltwatch_chassis.located import located
+from meltwatch_chassis.progress import progress
 from meltwatch_chassis.terminal import json_text, print_lines, print_notice
 from meltwatch_chassis.whole_file import write_whole
 from meltwatch_core.alarms.kpi.key_figures import Audit
@@ -24,7 +25,6 @@ from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_backtester import bootstrap
 from meltwatch_backtester.commands.options import AsJson, span_of
-from meltwatch_backtester.commands.progress import progress
 from meltwatch_backtester.domain.alarm_history import AlarmHistory, covered
 from meltwatch_backtester.domain.span import Span
 from meltwatch_backtester.domain.volume import JOURNALLED, holes_of

@@ -14,6 +14,8 @@ from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.errors import BadUsage
 from meltwatch_chassis.kafka.partitioner import partition_of
 from meltwatch_chassis.located import located
+from meltwatch_chassis.progress import progress
+from meltwatch_chassis.recording.writer import RecordingWriter
 from meltwatch_chassis.terminal import print_json, print_line
 from meltwatch_schemas.chunk import ChunkIdentity
 from meltwatch_schemas.errors import ContractViolation
@@ -28,9 +30,7 @@ from meltwatch_backtester.adapters.history_tables import (
     csv_rows,
     parquet_rows,
 )
-from meltwatch_backtester.adapters.recording_writer import RecordingWriter
 from meltwatch_backtester.commands.options import AsJson
-from meltwatch_backtester.commands.progress import progress
 from meltwatch_backtester.domain.history_rows import HistoricalSample, RowReader, RowRules
 from meltwatch_backtester.domain.imported import HistoryGrid
 from meltwatch_backtester.pipeline.importing import Chunks, into_recording, into_replay

@@ -6,12 +6,12 @@ from typing import Annotated
 
 from cyclopts import Parameter
 from meltwatch_chassis.located import located
+from meltwatch_chassis.progress import progress
 from meltwatch_chassis.terminal import print_json, print_line, print_notice
 from meltwatch_schemas.alarm import rfc3339, utc_from_ns
 
 from meltwatch_backtester import bootstrap
 from meltwatch_backtester.commands.options import AsJson
-from meltwatch_backtester.commands.progress import progress
 from meltwatch_backtester.domain.volume import JOURNALLED
 from meltwatch_backtester.pipeline.journalling import Added, catch_up
 from meltwatch_backtester.settings import Settings

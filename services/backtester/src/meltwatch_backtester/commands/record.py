@@ -7,14 +7,15 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 from meltwatch_chassis.located import located
+from meltwatch_chassis.progress import progress
 from meltwatch_chassis.recording.manifest import Manifest
+from meltwatch_chassis.recording.writer import RecordingWriter
 from meltwatch_chassis.terminal import print_json, print_line
 from meltwatch_schemas.alarm import utc_from_ns
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic
 
 from meltwatch_backtester import bootstrap
-from meltwatch_backtester.adapters.recording_writer import RecordingWriter
 from meltwatch_backtester.commands.options import (
     AsJson,
     Furnaces,
@@ -23,7 +24,6 @@ from meltwatch_backtester.commands.options import (
     Until,
     span_of,
 )
-from meltwatch_backtester.commands.progress import progress
 from meltwatch_backtester.domain.span import Span
 from meltwatch_backtester.pipeline.scope import INPUTS, Scope, ScopeOptions, scope_of
 from meltwatch_backtester.ports import History, RecordingSink

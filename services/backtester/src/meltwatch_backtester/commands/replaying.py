@@ -12,6 +12,7 @@ from typing import Any
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.kafka.partitioner import partition_of
 from meltwatch_chassis.plant import read_plant
+from meltwatch_chassis.progress import progress
 from meltwatch_core.join.topics import TopicNames
 from meltwatch_core.scoring.judge import Judge
 from meltwatch_core.scoring.ports import EnsembleIdentity
@@ -26,7 +27,6 @@ from meltwatch_backtester import bootstrap
 from meltwatch_backtester.adapters.report import write_report
 from meltwatch_backtester.adapters.result_folder import ALARMS, LIVE_ALARMS, ResultFolder
 from meltwatch_backtester.commands.options import DEFAULT_FOLDER
-from meltwatch_backtester.commands.progress import progress
 from meltwatch_backtester.domain.labelled import Journals, LabelledAlarms, held_against
 from meltwatch_backtester.domain.outcome import ReplayOutcome
 from meltwatch_backtester.domain.question import PlantFacts, Question

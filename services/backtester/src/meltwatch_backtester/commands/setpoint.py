@@ -11,6 +11,7 @@ from cyclopts.validators import Number
 from meltwatch_chassis.errors import BadUsage
 from meltwatch_chassis.label_file import read_labels
 from meltwatch_chassis.located import located
+from meltwatch_chassis.progress import Advance, progress
 from meltwatch_chassis.terminal import print_json, print_lines
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.identifiers import check_furnace_id
@@ -21,7 +22,6 @@ from meltwatch_backtester import bootstrap
 from meltwatch_backtester.adapters.result_reader import backtest_said, span_of_backtest
 from meltwatch_backtester.adapters.setpoint_picture import write_picture
 from meltwatch_backtester.commands.options import AsJson, Furnaces, span_of
-from meltwatch_backtester.commands.progress import Advance, progress
 from meltwatch_backtester.domain.setpoint_finding import find_setpoint
 from meltwatch_backtester.domain.span import Span
 from meltwatch_backtester.domain.watch import Abnormal, LogOddsWatch, Said

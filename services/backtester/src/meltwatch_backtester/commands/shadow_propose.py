@@ -10,6 +10,7 @@ from cyclopts.validators import Number
 from meltwatch_chassis.located import located
 from meltwatch_chassis.plant import read_plant
 from meltwatch_chassis.point_file import points_as_json, points_as_yaml
+from meltwatch_chassis.progress import progress
 from meltwatch_chassis.terminal import print_json, print_lines, print_notice
 from meltwatch_core.alarms.points import MasterAlarmList
 from meltwatch_schemas.alarm import AlarmPoint, PreparedSetpoint
@@ -25,7 +26,6 @@ from meltwatch_backtester.commands.options import (
     span_of,
     write_proposal,
 )
-from meltwatch_backtester.commands.progress import progress
 from meltwatch_backtester.domain.adopting import judged_by_score, own_levels
 from meltwatch_backtester.domain.setpoint_finding import SetpointFinding, find_setpoint
 from meltwatch_backtester.domain.watch import LogOddsWatch

@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from meltwatch_chassis.located import located
 from meltwatch_chassis.plant import read_plant
+from meltwatch_chassis.progress import progress
 from meltwatch_chassis.terminal import print_json, print_lines
 from meltwatch_core.alarms.points import MasterAlarmList
 from meltwatch_schemas.alarm import AlarmPoint
@@ -17,7 +18,6 @@ from meltwatch_schemas.topics import Topic
 
 from meltwatch_backtester import bootstrap
 from meltwatch_backtester.commands.options import AsJson, Furnaces, Since, Until, span_of
-from meltwatch_backtester.commands.progress import progress
 from meltwatch_backtester.domain.shadow_comparison import EnsembleWatch, compared
 from meltwatch_backtester.domain.thresholds import parse_thresholds
 from meltwatch_backtester.pipeline.alarm_inputs import alarm_list_in_force

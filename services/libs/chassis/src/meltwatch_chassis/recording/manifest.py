@@ -1,6 +1,7 @@
-"""What a recording says of itself: ``manifest.json``, format 1.
+"""What a recording says of itself: ``manifest.json``, and a backup: ``backup.json``; format 1.
 
-Nothing in it depends on when or where it was written: the same history gives the same bytes.
+Nothing in that of a recording depends on when or where it was written: the same history gives the
+same bytes.
 """
 
 from typing import Final, Literal, Self
@@ -10,6 +11,7 @@ from meltwatch_schemas.topics import Topic
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 FILE_NAME: Final = "manifest.json"
+BACKUP_NAME: Final = "backup.json"
 MAX_SEGMENT_BYTES: Final = 16 * 1024 * 1024
 """A segment is read whole, and checked, before any of it is used."""
 
@@ -66,3 +68,42 @@ class Manifest(_Entry):
     until: UtcTime = Field(alias="to", description="Event time up to which, itself excluded.")
     partial: bool = Field(description="Something of the span may be missing.")
     parts: tuple[Part, ...] = Field(description="What was saved of each topic.")
+
+
+class FolderArchive(_Entry):
+    """One folder of files, as a tar file beside the manifest."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,31}$", description="What the folder is called.")
+    files: int = Field(ge=0, description="Number of files.")
+    bytes: int = Field(ge=0, description="Size of the tar file.")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the tar file.")
+
+    @property
+    def file(self) -> str:
+        """Name of the tar file."""
+        return f"{self.name}.tar"
+
+
+class BackupManifest(_Entry):
+    """What a backup holds: the topics that nothing else could fill again, and folders of files."""
+
+    format: Literal[1] = Field(default=1, description="Version of this layout.")
+    release: str = Field(max_length=100, description="Release that wrote it.")
+    taken_at: UtcTime = Field(description="When.")
+    topic_prefix: str = Field(description="First part of the topic names.")
+    epoch: int = Field(ge=0, le=2**53, description="Newest generation of the alarm manager.")
+    schemas: dict[Topic, str] = Field(description="By topic, the messages' schema: alarm/1.")
+    judged: dict[Topic, int] = Field(
+        description="Below these offsets the alarm manager had judged everything."
+    )
+    parts: tuple[Part, ...] = Field(description="What was saved of each topic.")
+    archives: tuple[FolderArchive, ...] = Field(description="Folders of files.")
+
+    @model_validator(mode="after")
+    def _check_parts(self) -> Self:
+        topics = [part.topic for part in self.parts]
+        if len(set(topics)) != len(topics) or any(part.partition for part in self.parts):
+            raise ValueError("expected one part of each topic, partition 0")
+        if len({each.name for each in self.archives}) != len(self.archives):
+            raise ValueError("expected archives of different names")
+        return self

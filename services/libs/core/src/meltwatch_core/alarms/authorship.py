@@ -9,6 +9,10 @@ the next one, recognise every record of somebody else.
 from collections.abc import Iterable
 from typing import Final, Self
 
+from meltwatch_schemas.errors import ContractViolation
+from meltwatch_schemas.json_object import parse_object
+from meltwatch_schemas.record import RawRecord
+
 Range = tuple[int, int]
 """First and last offset."""
 
@@ -70,3 +74,15 @@ class Authorship:
         self.checked = max(self.checked, offset + 1)
         self.own = [(first, last) for first, last in self.own if last >= self.checked]
         return is_own
+
+
+def claimed_epoch(record: RawRecord) -> int:
+    """Return the epoch that a record names, even if the rest is damaged; 0 if none.
+
+    A number beyond 64 bits counts as one above all bounds, and can be reported.
+    """
+    try:
+        epoch = parse_object(record.value or b"").get("epoch")
+    except ContractViolation:
+        return 0
+    return min(epoch, 2**63) if isinstance(epoch, int) and epoch > 0 else 0

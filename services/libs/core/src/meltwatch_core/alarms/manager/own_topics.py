@@ -12,13 +12,13 @@ import structlog
 from meltwatch_schemas.access import ACCESS, Principal
 from meltwatch_schemas.errors import ContractViolation, violation
 from meltwatch_schemas.identifiers import alarm_id_of
-from meltwatch_schemas.json_object import parse_object
 from meltwatch_schemas.record import OutgoingRecord, RawRecord
 from meltwatch_schemas.text import escaped
 from meltwatch_schemas.topics import Topic
 
 from meltwatch_core.alarms.adapters import adapter_of
-from meltwatch_core.alarms.authorship import MAX_EPOCH, Authorship
+from meltwatch_core.alarms.authorship import MAX_EPOCH, Authorship, claimed_epoch
+from meltwatch_core.alarms.commit_note import authorships
 from meltwatch_core.alarms.manager.outgoing import tombstone
 from meltwatch_core.alarms.manager.scribe import Scribe
 from meltwatch_core.alarms.manager.system import SystemDesk
@@ -46,19 +46,14 @@ class OwnTopics:
         self._authorships: dict[Place, Authorship] = {}
 
     def trust(self, commits: Mapping[Place, Commit | None]) -> dict[Place, int | None]:
-        """Take over what former managers have committed; return where each topic is read from.
-
-        Where the last manager has committed nothing about a topic (it was of version 0.1, or
-        somebody has moved the offsets), all that stands there is taken for a manager's.
-        """
+        """Take over what former managers have committed; return where each topic is read from."""
+        own = {place: commit for place, commit in commits.items() if place.topic in OWN}
         last = max((commit.epoch for commit in commits.values() if commit), default=0)
-        known = {
-            place: commit if commit and 0 < last == commit.epoch else None
-            for place, commit in commits.items()
-            if place.topic in OWN
+        self._authorships = authorships(own, last)
+        return {
+            place: self._authorships[place].checked if place in self._authorships else None
+            for place in own
         }
-        self._authorships = {p: Authorship(c.position, c.own) for p, c in known.items() if c}
-        return {place: commit.position if commit else None for place, commit in known.items()}
 
     def is_own(self, topic: Topic, record: RawRecord) -> bool:
         """Tell whether a record was written by a manager, this one or one before it."""
@@ -82,7 +77,7 @@ class OwnTopics:
         is_own = self._authorships[Place(topic, record.partition)].look_at(record.offset)
         if is_own or self._is_of_adapter(topic, record, now_ns):
             return []
-        claimed = _claimed_epoch(record)
+        claimed = claimed_epoch(record)
         self._report(topic, record, claimed)
         self._scribe.outdo(claimed)
         refusal = violation(f"expected records of the alarm manager alone, epoch {claimed} claimed")
@@ -138,15 +133,3 @@ class OwnTopics:
             place: Commit(known.checked, known.checked, self._scribe.epoch, own=tuple(known.own))
             for place, known in self._authorships.items()
         }
-
-
-def _claimed_epoch(record: RawRecord) -> int:
-    """Return the epoch that a record names, even if the rest is damaged; 0 if none.
-
-    A number beyond 64 bits counts as one above all bounds, and can be reported.
-    """
-    try:
-        epoch = parse_object(record.value or b"").get("epoch")
-    except ContractViolation:
-        return 0
-    return min(epoch, 2**63) if isinstance(epoch, int) and epoch > 0 else 0

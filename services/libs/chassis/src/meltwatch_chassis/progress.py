@@ -4,8 +4,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from meltwatch_chassis.clock import Clock, SystemClock
-from meltwatch_chassis.terminal import print_notice
 from meltwatch_schemas.window import NS_PER_S
 from rich.console import Console
 from rich.progress import (
@@ -17,6 +15,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.text import Text
+
+from meltwatch_chassis.clock import Clock, SystemClock
+from meltwatch_chassis.terminal import print_notice
 
 _LINE_EVERY_S: Final = 5.0
 Advance = Callable[[int], None]

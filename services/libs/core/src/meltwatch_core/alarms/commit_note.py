@@ -1,12 +1,13 @@
 """What a manager commits beside an offset, as text; read with care, for anybody may write it."""
 
+from collections.abc import Mapping
 from typing import Annotated, Final
 
-from aiokafka.structs import OffsetAndMetadata
-from meltwatch_core.alarms.authorship import MAX_OWN_EPOCH, MAX_RANGES
-from meltwatch_core.alarms.caution import MAX_SET_ASIDE, Suspect
-from meltwatch_core.alarms.ports import Commit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from meltwatch_core.alarms.authorship import MAX_OWN_EPOCH, MAX_RANGES, Authorship
+from meltwatch_core.alarms.caution import MAX_SET_ASIDE, Suspect
+from meltwatch_core.alarms.ports import Commit, Place
 
 _MAX_OFFSET: Final = 2**63 - 1
 _Offset = Annotated[int, Field(ge=0, le=_MAX_OFFSET)]
@@ -26,8 +27,8 @@ class _Note(BaseModel):
     own: list[tuple[_Offset, _Offset]] = Field(default_factory=list, max_length=MAX_RANGES)
 
 
-def as_committed(commit: Commit) -> OffsetAndMetadata:
-    """Return what is to be committed."""
+def note_of(commit: Commit) -> str:
+    """Return the text that is to be committed beside the offset."""
     suspect = commit.suspect
     note = _Note(
         position=commit.position,
@@ -37,10 +38,10 @@ def as_committed(commit: Commit) -> OffsetAndMetadata:
         set_aside=list(commit.set_aside),
         own=list(commit.own),
     )
-    return OffsetAndMetadata(commit.offset, note.model_dump_json(exclude_defaults=True))
+    return note.model_dump_json(exclude_defaults=True)
 
 
-def read_commit(committed: OffsetAndMetadata) -> Commit | None:
+def commit_of(offset: object, text: str | None) -> Commit | None:
     """Return what was committed; None if nothing was.
 
     Where somebody else has committed (an operator who moved the group's offsets) there is an
@@ -48,10 +49,9 @@ def read_commit(committed: OffsetAndMetadata) -> Commit | None:
 
     Parameters
     ----------
-    committed
-        As the broker gives it back: offset -1 where there is none.
+    offset, text
+        As the broker gives them back: offset -1 where there is none.
     """
-    offset, text = committed.offset, committed.metadata
     if not isinstance(offset, int) or not 0 <= offset <= _MAX_OFFSET:
         return None
     try:
@@ -66,6 +66,26 @@ def read_commit(committed: OffsetAndMetadata) -> Commit | None:
         tuple(note.set_aside),
         tuple(note.own),
     )
+
+
+def authorships(commits: Mapping[Place, Commit | None], last: int) -> dict[Place, Authorship]:
+    """Return by what the records of managers are known, for topics that they alone may write.
+
+    Where the last manager has committed nothing about a topic (it was of version 0.1, or somebody
+    has moved the offsets), all that stands there is taken for a manager's: the topic is left out.
+
+    Parameters
+    ----------
+    commits
+        Of these topics.
+    last
+        Newest epoch of all commits.
+    """
+    return {
+        place: Authorship(commit.position, commit.own)
+        for place, commit in commits.items()
+        if commit and 0 < last == commit.epoch
+    }
 
 
 def _suspect(note: _Note) -> Suspect | None:

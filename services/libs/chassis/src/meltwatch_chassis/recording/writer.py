@@ -1,4 +1,4 @@
-"""Writes a recording: a folder of segments, and last of all its manifest."""
+"""Writes a recording or a backup: a folder of segments, and last of all its manifest."""
 
 import hashlib
 import os
@@ -6,22 +6,17 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from meltwatch_chassis.errors import BadUsage
-from meltwatch_chassis.recording.manifest import (
-    FILE_NAME,
-    MAX_SEGMENT_BYTES,
-    Manifest,
-    Part,
-    Segment,
-)
-from meltwatch_chassis.recording.segment_codec import pack_record
 from meltwatch_schemas.record import RawRecord
+from meltwatch_schemas.topics import Topic
+from pydantic import BaseModel
 
-from meltwatch_backtester.ports import OffsetRange, TopicPart
+from meltwatch_chassis.errors import BadUsage
+from meltwatch_chassis.recording.manifest import FILE_NAME, MAX_SEGMENT_BYTES, Part, Segment
+from meltwatch_chassis.recording.segment_codec import pack_record
 
 
 class RecordingWriter:
-    """A ``RecordingSink`` in a folder.
+    """Where a recording goes: a folder.
 
     Parameters
     ----------
@@ -39,31 +34,38 @@ class RecordingWriter:
     def __init__(self, folder: Path, segment_bytes: int = MAX_SEGMENT_BYTES) -> None:
         self._folder = folder
         self._segment_bytes = segment_bytes
-        with _disk_errors(folder):
+        with disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             if found := next(folder.iterdir(), None):
                 raise BadUsage(f"expected an empty folder for the recording, found {found}")
 
-    def write(self, part: TopicPart, offsets: OffsetRange, records: Iterable[RawRecord]) -> Part:
-        """Save the records of a part, which come by offset, and return what the manifest says."""
-        with _disk_errors(self._folder):
+    def write(
+        self, part: tuple[Topic, int], offsets: tuple[int, int], records: Iterable[RawRecord]
+    ) -> Part:
+        """Save the records of a part, which come by offset, and return what the manifest says.
+
+        Parameters
+        ----------
+        part
+            Topic and partition.
+        offsets
+            ``[start, end)`` of what was looked through.
+        records
+            Those to save, by offset.
+        """
+        with disk_errors(self._folder):
             segments = tuple(self._segments(part, records))
-        return Part(
-            topic=part.topic,
-            partition=part.partition,
-            start=offsets.start,
-            end=offsets.end,
-            segments=segments,
-        )
+        (topic, partition), (start, end) = part, offsets
+        return Part(topic=topic, partition=partition, start=start, end=end, segments=segments)
 
-    def finish(self, manifest: Manifest) -> None:
+    def finish(self, manifest: BaseModel, name: str = FILE_NAME) -> None:
         """Write the manifest, as a whole or not at all: without it a folder is no recording."""
-        draft = self._folder / f"{FILE_NAME}.draft"
-        with _disk_errors(self._folder):
+        draft = self._folder / f"{name}.draft"
+        with disk_errors(self._folder):
             _write(draft, manifest.model_dump_json(indent=2, by_alias=True).encode() + b"\n")
-            draft.replace(self._folder / FILE_NAME)
+            draft.replace(self._folder / name)
 
-    def _segments(self, part: TopicPart, records: Iterable[RawRecord]) -> Iterator[Segment]:
+    def _segments(self, part: tuple[Topic, int], records: Iterable[RawRecord]) -> Iterator[Segment]:
         draft = _Draft()
         for record in records:
             packed = pack_record(record)
@@ -74,8 +76,8 @@ class RecordingWriter:
         if draft.records:
             yield self._saved(part, draft)
 
-    def _saved(self, part: TopicPart, draft: "_Draft") -> Segment:
-        folder = f"{part.topic}-{part.partition:05d}"
+    def _saved(self, part: tuple[Topic, int], draft: "_Draft") -> Segment:
+        folder = f"{part[0]}-{part[1]:05d}"
         segment = draft.segment(f"{folder}/{draft.first_offset:020d}.segment")
         (self._folder / folder).mkdir(exist_ok=True)
         _write(self._folder / segment.file, draft.data)
@@ -125,7 +127,14 @@ def _write(path: Path, data: bytes | bytearray) -> None:
 
 
 @contextmanager
-def _disk_errors(folder: Path) -> Iterator[None]:
+def disk_errors(folder: Path) -> Iterator[None]:
+    """Turn a disk that does not take what is written into one line.
+
+    Raises
+    ------
+    BadUsage
+        Then.
+    """
     try:
         yield
     except OSError as error:
