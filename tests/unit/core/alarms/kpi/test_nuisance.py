@@ -180,6 +180,16 @@ def test_a_topic_that_was_made_again_begins_anew() -> None:
     assert found.standing == {Priority.HIGH: 1}
 
 
+def test_a_restored_topic_repeats_what_is_known_and_goes_on() -> None:
+    """What a backup held comes again as a life of its own; what was later is lost there."""
+    story = Story().raises(A, 0).acks(A, 10).clears(A, 500).raises(A, 600).raises(B, 700)
+    again = [
+        Logged(each.alarm_id, each.record, each.written_ns, life=1) for each in story.logged()[:4]
+    ]
+    found = performance(lines_of([*story.logged(), *again]), stretch(), UTC)
+    assert found == story.performance()
+
+
 def test_a_tombstone_ends_its_alarm() -> None:
     logged = [*Story().raises(A, 0).logged(), Logged(A, None, at_ns(5)), Logged(B, None, at_ns(6))]
     found = performance(lines_of(logged), stretch(end_s=2 * DAY_S), UTC)

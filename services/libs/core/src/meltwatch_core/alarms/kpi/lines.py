@@ -130,7 +130,7 @@ def lines_of(logged: Iterable[Logged]) -> Iterator[JournalLine]:
     Per alarm id ``(epoch, seq)`` strictly increases: what is not greater is a repetition, or the
     record of a manager that no longer leads. Replays are left out. A tombstone ends its alarm, and
     what comes later must still be greater. A topic that was made again ends all alarms of the one
-    before it.
+    before it; one that was restored from a backup repeats them, and then goes on.
 
     Parameters
     ----------
@@ -140,10 +140,13 @@ def lines_of(logged: Iterable[Logged]) -> Iterator[JournalLine]:
     newest: dict[str, tuple[int, int]] = {}
     last: dict[str, JournalLine] = {}
     life = None
+    latest_ns = 0
     for each in logged:
-        if life is not None and each.life != life:
+        if life is not None and each.life != life and each.written_ns > latest_ns:
             yield from (ended(line, each.written_ns) for line in last.values())
             newest, last = {}, {}
+        # Of a restored topic records are as old as they were: they repeat what is known.
+        latest_ns = max(latest_ns, each.written_ns)
         life, record = each.life, each.record
         if record is None:
             if (gone := last.pop(each.alarm_id, None)) is not None:
