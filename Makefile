@@ -156,6 +156,11 @@ images: ## Build the container images (BUILDER=docker, podman, buildah or a comm
 	@VERSION=$(VERSION) UV_VERSION=$(UV_VERSION) REGISTRY=$(REGISTRY) SERVICES="$(SERVICES)" \
 		BUILDER="$(BUILDER)" BASE_IMAGE="$(BASE_IMAGE)" sh services/images.sh
 
+.PHONY: bundle
+bundle: setup $(if $(BUILT),,images) ## Put all that a plant without a network installs into one folder (OUT=dist/bundle BUILT=yes SAVE="command NAME FILE"; as for images)
+	@UV=$(UV) SAVE="$(SAVE)" BUILDER="$(BUILDER)" $(BIN)/python services/bundle.py $(or $(OUT),dist/bundle) \
+		--version $(VERSION) --registry $(or $(REGISTRY),localhost)
+
 .PHONY: setup-trainer
 setup-trainer: $(UV) ## Install the trainer with PyTorch into .venv-trainer (gigabytes with CUDA)
 	@$(TRAINER) sync --frozen --inexact --no-dev --package meltwatch-trainer

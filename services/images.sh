@@ -6,6 +6,22 @@ known='video-producer current-producer source-producer stream-processor alarm-ma
 
 fail() { echo "images: $*" >&2; exit "${code:-1}"; }
 
+arguments() { # of one image: its target, and which packages go into it
+    case $1 in
+        broker | redis | triton) echo "--target $1" ;;
+        tools) echo '--target service --build-arg SERVICE=cli --build-arg EXTRAS=selftest' ;;
+        journal) echo '--target service --build-arg SERVICE=cli --build-arg EXTRAS=backtester --build-arg FEATURES=journal' ;;
+        source-producer) echo '--target service --build-arg SERVICE=source-producer --build-arg PACKAGE=producers --build-arg FEATURES=live' ;;
+        *-producer) echo "--target service --build-arg SERVICE=$1 --build-arg PACKAGE=producers" ;;
+        *) echo "--target service --build-arg SERVICE=$1" ;;
+    esac
+}
+
+[ "${1:-}" != --arguments ] || {
+    for image in $known; do echo "$image $(arguments "$image")"; done
+    exit 0
+}
+
 # A client without its daemon builds nothing: the first that answers is taken.
 silent=''
 for tool in docker podman buildah; do
@@ -19,17 +35,6 @@ case $BUILDER in
     buildah) BUILDER='buildah bud' ;;
 esac
 export BUILDAH_LAYERS=true # buildah keeps no layers for the next build unless told
-
-arguments() { # of one image: its target, and which packages go into it
-    case $1 in
-        broker | redis | triton) echo "--target $1" ;;
-        tools) echo '--target service --build-arg SERVICE=cli --build-arg EXTRAS=selftest' ;;
-        journal) echo '--target service --build-arg SERVICE=cli --build-arg EXTRAS=backtester --build-arg FEATURES=journal' ;;
-        source-producer) echo '--target service --build-arg SERVICE=source-producer --build-arg PACKAGE=producers --build-arg FEATURES=live' ;;
-        *-producer) echo "--target service --build-arg SERVICE=$1 --build-arg PACKAGE=producers" ;;
-        *) echo "--target service --build-arg SERVICE=$1" ;;
-    esac
-}
 
 revision=$(git describe --always --dirty --abbrev=40 --exclude='*' 2>/dev/null || echo unknown)
 log=$(mktemp)
