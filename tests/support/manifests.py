@@ -20,11 +20,12 @@ KUBECTL = Path(sys.executable).with_name("kubectl")
 OVERLAYS = ("laptop", "plant", "laptop-secured")
 # What an overlay may take, as the page of each says.
 OPTIONS = (
-    "notify-gateway", "alarm-journal", "sparkplug", "source-producer", "console",
+    "notify-gateway", "alarm-journal", "sparkplug", "source-producer", "backup", "console",
     "nightly-backtest", "shadow",
 )  # fmt: skip
 IMAGES = {
     "alarm-journal": "journal",
+    "backup": "tools",
     "nightly-backtest": "journal",
     "shadow": "triton-candidate",
 }  # fmt: skip - of those that have another
@@ -119,7 +120,8 @@ def _take_options(file: Path) -> None:
         said["components"].append(f"../../components/{option}")
         name = f"meltwatch/{IMAGES.get(option, option)}"
         image = f"registry.example.com/{name}"
-        said["images"].append({"name": name, "newName": image, "newTag": version()})
+        if name not in {each["name"] for each in said["images"]}:
+            said["images"].append({"name": name, "newName": image, "newTag": version()})
     file.write_text(yaml.safe_dump(said))
 
 

@@ -28,6 +28,8 @@ class Principal(StrEnum):
     SELFTEST = "selftest"
     BACKTESTER = "backtester"
     JOURNAL = "journal"
+    BACKUP = "backup"
+    RESTORE = "restore"
     OPERATOR = "operator"
     ENGINEER = "engineer"
     REDRIVER = "redriver"
@@ -135,6 +137,13 @@ class Access:
         return tuple(dict.fromkeys((*self.inputs, *self.outputs)))
 
 
+_STATE: Final = (
+    Topic.ALARMS, Topic.ALARM_POINTS, Topic.FURNACE_STATES,
+    Topic.ALARM_COMMANDS, Topic.ALARM_RESULTS, Topic.ALARM_RECEIPTS,
+)  # fmt: skip
+"""What nothing else in the system could fill again."""
+_MANAGERS_OFFSETS: Final = "alarm-manager.offsets"
+
 ACCESS: Final = {
     Principal.VIDEO_PRODUCER: Access(outputs=(Topic.EMBEDDINGS,)),
     Principal.CURRENT_PRODUCER: Access(outputs=(Topic.CURRENTS,)),
@@ -158,7 +167,7 @@ ACCESS: Final = {
         ),
         outputs=(Topic.ALARMS, Topic.ALARM_RESULTS, Topic.HEARTBEATS, Topic.DEAD_LETTERS),
         own=(Topic.ALARMS, Topic.ALARM_RESULTS, Topic.HEARTBEATS),
-        groups=("alarm-manager", "alarm-manager.offsets"),
+        groups=("alarm-manager", _MANAGERS_OFFSETS),
         transactional_ids=("alarm-manager",),
         redis=RedisUse.WRITER,
     ),
@@ -198,6 +207,14 @@ ACCESS: Final = {
             Topic.ALARMS, Topic.ALARM_COMMANDS, Topic.ALARM_RESULTS, Topic.ALARM_POINTS,
         ),
     ),
+    Principal.BACKUP: Access(inputs=_STATE),
+    # It writes as the alarm manager, so that Kafka lets only one of both write.
+    Principal.RESTORE: Access(
+        inputs=_STATE,
+        outputs=_STATE,
+        groups=(_MANAGERS_OFFSETS,),
+        transactional_ids=("alarm-manager",),
+    ),
     Principal.OPERATOR: Access(
         inputs=(Topic.ALARMS, Topic.HEARTBEATS, Topic.ALARM_RESULTS),
         outputs=(Topic.ALARM_COMMANDS,),
@@ -234,7 +251,7 @@ def rights_of(principal: Principal, prefix: str) -> tuple[Right, ...]:
     return (
         *(_on_topic(Operation.READ, topic, prefix) for topic in (*access.inputs, *access.own)),
         *(_on_topic(Operation.WRITE, topic, prefix) for topic in access.outputs),
-        *_on_more_topics(principal, prefix),
+        *_on_others(principal, prefix),
         *(Right(Operation.READ, Resource.GROUP, f"{prefix}.{group}") for group in access.groups),
         *(
             Right(Operation.WRITE, Resource.TRANSACTIONAL_ID, f"{prefix}.{name}")
@@ -256,8 +273,10 @@ def _on_topic(operation: Operation, topic: Topic, prefix: str) -> Right:
     return Right(operation, Resource.TOPIC, topic.under(prefix))
 
 
-def _on_more_topics(principal: Principal, prefix: str) -> Iterator[Right]:
-    """Yield rights on what the catalogue of topics does not name: all of a prefix."""
+def _on_others(principal: Principal, prefix: str) -> Iterator[Right]:
+    """Yield rights that no topic that is read or written names."""
+    if principal is Principal.BACKUP:
+        yield Right(Operation.DESCRIBE, Resource.GROUP, f"{prefix}.{_MANAGERS_OFFSETS}")
     if principal is Principal.TOPICS:
         for operation in (Operation.CREATE, Operation.DESCRIBE, Operation.DESCRIBE_CONFIGS):
             yield Right(operation, Resource.TOPIC, f"{prefix}.", prefixed=True)

@@ -44,8 +44,10 @@ def closed_where_tls_fails() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def plant(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Plant]":
     from tests.integration.secured.bench import Plant
+    from tests.integration.secured.whole_path import give_back
 
     folder = tmp_path_factory.mktemp("secured")
     with closed_where_tls_fails(), Plant(folder) as made:
+        give_back(made)
         yield made
     shutil.rmtree(folder, ignore_errors=True)

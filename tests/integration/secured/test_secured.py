@@ -53,7 +53,9 @@ from tests.integration.secured.whole_path import (
     judge,
     maintain,
     operate,
+    save,
     tell_people,
+    unused_rights,
     watch_as_scada,
     watch_sources,
 )
@@ -116,6 +118,12 @@ def test_the_printed_rights_suffice_and_each_is_used(
     assert '"not_checked"' in logs
     assert "Traceback" not in logs
     judge(plant, begun)
+
+
+def test_backup_and_restore_use_each_of_their_rights(plant: Plant):
+    """The plant's topics begin with a restore."""
+    save(plant)
+    assert unused_rights(plant, (Principal.BACKUP, Principal.RESTORE)) == set()
 
 
 async def test_both_clients_write_and_read_alike_with_two_rights_alone(plant: Plant):

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import replace
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.kafka.span import SpanReader
+from meltwatch_cli.domain.state_copy import STATE
+from meltwatch_core.alarms.ports import Commit, Place
 from meltwatch_schemas.access import ACCESS, Operation, Principal, Resource, Right
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_S
@@ -17,6 +20,7 @@ from tests.integration.secured.bench import PREFIX, Plant, Process, connection_o
 from tests.support.cameras import write_stills
 from tests.support.input_records import InputRecord, frame_record, live
 from tests.support.product import MELTWATCH
+from tests.support.state_topics import StateInMemory, state_record, write_backup
 from tests.support.waiting import LIMIT_S, until
 
 SPOILT = ACCESS[Principal.REDRIVER].outputs
@@ -95,8 +99,28 @@ def _has_used(plant: Plant, user: str, operation: Operation, topic: Topic) -> bo
     return (user, "Allowed", operation, *place) in plant.audit()
 
 
+def give_back(plant: Plant) -> None:
+    """Restore a backup into the topics, which are empty: something of each, which means nothing."""
+    folder = plant.folder / "given back"
+    saved = StateInMemory(
+        {topic: [state_record(topic, 0, value=None)] for topic in STATE},
+        [{Place(Topic.ALARM_COMMANDS, 0): Commit(1, 1, 1)}],
+    )
+    write_backup(saved, folder)
+    done = plant.command("restore", "restore", str(folder))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def save(plant: Plant) -> None:
+    """Make a backup, while everything runs."""
+    done = plant.command("backup", "backup", "--to", str(plant.folder / "backups"), "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout)["left_out"] == {}
+
+
 def maintain(plant: Plant) -> None:
-    """Check the topics, redrive all letters, record the history, keep and count the alarms."""
+    """Check the topics, redrive all letters, record and save all, keep and count the alarms."""
+    save(plant)
     done = plant.command("topics", "topics", "check", "--partitions=3", "--replication-factor=1")
     assert done.returncode == 0, done.stdout + done.stderr
     done = plant.command("redriver", "dead-letters", "redrive", "--yes", "--force", "--from=-10m")
@@ -188,14 +212,18 @@ def judge(plant: Plant, begun: int) -> None:
         (user, operation) for user, how, operation, *_ in plant.audit(begun) if how == "Denied"
     }
     assert {one for one in denied if one[1] != "DESCRIBE"} <= NOT_CHECKED
+    assert unused_rights(plant, plant.granted) == set()
+
+
+def unused_rights(plant: Plant, users: Iterable[str]) -> set[tuple[str, str]]:
+    """Return the rights of users that the authorizer was never asked for."""
     audit = plant.audit()
-    unused = {
+    return {
         (user, str(right))
-        for user, rights in plant.granted.items()
-        for right in rights
+        for user in users
+        for right in plant.granted[user]
         if not any(_is_use(entry, user, right) for entry in audit)
     }
-    assert unused == set()
 
 
 def _is_use(entry: tuple[str, str, Operation, Resource, str], user: str, right: Right) -> bool:

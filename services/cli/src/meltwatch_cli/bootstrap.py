@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from meltwatch_cli.adapters.kafka_alarms import AlarmTopics
     from meltwatch_cli.adapters.kafka_dead_letters import DeadLetterTopic, Send
     from meltwatch_cli.adapters.kafka_points import PointTopic
+    from meltwatch_cli.adapters.kafka_state import KafkaState
     from meltwatch_cli.adapters.redis_view import RedisAlarmReader
 
 
@@ -38,6 +39,13 @@ def point_topic(settings: Settings) -> "AbstractContextManager[PointTopic]":
     from meltwatch_cli.adapters.kafka_points import open_point_topic
 
     return open_point_topic(_connection(settings), settings.topic_prefix)
+
+
+def state(settings: Settings, principal: Principal) -> "AbstractContextManager[KafkaState]":
+    """Give access to what is backed up; see ``adapters.kafka_state``."""
+    from meltwatch_cli.adapters.kafka_state import open_state
+
+    return open_state(_connection(settings), settings.topic_prefix, principal)
 
 
 def redis_view(settings: Settings) -> "AbstractContextManager[RedisAlarmReader]":

@@ -20,6 +20,8 @@ _OWN: Final = {
     name: EntryPoint(name, f"meltwatch_cli.commands.{function}", ENTRY_POINTS)
     for name, function in {
         "status": "status:status",
+        "backup": "backup:backup",
+        "restore": "backup:restore",
         "alarms.list": "alarms:list_alarms",
         "alarms.show": "alarms:show",
         "alarms.tail": "alarms:tail",

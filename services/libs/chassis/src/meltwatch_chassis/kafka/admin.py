@@ -1,5 +1,6 @@
 """Create the topics of the catalogue and say where a broker differs from it."""
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +12,10 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import (
     AuthorizationError,
+    CoordinatorLoadInProgressError,
+    CoordinatorNotAvailableError,
     NoError,
+    NotCoordinatorError,
     TopicAlreadyExistsError,
     TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
@@ -20,11 +24,20 @@ from kafka.errors import (
 from meltwatch_schemas.access import CLUSTER_NAME, Operation, Resource, Right
 from meltwatch_schemas.topics import TopicSpec
 
+from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.errors import ConfigurationError
 from meltwatch_chassis.kafka.access import explained
 
 _TIMEOUT_MS: Final = 30_000
 _BROKERS_DEFAULT: Final = -1
+_COMING: Final = (
+    CoordinatorNotAvailableError,
+    CoordinatorLoadInProgressError,
+    NotCoordinatorError,
+)
+"""Whoever keeps a group's offsets is not there yet: in a new cluster, or after a broker's end."""
+_COORDINATOR_NS: Final = 30 * 1_000_000_000
+_COORDINATOR_PAUSE_S: Final = 0.25
 _AUTO_CREATION: Final = "auto.create.topics.enable"
 _MIN_ISR: Final = "min.insync.replicas"
 _BROKER_RIGHT: Final = Right(Operation.DESCRIBE_CONFIGS, Resource.CLUSTER, CLUSTER_NAME)
@@ -184,6 +197,33 @@ def topic_ids(connection: Mapping[str, Any], names: Sequence[str]) -> dict[str, 
     with _admin(connection) as admin:
         found = {topic["name"]: topic.get("topic_id") for topic in _described(admin, names)}
     return {name: str(given) for name, given in found.items() if given and UUID(str(given)).int}
+
+
+def group_offsets(
+    connection: Mapping[str, Any], group: str
+) -> dict[tuple[str, int], tuple[int, str | None]]:
+    """Return what a group has committed: by topic and partition the offset and the text beside it.
+
+    Of topics that we may not see nothing is told.
+
+    Raises
+    ------
+    DependencyUnreachable
+        If the broker does not answer.
+    """
+    clock = SystemClock()
+    end_ns = clock.monotonic_ns() + _COORDINATOR_NS
+    with _admin(connection) as admin:
+        while True:
+            try:
+                found = admin.list_group_offsets(group).get(group, {})
+                break
+            except _COMING as error:
+                if clock.monotonic_ns() > end_ns:
+                    error.add_note(f"asking for the offsets of {group}")
+                    raise
+                time.sleep(_COORDINATOR_PAUSE_S)
+    return {(p.topic, p.partition): (each.offset, each.metadata) for p, each in found.items()}
 
 
 @contextmanager

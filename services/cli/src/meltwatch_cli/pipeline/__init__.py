@@ -1,0 +1,1 @@
+"""Work of several steps, from ports to ports."""
