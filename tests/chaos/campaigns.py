@@ -68,7 +68,7 @@ CAMPAIGNS: Final[Mapping[str, Campaign]] = {
     overload.NAME: Campaign(overload.run, 30, tested=0),
     takeover.NAME: Campaign(takeover.run, 5, tested=0),
     sources.NAME: Campaign(sources.run, 30, tested=2),
-    promotion.NAME: Campaign(promotion.run, 12, tested=2),
+    promotion.NAME: Campaign(promotion.run, 12, tested=3),
     upgrade.NAME: Campaign(upgrade.run, 10, tested=1, lack=releases.lack),
     topics.NAME: Campaign(topics.run, 12, tested=0),
 }

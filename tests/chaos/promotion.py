@@ -47,7 +47,7 @@ from tests.support.waiting import until
 
 NAME: Final = "promotion"
 TURNS: Final = ("", "a worker is killed midway", "the alarm manager is killed midway")
-"""What else happens, there and back."""
+"""What else happens, exchange by exchange."""
 HANDED_OVER: Final = "a restart takes up what is served now"
 _FOR_EVER_S: Final = 1e9
 """The load's event times are long ago: in shadow they would be too old to be scored."""
@@ -82,7 +82,7 @@ def run(stage: Stage, rounds: int, seed: int = 1) -> Report:
             exchanges = []
             for number in range(rounds):
                 (_, old), (repository, new) = sides[number % 2], sides[(number + 1) % 2]
-                turn = TURNS[number // 2 % len(TURNS)]
+                turn = TURNS[number % len(TURNS)]
                 site.fault(f"from {old[:8]} to {new[:8]}" + (turn and f", {turn}"))
                 began_ns, ended_ns = crew.exchange(fleet, repository, turn)
                 exchanges.append(Exchange(old, new, began_ns, ended_ns))

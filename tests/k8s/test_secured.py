@@ -40,8 +40,9 @@ pytestmark = [
     pytest.mark.k8s,
     pytest.mark.timeout(900),
 ]
-# Of a furnace or the alarm manager, while each server and service starts anew on two busy cores.
-LONGEST_SILENCE_S = 90
+# Of a furnace or the alarm manager, while each server and service starts anew. No promise: it was
+# 21 s on two busy cores, and 111 s where ten times their work waited.
+LONGEST_SILENCE_S = 300
 SERVICES = "app.kubernetes.io/component=service"
 
 
