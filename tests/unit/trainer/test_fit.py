@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -9,9 +10,18 @@ import numpy as np
 import pytest
 from meltwatch_trainer.__main__ import app
 from meltwatch_trainer.data.recorded.runs import RecordedWindows
-from meltwatch_trainer.errors import LabelError, RecordingError, TooFewError, TrainerError
+from meltwatch_trainer.errors import (
+    LabelError,
+    RecordingError,
+    RepositoryError,
+    TooFewError,
+    TrainerError,
+)
 from meltwatch_trainer.fit import commands
+from meltwatch_trainer.fit.compared import compare_ensembles
+from meltwatch_trainer.fit.options import CompareOptions
 from meltwatch_trainer.judge.served_ensemble import ServedEnsemble
+from meltwatch_trainer.judge.study_rows import BEFORE
 from meltwatch_trainer.release.model_repository import check_repository
 from meltwatch_trainer.train import study_training
 from meltwatch_trainer.train.study import SHIPPED
@@ -19,7 +29,9 @@ from meltwatch_trainer.train.study_training import TrainingJob
 
 from tests.support.fmf_files import HOT_COLUMNS, HOT_ROWS, write_second_layout
 from tests.support.simulated_recording import ORIGIN_NS, SimulatedRecording
+from tests.support.source import ROOT
 
+SERVED = ROOT / "triton_models/repository"
 PLANT = SimulatedRecording(("plant/one", "plant/two"))
 QUICK = ("--preset", "small", "--epochs", "1", "--every", "4", "--no-setpoint", "--workers", "1")
 
@@ -330,4 +342,56 @@ def test_labels_that_do_not_fit_are_repaired_where_that_is_asked_for(
         fit(
             *("--recordings", plant / "kept", "--labels", file),
             *(*QUICK, "--repair", "labels", "--work", work),
+        )
+
+
+def test_two_exported_ensembles_are_compared_on_the_same_windows(
+    plant: Path, work: Path, fitted: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One epoch of two furnaces has taught little: the shipped ensemble knows such furnaces."""
+    options = CompareOptions(
+        repository=SERVED,
+        beside=fitted / "repository",
+        recordings=[plant / "kept"],
+        labels=plant / "labels.csv",
+        every=4,
+        work=work,
+        workers=1,
+    )
+    (one,) = compare_ensembles(options).sets
+    assert "better than" in capsys.readouterr().out
+    swapped = replace(options, repository=options.beside, beside=options.repository)
+    (other,) = compare_ensembles(swapped).sets
+    assert "worse than" in capsys.readouterr().out
+    gained, lost = (each.differences[BEFORE]["auroc"] for each in (one, other))
+    assert gained.value == pytest.approx(-lost.value)
+    assert gained.low > 0
+    by_title = [
+        {row.title: row.figures["auroc"][0] for row in each.judged} for each in (one, other)
+    ]
+    assert by_title[0] == by_title[1], "who is judged and who stands beside it changes no figure"
+
+
+def test_an_ensemble_is_not_compared_with_itself(plant: Path, tmp_path: Path) -> None:
+    with pytest.raises(RepositoryError, match=r"--beside .*the same digest"):
+        app(
+            [
+                *("compare", "--repository", str(SERVED), "--beside", str(SERVED)),
+                *map(str, own(plant)),
+                *("--work", str(tmp_path)),
+            ],
+            result_action="return_value",
+        )
+
+
+def test_a_repository_that_is_none_is_refused_before_anything_is_read(
+    plant: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(RepositoryError):
+        app(
+            [
+                *("compare", "--repository", str(tmp_path), "--beside", str(SERVED)),
+                *map(str, own(plant)),
+            ],
+            result_action="return_value",
         )

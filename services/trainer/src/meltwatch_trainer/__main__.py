@@ -18,7 +18,7 @@ from meltwatch_trainer.benchmark.windows import ClipSpec, LoaderRule
 from meltwatch_trainer.data.run_sets import RUN_SETS
 from meltwatch_trainer.errors import TrainerError, TrialError
 from meltwatch_trainer.expert.options import ExpertOptions
-from meltwatch_trainer.fit.options import FitOptions
+from meltwatch_trainer.fit.options import CompareOptions, FitOptions
 from meltwatch_trainer.rivals.options import RivalOptions
 from meltwatch_trainer.settings import Settings
 from meltwatch_trainer.study_commands import StudyOptions
@@ -188,6 +188,14 @@ def fit(*, options: FitOptions) -> None:
     from meltwatch_trainer.fit.commands import fit_recordings
 
     fit_recordings(options)
+
+
+@app.command(name="compare")
+def compare(*, options: CompareOptions) -> None:
+    """Judge two exported ensembles on labelled recordings that neither has learned from."""
+    from meltwatch_trainer.fit.compared import compare_ensembles
+
+    compare_ensembles(options)
 
 
 @app.command(name="parity")

@@ -15,7 +15,7 @@ from meltwatch_trainer.judge.fusion import fit_fusion
 from meltwatch_trainer.judge.judging import JudgingVerdict
 from meltwatch_trainer.judge.score_sets import joined
 from meltwatch_trainer.judge.scores import Scores
-from meltwatch_trainer.judge.study_rows import BEFORE, OTHER_ROWS, SERVED_ROWS
+from meltwatch_trainer.judge.study_rows import BEFORE, ROWS
 from meltwatch_trainer.judge.verdict_tables import (
     calibration_table,
     difference_table,
@@ -57,7 +57,7 @@ def window_figures(groups: Sequence[Sequence[int]], recordings: Sequence[Scores]
     The decision is calibrated on the other recordings. Unclear windows are not counted.
     """
     found: dict[str, Mapping[str, float | None]] = {}
-    for row in (*SERVED_ROWS, *OTHER_ROWS):
+    for row in ROWS:
         if not all(row.scored_in(scores) for scores in recordings):
             continue
         counts = Confusion()
@@ -111,8 +111,8 @@ def card(verdict: JudgingVerdict, facts: FitFacts) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def gain_line(verdict: JudgingVerdict) -> str | None:
-    """Return what a training that went on from an ensemble has gained; None if it began fresh."""
+def gain_line(verdict: JudgingVerdict, other: str = "the ensemble before") -> str | None:
+    """Return what an ensemble gains over another one; None if there was none beside it."""
     (left_out,) = verdict.sets
     if BEFORE not in left_out.differences:
         return None
@@ -122,10 +122,10 @@ def gain_line(verdict: JudgingVerdict) -> str | None:
         f"event recall {interval(recall, 3, signed=True)}, AUROC {interval(auroc, 4, signed=True)}"
     )
     if recall.high < 0 or auroc.high < 0:
-        return f"worse than the ensemble before: {told}; keep that one"
+        return f"worse than {other}: {told}; keep that one"
     if recall.low > 0 or auroc.low > 0:
-        return f"better than the ensemble before: {told}"
-    return f"no proven gain over the ensemble before: {told}; keep that one, or record more"
+        return f"better than {other}: {told}"
+    return f"no proven gain over {other}: {told}; keep that one, or record more"
 
 
 def setpoint_line(verdict: JudgingVerdict, refusal: str | None) -> str:

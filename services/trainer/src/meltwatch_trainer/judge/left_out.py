@@ -13,7 +13,7 @@ from meltwatch_trainer.judge.judging import JudgingVerdict, Terms, judge_set
 from meltwatch_trainer.judge.row_calibration import CalibratedRow, calibrate
 from meltwatch_trainer.judge.score_sets import joined
 from meltwatch_trainer.judge.scores import Scores
-from meltwatch_trainer.judge.study_rows import SERVED_ROWS, Row
+from meltwatch_trainer.judge.study_rows import ROWS, SERVED_ROWS, Row
 
 LEFT_OUT = "left out"
 
@@ -76,7 +76,11 @@ class LeftOutRow:
 
 
 def judge_left_out(
-    recordings: Sequence[Scores], groups: Sequence[Sequence[int]], terms: Terms, kind: str
+    recordings: Sequence[Scores],
+    groups: Sequence[Sequence[int]],
+    terms: Terms,
+    kind: str,
+    rows: Sequence[Row] = ROWS,
 ) -> JudgingVerdict:
     """Judge recordings, each scored by networks that have not learned from it.
 
@@ -107,6 +111,7 @@ def judge_left_out(
             rule,
             budget,
             kind,
+            rows,
         )
         for group in groups
     ]
@@ -115,10 +120,10 @@ def judge_left_out(
         for number, scores in enumerate(recordings)
         for _ in scores.furnaces
     ]
-    rows = [
+    judges = [
         LeftOutRow(row.row, tuple(judges[number] for judges in judges_of_run))
         for number, row in enumerate(without[0])
     ]
     whole = joined(list(recordings))
-    judged = judge_set(LEFT_OUT, whole, rows, rule)
-    return JudgingVerdict(rule, budget, calibrate(whole, rule, budget, kind), (judged,))
+    judged = judge_set(LEFT_OUT, whole, judges, rule)
+    return JudgingVerdict(rule, budget, calibrate(whole, rule, budget, kind, rows), (judged,))

@@ -20,7 +20,7 @@ from meltwatch_trainer.errors import ScoresError
 from meltwatch_trainer.judge.events import LATE_S
 from meltwatch_trainer.judge.fusion import Fused, fit_fusion
 from meltwatch_trainer.judge.scores import ENSEMBLE, Scores
-from meltwatch_trainer.judge.study_rows import OTHER_ROWS, SERVED_ROWS, Row
+from meltwatch_trainer.judge.study_rows import ROWS, SERVED_ROWS, Row
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -67,7 +67,11 @@ def served_basis(judges: Sequence[CalibratedRow]) -> ThresholdBasis:
 
 
 def calibrate(
-    scores: Scores, rule: AlarmRule, budget: Budget, kind: str = SIMULATED
+    scores: Scores,
+    rule: AlarmRule,
+    budget: Budget,
+    kind: str = SIMULATED,
+    rows: Sequence[Row] = ROWS,
 ) -> tuple[CalibratedRow, ...]:
     """Return a judge of every row that was scored.
 
@@ -76,8 +80,8 @@ def calibrate(
     kind
         What the furnaces are called in what a threshold rests on.
     """
-    rows = [row for row in (*SERVED_ROWS, *OTHER_ROWS) if row.scored_in(scores)]
-    judges = [_calibrated(scores, row, rule, budget, kind) for row in rows]
+    scored = [row for row in rows if row.scored_in(scores)]
+    judges = [_calibrated(scores, row, rule, budget, kind) for row in scored]
     served = [judge for judge in judges if judge.served]
     sound = [judge for judge in served if judge.basis.refusal is None] or served
     shared = max((judge.logit_on for judge in sound), default=0.0)

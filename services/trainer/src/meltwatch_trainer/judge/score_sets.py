@@ -20,7 +20,7 @@ from meltwatch_trainer.data.simulated_runs import simulated_run
 from meltwatch_trainer.errors import ScoresError
 from meltwatch_trainer.judge.scores import Scores
 from meltwatch_trainer.judge.scores_file import read_scores, write_scores
-from meltwatch_trainer.judge.scoring import answers
+from meltwatch_trainer.judge.scoring import Answers, answers
 from meltwatch_trainer.settings import Settings
 from meltwatch_trainer.train.trained import TrainedModel, trained_models
 
@@ -124,7 +124,11 @@ def run_scores(
     run: FurnaceRun, hop_s: float, models: Sequence[TrainedModel], device: torch.device
 ) -> Scores:
     """Score one run; the models are on the device."""
-    said = answers(run, models, device)
+    return scores_of(run, hop_s, answers(run, models, device))
+
+
+def scores_of(run: FurnaceRun, hop_s: float, said: Answers) -> Scores:
+    """Return what was said about one run beside the truth."""
     spans = np.array([span_s(fault, run.origin_ns) for fault in run.faults]).reshape(-1, 2)
     return Scores(
         furnaces=(run.furnace_id,),

@@ -10,6 +10,12 @@ from meltwatch_trainer.network.availability import AVAILABILITY
 from meltwatch_trainer.network.model_config import ENSEMBLE
 
 
+def members_in(root: Path) -> tuple[str, ...]:
+    """Return the letters of the members that a repository serves, in order."""
+    prefix = f"{ENSEMBLE}_member_"
+    return tuple(sorted(path.name.removeprefix(prefix) for path in root.glob(f"{prefix}*")))
+
+
 class ServedEnsemble:
     """Run the steps of an ensemble's repository one after the other.
 

@@ -69,3 +69,5 @@ OTHER_ROWS: Final = (
     Row("current_only", "a, currents only", ("current_only",)),
 )
 """What it is compared with: each at a threshold of its own."""
+
+ROWS: Final = (*SERVED_ROWS, *OTHER_ROWS)
