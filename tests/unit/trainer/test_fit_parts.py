@@ -13,10 +13,11 @@ from meltwatch_trainer.data.recorded.store import RecordedFurnace, open_furnace
 from meltwatch_trainer.data.windows import UNKNOWN_MASK
 from meltwatch_trainer.errors import RepositoryError, TrainerError
 from meltwatch_trainer.fit.commands import Costs
+from meltwatch_trainer.fit.plan import PRESETS, models_of
 from meltwatch_trainer.release.served_weights import served_weights
 from meltwatch_trainer.train.augmentation import Batch
 from meltwatch_trainer.train.build import build
-from meltwatch_trainer.train.study import study_model
+from meltwatch_trainer.train.study import SHIPPED, study_model
 from meltwatch_trainer.train.training import joint_loss
 
 from tests.support.simulated_recording import ORIGIN_NS, SimulatedRecording
@@ -127,3 +128,20 @@ def test_costs_that_are_none_are_one_line(tmp_path, text: str) -> None:
 
     with pytest.raises(TrainerError, match=r"costs\.json: expected what an earlier fit cost"):
         Costs(tmp_path / "costs.json")
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_members_that_go_on_from_weights_keep_their_sizes(tmp_path: Path, name: str) -> None:
+    preset = PRESETS[name]
+    served = [study_model(letter).spec for letter in SHIPPED]
+    continued = models_of(preset, 1, None, tmp_path)
+    assert [model.spec for model in continued] == served
+    fresh = models_of(preset, 1, None, None)
+    assert ([model.spec for model in fresh] == served) == (name == "served")
+    assert fresh[0].plan.windows_seen == preset.epochs > continued[0].plan.windows_seen
+
+
+@pytest.mark.parametrize(("recordings", "groups"), [(2, 2), (3, 3), (40, 3)])
+def test_little_leaves_out_in_few_groups(recordings: int, groups: int) -> None:
+    assert PRESETS["small"].left_out(recordings) == groups
+    assert PRESETS["served"].left_out(recordings) is None, "each alone"

@@ -21,7 +21,7 @@ from meltwatch_trainer.data.recorded.runs import LabelledRecording
 from meltwatch_trainer.errors import RecordingError, TrainerError
 from meltwatch_trainer.fit.card import gain_line, setpoint_line
 from meltwatch_trainer.fit.options import FitOptions
-from meltwatch_trainer.fit.plan import FitPlan, models_of, planned
+from meltwatch_trainer.fit.plan import PRESETS, FitPlan, models_of, planned
 from meltwatch_trainer.fit.prepared import read_recordings, sources_of, with_labels
 from meltwatch_trainer.fit.results import OUTPUTS, FitResult, write_results
 from meltwatch_trainer.fit.scored import score_left_out
@@ -62,12 +62,14 @@ def fit_recordings(options: FitOptions) -> FitResult:
     _make_folders(place.root)
     recordings = _recordings(options, place)
     sizes = [recording.size() for recording in recordings]
-    groups = left_out(len(recordings), options.folds)
+    preset = PRESETS[options.preset]
+    folds = preset.left_out(len(recordings)) if options.folds is None else options.folds
+    groups = left_out(len(recordings), folds)
     budget = None if options.no_setpoint else options.budget
     check_enough(sizes, groups, budget)
     _make_folders(options.to)
     begin = _begin(options.continue_from, place.root)
-    models = models_of(options.preset, options.seed, options.epochs, begin)
+    models = models_of(preset, options.seed, options.epochs, begin)
     plan = planned(place.root / "plans", recordings, groups, models, options.seed)
     costs = Costs(plan.folder / "costs.json")
     _announce(plan, sizes, place)
@@ -75,7 +77,9 @@ def fit_recordings(options: FitOptions) -> FitResult:
         jobs = plan.jobs()
         train_study(jobs, place.device, max(1, min(place.workers, len(jobs))), show)
     with costs.of_step("score"), shown_steps("recordings to score", place.console) as advance:
-        scores = score_left_out(plan, options.every, place.device, place.workers, advance)
+        scores = score_left_out(
+            plan, options.every or preset.every, place.device, place.workers, advance
+        )
     with costs.of_step("judge and export"):
         result = write_results(plan, scores, sizes, budget, options.to)
     print_line(f"wrote {options.to}, digest {result.digest}")

@@ -61,19 +61,29 @@ class FitOptions:
     no_setpoint: Annotated[bool, Parameter(help="Claim no set-point, whatever the budget.")] = False
     folds: Annotated[
         int | None,
-        Parameter(help="Leave recordings out in so many groups; by default each alone."),
+        Parameter(help="Groups in which recordings are left out: each alone, or 3 with small."),
     ] = None
     preset: Annotated[
-        Literal["served", "small"], Parameter(help="Size of the members: the shipped, or small.")
+        Literal["served", "small"],
+        Parameter(
+            help="What it costs: as the shipped ensemble, or little: small members where none are "
+            "gone on from, fewer epochs, groups and windows."
+        ),
     ] = "served"
     epochs: Annotated[
         int | None,
         Parameter(
             validator=Number(gte=1),
-            help="Times that each member sees what it learns from: 20, or 3 with --continue-from.",
+            help="Times that each member sees what it learns from: 20, 8 with small, or 3 with "
+            "--continue-from.",
         ),
     ] = None
-    every: Every = 1
+    every: Annotated[
+        int | None,
+        Parameter(
+            validator=Number(gte=1), help="Score each n-th window alone: 1, or 3 with small."
+        ),
+    ] = None
     seed: Annotated[int, Parameter(help="Of draws, order and fresh weights.")] = 1
     work: Work = None
     device: Annotated[DeviceName, Parameter(help="Where networks compute.")] = DeviceName.AUTO

@@ -2,18 +2,17 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from meltwatch_trainer.data.recorded.labels import LabelledTime
 from meltwatch_trainer.data.recorded.runs import LabelledRecording, RecordedWindows
 from meltwatch_trainer.data.recorded.store import open_furnace
-from meltwatch_trainer.errors import TrainerError
 from meltwatch_trainer.network.member_spec import MemberSpec
 from meltwatch_trainer.train.study import SHIPPED, StudyModel, study_model
 from meltwatch_trainer.train.study_training import TrainingJob
@@ -21,11 +20,47 @@ from meltwatch_trainer.train.trained import weights_path
 
 ALL: Final = "all"
 """Folder of the members that learn from every recording: what is exported."""
-FRESH_EPOCHS: Final = 20
 CONTINUED_EPOCHS: Final = 3
 CONTINUED_RATE: Final = 3e-4
 """A fifth of a fresh training's: what was learned before is to be bent, not broken."""
-PRESETS: Final = ("served", "small")
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """What a fit costs, where nothing else is said.
+
+    Attributes
+    ----------
+    size
+        What the members' sizes are replaced by; those that go on from weights keep theirs.
+    epochs
+        Of members that begin fresh.
+    groups
+        In how many recordings are left out; None leaves each out alone.
+    every
+        Each n-th window is scored.
+    """
+
+    size: Mapping[str, Any]
+    epochs: int
+    groups: int | None
+    every: int
+
+    def left_out(self, recordings: int) -> int | None:
+        """Return in how many groups so many recordings are left out."""
+        return None if self.groups is None else min(self.groups, recordings)
+
+
+PRESETS: Final = {
+    "served": Preset({}, epochs=20, groups=None, every=1),
+    "small": Preset(
+        {"width": 24, "depth": 2, "heads": 3, "decoder_widths": (12, 8, 8)},
+        epochs=8,
+        groups=3,
+        every=3,
+    ),
+}
+"""As the shipped ensemble; and six furnace-hours on two processors within an hour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,33 +123,28 @@ class FitPlan:
         ]
 
 
-def models_of(preset: str, seed: int, epochs: int | None, begin: Path | None) -> list[StudyModel]:
+def models_of(
+    preset: Preset, seed: int, epochs: int | None, begin: Path | None
+) -> list[StudyModel]:
     """Return the members; how many windows they see stands in epochs until a plan has windows.
 
     Parameters
     ----------
     begin
         Folder of the weights to go on from, ``NAME.pt``.
-
-    Raises
-    ------
-    TrainerError
-        If weights are to be gone on from that have another size.
     """
-    if begin is not None and preset != PRESETS[0]:
-        raise TrainerError(f"--preset {preset}: expected {PRESETS[0]} with --continue-from")
     found = []
     for name in SHIPPED:
         model = study_model(name)
         plan = replace(
             model.plan,
             seed=model.plan.seed + seed,
-            windows_seen=epochs or (FRESH_EPOCHS if begin is None else CONTINUED_EPOCHS),
+            windows_seen=epochs or (preset.epochs if begin is None else CONTINUED_EPOCHS),
             rate=model.plan.rate if begin is None else CONTINUED_RATE,
         )
         spec = model.spec
-        if preset != PRESETS[0] and isinstance(spec, MemberSpec):
-            spec = replace(spec, width=24, depth=2, heads=3, decoder_widths=(12, 8, 8))
+        if begin is None and isinstance(spec, MemberSpec):
+            spec = replace(spec, **preset.size)
         start = None if begin is None else weights_path(begin, name)
         found.append(StudyModel(name, spec, plan, start))
     return found
