@@ -43,8 +43,12 @@ class SimulatedRecording:
     beyond: float = 0.0
 
     @property
+    def origin_ns(self) -> int:
+        return ORIGIN_NS
+
+    @property
     def end_ns(self) -> int:
-        return ORIGIN_NS + round(self.minutes * 60) * NS_PER_S
+        return self.origin_ns + round(self.minutes * 60) * NS_PER_S
 
     def furnace(self, name: str) -> SimulatedFurnace:
         schedule = SlotSchedule(self.seed, ORIGIN_NS, slot_s=self.slot_s, jitter_s=20.0)
@@ -70,8 +74,8 @@ class SimulatedRecording:
         found: dict[Topic, list[RawRecord]] = {Topic.EMBEDDINGS: [], Topic.CURRENTS: []}
         for name in self.furnaces:
             furnace = self.furnace(name)
-            found[Topic.EMBEDDINGS] += _frames(furnace, self.end_ns)
-            found[Topic.CURRENTS] += _samples(furnace, self.end_ns)
+            found[Topic.EMBEDDINGS] += _frames(furnace, self.origin_ns, self.end_ns)
+            found[Topic.CURRENTS] += _samples(furnace, self.origin_ns, self.end_ns)
         return {
             topic: [
                 RawRecord(r.topic, 0, offset, r.timestamp_ms, r.key, r.value, r.headers)
@@ -87,7 +91,7 @@ class SimulatedRecording:
                 "topic_prefix": "meltwatch",
                 "partitions": 1,
                 "recorded_partitions": (0,),
-                "from": utc_from_ns(ORIGIN_NS),
+                "from": utc_from_ns(self.origin_ns),
                 "to": utc_from_ns(self.end_ns),
                 "partial": False,
                 "parts": parts,
@@ -107,9 +111,9 @@ def _identity(furnace_id: str, source_id: str, seq: int, sent_ns: int) -> ChunkI
     )
 
 
-def _frames(furnace: SimulatedFurnace, end_ns: int) -> list[RawRecord]:
+def _frames(furnace: SimulatedFurnace, origin_ns: int, end_ns: int) -> list[RawRecord]:
     name, encoder = furnace.furnace_id, default_encoder()
-    begin_ns = ORIGIN_NS - WARM_UP_S * NS_PER_S
+    begin_ns = origin_ns - WARM_UP_S * NS_PER_S
     times_ns = np.array(PUBLISHED_SPEC.frame_instants(name).between(begin_ns, end_ns)) - 20_000_000
     embedded = encoder.encode(furnace.frames(times_ns))
     records = []
@@ -127,9 +131,9 @@ def _frames(furnace: SimulatedFurnace, end_ns: int) -> list[RawRecord]:
     return records
 
 
-def _samples(furnace: SimulatedFurnace, end_ns: int) -> list[RawRecord]:
+def _samples(furnace: SimulatedFurnace, origin_ns: int, end_ns: int) -> list[RawRecord]:
     name, period_ns = furnace.furnace_id, PUBLISHED_SPEC.sample_period_ns
-    begin_ns = ORIGIN_NS - WARM_UP_S * NS_PER_S
+    begin_ns = origin_ns - WARM_UP_S * NS_PER_S
     times_ns = np.arange(begin_ns, end_ns, period_ns)
     values = furnace.currents(times_ns)
     records = []

@@ -359,7 +359,9 @@ def test_two_exported_ensembles_are_compared_on_the_same_windows(
         workers=1,
     )
     (one,) = compare_ensembles(options).sets
-    assert "better than" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "better than" in told
+    assert [line.count("|") for line in told.splitlines()].count(9) == 2 + 2 + 3, "a table"
     swapped = replace(options, repository=options.beside, beside=options.repository)
     (other,) = compare_ensembles(swapped).sets
     assert "worse than" in capsys.readouterr().out

@@ -55,7 +55,7 @@ class _Compared:
     @property
     def row(self) -> Row:
         """How it is judged: by what it serves, at a threshold of its own."""
-        return Row(self.name, f"{self.repository}, {self.digest}", (self.name,))
+        return Row(self.name, f"{self.repository}, {self.digest[:12]}", (self.name,))
 
     def logits(self, run: FurnaceRun) -> NDArray[np.float32]:
         """Return the served log-odds of each window of a run ``(n,)``."""
@@ -101,8 +101,9 @@ def compare_ensembles(options: CompareOptions) -> JudgingVerdict:
         f"{len(recordings)} recordings, {judged.faults} faults, {judged.normal_days:.2f} "
         f"furnace-days of normal operation"
     )
-    print_line(main_table(judged))
-    print_line(difference_table(judged))
+    for table in (main_table(judged), difference_table(judged)):
+        for line in table.splitlines():
+            print_line(line)
     print_line(f"{options.repository} is {gain_line(verdict, str(options.beside))}")
     return verdict
 
