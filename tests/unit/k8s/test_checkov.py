@@ -1,4 +1,4 @@
-"""The plant overlay as a second linter that we did not write sees it, and what we choose otherwise."""
+"""The plant overlay as a second linter sees it, and what we choose otherwise."""
 
 import json
 import os
