@@ -11,7 +11,9 @@ from meltwatch_chassis.kafka.writer import Writer
 from meltwatch_schemas.record import OutgoingRecord, RawRecord
 
 PART = 1
-_HEADERS = (("schema", b"score/1.0"), ("twice", b"1"), ("twice", b"2"), ("empty", b""))
+_HEADERS = (
+    ("schema", b"score/1.0"), ("twice", b"1"), ("twice", b"2"), ("empty", b""), ("none", None),
+)  # fmt: skip
 _BODIES: Sequence[tuple[bytes | None, bytes | None]] = (
     (b"k", b"v"),
     (b"k", None),
@@ -44,8 +46,14 @@ async def by_aiokafka(connection: Connection, records: Sequence[OutgoingRecord])
 WRITES: Sequence[Write] = (by_kafka_python, by_aiokafka)
 
 
+def _read_headers(write: Write) -> tuple[tuple[str, bytes | None], ...]:
+    """Return what is read: kafka-python gives a header without content an empty one."""
+    return tuple((k, b"" if v is None and write is by_kafka_python else v) for k, v in _HEADERS)
+
+
 async def exchange(write: Write, connection: Connection, name: str, time_ms: int) -> None:
     """Write records of every kind behind a topic's end, and have both readers read them."""
+    headers = _read_headers(write)
     async with AsyncReader.connected(connection) as reader:
         first = await reader.end(name, PART)
         await write(
@@ -56,7 +64,7 @@ async def exchange(write: Write, connection: Connection, name: str, time_ms: int
             ],
         )
         expected = [
-            RawRecord(name, PART, first + number, time_ms + number, key, value, _HEADERS)
+            RawRecord(name, PART, first + number, time_ms + number, key, value, headers)
             for number, ((key, _), value) in enumerate(zip(_BODIES, _READ, strict=True))
         ]
         last = first + len(expected)

@@ -11,7 +11,7 @@ from meltwatch_schemas.record import OutgoingRecord
 
 from meltwatch_chassis.errors import ConfigurationError
 from meltwatch_chassis.kafka.access import noted
-from meltwatch_chassis.kafka.record import sent
+from meltwatch_chassis.kafka.record import sent_by_kafka_python
 
 _LONGEST_MS: Final = 900_000  # a broker's default for the longest transaction that it takes
 _MAX_REQUEST_BYTES: Final = 9 * 1024 * 1024
@@ -39,7 +39,7 @@ class Transaction:
             If it does not take one.
         """
         with noted(f"writing to {records[0].topic}" if records else "writing"):
-            waiting = [self._producer.send(**_sendable(record)) for record in records]
+            waiting = [self._producer.send(**sent_by_kafka_python(record)) for record in records]
             return [int(future.get(timeout=_ANSWER_S).offset) for future in waiting]
 
     def commit_offsets(
@@ -104,9 +104,3 @@ def _committed(producer: KafkaProducer) -> Iterator[Transaction]:
         raise
     with noted("committing a transaction"):
         producer.commit_transaction()
-
-
-def _sendable(record: OutgoingRecord) -> dict[str, Any]:
-    """Return arguments for the client, which takes no header without content."""
-    arguments = sent(record)
-    return arguments | {"headers": [(name, value or b"") for name, value in record.headers]}

@@ -25,7 +25,7 @@ from meltwatch_chassis.kafka.access import (
     require_access,
 )
 from meltwatch_chassis.kafka.admin import missing_topics
-from meltwatch_chassis.kafka.record import sent
+from meltwatch_chassis.kafka.record import sent_by_kafka_python
 
 LINGER_MS: Final = 10
 BATCH_BYTES: Final = 256 * 1024
@@ -159,7 +159,7 @@ class KafkaPublisher:
             self._refused[number] = record
             return
         try:
-            future = self._producer.send(**sent(record))
+            future = self._producer.send(**sent_by_kafka_python(record))
         except AuthorizationError:
             self._refused[number] = record
             return

@@ -30,7 +30,7 @@ class Delivered(NamedTuple):
 
 
 def sent(record: OutgoingRecord) -> dict[str, Any]:
-    """Return the arguments with which a producer of kafka-python or aiokafka sends a record.
+    """Return the arguments with which a producer of aiokafka sends a record.
 
     Both clients refuse one without key and value; Kafka itself does not tell none from empty.
     """
@@ -43,6 +43,11 @@ def sent(record: OutgoingRecord) -> dict[str, Any]:
         "timestamp_ms": record.timestamp_ms,
         "partition": record.partition,
     }
+
+
+def sent_by_kafka_python(record: OutgoingRecord) -> dict[str, Any]:
+    """Return the arguments for kafka-python, which takes no header without content."""
+    return sent(record) | {"headers": [(name, value or b"") for name, value in record.headers]}
 
 
 def told(record: RawRecord) -> RawRecord:

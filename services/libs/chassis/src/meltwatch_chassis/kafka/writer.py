@@ -16,7 +16,7 @@ from kafka.errors import (
 from meltwatch_schemas.record import OutgoingRecord
 
 from meltwatch_chassis.kafka.access import noted
-from meltwatch_chassis.kafka.record import sent
+from meltwatch_chassis.kafka.record import sent_by_kafka_python
 
 _NEVER_TAKEN: Final = (
     InvalidRecordError,
@@ -91,7 +91,7 @@ class Writer:
 
     def _send(self, record: OutgoingRecord) -> Any:
         with _noted(record):
-            return self._producer.send(**sent(record))
+            return self._producer.send(**sent_by_kafka_python(record))
 
     @classmethod
     @contextmanager
