@@ -46,20 +46,19 @@ async def values(client):
 async def acknowledge_at_last(client, event_id):
     """Acknowledge as a person does: again, until there is an answer.
 
-    The manager comes back later than its heartbeat, and what timed out may still be carried out.
+    The manager comes back later than its heartbeat, and what timed out may have been carried out.
     """
     answers = []
     async with asyncio.timeout(LIMIT_S):
         while answers[-1:] in ([], ["BadTimeout"]):
             answers.append(await acknowledge(client, ALARM_ID, event_id, "back"))
-    assert answers[-1] == "Good" or (
-        len(answers) > 1 and answers[-1] == "BadConditionBranchAlreadyAcked"
-    ), answers
+    assert answers[-1] in ("Good", "BadConditionBranchAlreadyAcked"), answers
     await once(lambda: values(client), lambda found: found[0][1] is True)
 
 
+@pytest.mark.parametrize(("breaks", "mends"), [("freeze", "thaw"), ("kill", "start")])
 async def test_a_broker_frozen_or_killed_clears_nothing(
-    own_kafka, redis_server, make_manager, make_adapter, tmp_path
+    own_kafka, redis_server, make_manager, make_adapter, breaks, mends
 ):
     with fresh_topics(own_kafka) as topics:
         settings = {"kafka": own_kafka.address, "topic_prefix": topics.prefix}
@@ -74,34 +73,30 @@ async def test_a_broker_frozen_or_killed_clears_nothing(
                 raised, good = await values(client)
                 assert good == {ua.StatusCodes.Good}
                 assert raised == [True, False, True, bytes.fromhex(record.event_id)]
-                for breaks, mends in (
-                    (own_kafka.freeze, own_kafka.thaw),
-                    (own_kafka.kill, own_kafka.start),
-                ):
-                    async with subscribed(client) as (inbox, subscription):
-                        breaks()
-                        waited_s = waited_for_processor_s()
-                        broken_s = time.monotonic()
-                        await inbox.first(lambda each: each.get("NodeId") == down_id, LIMIT_S)
-                        told_s = time.monotonic() - broken_s
-                        print(f"{breaks.__name__}: told after {told_s:.1f} s")
-                        given_s = waited_for_processor_s() - waited_s
-                        assert told_s <= WITHIN_S + SLOW_MACHINE_S + given_s
-                        held, _ = await once(
-                            lambda: values(client), lambda found: found[1] == UNCERTAIN
-                        )
-                        assert held == raised
-                        answer = await acknowledge(client, ALARM_ID, raised[-1], "away")
-                        assert answer in ("BadTimeout", "BadNoCommunication")
-                        mends()
-                        own_kafka.wait_ready()
-                        await inbox.first(
-                            lambda e: e.get("NodeId") == down_id and not e["ActiveState/Id"], 300
-                        )
-                        await inbox.first(is_of(ua.ObjectIds.RefreshRequiredEventType))
-                        told = [each for each in inbox.events if each.get("NodeId") == CONDITION_ID]
-                        assert all(each["ActiveState/Id"] for each in told)
-                        await subscription.delete()
+                async with subscribed(client) as (inbox, subscription):
+                    getattr(own_kafka, breaks)()
+                    waited_s = waited_for_processor_s()
+                    broken_s = time.monotonic()
+                    await inbox.first(lambda each: each.get("NodeId") == down_id, LIMIT_S)
+                    told_s = time.monotonic() - broken_s
+                    print(f"{breaks}: told after {told_s:.1f} s")
+                    given_s = waited_for_processor_s() - waited_s
+                    assert told_s <= WITHIN_S + SLOW_MACHINE_S + given_s
+                    held, _ = await once(
+                        lambda: values(client), lambda found: found[1] == UNCERTAIN
+                    )
+                    assert held == raised
+                    answer = await acknowledge(client, ALARM_ID, raised[-1], "away")
+                    assert answer in ("BadTimeout", "BadNoCommunication")
+                    getattr(own_kafka, mends)()
+                    own_kafka.wait_ready()
+                    await inbox.first(
+                        lambda e: e.get("NodeId") == down_id and not e["ActiveState/Id"], 300
+                    )
+                    await inbox.first(is_of(ua.ObjectIds.RefreshRequiredEventType))
+                    told = [each for each in inbox.events if each.get("NodeId") == CONDITION_ID]
+                    assert all(each["ActiveState/Id"] for each in told)
+                    await subscription.delete()
                 await once_live(client)
                 held, _ = await once(lambda: values(client), lambda found: found[1] == good)
                 assert held[0] is True, "it was never cleared"
