@@ -17,7 +17,6 @@ SMALL = 60
 # What is left of before these budgets. Both lists may only shrink: no module joins them.
 STILL_LARGE = {
     "meltwatch_core.alarms.system_alarms",
-    "meltwatch_schemas.alarm",
     "meltwatch_stream_processor.pipeline.engine",
     "meltwatch_stream_processor.pipeline.partition",
 }

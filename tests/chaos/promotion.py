@@ -21,8 +21,8 @@ from typing import Any, Final
 
 from kafka.consumer.fetcher import ConsumerRecord
 from meltwatch_local_cluster.servers import TritonServer
-from meltwatch_schemas.alarm import rfc3339, utc_from_ns
 from meltwatch_schemas.default_setpoint import MODEL_DIGEST
+from meltwatch_schemas.instants import rfc3339, utc_from_ns
 from meltwatch_schemas.record import headers_for
 from meltwatch_schemas.score import SCHEMA, ModelIdentity, encode_score
 from meltwatch_schemas.topics import Topic, timestamp_ms

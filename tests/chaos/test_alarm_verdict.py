@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_core.alarms.condition import Condition, Sample, decided, due, observe
-from meltwatch_schemas.alarm import AlarmPoint, Command, Setpoint
+from meltwatch_schemas.alarm_command import Command
+from meltwatch_schemas.alarm_point import AlarmPoint, Setpoint
 from meltwatch_schemas.topics import Topic
 
 from tests.chaos.alarm_oracle import Change, Judged, changes

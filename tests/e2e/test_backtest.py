@@ -16,8 +16,10 @@ import pytest
 import redis
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from meltwatch_chassis.label_file import labels_as_json
-from meltwatch_schemas.alarm import AlarmVerdict, Setpoint, ns_from_utc, utc_from_ns
+from meltwatch_schemas.alarm import AlarmVerdict
+from meltwatch_schemas.alarm_point import Setpoint
 from meltwatch_schemas.default_setpoint import DEFAULT_SETPOINT
+from meltwatch_schemas.instants import ns_from_utc, utc_from_ns
 from meltwatch_schemas.labels import Label
 from meltwatch_schemas.topics import catalogue
 from meltwatch_schemas.window import NS_PER_S

@@ -13,7 +13,9 @@ from typing import Any, Final
 
 import yaml
 from meltwatch_schemas import current, embedding, score
-from meltwatch_schemas.alarm import AlarmCommand, AlarmPoint, AlarmRecord, CommandResult, Heartbeat
+from meltwatch_schemas.alarm import AlarmRecord, Heartbeat
+from meltwatch_schemas.alarm_command import AlarmCommand, CommandResult
+from meltwatch_schemas.alarm_point import AlarmPoint
 from meltwatch_schemas.codec import MAX_RECORD_BYTES
 from meltwatch_schemas.errors import Refusal
 from meltwatch_schemas.json_message import ALARM_ID_SCHEMA, FURNACE_ID_SCHEMA, KeyedMessage

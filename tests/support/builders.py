@@ -6,18 +6,14 @@ Every builder takes keyword arguments for what a test cares about and fills in t
 from typing import Any
 
 import numpy as np
-from meltwatch_schemas.alarm import (
-    SEVERITY,
-    AlarmCommand,
-    AlarmPoint,
-    AlarmRecord,
-    Priority,
-    utc_from_ns,
-)
+from meltwatch_schemas.alarm import SEVERITY, AlarmRecord, Priority
+from meltwatch_schemas.alarm_command import AlarmCommand
+from meltwatch_schemas.alarm_point import AlarmPoint
 from meltwatch_schemas.chunk import ChunkIdentity
 from meltwatch_schemas.current import CurrentChunk
 from meltwatch_schemas.embedding import EmbeddingChunk
 from meltwatch_schemas.encoder import default_encoder
+from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.record import MSGPACK, RawRecord
 from meltwatch_schemas.score import (
     Cut,

@@ -14,18 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from meltwatch_schemas.alarm import (
-    CommandResult,
-    Heartbeat,
-    PointChange,
-    PreparedSetpoint,
-    ResultCode,
-    Setpoint,
-    utc_from_ns,
-)
+from meltwatch_schemas.alarm import Heartbeat
+from meltwatch_schemas.alarm_command import CommandResult, ResultCode
+from meltwatch_schemas.alarm_point import PointChange, PreparedSetpoint, Setpoint
 from meltwatch_schemas.chunk import Sync
 from meltwatch_schemas.current import encode_current
 from meltwatch_schemas.embedding import encode_embedding
+from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.outside import AlarmReceipt, FurnaceState, FurnaceStateWord
 from meltwatch_schemas.score import (
     Features,

@@ -7,7 +7,8 @@ from meltwatch_chassis.run_state import ServiceState
 from meltwatch_local_cluster.domain.observed_run import ObservedRun
 from meltwatch_local_cluster.ports import RunScenario, RunSources
 from meltwatch_local_cluster.screen.run_snapshot import RunSnapshot
-from meltwatch_schemas.alarm import Heartbeat, ns_from_utc, utc_from_ns
+from meltwatch_schemas.alarm import Heartbeat
+from meltwatch_schemas.instants import ns_from_utc, utc_from_ns
 from meltwatch_schemas.window import PUBLISHED_SPEC
 
 from tests.support.run_states import run_state

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from meltwatch_schemas.alarm import AlarmVerdict, utc_from_ns
+from meltwatch_schemas.alarm import AlarmVerdict
+from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.labels import Label
 from meltwatch_schemas.window import NS_PER_S
 from meltwatch_simulator import Scenario, SimulatedFurnace, SlotSchedule

@@ -10,11 +10,12 @@ from meltwatch_chassis.label_file import labels_as_csv
 from meltwatch_chassis.recording.manifest import FILE_NAME, Manifest, Part, Segment
 from meltwatch_chassis.recording.segment_codec import pack_record
 from meltwatch_schemas import current, embedding
-from meltwatch_schemas.alarm import AlarmVerdict, utc_from_ns
+from meltwatch_schemas.alarm import AlarmVerdict
 from meltwatch_schemas.chunk import ChunkIdentity
 from meltwatch_schemas.current import CurrentChunk, encode_current
 from meltwatch_schemas.embedding import EmbeddingChunk, encode_embedding
 from meltwatch_schemas.encoder import default_encoder
+from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.labels import Label
 from meltwatch_schemas.record import RawRecord, headers_for
 from meltwatch_schemas.topics import Topic, timestamp_ms

@@ -11,7 +11,7 @@ from meltwatch_chassis.recording.writer import RecordingWriter
 from meltwatch_cli.domain.state_copy import STATE, schema_of
 from meltwatch_cli.pipeline.copying import save_state
 from meltwatch_core.alarms.ports import Commit, Place
-from meltwatch_schemas.alarm import utc_from_ns
+from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.record import OutgoingRecord, RawRecord
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_S

@@ -1,44 +1,31 @@
 """Alarms on the wire: JSON records for SCADA, designed along ISA-18.2 and IEC 62682."""
 
 from enum import StrEnum
-from typing import Any, ClassVar, Final, Literal, Self
+from typing import ClassVar, Final, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
 from meltwatch_schemas.bounds import (
     MAX_AGE_S,
-    MAX_COMMENT,
     MAX_DURATION_S,
     MAX_FEATURE,
     MAX_MEMBERS,
-    MAX_USER,
-    MAX_WINDOWS,
     MAX_WORDS,
     Counter,
-    Delay,
     Duration,
     Imbalance,
     Logit,
-    Name,
-    Text,
     ToldComment,
     ToldName,
     ToldText,
     ToldUser,
     ToldWord,
     User,
-    Word,
 )  # fmt: skip
-from meltwatch_schemas.instants import UtcTime as UtcTime  # noqa: PLC0414 - known under this module
-from meltwatch_schemas.instants import ns_from_utc as ns_from_utc  # noqa: PLC0414 - known under this module
-from meltwatch_schemas.instants import rfc3339 as rfc3339  # noqa: PLC0414 - known under this module
-from meltwatch_schemas.instants import utc_from_ns as utc_from_ns  # noqa: PLC0414 - known under this module
+from meltwatch_schemas.instants import UtcTime
 from meltwatch_schemas.json_message import AlarmId, FurnaceId, KeyedMessage, Message
 
 ALARM_SCHEMA: Final = "alarm/1.0"
-POINT_SCHEMA: Final = "alarm-point/1.0"
-COMMAND_SCHEMA: Final = "alarm-command/1.0"
-RESULT_SCHEMA: Final = "alarm-result/1.0"
 HEARTBEAT_SCHEMA: Final = "heartbeat/1.0"
 
 
@@ -295,217 +282,6 @@ class AlarmRecord(KeyedMessage):
     model_config = ConfigDict(
         frozen=True, extra="ignore", populate_by_name=True, allow_inf_nan=False
     )
-
-
-class Setpoint(Message):
-    """Thresholds on the calibrated logit, delays in event time."""
-
-    logit_on: Logit = Field(description="At or above it a window qualifies.")
-    logit_off: Logit = Field(description="Below it a window clears; between, the decision holds.")
-    on_delay_s: Delay = Field(default=0.0, description="Held this long before raising.")
-    off_delay_s: Delay = Field(default=0.0, description="Held this long before clearing.")
-    k: int | None = Field(
-        default=None, ge=1, le=MAX_WINDOWS, description="Instead of the delay: k of n windows."
-    )
-    n: int | None = Field(default=None, ge=1, le=MAX_WINDOWS, description="See k.")
-    imbalance_on: Imbalance | None = Field(
-        default=None,
-        description="Instead of the logit: from this imbalance of the phase currents on, a share.",
-    )
-    imbalance_off: Imbalance | None = Field(
-        default=None, description="Below it a window clears. See imbalance_on."
-    )
-
-    @property
-    def on(self) -> float:
-        """At or above it a window qualifies, whatever is judged."""
-        return self.logit_on if self.imbalance_on is None else self.imbalance_on
-
-    @property
-    def off(self) -> float:
-        """Below it a window clears, whatever is judged."""
-        return self.logit_off if self.imbalance_off is None else self.imbalance_off
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if self.logit_off > self.logit_on:
-            raise ValueError(
-                f"expected logit_off at most logit_on, got {self.logit_off} and {self.logit_on}"
-            )
-        if (self.imbalance_on is None) != (self.imbalance_off is None) or self.off > self.on:
-            raise ValueError(
-                "expected both imbalance_on and imbalance_off, the latter at most as high, "
-                f"got {self.imbalance_on} and {self.imbalance_off}"
-            )
-        if (self.k is None) != (self.n is None) or (self.k or 0) > (self.n or 0):
-            raise ValueError(f"expected both k and n with k at most n, got {self.k} and {self.n}")
-        return self
-
-
-class PointChange(Message):
-    """Who changed an alarm point, and why: what it says itself is the new state."""
-
-    by: User = Field(description="Who.")
-    why: Text = Field(min_length=1, description="Why.")
-    at: UtcTime = Field(description="Wall clock.")
-    old: Setpoint | None = Field(
-        default=None, description="Set-point before; null where there was none on the topic."
-    )
-    old_basis: Text | None = Field(default=None, description="What that one rested on.")
-
-
-class PreparedSetpoint(Message):
-    """A set-point for another ensemble than the one that is served: in force once it is."""
-
-    setpoint: Setpoint = Field(description="In place of the alarm point's own.")
-    setpoint_basis: Text | None = Field(default=None, description="What it rests on.")
-    setpoint_digest: Name = Field(description="Digest of the ensemble that it was made for.")
-
-
-class AlarmPoint(KeyedMessage):
-    """One line of the master alarm list."""
-
-    schema_id: ClassVar[str] = POINT_SCHEMA
-
-    alarm_id: AlarmId = Field(description="Furnace id, slash, condition; also the record's key.")
-    equipment_path: FurnaceId = Field(description="Furnace id.")
-    title: Text = Field(description="Short text.")
-    condition: Word = Field(description="What is judged, e.g. OVERHEAT.")
-    class_: Word = Field(default="process", alias="class", description="process or system.")
-    alarm_class: Name | None = Field(
-        default=None, description="Class of the master alarm list that it was made from, if any."
-    )
-    priority: Priority = Field(description="By consequence and time to respond.")
-    causes: list[Text] = Field(
-        default_factory=list, max_length=MAX_WORDS, description="What may lie behind it."
-    )
-    consequence_if_no_action: Text = Field(min_length=1, description="What happens otherwise.")
-    operator_action: Text = Field(min_length=1, description="What to do.")
-    time_to_respond_s: Duration = Field(description="Seconds left for it.")
-    setpoint: Setpoint = Field(description="Thresholds and delays.")
-    setpoint_basis: Text | None = Field(default=None, description="Backtest run or calibration.")
-    setpoint_digest: Name | None = Field(
-        default=None,
-        description="Digest of the ensemble that the set-point was made for, if known.",
-    )
-    prepared: PreparedSetpoint | None = Field(
-        default=None, description="For the ensemble that is to be served next, or again."
-    )
-    ack_required: bool = Field(default=True, description="Stays on the list until acknowledged.")
-    reset_required: bool = Field(default=False, description="Latches until reset.")
-    re_alarm_s: Duration | None = Field(default=None, description="Annunciates again after.")
-    re_alarm_count_max: int | None = Field(
-        default=None, ge=1, le=MAX_WINDOWS, description="How often at most, in one occurrence."
-    )
-    shelvable: bool = Field(default=True, description="May be shelved.")
-    max_shelve_s: Duration = Field(default=28_800.0, description="Longest shelving.")
-    suppress_when: list[Word] = Field(
-        default_factory=list, max_length=MAX_WORDS, description="Furnace states."
-    )
-    masked_by: Name | None = Field(default=None, description="Parent alarm id.")
-    audible: bool = Field(default=True, description="Sounds.")
-    highly_managed: bool = Field(default=False, description="Changes need approval.")
-    guidance_url: Text | None = Field(default=None, description="Operating procedure.")
-    display_url: Text | None = Field(default=None, description="Display to open.")
-    owner: Text | None = Field(default=None, description="Who answers for it.")
-    revision: Name = Field(default="default", description="Of this line.")
-    approved_by: Text | None = Field(default=None, description="Management of change.")
-    approved_at: UtcTime | None = Field(default=None, description="Management of change.")
-    mode: Mode = Field(default=Mode.ALARM, description="shadow, advisory or alarm.")
-    change: PointChange | None = Field(
-        default=None, description="The change that this record is, where somebody said so."
-    )
-
-    model_config = ConfigDict(
-        frozen=True, extra="ignore", populate_by_name=True, allow_inf_nan=False
-    )
-
-    def under(self, digest: str | None) -> Self:
-        """Return the alarm point as it is in force for scores of an ensemble."""
-        if self.prepared is None or self.prepared.setpoint_digest != digest:
-            return self
-        names = ("setpoint", "setpoint_basis", "setpoint_digest")
-        return self.model_copy(update={name: getattr(self.prepared, name) for name in names})
-
-
-class Command(StrEnum):
-    """What an operator may ask for."""
-
-    ACK = "ack"
-    RESET = "reset"
-    SHELVE = "shelve"
-    UNSHELVE = "unshelve"
-    SUPPRESS = "suppress"
-    UNSUPPRESS = "unsuppress"
-    OUT_OF_SERVICE = "out_of_service"
-    IN_SERVICE = "in_service"
-    COMMENT = "comment"
-    JUDGE = "judge"
-    DECOMMISSION = "decommission"
-
-
-class Role(StrEnum):
-    """Who asks."""
-
-    VIEWER = "viewer"
-    OPERATOR = "operator"
-    ENGINEER = "engineer"
-
-
-class AlarmCommand(KeyedMessage):
-    """What an operator asks for; every one is answered by a ``CommandResult``."""
-
-    schema_id: ClassVar[str] = COMMAND_SCHEMA
-
-    command_id: str = Field(description="UUID; a repeated one is refused as duplicate.")
-    alarm_id: str = Field(description="Which alarm; also the record's key.")
-    command: str = Field(
-        description="Unknown words are answered, not dropped.",
-        json_schema_extra={"enum": [word.value for word in Command]},
-    )
-    expected_event_id: str | None = Field(default=None, description="Required for ack and reset.")
-    user: str = Field(
-        description="Who asks.", json_schema_extra={"minLength": 1, "maxLength": MAX_USER}
-    )
-    role: Role = Field(description="With what right.")
-    comment: str | None = Field(
-        default=None, description="Free text.", json_schema_extra={"maxLength": MAX_COMMENT}
-    )
-    arguments: dict[str, Any] = Field(default_factory=dict, description="duration_s, one_shot …")
-    issued_at: UtcTime = Field(description="When it was asked.")
-    via: str | None = Field(
-        default=None,
-        description="Adapter that speaks for the user.",
-        json_schema_extra={"maxLength": MAX_USER},
-    )
-
-
-class ResultCode(StrEnum):
-    """Why a command was refused; judged in the order of the contract."""
-
-    OK = "ok"
-    MALFORMED = "malformed"
-    UNKNOWN_COMMAND = "unknown_command"
-    UNKNOWN_ALARM = "unknown_alarm"
-    BAD_ARGUMENTS = "bad_arguments"
-    NOT_PERMITTED = "not_permitted"
-    DUPLICATE = "duplicate"
-    STALE = "stale"
-    WRONG_STATE = "wrong_state"
-
-
-class CommandResult(KeyedMessage):
-    """The answer to a command."""
-
-    schema_id: ClassVar[str] = RESULT_SCHEMA
-
-    command_id: ToldName | None = Field(description="Of the command, where it could be read.")
-    alarm_id: AlarmId = Field(description="Of the command's key; also this record's key.")
-    result: Literal["done", "refused"] = Field(description="What became of it.")
-    code: ResultCode = Field(description="ok, or why not.")
-    detail: ToldText = Field(description="One line: what was expected, what came.")
-    event_id: ToldName | None = Field(default=None, description="Of the record that it caused.")
-    at: UtcTime = Field(description="Wall clock.")
 
 
 class Heartbeat(KeyedMessage):

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
-from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord, Heartbeat
+from meltwatch_schemas.alarm import AlarmRecord, Heartbeat
 from meltwatch_schemas.alarm_list import is_newer
+from meltwatch_schemas.alarm_point import AlarmPoint
 from meltwatch_schemas.errors import violation
 from meltwatch_schemas.identifiers import alarm_id_of
 from meltwatch_schemas.record import RawRecord, read_json

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from meltwatch_schemas.alarm import AlarmPoint, Priority
+from meltwatch_schemas.alarm import Priority
+from meltwatch_schemas.alarm_point import AlarmPoint
 from meltwatch_schemas.default_setpoint import BASIS, DEFAULT_SETPOINT, MODEL_DIGEST
 from meltwatch_schemas.identifiers import check_alarm_id, is_path
 from meltwatch_schemas.point_rules import CURRENT_IMBALANCE

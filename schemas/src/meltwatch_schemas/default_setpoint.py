@@ -5,7 +5,7 @@
 
 from typing import Final
 
-from meltwatch_schemas.alarm import Setpoint
+from meltwatch_schemas.alarm_point import Setpoint
 
 DEFAULT_SETPOINT: Final = Setpoint(logit_on=2.9, logit_off=0.9, on_delay_s=5.5, off_delay_s=4.0)
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from meltwatch_schemas.alarm import AlarmPoint
+from meltwatch_schemas.alarm_point import AlarmPoint
 from meltwatch_schemas.default_points import OF_CLASS, built_in, derived
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.point_rules import check_point

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from meltwatch_schemas.alarm import AlarmPoint
+from meltwatch_schemas.alarm_point import AlarmPoint
 from meltwatch_schemas.bounds import MAX_TEXT
 from meltwatch_schemas.errors import violation
 from meltwatch_schemas.identifiers import is_path, split_alarm_id

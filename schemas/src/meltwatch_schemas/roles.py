@@ -4,7 +4,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from meltwatch_schemas.alarm import Role
+from meltwatch_schemas.alarm_command import Role
 from meltwatch_schemas.bounds import User
 from meltwatch_schemas.identifiers import split_alarm_id
 from meltwatch_schemas.json_message import FurnaceId

@@ -7,7 +7,9 @@ from typing import Any
 
 import msgpack
 import pytest
-from meltwatch_schemas.alarm import AlarmCommand, AlarmPoint, AlarmRecord, CommandResult, Heartbeat
+from meltwatch_schemas.alarm import AlarmRecord, Heartbeat
+from meltwatch_schemas.alarm_command import AlarmCommand, CommandResult
+from meltwatch_schemas.alarm_point import AlarmPoint
 from meltwatch_schemas.current import decode_current, encode_current
 from meltwatch_schemas.embedding import decode_embedding, encode_embedding
 from meltwatch_schemas.errors import ContractViolation

@@ -5,7 +5,8 @@ import re
 import pytest
 from jsonschema import Draft7Validator
 from meltwatch_core.alarms.alarm_state import Trigger
-from meltwatch_schemas.alarm import AlarmState, Command, ResultCode
+from meltwatch_schemas.alarm import AlarmState
+from meltwatch_schemas.alarm_command import Command, ResultCode
 
 from tests.support.asyncapi import message_schemas
 from tests.support.field_tables import PAGE, examples_in, page_with_tables

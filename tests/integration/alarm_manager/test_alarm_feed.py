@@ -13,7 +13,8 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.kafka.alarm_feed import AlarmFeed, AlarmNews, PipelineLink
-from meltwatch_schemas.alarm import AlarmCommand, AlarmRecord, ResultCode, Role
+from meltwatch_schemas.alarm import AlarmRecord
+from meltwatch_schemas.alarm_command import AlarmCommand, ResultCode, Role
 from meltwatch_schemas.outside import AlarmReceipt
 from meltwatch_schemas.topics import Topic
 

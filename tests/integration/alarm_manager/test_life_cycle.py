@@ -6,7 +6,8 @@ import time
 from dataclasses import replace
 
 import pytest
-from meltwatch_schemas.alarm import CommandResult, ns_from_utc
+from meltwatch_schemas.alarm_command import CommandResult
+from meltwatch_schemas.instants import ns_from_utc
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_MS
 

@@ -5,7 +5,7 @@ import signal
 import time
 
 import pytest
-from meltwatch_schemas.alarm import utc_from_ns
+from meltwatch_schemas.instants import utc_from_ns
 
 from tests.integration.alarm_manager.bench import view_of, wait_for_view
 from tests.support.waiting import until

@@ -21,8 +21,10 @@ from meltwatch_backtester.ports import OffsetRange, TopicPart
 from meltwatch_chassis.kafka.admin import create_topics
 from meltwatch_local_cluster.servers import KafkaServer
 from meltwatch_schemas import score
-from meltwatch_schemas.alarm import POINT_SCHEMA, Mode, rfc3339, utc_from_ns
+from meltwatch_schemas.alarm import Mode
+from meltwatch_schemas.alarm_point import POINT_SCHEMA
 from meltwatch_schemas.default_points import default_points
+from meltwatch_schemas.instants import rfc3339, utc_from_ns
 from meltwatch_schemas.record import JSON, RawRecord, headers_for
 from meltwatch_schemas.score import Cut, encode_score
 from meltwatch_schemas.topics import Topic, catalogue, timestamp_ms

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from meltwatch_schemas.alarm import AlarmPoint
+from meltwatch_schemas.alarm_point import AlarmPoint
 from meltwatch_schemas.outside import FurnaceState
 from meltwatch_schemas.topics import Topic
 

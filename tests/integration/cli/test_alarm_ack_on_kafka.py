@@ -9,7 +9,7 @@ from io import StringIO
 
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from meltwatch_schemas.alarm import RESULT_SCHEMA, AlarmCommand, CommandResult
+from meltwatch_schemas.alarm_command import RESULT_SCHEMA, AlarmCommand, CommandResult
 from meltwatch_schemas.record import JSON, headers_for
 from meltwatch_schemas.topics import Topic
 

@@ -8,7 +8,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from meltwatch_chassis.errors import BadUsage
 from meltwatch_chassis.point_file import read_points
 from meltwatch_cli.commands import points
-from meltwatch_schemas.alarm import POINT_SCHEMA, AlarmPoint
+from meltwatch_schemas.alarm_point import POINT_SCHEMA, AlarmPoint
 from meltwatch_schemas.record import JSON, headers_for
 from meltwatch_schemas.topics import Topic
 

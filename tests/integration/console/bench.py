@@ -13,7 +13,8 @@ from typing import Any, Self
 
 from kafka import KafkaProducer
 from meltwatch_chassis.clock import SystemClock
-from meltwatch_schemas.alarm import SEVERITY, AlarmRecord, Heartbeat, Priority, utc_from_ns
+from meltwatch_schemas.alarm import SEVERITY, AlarmRecord, Heartbeat, Priority
+from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.json_message import KeyedMessage
 from meltwatch_schemas.record import JSON, headers_for
 from meltwatch_schemas.topics import Topic

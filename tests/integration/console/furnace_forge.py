@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from kafka import KafkaProducer
 from meltwatch_chassis.kafka.partitioner import partition_of
-from meltwatch_schemas.alarm import utc_from_ns
 from meltwatch_schemas.current import SCHEMA as CURRENT_SCHEMA
 from meltwatch_schemas.current import encode_current
 from meltwatch_schemas.embedding import SCHEMA as EMBEDDING_SCHEMA
 from meltwatch_schemas.embedding import encode_embedding
 from meltwatch_schemas.encoder import default_encoder
+from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.record import headers_for
 from meltwatch_schemas.score import SCHEMA as SCORE_SCHEMA
 from meltwatch_schemas.score import Cut, Modality, SourceState, WindowScore, encode_score

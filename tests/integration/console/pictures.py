@@ -21,7 +21,7 @@ from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.health import Health, HealthServer
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_local_cluster.servers import KafkaServer
-from meltwatch_schemas.alarm import utc_from_ns
+from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.record import headers_for
 from meltwatch_schemas.score import SCHEMA, Modality, ScoreStatus, encode_score
 from meltwatch_schemas.topics import Topic, timestamp_ms

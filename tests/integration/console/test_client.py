@@ -5,7 +5,7 @@ from datetime import timedelta
 import meltwatch
 import numpy as np
 import pytest
-from meltwatch_schemas.alarm import utc_from_ns
+from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_MS, NS_PER_S
 

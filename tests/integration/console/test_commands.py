@@ -3,7 +3,7 @@
 from uuid import uuid4
 
 import pytest
-from meltwatch_schemas.alarm import AlarmCommand
+from meltwatch_schemas.alarm_command import AlarmCommand
 from meltwatch_schemas.topics import Topic
 
 from tests.support.waiting import LIMIT_S, until

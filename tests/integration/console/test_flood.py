@@ -1,7 +1,7 @@
 """Twenty furnaces raise within ten seconds: grouped, in reach, and nothing jumps."""
 
 import pytest
-from meltwatch_schemas.alarm import AlarmCommand
+from meltwatch_schemas.alarm_command import AlarmCommand
 from meltwatch_schemas.topics import Topic
 
 from tests.integration.console.scene import wait_rows

@@ -8,7 +8,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from meltwatch_chassis.clock import SystemClock
-from meltwatch_schemas.alarm import AlarmCommand
+from meltwatch_schemas.alarm_command import AlarmCommand
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_S
 

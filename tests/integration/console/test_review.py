@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from kafka import KafkaAdminClient, TopicPartition
 from meltwatch_chassis.clock import SystemClock
-from meltwatch_schemas.alarm import utc_from_ns
+from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_MS, NS_PER_S
 

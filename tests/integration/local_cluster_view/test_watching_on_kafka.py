@@ -15,7 +15,8 @@ from meltwatch_local_cluster.ports import RunScenario, RunSources
 from meltwatch_local_cluster.screen.observer import TopicFollower
 from meltwatch_local_cluster.screen.view import RunWatch
 from meltwatch_local_cluster.servers import KafkaServer
-from meltwatch_schemas.alarm import ALARM_SCHEMA, HEARTBEAT_SCHEMA, Heartbeat, utc_from_ns
+from meltwatch_schemas.alarm import ALARM_SCHEMA, HEARTBEAT_SCHEMA, Heartbeat
+from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.record import JSON, headers_for
 from meltwatch_schemas.score import SCHEMA, encode_score
 from meltwatch_schemas.topics import Topic, timestamp_ms

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from meltwatch_local_cluster.servers import KafkaServer, TritonServer
-from meltwatch_schemas.alarm import rfc3339, utc_from_ns
+from meltwatch_schemas.instants import rfc3339, utc_from_ns
 from meltwatch_schemas.score import ScoreStatus, WindowScore
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_S

@@ -11,7 +11,7 @@ import pytest
 from kafka import KafkaAdminClient
 from meltwatch_chassis.kafka.admin import create_topics
 from meltwatch_local_cluster.servers import KafkaServer, TritonServer
-from meltwatch_schemas.alarm import CommandResult
+from meltwatch_schemas.alarm_command import CommandResult
 from meltwatch_schemas.dead_letter import dead_letter_headers
 from meltwatch_schemas.errors import ContractViolation, Refusal
 from meltwatch_schemas.record import RawRecord

@@ -19,7 +19,7 @@ from meltwatch_core.alarms.caution import (
 from meltwatch_core.alarms.manager import scores
 from meltwatch_core.alarms.manager.commands import CommandDesk
 from meltwatch_core.alarms.ports import Place
-from meltwatch_schemas.alarm import Command
+from meltwatch_schemas.alarm_command import Command
 from meltwatch_schemas.record import RawRecord, read_score
 from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.topics import Topic

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from meltwatch_alarm_manager.pipeline.projection import Projection
 from meltwatch_alarm_manager.ports import FurnaceChange
 from meltwatch_core.alarms.manager import scribe
-from meltwatch_schemas.alarm import CommandResult, ResultCode
+from meltwatch_schemas.alarm_command import CommandResult, ResultCode
 from meltwatch_schemas.codec import MAX_RECORD_BYTES
 from meltwatch_schemas.json_message import KeyedMessage
 from meltwatch_schemas.record import OutgoingRecord, RawRecord

@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 from meltwatch_schemas import default_points as points
-from meltwatch_schemas.alarm import Setpoint
+from meltwatch_schemas.alarm_point import Setpoint
 
 SETPOINT: Final = Setpoint(logit_on=3.0, logit_off=1.0, on_delay_s=5.5, off_delay_s=4.0)
 

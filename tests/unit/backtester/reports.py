@@ -8,7 +8,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from meltwatch_backtester.adapters.report import write_report
-from meltwatch_schemas.alarm import rfc3339, utc_from_ns
+from meltwatch_schemas.instants import rfc3339, utc_from_ns
 from meltwatch_schemas.raises import answer_of
 from meltwatch_schemas.window import NS_PER_S
 

@@ -12,8 +12,9 @@ from meltwatch_backtester.ports import TopicPart
 from meltwatch_chassis.errors import BadUsage, FatalError
 from meltwatch_chassis.point_file import read_points
 from meltwatch_cli.command_tree import root
-from meltwatch_schemas.alarm import Mode, rfc3339, utc_from_ns
+from meltwatch_schemas.alarm import Mode
 from meltwatch_schemas.default_points import default_points
+from meltwatch_schemas.instants import rfc3339, utc_from_ns
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.score import ModelIdentity
 from meltwatch_schemas.topics import Topic

@@ -1,7 +1,7 @@
 """The page is whole, says what the files say, and is nobody's door into a browser."""
 
 import pytest
-from meltwatch_schemas.alarm import utc_from_ns
+from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 
 from tests.support.builders import ALARM, FURNACE

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from meltwatch_backtester.domain.sight import Sight
-from meltwatch_schemas.alarm import rfc3339, utc_from_ns
+from meltwatch_schemas.instants import rfc3339, utc_from_ns
 from meltwatch_schemas.picture import png_of
 from meltwatch_schemas.raises import Raised, answer_of
 from meltwatch_schemas.window import NS_PER_S

@@ -16,7 +16,7 @@ from meltwatch_backtester.pipeline.live_scores import live_said
 from meltwatch_backtester.ports import OffsetRange, Saved, TopicPart
 from meltwatch_chassis.errors import BadUsage, FatalError
 from meltwatch_cli.command_tree import root
-from meltwatch_schemas.alarm import rfc3339, utc_from_ns
+from meltwatch_schemas.instants import rfc3339, utc_from_ns
 from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC

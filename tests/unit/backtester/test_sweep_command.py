@@ -13,8 +13,9 @@ from meltwatch_chassis.errors import BadUsage
 from meltwatch_chassis.label_file import labels_as_json
 from meltwatch_chassis.point_file import read_points
 from meltwatch_core.alarms.sweep import LevelSeries
-from meltwatch_schemas.alarm import AlarmVerdict, ns_from_utc
+from meltwatch_schemas.alarm import AlarmVerdict
 from meltwatch_schemas.default_setpoint import DEFAULT_SETPOINT
+from meltwatch_schemas.instants import ns_from_utc
 from meltwatch_schemas.labels import Label
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 

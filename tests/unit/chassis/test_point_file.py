@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from meltwatch_chassis.point_file import FaultyFile, points_as_json, points_as_yaml, read_points
-from meltwatch_schemas.alarm import AlarmPoint, Mode, Priority, Setpoint
+from meltwatch_schemas.alarm import Mode, Priority
+from meltwatch_schemas.alarm_point import AlarmPoint, Setpoint
 from meltwatch_schemas.bounds import MAX_LOGIT
 from meltwatch_schemas.default_points import default_points
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from meltwatch_chassis.errors import ConfigurationError
 from meltwatch_chassis.plant import read_roles
-from meltwatch_schemas.alarm import Role
+from meltwatch_schemas.alarm_command import Role
 
 GOOD = """
 users:

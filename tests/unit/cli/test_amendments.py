@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_cli.domain.amendments import amendments, listed
-from meltwatch_schemas.alarm import AlarmPoint
+from meltwatch_schemas.alarm_point import AlarmPoint
 from meltwatch_schemas.default_points import default_points
 
 A, B = (default_points(f"site/area/F-{number}")[0] for number in (1, 2))

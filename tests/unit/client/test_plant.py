@@ -6,7 +6,7 @@ from datetime import timedelta
 import meltwatch
 import numpy as np
 import pytest
-from meltwatch_schemas.alarm import utc_from_ns
+from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.window import NS_PER_MS, PUBLISHED_SPEC
 
 from tests.support.builders import alarm_record

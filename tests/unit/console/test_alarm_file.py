@@ -15,7 +15,7 @@ from meltwatch_console.domain.roster import Roster
 from meltwatch_console.errors import AlarmFileRefused
 from meltwatch_console.pipeline.live_picture import Link, LinkState, LivePicture
 from meltwatch_core.alarms.kpi.load import DAY_NS
-from meltwatch_schemas.alarm import utc_from_ns
+from meltwatch_schemas.instants import utc_from_ns
 
 from tests.support.builders import ALARM, NOON_NS, alarm_record
 from tests.unit.console.test_alarm_lines import TIMES, value

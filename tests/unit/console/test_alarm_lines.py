@@ -6,7 +6,8 @@ from typing import Any
 from meltwatch_console.domain.alarm_lines import AlarmFigures, AlarmLines
 from meltwatch_console.domain.occurrences import OccurrenceBook, ReviewQuestion, ReviewScope
 from meltwatch_core.alarms.kpi.load import DAY_NS
-from meltwatch_schemas.alarm import AlarmRecord, utc_from_ns
+from meltwatch_schemas.alarm import AlarmRecord
+from meltwatch_schemas.instants import utc_from_ns
 
 from tests.support.builders import ALARM, NOON_NS, alarm_record
 

@@ -10,8 +10,8 @@ from meltwatch_console.domain.occurrences import OccurrenceBook
 from meltwatch_console.pipeline import evidence
 from meltwatch_console.pipeline.evidence import FACTS, META, EvidenceKeeper
 from meltwatch_console.pipeline.pictures import PictureDesk
-from meltwatch_schemas.alarm import utc_from_ns
 from meltwatch_schemas.alarm_board import AlarmTurn
+from meltwatch_schemas.instants import utc_from_ns
 
 from tests.support.builders import FURNACE, alarm_record
 from tests.unit.console.archive import ArchiveOfOne, book_of, scores

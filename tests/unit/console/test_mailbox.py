@@ -15,7 +15,8 @@ from meltwatch_console.pipeline.mailbox import (
     Mailbox,
     PaceBook,
 )
-from meltwatch_schemas.alarm import AlarmCommand, Command, CommandResult, utc_from_ns
+from meltwatch_schemas.alarm_command import AlarmCommand, Command, CommandResult
+from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.window import NS_PER_S
 from pydantic import ValidationError
 

@@ -10,7 +10,8 @@ from meltwatch_console.domain.occurrences import (
     ReviewScope,
     kept_occurrence,
 )
-from meltwatch_schemas.alarm import AlarmRecord, utc_from_ns
+from meltwatch_schemas.alarm import AlarmRecord
+from meltwatch_schemas.instants import utc_from_ns
 
 from tests.support.builders import ALARM, NOON_NS, alarm_record
 

@@ -10,8 +10,9 @@ from meltwatch_console.domain.journal import JournalQuestion, JournalTail
 from meltwatch_console.domain.occurrences import OccurrenceBook
 from meltwatch_console.domain.roster import Roster
 from meltwatch_console.pipeline.live_picture import Link, LinkState, LivePicture
-from meltwatch_schemas.alarm import AlarmRecord, AlarmState, Heartbeat, utc_from_ns
+from meltwatch_schemas.alarm import AlarmRecord, AlarmState, Heartbeat
 from meltwatch_schemas.alarm_board import AlarmTurn
+from meltwatch_schemas.instants import utc_from_ns
 
 from tests.support.builders import NOON_NS, alarm_record
 

@@ -6,7 +6,8 @@ from meltwatch_chassis.testing import ManualClock
 from meltwatch_console.domain.roster import Roster
 from meltwatch_console.pipeline.score_book import ScoreBook
 from meltwatch_console.pipeline.system_report import SystemReport
-from meltwatch_schemas.alarm import Heartbeat, utc_from_ns
+from meltwatch_schemas.alarm import Heartbeat
+from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.score import Modality, ScoreStatus, SourceState, WindowScore
 from meltwatch_schemas.window import NS_PER_S
 

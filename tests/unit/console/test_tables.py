@@ -18,7 +18,7 @@ from meltwatch_console.adapters.http.tables import (
     TableColumn,
     wanted_kind,
 )
-from meltwatch_schemas.alarm import ns_from_utc
+from meltwatch_schemas.instants import ns_from_utc
 
 from tests.support.builders import alarm_record
 

@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 import pytest
 import yaml
 from meltwatch_chassis.plant import read_roles
-from meltwatch_schemas.alarm import Role
+from meltwatch_schemas.alarm_command import Role
 from meltwatch_schemas.roles import Roles
 
 from tests.support import manifests

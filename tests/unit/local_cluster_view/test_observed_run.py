@@ -4,7 +4,7 @@ import pytest
 from meltwatch_local_cluster.domain import observed_run
 from meltwatch_local_cluster.domain.fault_matching import Raise
 from meltwatch_local_cluster.domain.observed_run import ObservedRun
-from meltwatch_schemas.alarm import ns_from_utc
+from meltwatch_schemas.instants import ns_from_utc
 
 from tests.support.timed_records import FURNACE, NOON, SECOND_NS, alarm_record, window_score
 

@@ -5,7 +5,7 @@ import pytest
 from meltwatch_local_cluster.domain.observed_run import ObservedRun
 from meltwatch_local_cluster.domain.summary import Measured, summarise
 from meltwatch_local_cluster.screen.presenters import summary_table
-from meltwatch_schemas.alarm import ns_from_utc
+from meltwatch_schemas.instants import ns_from_utc
 from meltwatch_schemas.window import PUBLISHED_SPEC
 from meltwatch_simulator.schedule import Fault
 from rich.console import Console

@@ -8,8 +8,9 @@ from meltwatch_notify_gateway.domain.call import Notice
 from meltwatch_notify_gateway.domain.pager import Pager
 from meltwatch_notify_gateway.domain.plan import ChannelPlan
 from meltwatch_notify_gateway.domain.switchboard import Switchboard
-from meltwatch_schemas.alarm import AlarmRecord, utc_from_ns
+from meltwatch_schemas.alarm import AlarmRecord
 from meltwatch_schemas.alarm_board import AlarmTurn
+from meltwatch_schemas.instants import utc_from_ns
 
 from tests.support.builders import NOON_NS, alarm_record
 

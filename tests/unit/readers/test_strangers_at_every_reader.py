@@ -13,13 +13,9 @@ from meltwatch_chassis.testing import ManualClock
 from meltwatch_cli.adapters.kafka_alarms import AlarmTopics
 from meltwatch_local_cluster.domain.observed_run import ObservedRun
 from meltwatch_local_cluster.screen.observer import Observer
-from meltwatch_schemas.alarm import (
-    AlarmCommand,
-    AlarmPoint,
-    AlarmRecord,
-    CommandResult,
-    Heartbeat,
-)
+from meltwatch_schemas.alarm import AlarmRecord, Heartbeat
+from meltwatch_schemas.alarm_command import AlarmCommand, CommandResult
+from meltwatch_schemas.alarm_point import AlarmPoint
 from meltwatch_schemas.dead_letter import read_dead_letter
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.outside import FurnaceState

@@ -26,14 +26,9 @@ from meltwatch_scada_adapter.domain.condition import (
 )
 from meltwatch_scada_adapter.domain.orders import OrderOutcome, outcome_of
 from meltwatch_scada_adapter.domain.plant import PlantConditions
-from meltwatch_schemas.alarm import (
-    AlarmState,
-    Command,
-    CommandResult,
-    Priority,
-    ResultCode,
-    utc_from_ns,
-)
+from meltwatch_schemas.alarm import AlarmState, Priority
+from meltwatch_schemas.alarm_command import Command, CommandResult, ResultCode
+from meltwatch_schemas.instants import utc_from_ns
 
 from tests.support.builders import ALARM, FURNACE, NOON_NS, alarm_point, alarm_record
 from tests.support.timed_records import NOON

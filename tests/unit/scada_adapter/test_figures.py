@@ -24,8 +24,9 @@ from meltwatch_scada_adapter.domain.condition import of_record
 from meltwatch_scada_adapter.domain.orders import Order, OrderOutcome
 from meltwatch_scada_adapter.domain.plant import PlantConditions
 from meltwatch_schemas.access import Principal, rights_of
-from meltwatch_schemas.alarm import Command, utc_from_ns
+from meltwatch_schemas.alarm_command import Command
 from meltwatch_schemas.errors import malformed
+from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.window import NS_PER_S
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord, Heartbeat
+from meltwatch_schemas.alarm import AlarmRecord, Heartbeat
 from meltwatch_schemas.alarm_board import (
     HELD_S,
     AlarmBoard,
@@ -15,6 +15,7 @@ from meltwatch_schemas.alarm_board import (
     Pulse,
 )
 from meltwatch_schemas.alarm_list import is_annunciation
+from meltwatch_schemas.alarm_point import AlarmPoint
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.json_message import KeyedMessage
 from meltwatch_schemas.record import JSON, RawRecord, headers_for

@@ -5,11 +5,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord, CommandResult, ResultCode, utc_from_ns
+from meltwatch_schemas.alarm import AlarmRecord
+from meltwatch_schemas.alarm_command import CommandResult, ResultCode
+from meltwatch_schemas.alarm_point import AlarmPoint
 from meltwatch_schemas.bounds import MAX_COMMENT, MAX_HEADER_BYTES, MAX_TEXT, MAX_USER, MAX_WORDS
 from meltwatch_schemas.codec import MAX_RECORD_BYTES
 from meltwatch_schemas.current import encode_current
 from meltwatch_schemas.errors import ContractViolation, Refusal
+from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.outside import FurnaceState
 from meltwatch_schemas.record import JSON, headers_for, read_current, read_json
 

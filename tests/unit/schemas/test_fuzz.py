@@ -8,7 +8,9 @@ import msgpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meltwatch_schemas.alarm import AlarmCommand, AlarmPoint, AlarmRecord
+from meltwatch_schemas.alarm import AlarmRecord
+from meltwatch_schemas.alarm_command import AlarmCommand
+from meltwatch_schemas.alarm_point import AlarmPoint
 from meltwatch_schemas.current import encode_current
 from meltwatch_schemas.embedding import encode_embedding
 from meltwatch_schemas.errors import ContractViolation

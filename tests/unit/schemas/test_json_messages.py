@@ -5,23 +5,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meltwatch_schemas.alarm import (
-    SEVERITY,
-    AlarmCommand,
-    AlarmPoint,
-    AlarmRecord,
-    AlarmState,
-    Command,
-    CommandResult,
-    Heartbeat,
-    Priority,
-    ResultCode,
-    Setpoint,
-    ns_from_utc,
-    rfc3339,
-    utc_from_ns,
-)
+from meltwatch_schemas.alarm import SEVERITY, AlarmRecord, AlarmState, Heartbeat, Priority
+from meltwatch_schemas.alarm_command import AlarmCommand, Command, CommandResult, ResultCode
+from meltwatch_schemas.alarm_point import AlarmPoint, Setpoint
 from meltwatch_schemas.errors import ContractViolation, Refusal
+from meltwatch_schemas.instants import ns_from_utc, rfc3339, utc_from_ns
 from meltwatch_schemas.json_message import KeyedMessage
 from meltwatch_schemas.json_object import parse_object
 from meltwatch_schemas.outside import AlarmReceipt, FurnaceState

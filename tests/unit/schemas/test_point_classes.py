@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meltwatch_schemas.alarm import AlarmPoint
+from meltwatch_schemas.alarm_point import AlarmPoint
 from meltwatch_schemas.default_points import built_in, default_points
 from meltwatch_schemas.point_classes import Resolver
 from meltwatch_schemas.point_rules import check_point

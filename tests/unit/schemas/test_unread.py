@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord, CommandResult, Heartbeat
+from meltwatch_schemas.alarm import AlarmRecord, Heartbeat
+from meltwatch_schemas.alarm_command import CommandResult
+from meltwatch_schemas.alarm_point import AlarmPoint
 from meltwatch_schemas.bounds import MAX_HEADERS
 from meltwatch_schemas.dead_letter import dead_letter_headers, dead_letter_key, dead_letter_value
 from meltwatch_schemas.errors import ContractViolation, Refusal

@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from meltwatch_chassis.testing import ManualClock
-from meltwatch_schemas.alarm import AlarmCommand, AlarmRecord, CommandResult, utc_from_ns
+from meltwatch_schemas.alarm import AlarmRecord
+from meltwatch_schemas.alarm_command import AlarmCommand, CommandResult
+from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.record import JSON, MSGPACK, OutgoingRecord, RawRecord, headers_for
 from meltwatch_schemas.score import SCHEMA, encode_score
 from meltwatch_schemas.topics import Topic

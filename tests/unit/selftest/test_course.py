@@ -2,7 +2,7 @@ import json
 
 import pytest
 from meltwatch_chassis.testing import ManualClock
-from meltwatch_schemas.alarm import AlarmPoint
+from meltwatch_schemas.alarm_point import AlarmPoint
 from meltwatch_schemas.outside import FurnaceState
 from meltwatch_schemas.topics import Topic
 from meltwatch_selftest.domain.verdict import SelftestVerdict

@@ -3,7 +3,7 @@ from math import inf
 
 from hypothesis import given
 from hypothesis import strategies as st
-from meltwatch_schemas.alarm import Setpoint
+from meltwatch_schemas.alarm_point import Setpoint
 from meltwatch_trainer.judge.alarm_delay import AlarmSpan, alarms, judge
 
 SETPOINT = Setpoint(logit_on=2.0, logit_off=0.0, on_delay_s=2.0, off_delay_s=3.0)

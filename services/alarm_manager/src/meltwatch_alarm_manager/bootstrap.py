@@ -19,7 +19,7 @@ from meltwatch_chassis.redis_access import redis_login, redis_problem
 from meltwatch_core.alarms.manager.alarms import INPUTS, OUTPUTS, AlarmPipeline
 from meltwatch_core.alarms.points import MasterAlarmList
 from meltwatch_schemas.access import ACCESS, Principal, rights_of
-from meltwatch_schemas.alarm import AlarmPoint
+from meltwatch_schemas.alarm_point import AlarmPoint
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.roles import Roles
 from redis.asyncio import Redis

@@ -15,8 +15,8 @@ from meltwatch_chassis.errors import FatalError, TransientError
 from meltwatch_chassis.kafka.alarm_feed import AlarmFeed, PipelineLink
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_chassis.tasks import first_of
-from meltwatch_schemas.alarm import utc_from_ns
 from meltwatch_schemas.alarm_board import AlarmTurn
+from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.outside import AlarmReceipt
 from meltwatch_schemas.text import escaped
 

@@ -12,7 +12,7 @@ from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.errors import BadUsage, FatalError
 from meltwatch_chassis.settings import load
 from meltwatch_chassis.terminal import print_failure, print_line
-from meltwatch_schemas.alarm import utc_from_ns
+from meltwatch_schemas.instants import utc_from_ns
 
 from meltwatch_notify_gateway.adapters.apprise_sender import AppriseSender, open_senders
 from meltwatch_notify_gateway.adapters.channel_file import read_channels

@@ -14,10 +14,11 @@ from meltwatch_chassis.errors import FatalError, TransientError
 from meltwatch_chassis.kafka.alarm_feed import AlarmFeed, AlarmNews, PipelineLink
 from meltwatch_chassis.loop_vitals import LoopVitals
 from meltwatch_chassis.metrics import Metrics
-from meltwatch_schemas.alarm import AlarmCommand, Command, utc_from_ns
 from meltwatch_schemas.alarm_board import AlarmTurn
+from meltwatch_schemas.alarm_command import AlarmCommand, Command
 from meltwatch_schemas.alarm_list import is_annunciation, token_of
 from meltwatch_schemas.errors import ContractViolation
+from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.outside import AlarmReceipt
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.roles import Roles

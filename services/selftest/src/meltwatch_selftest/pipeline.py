@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from meltwatch_chassis.clock import Clock
-from meltwatch_schemas.alarm import AlarmRecord, AlarmState, CommandResult, ns_from_utc
+from meltwatch_schemas.alarm import AlarmRecord, AlarmState
+from meltwatch_schemas.alarm_command import CommandResult
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.identifiers import alarm_id
+from meltwatch_schemas.instants import ns_from_utc
 from meltwatch_schemas.record import RawRecord, read_json, read_score
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_S

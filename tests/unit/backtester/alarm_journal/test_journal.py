@@ -15,7 +15,8 @@ from meltwatch_backtester.domain.volume import JOURNALLED, holes_of
 from meltwatch_backtester.errors import BadUsage, BrokenJournal
 from meltwatch_backtester.pipeline.journalling import Added, catch_up
 from meltwatch_core.alarms.kpi.lines import Logged
-from meltwatch_schemas.alarm import POINT_SCHEMA, RESULT_SCHEMA
+from meltwatch_schemas.alarm_command import RESULT_SCHEMA
+from meltwatch_schemas.alarm_point import POINT_SCHEMA
 from meltwatch_schemas.topics import Topic
 
 from tests.support.builders import alarm_point

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from meltwatch_backtester.domain.volume import KafkaNow
-from meltwatch_schemas.alarm import ALARM_SCHEMA, AlarmRecord, ns_from_utc
+from meltwatch_schemas.alarm import ALARM_SCHEMA, AlarmRecord
+from meltwatch_schemas.instants import ns_from_utc
 from meltwatch_schemas.record import JSON, RawRecord
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_MS

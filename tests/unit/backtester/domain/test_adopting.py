@@ -13,7 +13,8 @@ from meltwatch_backtester.domain.span import Span
 from meltwatch_backtester.domain.watch import LogOddsWatch, Said
 from meltwatch_chassis.errors import BadUsage
 from meltwatch_core.alarms.points import FurnacePoints, MasterAlarmList
-from meltwatch_schemas.alarm import AlarmPoint, Mode, Setpoint
+from meltwatch_schemas.alarm import Mode
+from meltwatch_schemas.alarm_point import AlarmPoint, Setpoint
 from meltwatch_schemas.default_points import built_in, default_points, derived
 from meltwatch_schemas.point_rules import check_point
 from meltwatch_schemas.score import ModelIdentity, ScoreStatus

@@ -2,7 +2,8 @@
 
 from meltwatch_backtester.domain.journal import Journal, JournalEntry, JournalMoment
 from meltwatch_backtester.domain.span import Span
-from meltwatch_schemas.alarm import AlarmRecord, Transition, ns_from_utc, utc_from_ns
+from meltwatch_schemas.alarm import AlarmRecord, Transition
+from meltwatch_schemas.instants import ns_from_utc, utc_from_ns
 from meltwatch_schemas.window import NS_PER_S
 
 from tests.support.builders import ALARM, alarm_command, alarm_record, raw_record

@@ -9,7 +9,8 @@ from meltwatch_backtester.domain.labelled import (
     share_bounds,
 )
 from meltwatch_backtester.domain.span import Span
-from meltwatch_schemas.alarm import AlarmRecord, AlarmVerdict, Transition, ns_from_utc
+from meltwatch_schemas.alarm import AlarmRecord, AlarmVerdict, Transition
+from meltwatch_schemas.instants import ns_from_utc
 from meltwatch_schemas.labels import Label
 from meltwatch_schemas.raises import answer_of, raised_in
 

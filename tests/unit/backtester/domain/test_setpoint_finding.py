@@ -5,7 +5,7 @@ from meltwatch_backtester.domain.span import Span
 from meltwatch_backtester.domain.watch import Abnormal, LogOddsWatch, Said
 from meltwatch_chassis.errors import BadUsage
 from meltwatch_core.alarms.condition import Condition, Sample, decided, due, observe
-from meltwatch_schemas.alarm import Setpoint
+from meltwatch_schemas.alarm_point import Setpoint
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 from scipy.signal import lfilter
 

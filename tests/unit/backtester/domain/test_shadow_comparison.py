@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from meltwatch_backtester.domain.shadow_comparison import EnsembleWatch, ShadowComparison, compared
 from meltwatch_backtester.domain.span import Span
 from meltwatch_chassis.errors import BadUsage
-from meltwatch_schemas.alarm import Setpoint
+from meltwatch_schemas.alarm_point import Setpoint
 from meltwatch_schemas.default_points import default_points
 from meltwatch_schemas.score import Features, ModelIdentity, ScoreStatus
 from meltwatch_schemas.window import PUBLISHED_SPEC

@@ -13,7 +13,7 @@ from meltwatch_backtester.domain.span import Span
 from meltwatch_backtester.domain.thresholds import parse_thresholds
 from meltwatch_backtester.domain.window_comparison import Kind, compare
 from meltwatch_chassis.errors import DependencyUnreachable, TransientError
-from meltwatch_schemas.alarm import utc_from_ns
+from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.record import RawRecord, read_embedding, read_score
 from meltwatch_schemas.score import (
     Cut,

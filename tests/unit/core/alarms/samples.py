@@ -5,7 +5,8 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
-from meltwatch_schemas.alarm import AlarmPoint, Command, Setpoint
+from meltwatch_schemas.alarm_command import Command
+from meltwatch_schemas.alarm_point import AlarmPoint, Setpoint
 from meltwatch_schemas.default_points import default_points
 from meltwatch_schemas.json_message import KeyedMessage
 from meltwatch_schemas.record import JSON, RawRecord, headers_for

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 from meltwatch_core.alarms.adapters import ADAPTERS
 from meltwatch_core.alarms.system_alarms import NOTIFY_SILENT, SCADA_SILENT
-from meltwatch_schemas.alarm import Heartbeat, utc_from_ns
+from meltwatch_schemas.alarm import Heartbeat
+from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic
 

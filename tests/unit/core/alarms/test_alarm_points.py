@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 from meltwatch_core.alarms.system_alarms import SYSTEM_ALARMS
-from meltwatch_schemas.alarm import AlarmPoint, PointChange
+from meltwatch_schemas.alarm_point import AlarmPoint, PointChange
 from meltwatch_schemas.point_rules import MAX_VOTES, SYSTEM_CONDITIONS, taken_back_headers
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic

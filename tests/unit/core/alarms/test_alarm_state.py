@@ -19,7 +19,8 @@ from meltwatch_core.alarms.alarm_state import (
     derive,
     step,
 )
-from meltwatch_schemas.alarm import AlarmPoint, AlarmState, OutOfService, Shelve
+from meltwatch_schemas.alarm import AlarmState, OutOfService, Shelve
+from meltwatch_schemas.alarm_point import AlarmPoint
 
 from tests.support.examples import examples
 from tests.unit.core.alarms.samples import point

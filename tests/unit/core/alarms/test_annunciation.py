@@ -12,7 +12,8 @@ from meltwatch_core.alarms.manager.upkeep import follow_rules
 from meltwatch_core.alarms.points import MasterAlarmList
 from meltwatch_core.alarms.registry import AlarmRegistry
 from meltwatch_core.alarms.snapshot import Stamp
-from meltwatch_schemas.alarm import AlarmRecord, CommandResult, Transition
+from meltwatch_schemas.alarm import AlarmRecord, Transition
+from meltwatch_schemas.alarm_command import CommandResult
 from meltwatch_schemas.record import OutgoingRecord
 from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.topics import Topic

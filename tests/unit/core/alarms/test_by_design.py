@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 from meltwatch_core.alarms.points import MasterAlarmList
-from meltwatch_schemas.alarm import AlarmPoint, Mode, Priority, Quality
+from meltwatch_schemas.alarm import Mode, Priority, Quality
+from meltwatch_schemas.alarm_point import AlarmPoint
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.outside import FurnaceStateWord
 from meltwatch_schemas.point_rules import check_point

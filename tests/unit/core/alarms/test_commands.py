@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from meltwatch_core.alarms.manager.commands import JudgedCommands
-from meltwatch_schemas.alarm import CommandResult, ResultCode
+from meltwatch_schemas.alarm_command import CommandResult, ResultCode
 from meltwatch_schemas.topics import Topic
 
 from tests.unit.core.alarms.samples import (

@@ -12,7 +12,7 @@ from meltwatch_core.alarms.condition import (
     due,
     observe,
 )
-from meltwatch_schemas.alarm import Setpoint
+from meltwatch_schemas.alarm_point import Setpoint
 from meltwatch_schemas.window import NS_PER_S
 
 from tests.unit.core.alarms.samples import HOP_NS, setpoint

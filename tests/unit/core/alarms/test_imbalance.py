@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_core.alarms.points import point_of
-from meltwatch_schemas.alarm import Priority, utc_from_ns
+from meltwatch_schemas.alarm import Priority
+from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.point_rules import CURRENT_IMBALANCE
 from meltwatch_schemas.score import Features, Modality, WindowScore
 from meltwatch_schemas.window import NS_PER_S

@@ -6,7 +6,9 @@ from typing import Any
 
 from meltwatch_core.alarms.snapshot import event_id, occurrence_id
 from meltwatch_schemas import default_points as points
-from meltwatch_schemas.alarm import AlarmPoint, AlarmState, Mode, Quality, utc_from_ns
+from meltwatch_schemas.alarm import AlarmState, Mode, Quality
+from meltwatch_schemas.alarm_point import AlarmPoint
+from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.locale import Locale
 from meltwatch_schemas.score import Modality, WindowScore
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord, PreparedSetpoint, Setpoint
+from meltwatch_schemas.alarm import AlarmRecord
+from meltwatch_schemas.alarm_point import AlarmPoint, PreparedSetpoint, Setpoint
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.point_rules import check_point
 from meltwatch_schemas.score import ModelIdentity, WindowScore

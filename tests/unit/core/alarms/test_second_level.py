@@ -1,7 +1,8 @@
 """Two levels are two alarm points on one score: the first makes way for the second."""
 
 import pytest
-from meltwatch_schemas.alarm import AlarmPoint, AlarmState, Priority
+from meltwatch_schemas.alarm import AlarmState, Priority
+from meltwatch_schemas.alarm_point import AlarmPoint
 from meltwatch_schemas.point_classes import Resolver
 
 from tests.unit.core.alarms.samples import FURNACE, point, score, setpoint

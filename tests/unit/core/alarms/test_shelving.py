@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from meltwatch_schemas.alarm import utc_from_ns
+from meltwatch_schemas.instants import utc_from_ns
 
 from tests.unit.core.alarms.samples import point
 from tests.unit.core.alarms.topic_log import TopicLog

@@ -15,7 +15,7 @@ from meltwatch_core.alarms.condition import (
     observe,
 )
 from meltwatch_core.alarms.sweep import Activation, LevelSeries, activations, recalled
-from meltwatch_schemas.alarm import Setpoint
+from meltwatch_schemas.alarm_point import Setpoint
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 
 HOP_NS = PUBLISHED_SPEC.hop_ns

@@ -12,8 +12,10 @@ from meltwatch_core.alarms.system_alarms import (
     system_points,
     words_of,
 )
-from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord, Mode, Priority, utc_from_ns
+from meltwatch_schemas.alarm import AlarmRecord, Mode, Priority
+from meltwatch_schemas.alarm_point import AlarmPoint
 from meltwatch_schemas.default_points import default_points
+from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.point_rules import SYSTEM_CONDITIONS
 from meltwatch_schemas.score import Modality, WindowScore
 from meltwatch_schemas.topics import Topic

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_core.alarms.condition import MAX_SILENCE_RECORDS
-from meltwatch_schemas.alarm import utc_from_ns
+from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.score import Modality, WindowScore
 
 from tests.support.examples import examples

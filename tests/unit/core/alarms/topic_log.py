@@ -11,7 +11,8 @@ from meltwatch_chassis.metrics import Metrics
 from meltwatch_core.alarms.manager.alarms import AlarmPipeline
 from meltwatch_core.alarms.points import MasterAlarmList
 from meltwatch_core.alarms.ports import Commit, Place, Trial, no_trial
-from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord
+from meltwatch_schemas.alarm import AlarmRecord
+from meltwatch_schemas.alarm_point import AlarmPoint
 from meltwatch_schemas.locale import NOWHERE, Locale
 from meltwatch_schemas.record import OutgoingRecord, RawRecord
 from meltwatch_schemas.roles import Roles

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from meltwatch_core.alarms.manager.alarms import AlarmPipeline
-from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord, CommandResult
+from meltwatch_schemas.alarm import AlarmRecord
+from meltwatch_schemas.alarm_command import CommandResult
+from meltwatch_schemas.alarm_point import AlarmPoint
 from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.outside import FurnaceState, FurnaceStateWord
 from meltwatch_schemas.record import RawRecord

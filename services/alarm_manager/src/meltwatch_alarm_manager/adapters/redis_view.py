@@ -11,7 +11,8 @@ from typing import Any, Final, Self
 from meltwatch_chassis.clock import Clock
 from meltwatch_chassis.errors import ConfigurationError, FatalError, TransientError
 from meltwatch_core.alarms.trust import MAX_AHEAD_NS
-from meltwatch_schemas.alarm import AlarmRecord, AlarmState, Mode, ns_from_utc, rfc3339, utc_from_ns
+from meltwatch_schemas.alarm import AlarmRecord, AlarmState, Mode
+from meltwatch_schemas.instants import ns_from_utc, rfc3339, utc_from_ns
 from meltwatch_schemas.redis_keys import RedisKeys
 from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.text import escaped

@@ -10,7 +10,7 @@ from meltwatch_core.alarms.kpi.key_figures import GRADE_WORDS, figures_of
 from meltwatch_core.alarms.kpi.load import DAY_NS, Flood, TimedCount
 from meltwatch_core.alarms.kpi.nuisance import Standing
 from meltwatch_core.alarms.kpi.performance import Performance, performance
-from meltwatch_schemas.alarm import rfc3339, utc_from_ns
+from meltwatch_schemas.instants import rfc3339, utc_from_ns
 
 from meltwatch_backtester.adapters.pages import page_of
 from meltwatch_backtester.domain.alarm_history import AlarmHistory

@@ -16,7 +16,9 @@ from typing import Any, Final
 
 import duckdb
 from meltwatch_core.alarms.kpi.lines import Logged
-from meltwatch_schemas.alarm import AlarmCommand, AlarmPoint, AlarmRecord, CommandResult
+from meltwatch_schemas.alarm import AlarmRecord
+from meltwatch_schemas.alarm_command import AlarmCommand, CommandResult
+from meltwatch_schemas.alarm_point import AlarmPoint
 from meltwatch_schemas.codec import MAX_RECORD_BYTES
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.identifiers import alarm_id_of

@@ -6,7 +6,7 @@ from typing import Final
 
 from meltwatch_chassis.recording.manifest import Manifest, Part, Segment
 from meltwatch_chassis.recording.reader import read_manifest, segment_records
-from meltwatch_schemas.alarm import ns_from_utc
+from meltwatch_schemas.instants import ns_from_utc
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import timestamp_ms
 

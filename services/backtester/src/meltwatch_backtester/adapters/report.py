@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from meltwatch_chassis.whole_file import write_whole
-from meltwatch_schemas.alarm import AlarmRecord, ns_from_utc, utc_from_ns
+from meltwatch_schemas.alarm import AlarmRecord
+from meltwatch_schemas.instants import ns_from_utc, utc_from_ns
 from meltwatch_schemas.raises import RaiseAnswer, RaiseOccasion
 from meltwatch_schemas.window import NS_PER_S
 

@@ -8,7 +8,8 @@ from typing import IO, Any, Final, Self
 
 from meltwatch_chassis.errors import BadUsage
 from meltwatch_chassis.whole_file import DRAFT, write_whole
-from meltwatch_schemas.alarm import AlarmRecord, rfc3339, utc_from_ns
+from meltwatch_schemas.alarm import AlarmRecord
+from meltwatch_schemas.instants import rfc3339, utc_from_ns
 from meltwatch_schemas.score import WindowScore
 
 from meltwatch_backtester.domain.sight import Sight

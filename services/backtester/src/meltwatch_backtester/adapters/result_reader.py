@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from meltwatch_chassis.errors import BadUsage
-from meltwatch_schemas.alarm import ns_from_utc
+from meltwatch_schemas.instants import ns_from_utc
 
 from meltwatch_backtester.adapters.result_folder import BEFORE, RUN, WINDOWS
 from meltwatch_backtester.domain.span import Span

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from meltwatch_chassis.located import located
 from meltwatch_chassis.progress import progress
 from meltwatch_chassis.terminal import print_json, print_line, print_notice
-from meltwatch_schemas.alarm import rfc3339, utc_from_ns
+from meltwatch_schemas.instants import rfc3339, utc_from_ns
 
 from meltwatch_backtester import bootstrap
 from meltwatch_backtester.commands.options import AsJson

@@ -11,7 +11,7 @@ from meltwatch_chassis.errors import BadUsage, ConfigurationError
 from meltwatch_chassis.moment import moment_ns
 from meltwatch_chassis.point_file import points_as_yaml
 from meltwatch_chassis.whole_file import write_whole
-from meltwatch_schemas.alarm import AlarmPoint
+from meltwatch_schemas.alarm_point import AlarmPoint
 from meltwatch_schemas.window import NS_PER_MS
 
 from meltwatch_backtester.domain.span import Span

@@ -11,7 +11,7 @@ from meltwatch_chassis.progress import progress
 from meltwatch_chassis.recording.manifest import Manifest
 from meltwatch_chassis.recording.writer import RecordingWriter
 from meltwatch_chassis.terminal import print_json, print_line
-from meltwatch_schemas.alarm import utc_from_ns
+from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic
 

@@ -13,7 +13,7 @@ from meltwatch_chassis.point_file import points_as_json, points_as_yaml
 from meltwatch_chassis.progress import progress
 from meltwatch_chassis.terminal import print_json, print_lines, print_notice
 from meltwatch_core.alarms.points import MasterAlarmList
-from meltwatch_schemas.alarm import AlarmPoint, PreparedSetpoint
+from meltwatch_schemas.alarm_point import AlarmPoint, PreparedSetpoint
 from meltwatch_schemas.topics import Topic
 
 from meltwatch_backtester import bootstrap

@@ -11,7 +11,7 @@ from meltwatch_chassis.plant import read_plant
 from meltwatch_chassis.progress import progress
 from meltwatch_chassis.terminal import print_json, print_lines
 from meltwatch_core.alarms.points import MasterAlarmList
-from meltwatch_schemas.alarm import AlarmPoint
+from meltwatch_schemas.alarm_point import AlarmPoint
 from meltwatch_schemas.default_points import OVERHEAT, default_points
 from meltwatch_schemas.default_setpoint import DEFAULT_SETPOINT
 from meltwatch_schemas.topics import Topic

@@ -14,10 +14,11 @@ from meltwatch_chassis.label_file import read_labels
 from meltwatch_chassis.point_file import points_as_yaml, read_points
 from meltwatch_chassis.terminal import print_json, print_lines, print_notice
 from meltwatch_core.alarms.sweep import LevelSeries
-from meltwatch_schemas.alarm import AlarmPoint, Setpoint, ns_from_utc
+from meltwatch_schemas.alarm_point import AlarmPoint, Setpoint
 from meltwatch_schemas.backtest import BacktestRun, TriedPoint
 from meltwatch_schemas.default_points import OVERHEAT, default_points
 from meltwatch_schemas.default_setpoint import DEFAULT_SETPOINT
+from meltwatch_schemas.instants import ns_from_utc
 
 from meltwatch_backtester.adapters.result_reader import backtest_said, said_before
 from meltwatch_backtester.adapters.sweep_picture import write_sweep_picture

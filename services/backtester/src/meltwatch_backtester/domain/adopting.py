@@ -8,9 +8,11 @@ from typing import Any, Final
 
 import numpy as np
 from meltwatch_core.alarms.points import FurnacePoints
-from meltwatch_schemas.alarm import AlarmPoint, Mode, Setpoint, rfc3339, utc_from_ns
+from meltwatch_schemas.alarm import Mode
+from meltwatch_schemas.alarm_point import AlarmPoint, Setpoint
 from meltwatch_schemas.default_points import OVERHEAT
 from meltwatch_schemas.default_setpoint import DEFAULT_SETPOINT
+from meltwatch_schemas.instants import rfc3339, utc_from_ns
 from meltwatch_schemas.point_rules import WITHOUT_SCORE
 from meltwatch_schemas.score import ScoreStatus, WindowScore
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC

@@ -8,7 +8,7 @@ from typing import Final
 from meltwatch_core.alarms.kpi.key_figures import Audit
 from meltwatch_core.alarms.kpi.lines import JournalLine
 from meltwatch_core.alarms.kpi.load import DAY_NS, Stretch
-from meltwatch_schemas.alarm import utc_from_ns
+from meltwatch_schemas.instants import utc_from_ns
 
 from meltwatch_backtester.domain.span import Span
 from meltwatch_backtester.domain.volume import COMPACTED_AFTER_NS, Hole, VolumeFacts

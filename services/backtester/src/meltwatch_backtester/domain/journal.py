@@ -12,7 +12,9 @@ from typing import Final, NamedTuple
 
 from meltwatch_core.alarms.command import reason_of
 from meltwatch_core.alarms.system_alarms import SYSTEM
-from meltwatch_schemas.alarm import AlarmCommand, AlarmRecord, ns_from_utc, utc_from_ns
+from meltwatch_schemas.alarm import AlarmRecord
+from meltwatch_schemas.alarm_command import AlarmCommand
+from meltwatch_schemas.instants import ns_from_utc, utc_from_ns
 from meltwatch_schemas.record import RawRecord
 
 from meltwatch_backtester.domain.span import Span

@@ -7,7 +7,8 @@ from datetime import datetime
 from statistics import median
 from typing import Any, Final, NamedTuple
 
-from meltwatch_schemas.alarm import AlarmRecord, AlarmVerdict, ns_from_utc, rfc3339
+from meltwatch_schemas.alarm import AlarmRecord, AlarmVerdict
+from meltwatch_schemas.instants import ns_from_utc, rfc3339
 from meltwatch_schemas.labels import Label
 from meltwatch_schemas.raises import RaiseAnswer, RaiseOccasion
 

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord
+from meltwatch_schemas.alarm import AlarmRecord
+from meltwatch_schemas.alarm_point import AlarmPoint
 
 from meltwatch_backtester.domain.findings import Findings
 from meltwatch_backtester.domain.sight import Sight

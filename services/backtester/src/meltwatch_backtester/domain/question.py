@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from meltwatch_schemas.alarm import AlarmPoint
+from meltwatch_schemas.alarm_point import AlarmPoint
 
 from meltwatch_backtester.domain.span import Span
 from meltwatch_backtester.domain.thresholds import Thresholds

@@ -13,8 +13,9 @@ from meltwatch_core.alarms.setpoints.threshold import (
     ThresholdBasis,
     find_threshold,
 )
-from meltwatch_schemas.alarm import Setpoint, rfc3339, utc_from_ns
+from meltwatch_schemas.alarm_point import Setpoint
 from meltwatch_schemas.default_setpoint import DEFAULT_SETPOINT
+from meltwatch_schemas.instants import rfc3339, utc_from_ns
 from numpy.typing import NDArray
 
 from meltwatch_backtester.domain.span import Span

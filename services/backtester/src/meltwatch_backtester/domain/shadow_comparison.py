@@ -9,7 +9,8 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 from meltwatch_core.alarms.sweep import LevelSeries, activations
-from meltwatch_schemas.alarm import AlarmPoint, Setpoint, rfc3339, utc_from_ns
+from meltwatch_schemas.alarm_point import AlarmPoint, Setpoint
+from meltwatch_schemas.instants import rfc3339, utc_from_ns
 from meltwatch_schemas.raises import RaiseAnswer, Raised, answer_of
 from meltwatch_schemas.score import ScoreStatus, WindowScore
 from meltwatch_schemas.window import NS_PER_S

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from meltwatch_schemas.alarm import rfc3339, utc_from_ns
+from meltwatch_schemas.instants import rfc3339, utc_from_ns
 from meltwatch_schemas.picture import AnomalyMap, outline_of, png_of, spot_of
 from numpy.typing import NDArray
 

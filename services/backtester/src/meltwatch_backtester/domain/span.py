@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from meltwatch_schemas.alarm import rfc3339, utc_from_ns
+from meltwatch_schemas.instants import rfc3339, utc_from_ns
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 
 IDLE_GAP_NS: Final = 5 * NS_PER_S

@@ -12,7 +12,8 @@ import numpy as np
 from meltwatch_core.alarms.condition import Condition
 from meltwatch_core.alarms.setpoints.threshold import Budget
 from meltwatch_core.alarms.sweep import LevelSeries, activations, recalled
-from meltwatch_schemas.alarm import Setpoint, ns_from_utc
+from meltwatch_schemas.alarm_point import Setpoint
+from meltwatch_schemas.instants import ns_from_utc
 from meltwatch_schemas.labels import Label
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 

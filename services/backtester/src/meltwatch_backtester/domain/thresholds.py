@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from meltwatch_core.alarms.points import FurnacePoints, MasterAlarmList
-from meltwatch_schemas.alarm import AlarmPoint, Setpoint
+from meltwatch_schemas.alarm_point import AlarmPoint, Setpoint
 from meltwatch_schemas.default_points import OVERHEAT
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.identifiers import check_alarm_id, split_alarm_id

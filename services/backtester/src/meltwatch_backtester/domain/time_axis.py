@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Final, NamedTuple
 
-from meltwatch_schemas.alarm import utc_from_ns
+from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_backtester.domain.span import Span

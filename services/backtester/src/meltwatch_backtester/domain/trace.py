@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from meltwatch_schemas.alarm import AlarmRecord, ns_from_utc
+from meltwatch_schemas.alarm import AlarmRecord
+from meltwatch_schemas.instants import ns_from_utc
 from meltwatch_schemas.window import PUBLISHED_SPEC
 
 from meltwatch_backtester.domain.span import Span

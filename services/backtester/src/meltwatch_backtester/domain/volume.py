@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Final, NamedTuple, Self
 
 from meltwatch_schemas.access import ACCESS, Principal
-from meltwatch_schemas.alarm import utc_from_ns
+from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.window import NS_PER_S
 from pydantic import BaseModel, ConfigDict, Field
 

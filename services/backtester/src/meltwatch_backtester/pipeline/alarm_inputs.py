@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 
 from meltwatch_core.alarms.points import MasterAlarmList
 from meltwatch_core.alarms.system_alarms import is_by_clock
-from meltwatch_schemas.alarm import AlarmCommand, AlarmPoint, AlarmRecord
+from meltwatch_schemas.alarm import AlarmRecord
+from meltwatch_schemas.alarm_command import AlarmCommand
+from meltwatch_schemas.alarm_point import AlarmPoint
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.identifiers import alarm_id_of, split_alarm_id
 from meltwatch_schemas.point_rules import check_point

@@ -9,10 +9,11 @@ from meltwatch_chassis.metrics import Metrics
 from meltwatch_core.alarms.manager.alarms import AlarmPipeline
 from meltwatch_core.alarms.ports import Commit, Place
 from meltwatch_core.alarms.system_alarms import SYSTEM
-from meltwatch_schemas.alarm import AlarmRecord, utc_from_ns
+from meltwatch_schemas.alarm import AlarmRecord
 from meltwatch_schemas.embedding import EmbeddingChunk
 from meltwatch_schemas.encoder import Encoder
 from meltwatch_schemas.errors import ContractViolation
+from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.record import OutgoingRecord, RawRecord, headers_for, read_embedding
 from meltwatch_schemas.score import SCHEMA, WindowScore, encode_score
 from meltwatch_schemas.score_topics import NewestFrame

@@ -12,7 +12,8 @@ from meltwatch_chassis.tasks import cancel, while_lasting
 from meltwatch_core.join.restore import Past, ScoresTail
 from meltwatch_core.scoring.judge import Judge
 from meltwatch_core.scoring.scores import ScoreContext
-from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord
+from meltwatch_schemas.alarm import AlarmRecord
+from meltwatch_schemas.alarm_point import AlarmPoint
 from meltwatch_schemas.encoder import Encoder
 from meltwatch_schemas.point_rules import PROCESS
 from meltwatch_schemas.record import read_json

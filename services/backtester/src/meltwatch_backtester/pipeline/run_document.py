@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from meltwatch_core.scoring.ports import EnsembleIdentity
-from meltwatch_schemas.alarm import AlarmRecord, rfc3339, utc_from_ns
+from meltwatch_schemas.alarm import AlarmRecord
+from meltwatch_schemas.instants import rfc3339, utc_from_ns
 from meltwatch_schemas.raises import answer_of, raised_in
 from meltwatch_schemas.score import ScoreStatus
 

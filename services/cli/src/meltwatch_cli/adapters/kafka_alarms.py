@@ -12,14 +12,9 @@ from meltwatch_chassis.kafka.follow import Follower
 from meltwatch_chassis.kafka.span import SpanReader
 from meltwatch_chassis.kafka.writer import Writer
 from meltwatch_schemas.access import Principal, rights_of
-from meltwatch_schemas.alarm import (
-    COMMAND_SCHEMA,
-    AlarmCommand,
-    AlarmRecord,
-    CommandResult,
-    Heartbeat,
-)
+from meltwatch_schemas.alarm import AlarmRecord, Heartbeat
 from meltwatch_schemas.alarm_board import MANAGER
+from meltwatch_schemas.alarm_command import COMMAND_SCHEMA, AlarmCommand, CommandResult
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.json_message import KeyedMessage
 from meltwatch_schemas.record import JSON, OutgoingRecord, RawRecord, headers_for, read_json

@@ -8,7 +8,7 @@ from meltwatch_chassis.kafka.access import explained
 from meltwatch_chassis.kafka.span import SpanReader
 from meltwatch_chassis.kafka.writer import Writer
 from meltwatch_schemas.access import Principal, rights_of
-from meltwatch_schemas.alarm import POINT_SCHEMA, AlarmPoint
+from meltwatch_schemas.alarm_point import POINT_SCHEMA, AlarmPoint
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.point_rules import check_point, taken_back_headers
 from meltwatch_schemas.record import JSON, OutgoingRecord, RawRecord, headers_for, read_json

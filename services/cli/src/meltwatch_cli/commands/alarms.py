@@ -11,8 +11,9 @@ from meltwatch_chassis.clock import Clock, SystemClock
 from meltwatch_chassis.errors import DependencyUnreachable
 from meltwatch_chassis.moment import moment_ns
 from meltwatch_chassis.terminal import json_text
-from meltwatch_schemas.alarm import AlarmRecord, ns_from_utc, utc_from_ns
+from meltwatch_schemas.alarm import AlarmRecord
 from meltwatch_schemas.alarm_list import listed
+from meltwatch_schemas.instants import ns_from_utc, utc_from_ns
 from meltwatch_schemas.topics import timestamp_ms
 from meltwatch_schemas.wording import clock_text, transition_line
 

@@ -11,7 +11,8 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 from meltwatch_chassis.clock import Clock
 from meltwatch_chassis.errors import BadUsage
-from meltwatch_schemas.alarm import AlarmCommand, Command, Role, utc_from_ns
+from meltwatch_schemas.alarm_command import AlarmCommand, Command, Role
+from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.text import is_printable
 
 from meltwatch_cli import bootstrap

@@ -19,7 +19,7 @@ from meltwatch_chassis.recording.manifest import BACKUP_NAME, BackupManifest
 from meltwatch_chassis.recording.reader import read_backup_manifest
 from meltwatch_chassis.recording.writer import RecordingWriter, disk_errors
 from meltwatch_schemas.access import Principal
-from meltwatch_schemas.alarm import rfc3339, utc_from_ns
+from meltwatch_schemas.instants import rfc3339, utc_from_ns
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_S
 

@@ -10,7 +10,7 @@ from meltwatch_chassis.errors import BadUsage
 from meltwatch_chassis.label_file import labels_as_csv, labels_as_json
 from meltwatch_chassis.moment import moment_ns
 from meltwatch_chassis.whole_file import write_whole
-from meltwatch_schemas.alarm import utc_from_ns
+from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.labels import labels_of
 from meltwatch_schemas.topics import timestamp_ms
 

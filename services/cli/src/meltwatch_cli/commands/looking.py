@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 from meltwatch_chassis.clock import Clock
 from meltwatch_chassis.errors import BadUsage, DependencyUnreachable
-from meltwatch_schemas.alarm import AlarmRecord, ns_from_utc
+from meltwatch_schemas.alarm import AlarmRecord
 from meltwatch_schemas.alarm_board import STALE_AFTER_S
 from meltwatch_schemas.alarm_list import is_unacknowledged, named, newest
+from meltwatch_schemas.instants import ns_from_utc
 from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_cli import bootstrap

@@ -6,10 +6,11 @@ from typing import Annotated, Final
 from cyclopts import Parameter
 from meltwatch_chassis.clock import Clock, SystemClock
 from meltwatch_chassis.errors import BadUsage
-from meltwatch_schemas.alarm import Command, utc_from_ns
+from meltwatch_schemas.alarm_command import Command
 from meltwatch_schemas.alarm_list import token_of
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.identifiers import check_alarm_id
+from meltwatch_schemas.instants import utc_from_ns
 
 from meltwatch_cli import bootstrap
 from meltwatch_cli.commands.asking import MAX_COMMENT, Asking, check_text, command_of, put

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.errors import BadUsage, ConfigurationError
 from meltwatch_chassis.moment import duration_s
-from meltwatch_schemas.alarm import Command, Role
+from meltwatch_schemas.alarm_command import Command, Role
 from meltwatch_schemas.alarm_list import named
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.identifiers import check_alarm_id

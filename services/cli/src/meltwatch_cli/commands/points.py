@@ -11,9 +11,10 @@ from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.errors import BadUsage, ConfigurationError
 from meltwatch_chassis.plant import read_plant
 from meltwatch_chassis.point_file import FaultyFile, points_as_json, points_as_yaml, read_points
-from meltwatch_schemas.alarm import AlarmPoint, utc_from_ns
+from meltwatch_schemas.alarm_point import AlarmPoint
 from meltwatch_schemas.bounds import MAX_TEXT
 from meltwatch_schemas.default_points import default_points
+from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.text import is_printable
 
 from meltwatch_cli import bootstrap

@@ -11,8 +11,8 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.errors import BadUsage
-from meltwatch_schemas.alarm import utc_from_ns
 from meltwatch_schemas.errors import ContractViolation
+from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.record import RawRecord
 
 from meltwatch_cli import bootstrap

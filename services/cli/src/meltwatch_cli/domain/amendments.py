@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from meltwatch_schemas.alarm import AlarmPoint, PointChange
+from meltwatch_schemas.alarm_point import AlarmPoint, PointChange
 from meltwatch_schemas.text import escaped
 
 _LONGEST_VALUE: Final = 120

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from meltwatch_schemas.alarm import rfc3339, utc_from_ns
 from meltwatch_schemas.codec import unpack
 from meltwatch_schemas.errors import ContractViolation
+from meltwatch_schemas.instants import rfc3339, utc_from_ns
 from meltwatch_schemas.json_object import parse_object
 from meltwatch_schemas.record import JSON, RawRecord, header
 from meltwatch_schemas.text import escaped

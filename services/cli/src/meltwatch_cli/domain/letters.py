@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from meltwatch_schemas.alarm import COMMAND_SCHEMA, rfc3339
+from meltwatch_schemas.alarm_command import COMMAND_SCHEMA
 from meltwatch_schemas.codec import MAX_RECORD_BYTES
 from meltwatch_schemas.dead_letter import (
     REDRIVE_AT,
@@ -17,6 +17,7 @@ from meltwatch_schemas.dead_letter import (
 )
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.identifiers import check_alarm_id
+from meltwatch_schemas.instants import rfc3339
 from meltwatch_schemas.json_object import parse_object
 from meltwatch_schemas.record import RawRecord, check_schema, read_current, read_embedding
 from meltwatch_schemas.topics import Topic

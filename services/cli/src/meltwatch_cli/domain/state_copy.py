@@ -7,7 +7,9 @@ from meltwatch_core.alarms.authorship import MAX_OWN_EPOCH, Authorship
 from meltwatch_core.alarms.commit_note import authorships
 from meltwatch_core.alarms.ports import Commit, Place
 from meltwatch_schemas.access import ACCESS, Principal
-from meltwatch_schemas.alarm import AlarmCommand, AlarmPoint, AlarmRecord, CommandResult
+from meltwatch_schemas.alarm import AlarmRecord
+from meltwatch_schemas.alarm_command import AlarmCommand, CommandResult
+from meltwatch_schemas.alarm_point import AlarmPoint
 from meltwatch_schemas.json_message import KeyedMessage
 from meltwatch_schemas.outside import AlarmReceipt, FurnaceState
 from meltwatch_schemas.topics import Topic

@@ -4,10 +4,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from meltwatch_schemas.alarm import ns_from_utc
 from meltwatch_schemas.backtest import BacktestRun
 from meltwatch_schemas.bounds import Logit
-from meltwatch_schemas.instants import UtcTime
+from meltwatch_schemas.instants import UtcTime, ns_from_utc
 from meltwatch_schemas.json_message import FurnaceId, Message
 from meltwatch_schemas.window import NS_PER_MS, PUBLISHED_SPEC
 from pydantic import Field

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from meltwatch_schemas.alarm import Command, Role
+from meltwatch_schemas.alarm_command import Command, Role
 
 
 class ConsoleRole(StrEnum):

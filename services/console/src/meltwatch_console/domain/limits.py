@@ -6,7 +6,7 @@ Others judge: here a limit is shown, and agreement is a word.
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
-from meltwatch_schemas.alarm import AlarmPoint, Setpoint
+from meltwatch_schemas.alarm_point import AlarmPoint, Setpoint
 from meltwatch_schemas.default_points import OVERHEAT
 from meltwatch_schemas.default_setpoint import DEFAULT_SETPOINT
 from meltwatch_schemas.score import WindowScore

@@ -5,7 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from meltwatch_schemas.alarm import AlarmRecord, Priority, ns_from_utc
+from meltwatch_schemas.alarm import AlarmRecord, Priority
+from meltwatch_schemas.instants import ns_from_utc
 from meltwatch_schemas.window import NS_PER_MS
 from pydantic import TypeAdapter, ValidationError
 

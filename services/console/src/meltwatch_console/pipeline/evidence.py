@@ -8,8 +8,9 @@ from typing import Any, Final, Protocol
 
 import structlog
 from meltwatch_chassis.errors import FatalError, TransientError
-from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord
+from meltwatch_schemas.alarm import AlarmRecord
 from meltwatch_schemas.alarm_board import AlarmTurn
+from meltwatch_schemas.alarm_point import AlarmPoint
 from meltwatch_schemas.text import escaped
 
 from meltwatch_console.domain.limits import limits_of

@@ -11,7 +11,9 @@ from uuid import UUID, uuid4
 import structlog
 from meltwatch_chassis.clock import Clock
 from meltwatch_chassis.errors import FatalError, TransientError
-from meltwatch_schemas.alarm import AlarmCommand, AlarmRecord, Command, CommandResult, utc_from_ns
+from meltwatch_schemas.alarm import AlarmRecord
+from meltwatch_schemas.alarm_command import AlarmCommand, Command, CommandResult
+from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.json_message import AlarmId
 from meltwatch_schemas.text import escaped
 from meltwatch_schemas.window import NS_PER_S

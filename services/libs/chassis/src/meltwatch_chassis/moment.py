@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime
 from typing import Final
 
-from meltwatch_schemas.alarm import ns_from_utc
+from meltwatch_schemas.instants import ns_from_utc
 from meltwatch_schemas.window import INT64_MAX, NS_PER_S
 
 from meltwatch_chassis.errors import ConfigurationError

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Self, TypeVar
 
 import yaml
-from meltwatch_schemas.alarm import AlarmPoint
+from meltwatch_schemas.alarm_point import AlarmPoint
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.point_classes import CLASSES, FileFault, Resolver, faults_of
 from meltwatch_schemas.point_rules import check_point

@@ -18,7 +18,8 @@ from meltwatch.table import ArrowTable
 
 if TYPE_CHECKING:
     from meltwatch_core.alarms.sweep import Activation, LevelSeries
-    from meltwatch_schemas.alarm import AlarmRecord, Setpoint
+    from meltwatch_schemas.alarm import AlarmRecord
+    from meltwatch_schemas.alarm_point import Setpoint
     from meltwatch_schemas.backtest import BacktestRun, TriedPoint
 
 _OVERHEAT: Final = "OVERHEAT"
@@ -303,7 +304,7 @@ class StoredBacktest:
 def _tried(
     point: "TriedPoint", on: float, off: float | None, delays: tuple[float | None, float | None]
 ) -> "Setpoint":
-    from meltwatch_schemas.alarm import Setpoint  # noqa: PLC0415 - optional
+    from meltwatch_schemas.alarm_point import Setpoint  # noqa: PLC0415 - optional
 
     own = (point.on_delay_s, point.off_delay_s)
     on_s, off_s = (

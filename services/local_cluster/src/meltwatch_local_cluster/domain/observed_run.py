@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from meltwatch_schemas.alarm import AlarmRecord, AlarmState, Heartbeat, ns_from_utc
+from meltwatch_schemas.alarm import AlarmRecord, AlarmState, Heartbeat
+from meltwatch_schemas.instants import ns_from_utc
 from meltwatch_schemas.score import WindowScore
 
 from meltwatch_local_cluster.domain.counts import Latencies

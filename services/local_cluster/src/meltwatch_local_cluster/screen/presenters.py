@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import IO, Final, Protocol, Self
 
 from meltwatch_chassis.run_state import ServiceState
-from meltwatch_schemas.alarm import AlarmRecord, AlarmState, utc_from_ns
+from meltwatch_schemas.alarm import AlarmRecord, AlarmState
 from meltwatch_schemas.alarm_list import listed
+from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.text import escaped
 from meltwatch_schemas.wording import (
     day_and_clock,

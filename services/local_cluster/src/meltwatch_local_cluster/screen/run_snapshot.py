@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from meltwatch_chassis.run_state import RunState
-from meltwatch_schemas.alarm import AlarmRecord, ns_from_utc
+from meltwatch_schemas.alarm import AlarmRecord
+from meltwatch_schemas.instants import ns_from_utc
 from meltwatch_schemas.wording import age_text
 
 from meltwatch_local_cluster.domain.observed_run import ObservedFurnace, ObservedRun

@@ -6,16 +6,9 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID, uuid5
 
-from meltwatch_schemas.alarm import (
-    SEVERITY,
-    AlarmPoint,
-    AlarmRecord,
-    AlarmState,
-    Priority,
-    Quality,
-    Shelve,
-)
+from meltwatch_schemas.alarm import SEVERITY, AlarmRecord, AlarmState, Priority, Quality, Shelve
 from meltwatch_schemas.alarm_list import is_unacknowledged
+from meltwatch_schemas.alarm_point import AlarmPoint
 
 PIPELINE_DOWN: Final = "ALARM_PIPELINE_DOWN"
 _NAMESPACE: Final = UUID("6f0b5d0e-6a0b-5a53-9d0b-2f3c1f2a6a11")

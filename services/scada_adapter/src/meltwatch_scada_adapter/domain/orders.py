@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from meltwatch_schemas.alarm import Command, CommandResult, ResultCode
+from meltwatch_schemas.alarm_command import Command, CommandResult, ResultCode
 
 
 class OrderOutcome(StrEnum):

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from meltwatch_core.alarms.points import MasterAlarmList
-from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord
+from meltwatch_schemas.alarm import AlarmRecord
+from meltwatch_schemas.alarm_point import AlarmPoint
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.identifiers import split_alarm_id
 

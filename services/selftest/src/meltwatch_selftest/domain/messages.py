@@ -4,17 +4,11 @@ from dataclasses import replace
 from typing import Final
 
 from meltwatch_schemas import current, embedding
-from meltwatch_schemas.alarm import (
-    COMMAND_SCHEMA,
-    POINT_SCHEMA,
-    AlarmCommand,
-    AlarmPoint,
-    AlarmRecord,
-    Command,
-    Role,
-    utc_from_ns,
-)
+from meltwatch_schemas.alarm import AlarmRecord
+from meltwatch_schemas.alarm_command import COMMAND_SCHEMA, AlarmCommand, Command, Role
+from meltwatch_schemas.alarm_point import POINT_SCHEMA, AlarmPoint
 from meltwatch_schemas.identifiers import split_alarm_id
+from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.outside import FURNACE_STATE_SCHEMA, FurnaceState, FurnaceStateWord
 from meltwatch_schemas.record import JSON, OutgoingRecord, headers_for
 from meltwatch_schemas.topics import Topic, timestamp_ms

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import inf
 
 from meltwatch_core.alarms.condition import Condition, Sample, decided, due, observe
-from meltwatch_schemas.alarm import Setpoint
+from meltwatch_schemas.alarm_point import Setpoint
 from meltwatch_schemas.window import INT64_MAX, NS_PER_S
 
 

@@ -11,7 +11,7 @@ from meltwatch_core.alarms.setpoints.bootstrap import (
     unit_sums,
     weighted_quantiles,
 )
-from meltwatch_schemas.alarm import Setpoint
+from meltwatch_schemas.alarm_point import Setpoint
 from numpy.typing import NDArray
 
 from meltwatch_trainer.judge.alarm_delay import alarms

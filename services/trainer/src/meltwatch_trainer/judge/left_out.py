@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from meltwatch_core.alarms.setpoints.bootstrap import FloatArray
 from meltwatch_core.alarms.setpoints.held_level import AlarmRule
-from meltwatch_schemas.alarm import Setpoint
+from meltwatch_schemas.alarm_point import Setpoint
 
 from meltwatch_trainer.judge.fusion import Fused
 from meltwatch_trainer.judge.judging import JudgingVerdict, Terms, judge_set

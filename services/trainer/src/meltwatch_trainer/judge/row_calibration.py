@@ -13,7 +13,7 @@ from meltwatch_core.alarms.setpoints.threshold import (
     ThresholdBasis,
     find_threshold,
 )
-from meltwatch_schemas.alarm import Setpoint
+from meltwatch_schemas.alarm_point import Setpoint
 from numpy.typing import NDArray
 
 from meltwatch_trainer.errors import ScoresError

@@ -13,7 +13,7 @@ from meltwatch_core.alarms.setpoints.bootstrap import (
     unit_sums,
 )
 from meltwatch_core.alarms.setpoints.held_level import AlarmRule
-from meltwatch_schemas.alarm import Setpoint
+from meltwatch_schemas.alarm_point import Setpoint
 from numpy.typing import NDArray
 
 from meltwatch_trainer.judge.alarm_figures import (

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from meltwatch_schemas.alarm import Setpoint
+from meltwatch_schemas.alarm_point import Setpoint
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 from meltwatch_simulator import Scenario, furnace_ids
 from meltwatch_simulator.scenario import demo_origin_ns

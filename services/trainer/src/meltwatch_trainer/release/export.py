@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from meltwatch_core.alarms.setpoints.held_level import AlarmRule
 from meltwatch_core.alarms.setpoints.threshold import Budget
-from meltwatch_schemas.alarm import Setpoint
+from meltwatch_schemas.alarm_point import Setpoint
 from meltwatch_schemas.encoder import default_encoder
 from meltwatch_schemas.window import PUBLISHED_SPEC
 

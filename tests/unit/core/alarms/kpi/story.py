@@ -6,7 +6,8 @@ from typing import Any
 from meltwatch_core.alarms.kpi.lines import Logged, lines_of
 from meltwatch_core.alarms.kpi.load import Stretch
 from meltwatch_core.alarms.kpi.performance import Performance, performance
-from meltwatch_schemas.alarm import AlarmRecord, AlarmState, ns_from_utc, utc_from_ns
+from meltwatch_schemas.alarm import AlarmRecord, AlarmState
+from meltwatch_schemas.instants import ns_from_utc, utc_from_ns
 from meltwatch_schemas.window import NS_PER_S
 
 from tests.support.builders import alarm_record

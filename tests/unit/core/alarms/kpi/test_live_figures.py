@@ -10,7 +10,7 @@ from meltwatch_core.alarms.kpi.lines import line_of
 from meltwatch_core.alarms.kpi.load import TEN_MINUTES_NS
 from meltwatch_core.alarms.kpi.performance import performance
 from meltwatch_core.alarms.manager.figures import LiveFigures
-from meltwatch_schemas.alarm import ns_from_utc
+from meltwatch_schemas.instants import ns_from_utc
 
 from tests.support.builders import alarm_point
 from tests.support.examples import examples

@@ -17,7 +17,7 @@ from meltwatch_core.alarms.kpi.load import (
     peak_of,
     share_of_bins_over,
 )
-from meltwatch_schemas.alarm import ns_from_utc
+from meltwatch_schemas.instants import ns_from_utc
 from meltwatch_schemas.window import NS_PER_S
 
 from tests.support.examples import examples

@@ -10,7 +10,8 @@ from meltwatch_core.alarms.kpi.load import Stretch
 from meltwatch_core.alarms.kpi.nuisance import chatter_index
 from meltwatch_core.alarms.kpi.performance import performance
 from meltwatch_core.alarms.kpi.response import nearest_rank
-from meltwatch_schemas.alarm import Priority, utc_from_ns
+from meltwatch_schemas.alarm import Priority
+from meltwatch_schemas.instants import utc_from_ns
 
 from tests.support.examples import examples
 from tests.unit.core.alarms.kpi.story import DAY_S, Story, at_ns, name, stretch

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_core.alarms.condition import Condition, Sample, decided, due, observe
 from meltwatch_core.alarms.setpoints.held_level import AlarmRule, held_levels
-from meltwatch_schemas.alarm import Setpoint
+from meltwatch_schemas.alarm_point import Setpoint
 from meltwatch_schemas.window import NS_PER_S
 
 RULE = AlarmRule()

@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import Any, Final
 
-from meltwatch_schemas.alarm import AlarmRecord, ns_from_utc
+from meltwatch_schemas.alarm import AlarmRecord
+from meltwatch_schemas.instants import ns_from_utc
 
 from meltwatch_console.adapters.http.tables import AnswerTable, Cell, TableColumn
 

@@ -19,8 +19,8 @@ from meltwatch_chassis.backtest_folder import (
     list_backtests,
     read_named,
 )
-from meltwatch_schemas.alarm import rfc3339
 from meltwatch_schemas.backtest import BacktestDifference, BacktestRun, LabelAnswer, difference_of
+from meltwatch_schemas.instants import rfc3339
 from pydantic import BaseModel, Field, ValidationError
 
 from meltwatch_console.adapters.backtest_trace import TraceColumn, trace_of

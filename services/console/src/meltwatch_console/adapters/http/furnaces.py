@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from meltwatch_chassis.clock import Clock
-from meltwatch_schemas.alarm import AlarmPoint
+from meltwatch_schemas.alarm_point import AlarmPoint
 from meltwatch_schemas.reasons import Reason
 from meltwatch_schemas.score import Modality, WindowScore
 from meltwatch_schemas.window import NS_PER_MS, NS_PER_S

@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path, Query, Response
-from meltwatch_schemas.alarm import Priority, ns_from_utc
+from meltwatch_schemas.alarm import Priority
+from meltwatch_schemas.instants import ns_from_utc
 from meltwatch_schemas.window import NS_PER_MS
 from pydantic import AwareDatetime, BaseModel, Field
 

@@ -6,14 +6,8 @@ A test holds the answers of a real console against them.
 from typing import Any, Final, Literal
 
 from meltwatch_core.alarms.kpi.key_figures import Grade
-from meltwatch_schemas.alarm import (
-    AlarmRecord,
-    AlarmVerdict,
-    CommandResult,
-    Heartbeat,
-    Mode,
-    Priority,
-)
+from meltwatch_schemas.alarm import AlarmRecord, AlarmVerdict, Heartbeat, Mode, Priority
+from meltwatch_schemas.alarm_command import CommandResult
 from meltwatch_schemas.score import ScoreStatus
 from pydantic import BaseModel, ConfigDict, Field
 

@@ -12,7 +12,7 @@ from enum import Enum, StrEnum
 from typing import Any, Final, Generic, TypeVar
 
 from fastapi import Request, Response
-from meltwatch_schemas.alarm import rfc3339, utc_from_ns
+from meltwatch_schemas.instants import rfc3339, utc_from_ns
 
 from meltwatch_console.adapters.http.gate import ApiError
 

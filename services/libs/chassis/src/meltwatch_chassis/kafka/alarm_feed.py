@@ -14,12 +14,7 @@ from typing import Any, Final
 
 import structlog
 from meltwatch_schemas.access import Right
-from meltwatch_schemas.alarm import (
-    AlarmCommand,
-    CommandResult,
-    Heartbeat,
-    utc_from_ns,
-)
+from meltwatch_schemas.alarm import Heartbeat
 from meltwatch_schemas.alarm_board import (
     STALE_AFTER_S,
     AlarmBoard,
@@ -28,7 +23,9 @@ from meltwatch_schemas.alarm_board import (
     PointBoard,
     Pulse,
 )
+from meltwatch_schemas.alarm_command import AlarmCommand, CommandResult
 from meltwatch_schemas.errors import ContractViolation
+from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.json_message import KeyedMessage
 from meltwatch_schemas.outside import AlarmReceipt
 from meltwatch_schemas.record import JSON, OutgoingRecord, RawRecord, headers_for, read_json

@@ -10,15 +10,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, Self
 
-from meltwatch_schemas.alarm import (
-    AlarmPoint,
-    AlarmRecord,
-    AlarmState,
-    Command,
-    Quality,
-    ns_from_utc,
-    utc_from_ns,
-)
+from meltwatch_schemas.alarm import AlarmRecord, AlarmState, Quality
+from meltwatch_schemas.alarm_command import Command
+from meltwatch_schemas.alarm_point import AlarmPoint
+from meltwatch_schemas.instants import ns_from_utc, utc_from_ns
 from meltwatch_schemas.locale import NOWHERE, Locale
 from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.window import NS_PER_S

@@ -50,7 +50,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from meltwatch_schemas.alarm import AlarmPoint, AlarmState, OutOfService, Shelve
+from meltwatch_schemas.alarm import AlarmState, OutOfService, Shelve
+from meltwatch_schemas.alarm_point import AlarmPoint
 
 
 class WrongState(ValueError):  # noqa: N818 - named for the code of the command's result

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Final, Self
 
-from meltwatch_schemas.alarm import AlarmRecord, AlarmState, Command, Transition
+from meltwatch_schemas.alarm import AlarmRecord, AlarmState, Transition
+from meltwatch_schemas.alarm_command import Command
 
 MAX_EVENTS: Final = 10_000
 """Of more records since an annunciation only the newest count, and the announcing one."""

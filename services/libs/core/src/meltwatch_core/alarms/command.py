@@ -13,20 +13,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from meltwatch_schemas.alarm import (
-    COMMAND_SCHEMA,
-    AlarmCommand,
-    AlarmVerdict,
-    Command,
-    EarlierOccurrence,
-    MissedSpan,
-    ResultCode,
-    Role,
-    rfc3339,
-)
+from meltwatch_schemas.alarm import AlarmVerdict, EarlierOccurrence, MissedSpan
+from meltwatch_schemas.alarm_command import COMMAND_SCHEMA, AlarmCommand, Command, ResultCode, Role
 from meltwatch_schemas.codec import check_size
 from meltwatch_schemas.errors import violation
 from meltwatch_schemas.identifiers import alarm_id_of, check_furnace_id
+from meltwatch_schemas.instants import rfc3339
 from meltwatch_schemas.json_object import parse_object
 from meltwatch_schemas.record import RawRecord, check_schema
 from meltwatch_schemas.roles import Roles

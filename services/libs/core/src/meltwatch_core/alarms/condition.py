@@ -9,7 +9,7 @@ of the samples alone, so that re-reading them gives the same condition again.
 from dataclasses import dataclass, replace
 from typing import Final
 
-from meltwatch_schemas.alarm import Setpoint
+from meltwatch_schemas.alarm_point import Setpoint
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 
 MAX_GAP_NS: Final = 2 * PUBLISHED_SPEC.hop_ns

@@ -2,14 +2,9 @@
 
 from typing import Any, Final
 
-from meltwatch_schemas.alarm import (
-    AlarmPoint,
-    AlarmTimes,
-    Evidence,
-    ModelReference,
-    Quality,
-    utc_from_ns,
-)
+from meltwatch_schemas.alarm import AlarmTimes, Evidence, ModelReference, Quality
+from meltwatch_schemas.alarm_point import AlarmPoint
+from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.window import PUBLISHED_SPEC
 
 from meltwatch_core.alarms.alarm import ReceivedScore

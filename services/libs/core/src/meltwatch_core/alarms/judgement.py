@@ -4,17 +4,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from meltwatch_schemas.alarm import (
-    AlarmCommand,
-    AlarmJudgement,
-    AlarmPoint,
-    AlarmRecord,
-    AlarmVerdict,
-    Command,
-    OutOfService,
-    Shelve,
-    utc_from_ns,
-)
+from meltwatch_schemas.alarm import AlarmJudgement, AlarmRecord, AlarmVerdict, OutOfService, Shelve
+from meltwatch_schemas.alarm_command import AlarmCommand, Command
+from meltwatch_schemas.alarm_point import AlarmPoint
+from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_core.alarms.alarm import Alarm, ReceivedScore, followed, restore

@@ -3,7 +3,8 @@
 from collections.abc import Collection, Mapping
 from typing import NamedTuple, Self
 
-from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord, Setpoint
+from meltwatch_schemas.alarm import AlarmRecord
+from meltwatch_schemas.alarm_point import AlarmPoint, Setpoint
 from meltwatch_schemas.default_points import default_points
 from meltwatch_schemas.errors import violation
 from meltwatch_schemas.identifiers import split_alarm_id

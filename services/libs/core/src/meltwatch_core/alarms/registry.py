@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
-from meltwatch_schemas.alarm import AlarmPoint, AlarmRecord
+from meltwatch_schemas.alarm import AlarmRecord
+from meltwatch_schemas.alarm_point import AlarmPoint
 from meltwatch_schemas.identifiers import split_alarm_id
 from meltwatch_schemas.locale import Locale
 

@@ -8,16 +8,9 @@ from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID, uuid5
 
-from meltwatch_schemas.alarm import (
-    SEVERITY,
-    AlarmPoint,
-    AlarmRecord,
-    Guidance,
-    Mode,
-    Transition,
-    rfc3339,
-    utc_from_ns,
-)
+from meltwatch_schemas.alarm import SEVERITY, AlarmRecord, Guidance, Mode, Transition
+from meltwatch_schemas.alarm_point import AlarmPoint
+from meltwatch_schemas.instants import rfc3339, utc_from_ns
 
 from meltwatch_core.alarms.alarm import CLOCK, Alarm, ReceivedScore
 from meltwatch_core.alarms.alarm_state import Facts, WrongState, derive

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple, Self
 
 import numpy as np
-from meltwatch_schemas.alarm import Setpoint
+from meltwatch_schemas.alarm_point import Setpoint
 from numpy.typing import ArrayLike, NDArray
 
 from meltwatch_core.alarms.condition import Condition, Sample, decided, due, observe

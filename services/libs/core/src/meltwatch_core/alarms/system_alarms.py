@@ -6,7 +6,8 @@ from enum import Enum, auto
 from typing import Final
 
 from meltwatch_schemas import identifiers
-from meltwatch_schemas.alarm import AlarmPoint, Priority, Setpoint
+from meltwatch_schemas.alarm import Priority
+from meltwatch_schemas.alarm_point import AlarmPoint, Setpoint
 from meltwatch_schemas.reasons import UNTIMELY, Reason
 from meltwatch_schemas.score_topics import GapCause, HistoryGap
 

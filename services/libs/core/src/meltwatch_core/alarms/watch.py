@@ -10,9 +10,10 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from meltwatch_schemas.alarm import AlarmRecord, ns_from_utc
+from meltwatch_schemas.alarm import AlarmRecord
 from meltwatch_schemas.errors import violation
 from meltwatch_schemas.identifiers import split_alarm_id
+from meltwatch_schemas.instants import ns_from_utc
 from meltwatch_schemas.outside import FurnaceStateWord
 from meltwatch_schemas.score import ScoreStatus, WindowScore
 from meltwatch_schemas.window import NS_PER_S

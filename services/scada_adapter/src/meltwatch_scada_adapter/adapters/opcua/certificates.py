@@ -16,7 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID as Use
 from cryptography.x509.oid import NameOID
 from meltwatch_chassis.clock import Clock
 from meltwatch_chassis.errors import ConfigurationError
-from meltwatch_schemas.alarm import utc_from_ns
+from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.text import escaped
 
 _VALID: Final = timedelta(days=3650)

@@ -6,7 +6,7 @@ from math import isfinite
 from typing import Any, Final
 
 from asyncua import ua
-from meltwatch_schemas.alarm import Command
+from meltwatch_schemas.alarm_command import Command
 
 from meltwatch_scada_adapter.adapters.opcua.fields import NAMESPACE
 from meltwatch_scada_adapter.adapters.opcua.patches import CALLER

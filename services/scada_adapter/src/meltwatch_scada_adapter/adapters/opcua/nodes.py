@@ -13,7 +13,7 @@ import structlog
 from asyncua import ua
 from asyncua.server.internal_server import InternalServer
 from meltwatch_chassis.clock import Clock
-from meltwatch_schemas.alarm import utc_from_ns
+from meltwatch_schemas.instants import utc_from_ns
 
 from meltwatch_scada_adapter.adapters.opcua.fields import field_id, fields_of, node_id
 from meltwatch_scada_adapter.adapters.opcua.pattern import NodePattern

@@ -24,7 +24,7 @@ from asyncua.server.uaprocessor import UaProcessor
 from asyncua.ua.ua_binary import nodeid_from_binary
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.tasks import cancel
-from meltwatch_schemas.alarm import utc_from_ns
+from meltwatch_schemas.instants import utc_from_ns
 
 from meltwatch_scada_adapter.adapters.opcua.events import REFRESH_EVENTS, Announcement, note
 

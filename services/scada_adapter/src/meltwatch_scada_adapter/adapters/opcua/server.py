@@ -12,7 +12,7 @@ from asyncua import Server, ua
 from meltwatch_chassis.clock import Clock
 from meltwatch_chassis.errors import ConfigurationError
 from meltwatch_chassis.metrics import Metrics
-from meltwatch_schemas.alarm import utc_from_ns
+from meltwatch_schemas.instants import utc_from_ns
 
 from meltwatch_scada_adapter.adapters.opcua.certificates import Certificates
 from meltwatch_scada_adapter.adapters.opcua.events import announcement_of, note

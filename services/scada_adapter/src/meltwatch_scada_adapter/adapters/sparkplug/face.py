@@ -12,7 +12,7 @@ from meltwatch_chassis.dependencies import Dependencies
 from meltwatch_chassis.errors import FatalError
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_chassis.tasks import cancel, first_of
-from meltwatch_schemas.alarm import utc_from_ns
+from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.sparkplug import PayloadError, decode
 from meltwatch_schemas.text import escaped
 

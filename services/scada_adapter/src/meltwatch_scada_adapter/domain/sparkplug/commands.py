@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from meltwatch_schemas.alarm import Command
+from meltwatch_schemas.alarm_command import Command
 from meltwatch_schemas.bounds import MAX_USER
 from meltwatch_schemas.sparkplug import Payload, PayloadError
 from meltwatch_schemas.text import is_printable

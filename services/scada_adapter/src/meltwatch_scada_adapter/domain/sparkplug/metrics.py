@@ -11,7 +11,8 @@ from meltwatch_core.alarms.system_alarms import (
     SCORING_LOST,
     VIDEO_LOST,
 )
-from meltwatch_schemas.alarm import Quality, ns_from_utc
+from meltwatch_schemas.alarm import Quality
+from meltwatch_schemas.instants import ns_from_utc
 from meltwatch_schemas.sparkplug import DataType, Metric, QualityCode, Value
 
 from meltwatch_scada_adapter.domain.condition import ScadaCondition

@@ -12,9 +12,9 @@ from meltwatch_chassis.recording.reader import read_manifest, segment_records
 from meltwatch_core.join.entry import Entry, read
 from meltwatch_core.join.event_time import EventTimeJoiner
 from meltwatch_core.join.window import AlignedWindow
-from meltwatch_schemas.alarm import ns_from_utc
 from meltwatch_schemas.encoder import default_encoder
 from meltwatch_schemas.errors import ContractViolation
+from meltwatch_schemas.instants import ns_from_utc
 from meltwatch_schemas.score import Modality
 from meltwatch_schemas.topics import Topic
 

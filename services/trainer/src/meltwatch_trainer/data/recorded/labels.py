@@ -6,7 +6,8 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
-from meltwatch_schemas.alarm import AlarmVerdict, ns_from_utc, rfc3339, utc_from_ns
+from meltwatch_schemas.alarm import AlarmVerdict
+from meltwatch_schemas.instants import ns_from_utc, rfc3339, utc_from_ns
 from meltwatch_schemas.labels import Label
 from meltwatch_schemas.window import NS_PER_S
 from numpy.typing import NDArray

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from meltwatch_schemas.alarm import AlarmRecord, AlarmState, Mode, Priority, ns_from_utc
+from meltwatch_schemas.alarm import AlarmRecord, AlarmState, Mode, Priority
+from meltwatch_schemas.instants import ns_from_utc
 
 from meltwatch_core.alarms.alarm import is_raise
 from meltwatch_core.alarms.annunciation import announces

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
-from meltwatch_schemas.alarm import ns_from_utc, utc_from_ns
+from meltwatch_schemas.instants import ns_from_utc, utc_from_ns
 from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_core.alarms.kpi.lines import JournalLine

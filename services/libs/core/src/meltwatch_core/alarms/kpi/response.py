@@ -5,7 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from meltwatch_schemas.alarm import AlarmState, Command, Priority
+from meltwatch_schemas.alarm import AlarmState, Priority
+from meltwatch_schemas.alarm_command import Command
 from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_core.alarms.kpi.lines import JournalLine

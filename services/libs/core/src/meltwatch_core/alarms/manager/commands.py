@@ -5,8 +5,9 @@ from dataclasses import replace
 from typing import Final
 
 import structlog
-from meltwatch_schemas.alarm import AlarmCommand, Command, CommandResult, ResultCode, utc_from_ns
+from meltwatch_schemas.alarm_command import AlarmCommand, Command, CommandResult, ResultCode
 from meltwatch_schemas.errors import ContractViolation
+from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.record import OutgoingRecord, RawRecord, read_json
 from meltwatch_schemas.roles import Roles
 from meltwatch_schemas.topics import Topic

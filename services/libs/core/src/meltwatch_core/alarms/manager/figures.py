@@ -4,7 +4,8 @@ from collections import Counter, deque
 from collections.abc import Sequence
 
 from meltwatch_chassis.metrics import Metrics
-from meltwatch_schemas.alarm import AlarmRecord, AlarmState, Command, Priority
+from meltwatch_schemas.alarm import AlarmRecord, AlarmState, Priority
+from meltwatch_schemas.alarm_command import Command
 from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_core.alarms.alarm import Alarm

@@ -1,7 +1,7 @@
 """What the plant says of itself: its alarm points and the states of its furnaces."""
 
 import structlog
-from meltwatch_schemas.alarm import AlarmPoint
+from meltwatch_schemas.alarm_point import AlarmPoint
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.identifiers import alarm_id_of
 from meltwatch_schemas.outside import FurnaceState, FurnaceStateWord

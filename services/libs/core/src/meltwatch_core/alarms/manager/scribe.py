@@ -5,14 +5,9 @@ from functools import cache, partial
 import structlog
 from meltwatch_chassis.live import is_live
 from meltwatch_chassis.metrics import Metrics
-from meltwatch_schemas.alarm import (
-    AlarmRecord,
-    AlarmState,
-    Heartbeat,
-    ns_from_utc,
-    utc_from_ns,
-)
+from meltwatch_schemas.alarm import AlarmRecord, AlarmState, Heartbeat
 from meltwatch_schemas.errors import ContractViolation
+from meltwatch_schemas.instants import ns_from_utc, utc_from_ns
 from meltwatch_schemas.record import OutgoingRecord, RawRecord
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_S

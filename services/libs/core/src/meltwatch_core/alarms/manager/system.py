@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from meltwatch_schemas.alarm import AlarmPoint, Mode, Priority, utc_from_ns
+from meltwatch_schemas.alarm import Mode, Priority
+from meltwatch_schemas.alarm_point import AlarmPoint
+from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.record import OutgoingRecord
 from meltwatch_schemas.text import escaped
 from meltwatch_schemas.window import NS_PER_S

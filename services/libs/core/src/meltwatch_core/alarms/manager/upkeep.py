@@ -7,14 +7,9 @@ not matter who led when it became due: the next tick makes up for it.
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from meltwatch_schemas.alarm import (
-    SEVERITY,
-    AlarmPoint,
-    AlarmRecord,
-    AlarmState,
-    ns_from_utc,
-    utc_from_ns,
-)
+from meltwatch_schemas.alarm import SEVERITY, AlarmRecord, AlarmState
+from meltwatch_schemas.alarm_point import AlarmPoint
+from meltwatch_schemas.instants import ns_from_utc, utc_from_ns
 from meltwatch_schemas.record import OutgoingRecord
 from meltwatch_schemas.window import NS_PER_S
 

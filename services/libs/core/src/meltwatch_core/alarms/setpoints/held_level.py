@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
-from meltwatch_schemas.alarm import Setpoint
+from meltwatch_schemas.alarm_point import Setpoint
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
@@ -22,7 +22,7 @@ class AlarmRule:
     Attributes
     ----------
     on_delay_s, off_delay_s
-        As in :class:`~meltwatch_schemas.alarm.Setpoint`.
+        As in :class:`~meltwatch_schemas.alarm_point.Setpoint`.
     deadband
         How far ``logit_off`` lies below ``logit_on``.
     """
