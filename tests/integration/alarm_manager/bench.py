@@ -31,7 +31,7 @@ _ANSWER_S = 20.0
 _PROGRAM = """
 from runpy import run_module
 from meltwatch_schemas import default_points as points
-from meltwatch_schemas.alarm import Setpoint
+from meltwatch_schemas.alarm_point import Setpoint
 points.DEFAULT_SETPOINT = Setpoint.model_validate_json('@POINT@')
 points.MODEL_DIGEST = '@DIGEST@'
 run_module("meltwatch_alarm_manager", run_name="__main__")

@@ -44,7 +44,7 @@ _MODULE: Final = '''"""The set-point where nobody has written one; generated wit
 
 from typing import Final
 
-from meltwatch_schemas.alarm import Setpoint
+from meltwatch_schemas.alarm_point import Setpoint
 
 DEFAULT_SETPOINT: Final = Setpoint({values})
 
