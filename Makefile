@@ -62,7 +62,7 @@ test: setup ## Run the test suite against real Kafka, Redis and Triton (PROCESSE
 .PHONY: test-long
 test-long: setup ## Run what the suite leaves out for its length: every campaign of faults, every page and width
 	@$(BIN)/python -m meltwatch_local_cluster.servers.warm_up
-	@$(BIN)/pytest tests/chaos tests/console_load tests/e2e tests/integration tests/unit/cli $(IN_PARALLEL) -m long
+	@$(BIN)/pytest tests/chaos tests/console_load tests/e2e tests/integration tests/unit/cli tests/unit/k8s $(IN_PARALLEL) -m long
 
 .PHONY: test-unit
 test-unit: setup ## Run the tests that need no server, without those of minutes (make test-long has them)
