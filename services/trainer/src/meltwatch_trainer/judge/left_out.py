@@ -92,6 +92,8 @@ def judge_left_out(
         Numbers of the recordings that were left out together.
     kind
         What their runs are called in what a threshold rests on.
+    rows
+        What is judged, where it was scored.
 
     Returns
     -------

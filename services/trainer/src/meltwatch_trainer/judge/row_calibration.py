@@ -79,6 +79,8 @@ def calibrate(
     ----------
     kind
         What the furnaces are called in what a threshold rests on.
+    rows
+        What is judged.
     """
     scored = [row for row in rows if row.scored_in(scores)]
     judges = [_calibrated(scores, row, rule, budget, kind) for row in scored]
