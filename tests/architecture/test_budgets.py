@@ -34,7 +34,7 @@ SMALL_FOR_A_REASON = {
 
 
 def functions_of(module: Module) -> Iterator[Function]:
-    return (node for node in ast.walk(module.tree) if isinstance(node, Function))
+    return (node for node in module.nodes if isinstance(node, Function))
 
 
 def module_lines(module: Module) -> Iterator[tuple[int, str]]:
@@ -44,7 +44,7 @@ def module_lines(module: Module) -> Iterator[tuple[int, str]]:
 def function_lines(module: Module) -> Iterator[tuple[int, str]]:
     for function in functions_of(module):
         first = function.body[0]
-        has_docstring = ast.get_docstring(function) is not None
+        has_docstring = ast.get_docstring(function, clean=False) is not None
         docstring = (first.end_lineno or 0) - first.lineno + 1 if has_docstring else 0
         lines = (function.end_lineno or 0) - function.lineno + 1 - docstring
         yield lines, f"{module.name}:{function.lineno} {function.name}"

@@ -31,7 +31,7 @@ def undocumented(module: Module) -> list[str]:
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             if node.name.startswith("_"):
                 continue
-            if ast.get_docstring(node) is None:
+            if ast.get_docstring(node, clean=False) is None:
                 missing.append(f"{module.name}:{node.lineno} {node.name}")
             if isinstance(node, ast.ClassDef):
                 nodes.extend(node.body)

@@ -71,7 +71,7 @@ def test_core_takes_these_words_from_the_chassis_and_no_others() -> None:
     taken = {
         f"{node.module.removeprefix('meltwatch_chassis.')}.{alias.name}"
         for module in modules_of("services/libs/core")
-        for node in ast.walk(module.tree)
+        for node in module.nodes
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("meltwatch_chassis")
         for alias in node.names
     }

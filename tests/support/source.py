@@ -1,6 +1,7 @@
 """The product's own source as syntax trees, for the tests that judge it."""
 
 import ast
+import tomllib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -26,12 +27,17 @@ class Module:
         """The file as a syntax tree."""
         return ast.parse(self.text)
 
+    @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """Every node of the tree: what walks it costs more than what looks at it."""
+        return tuple(ast.walk(self.tree))
+
     @property
     def name(self) -> str:
         """The path below the repository."""
         return str(self.path.relative_to(ROOT))
 
-    @property
+    @cached_property
     def dotted(self) -> str:
         """The name by which it is imported."""
         parts = self.path.relative_to(ROOT).with_suffix("").parts
@@ -42,25 +48,37 @@ class Module:
         """How many lines hold code: no blank ones, comments or docstrings, as they cost nothing."""
         texts = enumerate(map(str.strip, self.text.splitlines()), start=1)
         lines = {number for number, text in texts if text and not text.startswith("#")}
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
                 lines.difference_update(range(node.lineno, (node.end_lineno or 0) + 1))
         return len(lines)
 
     def imported(self) -> Iterator[str]:
         """Give the full name of each module that is imported anywhere in the file."""
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.Import):
                 yield from (alias.name for alias in node.names)
             elif isinstance(node, ast.ImportFrom) and node.module:
                 yield node.module
 
 
-@cache
 def modules_of(folder: str = "") -> tuple[Module, ...]:
     """Give the runtime modules below a folder of the repository; all of them without one."""
-    found = sorted((ROOT / folder).glob("**/src/meltwatch_*/**/*.py"))
-    return tuple(Module(path) for path in found if not _is_hidden(path))
+    return tuple(module for module in _modules() if module.path.is_relative_to(ROOT / folder))
+
+
+@cache
+def _modules() -> tuple[Module, ...]:
+    """Give those of all members of the workspace, each read and parsed once."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    members = project["tool"]["uv"]["workspace"]["members"]
+    found = {
+        path
+        for member in members
+        for folder in ROOT.glob(member)
+        for path in folder.glob("src/meltwatch_*/**/*.py")
+    }
+    return tuple(Module(path) for path in sorted(found))
 
 
 def importers_of(modules: Sequence[Module]) -> dict[str, set[str]]:
@@ -68,7 +86,7 @@ def importers_of(modules: Sequence[Module]) -> dict[str, set[str]]:
     names = {module.dotted for module in modules}
     importers: dict[str, set[str]] = defaultdict(set)
     for module in modules:
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if isinstance(node, ast.Import):
                 found = {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module:
@@ -79,7 +97,3 @@ def importers_of(modules: Sequence[Module]) -> dict[str, set[str]]:
             for name in found & names:
                 importers[name].add(module.dotted)
     return importers
-
-
-def _is_hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.relative_to(ROOT).parts)
