@@ -7,10 +7,11 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -144,7 +145,12 @@ def _render(folder: Path) -> tuple[Object, ...]:
     )
     assert done.returncode == 0, done.stderr
     assert not done.stderr, done.stderr
-    return tuple(yaml.safe_load_all(done.stdout))
+    return tuple(yaml.load_all(done.stdout, yaml.CSafeLoader))
+
+
+def as_text(objects: Iterable[Object]) -> str:
+    """Return objects as one file holds them."""
+    return str(yaml.dump_all(objects, Dumper=yaml.CSafeDumper))
 
 
 def of_kind(overlay: str, kind: str) -> dict[str, Object]:
@@ -152,7 +158,8 @@ def of_kind(overlay: str, kind: str) -> dict[str, Object]:
     return {each["metadata"]["name"]: each for each in rendered(overlay) if each["kind"] == kind}
 
 
-def workloads(overlay: str) -> dict[str, Workload]:
+@cache
+def workloads(overlay: str) -> Mapping[str, Workload]:
     """Return everything that makes pods, by name."""
     found = {}
     for each in rendered(overlay):
@@ -168,7 +175,7 @@ def workloads(overlay: str) -> dict[str, Workload]:
                 claim["metadata"]["name"] for claim in spec.get("volumeClaimTemplates", ())
             )
             found[name] = Workload(each["kind"], name, replicas, labels, template["spec"], claims)
-    return found
+    return MappingProxyType(found)
 
 
 def _as_pods_see_it(template: Object) -> Object:

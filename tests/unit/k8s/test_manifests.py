@@ -7,7 +7,6 @@ from functools import cache
 
 import kubernetes_validate
 import pytest
-import yaml
 from meltwatch_chassis.known_variables import KNOWN_VARIABLES
 from meltwatch_chassis.settings import PREFIX, load
 from meltwatch_schemas.access import Principal
@@ -157,7 +156,7 @@ def test_a_plant_asks_its_own_dns_alone():
 
 def test_five_values_make_another_plant():
     ours, theirs = (
-        yaml.safe_dump_all(manifests.rendered(each))
+        manifests.as_text(manifests.rendered(each))
         for each in ("plant with options", "plant with values")
     )
     old = ("registry.example.com", "kafka-1.plant", "redis.plant", "10.20.0.0", "10.30.0.0")

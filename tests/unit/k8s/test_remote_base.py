@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.manifests import KUBECTL, ROOT, rendered
+from tests.support.manifests import KUBECTL, ROOT, as_text, rendered
 
 EXAMPLE = ROOT / "examples" / "plant-overlay"
 ADDRESS = "https://git.example.com/meltwatch.git"
@@ -51,13 +51,13 @@ def render(releases: Path, into: Path, release: str) -> list[dict[str, Any]]:
     )
     done = subprocess.run([KUBECTL, "kustomize", into], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return list(yaml.safe_load_all(done.stdout))
+    return list(yaml.load_all(done.stdout, yaml.CSafeLoader))
 
 
 def test_the_example_is_the_plant_overlay_with_what_a_plant_says(releases, tmp_path):
     found = render(releases, tmp_path / "plant", OLD)
     assert len(found) == len(rendered("plant"))
-    text = yaml.safe_dump_all(found)
+    text = as_text(found)
     assert "registry.example.com" not in text
     assert "kafka-1.plant.example.com" not in text
     (settings,) = (o for o in found if o["metadata"]["name"].startswith("settings-"))
@@ -78,9 +78,7 @@ def test_the_example_is_the_plant_overlay_with_what_a_plant_says(releases, tmp_p
 def test_an_upgrade_is_one_changed_reference(releases, tmp_path):
     before = render(releases, tmp_path / "before", OLD)
     after = render(releases, tmp_path / "after", NEW)
-    images = [
-        line.split()[-1] for line in yaml.safe_dump_all(after).splitlines() if "image:" in line
-    ]
+    images = [line.split()[-1] for line in as_text(after).splitlines() if "image:" in line]
     ours = [image for image in images if "registry.plant.example" in image]
     assert ours
     assert {image.rpartition(":")[2] for image in ours} == {NEW}

@@ -31,7 +31,8 @@ def given(folder: Path) -> dict[str, set[str]]:
         [KUBECTL, "kustomize", folder], capture_output=True, text=True, check=True
     )
     return {
-        each["metadata"]["name"]: {*each["data"]} for each in yaml.safe_load_all(rendered.stdout)
+        each["metadata"]["name"]: {*each["data"]}
+        for each in yaml.load_all(rendered.stdout, yaml.CSafeLoader)
     }
 
 
