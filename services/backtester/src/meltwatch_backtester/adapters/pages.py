@@ -1,10 +1,11 @@
 """Pages for people, made from templates."""
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 from meltwatch_schemas.text import escaped
 
 
@@ -28,6 +29,12 @@ def rendered(
     values, filters
         Its names. Markup and invisible characters in a text are escaped.
     """
+    return _compiled(template, tuple(filters.items())).render(values)
+
+
+@lru_cache(maxsize=4)
+def _compiled(template: str, filters: tuple[tuple[str, Callable[..., str]], ...]) -> Template:
+    """Return a template as a program: to make one costs more than to fill it."""
     environment = Environment(
         autoescape=True,
         undefined=StrictUndefined,
@@ -35,8 +42,8 @@ def rendered(
         lstrip_blocks=True,
         finalize=_visible,
     )
-    environment.filters |= filters
-    return environment.from_string(template).render(values)
+    environment.filters |= dict(filters)
+    return environment.from_string(template)
 
 
 def _visible(value: object) -> object:

@@ -1,7 +1,7 @@
 """Every metric of the product, listed once with its meaning."""
 
 import platform
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 
 from prometheus_client import (
@@ -49,7 +49,7 @@ class Metrics:
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)
         build_info = gauge("meltwatch_build_info", "What runs here.", ["version", "python"])
-        build_info.labels(version("meltwatch-chassis"), platform.python_version()).set(1)
+        build_info.labels(_version(), platform.python_version()).set(1)
         self.dependency_up = gauge(
             "meltwatch_dependency_up", "1 while a dependency answers, else 0.", ["dependency"]
         )
@@ -269,3 +269,9 @@ class Metrics:
             "Sender's clock minus the time by arrival.",
             ["furnace", "modality"],
         )
+
+
+@cache
+def _version() -> str:
+    """Return the version of what is installed: it is read from a file."""
+    return version("meltwatch-chassis")

@@ -1,6 +1,7 @@
 """Water mist and steam: they drift and hide parts of the picture, mostly without a fault."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -118,7 +119,11 @@ class Mist:
     def __init__(self, traits: Traits, key: int) -> None:
         self._traits = traits
         self._key = key
-        self._layers = tuple(_cloud(key_of(key, "mist", cell), cell) for cell in (32, 16))
+
+    @cached_property
+    def _layers(self) -> tuple[Image, ...]:
+        """Of a picture alone: whoever asks for currents never draws them."""
+        return tuple(_cloud(key_of(self._key, "mist", cell), cell) for cell in (32, 16))
 
     def hide(self, picture: Image, air: Air, light: Image, times_ns: TimesNs) -> None:
         """Hide a picture ``(n, 64, 64, 3)`` in place; ``light`` broadcasts to it."""
