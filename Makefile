@@ -65,8 +65,8 @@ test-long: setup ## Run what the suite leaves out for its length: every campaign
 	@$(BIN)/pytest tests/chaos tests/console_load tests/e2e tests/integration tests/unit/cli tests/unit/k8s $(IN_PARALLEL) -m long
 
 .PHONY: test-unit
-test-unit: setup ## Run the tests that need no server, without those of minutes (make test-long has them)
-	@$(BIN)/pytest tests/unit tests/architecture tests/contract/wire -n auto --dist loadfile -m "not long"
+test-unit: setup ## Run the tests that need no server, properties with a third of their examples (make test has all of them)
+	@$(BIN)/pytest tests/unit tests/architecture tests/contract/wire -n auto --dist loadfile -m "not long" --hypothesis-profile=quick
 
 .PHONY: test-trainer
 test-trainer: $(UV) ## Run the trainer's tests (installs PyTorch for the processor, about 2 GB)
