@@ -1,13 +1,16 @@
 """Fixtures that every test may ask for; nothing starts before a test asks."""
 
+import gc
 import signal
 from collections.abc import Iterator
+from typing import Any
 
 import hypothesis
 import numpy as np  # noqa: F401 - its threads are limited here
 import pytest
 import structlog
 from threadpoolctl import threadpool_limits
+from xdist.scheduler import LoadFileScheduling
 
 from tests.support import examples, survivors
 from tests.support.servers import kafka, redis_of_session, redis_server, topics, triton
@@ -32,6 +35,32 @@ def process_of_each_test() -> Iterator[None]:
 
 def pytest_configure() -> None:
     survivors.pytest_configure()
+
+
+class OneWorkerEach(LoadFileScheduling):
+    """Whole files go to one worker, and whole folders whose files share what was made or read."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        shared = ("tests/architecture/", "tests/unit/k8s/")
+        file: str = super()._split_scope(nodeid)
+        return next((folder for folder in shared if file.startswith(folder)), file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    return OneWorkerEach(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """What is imported and collected stays until the end: nobody looks for garbage in it."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
