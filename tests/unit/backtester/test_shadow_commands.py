@@ -15,19 +15,23 @@ from meltwatch_schemas.default_points import default_points
 from meltwatch_schemas.instants import rfc3339, utc_from_ns
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic
+from meltwatch_schemas.window import PUBLISHED_SPEC
 
 from tests.support.history import HistoryInMemory
-from tests.unit.backtester.test_adopt_command import EVERYTHING, FURNACE, peaks
+from tests.unit.backtester.test_adopt_command import EVERYTHING, FIRST_NS, FURNACE, WHEN, peaks
 from tests.unit.core.alarms.samples import json_record
 
 NEXT = "f" * 64
-SPAN, SINCE = EVERYTHING, EVERYTHING[:2]
+PAIRED = 1000
+"""Windows that both scored; then one alone did for as long."""
+SPAN = (*WHEN, rfc3339(utc_from_ns(FIRST_NS + 2 * PAIRED * PUBLISHED_SPEC.hop_ns - 1)))
+SINCE = EVERYTHING[:2]
 Run = Callable[..., int]
 
 
 @pytest.fixture(scope="module")
 def sides() -> tuple[list[RawRecord], list[RawRecord]]:
-    return list(peaks())[:3000], list(peaks(NEXT))
+    return list(peaks())[:PAIRED], list(peaks(NEXT))
 
 
 @pytest.fixture
@@ -64,8 +68,8 @@ def test_the_report_pairs_what_both_scored(shadow: Run, capsys):
     assert shadow("report", *SPAN, "--json") == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["live"]["model_digest"], told["shadow"]["model_digest"]) == ("0" * 64, NEXT)
-    assert told["pairs"]["same content"] == 3000
-    assert told["pairs"]["shadow alone"] == 8000
+    assert told["pairs"]["same content"] == PAIRED
+    assert told["pairs"]["shadow alone"] == PAIRED
     assert told["correlation"] == pytest.approx(1.0)
     assert told["raises"]["after"] == 0
     assert shadow("report", *SPAN) == 0

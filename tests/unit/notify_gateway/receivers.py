@@ -49,7 +49,7 @@ def web_hook(status: int = 200, *, hangs: bool = False) -> Iterator[Hook]:
             """A client that has gone is no news."""
 
     server = Server(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     hook.url = f"json://li.wei:{SECRET}@127.0.0.1:{server.server_port}/hook"
     try:

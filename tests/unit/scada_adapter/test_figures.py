@@ -39,18 +39,24 @@ CONDITIONS = [of_record(alarm_record(alarm_id=f"{FURNACE}/N{each}"), None) for e
 CLOCK = ManualClock(NOON_NS)
 
 
-async def open_face(most: int) -> OpcUaFace:
-    """Return a face that no client can reach: nothing listens."""
+async def no_door() -> AlarmServer:
+    """Return a server that no client can reach: nothing listens."""
     server = AlarmServer()
     outer = Server(iserver=server)
     await outer.init()
     await outer.register_namespace(NAMESPACE_URI)
-    return OpcUaFace(server, most, CLOCK)
+    return server
 
 
 @pytest.fixture(scope="module")
-def face() -> OpcUaFace:
-    return asyncio.run(open_face(9))
+def server() -> AlarmServer:
+    """To read OPC UA's own nodes takes seconds."""
+    return asyncio.run(no_door())
+
+
+@pytest.fixture(scope="module")
+def face(server) -> OpcUaFace:
+    return OpcUaFace(server, 9, CLOCK)
 
 
 async def nobody_comes() -> None:
@@ -106,8 +112,10 @@ async def test_a_variable_says_since_when_it_is_so(face):
     assert shown("Severity").SourceTimestamp == before + timedelta(seconds=10)
 
 
-async def test_the_figures_of_a_face_and_its_pauses():
-    metrics, face, pauses = Metrics(), await open_face(3), 0
+async def test_the_figures_of_a_face_and_its_pauses(server):
+    metrics, face, pauses = Metrics(), OpcUaFace(server, 3, CLOCK), 0
+    names = [f"another/hall/F{number}/HOT" for number in range(4)]
+    conditions = [of_record(alarm_record(alarm_id=each), None) for each in names]
 
     async def others() -> None:
         nonlocal pauses
@@ -118,8 +126,8 @@ async def test_the_figures_of_a_face_and_its_pauses():
     face.measure(metrics)
     beside = asyncio.create_task(others())
     with structlog.testing.capture_logs() as said:
-        await face.prepare(CONDITIONS)
-        await face.show(CONDITIONS[3])
+        await face.prepare(conditions)
+        await face.show(conditions[3])
     beside.cancel()
 
     assert pauses >= 3

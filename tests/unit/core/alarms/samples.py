@@ -78,7 +78,7 @@ def score(
             published_ns=end_ns,
         ),
     )
-    return replace(made, **changes)
+    return replace(made, **changes) if changes else made
 
 
 def point(furnace_id: str = FURNACE, **changes: Any) -> AlarmPoint:

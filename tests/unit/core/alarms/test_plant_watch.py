@@ -22,7 +22,8 @@ from tests.unit.core.alarms.virtual_plant import (
 
 pytestmark = pytest.mark.wide
 HOUR_S = 3600.0
-LASTS_S = HOUR_S if is_long() else HOUR_S / 3
+LASTS_S = HOUR_S if is_long() else 720.0
+"""At least longer than the ten minutes of the longest rule that looks back."""
 VIDEO, CURRENT = (Modality.VIDEO,), (Modality.CURRENT,)
 FIRST = "a/F1"
 TWO = (FIRST, "a/F2")

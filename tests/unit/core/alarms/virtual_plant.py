@@ -13,7 +13,7 @@ from meltwatch_schemas.alarm_point import AlarmPoint
 from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.outside import FurnaceState, FurnaceStateWord
 from meltwatch_schemas.record import RawRecord
-from meltwatch_schemas.score import Modality, SourceState, WindowScore
+from meltwatch_schemas.score import Modality, ScoreTimes, SourceState, WindowScore
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_S
 
@@ -168,18 +168,17 @@ def window(
     number: int, furnace_id: str, published_s: float, changes: dict[str, Any]
 ) -> WindowScore:
     """Return a score as published at a second."""
-    logit = changes.get("logit", -3.0)
-    modalities = changes.get("modalities", BOTH)
-    made = score(number, logit, furnace_id, modalities)
-    others = {k: v for k, v in changes.items() if k not in ("logit", "modalities")}
-    times = made.times.__class__(
-        last_event_ns=made.window_end_ns,
-        last_ingest_ns=made.window_end_ns,
-        joined_ns=made.window_end_ns,
+    changes = dict(changes)
+    logit, modalities = changes.pop("logit", -3.0), changes.pop("modalities", BOTH)
+    end_ns = window_end(number, furnace_id)
+    times = ScoreTimes(
+        last_event_ns=end_ns,
+        last_ingest_ns=end_ns,
+        joined_ns=end_ns,
         scored_ns=None if logit is None else at(published_s),
         published_ns=at(published_s),
     )
-    return score(number, logit, furnace_id, modalities, **(others | {"times": times}))
+    return score(number, logit, furnace_id, modalities, **(changes | {"times": times}))
 
 
 def begun(**seconds: float) -> dict[Modality, SourceState]:
