@@ -16,6 +16,7 @@ from meltwatch_schemas.chunk import (
     check_identity,
     check_not_future,
     check_span,
+    chunk_of,
     identity_fields,
     read_chunk,
 )
@@ -58,6 +59,12 @@ class CurrentChunk:
     data: NDArray[np.float32]
 
     @property
+    def times_ns(self) -> list[int]:
+        """Event times of all samples as Python's integers, ns."""
+        first_ns, period_ns = self.event_time_ns, self.period_ns
+        return [first_ns + place * period_ns for place in range(len(self.data))]
+
+    @property
     def first_event_ns(self) -> int:
         """Event time of the first sample, ns."""
         return self.event_time_ns
@@ -70,12 +77,8 @@ class CurrentChunk:
     @property
     def event_times_ns(self) -> NDArray[np.int64]:
         """Event times of all samples, shape ``(n,)``, int64, ns."""
-        # Python's integers, not int64: a chunk of one sample may state a period beyond int64.
-        count = len(self.data)
-        times = range(
-            self.event_time_ns, self.event_time_ns + count * self.period_ns, self.period_ns
-        )
-        return np.fromiter(times, dtype=np.int64, count=count)
+        # A chunk of one sample may state a period beyond int64.
+        return np.array(self.times_ns, np.int64)
 
 
 def encode_current(chunk: CurrentChunk) -> bytes:
@@ -91,7 +94,7 @@ def encode_current(chunk: CurrentChunk) -> bytes:
     )
 
 
-_CONTENT: Final = (
+_WANTED: Final = chunk_of(
     *integers_named("event_time_ns", "period_ns", "count"),
     *binaries_named("data"),
 )
@@ -115,7 +118,7 @@ def decode_current(
         ``malformed``, ``contract_violation``, ``non_finite`` or ``future_event_time``, the
         first that applies in this order.
     """
-    identity, content = read_chunk(unpack(value), _CONTENT)
+    identity, content = read_chunk(unpack(value), _WANTED)
     event_time_ns, period_ns, count, data = content
 
     check_identity(identity)

@@ -16,6 +16,7 @@ from meltwatch_schemas.chunk import (
     check_identity,
     check_not_future,
     check_span,
+    chunk_of,
     identity_fields,
     read_chunk,
 )
@@ -61,6 +62,12 @@ class EmbeddingChunk:
     data: NDArray[np.float16]
 
     @property
+    def times_ns(self) -> list[int]:
+        """Event times of all frames as Python's integers, ns."""
+        times_ns: list[int] = self.event_times_ns.tolist()
+        return times_ns
+
+    @property
     def first_event_ns(self) -> int:
         """Event time of the first frame, ns."""
         return int(self.event_times_ns[0])
@@ -93,7 +100,7 @@ def encode_embedding(chunk: EmbeddingChunk) -> bytes:
     )
 
 
-_CONTENT: Final = (
+_WANTED: Final = chunk_of(
     *integers_named("count", "patches", "dims"),
     *texts_named("encoder_id"),
     *binaries_named("event_times_ns", "data"),
@@ -118,7 +125,7 @@ def decode_embedding(
         ``malformed``, ``contract_violation``, ``non_finite`` or ``future_event_time``, the
         first that applies in this order.
     """
-    identity, content = read_chunk(unpack(value), _CONTENT)
+    identity, content = read_chunk(unpack(value), _WANTED)
     count, patches, dims, encoder_id, times, data = content
 
     check_identity(identity)

@@ -12,6 +12,7 @@ from meltwatch_schemas.chunk import Modality as Modality  # noqa: PLC0414 - a sc
 from meltwatch_schemas.chunk import accept_any_envelope
 from meltwatch_schemas.codec import (
     Fields,
+    Wanted,
     array_from,
     bytes_of,
     integers_named,
@@ -312,11 +313,11 @@ def decode_score(
         member_logits=fields.optional_numbers("member_logits"),
         disagreement=fields.optional_number("disagreement"),
         features=_read_features(fields.map("features")),
-        model=ModelIdentity(*fields.map("model").read(*_MODEL)),
+        model=ModelIdentity(*fields.map("model").read(_MODEL)),
         encoder_id=fields.optional_text("encoder_id"),
-        sources=Sources(*fields.map("sources").read(*_SOURCES)),
+        sources=Sources(*fields.map("sources").read(_SOURCES)),
         reasons=fields.texts("reasons"),
-        times=ScoreTimes(*fields.map("times").read(*_TIMES)),
+        times=ScoreTimes(*fields.map("times").read(_TIMES)),
         inputs=_read_inputs(fields.map("inputs")),
         source_states=_read_states(fields.optional_map("source_states")),
         unregistered=fields.boolean("unregistered"),
@@ -350,15 +351,15 @@ def _picture(data: bytes | None) -> NDArray[np.uint8] | None:
     return None if data is None else array_from("anomaly_map", data, "|u1", (SIDE, SIDE))
 
 
-_SCALARS: Final = optional_numbers_named("imbalance", "video_mean", "video_motion")
-_MODEL: Final = texts_named("name", "version", "digest")
-_SOURCES: Final = optional_texts_named("video", "current")
-_TIMES: Final = (
+_SCALARS: Final = Wanted(*optional_numbers_named("imbalance", "video_mean", "video_motion"))
+_MODEL: Final = Wanted(*texts_named("name", "version", "digest"))
+_SOURCES: Final = Wanted(*optional_texts_named("video", "current"))
+_TIMES: Final = Wanted(
     *integers_named("last_event_ns", "last_ingest_ns", "joined_ns"),
     *optional_integers_named("scored_ns"),
     *integers_named("published_ns"),
 )
-_STATE: Final = (
+_STATE: Final = Wanted(
     ("proven", frozenset({bool}), Fields.boolean),
     *texts_named("boot_id"),
     *integers_named("seq", "event_ns", "ingest_ns", "standing_since_ns"),
@@ -369,7 +370,7 @@ _STATE: Final = (
 def _read_features(fields: Fields) -> Features:
     means = fields.optional_numbers("current_mean_a")
     deviations = fields.optional_numbers("current_std_a")
-    return Features(means, deviations, *fields.read(*_SCALARS))
+    return Features(means, deviations, *fields.read(_SCALARS))
 
 
 def _read_states(fields: Fields | None) -> dict[Modality, SourceState]:
@@ -380,7 +381,7 @@ def _read_states(fields: Fields | None) -> dict[Modality, SourceState]:
 
 def _read_state(fields: Fields) -> SourceState:
     proven, boot_id, seq, event_ns, ingest_ns, standing_ns, stepped_ns, begun_ns = fields.read(
-        *_STATE
+        _STATE
     )
     return SourceState(
         proven=proven,
