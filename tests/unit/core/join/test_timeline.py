@@ -40,7 +40,7 @@ def test_a_timeline_is_a_sorted_list_of_which_the_first_at_an_instant_counts(
     for offset, (times, forgotten) in enumerate(steps):
         held = {time for time, _ in events}
         new = timeline.add_events(
-            np.array(times, np.int64), offset, np.array([(t, offset) for t in times]).reshape(-1, 2)
+            times, offset, np.array([(t, offset) for t in times]).reshape(-1, 2)
         )
         expected = [time not in held for time in times]
         assert all(expected) if new is None else new.tolist() == expected
@@ -54,6 +54,6 @@ def test_a_timeline_is_a_sorted_list_of_which_the_first_at_an_instant_counts(
 def test_room_is_given_back_when_little_is_held() -> None:
     timeline = Timeline()
     for offset in range(10_000):
-        timeline.add_events(np.array([offset]), offset, np.empty((1, 0)))
+        timeline.add_events([offset], offset, np.empty((1, 0)))
         timeline.forget_until(offset - 10)
     assert timeline.size_bytes < 1_000

@@ -30,7 +30,7 @@ def window() -> AlignedWindow:
         furnace_id="melt/a",
         window_end_ns=NOON_NS,
         window_id=PUBLISHED_SPEC.window_id("melt/a", NOON_NS),
-        clip=np.ones((10, 64, encoder.basis.shape[0]), np.float16),
+        embeddings=np.ones((10, 64, encoder.basis.shape[0]), np.float16),
         currents_a=np.ones((240, 3), np.float32),
         video_coverage=1.0,
         current_coverage=1.0,

@@ -23,7 +23,7 @@ def random_window() -> AlignedWindow:
     chance = np.random.default_rng(7)
     return replace(
         window(),
-        clip=chance.normal(50, 20, (10, 64, DIMS)).astype(np.float16),
+        embeddings=list(chance.normal(50, 20, (10, 64, DIMS)).astype(np.float16)),
         currents_a=chance.normal(40_000, 2_000, (240, 3)).astype(np.float32),
     )
 
@@ -52,7 +52,7 @@ def _input(spec: TensorSpec, array: Any) -> InferInput:
     return made
 
 
-@pytest.mark.parametrize("absent", [{}, {"clip": None}, {"currents_a": None}])
+@pytest.mark.parametrize("absent", [{}, {"embeddings": None}, {"currents_a": None}])
 def test_a_request_is_that_of_the_client(absent: dict[str, None]) -> None:
     asked = replace(random_window(), **absent)  # type: ignore[arg-type]
     request = service_pb2.ModelInferRequest.FromString(CALL.request(asked))
@@ -69,8 +69,9 @@ def test_an_array_that_is_not_in_one_piece_is_sent_as_it_reads() -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        {"clip": np.zeros((10, 64, DIMS + 1), np.float16)},
-        {"clip": np.zeros((10, 64, DIMS), np.float32)},
+        {"embeddings": [*np.zeros((10, 64, DIMS + 1), np.float16)]},
+        {"embeddings": [*np.zeros((10, 64, DIMS), np.float32)]},
+        {"embeddings": [*np.zeros((9, 64, DIMS), np.float16)]},
         {"currents_a": np.zeros((239, 3), np.float32)},
     ],
 )

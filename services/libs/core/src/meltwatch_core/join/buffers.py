@@ -5,9 +5,10 @@ on a window's grid.
 """
 
 import math
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from meltwatch_schemas.bounds import MAX_NEWEST_FRAMES
@@ -25,29 +26,48 @@ _MAX_FRAMES: Final = 4096
 """Frames remembered within the reach of a window: about 290 a second for the published spec."""
 
 
+class Frame(NamedTuple):
+    """A frame that is held.
+
+    Attributes
+    ----------
+    event_ns
+        Its event time.
+    embedding
+        Shape ``(64, d)``, float16.
+    greys
+        Mean grey of each patch, shape ``(64,)``, float64.
+    offset
+        Of its record.
+    """
+
+    event_ns: int
+    embedding: NDArray[np.float16]
+    greys: NDArray[np.float64]
+    offset: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Clip:
     """What a window sees of the video.
 
     Attributes
     ----------
-    embeddings
-        Shape ``(clip_frames, 64, d)``, float16, index 0 the oldest slot; None if unavailable.
+    frames
+        One for each slot, index 0 the oldest; None if unavailable.
     coverage
         Share of the slots that had a frame of their own, 0..1.
     newest
         Where the frames of the last hop stand, oldest first, also while the clip is unavailable.
     """
 
-    embeddings: NDArray[np.float16] | None
+    frames: Sequence[Frame] | None
     coverage: float
     newest: tuple[NewestFrame, ...]
 
 
-_Held = tuple[int, NDArray[np.float16], int]
-"""A frame: event time, embedding, and the offset of its record."""
-
-
+GreysOf = Callable[[NDArray[np.float16]], NDArray[np.float64]]
+"""Returns the mean grey of each patch of a frame."""
 _NO_VALUES: Final = np.empty((MAX_COUNT, 0), np.float32)
 
 
@@ -64,46 +84,48 @@ class FrameBuffer:
         Window geometry and availability.
     phase_ns
         The furnace's offset of window ends.
+    greys_of
+        Looks at a frame once, for all windows that it is in.
     """
 
-    def __init__(self, rules: JoinRules, phase_ns: int) -> None:
+    def __init__(self, rules: JoinRules, phase_ns: int, greys_of: GreysOf) -> None:
         self._rules = rules
+        self._greys_of = greys_of
         spec = rules.spec
         self._stride_ns = spec.frame_stride_ns
         per_hop = spec.hop_ns // spec.frame_stride_ns
         self._newest = min(per_hop, spec.clip_frames, MAX_NEWEST_FRAMES)
         self._phase_ns = phase_ns
-        self._latest: dict[int, _Held] = {}
+        self._latest: dict[int, Frame] = {}
         self.timeline = Timeline()
 
     def add_frames(
-        self, times_ns: NDArray[np.int64], offset: int, embeddings: NDArray[np.float16]
+        self, times_ns: Sequence[int], offset: int, embeddings: NDArray[np.float16]
     ) -> int:
         """Take the frames of one record and return the number of duplicates.
 
         Parameters
         ----------
         times_ns
-            Shape ``(m,)``, strictly increasing.
+            Event times, strictly increasing.
         offset
             Of the record.
         embeddings
-            Shape ``(m, 64, d)``, float16; copied where kept.
+            Shape ``(m, 64, d)``, float16; where kept, it is copied unless it came alone.
         """
-        new = self.timeline.add_events(times_ns, offset, _NO_VALUES[: times_ns.size])
-        for index, time_ns in enumerate(times_ns.tolist()):
+        new = self.timeline.add_events(times_ns, offset, _NO_VALUES[: len(times_ns)])
+        is_alone = len(embeddings) == 1
+        for index, time_ns in enumerate(times_ns):
             if new is None or new[index]:
-                self._keep_latest(time_ns, embeddings[index], offset)
+                slot = self._slot(time_ns)
+                held = self._latest.get(slot)
+                if held is None or held.event_ns < time_ns:
+                    one = embeddings[index] if is_alone else embeddings[index].copy()
+                    self._latest[slot] = Frame(time_ns, one, self._greys_of(one), offset)
         if len(self.timeline) > _MAX_FRAMES:
-            latest = [held[0] for held in self._latest.values()]
+            latest = [held.event_ns for held in self._latest.values()]
             self.timeline.keep(np.isin(self.timeline.times_ns, latest))
         return 0 if new is None else new.size - int(np.count_nonzero(new))
-
-    def _keep_latest(self, time_ns: int, embedding: NDArray[np.float16], offset: int) -> None:
-        slot = self._slot(time_ns)
-        held = self._latest.get(slot)
-        if held is None or held[0] < time_ns:
-            self._latest[slot] = (time_ns, embedding.copy(), offset)
 
     def _slot(self, time_ns: int) -> int:
         """Number of the first slot instant at or after a time."""
@@ -111,7 +133,7 @@ class FrameBuffer:
 
     def forget_until(self, time_ns: int) -> int | None:
         """Drop the frames at or before an instant; return the time of the newest, ns."""
-        stale = [slot for slot, held in self._latest.items() if held[0] <= time_ns]
+        stale = [slot for slot, held in self._latest.items() if held.event_ns <= time_ns]
         for slot in stale:
             del self._latest[slot]
         return self.timeline.forget_until(time_ns)
@@ -125,35 +147,33 @@ class FrameBuffer:
         newest = self._slot(window_end_ns)
         count = self._rules.spec.clip_frames
         picked = [self._latest.get(slot) for slot in range(newest - count + 1, newest + 1)]
-        filled = [held[1] for held in picked if held is not None]
+        filled = [held for held in picked if held is not None]
         coverage = len(filled) / count
-        last_hop = picked[-self._newest :]
-        frames = tuple([NewestFrame(held[2], held[0]) for held in last_hop if held is not None])
+        last_hop = [held for held in picked[-self._newest :] if held is not None]
+        places = tuple([NewestFrame(held.offset, held.event_ns) for held in last_hop])
         if len(filled) < self._rules.min_frames:
-            return Clip(None, coverage, frames)
+            return Clip(None, coverage, places)
         if len(filled) < count:
             filled = _repeated(picked, filled[0])
-        clip = np.concatenate(filled)
-        return Clip(clip.reshape(count, *filled[0].shape), coverage, frames)
+        return Clip(filled, coverage, places)
 
     @property
     def size_bytes(self) -> int:
         """What the buffer holds."""
-        pixels = sum(held[1].nbytes for held in self._latest.values())
+        pixels = sum(held.embedding.nbytes for held in self._latest.values())
         return pixels + self.timeline.size_bytes
 
     def size_bytes_after(self, time_ns: int) -> int:
         """Return what is held of the frames after an instant."""
-        return sum(held[1].nbytes for held in self._latest.values() if held[0] > time_ns)
+        after = [held for held in self._latest.values() if held.event_ns > time_ns]
+        return sum(held.embedding.nbytes for held in after)
 
 
-def _repeated(
-    picked: Iterable[_Held | None], first: NDArray[np.float16]
-) -> list[NDArray[np.float16]]:
+def _repeated(picked: Iterable[Frame | None], first: Frame) -> list[Frame]:
     """Return the frames of a clip, for a missing one the one before, or else the first."""
     frames = []
     for held in picked:
-        first = first if held is None else held[1]
+        first = first if held is None else held
         frames.append(first)
     return frames
 
@@ -200,17 +220,18 @@ class SampleBuffer:
         # Every grid interval of every window is a whole number of these cells.
         self._cell_ns = math.gcd(spec.hop_ns, spec.sample_period_ns, rules.sample_reach_ns)
         self._ages_ns = np.arange(spec.lookback_samples - 1, -1, -1) * spec.sample_period_ns
+        self._turn_ns = min(spec.sample_period_ns, rules.sample_reach_ns)
         self.timeline = Timeline(PHASES)
 
     def add_samples(
-        self, times_ns: NDArray[np.int64], offset: int, values_a: NDArray[np.float32]
+        self, times_ns: Sequence[int], offset: int, values_a: NDArray[np.float32]
     ) -> int:
         """Take the samples of one record and return the number of duplicates.
 
         Parameters
         ----------
         times_ns
-            Shape ``(m,)``, strictly increasing.
+            Event times, strictly increasing.
         offset
             Of the record.
         values_a
@@ -244,18 +265,23 @@ class SampleBuffer:
         A missing value repeats the nearest older present one of its phase in the grid, or the
         nearest newer one if there is none.
         """
+        count = self._ages_ns.size
+        times_ns, values_a = self.timeline.newest(count, window_end_ns)
+        # A meter that lost nothing has a sample for each point, in turn: nothing is looked up.
+        if times_ns.size == count:
+            waited_ns = window_end_ns - (times_ns + self._ages_ns)
+            # Read without a sign, what is before zero is beyond all.
+            are_in_turn = np.maximum.reduce(waited_ns.view(np.uint64)) < self._turn_ns
+            if are_in_turn and not np.count_nonzero(np.isnan(values_a)):
+                return CurrentGrid(values_a, 1.0, values_a)
+        return self._looked_up(window_end_ns - self._ages_ns)
+
+    def _looked_up(self, points_ns: NDArray[np.int64]) -> CurrentGrid:
         times_ns, values_a = self.timeline.times_ns, self.timeline.values
         if not times_ns.size:
             return CurrentGrid(None, 0.0, None)
-        points_ns = window_end_ns - self._ages_ns
         rows = times_ns.searchsorted(points_ns, "right") - 1
         oldest_ns = points_ns - self._rules.sample_reach_ns
-        if rows[0] >= 0:
-            held_a = values_a.take(rows, axis=0)
-            is_present = times_ns.take(rows) > oldest_ns
-            absent = is_present.size - np.count_nonzero(is_present)
-            if not absent and not np.count_nonzero(np.isnan(held_a)):
-                return CurrentGrid(held_a, 1.0, held_a)
         total = points_ns.size * PHASES
         latest = _last_present(~np.isnan(values_a))
         chosen = np.where(rows[:, None] >= 0, latest[rows], -1)
@@ -309,15 +335,23 @@ class EventBuffers:
         Window geometry and availability.
     phase_ns
         The furnace's offset of window ends.
+    greys_of
+        Looks at a frame once.
     forgotten_ns
         The newest event time that is no longer held: a window that reaches back to it is not
         silent.
     """
 
-    def __init__(self, rules: JoinRules, phase_ns: int, forgotten_ns: int | None = None) -> None:
+    def __init__(
+        self,
+        rules: JoinRules,
+        phase_ns: int,
+        greys_of: GreysOf,
+        forgotten_ns: int | None = None,
+    ) -> None:
         self._rules = rules
         self._forgotten_ns = forgotten_ns
-        self.frames = FrameBuffer(rules, phase_ns)
+        self.frames = FrameBuffer(rules, phase_ns, greys_of)
         self.samples = SampleBuffer(rules, phase_ns)
         self._timelines: dict[Modality, Timeline] = {
             Modality.VIDEO: self.frames.timeline,
@@ -337,15 +371,15 @@ class EventBuffers:
             End of the next window: events beyond its reach are not held, and neither recognised
             nor counted as duplicates.
         """
-        times_ns, stale = chunk.event_times_ns, 0
+        times_ns, data = chunk.times_ns, chunk.data
         reach_ns = next_end_ns - self._rules.reach_ns(chunk.modality)
-        if chunk.first_event_ns <= reach_ns:
-            stale = int(times_ns.searchsorted(reach_ns, "right"))
-            self._remember(int(times_ns[stale - 1]))
-            times_ns = times_ns[stale:]
-        if isinstance(chunk, EmbeddingChunk):
-            return self.frames.add_frames(times_ns, offset, chunk.data[stale:])
-        return self.samples.add_samples(times_ns, offset, chunk.data[stale:])
+        if times_ns[0] <= reach_ns:
+            stale = bisect_right(times_ns, reach_ns)
+            self._remember(times_ns[stale - 1])
+            times_ns, data = times_ns[stale:], data[stale:].copy()
+        if chunk.modality is Modality.VIDEO:
+            return self.frames.add_frames(times_ns, offset, data)
+        return self.samples.add_samples(times_ns, offset, data)
 
     def forget_before(self, next_end_ns: int) -> None:
         """Drop the events beyond the reach of the next window."""

@@ -149,7 +149,9 @@ class Furnace:
         self._idleness = Idleness(rules)
         self._watermark = Watermark(rules, past.behind if past else ())
         forgotten_ns = past.last_event_ns if past else None
-        self._buffers = EventBuffers(rules, self._spec.phase_ns(furnace_id), forgotten_ns)
+        self._buffers = EventBuffers(
+            rules, self._spec.phase_ns(furnace_id), context.features.greys, forgotten_ns
+        )
         self.newest_ns = forgotten_ns or 0
         self._last_ingest_ns = past.last_ingest_ns if past else 0
         self._has_closed = past is not None
@@ -357,7 +359,7 @@ class Furnace:
         grid = self._buffers.samples.grid(end_ns)
         usable = self._watch.inspect(end_ns, clip, grid)
         reasons = []
-        if clip.embeddings is None:
+        if clip.frames is None:
             reasons.append(LOW_VIDEO_COVERAGE if clip.coverage else NO_VIDEO)
         if grid.values_a is None:
             reasons.append(LOW_CURRENT_COVERAGE if grid.coverage else NO_CURRENT)
@@ -368,11 +370,11 @@ class Furnace:
             furnace_id=self.furnace_id,
             window_end_ns=end_ns,
             window_id=self._spec.window_id(self.furnace_id, end_ns),
-            clip=usable.clip,
+            embeddings=None if usable.frames is None else [f.embedding for f in usable.frames],
             currents_a=usable.currents_a,
             video_coverage=clip.coverage,
             current_coverage=grid.coverage,
-            encoder_id=None if usable.clip is None else self._context.encoder_id,
+            encoder_id=None if usable.frames is None else self._context.encoder_id,
             sources=Sources(self.sources.get(Modality.VIDEO), self.sources.get(Modality.CURRENT)),
             last_event_ns=last_event_ns,
             last_ingest_ns=self._last_ingest_ns,

@@ -10,6 +10,7 @@ ones. The features are plain numbers for people and reports; no verdict uses the
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 from math import sqrt
 from typing import Final
 
@@ -21,7 +22,7 @@ from meltwatch_schemas.reasons import Reason
 from meltwatch_schemas.score import Features, Modality, SourceState
 from numpy.typing import NDArray
 
-from meltwatch_core.join.buffers import Clip, CurrentGrid
+from meltwatch_core.join.buffers import Clip, CurrentGrid, Frame
 from meltwatch_core.join.rules import JoinRules, QualityLimits
 from meltwatch_core.join.source_clock import clock_words, followed, is_set_back
 
@@ -46,20 +47,20 @@ class FeatureExtractor:
         is_one = used.size == 1
         self._used: slice | NDArray[np.intp] = slice(first, first + 1) if is_one else used
 
-    def greys(self, clip: NDArray[np.float16]) -> NDArray[np.float64]:
-        """Return the mean grey of each patch, shape ``(clip_frames, 64)``."""
-        greys: NDArray[np.float64] = clip[:, :, self._used].astype(np.float64) @ self._weights
+    def greys(self, frames: NDArray[np.float16]) -> NDArray[np.float64]:
+        """Return the mean grey of each patch, shape ``(..., 64)`` of ``(..., 64, d)``."""
+        greys: NDArray[np.float64] = frames[..., self._used].astype(np.float64) @ self._weights
         return greys
 
     def features(
-        self, clip: NDArray[np.float16] | None, currents_a: NDArray[np.float32] | None
+        self, greys: NDArray[np.float64] | None, currents_a: NDArray[np.float32] | None
     ) -> Features:
         """Return the features of the available modalities.
 
         Parameters
         ----------
-        clip
-            Shape ``(clip_frames, 64, d)``, float16, oldest first, or None.
+        greys
+            Those of the clip, shape ``(clip_frames, 64)``, oldest first, or None.
         currents_a
             Shape ``(lookback_samples, 3)``, float32, amperes, oldest first, or None.
 
@@ -81,8 +82,7 @@ class FeatureExtractor:
             mean_a = tuple(means_a.tolist())
             std_a = tuple([sqrt(square / len(currents_a)) for square in squares])
             imbalance = _imbalance(mean_a)
-        if clip is not None:
-            greys = self.greys(clip)
+        if greys is not None:
             changes = np.abs(greys[1:] - greys[:-1])
             video_mean = float(np.add.reduce(greys[-1]) / greys.shape[1])
             video_motion = float(np.add.reduce(changes, axis=None) / changes.size)
@@ -91,7 +91,7 @@ class FeatureExtractor:
 
 def _imbalance(means_a: Sequence[float]) -> float:
     mean_a = sum(means_a) / len(means_a)
-    share = max(abs(phase_a - mean_a) for phase_a in means_a) / abs(mean_a) if mean_a else 0.0
+    share = max([abs(phase_a - mean_a) for phase_a in means_a]) / abs(mean_a) if mean_a else 0.0
     return min(share, MAX_FEATURE)  # the phases cancel out except for the last bit
 
 
@@ -133,15 +133,14 @@ class QualityCheck:
     ----------
     limits
         From which values on something is wrong.
-    features
-        Gives the mean grey of a patch without decoding it.
     """
 
-    def __init__(self, limits: QualityLimits, features: FeatureExtractor) -> None:
+    def __init__(self, limits: QualityLimits) -> None:
         self._limits = limits
-        self._features = features
 
-    def video(self, clip: NDArray[np.float16], features: Features) -> list[Finding]:
+    def video(
+        self, frames: Sequence[Frame], greys: NDArray[np.float64], features: Features
+    ) -> list[Finding]:
         """Return what is wrong with a clip.
 
         ``frozen_video``: all frames are bit-identical, which the noise of a live camera prevents.
@@ -150,27 +149,27 @@ class QualityCheck:
 
         Parameters
         ----------
-        clip
-            Shape ``(clip_frames, 64, d)``, float16.
+        frames, greys
+            The clip, and the mean greys of its patches, shape ``(clip_frames, 64)``.
         features
             Those of the clip: most pictures need no second look.
         """
         words = []
-        if (features.video_motion or 0.0) < _STILL and _is_still(clip):
+        if (features.video_motion or 0.0) < _STILL and _are_still(frames):
             words.append(FROZEN_VIDEO)
         limits, mean = self._limits, features.video_mean or 0.0
         largest_dark = limits.patch_share * limits.dark_grey + (1 - limits.patch_share) * _WHITEST
-        if mean <= largest_dark and self._all_between(clip, _DARKEST, limits.dark_grey):
+        if mean <= largest_dark and self._all_between(greys, _DARKEST, limits.dark_grey):
             words.append(BLACK_VIDEO)
         elif mean >= limits.patch_share * limits.full_grey and self._all_between(
-            clip, limits.full_grey, _WHITEST
+            greys, limits.full_grey, _WHITEST
         ):
             words.append(SATURATED_VIDEO)
         return [Finding(word, unusable=True) for word in words]
 
-    def is_live_video(self, clip: NDArray[np.float16]) -> bool:
+    def is_live_video(self, greys: NDArray[np.float64]) -> bool:
         """Tell whether most frames of a clip differ from the one before."""
-        changes = np.abs(np.diff(self._features.greys(clip), axis=0))
+        changes = np.abs(np.diff(greys, axis=0))
         return _are_most(changes.max(axis=1) > _STILL)
 
     def current(self, grid: CurrentGrid) -> list[Finding]:
@@ -186,10 +185,11 @@ class QualityCheck:
             return []
         # Phase by phase in memory, which is several times as fast.
         sizes_a = np.abs(np.ascontiguousarray(grid.own_a.T))
-        found = self._lost(sizes_a)
+        extremes_a = np.fmax.reduce(sizes_a, axis=1, keepdims=True)
+        found = self._lost(sizes_a, extremes_a)
         if grid.values_a is not None:
             found += self._stuck(grid.values_a)
-            found += self._clipped(sizes_a)
+            found += self._clipped(sizes_a, extremes_a)
         return found
 
     def is_live_current(self, values_a: NDArray[np.float32]) -> bool:
@@ -197,16 +197,16 @@ class QualityCheck:
         changed = values_a[1:] != values_a[:-1]
         return all(_are_most(changed[:, phase]) for phase in range(changed.shape[1]))
 
-    def _all_between(self, clip: NDArray[np.float16], low: float, high: float) -> bool:
-        greys = self._features.greys(clip)
+    def _all_between(self, greys: NDArray[np.float64], low: float, high: float) -> bool:
         shares = np.mean((greys >= low) & (greys <= high), axis=1)
         return bool(shares.min() >= self._limits.patch_share)
 
-    def _lost(self, sizes_a: NDArray[np.float32]) -> list[Finding]:
+    def _lost(
+        self, sizes_a: NDArray[np.float32], extremes_a: NDArray[np.float32]
+    ) -> list[Finding]:
         ratio = self._limits.lost_ratio
         # NaN compares as not above.
-        least_a, largest_a = (by.reduce(sizes_a, axis=None) for by in (np.minimum, np.maximum))
-        if least_a >= ratio * largest_a:
+        if np.minimum.reduce(sizes_a, axis=None) >= ratio * np.maximum.reduce(extremes_a, axis=None):
             return []
         largest_at_a = np.fmax.reduce(sizes_a, axis=0)
         lost = ~(sizes_a >= ratio * largest_at_a) & (largest_at_a >= self._limits.off_a)
@@ -226,8 +226,9 @@ class QualityCheck:
             return []
         return [Finding(STUCK_CURRENT, _longest_run(repeated.all(axis=1)) + 1 >= least)]
 
-    def _clipped(self, sizes_a: NDArray[np.float32]) -> list[Finding]:
-        extremes_a = np.fmax.reduce(sizes_a, axis=1, keepdims=True)
+    def _clipped(
+        self, sizes_a: NDArray[np.float32], extremes_a: NDArray[np.float32]
+    ) -> list[Finding]:
         extreme = sizes_a == extremes_a
         least = self._limits.marked_share * sizes_a.shape[1]
         if np.count_nonzero(extreme) < least:
@@ -249,9 +250,9 @@ class QualityCheck:
         return fine and bool(levels_a[-1] >= self._limits.off_a)
 
 
-def _is_still(clip: NDArray[np.float16]) -> bool:
-    bits = clip.view(np.uint16)
-    return bool((bits[1:] == bits[:-1]).all())
+def _are_still(frames: Sequence[Frame]) -> bool:
+    bits = [frame.embedding.view(np.uint16) for frame in frames]
+    return all(np.array_equal(before, after) for before, after in pairwise(bits))
 
 
 def _are_most(chosen: NDArray[np.bool_]) -> bool:
@@ -269,15 +270,15 @@ class Usable:
 
     Attributes
     ----------
-    clip, currents_a
-        Embeddings and grid; None where unavailable.
+    frames, currents_a
+        Clip and grid; None where unavailable.
     features
         Of what is available.
     irregularities
         Words for what is wrong with a source, usable or not; a modality without any is absent.
     """
 
-    clip: NDArray[np.float16] | None
+    frames: Sequence[Frame] | None
     currents_a: NDArray[np.float32] | None
     features: Features
     irregularities: Mapping[Modality, tuple[Reason, ...]]
@@ -304,7 +305,7 @@ class SourceWatch:
     ) -> None:
         self._rules = rules
         self._features = features
-        self._check = QualityCheck(rules.quality, features)
+        self._check = QualityCheck(rules.quality)
         self._states = dict(states or {})
 
     @property
@@ -329,13 +330,14 @@ class SourceWatch:
 
     def inspect(self, end_ns: int, clip: Clip, grid: CurrentGrid) -> Usable:
         """Return what a window may use of its clip and grid; windows come in order."""
-        embeddings, currents_a, check = clip.embeddings, grid.values_a, self._check
-        features = self._features.features(embeddings, currents_a)
+        frames, currents_a, check = clip.frames, grid.values_a, self._check
+        greys = None if frames is None else np.array([frame.greys for frame in frames])
+        features = self._features.features(greys, currents_a)
         video, current = [], check.current(grid)
-        if embeddings is not None:
-            video = check.video(embeddings, features)
-            if not self._trusts(Modality.VIDEO, video, partial(check.is_live_video, embeddings)):
-                embeddings = None
+        if frames is not None and greys is not None:
+            video = check.video(frames, greys, features)
+            if not self._trusts(Modality.VIDEO, video, partial(check.is_live_video, greys)):
+                frames = None
                 features = replace(features, video_mean=None, video_motion=None)
         if currents_a is not None:
             is_live = partial(check.is_live_current, currents_a)
@@ -345,7 +347,7 @@ class SourceWatch:
                     features, current_mean_a=None, current_std_a=None, imbalance=None
                 )
         found = {Modality.VIDEO: video, Modality.CURRENT: current}
-        return Usable(embeddings, currents_a, features, self._words(found, end_ns))
+        return Usable(frames, currents_a, features, self._words(found, end_ns))
 
     def _trusts(
         self, modality: Modality, findings: list[Finding], is_live: Callable[[], bool]

@@ -5,6 +5,7 @@ more, and forgotten by moving where they begin: what is held is copied when the 
 """
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -24,6 +25,7 @@ class Timeline:
     """
 
     def __init__(self, width: int = 0) -> None:
+        self._width = width
         self._hold(np.empty(0, np.int64), np.empty(0, np.int64), np.empty((0, width), np.float32))
         self._first = self._stop = 0
         self._newest_ns = _NEVER_NS
@@ -35,8 +37,8 @@ class Timeline:
     ) -> None:
         """Hold other columns."""
         self._times_ns, self._offsets, self._values = times_ns, offsets, values
-        # Gives Python's integers one by one, several times as fast as the array itself does.
-        self._instants_ns = times_ns.data
+        # Take and give Python's integers one by one, several times as fast as the arrays do.
+        self._instants_ns, self._places = times_ns.data, offsets.data
 
     def __len__(self) -> int:
         """Return how many events are held."""
@@ -58,14 +60,14 @@ class Timeline:
         return self._times_ns.nbytes + self._offsets.nbytes + self._values.nbytes
 
     def add_events(
-        self, times_ns: NDArray[np.int64], offset: int, values: NDArray[Any]
+        self, times_ns: Sequence[int], offset: int, values: NDArray[Any]
     ) -> NDArray[np.bool_] | None:
         """Insert the events of one record; records come in the order of their offsets.
 
         Parameters
         ----------
         times_ns
-            Shape ``(m,)``, strictly increasing.
+            Event times, strictly increasing.
         offset
             Of the record.
         values
@@ -75,26 +77,29 @@ class Timeline:
         -------
         Which of them are new, shape ``(m,)``; None if all are.
         """
-        if not times_ns.size or times_ns[0] > self._newest_ns:
+        if not times_ns or times_ns[0] > self._newest_ns:
             self._append(times_ns, offset, values)
             return None
         new: NDArray[np.bool_] = ~np.isin(times_ns, self.times_ns)
-        self._append(times_ns[new], offset, values[new])
-        self._late_ns = max(self._late_ns, int(times_ns[-1]))
+        self._append([time_ns for time_ns, is_new in zip(times_ns, new, strict=True) if is_new],
+                     offset, values[new])
+        self._late_ns = max(self._late_ns, times_ns[-1])
         self.keep(np.argsort(self.times_ns))
         return new
 
-    def _append(self, times_ns: NDArray[np.int64], offset: int, values: NDArray[Any]) -> None:
-        if not times_ns.size:
+    def _append(self, times_ns: Sequence[int], offset: int, values: NDArray[Any]) -> None:
+        if not times_ns:
             return
-        if self._stop + times_ns.size > self._times_ns.size:
-            self._make_room(times_ns.size)
-        start, stop = self._stop, self._stop + times_ns.size
-        self._times_ns[start:stop] = times_ns
-        self._offsets[start:stop] = offset
-        self._values[start:stop] = values
+        if self._stop + len(times_ns) > self._times_ns.size:
+            self._make_room(len(times_ns))
+        start, stop = self._stop, self._stop + len(times_ns)
+        for place, time_ns in enumerate(times_ns, start):
+            self._instants_ns[place], self._places[place] = time_ns, offset
+        if self._width:
+            self._values[start:stop] = values
         self._stop = stop
-        self._newest_ns = max(self._newest_ns, self._instants_ns[stop - 1])
+        if times_ns[-1] > self._newest_ns:
+            self._newest_ns = times_ns[-1]
 
     def _make_room(self, more: int) -> None:
         held = slice(self._first, self._stop)
@@ -125,6 +130,12 @@ class Timeline:
         place = self._after(time_ns)
         return self._instants_ns[place - 1] if place > self._first else None
 
+    def newest(self, count: int, until_ns: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return the newest events at or before an instant, at most so many: times and values."""
+        stop = self._after(until_ns)
+        held = slice(max(stop - count, self._first), stop)
+        return self._times_ns[held], self._values[held]
+
     def earliest_after(self, time_ns: int) -> int | None:
         """Return the first event time after an instant, ns."""
         place = self._after(time_ns)
@@ -144,7 +155,7 @@ class Timeline:
         if until_ns is not None and first_ns > until_ns:
             return None
         if first_ns > self._late_ns:
-            return int(self._offsets[first])
+            return self._places[first]
         stop = self._stop if until_ns is None else self._after(until_ns)
         return int(self._offsets[first:stop].min())
 

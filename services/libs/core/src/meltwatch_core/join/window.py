@@ -1,6 +1,6 @@
 """The results of the join: one window of one furnace, and the outcome of one record."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -25,8 +25,9 @@ class AlignedWindow:
     ----------
     furnace_id, window_end_ns, window_id
         Which window.
-    clip
-        Shape ``(clip_frames, 64, d)``, float16, index 0 the oldest slot; None if unavailable.
+    embeddings
+        Of the clip's frames, each of shape ``(64, d)``, float16, index 0 the oldest slot; None if
+        unavailable. They are shared with other windows, and nobody writes into them.
     currents_a
         Shape ``(lookback_samples, 3)``, float32, amperes, no NaN, index 0 the oldest grid point;
         None if unavailable.
@@ -57,7 +58,7 @@ class AlignedWindow:
     furnace_id: str
     window_end_ns: int
     window_id: str
-    clip: NDArray[np.float16] | None
+    embeddings: Sequence[NDArray[np.float16]] | None
     currents_a: NDArray[np.float32] | None
     video_coverage: float
     current_coverage: float
@@ -73,9 +74,14 @@ class AlignedWindow:
     frames: tuple[NewestFrame, ...] = ()
 
     @property
+    def clip(self) -> NDArray[np.float16] | None:
+        """The embeddings in one array, ``(clip_frames, 64, d)``: a copy, made when asked for."""
+        return None if self.embeddings is None else np.stack(self.embeddings)
+
+    @property
     def modalities(self) -> tuple[Modality, ...]:
         """The modalities that are available."""
-        seen = {Modality.VIDEO: self.clip, Modality.CURRENT: self.currents_a}
+        seen = {Modality.VIDEO: self.embeddings, Modality.CURRENT: self.currents_a}
         return tuple(modality for modality, values in seen.items() if values is not None)
 
     @property
@@ -87,7 +93,8 @@ class AlignedWindow:
     @property
     def size_bytes(self) -> int:
         """Memory of the window's arrays, bytes."""
-        return sum(values.nbytes for values in (self.clip, self.currents_a) if values is not None)
+        held = [*(self.embeddings or ()), *(() if self.currents_a is None else (self.currents_a,))]
+        return sum([values.nbytes for values in held])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """A call of Triton's ensemble: a window as its question, a verdict as what its answer means."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -59,15 +59,17 @@ class ScoringCall:
         ContractViolation
             ``scoring_rejected`` if an array of the window has another form.
         """
-        available = np.array([modality in window.modalities for modality in Modality], np.float32)
-        arrays = {
-            tensors.PATCHES_INPUT: window.clip,
-            tensors.CURRENTS_INPUT: window.currents_a,
-            tensors.AVAILABLE_INPUT: available,
+        modalities, currents_a = window.modalities, window.currents_a
+        available = np.array([modality in modalities for modality in Modality], np.float32)
+        given = {
+            tensors.PATCHES_INPUT: window.embeddings,
+            tensors.CURRENTS_INPUT: None if currents_a is None else [currents_a],
+            tensors.AVAILABLE_INPUT: [available],
         }
         parts: list[Any] = [self._head]
         for spec, before in self._inputs:
-            parts += before, _contents(spec, arrays[spec.name])
+            parts.append(before)
+            parts += _contents(spec, given[spec.name])
         return b"".join(parts)
 
     def verdict(self, answer: Any) -> Verdict:
@@ -108,13 +110,18 @@ def _varint(number: int) -> bytes:
     return bytes(written)
 
 
-def _contents(spec: TensorSpec, array: NDArray[Any] | None) -> NDArray[Any]:
-    if array is None:
-        return np.zeros(spec.shape, spec.dtype)
-    if array.shape != spec.shape or array.dtype != spec.dtype:
-        expected, got = (f"{each.dtype} {list(each.shape)}" for each in (spec, array))
-        raise rejected(f"input {spec.name}: expected {expected}, got {got}")
-    return np.ascontiguousarray(array)
+def _contents(spec: TensorSpec, parts: Sequence[NDArray[Any]] | None) -> list[NDArray[Any]]:
+    """Return a tensor's numbers: one array, or one for each place of its first dimension."""
+    if parts is None:
+        return [np.zeros(spec.shape, spec.dtype)]
+    shape = spec.shape if len(parts) == 1 else spec.shape[1:]
+    is_whole = len(parts) in (1, spec.shape[0])
+    for part in parts:
+        if not is_whole or part.shape != shape or part.dtype != spec.dtype:
+            expected = f"{spec.dtype} {list(spec.shape)}"
+            got = f"{len(parts)} of {part.dtype} {list(part.shape)}"
+            raise rejected(f"input {spec.name}: expected {expected}, got {got}")
+    return [np.ascontiguousarray(part) for part in parts]
 
 
 def _tensors(answer: Any, specs: tuple[TensorSpec, ...]) -> dict[str, NDArray[np.float32]]:

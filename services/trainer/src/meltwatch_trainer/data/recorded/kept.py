@@ -92,7 +92,7 @@ def _windows(
             if outcome.refusal is not None:
                 refused[str(outcome.refusal)] += 1
             for window in outcome.windows:
-                is_whole = window.clip is not None and window.currents_a is not None
+                is_whole = window.embeddings is not None and window.currents_a is not None
                 if is_whole and begin_ns <= window.window_end_ns < end_ns:
                     yield window
     except BrokenRecording as error:
