@@ -114,7 +114,9 @@ def _feature_subjects(size: Size) -> Mapping[str, Subject]:
     given = windows(_stream(size.of(SECONDS)))
     return {
         "ours": partial(
-            _for_each, lambda each: extractor.features(extractor.greys(each.clip), each.currents_a), given
+            _for_each,
+            lambda each: extractor.features(extractor.greys(each.clip), each.currents_a),
+            given,
         ),
         STACKED: partial(_for_each, _bare_window, given),
     }

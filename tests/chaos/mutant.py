@@ -208,7 +208,8 @@ def idle_by_event_time() -> None:
     began_ns: dict[str, int] = {}
 
     def move_on(self: Furnace, reading: Reading) -> None:
-        left_out = [m for m in Modality if self._watch.is_set_back(m) or is_far_behind(self, m)]
+        behind = [m for m in Modality if is_far_behind(self, m)]
+        left_out = [*self._watch.set_back, *behind]
         self._watermark.update(reading, left_out)
 
     def is_far_behind(furnace: Furnace, modality: Modality) -> bool:
@@ -288,13 +289,13 @@ def tell_no_gap() -> None:
 
 def idle_unread() -> None:
     """Take for idle what is waited for, though records of it are unread."""
-    is_idle = Idleness.is_idle
+    idle = Idleness.idle
 
-    def waited(self: Idleness, modality: Modality, reading: Reading) -> bool:
+    def waited(self: Idleness, reading: Reading) -> list[Modality]:
         everything = dict.fromkeys(Modality, reading.now_ns)
-        return is_idle(self, modality, replace(reading, read_as_of=everything))
+        return idle(self, reading._replace(read_as_of=everything))
 
-    put(Idleness, "is_idle", waited)
+    put(Idleness, "idle", waited)
 
 
 def forget_behind() -> None:

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final, TypeVar
+from functools import cache
+from operator import attrgetter
+from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,8 +90,7 @@ class Sources:
     current: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceState:
+class SourceState(NamedTuple):
     """State of a source that decides the quality of later windows, beside their own content.
 
     Attributes
@@ -271,14 +272,19 @@ def encode_score(score: WindowScore) -> bytes:
 
 
 def _state(state: SourceState) -> dict[str, Any]:
-    message = _named(state)
+    message = state._asdict()
     if state.begun_ns is None:
         del message["begun_ns"]
     return message
 
 
 def _named(value: Any) -> dict[str, Any]:
-    return {name: getattr(value, name) for name in value.__slots__}
+    return dict(zip(value.__slots__, _getter(value.__slots__)(value), strict=True))
+
+
+@cache
+def _getter(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
+    return attrgetter(*names)
 
 
 def decode_score(
@@ -380,19 +386,7 @@ def _read_states(fields: Fields | None) -> dict[Modality, SourceState]:
 
 
 def _read_state(fields: Fields) -> SourceState:
-    proven, boot_id, seq, event_ns, ingest_ns, standing_ns, stepped_ns, begun_ns = fields.read(
-        _STATE
-    )
-    return SourceState(
-        proven=proven,
-        boot_id=boot_id,
-        seq=seq,
-        event_ns=event_ns,
-        ingest_ns=ingest_ns,
-        standing_since_ns=standing_ns,
-        stepped_from_ns=stepped_ns,
-        begun_ns=begun_ns,
-    )
+    return SourceState(*fields.read(_STATE))
 
 
 def _read_inputs(fields: Fields) -> dict[str, Cut]:

@@ -29,7 +29,7 @@ def windows() -> list[AlignedWindow]:
     made: list[AlignedWindow] = []
     for offset, record in enumerate(live(["melt/a"], 20.0, encoder=ENCODER)):
         raw = record.at(offset)
-        entry = read(raw, TOPICS.modality_of(raw.topic))
+        entry = read(raw, TOPICS.modalities[raw.topic])
         made += joiner.advance(entry, Reading(0)).windows
     return made
 

@@ -91,7 +91,7 @@ async def test_whatever_stands_in_a_field_is_read_or_set_aside_and_harms_no_neig
     assert neighbours_of(broker) == undisturbed
     assert not [line for line in said if line["event"] == "record_failed"]
     full = topic.under(TOPICS.prefix)
-    modality = TOPICS.modality_of(full)
+    modality = TOPICS.modalities[full]
     refused = {
         record.offset: content.reason.value
         for record in broker.logs[full]

@@ -86,7 +86,7 @@ def test_a_furnace_is_retired_once_its_last_window_is_out() -> None:
     windows: list[AlignedWindow] = []
     for offset, record in enumerate(live(["melt/a"], 10.0, encoder=ENCODER)):
         raw = record.at(offset)
-        entry = read(raw, TOPICS.modality_of(raw.topic))
+        entry = read(raw, TOPICS.modalities[raw.topic])
         windows += joiner.advance(entry, Reading(offset)).windows
     scores = [
         replace(window_score(), furnace_id=w.furnace_id, window_end_ns=w.window_end_ns)

@@ -1,6 +1,6 @@
 from meltwatch_core.scoring.scores import make_score
 from meltwatch_schemas.score import decode_score
-from meltwatch_stream_processor.pipeline.records import score_record
+from meltwatch_stream_processor.pipeline.delivery import score_record
 
 from tests.unit.core.scoring.fakes import TOPICS
 from tests.unit.core.scoring.test_scores import CONTEXT, END_NS, WINDOW, judged

@@ -9,7 +9,7 @@ from typing import Final
 
 from meltwatch_chassis.errors import DependencyUnreachable
 from meltwatch_core.scoring.judge import MODEL_UNAVAILABLE, Judge, Judgement
-from meltwatch_core.scoring.scores import ScoreContext, make_score
+from meltwatch_core.scoring.scores import Beside, ScoreContext, make_score
 from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.window import NS_PER_S
 
@@ -79,15 +79,14 @@ class Rescoring:
             times = replayed.live.times
             joined_ns, published_ns = times.joined_ns, times.published_ns
             scored_ns = times.scored_ns or published_ns
-        score = make_score(
+        return make_score(
             window,
             _at(judgement, scored_ns),
             self._context,
             joined_ns,
             published_ns,
-            replayed.clocks,
+            Beside(replayed.clocks, run_id=self._run_id),
         )
-        return replace(score, run_id=self._run_id)
 
 
 def _at(judgement: Judgement, scored_ns: int) -> Judgement:

@@ -5,12 +5,12 @@ from functools import cache, partial
 from typing import Final
 
 from meltwatch_chassis.metrics import Metrics
-from meltwatch_core.join.window import Outcome
+from meltwatch_core.join.window import UNEVENTFUL, Outcome
 from meltwatch_schemas.identifiers import is_path
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.score import Modality
 
-from meltwatch_stream_processor.pipeline.records import SERVICE
+from meltwatch_stream_processor.pipeline.delivery import SERVICE
 
 MAX_FURNACES: Final = 1000
 OTHER: Final = "other"
@@ -60,6 +60,8 @@ class Counts:
         """
         metrics = self._metrics
         self._handed_on(raw.topic, _fate(outcome)).inc()
+        if outcome is UNEVENTFUL:
+            return
         if outcome.duplicates:
             metrics.duplicates.labels(modality.value).inc(outcome.duplicates)
         if outcome.late:

@@ -107,6 +107,8 @@ class Suspects:
 
     def refusal_of(self, raw: RawRecord) -> ContractViolation | None:
         """Return why a record is set aside unread, or None."""
+        if not self._failures:
+            return None
         failures, what = self._failures.get((raw.topic, raw.partition, raw.offset), (0, ""))
         if failures < _ATTEMPTS:
             return None

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from functools import partial
 
 import structlog
@@ -13,9 +12,9 @@ from meltwatch_core.join.entry import Entry, read
 from meltwatch_core.join.joiner import PartitionJoiner
 from meltwatch_core.join.merge import ReadingOrder
 from meltwatch_core.join.synchrony import SkewWatch
-from meltwatch_core.join.window import AlignedWindow, Outcome
+from meltwatch_core.join.window import UNEVENTFUL, AlignedWindow, Outcome
 from meltwatch_core.scoring.judge import Judgement
-from meltwatch_core.scoring.scores import make_score
+from meltwatch_core.scoring.scores import Beside, make_score
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.record import RawRecord, header
 from meltwatch_schemas.score import Modality
@@ -71,7 +70,7 @@ class PartitionPipeline:
 
     def receive(self, raw: RawRecord) -> None:
         """Take a record as read; offsets of a topic ascend."""
-        modality = self._shared.context.topics.modality_of(raw.topic)
+        modality = self._shared.context.topics.modalities[raw.topic]
         if not self._arrivals[modality].came(raw.offset):
             return
         entry = read(raw, modality)
@@ -174,18 +173,22 @@ class PartitionPipeline:
         self._log.restored(resumption.furnaces)
         return PartitionJoiner(self.number, shared.encoder, shared.rules, resumption)
 
+    def _may_have_windows(self, chunk: Chunk, joiner: PartitionJoiner) -> bool:
+        """Tell whether a furnace begins with events older than what is known of the scores."""
+        is_known = self._beginning.knows(chunk.first_event_ns)
+        return not (is_known or joiner.remembers(chunk.identity.furnace_id))
+
     async def _recall(self, chunk: Chunk, joiner: PartitionJoiner) -> None:
-        """Look further back before a furnace begins with events older than what is known."""
-        first_ns = chunk.first_event_ns
-        if self._beginning.knows(first_ns) or joiner.remembers(chunk.identity.furnace_id):
-            return
-        resumption = await self._beginning.further_back(first_ns)
+        """Look further back before a furnace begins."""
+        resumption = await self._beginning.further_back(chunk.first_event_ns)
         if resumption is not None:
             joiner.recall(resumption)
 
     async def _hand_on_ready(self, publication: Publication) -> None:
         while self._reading:
-            await self._fill_gaps()
+            # Nothing goes ahead of what the consumer has passed over.
+            while gap := self._gap():
+                await self._fill(*gap)
             entry = self._order.pop()
             if entry is None:
                 return
@@ -195,7 +198,8 @@ class PartitionPipeline:
             await self._advance(entry, self._joiner, publication)
             self._handed_on[entry.modality] = entry.offset + 1
             self._control_flow()
-            await self._pass_time(publication)
+            if self._told:
+                await self._pass_time(publication)
 
     async def _pass_time(self, publication: Publication) -> None:
         """Close what no record closes: what waited for a modality that is idle by now."""
@@ -212,13 +216,8 @@ class PartitionPipeline:
         for window in outcome.windows:
             await publication.submit(window)
 
-    async def _fill_gaps(self) -> None:
-        """Read what the consumer has passed over: nothing goes ahead of it."""
-        # While one topic is read, a record of the other may come that has a gap before it.
-        while gap := self._gap():
-            await self._fill(*gap)
-
     def _gap(self) -> tuple[Modality, range] | None:
+        """Return what the consumer has passed over of a topic; then the other is looked at anew."""
         for modality, arrivals in self._arrivals.items():
             if offsets := arrivals.missing(self._order.head(modality)):
                 return modality, offsets
@@ -254,26 +253,33 @@ class PartitionPipeline:
         self, entry: Entry, joiner: PartitionJoiner, publication: Publication
     ) -> None:
         """Hand a record on to the join, and do what that leads to."""
-        place, raw = (entry.modality, entry.offset), entry.raw
-        self._undelivered.add(place)
-        entry = self._admitted(entry, joiner)
-        if not isinstance(entry.content, ContractViolation):
-            await self._recall(entry.content, joiner)
+        raw, entry = entry.raw, self._admitted(entry, joiner)
+        content = entry.content
+        if not isinstance(content, ContractViolation) and self._may_have_windows(content, joiner):
+            await self._recall(content, joiner)
         outcome = self._joined(entry, joiner)
         self._shared.gate.holds(self.number, joiner.furnaces)
-        if outcome.late and isinstance(entry.content, Chunk):
-            copied = partial(self._copy_late, entry)
-            furnace_id = entry.content.identity.furnace_id
-            await publication.follow(furnace_id, entry.size_bytes, copied)
-        else:
-            if outcome.refusal is not None:
-                await self._shared.delivery.dead_letter(raw, outcome.refusal)
-            self._undelivered.discard(place)
-        self._untimely.take(raw, entry.modality, outcome, joiner.holds)
+        if outcome.late or outcome.refusal is not None:
+            await self._set_aside(entry, outcome, publication)
+            self._untimely.take(raw, entry.modality, outcome, joiner.holds)
         self._shared.counts.record(raw, entry.modality, outcome, joiner.holds)
+        if outcome is UNEVENTFUL:
+            return
         self._log.handed_on(outcome)
         for window in outcome.windows:
             await publication.submit(window, continue_trace(header(raw.headers, TRACEPARENT)))
+
+    async def _set_aside(self, entry: Entry, outcome: Outcome, publication: Publication) -> None:
+        """Copy a late record, or make a refused one a dead letter."""
+        place = entry.modality, entry.offset
+        self._undelivered.add(place)
+        if outcome.refusal is not None:
+            await self._shared.delivery.dead_letter(entry.raw, outcome.refusal)
+            self._undelivered.discard(place)
+        elif not isinstance(entry.content, ContractViolation):
+            copied = partial(self._copy_late, entry)
+            furnace_id = entry.content.identity.furnace_id
+            await publication.follow(furnace_id, entry.size_bytes, copied)
 
     async def _copy_late(self, entry: Entry) -> None:
         await self._shared.delivery.late(entry.raw)
@@ -288,7 +294,7 @@ class PartitionPipeline:
         refusal = self._shared.suspects.refusal_of(entry.raw)
         if refusal is None and not joiner.knows(furnace_id):
             refusal = self._shared.gate.refusal_of(furnace_id)
-        return entry if refusal is None else replace(entry, content=refusal)
+        return entry if refusal is None else entry._replace(content=refusal)
 
     def _joined(self, entry: Entry, joiner: PartitionJoiner) -> Outcome:
         """Hand a record on to the join.
@@ -314,13 +320,14 @@ class PartitionPipeline:
     ) -> None:
         shared = self._shared
         now_ns = shared.clock.now_ns()
-        clocks = (
-            *self._skew.reasons(window.furnace_id),
-            *self._untimely.reasons(window.furnace_id),
-        )
-        score = make_score(window, judgement, shared.context, closing.joined_ns, now_ns, clocks)
+        skew, untimely = self._skew, self._untimely
         gaps = self._beginning.untold_gaps
-        score = replace(score, topic_ids=self.topic_ids, gaps=gaps)
+        beside = Beside(
+            (*skew.reasons(window.furnace_id), *untimely.reasons(window.furnace_id)),
+            self.topic_ids,
+            gaps,
+        )
+        score = make_score(window, judgement, shared.context, closing.joined_ns, now_ns, beside)
         record, delivered = await shared.delivery.deliver_score(score, closing.traceparent)
         if gaps:
             self._beginning.gaps_are_told()
@@ -353,6 +360,8 @@ class PartitionPipeline:
     def _control_flow(self) -> None:
         """Pause the topics of which too much waits, resume the others."""
         ahead = self._order.ahead
+        if ahead == self._paused:
+            return
         for modality in ahead - self._paused:
             self._shared.inputs.pause(self._parts[modality])
         for modality in self._paused - ahead:

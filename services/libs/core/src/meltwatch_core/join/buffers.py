@@ -267,14 +267,34 @@ class SampleBuffer:
         """
         count = self._ages_ns.size
         times_ns, values_a = self.timeline.newest(count, window_end_ns)
-        # A meter that lost nothing has a sample for each point, in turn: nothing is looked up.
-        if times_ns.size == count:
-            waited_ns = window_end_ns - (times_ns + self._ages_ns)
-            # Read without a sign, what is before zero is beyond all.
-            are_in_turn = np.maximum.reduce(waited_ns.view(np.uint64)) < self._turn_ns
-            if are_in_turn and not np.count_nonzero(np.isnan(values_a)):
-                return CurrentGrid(values_a, 1.0, values_a)
+        if times_ns.size and self._are_in_turn(times_ns, values_a, window_end_ns):
+            return self._filled_up(values_a)
         return self._looked_up(window_end_ns - self._ages_ns)
+
+    def _are_in_turn(
+        self, times_ns: NDArray[np.int64], values_a: NDArray[np.float32], window_end_ns: int
+    ) -> bool:
+        """Tell whether each of the newest samples stands for one point, and is whole.
+
+        So it is with a meter that lost nothing: then no sample need be looked up.
+        """
+        waited_ns = window_end_ns - (times_ns + self._ages_ns[-times_ns.size :])
+        # Read without a sign, what is before zero is beyond all.
+        are_in_turn = np.maximum.reduce(waited_ns.view(np.uint64)) < self._turn_ns
+        return bool(are_in_turn) and not np.count_nonzero(np.isnan(values_a))
+
+    def _filled_up(self, values_a: NDArray[np.float32]) -> CurrentGrid:
+        """Return the grid of samples in turn; points before the first of them have none."""
+        missing = self._ages_ns.size - len(values_a)
+        if not missing:
+            return CurrentGrid(values_a, 1.0, values_a)
+        own_a = np.concatenate([np.full((missing, PHASES), np.nan, np.float32), values_a])
+        coverage = values_a.size / own_a.size
+        if values_a.size < self._rules.min_values:
+            return CurrentGrid(None, coverage, own_a)
+        filled_a = own_a.copy()
+        filled_a[:missing] = values_a[0]
+        return CurrentGrid(filled_a, coverage, own_a)
 
     def _looked_up(self, points_ns: NDArray[np.int64]) -> CurrentGrid:
         times_ns, values_a = self.timeline.times_ns, self.timeline.values
@@ -371,15 +391,17 @@ class EventBuffers:
             End of the next window: events beyond its reach are not held, and neither recognised
             nor counted as duplicates.
         """
-        times_ns, data = chunk.times_ns, chunk.data
+        times_ns, stale = chunk.times_ns, 0
         reach_ns = next_end_ns - self._rules.reach_ns(chunk.modality)
         if times_ns[0] <= reach_ns:
             stale = bisect_right(times_ns, reach_ns)
             self._remember(times_ns[stale - 1])
-            times_ns, data = times_ns[stale:], data[stale:].copy()
-        if chunk.modality is Modality.VIDEO:
+            times_ns = times_ns[stale:]
+        if isinstance(chunk, EmbeddingChunk):
+            # A part of a record must not hold the whole of it.
+            data = chunk.data[stale:].copy() if stale else chunk.data
             return self.frames.add_frames(times_ns, offset, data)
-        return self.samples.add_samples(times_ns, offset, data)
+        return self.samples.add_samples(times_ns, offset, chunk.data[stale:])
 
     def forget_before(self, next_end_ns: int) -> None:
         """Drop the events beyond the reach of the next window."""
@@ -393,8 +415,11 @@ class EventBuffers:
 
     def newest_within(self, end_ns: int) -> int | None:
         """Return the newest event time in the look-back of a window, ns; None if it is silent."""
-        held = [timeline.newest_until(end_ns) for timeline in self._timelines.values()]
-        newest_ns = _newest((*held, self._forgotten_ns))
+        newest_ns = self._forgotten_ns
+        for timeline in self._timelines.values():
+            held_ns = timeline.newest_until(end_ns)
+            if newest_ns is None or (held_ns is not None and held_ns > newest_ns):
+                newest_ns = held_ns
         silent = newest_ns is None or newest_ns <= end_ns - self._rules.spec.lookback_ns
         return None if silent else newest_ns
 
@@ -422,7 +447,3 @@ class EventBuffers:
     def size_bytes(self) -> int:
         """Memory that the buffers hold, bytes."""
         return self.frames.size_bytes + self.samples.size_bytes
-
-
-def _newest(times_ns: Iterable[int | None]) -> int | None:
-    return max((time_ns for time_ns in times_ns if time_ns is not None), default=None)

@@ -1,8 +1,7 @@
 """A record of an input topic as the join takes it: where it stands, and what it says."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from meltwatch_schemas.errors import ContractViolation, malformed
 from meltwatch_schemas.record import RawRecord, read_current, read_embedding
@@ -18,8 +17,7 @@ _READERS: Final[Mapping[Modality, Callable[[RawRecord], Chunk]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A record that was read.
 
     Attributes

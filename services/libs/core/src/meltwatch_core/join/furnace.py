@@ -216,13 +216,13 @@ class Furnace:
         """Take a record and return how many of its events are duplicates."""
         self.sources = self.sources_for(chunk)
         self._history_ns[chunk.modality] = None
-        self._follow(chunk)
+        self._watch.follow(chunk)
         return self._take(chunk, offset)
 
     def admit_again(self, chunk: Chunk, offset: int) -> None:
         """Take a record that is history: it fills the buffers; the last score gives the rest."""
         if chunk.modality not in self._told:  # a score need not tell the states
-            self._follow(chunk)
+            self._watch.follow(chunk)
         self._take(chunk, offset)
         for modality, history_ns in self._history_ns.items():
             if history_ns is not None:
@@ -241,21 +241,16 @@ class Furnace:
             return self.sources
         return {m: source for m, source in self.sources.items() if m is not modality}
 
-    def _follow(self, chunk: Chunk) -> None:
-        span_ns = chunk.first_event_ns, chunk.last_event_ns
-        self._watch.follow(chunk.modality, chunk.identity, span_ns)
-
     def _take(self, chunk: Chunk, offset: int) -> int:
-        first_ns, last_ns = chunk.first_event_ns, chunk.last_event_ns
-        modality = chunk.modality
-        self.sources.setdefault(modality, chunk.identity.source_id)
+        identity, modality, last_ns = chunk.identity, chunk.modality, chunk.last_event_ns
+        self.sources.setdefault(modality, identity.source_id)
         self._watermark.advance(modality, last_ns)
         if self._next_end_ns is None or not self._has_closed:
             # The first window of a life lies behind its earliest event.
-            end_ns = self._end_after(max(self.closed_ns or 0, first_ns))
+            end_ns = self._end_after(max(self.closed_ns or 0, chunk.first_event_ns))
             self._next_end_ns = min(end_ns, self._next_end_ns or end_ns)
         self.newest_ns = max(self.newest_ns, last_ns)
-        self._last_ingest_ns = max(self._last_ingest_ns, chunk.identity.ingest_time_ns)
+        self._last_ingest_ns = max(self._last_ingest_ns, identity.ingest_time_ns)
         return self._buffers.add_chunk(chunk, offset, self._next_end_ns)
 
     def heard(self, modality: Modality, reading: Reading) -> None:
@@ -269,8 +264,7 @@ class Furnace:
         self._move_on(reading)
 
     def _move_on(self, reading: Reading) -> None:
-        is_set_back, is_idle = self._watch.is_set_back, self._idleness.is_idle
-        left_out = [m for m in MODALITIES if is_set_back(m) or is_idle(m, reading)]
+        left_out = (*self._watch.set_back, *self._idleness.idle(reading))
         self._watermark.update(reading, left_out)
 
     def close_due(self, handed_on: Offsets) -> Closing:
@@ -358,6 +352,7 @@ class Furnace:
         clip = self._buffers.frames.clip(end_ns)
         grid = self._buffers.samples.grid(end_ns)
         usable = self._watch.inspect(end_ns, clip, grid)
+        frames = usable.frames
         reasons = []
         if clip.frames is None:
             reasons.append(LOW_VIDEO_COVERAGE if clip.coverage else NO_VIDEO)
@@ -370,11 +365,11 @@ class Furnace:
             furnace_id=self.furnace_id,
             window_end_ns=end_ns,
             window_id=self._spec.window_id(self.furnace_id, end_ns),
-            embeddings=None if usable.frames is None else [f.embedding for f in usable.frames],
+            embeddings=None if frames is None else [frame.embedding for frame in frames],
             currents_a=usable.currents_a,
             video_coverage=clip.coverage,
             current_coverage=grid.coverage,
-            encoder_id=None if usable.frames is None else self._context.encoder_id,
+            encoder_id=None if frames is None else self._context.encoder_id,
             sources=Sources(self.sources.get(Modality.VIDEO), self.sources.get(Modality.CURRENT)),
             last_event_ns=last_event_ns,
             last_ingest_ns=self._last_ingest_ns,

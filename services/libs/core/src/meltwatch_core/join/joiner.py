@@ -19,14 +19,10 @@ from meltwatch_core.join.merge import MODALITIES, Reading
 from meltwatch_core.join.quality import FeatureExtractor
 from meltwatch_core.join.restore import NeededOffsets, Offsets, Past, Resumption, lowest
 from meltwatch_core.join.rules import PUBLISHED_RULES, JoinRules
-from meltwatch_core.join.window import AlignedWindow, Outcome
+from meltwatch_core.join.window import UNEVENTFUL, AlignedWindow, Outcome
 
 _REMEMBERED: Final = 10_000
 """Furnaces whose last closed window is known after their retirement, the last retired ones."""
-
-
-_NOTHING_ELSE: Final = Outcome()
-"""Of most records: they are held for windows to come."""
 
 
 @dataclass(slots=True)
@@ -217,7 +213,7 @@ class PartitionJoiner:
         duplicates = life.furnace.admit(chunk, offset)
         closing = self._close_after(life, modality, reading)
         if not (late or duplicates or closing.windows or closing.skipped):
-            return _NOTHING_ELSE
+            return UNEVENTFUL
         return Outcome(
             late=late,
             duplicates=duplicates,

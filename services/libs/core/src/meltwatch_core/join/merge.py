@@ -14,9 +14,10 @@ that was asked for at some instant, everything is read that the partition held a
 from bisect import insort
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from operator import attrgetter
-from typing import Final
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from meltwatch_schemas.score import Modality
 
@@ -30,8 +31,7 @@ _MAX_ENDS: Final = 64
 """End offsets remembered while reading lags behind: a minute of them, then the last is replaced."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """What the reader of a partition pair knows at an instant.
 
     Attributes
@@ -46,7 +46,7 @@ class Reading:
     """
 
     now_ns: int
-    read_as_of: Mapping[Modality, int] = field(default_factory=dict)
+    read_as_of: Mapping[Modality, int] = MappingProxyType({})
     held_back: Modality | None = None
 
     def is_read_since(self, modality: Modality, since_ns: int) -> bool:
@@ -94,6 +94,7 @@ class KnownEnds:
 
 
 _OFFSET: Final = attrgetter("offset")
+_NOTHING: Final = frozenset[Modality]()
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +170,7 @@ class ReadingOrder:
         self._queues = {m: _Queue(m, positions.get(m, 0)) for m in MODALITIES}
         self._pair = tuple(self._queues.values())
         self._limits = limits or QueueLimits()
-        self._ahead: frozenset[Modality] = frozenset()
+        self._ahead = _NOTHING
         self._held_back: Modality | None = None
         self._read_as_of: Mapping[Modality, int] = {}
 
@@ -232,7 +233,8 @@ class ReadingOrder:
 
         Both only while the caller takes nothing.
         """
-        self._ahead = frozenset(q.modality for q in self._queues.values() if self._is_ahead(q))
+        ahead = [queue.modality for queue in self._pair if self._is_ahead(queue)]
+        self._ahead = frozenset(ahead) if ahead else _NOTHING
         return self._ahead
 
     @property

@@ -16,13 +16,12 @@ from typing import Final
 
 import numpy as np
 from meltwatch_schemas.bounds import MAX_FEATURE
-from meltwatch_schemas.chunk import ChunkIdentity
 from meltwatch_schemas.encoder import PATCH_VALUES
 from meltwatch_schemas.reasons import Reason
 from meltwatch_schemas.score import Features, Modality, SourceState
 from numpy.typing import NDArray
 
-from meltwatch_core.join.buffers import Clip, CurrentGrid, Frame
+from meltwatch_core.join.buffers import Chunk, Clip, CurrentGrid, Frame
 from meltwatch_core.join.rules import JoinRules, QualityLimits
 from meltwatch_core.join.source_clock import clock_words, followed, is_set_back
 
@@ -201,12 +200,12 @@ class QualityCheck:
         shares = np.mean((greys >= low) & (greys <= high), axis=1)
         return bool(shares.min() >= self._limits.patch_share)
 
-    def _lost(
-        self, sizes_a: NDArray[np.float32], extremes_a: NDArray[np.float32]
-    ) -> list[Finding]:
+    def _lost(self, sizes_a: NDArray[np.float32], extremes_a: NDArray[np.float32]) -> list[Finding]:
         ratio = self._limits.lost_ratio
         # NaN compares as not above.
-        if np.minimum.reduce(sizes_a, axis=None) >= ratio * np.maximum.reduce(extremes_a, axis=None):
+        if np.minimum.reduce(sizes_a, axis=None) >= ratio * np.maximum.reduce(
+            extremes_a, axis=None
+        ):
             return []
         largest_at_a = np.fmax.reduce(sizes_a, axis=0)
         lost = ~(sizes_a >= ratio * largest_at_a) & (largest_at_a >= self._limits.off_a)
@@ -313,20 +312,25 @@ class SourceWatch:
         """Per modality with a source, the state that decides the quality of later windows."""
         return dict(self._states)
 
-    def is_set_back(self, modality: Modality) -> bool:
-        """Tell whether a source's clock went back and has not reached its old time yet."""
-        return is_set_back(self._states.get(modality))
+    @property
+    def set_back(self) -> list[Modality]:
+        """The modalities whose clock went back and has not reached its old time yet."""
+        return [modality for modality, state in self._states.items() if is_set_back(state)]
 
-    def follow(self, modality: Modality, identity: ChunkIdentity, span_ns: tuple[int, int]) -> None:
-        """Take the next record: who sent it, and its first and last event time."""
-        state = self._states.get(modality)
+    def follow(self, chunk: Chunk) -> None:
+        """Take the next record."""
+        modality, span_ns = chunk.modality, (chunk.first_event_ns, chunk.last_event_ns)
         self._states[modality] = followed(
-            state, identity, span_ns, self._rules.quality, self._rules.reach_ns(modality)
+            self._states.get(modality),
+            chunk.identity,
+            span_ns,
+            self._rules.quality,
+            self._rules.reach_ns(modality),
         )
 
     def forget_proof(self) -> None:
         """Forget what is proven of the sources: nothing came for a whole look-back."""
-        self._states = {m: replace(state, proven=False) for m, state in self._states.items()}
+        self._states = {m: state._replace(proven=False) for m, state in self._states.items()}
 
     def inspect(self, end_ns: int, clip: Clip, grid: CurrentGrid) -> Usable:
         """Return what a window may use of its clip and grid; windows come in order."""
@@ -357,7 +361,7 @@ class SourceWatch:
         if state is None:  # a published score without states: nothing is proven
             return True
         if not state.proven and not findings and is_live():
-            self._states[modality] = replace(state, proven=True)
+            self._states[modality] = state._replace(proven=True)
         return not (state.proven and any(finding.unusable for finding in findings))
 
     def _words(

@@ -72,11 +72,9 @@ def followed(
     )
 
 
-def is_set_back(state: SourceState | None) -> bool:
+def is_set_back(state: SourceState) -> bool:
     """Tell whether a source's clock went back and has not reached its old time yet."""
-    if state is None or state.stepped_from_ns is None:
-        return False
-    return state.event_ns < state.stepped_from_ns
+    return state.stepped_from_ns is not None and state.event_ns < state.stepped_from_ns
 
 
 def clock_words(

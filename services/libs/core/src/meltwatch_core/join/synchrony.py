@@ -343,7 +343,7 @@ class SkewWatch:
         if furnace is None:
             return
         values = self._signal(chunk)
-        for time_ns, value in zip(chunk.event_times_ns.tolist(), values.tolist(), strict=True):
+        for time_ns, value in zip(chunk.times_ns, values.tolist(), strict=True):
             if not math.isnan(value):  # a sample with a missing phase has no sum
                 furnace.note(modality, time_ns, value)
         before = furnace.level
@@ -362,9 +362,10 @@ class SkewWatch:
     def _signal(self, chunk: Chunk) -> NDArray[np.float64]:
         """Return one value an event: the frame's mean grey, or the sum of the amperes."""
         if isinstance(chunk, EmbeddingChunk):
-            greys: NDArray[np.float64] = self._features.greys(chunk.data).mean(axis=1)
-            return greys
-        amperes: NDArray[np.float64] = np.abs(chunk.data).sum(axis=1, dtype=np.float64)
+            greys = self._features.greys(chunk.data)
+            means: NDArray[np.float64] = np.add.reduce(greys, axis=1) / greys.shape[1]
+            return means
+        amperes: NDArray[np.float64] = np.add.reduce(np.abs(chunk.data), axis=1, dtype=np.float64)
         return amperes
 
 

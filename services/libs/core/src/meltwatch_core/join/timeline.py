@@ -81,8 +81,11 @@ class Timeline:
             self._append(times_ns, offset, values)
             return None
         new: NDArray[np.bool_] = ~np.isin(times_ns, self.times_ns)
-        self._append([time_ns for time_ns, is_new in zip(times_ns, new, strict=True) if is_new],
-                     offset, values[new])
+        self._append(
+            [time_ns for time_ns, is_new in zip(times_ns, new, strict=True) if is_new],
+            offset,
+            values[new],
+        )
         self._late_ns = max(self._late_ns, times_ns[-1])
         self.keep(np.argsort(self.times_ns))
         return new
@@ -98,8 +101,7 @@ class Timeline:
         if self._width:
             self._values[start:stop] = values
         self._stop = stop
-        if times_ns[-1] > self._newest_ns:
-            self._newest_ns = times_ns[-1]
+        self._newest_ns = max(self._newest_ns, times_ns[-1])
 
     def _make_room(self, more: int) -> None:
         held = slice(self._first, self._stop)

@@ -46,6 +46,7 @@ class TopicNames:
         """Where refused records go."""
         return Topic.DEAD_LETTERS.under(self.prefix)
 
-    def modality_of(self, topic: str) -> Modality:
-        """Return the modality that an input topic carries."""
-        return next(modality for modality, name in self.inputs.items() if name == topic)
+    @cached_property
+    def modalities(self) -> dict[str, Modality]:
+        """The modality that each input topic carries."""
+        return {topic: modality for modality, topic in self.inputs.items()}

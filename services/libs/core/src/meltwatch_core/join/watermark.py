@@ -48,8 +48,12 @@ class Idleness:
     def heard(self, modality: Modality, now_ns: int) -> None:
         """Note a record: the wait for its modality ends, the wait for the other goes on."""
         step_ns = self._step_ns(now_ns)
-        self._waits.pop(modality, None)
-        self._wait_for(OTHER[modality], now_ns).waited_ns += step_ns
+        waits, other = self._waits, OTHER[modality]
+        waits.pop(modality, None)
+        wait = waits.get(other)
+        if wait is None:
+            wait = waits[other] = _Wait(now_ns, 0)
+        wait.waited_ns += step_ns
         self.heard_ns = now_ns
 
     def pass_time(self, reading: Reading) -> None:
@@ -60,20 +64,14 @@ class Idleness:
         if wait is not None:
             wait.waited_ns += self._step_ns(reading.now_ns)
 
-    def is_idle(self, modality: Modality, reading: Reading) -> bool:
-        """Tell whether a modality is idle: waited for long enough, and nothing of it unread."""
-        wait = self._waits.get(modality)
-        return (
-            wait is not None
-            and wait.waited_ns > self._rules.idle_gap_ns
-            and reading.is_read_since(modality, wait.since_ns)
-        )
-
-    def _wait_for(self, modality: Modality, now_ns: int) -> _Wait:
-        wait = self._waits.get(modality)
-        if wait is None:
-            wait = self._waits[modality] = _Wait(now_ns, 0)
-        return wait
+    def idle(self, reading: Reading) -> list[Modality]:
+        """Return the modalities that are waited for long enough, and of which nothing is unread."""
+        gap_ns = self._rules.idle_gap_ns
+        return [
+            modality
+            for modality, wait in self._waits.items()
+            if wait.waited_ns > gap_ns and reading.is_read_since(modality, wait.since_ns)
+        ]
 
     def _step_ns(self, now_ns: int) -> int:
         counted_ns, self._counted_ns = self._counted_ns, now_ns
@@ -103,7 +101,8 @@ class Watermark:
     """
 
     def __init__(self, rules: JoinRules, behind: Collection[Modality] = ()) -> None:
-        self._rules = rules
+        self._max_skew_ns = rules.max_skew_ns
+        self._bounds_ns = {modality: rules.bound_ns(modality) for modality in MODALITIES}
         self._newest_ns: dict[Modality, int] = {}
         self._behind_since_ns = dict.fromkeys(behind, _ALWAYS_NS)
         self.behind: tuple[Modality, ...] = tuple(behind)
@@ -111,7 +110,8 @@ class Watermark:
 
     def advance(self, modality: Modality, last_event_ns: int) -> None:
         """Take note of the last event time of a record that was handed on."""
-        self._newest_ns[modality] = max(last_event_ns, self._newest_ns.get(modality, 0))
+        if last_event_ns > self._newest_ns.get(modality, -1):
+            self._newest_ns[modality] = last_event_ns
 
     def update(self, reading: Reading, left_out: Collection[Modality]) -> None:
         """Move on to where it stands now.
@@ -125,14 +125,14 @@ class Watermark:
         """
         self._update_behind(reading)
         slowest_ns: int | None = None
-        for modality in MODALITIES:
+        for modality, bound_ns in self._bounds_ns.items():
             if modality in left_out or modality in self.behind:
                 continue
-            mark_ns = self._mark_ns(modality)
-            if mark_ns is None:
+            newest_ns = self._newest_ns.get(modality)
+            if newest_ns is None:
                 return
-            if slowest_ns is None or mark_ns < slowest_ns:
-                slowest_ns = mark_ns
+            if slowest_ns is None or newest_ns - bound_ns < slowest_ns:
+                slowest_ns = newest_ns - bound_ns
         if slowest_ns is not None:
             self.time_ns = max(slowest_ns, self.time_ns or 0)
 
@@ -144,19 +144,15 @@ class Watermark:
     @property
     def highest_ns(self) -> int | None:
         """The watermark if the modality that is ahead decided alone; None before any event."""
-        marks = (self._mark_ns(modality) for modality in self._newest_ns)
-        return max((mark_ns for mark_ns in marks if mark_ns is not None), default=None)
-
-    def _mark_ns(self, modality: Modality) -> int | None:
-        newest_ns = self._newest_ns.get(modality)
-        return None if newest_ns is None else newest_ns - self._rules.bound_ns(modality)
+        marks_ns = [ns - self._bounds_ns[modality] for modality, ns in self._newest_ns.items()]
+        return max(marks_ns, default=None)
 
     def _update_behind(self, reading: Reading) -> None:
         """Note since when a modality is too far behind, and leave it out if that lasts too long.
 
         Time counts only as far as all is read: otherwise our own reading is behind.
         """
-        limit_ns = self._rules.max_skew_ns
+        limit_ns = self._max_skew_ns
         if len(self._newest_ns) == len(MODALITIES):
             lead_ns = self._newest_ns[Modality.VIDEO] - self._newest_ns[Modality.CURRENT]
             if abs(lead_ns) <= limit_ns:

@@ -127,3 +127,7 @@ class Outcome:
     windows: tuple[AlignedWindow, ...] = field(default=())
     skipped: int = 0
     retired: tuple[str, ...] = field(default=())
+
+
+UNEVENTFUL: Final = Outcome()
+"""Of most records: they are held for windows to come."""

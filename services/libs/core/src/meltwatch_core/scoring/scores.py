@@ -1,13 +1,16 @@
 """From a window and its judgement to the score that is published."""
 
 import math
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Final
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 import numpy as np
 from meltwatch_schemas.reasons import Reason
 from meltwatch_schemas.score import ModelIdentity, ScoreStatus, ScoreTimes, WindowScore
+from meltwatch_schemas.score_topics import HistoryGap
 from meltwatch_schemas.window import NS_PER_S
 from numpy.typing import NDArray
 
@@ -50,6 +53,26 @@ class ScoreContext:
     lag_s: float = 10.0
 
 
+class Beside(NamedTuple):
+    """What is known beside a window and its judgement.
+
+    Attributes
+    ----------
+    clocks
+        Of the furnace's clocks, in words.
+    topic_ids, gaps, run_id
+        As in the score.
+    """
+
+    clocks: tuple[Reason, ...] = ()
+    topic_ids: Mapping[str, str] = MappingProxyType({})
+    gaps: Mapping[str, HistoryGap] = MappingProxyType({})
+    run_id: str | None = None
+
+
+_NOTHING: Final = Beside()
+
+
 def logistic(logit: float) -> float:
     """Return the probability of a logit."""
     return 1.0 / (1.0 + math.exp(min(-logit, _LARGEST_EXPONENT)))
@@ -61,7 +84,7 @@ def make_score(
     context: ScoreContext,
     joined_ns: int,
     published_ns: int,
-    clocks: tuple[Reason, ...] = (),
+    beside: Beside = _NOTHING,
 ) -> WindowScore:
     """Return the score of a window.
 
@@ -73,8 +96,8 @@ def make_score(
         What all scores have in common.
     joined_ns, published_ns
         Wall clock when the window closed and now.
-    clocks
-        What is known of the furnace's clocks beside the window, in words.
+    beside
+        What else is known.
     """
     verdict = judgement.verdict
     status = window.attainable_status if verdict else ScoreStatus.UNSCORED
@@ -100,7 +123,7 @@ def make_score(
         model=context.model,
         encoder_id=window.encoder_id,
         sources=window.sources,
-        reasons=(*window.reasons, *scoring, *clocks),
+        reasons=(*window.reasons, *scoring, *beside.clocks),
         times=ScoreTimes(
             last_event_ns=window.last_event_ns,
             last_ingest_ns=window.last_ingest_ns,
@@ -112,6 +135,9 @@ def make_score(
         source_states=window.source_states,
         unregistered=window.furnace_id not in context.registered,
         frames=window.frames,
+        topic_ids=beside.topic_ids,
+        gaps=beside.gaps,
+        run_id=beside.run_id,
     )
 
 
