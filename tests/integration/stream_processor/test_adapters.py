@@ -19,7 +19,7 @@ from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 from meltwatch_stream_processor.adapters.kafka_range import KafkaInputRange
 from meltwatch_stream_processor.adapters.kafka_scores import KafkaScoreHistory
-from meltwatch_stream_processor.pipeline.records import score_record
+from meltwatch_stream_processor.pipeline.delivery import score_record
 from meltwatch_stream_processor.ports import TopicPartition
 
 from tests.support.foreign_batches import bomb, send_batches
