@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 import pytest
-from meltwatch_core.join.buffers import Clip, CurrentGrid, Frame
+from meltwatch_core.join.buffers import Clip, CurrentGrid, HeldFrame
 from meltwatch_core.join.quality import FeatureExtractor, QualityCheck, SourceWatch, Usable
 from meltwatch_core.join.rules import PUBLISHED_RULES, QualityLimits
 from meltwatch_core.join.source_clock import clock_words, followed
@@ -35,9 +35,11 @@ def pictures(level: float, deviation: float = 2.0) -> NDArray[np.float16]:
     return ENCODER.encode(np.clip(np.rint(grey), 0, 255).astype(np.uint8))
 
 
-def frames_of(clip: NDArray[np.float16]) -> list[Frame]:
+def frames_of(clip: NDArray[np.float16]) -> list[HeldFrame]:
     greys = FEATURES.greys(clip)
-    return [Frame(place, *each, place) for place, each in enumerate(zip(clip, greys, strict=True))]
+    return [
+        HeldFrame(place, *each, place) for place, each in enumerate(zip(clip, greys, strict=True))
+    ]
 
 
 def video_words(clip: NDArray[np.float16]) -> list[str]:

@@ -79,14 +79,15 @@ class Rescoring:
             times = replayed.live.times
             joined_ns, published_ns = times.joined_ns, times.published_ns
             scored_ns = times.scored_ns or published_ns
-        return make_score(
+        score = make_score(
             window,
             _at(judgement, scored_ns),
             self._context,
             joined_ns,
             published_ns,
-            Beside(replayed.clocks, run_id=self._run_id),
+            Beside(replayed.clocks),
         )
+        return replace(score, run_id=self._run_id)
 
 
 def _at(judgement: Judgement, scored_ns: int) -> Judgement:

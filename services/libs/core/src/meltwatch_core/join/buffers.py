@@ -26,7 +26,7 @@ _MAX_FRAMES: Final = 4096
 """Frames remembered within the reach of a window: about 290 a second for the published spec."""
 
 
-class Frame(NamedTuple):
+class HeldFrame(NamedTuple):
     """A frame that is held.
 
     Attributes
@@ -61,7 +61,7 @@ class Clip:
         Where the frames of the last hop stand, oldest first, also while the clip is unavailable.
     """
 
-    frames: Sequence[Frame] | None
+    frames: Sequence[HeldFrame] | None
     coverage: float
     newest: tuple[NewestFrame, ...]
 
@@ -96,7 +96,7 @@ class FrameBuffer:
         per_hop = spec.hop_ns // spec.frame_stride_ns
         self._newest = min(per_hop, spec.clip_frames, MAX_NEWEST_FRAMES)
         self._phase_ns = phase_ns
-        self._latest: dict[int, Frame] = {}
+        self._latest: dict[int, HeldFrame] = {}
         self.timeline = Timeline()
 
     def add_frames(
@@ -121,7 +121,7 @@ class FrameBuffer:
                 held = self._latest.get(slot)
                 if held is None or held.event_ns < time_ns:
                     one = embeddings[index] if is_alone else embeddings[index].copy()
-                    self._latest[slot] = Frame(time_ns, one, self._greys_of(one), offset)
+                    self._latest[slot] = HeldFrame(time_ns, one, self._greys_of(one), offset)
         if len(self.timeline) > _MAX_FRAMES:
             latest = [held.event_ns for held in self._latest.values()]
             self.timeline.keep(np.isin(self.timeline.times_ns, latest))
@@ -169,7 +169,7 @@ class FrameBuffer:
         return sum(held.embedding.nbytes for held in after)
 
 
-def _repeated(picked: Iterable[Frame | None], first: Frame) -> list[Frame]:
+def _repeated(picked: Iterable[HeldFrame | None], first: HeldFrame) -> list[HeldFrame]:
     """Return the frames of a clip, for a missing one the one before, or else the first."""
     frames = []
     for held in picked:

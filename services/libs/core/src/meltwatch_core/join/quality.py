@@ -21,7 +21,7 @@ from meltwatch_schemas.reasons import Reason
 from meltwatch_schemas.score import Features, Modality, SourceState
 from numpy.typing import NDArray
 
-from meltwatch_core.join.buffers import Chunk, Clip, CurrentGrid, Frame
+from meltwatch_core.join.buffers import Chunk, Clip, CurrentGrid, HeldFrame
 from meltwatch_core.join.rules import JoinRules, QualityLimits
 from meltwatch_core.join.source_clock import clock_words, followed, is_set_back
 
@@ -138,7 +138,7 @@ class QualityCheck:
         self._limits = limits
 
     def video(
-        self, frames: Sequence[Frame], greys: NDArray[np.float64], features: Features
+        self, frames: Sequence[HeldFrame], greys: NDArray[np.float64], features: Features
     ) -> list[Finding]:
         """Return what is wrong with a clip.
 
@@ -249,7 +249,7 @@ class QualityCheck:
         return fine and bool(levels_a[-1] >= self._limits.off_a)
 
 
-def _are_still(frames: Sequence[Frame]) -> bool:
+def _are_still(frames: Sequence[HeldFrame]) -> bool:
     bits = [frame.embedding.view(np.uint16) for frame in frames]
     return all(np.array_equal(before, after) for before, after in pairwise(bits))
 
@@ -277,7 +277,7 @@ class Usable:
         Words for what is wrong with a source, usable or not; a modality without any is absent.
     """
 
-    frames: Sequence[Frame] | None
+    frames: Sequence[HeldFrame] | None
     currents_a: NDArray[np.float32] | None
     features: Features
     irregularities: Mapping[Modality, tuple[Reason, ...]]

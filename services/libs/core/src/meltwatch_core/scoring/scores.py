@@ -60,14 +60,13 @@ class Beside(NamedTuple):
     ----------
     clocks
         Of the furnace's clocks, in words.
-    topic_ids, gaps, run_id
+    topic_ids, gaps
         As in the score.
     """
 
     clocks: tuple[Reason, ...] = ()
     topic_ids: Mapping[str, str] = MappingProxyType({})
     gaps: Mapping[str, HistoryGap] = MappingProxyType({})
-    run_id: str | None = None
 
 
 _NOTHING: Final = Beside()
@@ -137,7 +136,6 @@ def make_score(
         frames=window.frames,
         topic_ids=beside.topic_ids,
         gaps=beside.gaps,
-        run_id=beside.run_id,
     )
 
 
