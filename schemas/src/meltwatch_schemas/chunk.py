@@ -8,9 +8,9 @@ from meltwatch_schemas.bounds import MAX_OFFSET, MAX_WHOLE, check_text, check_wh
 from meltwatch_schemas.codec import (
     Fields,
     Want,
-    Wanted,
     check_time,
     integers_named,
+    optional_texts_named,
     texts_named,
 )
 from meltwatch_schemas.errors import ContractViolation, Refusal, violation
@@ -89,22 +89,20 @@ class ChunkIdentity:
 _IDENTITY: Final = (
     *texts_named("furnace_id", "source_id", "boot_id"),
     *integers_named("seq", "ingest_time_ns"),
+    *optional_texts_named("run_id"),
 )
 
 
-def chunk_of(*content: Want) -> Wanted:
-    """Return the fields of a chunk of a kind: who sent it, then its own."""
-    return Wanted(*_IDENTITY, *content)
-
-
-def read_chunk(fields: Fields, wanted: Wanted) -> tuple[ChunkIdentity, list[Any]]:
+def read_chunk(fields: Fields, content: tuple[Want, ...]) -> tuple[ChunkIdentity, list[Any]]:
     """Read the identity and the fields of a chunk's own kind.
 
     Types alone are judged: ``malformed`` precedes every other refusal.
     """
     sync = fields.optional_map("sync")
     clock = None if sync is None else Sync(sync.text("source"), sync.integer("max_error_ns"))
-    furnace_id, source_id, boot_id, seq, ingest_time_ns, *rest = fields.read(wanted)
+    furnace_id, source_id, boot_id, seq, ingest_time_ns, run_id, *rest = fields.read(
+        *_IDENTITY, *content
+    )
     identity = ChunkIdentity(
         furnace_id=furnace_id,
         source_id=source_id,
@@ -112,7 +110,7 @@ def read_chunk(fields: Fields, wanted: Wanted) -> tuple[ChunkIdentity, list[Any]
         seq=seq,
         ingest_time_ns=ingest_time_ns,
         sync=clock,
-        run_id=fields.optional_text("run_id"),
+        run_id=run_id,
     )
     return identity, rest
 

@@ -2,8 +2,6 @@
 
 import math
 from collections.abc import Callable, Mapping
-from itertools import product
-from operator import itemgetter
 from typing import Any, Final, NoReturn
 
 import msgpack
@@ -17,15 +15,6 @@ from meltwatch_schemas.window import INT64_MAX
 MAX_RECORD_BYTES: Final = 256 * 1024
 _MAX_STRING_BYTES: Final = 16 * 1024
 _MAX_ITEMS: Final = 16 * 1024
-_LIMITS: Final[Mapping[str, Any]] = {
-    "raw": False,
-    "strict_map_key": False,
-    "max_str_len": _MAX_STRING_BYTES,
-    "max_bin_len": MAX_RECORD_BYTES,
-    "max_array_len": _MAX_ITEMS,
-    "max_map_len": _MAX_ITEMS,
-    "max_ext_len": _MAX_STRING_BYTES,
-}
 _TEXT: Final = frozenset({str})
 _NIL: Final = type(None)
 
@@ -68,7 +57,16 @@ def unpack(value: bytes) -> "Fields":
         ``malformed`` if the bytes are not one map with string keys within the limits.
     """
     try:
-        message = msgpack.unpackb(value, **_LIMITS)
+        message = msgpack.unpackb(
+            value,
+            raw=False,
+            strict_map_key=False,
+            max_str_len=_MAX_STRING_BYTES,
+            max_bin_len=MAX_RECORD_BYTES,
+            max_array_len=_MAX_ITEMS,
+            max_map_len=_MAX_ITEMS,
+            max_ext_len=_MAX_STRING_BYTES,
+        )
     except (ValueError, TypeError, msgpack.UnpackException) as error:
         raise malformed(
             f"expected a msgpack map, got {type(error).__name__}: {error}"[:200]
@@ -78,22 +76,6 @@ def unpack(value: bytes) -> "Fields":
 
 Want = tuple[str, frozenset[type], Callable[["Fields", str], Any]]
 """A field for ``read``: its name, the types that it may have as it is, and what else reads it."""
-
-
-class Wanted:
-    """Fields that are read together: all at once where each has a type that it may have.
-
-    Parameters
-    ----------
-    wants
-        At least two fields.
-    """
-
-    def __init__(self, *wants: Want) -> None:
-        self.wants = wants
-        self.take: Callable[[Mapping[str, Any]], tuple[Any, ...]]
-        self.take = itemgetter(*(name for name, _, _ in wants))
-        self.kinds = frozenset(product(*(kinds for _, kinds, _ in wants)))
 
 
 class Fields:
@@ -127,18 +109,17 @@ class Fields:
     def _wrong(self, name: str, expected: str, value: object) -> NoReturn:
         raise malformed(f"{name}: expected {expected}, got {type(value).__name__}")
 
-    def read(self, wanted: Wanted) -> tuple[Any, ...]:
+    def read(self, *wanted: Want) -> list[Any]:
         """Return several fields, each as the method of its kind returns it; in one go that is fast.
 
         The first one that is wrong is refused as that method refuses it.
         """
-        try:
-            values = wanted.take(self._values)
-        except KeyError:
-            values = ()
-        if tuple(map(type, values)) in wanted.kinds:
-            return values
-        return tuple([one_by_one(self, name) for name, _, one_by_one in wanted.wants])
+        found = []
+        values = self._values
+        for name, kinds, one_by_one in wanted:
+            value = values.get(name)
+            found.append(value if type(value) in kinds else one_by_one(self, name))
+        return found
 
     def text(self, name: str) -> str:
         """Return a string."""

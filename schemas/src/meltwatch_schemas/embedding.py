@@ -16,7 +16,6 @@ from meltwatch_schemas.chunk import (
     check_identity,
     check_not_future,
     check_span,
-    chunk_of,
     identity_fields,
     read_chunk,
 )
@@ -34,9 +33,8 @@ from meltwatch_schemas.encoder import PATCH_VALUES, PATCHES, dims_of
 from meltwatch_schemas.errors import ContractViolation, Refusal, violation
 
 SCHEMA: Final = "embedding/1.0"
-_INFINITY: Final = 0x7C00
-_MINUS_INFINITY: Final = 0xFC00
-"""Bits of a float16 from which on, as a whole number, it is infinite or no number."""
+_INFINITY_DOUBLED: Final = 0xF800
+"""Bits of a float16, moved one place up, from which on it is infinite or no number."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,7 +98,7 @@ def encode_embedding(chunk: EmbeddingChunk) -> bytes:
     )
 
 
-_WANTED: Final = chunk_of(
+_CONTENT: Final = (
     *integers_named("count", "patches", "dims"),
     *texts_named("encoder_id"),
     *binaries_named("event_times_ns", "data"),
@@ -125,7 +123,7 @@ def decode_embedding(
         ``malformed``, ``contract_violation``, ``non_finite`` or ``future_event_time``, the
         first that applies in this order.
     """
-    identity, content = read_chunk(unpack(value), _WANTED)
+    identity, content = read_chunk(unpack(value), _CONTENT)
     count, patches, dims, encoder_id, times, data = content
 
     check_identity(identity)
@@ -160,10 +158,10 @@ def _check_times(event_times_ns: NDArray[np.int64]) -> None:
 
 
 def _is_finite(embeddings: NDArray[np.float16]) -> bool:
-    # By the bits: the processor knows no float16, and isfinite would convert each number. Read
-    # with a sign, the largest is a positive one; read without, a negative one if there is any.
-    bits = embeddings.reshape(-1)
-    return bool(
-        np.maximum.reduce(bits.view(np.int16)) < _INFINITY
-        and np.maximum.reduce(bits.view(np.uint16)) < _MINUS_INFINITY
-    )
+    # By the bits: the processor knows no float16, and isfinite would convert each number. Twice as
+    # much as a whole number is the same without its sign. To find the place of the largest is less
+    # work for numpy than to reduce, where the array is its own.
+    bits = embeddings.view(np.uint16)
+    doubled = bits + bits
+    largest: int = doubled.item(doubled.argmax())
+    return largest < _INFINITY_DOUBLED

@@ -3,8 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cache
-from operator import attrgetter
 from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
@@ -14,7 +12,6 @@ from meltwatch_schemas.chunk import Modality as Modality  # noqa: PLC0414 - a sc
 from meltwatch_schemas.chunk import accept_any_envelope
 from meltwatch_schemas.codec import (
     Fields,
-    Wanted,
     array_from,
     bytes_of,
     integers_named,
@@ -279,12 +276,7 @@ def _state(state: SourceState) -> dict[str, Any]:
 
 
 def _named(value: Any) -> dict[str, Any]:
-    return dict(zip(value.__slots__, _getter(value.__slots__)(value), strict=True))
-
-
-@cache
-def _getter(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
-    return attrgetter(*names)
+    return {name: getattr(value, name) for name in value.__slots__}
 
 
 def decode_score(
@@ -319,11 +311,11 @@ def decode_score(
         member_logits=fields.optional_numbers("member_logits"),
         disagreement=fields.optional_number("disagreement"),
         features=_read_features(fields.map("features")),
-        model=ModelIdentity(*fields.map("model").read(_MODEL)),
+        model=ModelIdentity(*fields.map("model").read(*_MODEL)),
         encoder_id=fields.optional_text("encoder_id"),
-        sources=Sources(*fields.map("sources").read(_SOURCES)),
+        sources=Sources(*fields.map("sources").read(*_SOURCES)),
         reasons=fields.texts("reasons"),
-        times=ScoreTimes(*fields.map("times").read(_TIMES)),
+        times=ScoreTimes(*fields.map("times").read(*_TIMES)),
         inputs=_read_inputs(fields.map("inputs")),
         source_states=_read_states(fields.optional_map("source_states")),
         unregistered=fields.boolean("unregistered"),
@@ -357,15 +349,15 @@ def _picture(data: bytes | None) -> NDArray[np.uint8] | None:
     return None if data is None else array_from("anomaly_map", data, "|u1", (SIDE, SIDE))
 
 
-_SCALARS: Final = Wanted(*optional_numbers_named("imbalance", "video_mean", "video_motion"))
-_MODEL: Final = Wanted(*texts_named("name", "version", "digest"))
-_SOURCES: Final = Wanted(*optional_texts_named("video", "current"))
-_TIMES: Final = Wanted(
+_SCALARS: Final = optional_numbers_named("imbalance", "video_mean", "video_motion")
+_MODEL: Final = texts_named("name", "version", "digest")
+_SOURCES: Final = optional_texts_named("video", "current")
+_TIMES: Final = (
     *integers_named("last_event_ns", "last_ingest_ns", "joined_ns"),
     *optional_integers_named("scored_ns"),
     *integers_named("published_ns"),
 )
-_STATE: Final = Wanted(
+_STATE: Final = (
     ("proven", frozenset({bool}), Fields.boolean),
     *texts_named("boot_id"),
     *integers_named("seq", "event_ns", "ingest_ns", "standing_since_ns"),
@@ -376,7 +368,7 @@ _STATE: Final = Wanted(
 def _read_features(fields: Fields) -> Features:
     means = fields.optional_numbers("current_mean_a")
     deviations = fields.optional_numbers("current_std_a")
-    return Features(means, deviations, *fields.read(_SCALARS))
+    return Features(means, deviations, *fields.read(*_SCALARS))
 
 
 def _read_states(fields: Fields | None) -> dict[Modality, SourceState]:
@@ -386,7 +378,7 @@ def _read_states(fields: Fields | None) -> dict[Modality, SourceState]:
 
 
 def _read_state(fields: Fields) -> SourceState:
-    return SourceState(*fields.read(_STATE))
+    return SourceState(*fields.read(*_STATE))
 
 
 def _read_inputs(fields: Fields) -> dict[str, Cut]:

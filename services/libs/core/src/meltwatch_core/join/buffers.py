@@ -278,10 +278,10 @@ class SampleBuffer:
 
         So it is with a meter that lost nothing: then no sample need be looked up.
         """
-        waited_ns = window_end_ns - (times_ns + self._ages_ns[-times_ns.size :])
         # Read without a sign, what is before zero is beyond all.
-        are_in_turn = np.maximum.reduce(waited_ns.view(np.uint64)) < self._turn_ns
-        return bool(are_in_turn) and not np.count_nonzero(np.isnan(values_a))
+        waited_ns = (window_end_ns - (times_ns + self._ages_ns[-times_ns.size :])).view(np.uint64)
+        are_in_turn: bool = waited_ns.item(waited_ns.argmax()) < self._turn_ns
+        return are_in_turn and not np.count_nonzero(np.isnan(values_a))
 
     def _filled_up(self, values_a: NDArray[np.float32]) -> CurrentGrid:
         """Return the grid of samples in turn; points before the first of them have none."""

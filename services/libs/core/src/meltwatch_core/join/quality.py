@@ -202,10 +202,9 @@ class QualityCheck:
 
     def _lost(self, sizes_a: NDArray[np.float32], extremes_a: NDArray[np.float32]) -> list[Finding]:
         ratio = self._limits.lost_ratio
-        # NaN compares as not above.
-        if np.minimum.reduce(sizes_a, axis=None) >= ratio * np.maximum.reduce(
-            extremes_a, axis=None
-        ):
+        values_a, largest_a = sizes_a.reshape(-1), extremes_a.reshape(-1)
+        # NaN is the least and the largest, and compares as not above.
+        if values_a[values_a.argmin()] >= ratio * largest_a[largest_a.argmax()]:
             return []
         largest_at_a = np.fmax.reduce(sizes_a, axis=0)
         lost = ~(sizes_a >= ratio * largest_at_a) & (largest_at_a >= self._limits.off_a)
