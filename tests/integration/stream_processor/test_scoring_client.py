@@ -211,7 +211,7 @@ async def test_what_an_absent_modality_holds_does_not_matter(
     endpoint: TritonEndpoint, window: AlignedWindow
 ) -> None:
     await endpoint.identify()
-    verdict = await endpoint.score_window(replace(window, clip=None))
+    verdict = await endpoint.score_window(replace(window, embeddings=None))
     assert np.isfinite(verdict.logit)
 
 
@@ -219,7 +219,7 @@ async def test_a_window_of_another_shape_is_refused_for_good(
     endpoint: TritonEndpoint, window: AlignedWindow
 ) -> None:
     await endpoint.identify()
-    nine = replace(window, clip=np.zeros((9, 64, 192), np.float16))
+    nine = replace(window, embeddings=[*np.zeros((9, 64, 192), np.float16)])
     with pytest.raises(ContractViolation, match=r"scoring_rejected.*float16 \[10, 64, 192\]"):
         await endpoint.score_window(nine)
 
@@ -231,7 +231,7 @@ async def test_what_the_server_refuses_is_refused_for_good(
     patches, *others = FORM.inputs
     of_nine = replace(FORM, inputs=(replace(patches, shape=(9, 64, 192)), *others))
     endpoint._call = ScoringCall(ENSEMBLE, of_nine)
-    nine = replace(window, clip=np.zeros((9, 64, 192), np.float16))
+    nine = replace(window, embeddings=[*np.zeros((9, 64, 192), np.float16)])
     with pytest.raises(ContractViolation, match=r"scoring_rejected.*unexpected shape"):
         await endpoint.score_window(nine)
 

@@ -302,6 +302,12 @@ class SampleBuffer:
             return CurrentGrid(None, 0.0, None)
         rows = times_ns.searchsorted(points_ns, "right") - 1
         oldest_ns = points_ns - self._rules.sample_reach_ns
+        if rows[0] >= 0:
+            held_a = values_a.take(rows, axis=0)
+            is_present = times_ns.take(rows) > oldest_ns
+            absent = is_present.size - np.count_nonzero(is_present)
+            if not absent and not np.count_nonzero(np.isnan(held_a)):
+                return CurrentGrid(held_a, 1.0, held_a)
         total = points_ns.size * PHASES
         latest = _last_present(~np.isnan(values_a))
         chosen = np.where(rows[:, None] >= 0, latest[rows], -1)
