@@ -21,6 +21,8 @@ def follow(
 ) -> FloatArray:
     """Follow levels through time: ``s = min(level, s before + rise * seconds)``.
 
+    Window by window, so that who takes over in the middle goes on to the same bits.
+
     Parameters
     ----------
     levels
@@ -36,9 +38,11 @@ def follow(
     -------
     Shape ``(n, places)``.
     """
-    climb = rise_per_s * (times_s - since_s)[:, None]
-    lowest = np.minimum.accumulate(np.vstack([before[None], levels - climb]), axis=0)[1:]
-    return lowest + climb
+    followed = np.empty_like(levels)
+    for number, (level, at_s) in enumerate(zip(levels, times_s, strict=True)):
+        before = np.minimum(level, before + rise_per_s * (at_s - since_s))
+        followed[number], since_s = before, at_s
+    return followed
 
 
 def raw_novelty(followed: FloatArray) -> FloatArray:
