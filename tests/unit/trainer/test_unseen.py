@@ -6,11 +6,20 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from meltwatch_schemas.window import PUBLISHED_SPEC
 from meltwatch_simulator.unseen import KINDS, NUISANCES
 from meltwatch_trainer.__main__ import unseen
 from meltwatch_trainer.errors import RepositoryError, TrainerError, UnwritableError
+from meltwatch_trainer.network.member import Member
+from meltwatch_trainer.train.study import study_model
 from meltwatch_trainer.unseen import unseen_commands as commands
-from meltwatch_trainer.unseen.contenders import CURRENTS_ALONE, VIDEO_ALONE, FurnaceSurprises
+from meltwatch_trainer.unseen.contenders import (
+    CURRENTS_ALONE,
+    VIDEO_ALONE,
+    FurnaceSurprises,
+    of_tokens,
+    portrayed,
+)
 from meltwatch_trainer.unseen.happenings import (
     AFTERMATH_S,
     FIT_S,
@@ -33,7 +42,13 @@ from meltwatch_trainer.unseen.unseen_verdict import (
     aftermath_verdict,
     contender_verdict,
 )
-from meltwatch_trainer.unseen.watching import HOP_S, served_logits, watch
+from meltwatch_trainer.unseen.watching import (
+    HOP_S,
+    FrozenMember,
+    member_tokens,
+    served_logits,
+    watch,
+)
 
 SIDES = commands.SIDES
 FEW = replace(UNSEEN, furnaces=6)
@@ -129,6 +144,38 @@ def test_the_ensemble_is_asked_about_each_window_as_it_is_served() -> None:
     assert set(ensemble.asked) == {((10, 64, 64, 3), "both")}
 
 
+def test_a_frozen_member_gives_its_newest_token_of_each_patch() -> None:
+    member = Member(replace(study_model("a").spec, width=24, depth=1))
+    furnace = furnace_with(1, FEW, 0, (), nuisances=False)
+    times_s = np.arange(1, 40) * HOP_S
+
+    tokens = member_tokens(furnace, times_s, FrozenMember(member))
+
+    assert tokens.shape == (39, 64, 24)
+    back_ns = np.arange(9, -1, -1) * PUBLISHED_SPEC.frame_stride_ns
+    clip = furnace.frames(at_ns(times_s[-1]) - back_ns)
+    changed = clip.copy()
+    changed[-1, 8:16, :8] = 255 - changed[-1, 8:16, :8]
+    currents = np.full((1, 240, 3), 6500, np.float32)
+    one, other = (FrozenMember(member).tokens(each[None], currents)[0] for each in (clip, changed))
+    assert np.abs(one - other).max(axis=1).argmax() == 8
+
+
+def test_tokens_that_change_are_a_surprise_and_more_so_than_those_that_do_not() -> None:
+    rng = np.random.default_rng(1)
+    fit = watch(furnace_with(1, FEW, 0, (), nuisances=False), 0, 3600)
+    tokens = rng.normal(size=(len(fit.times_s), 64, 30))
+    own = portrayed(fit)
+    calm = of_tokens(own, fit.times_s, tokens, fit, tokens)
+    tokens_later = tokens.copy()
+    tokens_later[200:, 10:14] += 30.0
+
+    wild = of_tokens(own, fit.times_s, tokens, fit, tokens_later)
+
+    np.testing.assert_array_equal(wild[:200], calm[:200])
+    assert np.median(wild[250:]) > 4 > np.median(calm[250:])
+
+
 def test_a_repository_that_is_not_there_is_one_line(tmp_path) -> None:
     with pytest.raises(RepositoryError, match="--repository: expected a model repository"):
         unseen(options=UnseenOptions(repository=tmp_path))
@@ -173,7 +220,7 @@ def test_a_portrait_that_nothing_fits_any_more_calls_itself_stale() -> None:
 
     assert after.furnaces == 1
     assert after.stale == 1
-    assert 16 < after.stale_after_min < 20
+    assert 8 < after.stale_after_min < 10
     assert after.raised <= 1
     assert aftermath_verdict([surprised(1, set())], SIDES, bases, "bump").stale == 0
 
@@ -216,3 +263,10 @@ def test_a_folder_that_cannot_be_is_one_line(tmp_path) -> None:
 def test_a_set_that_is_not_there_is_named_by_its_option() -> None:
     with pytest.raises(TrainerError, match=r"--set: expected unseen, .* got other"):
         unseen(options=UnseenOptions(sets=["other"]))
+
+
+def test_what_a_window_costs_is_measured() -> None:
+    cost = commands.window_cost()
+
+    assert 0 < cost.median <= cost.high
+    assert f"costs {cost.median:.2f} ms" in cost.line

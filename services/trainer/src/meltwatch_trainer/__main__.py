@@ -239,15 +239,16 @@ def evaluate_command(
 def unseen(*, options: UnseenOptions = USUAL_UNSEEN) -> None:
     """Show what portraits without labels find of events that nothing was taught."""
     from meltwatch_trainer.train.progress import shown_steps
-    from meltwatch_trainer.unseen.happenings import UNSEEN_CHOICE, UNSEEN_SETS
-    from meltwatch_trainer.unseen.unseen_commands import judged_sets
+    from meltwatch_trainer.unseen.happenings import JUDGED_SETS, UNSEEN_SETS
+    from meltwatch_trainer.unseen.unseen_commands import judged_sets, window_cost
 
-    usual = [name for name in UNSEEN_SETS if name != UNSEEN_CHOICE.name]
+    usual = [each.name for each in JUDGED_SETS]
     chosen = [UNSEEN_SETS[name] for name in _known(options.sets or usual, [*UNSEEN_SETS], "--set")]
     for judged in judged_sets(options, chosen, partial(shown_steps, console=console)):
         print(judged.tables, flush=True)
         if options.to is not None:
             print(f"wrote {judged.write(options.to)}")
+    print(window_cost().line)
 
 
 @app.command(name="expert")

@@ -18,6 +18,7 @@ from meltwatch_core.portraits import (
     fitted_count,
     raw_novelty,
 )
+from meltwatch_core.portraits.features import PATCH_FEATURES
 from numpy.typing import NDArray
 from scipy.cluster.vq import kmeans2
 
@@ -34,7 +35,14 @@ from meltwatch_trainer.unseen.happenings import (
     judged_kinds,
     left_in,
 )
-from meltwatch_trainer.unseen.watching import GAP_S, SeenWindows, served_logits, watch
+from meltwatch_trainer.unseen.watching import (
+    GAP_S,
+    SeenWindows,
+    first_member,
+    member_tokens,
+    served_logits,
+    watch,
+)
 
 FloatArray = NDArray[np.float64]
 
@@ -48,6 +56,7 @@ FAULTS_LEFT_IN: Final = "5 % of faults left in"
 FOUR_MODES: Final = "four modes"
 RANDOM_DIRECTIONS: Final = "random directions"
 SERVED: Final = "served logit"
+TOKENS: Final = "tokens of a frozen member"
 NEIGHBOURS: Final = 3
 MODES: Final = 4
 FEWEST_OF_A_MODE: Final = 60
@@ -152,6 +161,29 @@ class ModeLaws:
         return lowest
 
 
+def of_tokens(
+    own: Portraits, fit_s: FloatArray, fit: FloatArray, seen: SeenWindows, tokens: FloatArray
+) -> FloatArray:
+    """Return the larger surprise where a member's tokens stand for what is known of a patch.
+
+    Of each token as many numbers are kept as a patch of the portrait has: those directions in which
+    the tokens of the fitted windows differ most.
+
+    Parameters
+    ----------
+    fit_s
+        Shape ``(n,)``: window ends of the fit.
+    fit, tokens
+        Shapes ``(n, 64, D)`` and ``(m, 64, D)``: tokens of the fit's windows, and of the seen ones.
+    """
+    kept = fit[: fitted_count(len(fit))]
+    off = (kept - kept.mean(axis=0)).reshape(-1, kept.shape[-1])
+    _, directions = np.linalg.eigh(off.T @ off)
+    most = directions[:, -PATCH_FEATURES:]
+    side = fit_side(fit @ most, fit_s, GAP_S, PATCH_RISE_PER_S)
+    return np.maximum(side.surprises(tokens @ most, seen.times_s, GAP_S), own.of_current(seen))
+
+
 def nearest_neighbours(fit: SeenWindows, seen: SeenWindows) -> FloatArray:
     """Return the larger surprise of the distance to the nearest windows of the fit.
 
@@ -212,4 +244,7 @@ def furnace_surprises(
     if repository is not None:
         ensemble = ServedEnsemble(repository, SHIPPED)
         surprises[SERVED] = served_logits(furnace, seen.times_s, ensemble)
+        member = first_member(repository)
+        before, now = (member_tokens(furnace, each.times_s, member) for each in (fit, seen))
+        surprises[TOKENS] = of_tokens(own, fit.times_s, before, seen, now)
     return FurnaceSurprises(number, planned, seen.times_s, surprises)

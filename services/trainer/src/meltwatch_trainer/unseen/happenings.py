@@ -28,7 +28,7 @@ LATEST_START_S: Final = 390
 SPOT: Final = "hot spot"
 """A fault as the ensemble was taught it, which the portrait finds without one label."""
 OPEN_KINDS: Final = ("leak", "broken electrode")
-"""Choices were made with these alone, on furnaces of the set ``unseen-choice``."""
+"""Choices were made with these alone, on furnaces of the sets ``unseen-choice…``."""
 STAYING: Final = ("dirt", "bump", "tint")
 LEFT_IN_SHARE: Final = 0.05
 """Of the hours of the fit that hot spots fill, in the row that leaves them in."""
@@ -36,7 +36,13 @@ LEFT_IN_SHARE: Final = 0.05
 UNSEEN: Final = RunSet("unseen", furnaces=24, minutes=780)
 UNSEEN_SHIFTED: Final = RunSet("unseen-shifted", furnaces=24, minutes=780, beyond=0.3)
 UNSEEN_CHOICE: Final = RunSet("unseen-choice", furnaces=8, minutes=780)
-UNSEEN_SETS: Final = {each.name: each for each in (UNSEEN, UNSEEN_SHIFTED, UNSEEN_CHOICE)}
+UNSEEN_CHOICE_MORE: Final = RunSet("unseen-choice-more", furnaces=16, minutes=780)
+UNSEEN_CHOICE_SHIFTED: Final = RunSet("unseen-choice-shifted", 12, minutes=780, beyond=0.3)
+JUDGED_SETS: Final = (UNSEEN, UNSEEN_SHIFTED)
+UNSEEN_SETS: Final = {
+    each.name: each
+    for each in (*JUDGED_SETS, UNSEEN_CHOICE, UNSEEN_CHOICE_MORE, UNSEEN_CHOICE_SHIFTED)
+}
 
 
 def judged_kinds() -> tuple[str, ...]:

@@ -30,7 +30,7 @@ class UnseenOptions(UnlabelledOptions):
     sets: Annotated[
         list[str] | None,
         Parameter(
-            name="--set", help="unseen, unseen-shifted or unseen-choice; by default the first two."
+            name="--set", help="A set of unseen furnaces; by default unseen and unseen-shifted."
         ),
     ] = None
     repository: Annotated[

@@ -29,12 +29,15 @@ from meltwatch_trainer.unseen.watching import HOP_S
 
 FloatArray = NDArray[np.float64]
 
-RULE: Final = AlarmRule(on_delay_s=20.0, off_delay_s=10.0, deadband=0.5)
+RULE: Final = AlarmRule(on_delay_s=20.0, off_delay_s=120.0, deadband=0.5)
+"""The alarm stays as long as a window looks back. A shorter off-delay ends it when the event ends,
+and what the look-back still holds of the event raises it anew."""
 BUDGET: Final = Budget(false_alarms=2.0)
 LATE_S: Final = RULE.on_delay_s + HOP_S
 """An alarm this long after an event's end is the event's: the on-delay had begun in it."""
 STALE_ABOVE: Final = 2.0
 STALE_SHARE: Final = 0.6
+STALE_OVER_S: Final = 900.0
 STALE_WITHIN_S: Final = 1800.0
 
 
@@ -216,7 +219,7 @@ def aftermath_verdict(
             (
                 float(at_s)
                 for at_s in times_s[times_s >= AFTERMATH_S[0]]
-                if np.mean(_last_half_hour(times_s, surprises, at_s) > STALE_ABOVE) >= STALE_SHARE
+                if np.mean(_latest(times_s, surprises, at_s) > STALE_ABOVE) >= STALE_SHARE
             ),
             np.inf,
         )
@@ -231,5 +234,5 @@ def aftermath_verdict(
     )
 
 
-def _last_half_hour(times_s: FloatArray, surprises: FloatArray, until_s: float) -> FloatArray:
-    return surprises[(times_s > until_s - STALE_WITHIN_S) & (times_s <= until_s)]
+def _latest(times_s: FloatArray, surprises: FloatArray, until_s: float) -> FloatArray:
+    return surprises[(times_s > until_s - STALE_OVER_S) & (times_s <= until_s)]

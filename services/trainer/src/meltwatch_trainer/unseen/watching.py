@@ -1,9 +1,13 @@
 """What a portrait sees of a furnace, window by window."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from typing import Final
+from functools import cache
+from pathlib import Path
+from typing import Final, cast
 
 import numpy as np
+import torch
 from meltwatch_core.portraits import current_features, patch_features
 from meltwatch_core.portraits.features import (
     COLOURS,
@@ -21,7 +25,12 @@ from numpy.typing import NDArray
 
 from meltwatch_trainer.data.operation import LogOddsScorer
 from meltwatch_trainer.data.simulated_runs import ORIGIN_NS
+from meltwatch_trainer.network.availability import AVAILABILITY
+from meltwatch_trainer.network.member import Member
+from meltwatch_trainer.release.served_weights import served_weights
 from meltwatch_trainer.settings import EVERY
+from meltwatch_trainer.train.build import build
+from meltwatch_trainer.train.study import SHIPPED, study_model
 from meltwatch_trainer.unseen.happenings import at_ns
 
 FloatArray = NDArray[np.float64]
@@ -47,6 +56,7 @@ _BLOCK: Final = 256
 """Windows drawn at a time."""
 _ASKED: Final = 32
 """Windows that an ensemble is asked about at a time."""
+_PATCHES: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,16 +115,35 @@ def served_logits(
     furnace: UnseenFurnace, times_s: FloatArray, ensemble: LogOddsScorer
 ) -> FloatArray:
     """Return what the ensemble says of the windows that end at ``times_s``, ``(n,)``."""
+    logits = [ensemble.logits(*window, "both") for window in _asked_windows(furnace, times_s)]
+    return np.concatenate(logits).astype(np.float64)
+
+
+def member_tokens(
+    furnace: UnseenFurnace, times_s: FloatArray, member: "FrozenMember"
+) -> FloatArray:
+    """Return what a member makes of each patch in the windows that end at ``times_s``.
+
+    Returns
+    -------
+    Shape ``(n, 64, D)``: its newest encoded token of each patch.
+    """
+    tokens = [member.tokens(*window) for window in _asked_windows(furnace, times_s)]
+    return np.concatenate(tokens).astype(np.float64)
+
+
+def _asked_windows(
+    furnace: UnseenFurnace, times_s: FloatArray
+) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
+    """Give clips and look-backs of the windows that end at ``times_s``, some at a time."""
     ends_ns = np.array([at_ns(each) for each in times_s])
     spec = PUBLISHED_SPEC
     back_ns = np.arange(spec.clip_frames - 1, -1, -1, dtype=np.int64) * spec.frame_stride_ns
-    logits = []
     for first in range(0, len(ends_ns), _ASKED):
         part = ends_ns[first : first + _ASKED]
         frames = furnace.frames((part[:, None] - back_ns).ravel())
         clips = frames.reshape(len(part), spec.clip_frames, *frames.shape[1:])
-        logits.append(ensemble.logits(clips, _look_backs(furnace, part), "both"))
-    return np.concatenate(logits).astype(np.float64)
+        yield clips, _look_backs(furnace, part)
 
 
 def _look_backs(furnace: UnseenFurnace, ends_ns: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -134,3 +163,52 @@ def _smoothed(grids: NDArray[np.floating]) -> FloatArray:
     deviations = np.clip((grids - median) / (DEVIATION * median), -LIMIT, LIMIT)
     smoothed: FloatArray = deviations.reshape(len(grids), -1, SMOOTHED, PHASES).mean(axis=2)
     return smoothed
+
+
+class FrozenMember:
+    """Gives the tokens of a member.
+
+    Parameters
+    ----------
+    member
+        The network. Its weights are not changed.
+    """
+
+    def __init__(self, member: Member) -> None:
+        self._member = member.eval()
+
+    @torch.inference_mode()
+    def tokens(
+        self, clips: NDArray[np.uint8], currents: NDArray[np.float32], /
+    ) -> NDArray[np.float32]:
+        """Return the newest encoded token of each patch, ``(n, 64, D)``.
+
+        Parameters
+        ----------
+        clips
+            Shape ``(n, 10, 64, 64, 3)``, greys 0..255, oldest first.
+        currents
+            Shape ``(n, 240, 3)``, amperes, oldest first.
+        """
+        available = np.tile(np.array(AVAILABILITY["both"], np.float32), (len(clips), 1))
+        window = (torch.from_numpy(each) for each in (clips, currents, available))
+        ends = 1 + self._member.spec.standard_tokens
+        newest = self._member.encode(*window).video[:, ends - _PATCHES : ends]
+        tokens: NDArray[np.float32] = newest.numpy()
+        return tokens
+
+
+@cache
+def first_member(repository: Path) -> FrozenMember:
+    """Return the first member of a repository, on one thread of the processor.
+
+    Raises
+    ------
+    RepositoryError
+        If it is not there or of another shape.
+    """
+    torch.set_num_threads(1)
+    model = study_model(SHIPPED[0])
+    member = build(model)
+    member.load_state_dict(served_weights(repository, model))
+    return FrozenMember(cast("Member", member))
