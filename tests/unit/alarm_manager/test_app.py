@@ -63,11 +63,14 @@ class Plant:
 
     async def seek(
         self, offsets: Mapping[Place, int | None], judged: Mapping[Place, int]
-    ) -> Mapping[Place, int]:
+    ) -> Mapping[Place, range]:
         assert all(judged[place] >= 0 for place in judged)
         self.position = offsets[SCORES] or 0
-        ends = {place: self.log.end(place.topic) for place in offsets}
-        return {place: ends[place] if o is None else o for place, o in offsets.items()}
+        ends = {place: self.log.end(place.topic) for place in offsets} | {SCORES: len(self.scores)}
+        return {
+            place: range(ends[place] if offset is None else offset, ends[place])
+            for place, offset in offsets.items()
+        }
 
     async def take(self, _timeout_s: float) -> Sequence[RawRecord]:
         await asyncio.sleep(PAUSE_S)
@@ -242,7 +245,7 @@ async def test_alarms_that_a_topic_made_again_lacks_are_written_again_also_after
 
     def begun(epoch: int) -> AlarmPipeline:
         anew = AlarmPipeline(MasterAlarmList({}), Metrics(), PREFIX)
-        anew.begin_reign({SCORES: Commit(4, 4, epoch - 1)}, {SCORES: 4})
+        anew.begin_reign({SCORES: Commit(4, 4, epoch - 1)}, {SCORES: range(4, 4)})
         return anew
 
     assert memory.retell(begun(2), {"p.alarms.v1": "one"}, 0) == [], "the same topic"

@@ -268,6 +268,34 @@ def test_only_the_first_records_of_each_partition_are_named_and_all_that_were_re
         assert caution.suspect(place) == Suspect(MOST_READ, 2 * MOST_READ - 1, 1)
 
 
+def test_no_record_is_named_that_came_after_the_reign_had_begun() -> None:
+    caution: Caution[str] = Caution()
+    caution.begin({"scores": 3})
+    assert [caution.name("scores", offset, 9) for offset in range(10)] == [True, *9 * [False]]
+    late: Caution[str] = Caution()
+    late.begin({"scores": 0})
+    assert not any(late.name("scores", offset, 9) for offset in range(10))
+
+
+async def test_a_record_that_kills_the_process_is_set_aside_though_it_came_while_that_ruled(
+    monkeypatch,
+) -> None:
+    monkeypatch.setattr(scores, "read_once", ends_life_at(POISON))
+    plant = Plant()
+    records = stream(5)
+    seek = plant.seek
+
+    async def begun(offsets, judged):
+        unread = await seek(offsets, judged)
+        plant.scores = records  # after the ends were asked for
+        return unread
+
+    plant.seek = begun
+    deaths = await lives_of(plant, lambda: furnaces_raised(plant.log) == set(FURNACES))
+    assert letters(plant.log) == [f"{POISON}: contract_violation"]
+    assert deaths == 3
+
+
 def test_where_a_life_ended_each_record_is_named_alone() -> None:
     caution = Caution({"scores": Suspect(3, 5, 1)})
     assert [caution.name("scores", offset, 9) for offset in range(3, 10)] == 4 * [True] + 3 * [

@@ -41,7 +41,8 @@ def taken_over() -> AlarmPipeline:
         pipeline.restore_result(record)
     commits = commits_of_tail() | {STATES: None}
     pipeline.begin_reign(
-        commits, {p: commit.offset if commit else 0 for p, commit in commits.items()}
+        commits,
+        {p: range(commit.offset if commit else 0, 100) for p, commit in commits.items()},
     )
     return pipeline
 

@@ -60,12 +60,13 @@ class Intake(Protocol):
 
     async def read_from(
         self, offsets: Mapping[Place, int | None], judged: Mapping[Place, int]
-    ) -> Mapping[Place, int]:
+    ) -> Mapping[Place, range]:
         """Start reading at the given offsets, or with None at the present end.
 
         Returns
         -------
-        Where reading really starts: later than asked where retention has overtaken an offset.
+        What stands there to be read. It starts later than asked where retention has overtaken an
+        offset.
         """
         ...
 

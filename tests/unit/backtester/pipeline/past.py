@@ -101,7 +101,7 @@ def _judged(logs: dict[Topic, list[RawRecord]]) -> None:
     He acknowledges the first alarm 200 ms after it was raised, which is obeyed 100 ms later.
     """
     pipeline, part = AlarmPipeline(MasterAlarmList({}), Metrics(), PREFIX), Place(Topic.SCORES, 0)
-    pipeline.begin_reign({part: Commit(0, 0, 0)}, {part: 0})
+    pipeline.begin_reign({part: Commit(0, 0, 0)}, {part: range(0)})
     logs[Topic.ALARMS], logs[Topic.ALARM_COMMANDS] = [], []
 
     def handle(raw: RawRecord, now_ns: int) -> None:

@@ -76,8 +76,12 @@ def test_scores_that_retention_deleted_before_they_were_read_are_told() -> None:
     pipeline = log.take_over()
     log.write([], pipeline)
     pipeline = log.take_over()
-    starts = {place: commit.offset for place, commit in log.commits.items() if commit}
-    pipeline.begin_reign(log.commits, starts | {SCORES: 40})
+    unread = {
+        place: range(commit.offset, commit.offset)
+        for place, commit in log.commits.items()
+        if commit
+    }
+    pipeline.begin_reign(log.commits, unread | {SCORES: range(40, 40)})
     log.write(pipeline.tick(NOW_NS, None), pipeline)
     (record,) = log.alarms()
     assert record.alarm_id == f"{PREFIX}/{HISTORY_GAP}"

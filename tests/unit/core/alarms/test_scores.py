@@ -63,7 +63,7 @@ def test_annunciations_latency_and_active_alarms_are_measured():
     metrics = Metrics()
     pipeline = AlarmPipeline(MasterAlarmList({}), metrics, PREFIX)
     places = dict.fromkeys((SCORES, COMMANDS, POINTS))
-    pipeline.begin_reign(places, dict.fromkeys(places, 0))
+    pipeline.begin_reign(places, dict.fromkeys(places, range(0)))
     published_ns = window_end(3) + 250_000_000
     pipeline.heartbeat(published_ns)
     for offset in range(4):
@@ -95,7 +95,7 @@ def test_alarms_of_history_are_no_measure_of_how_long_we_take(
     metrics = Metrics()
     pipeline = AlarmPipeline(MasterAlarmList({}), metrics, PREFIX)
     places = dict.fromkeys((SCORES, COMMANDS, POINTS))
-    pipeline.begin_reign(places, dict.fromkeys(places, 0))
+    pipeline.begin_reign(places, dict.fromkeys(places, range(0)))
     pipeline.heartbeat(window_end(3) + began_s * NS_PER_S)
     now_ns = window_end(3) + max(began_s, sent_late_s, 0) * NS_PER_S
     for offset in range(4):

@@ -155,7 +155,7 @@ def test_a_topic_that_was_made_anew_is_judged_from_its_beginning():
     log = TopicLog()
     log.judge([score(number, -1.0) for number in range(50)])
     pipeline = log.take_over()
-    pipeline.begin_reign(log.commits, dict.fromkeys(log.commits, 0))
+    pipeline.begin_reign(log.commits, dict.fromkeys(log.commits, range(0)))
     written = []
     for offset in range(5):
         written += pipeline.handle_record(score_record(score(100 + offset, 3.0), offset), NOW_NS)

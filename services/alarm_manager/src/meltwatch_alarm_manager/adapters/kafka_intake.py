@@ -103,7 +103,7 @@ class KafkaIntake:
 
     async def read_from(
         self, offsets: Mapping[Place, int | None], judged: Mapping[Place, int]
-    ) -> dict[Place, int]:
+    ) -> dict[Place, range]:
         """Start reading at the given offsets; with None where ``whole`` ended, else at the end.
 
         Scores that were judged before come first, and nothing else beside them. So a command finds
@@ -118,25 +118,25 @@ class KafkaIntake:
 
         Returns
         -------
-        Where reading really starts: the beginning where an offset is not there any more, or
-        lies beyond the end (the topic was made anew).
+        From where reading really starts, up to the present end. It starts at the beginning where
+        an offset is not there any more, or lies beyond the end (the topic was made anew).
         """
         parts = {place: self._part(place) for place in offsets}
         first = await self._reader.begins(parts.values())
         last = await self._reader.ends(parts.values())
-        starts = {}
+        unread = {}
         for place, offset in offsets.items():
             end = last[parts[place]]
             wanted = self._whole.get(place, end) if offset is None else offset
-            starts[place] = _start(wanted, first[parts[place]], end)
-        self._reader.follow({parts[place]: start for place, start in starts.items()})
+            unread[place] = range(_start(wanted, first[parts[place]], end), end)
+        self._reader.follow({parts[place]: found.start for place, found in unread.items()})
         self._scores = [place for place in offsets if place.topic is Topic.SCORES]
         self._history = {
             parts[place]: min(judged.get(place, 0), last[parts[place]]) for place in self._scores
         }
         self._waiting = [parts[place] for place in offsets if place.topic is not Topic.SCORES]
         self._reader.pause(self._waiting)
-        return starts
+        return unread
 
     async def poll(self, timeout_s: float) -> Sequence[RawRecord]:
         """Return the next records of any partition; none after the timeout.

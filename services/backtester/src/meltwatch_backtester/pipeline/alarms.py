@@ -114,7 +114,7 @@ class ReplayedAlarms:
 
     def _begin(self, judged: int) -> None:
         part = Place(Topic.SCORES, self._partition)
-        self._pipeline.begin_reign({part: Commit(0, judged, 0)}, {part: 0})
+        self._pipeline.begin_reign({part: Commit(0, judged, 0)}, {part: range(0)})
 
     def _obey(self, is_due: Callable[[JournalMoment], bool]) -> list[AlarmRecord]:
         records: list[AlarmRecord] = []

@@ -1,7 +1,8 @@
 """A record that ends the manager again and again is set aside, and no good record with it.
 
 At the beginning of a reign the records that were read at once are named in a commit before they are
-judged: as many of each partition as the reign before can have left undone. Where a reign ended over
+judged: as many of each partition as the reign before can have left undone, and of those that stood
+there when this reign began. What comes later no reign before has read. Where a reign ended over
 named records, the next one names and judges them one by one. Over a record that is found named
 twice a reign ended while it was alone. That proves nothing: whoever kills a manager at its start
 again and again meets the same record each time. So it is tried first where it harms nobody. What
@@ -18,8 +19,8 @@ MOST_READ: Final = 500
 BATCH: Final = 50
 """So many records or more that wait are committed, though nothing is to be written."""
 CAREFUL_RECORDS: Final = MOST_READ + BATCH
-"""How many records of each partition a reign names: all that the last one may have read and not
-committed."""
+"""How many records of each partition a reign names at most: all that the last one may have read and
+not committed."""
 TRIED: Final = 2
 """Named so often, a record is tried before it is judged."""
 GIVEN_UP: Final = 8
@@ -65,6 +66,11 @@ class Caution(Generic[_Place]):
         self._past = dict(suspects or {})
         self._named = dict(self._past)
         self._judged: Counter[_Place] = Counter()
+        self._ends: Mapping[_Place, int] = {}
+
+    def begin(self, ends: Mapping[_Place, int]) -> None:
+        """Begin the reign: name no record from these offsets on, by partition."""
+        self._ends = ends
 
     def name(self, place: _Place, offset: int, last: int) -> bool:
         """Name the record that comes next, or with it those that were read at once.
@@ -82,7 +88,7 @@ class Caution(Generic[_Place]):
         """
         self._judged[place] += 1
         # Records further on were not yet read when the last reign ended: they did not end it.
-        if self._judged[place] > CAREFUL_RECORDS:
+        if self._judged[place] > CAREFUL_RECORDS or offset >= self._ends.get(place, offset + 1):
             return False
         if times := self.times_found(place, offset):
             self._named[place] = Suspect(offset, offset, times + 1)

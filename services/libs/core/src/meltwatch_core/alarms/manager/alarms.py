@@ -140,7 +140,7 @@ class AlarmPipeline:
         self._own.restore_beat(record)
 
     def begin_reign(
-        self, commits: Mapping[Place, Commit | None], starts: Mapping[Place, int]
+        self, commits: Mapping[Place, Commit | None], unread: Mapping[Place, range]
     ) -> int:
         """Begin a new epoch where the last one left off.
 
@@ -148,8 +148,8 @@ class AlarmPipeline:
         ----------
         commits
             What was committed for each partition.
-        starts
-            Where reading really starts.
+        unread
+            From where each partition is really read, up to its present end.
 
         Returns
         -------
@@ -157,7 +157,9 @@ class AlarmPipeline:
         """
         known = [commit.epoch for commit in commits.values() if commit is not None]
         self._scribe.epoch = max(self._scribe.epoch, *known, 0) + 1
-        for place, start in starts.items():
+        self._caution.begin({place: offsets.stop for place, offsets in unread.items()})
+        for place, offsets in unread.items():
+            start = offsets.start
             self._begin(place, start, commits[place] or Commit(start, start, 0))
         self._system.take_over_masks()
         return self._scribe.epoch
