@@ -1,5 +1,6 @@
 """Between what is restored and what is judged nothing is lost and nothing belongs to both."""
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
@@ -65,9 +66,13 @@ def offsets(records: list[RawRecord]) -> list[int]:
 
 
 @pytest.mark.parametrize("count", range(2 * AT_ONCE))
-async def test_what_comes_while_a_topic_is_restored_is_judged(count: int) -> None:
+async def test_what_comes_while_a_topic_is_restored_is_judged(
+    count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     consumer: Any = Busy(count)
-    intake = KafkaIntake(AsyncReader(consumer), {}, PREFIX, "group", [Topic.ALARMS], TopicWatch({}))
+    reader = AsyncReader(consumer)
+    monkeypatch.setattr(AsyncReader, "connected", lambda *_, **__: nullcontext(reader))
+    intake = KafkaIntake(reader, {}, PREFIX, "group", [Topic.ALARMS], TopicWatch({}))
 
     restored = offsets([record async for record in intake.whole(Topic.ALARMS)])
     unread = await intake.read_from({ALARMS: None}, {})

@@ -32,6 +32,8 @@ from meltwatch_alarm_manager.vitals import MANAGER, PROJECTOR, ManagerVitals
 
 HEARTBEAT_NS: Final = 5 * NS_PER_S
 _POLL_S: Final = 0.2
+_LOOK_S: Final = 0.5
+"""So soon at the latest it is seen that the view has vanished."""
 _SHORTEST_PAUSE_S: Final = 0.25
 _LONGEST_PAUSE_S: Final = 2.0
 _BEAT_S: Final = 1.0
@@ -237,7 +239,7 @@ class Projector:
         self.vitals.note_problem(PROJECTOR, "the view is being made")
         has_caught_up = False
         while True:
-            records = await feed.poll(_POLL_S)
+            records = await feed.poll(_LOOK_S)
             changes = self.projection.changes(records, self.clock.now_ns())
             is_there = await view.apply(changes) if changes else await view.is_present()
             if not is_there:

@@ -14,8 +14,7 @@ from meltwatch_alarm_manager.adapters.kafka_entry import enter
 
 _MAX_RECORDS: Final = 500
 _FETCH_BYTES: Final = 8 * 1024 * 1024
-_FETCH_LEAST_BYTES: Final = 64 * 1024
-_FETCH_WAIT_MS: Final = 200
+_REST_S: Final = 0.2
 """The view may be so much later: asking the broker costs more than what one answer brings."""
 _TAIL_RECORDS: Final = 1_000
 """Scores per partition that are read again for the furnaces' newest verdicts."""
@@ -98,10 +97,7 @@ async def open_feed(connection: Mapping[str, Any], prefix: str) -> AsyncIterator
     async with (
         TopicWatch.begun(connection, topics) as watch,
         AsyncReader.connected(
-            connection,
-            fetch_max_bytes=_FETCH_BYTES,
-            fetch_min_bytes=_FETCH_LEAST_BYTES,
-            fetch_max_wait_ms=_FETCH_WAIT_MS,
+            connection, rest_s=_REST_S, fetch_max_bytes=_FETCH_BYTES
         ) as reader,
     ):
         yield KafkaFeed(reader, connection, prefix, watch)

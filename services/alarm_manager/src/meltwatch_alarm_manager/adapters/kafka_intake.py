@@ -1,7 +1,7 @@
 """Scores, commands and alarm points from where they were committed; whole topics at the start."""
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final
 
 from meltwatch_chassis.kafka.async_admin import Part, administration, partitions_of
@@ -15,7 +15,11 @@ from meltwatch_core.alarms.ports import Commit, Place
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic
 
-_FETCH_WAIT_MS: Final = 100  # each change of topic waits for the fetch that is under way
+_HISTORY_WAIT_MS: Final = 10
+"""A topic's end is known: there is nothing to wait for."""
+_REST_S: Final = 0.05
+"""Scores of a large plant come 50 ms at a time, 25 ms later in the mean: asking the broker costs
+more than judging what one answer brings."""
 _FETCH_BYTES: Final = 8 * 1024 * 1024
 
 
@@ -89,17 +93,22 @@ class KafkaIntake:
         """
         place = Place(topic, 0)
         part = self._part(place)
-        first, end = await self._reader.first_offset(*part), await self._reader.end(*part)
-        self._whole[place] = end
-        async for record in self._reader.read(*part, range(first, end)):
-            yield told(record)
+        async with self._history_reader() as reader:
+            first, end = await reader.first_offset(*part), await reader.end(*part)
+            self._whole[place] = end
+            async for record in reader.read(*part, range(first, end)):
+                yield told(record)
 
     async def tail(self, topic: Topic, most: int) -> AsyncIterator[RawRecord]:
         """Read what stands at the end of a topic of one partition, at most so many offsets."""
         part = self._part(Place(topic, 0))
-        first, end = await self._reader.first_offset(*part), await self._reader.end(*part)
-        async for record in self._reader.read(*part, range(max(first, end - most), end)):
-            yield told(record)
+        async with self._history_reader() as reader:
+            first, end = await reader.first_offset(*part), await reader.end(*part)
+            async for record in reader.read(*part, range(max(first, end - most), end)):
+                yield told(record)
+
+    def _history_reader(self) -> AbstractAsyncContextManager[AsyncReader]:
+        return AsyncReader.connected(self._connection, fetch_max_wait_ms=_HISTORY_WAIT_MS)
 
     async def read_from(
         self, offsets: Mapping[Place, int | None], judged: Mapping[Place, int]
@@ -134,8 +143,9 @@ class KafkaIntake:
         self._history = {
             parts[place]: min(judged.get(place, 0), last[parts[place]]) for place in self._scores
         }
-        self._waiting = [parts[place] for place in offsets if place.topic is not Topic.SCORES]
-        self._reader.pause(self._waiting)
+        if not await self._reader.has_read(self._history):
+            self._waiting = [parts[place] for place in offsets if place.topic is not Topic.SCORES]
+            self._reader.pause(self._waiting)
         return unread
 
     async def poll(self, timeout_s: float) -> Sequence[RawRecord]:
@@ -185,7 +195,7 @@ async def open_intake(
     async with (
         TopicWatch.begun(connection, [topic.under(prefix) for topic in topics]) as watch,
         AsyncReader.connected(
-            connection, fetch_max_wait_ms=_FETCH_WAIT_MS, fetch_max_bytes=_FETCH_BYTES
+            connection, rest_s=_REST_S, fetch_max_bytes=_FETCH_BYTES
         ) as reader,
     ):
         yield KafkaIntake(reader, connection, prefix, group_id, topics, watch)

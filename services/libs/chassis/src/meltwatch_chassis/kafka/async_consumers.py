@@ -33,10 +33,16 @@ class AsyncReader:
     ----------
     consumer
         Kafka's client.
+    rest_s
+        What is followed is left alone for so long after an answer that brought something. So what
+        comes meanwhile comes together, and a record that comes alone is not held up.
     """
 
-    def __init__(self, consumer: AIOKafkaConsumer) -> None:
+    def __init__(self, consumer: AIOKafkaConsumer, rest_s: float = 0.0) -> None:
         self._consumer = consumer
+        self._rest_s = rest_s
+        self._resting: frozenset[TopicPartition] = frozenset()
+        self._rested_s = 0.0
 
     async def begins(self, parts: Iterable[Part]) -> dict[Part, int]:
         """Return the oldest offsets that Kafka still has."""
@@ -97,14 +103,17 @@ class AsyncReader:
     def follow(self, starts: Mapping[Part, int]) -> None:
         """Read these partitions from these offsets on, and no others."""
         with kafka_failures(f"seeking in {_names(starts)}"):
+            self._resting = frozenset()
             self._consumer.assign([TopicPartition(*part) for part in starts])
             for part, offset in starts.items():
                 self._consumer.seek(TopicPartition(*part), offset)
 
     def pause(self, parts: Iterable[Part]) -> None:
         """Leave partitions of what is followed unread until ``resume``."""
+        paused = {TopicPartition(*part) for part in parts}
         with kafka_failures("pausing"):
-            self._consumer.pause(*(TopicPartition(*part) for part in parts))
+            self._resting -= paused
+            self._consumer.pause(*paused)
 
     def resume(self, parts: Iterable[Part]) -> None:
         """Read partitions again that were paused."""
@@ -114,10 +123,27 @@ class AsyncReader:
     async def poll(self, timeout_s: float, most: int) -> list[RawRecord]:
         """Return what has come to what is followed, at most so many; none after the timeout."""
         with kafka_failures("reading"):
+            await self._end_rest()
             batches = await self._consumer.getmany(
                 timeout_ms=int(timeout_s * 1000), max_records=most
             )
-            return [raw_record(record) for records in batches.values() for record in records]
+            found = [raw_record(record) for records in batches.values() for record in records]
+            # Where as many came as were asked for, more may wait.
+            if self._rest_s and 0 < len(found) < most:
+                self._begin_rest()
+            return found
+
+    def _begin_rest(self) -> None:
+        """Ask for nothing: the client would fetch on as soon as its records are taken."""
+        self._resting = frozenset(self._consumer.assignment() - self._consumer.paused())
+        self._consumer.pause(*self._resting)
+        self._rested_s = asyncio.get_running_loop().time() + self._rest_s
+
+    async def _end_rest(self) -> None:
+        if self._resting:
+            await asyncio.sleep(self._rested_s - asyncio.get_running_loop().time())
+            self._consumer.resume(*self._resting)
+            self._resting = frozenset()
 
     async def has_read(self, ends: Mapping[Part, int]) -> bool:
         """Tell whether reading has passed these ends; markers count as read."""
@@ -129,13 +155,17 @@ class AsyncReader:
 
     @classmethod
     @asynccontextmanager
-    async def connected(cls, connection: Mapping[str, Any], **options: Any) -> AsyncIterator[Self]:
+    async def connected(
+        cls, connection: Mapping[str, Any], rest_s: float = 0.0, **options: Any
+    ) -> AsyncIterator[Self]:
         """Give a reader of a broker.
 
         Parameters
         ----------
         connection
             Address, TLS and SASL of the broker.
+        rest_s
+            Of the reader.
         options
             Further ones of the client; as a rule it sees committed records alone.
 
@@ -149,7 +179,7 @@ class AsyncReader:
             **{**_AS_A_RULE, **connection, **options}, enable_auto_commit=False
         )
         async with _started(consumer, "connecting a reader"):
-            yield cls(consumer)
+            yield cls(consumer, rest_s)
 
 
 class AsyncMember:
