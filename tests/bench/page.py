@@ -32,9 +32,10 @@ _RUN: Final = """\
 What of an alarm's delay is physics, and what is ours:
 
 - A furnace's frames come on its window's instants, so the frame that closes the video's side comes 0.72 s after the window's end. The bound of 200 ms is within that.
-- A message of the meter holds two samples and comes each second. With the bound of 500 ms the one that closes the current's side comes 0.5 s to 1.5 s after the window's end, by chance.
-- The later of both comes 1.02 s after the window's end in the mean. No code of ours can be sooner. Samples sent one by one would make it 0.80 s, and more messages.
-- The rest is ours: from sending to the score, and from the score to the alarm record."""
+- Samples of the currents come each 500 ms, and the bound is 500 ms. A message of the meter ends with the sample that closes the current's side, so it comes 0.5 s to 1.0 s after the window's end.
+- The later of both comes 0.79 s after the window's end in the mean. No code of ours can be sooner.
+- The rest is ours: from sending to the score, and from the score to the alarm record.
+- The window is the one with which the alarm's on-delay of 5.5 s was over. That delay ends 0.26 s before the end of this window, as windows are 1.44 s apart."""
 _RECOVERY: Final = """\
 The group waits 6 s for the process that was killed, from its last heartbeat on (`MELTWATCH_SESSION_TIMEOUT_S`). The new one starts meanwhile: some two seconds of processor time, mostly imports. So 6 s is the floor on an idle machine, and a busy one adds to it. A member with a name (`MELTWATCH_GROUP_INSTANCE_ID`) that comes back under it is not waited for."""
 _PEERS: Final = """\

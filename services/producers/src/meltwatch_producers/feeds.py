@@ -1,4 +1,4 @@
-"""From what furnaces show to chunks: of a camera one frame, of a meter two samples a message.
+"""From what furnaces show to chunks: a camera's frame, and a meter's samples, a message a window.
 
 Only the last frame before each instant of the clip's grid is ever used.
 """
@@ -9,15 +9,16 @@ from typing import Final, Protocol
 
 import numpy as np
 from meltwatch_schemas.chunk import ChunkIdentity
-from meltwatch_schemas.current import PHASES, CurrentChunk
+from meltwatch_schemas.current import CurrentChunk
 from meltwatch_schemas.embedding import EmbeddingChunk
 from meltwatch_schemas.encoder import Encoder
-from meltwatch_schemas.window import Grid, WindowSpec
+from meltwatch_schemas.window import NS_PER_MS, Grid, WindowSpec
 from numpy.typing import NDArray
 
 FRAME_PERIOD_NS: Final = 40_000_000
 """A camera's own grid: 25 frames a second, counted from the Unix epoch."""
-SAMPLES_PER_MESSAGE: Final = 2
+JOIN_WAITS_NS: Final = 500 * NS_PER_MS
+"""A window closes with a sample so far behind its end."""
 
 
 class PlayedCamera(Protocol):
@@ -109,31 +110,45 @@ class CameraFeed:
         )
 
 
-def message_grid(spec: WindowSpec, furnace_id: str) -> Grid:
-    """Return the event times of the last samples of a furnace's messages.
-
-    Furnaces are out of step by the phase of their windows, so that they do not all send at once.
-    """
-    step_ns = SAMPLES_PER_MESSAGE * spec.sample_period_ns
-    return Grid(spec.phase_ns(furnace_id) % step_ns, step_ns)
+def sample_grid(spec: WindowSpec, furnace_id: str) -> Grid:
+    """Return the event times of a furnace's samples."""
+    return Grid(spec.phase_ns(furnace_id) % spec.sample_period_ns, spec.sample_period_ns)
 
 
-def sample_times_ns(spec: WindowSpec, last_samples: range) -> NDArray[np.int64]:
-    """Return the event times of all samples, message by message.
+def meter_messages(
+    spec: WindowSpec, furnace_id: str, after_ns: int, until_ns: int
+) -> Sequence[range]:
+    """Return the event times of the samples of each message that ends within ``(after, until]``.
+
+    A message ends with the sample that lets a window close: the first one that is as far behind the
+    window's end as the join waits. So no window waits for samples that a message still gathers.
 
     Parameters
     ----------
     spec
-        Gives the sample period.
-    last_samples
-        Event times of the last samples of ``m`` messages, ns UTC.
-
-    Returns
-    -------
-    Shape ``(m, 2)``, int64, ns UTC, ascending.
+        Says where windows end, and gives the sample period.
+    furnace_id
+        Whose windows.
+    after_ns, until_ns
+        Event times, ns UTC.
     """
-    back_ns = np.arange(SAMPLES_PER_MESSAGE - 1, -1, -1, dtype=np.int64) * spec.sample_period_ns
-    return np.array(last_samples, dtype=np.int64).reshape(-1, 1) - back_ns
+    samples = sample_grid(spec, furnace_id)
+    windows = Grid(spec.phase_ns(furnace_id), spec.hop_ns)
+    last_window_ns = until_ns - JOIN_WAITS_NS
+    first_window_ns = after_ns - JOIN_WAITS_NS - spec.sample_period_ns
+    found = []
+    for window_ns in windows.between(first_window_ns, last_window_ns):
+        last_ns = samples.first_after(window_ns + JOIN_WAITS_NS - 1)
+        before_ns = samples.first_after(window_ns - spec.hop_ns + JOIN_WAITS_NS - 1)
+        if after_ns < last_ns <= until_ns:
+            found.append(range(before_ns + samples.step_ns, last_ns + 1, samples.step_ns))
+    return found
+
+
+def next_message(spec: WindowSpec, furnace_id: str, after_ns: int) -> range:
+    """Return the samples of the first message that ends later than a time."""
+    latest_ns = after_ns + spec.hop_ns + spec.sample_period_ns
+    return meter_messages(spec, furnace_id, after_ns, latest_ns)[0]
 
 
 @dataclass(slots=True)
@@ -158,25 +173,26 @@ class MeterFeed:
     has_currents: Callable[[NDArray[np.int64]], NDArray[np.bool_]] = at_all_times
 
     def due(self, after_ns: int, until_ns: int) -> Sequence[CurrentChunk]:
-        """Return the chunks whose last samples lie within ``(after, until]``."""
-        times_ns = sample_times_ns(self.spec, self._grid.between(after_ns, until_ns))
-        # A message is whole or not sent: its samples follow each other without a gap.
-        times_ns = times_ns[self.has_currents(times_ns).all(axis=1)]
+        """Return the chunks whose message ends within ``(after, until]``."""
+        messages = meter_messages(self.spec, self.identity.furnace_id, after_ns, until_ns)
+        times_ns = np.array([time_ns for each in messages for time_ns in each], dtype=np.int64)
+        number = np.repeat(np.arange(len(messages)), [len(each) for each in messages])
+        is_there = self.has_currents(times_ns)
+        times_ns, number = times_ns[is_there], number[is_there]
         if not times_ns.size:
             return ()
-        samples = self.meter.currents(times_ns.reshape(-1)).reshape(*times_ns.shape, PHASES)
+        # The samples of a chunk follow each other without a gap.
+        is_cut = (np.diff(times_ns) != self.spec.sample_period_ns) | (np.diff(number) != 0)
+        cuts = np.flatnonzero(is_cut) + 1
+        samples = np.split(self.meter.currents(times_ns), cuts)
         return [
-            self._chunk(int(message_times[0]), message_samples)
-            for message_times, message_samples in zip(times_ns, samples, strict=True)
+            self._chunk(int(times[0]), each)
+            for times, each in zip(np.split(times_ns, cuts), samples, strict=True)
         ]
 
     def next_due_ns(self, after_ns: int) -> int:
-        """Return the event time of the first last sample later than a time, ns."""
-        return self._grid.first_after(after_ns)
-
-    @property
-    def _grid(self) -> Grid:
-        return message_grid(self.spec, self.identity.furnace_id)
+        """Return the event time, later than a time, with which a message ends next, ns."""
+        return next_message(self.spec, self.identity.furnace_id, after_ns)[-1]
 
     def _chunk(self, first_ns: int, samples: NDArray[np.float32]) -> CurrentChunk:
         identity = self.identity

@@ -17,11 +17,11 @@ import structlog
 from meltwatch_chassis.clock import Clock
 from meltwatch_chassis.loop_thread import LoopThread
 from meltwatch_chassis.metrics import Metrics
-from meltwatch_producers.feeds import message_grid, sample_times_ns
+from meltwatch_producers.feeds import meter_messages, next_message, sample_grid
 from meltwatch_producers.publication import unsent
 from meltwatch_schemas.chunk import ChunkIdentity, Modality, Sync, SyncSource
 from meltwatch_schemas.current import PHASES, CurrentChunk
-from meltwatch_schemas.window import NS_PER_MS, NS_PER_S, PUBLISHED_SPEC, Grid
+from meltwatch_schemas.window import NS_PER_MS, NS_PER_S, PUBLISHED_SPEC
 from meltwatch_sources.adapters.host_clock import UNKNOWN_NS, host_error_ns
 from meltwatch_sources.adapters.meters import open_meter, samples_of
 from meltwatch_sources.credentials import CredentialStore, redacted
@@ -45,7 +45,7 @@ _UNKNOWN_DELAY_NS: Final = NS_PER_S
 
 
 class LiveMeterFeed:
-    """The meter of one furnace: two samples a message, whatever the meter does.
+    """The meter of one furnace: a message a window, whatever the meter does.
 
     Parameters
     ----------
@@ -73,12 +73,11 @@ class LiveMeterFeed:
         self._identity = identity
         self._clock = clock
         self._metrics = metrics
-        self._samples = samples_of(source, sample_grid(identity.furnace_id))
+        self._samples = samples_of(source, sample_grid(PUBLISHED_SPEC, identity.furnace_id))
         is_delay_known = source.meter_delay_s > 0 or self._samples.time is not None
         self._unknown_ns = 0 if is_delay_known else _UNKNOWN_DELAY_NS
-        self._grid = message_grid(PUBLISHED_SPEC, identity.furnace_id)
-        # The first message has both of its samples after this moment.
-        self._next_ns = self._grid.first_after(clock.now_ns() + PUBLISHED_SPEC.sample_period_ns)
+        # The first message has all of its samples after this moment.
+        self._after_ns = next_message(PUBLISHED_SPEC, identity.furnace_id, clock.now_ns())[-1]
         self._readings: deque[MeterReading] = deque(maxlen=KEPT)
         self._disagrees = False
 
@@ -92,15 +91,17 @@ class LiveMeterFeed:
         final_ns = self._clock.now_ns() - self._settle_ns()
         while self._readings:
             self._samples.take(self._readings.popleft())
-        ahead_ns = self._next_ns - final_ns
+        ahead_ns = self._after_ns - final_ns
         if ahead_ns < -_LONGEST_NS or ahead_ns > _AHEAD_NS:
             # The clock leapt.
-            self._next_ns = self._grid.first_after(final_ns - (_LONGEST_NS if ahead_ns < 0 else 0))
-        last_samples = range(self._next_ns, final_ns + 1, self._grid.step_ns)
-        self._next_ns += len(last_samples) * self._grid.step_ns
+            self._after_ns = final_ns - (_LONGEST_NS if ahead_ns < 0 else 0)
+        messages = meter_messages(
+            PUBLISHED_SPEC, self._identity.furnace_id, self._after_ns, final_ns
+        )
+        if messages:
+            self._after_ns = messages[-1][-1]
         self._show()
-        times = sample_times_ns(PUBLISHED_SPEC, last_samples).tolist()
-        return [self._chunk(times_ns) for times_ns in times]
+        return [self._chunk(times_ns) for times_ns in messages]
 
     def _settle_ns(self) -> int:
         return self._samples.settle_ns() + _HANDED_OVER_NS
@@ -147,12 +148,6 @@ class LiveMeterFeed:
         )
 
 
-def sample_grid(furnace_id: str) -> Grid:
-    """Return the points for which samples of a furnace are wanted."""
-    period_ns = PUBLISHED_SPEC.sample_period_ns
-    return Grid(PUBLISHED_SPEC.phase_ns(furnace_id) % period_ns, period_ns)
-
-
 @contextmanager
 def live_meters(
     plant: PlantSources, outlet: Outlet[CurrentChunk], metrics: Metrics
@@ -182,7 +177,7 @@ def live_meters(
         identity = unsent(planned.furnace_id, source.source_id, boot_id)
         feed = LiveMeterFeed(identity, source, live, outlet.clock, metrics)
         feeds.append(feed)
-        grid = sample_grid(planned.furnace_id)
+        grid = sample_grid(PUBLISHED_SPEC, planned.furnace_id)
         opened = partial(open_meter, source, grid, store, outlet.clock)
         follows.append(partial(follow_meter, live, opened, feed.take))
     if not follows:  # a plant of cameras alone pays for no loop
