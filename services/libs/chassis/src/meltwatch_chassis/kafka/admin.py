@@ -21,14 +21,18 @@ from kafka.errors import (
     UnknownTopicOrPartitionError,
     for_code,
 )
+from kafka.protocol.metadata import MetadataRequest
 from meltwatch_schemas.access import CLUSTER_NAME, Operation, Resource, Right
 from meltwatch_schemas.topics import TopicSpec
 
 from meltwatch_chassis.clock import SystemClock
-from meltwatch_chassis.errors import ConfigurationError
+from meltwatch_chassis.errors import ConfigurationError, FatalError
 from meltwatch_chassis.kafka.access import explained
+from meltwatch_chassis.kafka.talk import Talk, introduced
 
 _TIMEOUT_MS: Final = 30_000
+_IDS_SINCE: Final = 12
+"""Version of the question for metadata from which on Kafka (3.0) can be asked for ids by name."""
 _BROKERS_DEFAULT: Final = -1
 _COMING: Final = (
     CoordinatorNotAvailableError,
@@ -192,11 +196,34 @@ def require_topics(connection: Mapping[str, Any], topics: Sequence[TopicSpec]) -
 def topic_ids(connection: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
     """Return what Kafka calls topics beside their names: new each time a topic is made.
 
-    A topic that is missing, or of a broker without ids, has none.
+    A topic that is missing, or of a broker without ids, has none. It is one short conversation with
+    the first broker that lets us in: services ask every few seconds.
+
+    Raises
+    ------
+    ConfigurationError, DependencyUnreachable
+        If no broker lets us in.
     """
-    with _admin(connection) as admin:
-        found = {topic["name"]: topic.get("topic_id") for topic in _described(admin, names)}
-    return {name: str(given) for name, given in found.items() if given and UUID(str(given)).int}
+    reasons: list[FatalError] = []
+    for server in connection["bootstrap_servers"]:
+        try:
+            with introduced(server, connection) as talk:
+                return _ids_told(talk, names)
+        except FatalError as error:
+            reasons.append(error)
+    raise min(reasons, key=lambda reason: reason.exit_code)
+
+
+def _ids_told(talk: Talk, names: Sequence[str]) -> dict[str, str]:
+    if not names or talk.newest.get(MetadataRequest.API_KEY, 0) < _IDS_SINCE:
+        return {}
+    request = MetadataRequest(
+        version=_IDS_SINCE,
+        topics=[MetadataRequest.MetadataRequestTopic(name=name) for name in names],
+        allow_auto_topic_creation=False,
+    )
+    told = {topic.name: topic.topic_id for topic in talk.ask(request).topics}
+    return {name: str(given) for name, given in told.items() if given and UUID(str(given)).int}
 
 
 def group_offsets(

@@ -44,7 +44,8 @@ def introduced(server: str, connection: Mapping[str, Any]) -> Iterator["Talk"]:
     peer = Peer("Kafka", server, "MELTWATCH_KAFKA_CA_FILE")
     with opened(peer, connection.get("ssl_context")) as channel:
         talk = Talk(peer, channel)
-        talk.ask(ApiVersionsRequest(version=0))
+        known = talk.ask(ApiVersionsRequest(version=0)).api_keys
+        talk.newest = {each.api_key: each.max_version for each in known}
         if connection.get("sasl_mechanism") is None:
             talk.ask(MetadataRequest(version=1, topics=[]), then="a login (SASL)")
         else:
@@ -93,6 +94,8 @@ class Talk:
     ----------
     is_let_in
         Whether it has let us in: one that hangs up then is away, before it wants something else.
+    newest
+        The newest version of each kind of question that it takes.
     """
 
     def __init__(self, peer: Peer, channel: Any) -> None:
@@ -100,6 +103,7 @@ class Talk:
         self._channel = channel
         self._protocol = KafkaProtocol(client_id="meltwatch", receive_message_max_bytes=_MOST_BYTES)
         self.is_let_in = False
+        self.newest: Mapping[int, int] = {}
 
     def ask(self, request: Any, then: str | None = None) -> Any:
         """Return the answer; ``then`` says what the server may want if it hangs up."""
