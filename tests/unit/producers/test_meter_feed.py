@@ -111,7 +111,9 @@ def test_where_the_meter_has_nothing_a_message_is_cut_and_loses_no_sample(
     source = MeterFeed(identity(source_id="m"), Clockwork(), PUBLISHED_SPEC, has_currents)
     chunks = source.due(NOON_NS, NOON_NS + 20 * S)
     sent = [int(time_ns) for chunk in chunks for time_ns in chunk.event_times_ns]
-    whole = [int(t) for chunk in feed().due(NOON_NS, NOON_NS + 20 * S) for t in chunk.event_times_ns]
+    whole = [
+        int(t) for chunk in feed().due(NOON_NS, NOON_NS + 20 * S) for t in chunk.event_times_ns
+    ]
     assert sent == [time_ns for time_ns in whole if is_there[time_ns // (500 * MS) % 40]]
 
 

@@ -96,8 +96,6 @@ async def open_feed(connection: Mapping[str, Any], prefix: str) -> AsyncIterator
     topics = [topic.under(prefix) for topic in (Topic.ALARMS, Topic.SCORES)]
     async with (
         TopicWatch.begun(connection, topics) as watch,
-        AsyncReader.connected(
-            connection, rest_s=_REST_S, fetch_max_bytes=_FETCH_BYTES
-        ) as reader,
+        AsyncReader.connected(connection, _REST_S, fetch_max_bytes=_FETCH_BYTES) as reader,
     ):
         yield KafkaFeed(reader, connection, prefix, watch)

@@ -194,9 +194,7 @@ async def open_intake(
     """
     async with (
         TopicWatch.begun(connection, [topic.under(prefix) for topic in topics]) as watch,
-        AsyncReader.connected(
-            connection, rest_s=_REST_S, fetch_max_bytes=_FETCH_BYTES
-        ) as reader,
+        AsyncReader.connected(connection, _REST_S, fetch_max_bytes=_FETCH_BYTES) as reader,
     ):
         yield KafkaIntake(reader, connection, prefix, group_id, topics, watch)
 

@@ -31,8 +31,8 @@ from meltwatch_chassis.kafka.access import explained
 from meltwatch_chassis.kafka.talk import Talk, introduced
 
 _TIMEOUT_MS: Final = 30_000
-_IDS_SINCE: Final = 12
-"""Version of the question for metadata from which on Kafka (3.0) can be asked for ids by name."""
+_WITH_IDS: Final = range(10, 13)
+"""Versions of the question for metadata whose answers tell ids; since Kafka 2.8."""
 _BROKERS_DEFAULT: Final = -1
 _COMING: Final = (
     CoordinatorNotAvailableError,
@@ -215,10 +215,11 @@ def topic_ids(connection: Mapping[str, Any], names: Sequence[str]) -> dict[str, 
 
 
 def _ids_told(talk: Talk, names: Sequence[str]) -> dict[str, str]:
-    if not names or talk.newest.get(MetadataRequest.API_KEY, 0) < _IDS_SINCE:
+    version = min(talk.newest.get(MetadataRequest.API_KEY, 0), _WITH_IDS[-1])
+    if not names or version not in _WITH_IDS:
         return {}
     request = MetadataRequest(
-        version=_IDS_SINCE,
+        version=version,
         topics=[MetadataRequest.MetadataRequestTopic(name=name) for name in names],
         allow_auto_topic_creation=False,
     )

@@ -156,7 +156,7 @@ class AsyncReader:
     @classmethod
     @asynccontextmanager
     async def connected(
-        cls, connection: Mapping[str, Any], rest_s: float = 0.0, **options: Any
+        cls, connection: Mapping[str, Any], rest_s: float = 0.0, /, **options: Any
     ) -> AsyncIterator[Self]:
         """Give a reader of a broker.
 
