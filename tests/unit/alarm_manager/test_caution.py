@@ -270,10 +270,10 @@ def test_only_the_first_records_of_each_partition_are_named_and_all_that_were_re
 
 def test_no_record_is_named_that_came_after_the_reign_had_begun() -> None:
     caution: Caution[str] = Caution()
-    caution.begin({"scores": 3})
+    caution.begin_reign({"scores": 3})
     assert [caution.name("scores", offset, 9) for offset in range(10)] == [True, *9 * [False]]
     late: Caution[str] = Caution()
-    late.begin({"scores": 0})
+    late.begin_reign({"scores": 0})
     assert not any(late.name("scores", offset, 9) for offset in range(10))
 
 

@@ -68,7 +68,7 @@ class Caution(Generic[_Place]):
         self._judged: Counter[_Place] = Counter()
         self._ends: Mapping[_Place, int] = {}
 
-    def begin(self, ends: Mapping[_Place, int]) -> None:
+    def begin_reign(self, ends: Mapping[_Place, int]) -> None:
         """Begin the reign: name no record from these offsets on, by partition."""
         self._ends = ends
 

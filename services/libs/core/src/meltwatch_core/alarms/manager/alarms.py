@@ -157,7 +157,7 @@ class AlarmPipeline:
         """
         known = [commit.epoch for commit in commits.values() if commit is not None]
         self._scribe.epoch = max(self._scribe.epoch, *known, 0) + 1
-        self._caution.begin({place: offsets.stop for place, offsets in unread.items()})
+        self._caution.begin_reign({place: offsets.stop for place, offsets in unread.items()})
         for place, offsets in unread.items():
             start = offsets.start
             self._begin(place, start, commits[place] or Commit(start, start, 0))
