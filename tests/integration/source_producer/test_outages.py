@@ -16,6 +16,7 @@ from tests.integration.source_producer.bench import currents_of, producing
 from tests.support.meter_process import MeterProcess
 from tests.support.modbus_meter import FIRST, UNIT
 from tests.support.waiting import until
+from tests.support.whole_currents import assert_whole
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 FURNACE = "plant/hall/F1"
@@ -60,10 +61,7 @@ def test_a_meter_that_is_killed_leaves_samples_without_value_and_comes_back(
         until(lambda: np.isfinite(newest()).any(), "amperes")
         assert producer.stop() == 0
     chunks = currents_of(kafka.address, topics.prefix)
-    times = [time_ns for chunk in chunks for time_ns in chunk.event_times_ns.tolist()]
-    assert np.diff(times).tolist() == [500_000_000] * (len(times) - 1)
-    numbers = [chunk.identity.seq for chunk in chunks]
-    assert numbers == list(range(0, 2 * len(chunks), 2))
+    assert_whole(chunks)
     assert all(chunk.identity.sync is not None for chunk in chunks)
     values = samples(chunks)
     assert (np.isnan(values) | (values > 5000)).all(), "nothing is made up"
@@ -89,9 +87,9 @@ def test_killed_in_an_outage_of_kafka_it_loses_nothing_and_keeps_the_order(folde
     boots = list(dict.fromkeys(chunk.identity.boot_id for chunk in chunks))
     assert len(boots) == 2
     for boot in boots:
-        numbers = [chunk.identity.seq for chunk in chunks if chunk.identity.boot_id == boot]
         # What stood in Kafka when the broker went may be sent once more; none is missing.
-        assert sorted(set(numbers)) == list(range(0, 2 * len(set(numbers)), 2))
+        once = {chunk.identity.seq: chunk for chunk in chunks if chunk.identity.boot_id == boot}
+        assert_whole([once[number] for number in sorted(once)])
     first_seen = list(dict.fromkeys(chunk.event_time_ns for chunk in chunks))
     assert first_seen == sorted(first_seen)
 

@@ -1,7 +1,5 @@
 """A meter's samples as messages: at each point of the grid, whatever the meter does."""
 
-from itertools import accumulate, pairwise
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -17,6 +15,8 @@ from meltwatch_source_producer.live_meters import LiveMeterFeed
 from meltwatch_sources.domain.reading import MeterReading
 from meltwatch_sources.plant import CurrentSource
 from meltwatch_sources.supervisor import LiveSource, SourceName
+
+from tests.support.whole_currents import assert_whole
 
 FURNACE = "plant/area/F-1"
 START = 1_790_000_000 * NS_PER_S
@@ -66,10 +66,7 @@ def test_no_point_is_missing_and_none_is_made_up(stretches: list[tuple[float, fl
     bench = Bench()
     chunks = [chunk for stretch in [(3.0, 7.0), *stretches] for chunk in bench.go(*stretch)]
 
-    times = [int(time_ns) for chunk in chunks for time_ns in chunk.event_times_ns]
-    assert all(later - earlier == NS_PER_S // 2 for earlier, later in pairwise(times))
-    counts = [len(chunk.data) for chunk in chunks]
-    assert [chunk.identity.seq for chunk in chunks] == [0, *accumulate(counts)][:-1]
+    assert_whole(chunks)
     shown = samples(chunks)
     assert ((shown == 7.0) | np.isnan(shown)).all()
     assert bench.counted("good") + bench.counted("none") == len(shown)
