@@ -10,7 +10,6 @@ must be refused, with the reason in ``malformed/reasons.json``.
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -119,7 +118,7 @@ def _of_scores() -> Iterator[tuple[str, bytes]]:
         source_states={Modality.VIDEO: video, Modality.CURRENT: current},
     )
     yield _packed(Topic.SCORES, "with-source-states", encode_score(watched))
-    begun = replace(video, begun_ns=NOON_NS - 3 * NS_PER_S)
+    begun = video._replace(begun_ns=NOON_NS - 3 * NS_PER_S)
     young = window_score(
         reasons=("low_video_coverage", "late_current"), source_states={Modality.VIDEO: begun}
     )
