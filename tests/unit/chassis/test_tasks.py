@@ -11,6 +11,7 @@ from meltwatch_chassis.tasks import (
     cancel_until_ended,
     first_cause,
     first_of,
+    heeded,
     unless_set,
     while_lasting,
 )
@@ -142,6 +143,31 @@ async def test_cancelled_once_a_task_may_close_in_peace() -> None:
     assert repr(of_failed) == "OSError('before')"
     assert isinstance(of_working, asyncio.CancelledError)
     assert work.is_closed
+
+
+@pytest.mark.parametrize("steps", range(4))
+async def test_a_cancellation_that_comes_just_as_a_library_is_done_is_heeded(steps: int) -> None:
+    calls = [asyncio.Event() for _ in range(100)]
+
+    async def loop_over_calls() -> None:
+        for call in calls:
+            await heeded(asyncio.wait_for(call.wait(), 10))
+
+    looping = asyncio.create_task(loop_over_calls())
+    await asyncio.sleep(0.01)
+    calls[0].set()
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    looping.cancel()
+    done, _ = await asyncio.wait([looping], timeout=5)
+    assert done
+    assert looping.cancelled()
+
+
+async def test_heeded_work_has_its_result_and_its_error() -> None:
+    assert await heeded(result()) == "done"
+    with pytest.raises(OSError, match="broken"):
+        await heeded(fail(OSError("broken")))
 
 
 async def test_who_swallows_a_cancellation_is_cancelled_again(

@@ -1,7 +1,7 @@
 """Several tasks at a time: which of them ends first, and how the others are ended."""
 
 import asyncio
-from collections.abc import Collection, Coroutine
+from collections.abc import Awaitable, Collection, Coroutine
 from typing import Any, Final, TypeVar
 
 _CANCEL_AGAIN_S: Final = 1.0
@@ -48,6 +48,20 @@ async def unless_set(event: asyncio.Event, work: Coroutine[Any, Any, _Result]) -
         return await while_lasting(waiting, work)
     finally:
         waiting.cancel()
+
+
+async def heeded(work: Awaitable[_Result]) -> _Result:
+    """Return the result of a library's work; a cancellation that it swallowed is raised behind it.
+
+    ``asyncio.wait_for`` of Python 3.11 swallows one that comes just as the work is done. A loop
+    over such calls would go on for ever, and whoever has cancelled it would wait as long.
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task else 0
+    result = await work
+    if task and task.cancelling() > before:
+        raise asyncio.CancelledError
+    return result
 
 
 async def cancel(tasks: Collection[asyncio.Task[Any]]) -> list[object]:

@@ -13,7 +13,7 @@ from aiomqtt.exceptions import MqttConnectError
 from meltwatch_chassis.clock import Clock
 from meltwatch_chassis.connecting import Peer, opened, tls_context
 from meltwatch_chassis.errors import FatalError
-from meltwatch_chassis.tasks import cancel
+from meltwatch_chassis.tasks import cancel, heeded
 from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_sources.address import Address
@@ -143,7 +143,7 @@ class MqttMeter:
 
     async def _subscribe(self, client: Client) -> None:
         topics = self._reader.topics
-        codes = await client.subscribe([(topic, 0) for topic in topics])
+        codes = await heeded(client.subscribe([(topic, 0) for topic in topics]))
         for topic, code in zip(topics, codes, strict=True):
             if getattr(code, "is_failure", False):
                 raise SourceLost(f"expected to be let in to {topic}, got a refusal: see its ACL")
@@ -189,7 +189,7 @@ class MqttMeter:
             return
         if (request := self._reader.request()) is not None:
             self._asked_ns = now_ns
-            await client.publish(*request)
+            await heeded(client.publish(*request))
 
     def _message(self, message: Message) -> TopicMessage:
         payload = message.payload if isinstance(message.payload, bytes | bytearray) else b""

@@ -11,7 +11,7 @@ from meltwatch_chassis.clock import Clock
 from meltwatch_chassis.dependencies import Dependencies
 from meltwatch_chassis.errors import FatalError
 from meltwatch_chassis.metrics import Metrics
-from meltwatch_chassis.tasks import cancel, first_of
+from meltwatch_chassis.tasks import cancel, first_of, heeded
 from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.sparkplug import PayloadError, decode
 from meltwatch_schemas.text import escaped
@@ -159,7 +159,7 @@ class SparkplugFace:
 
     async def _listen(self, client: Client) -> None:
         filters = self._node.names.filters
-        codes = await client.subscribe([(each, 1) for each in filters])
+        codes = await heeded(client.subscribe([(each, 1) for each in filters]))
         for wanted, code in zip(filters, codes, strict=True):
             if getattr(code, "is_failure", False):
                 raise MqttError(f"expected to be let in to {wanted}, got a refusal: see its ACL")
@@ -280,7 +280,8 @@ class SparkplugFace:
 
 
 async def _publish(client: Client, publication: EdgeMessage) -> None:
-    await client.publish(publication.topic, publication.payload, qos=publication.qos)
+    told = client.publish(publication.topic, publication.payload, qos=publication.qos)
+    await heeded(told)
 
 
 def _bytes_of(message: Message) -> bytes:
