@@ -1,5 +1,6 @@
 """The laws of the window rule that need no oracle."""
 
+import random
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import pairwise
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from meltwatch_core.join import buffers
+from meltwatch_core.join.event_time import EventTimeJoiner
 from meltwatch_core.join.joiner import PartitionJoiner
 from meltwatch_core.join.window import Outcome
 
@@ -19,6 +21,7 @@ from tests.unit.core.join.sequences import (
     PUBLISHED,
     SMALL,
     at_once,
+    chunk_of,
     join,
     numbered,
     plant_sequences,
@@ -136,10 +139,9 @@ def cut_into_chunks(events: list[Record], chance) -> list[Record]:
     return numbered(sorted(chunks, key=lambda chunk: (chunk.times[-1], chunk.modality == CURRENT)))
 
 
-@examples(25)
-@given(plant_sequences(), st.randoms(use_true_random=False))
-def test_cutting_chunks_differently_changes_no_window(records, chance):
-    events = sorted(
+def events_of(records: Iterable[Record]) -> list[Record]:
+    """One furnace's frames and samples, each a record of its own, in order of event time."""
+    return sorted(
         (
             replace(record, times=(time,), values=(value,))
             for record in of_one_furnace(records)
@@ -147,9 +149,28 @@ def test_cutting_chunks_differently_changes_no_window(records, chance):
         ),
         key=lambda event: event.times,
     )
+
+
+@examples(25)
+@given(plant_sequences(), st.randoms(use_true_random=False))
+def test_cutting_chunks_differently_changes_no_window(records, chance):
+    events = events_of(records)
     first, second = (joined(cut_into_chunks(events, chance)) for _ in range(2))
     assume(nothing_late(first) and nothing_late(second))
     assert contents(first) == contents(second)
+
+
+@examples(25)
+@given(plant_sequences(), st.integers(0, 2**32))
+def test_by_event_time_chunks_of_any_cut_give_what_live_gave(records, seed):
+    chunks = cut_into_chunks(events_of(records), random.Random(seed))
+    live = join(at_once(chunks), SMALL)
+    assume(nothing_late(live))
+    joiner = EventTimeJoiner(7, ENCODER, rules_of(SMALL))
+    replayed = [joiner.admit(chunk_of(record), record.offset) for record in chunks]
+    # Live goes by the reader's clock here, which stands.
+    assume(not any(outcome.retired for outcome in replayed))
+    assert contents(replayed) == contents(live)
 
 
 def test_a_silence_of_a_year_costs_nothing_and_is_counted():

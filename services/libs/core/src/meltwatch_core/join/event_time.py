@@ -1,11 +1,13 @@
 """Closes windows by event time alone, as live does when nothing is late.
 
-The reader's clock is not recorded, and would mean nothing in a replay. Records come merged by event
-time. What is not there by then never comes, so no modality is waited for.
+The reader's clock is not recorded, and would mean nothing in a replay. Records come merged by the
+event time of their last frame or sample. A modality of which nothing has come that late is idle: a
+record that began in time would have come, as none spans more than two seconds.
 """
 
 from collections.abc import Mapping
 
+from meltwatch_schemas.chunk import MAX_SPAN_NS
 from meltwatch_schemas.encoder import Encoder
 from meltwatch_schemas.score import Modality
 
@@ -34,9 +36,11 @@ class EventTimeJoiner:
     ) -> None:
         features = FeatureExtractor(encoder.basis)
         self._context = JoinContext(partition, encoder.encoder_id, features, rules)
-        self._bound_ns = max(rules.bound_ns(modality) for modality in Modality)
+        self._bounds_ns = {modality: rules.bound_ns(modality) for modality in Modality}
+        self._idle_ns = max(self._bounds_ns.values()) + MAX_SPAN_NS
         self._furnaces: dict[str, Furnace] = {}
         self._closed_ns: dict[str, int | None] = {}
+        self._newest_ns: dict[str, dict[Modality, int]] = {}
         self._handed_on: dict[Modality, int] = {}
 
     def admit(self, chunk: Chunk, offset: int) -> Outcome:
@@ -58,7 +62,7 @@ class EventTimeJoiner:
             self._furnaces[name] = furnace
         late = furnace.is_late(chunk)
         duplicates = furnace.admit(chunk, offset)
-        closing = furnace.close_until(furnace.newest_ns - self._bound_ns, self._handed_on)
+        closing = furnace.close_until(self._watermark_ns(name, chunk), self._handed_on)
         return Outcome(
             late=late,
             duplicates=duplicates,
@@ -66,6 +70,15 @@ class EventTimeJoiner:
             skipped=last.skipped + closing.skipped,
             retired=retired,
         )
+
+    def _watermark_ns(self, name: str, chunk: Chunk) -> int:
+        """Return up to where nothing more of a furnace is waited for, once a record has come."""
+        newest_ns = self._newest_ns.setdefault(name, {})
+        newest_ns[chunk.modality] = max(newest_ns.get(chunk.modality, 0), chunk.last_event_ns)
+        idle_ns = max(newest_ns.values()) - self._idle_ns
+        if len(newest_ns) < len(self._bounds_ns):
+            return idle_ns
+        return max(idle_ns, min(newest_ns[m] - bound for m, bound in self._bounds_ns.items()))
 
     def _retire_if_away(self, name: str, chunk: Chunk) -> Closing | None:
         """Retire a furnace whose next record is too far away; close its last windows."""
@@ -75,5 +88,5 @@ class EventTimeJoiner:
             return None
         closing = furnace.close_until(furnace.last_end_ns, self._handed_on)
         self._closed_ns[name] = furnace.closed_ns
-        del self._furnaces[name]
+        del self._furnaces[name], self._newest_ns[name]
         return closing
