@@ -133,7 +133,10 @@ class Timeline:
         return self._instants_ns[place - 1] if place > self._first else None
 
     def newest(self, count: int, until_ns: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Return the newest events at or before an instant, at most so many: times and values."""
+        """Return the newest events at or before an instant, at most so many: times and values.
+
+        They are views that stay as they are: what is held is moved or written behind, not changed.
+        """
         stop = self._after(until_ns)
         held = slice(max(stop - count, self._first), stop)
         return self._times_ns[held], self._values[held]
