@@ -1,6 +1,10 @@
 """How a scoring endpoint fails, named for what the caller does."""
 
+from typing import Final
+
 from meltwatch_chassis.errors import TransientError
+
+_SILENCES: Final = frozenset({"DEADLINE_EXCEEDED", "CANCELLED"})
 
 
 class EndpointError(TransientError):
@@ -17,6 +21,19 @@ class EndpointError(TransientError):
     def __init__(self, code: str, text: str) -> None:
         super().__init__(text)
         self.code = code
+
+    @property
+    def is_silence(self) -> bool:
+        """Whether it did not answer in time."""
+        return self.code in _SILENCES
+
+
+class LateAnswerError(TransientError):
+    """A scorer was asked and did not answer in time; it may be slow."""
+
+
+class NobodyToAskError(TransientError):
+    """No endpoint is in the rotation: a window was not even asked about."""
 
 
 class DeadStubError(EndpointError):

@@ -15,7 +15,7 @@ from meltwatch_schemas.window import NS_PER_S
 from meltwatch_core.join.window import AlignedWindow
 from meltwatch_core.scoring.circuit import CircuitLimits
 from meltwatch_core.scoring.endpoint import Common, TendedEndpoint
-from meltwatch_core.scoring.errors import EndpointError
+from meltwatch_core.scoring.errors import EndpointError, LateAnswerError, NobodyToAskError
 from meltwatch_core.scoring.ports import EnsembleIdentity, ScoringEndpoint, Verdict
 
 _CHECK_INTERVAL_S: Final = 30.0
@@ -125,8 +125,12 @@ class Failover:
 
         Raises
         ------
+        NobodyToAskError
+            If the rotation is empty.
+        LateAnswerError
+            If none of the rotation answers, and one of them not in time.
         TransientError
-            If none of the rotation answers.
+            If none of the rotation answers for other reasons.
         ContractViolation
             If the ensemble refuses the window.
         FatalError
@@ -136,15 +140,18 @@ class Failover:
         if not self._has_verdict:
             self._common.probe_window = window
         asked: set[TendedEndpoint] = set()
+        kind: type[TransientError] = NobodyToAskError
         while (endpoint := self._next(asked)) is not None:
             asked.add(endpoint)
             try:
                 verdict = await endpoint.score_window(window)
-            except EndpointError:
+            except EndpointError as error:
+                if kind is not LateAnswerError:
+                    kind = LateAnswerError if error.is_silence else TransientError
                 continue
             self._common.probe_window, self._has_verdict = window, True
             return verdict
-        raise self._nobody()
+        raise self._nobody(kind)
 
     async def watch(self) -> None:
         """Watch and probe all endpoints; runs until cancelled."""
@@ -161,10 +168,10 @@ class Failover:
         self._last_turn[chosen] = next(self._turns)
         return chosen
 
-    def _nobody(self) -> Exception:
+    def _nobody(self, kind: type[TransientError] = TransientError) -> Exception:
         text = self._troubles()
         if not self._is_replaced():
-            return TransientError(f"no scoring endpoint answers: {text}")
+            return kind(f"no scoring endpoint answers: {text}")
         served = self._common.reference
         expected = f"the ensemble {served.model.digest[:12]} of the start" if served else "one"
         return FatalError(

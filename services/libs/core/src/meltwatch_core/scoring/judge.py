@@ -15,6 +15,7 @@ from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_core.join.window import AlignedWindow
 from meltwatch_core.scoring.back_off import back_off
+from meltwatch_core.scoring.errors import LateAnswerError, NobodyToAskError
 from meltwatch_core.scoring.lag import ScoringLag
 from meltwatch_core.scoring.ports import Scorer, Verdict
 
@@ -23,6 +24,11 @@ SCORING_REJECTED: Final = Reason.SCORING_REJECTED
 OVERLOAD: Final = Reason.OVERLOAD
 # How long a window may still wait when the scorer is back. While it is away, asking is free.
 _LONGEST_PAUSE_S: Final = 2.0
+# Of a window that others are answered beside.
+_FAILURES_OF_ITS_OWN: Final = 4
+# After so many answers for each call at a time, one more at a time is tried.
+_ANSWERS_EACH: Final = 8
+_MOST_ANSWERS_EACH: Final = 256
 _log = structlog.get_logger()
 
 
@@ -73,6 +79,68 @@ class Patience:
     lag_s: float = 10.0
 
 
+class Slots:
+    """How many calls are under way at a time: fewer while a slow scorer answers too late.
+
+    Calls wait for each other in a slow scorer. As many at a time as a quick one takes would all
+    be late, although each alone would be answered. So the number is halved when one is late, and
+    grows by one after a while of answers.
+
+    Parameters
+    ----------
+    most
+        So many for a quick scorer.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._free = asyncio.Semaphore(most)
+        self._most = most
+        self._number = most
+        self._to_take_back = 0
+        self._wanted = _ANSWERS_EACH
+        self._answers = 0
+        self._has_grown = False
+        self._turn = 0
+
+    async def __aenter__(self) -> int:
+        """Wait for a slot; return how often the number was halved so far."""
+        await self._free.acquire()
+        return self._turn
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._to_take_back:
+            self._to_take_back -= 1
+        else:
+            self._free.release()
+
+    def narrow(self, turn: int) -> None:
+        """Halve the number, unless it was halved since the call began that was late."""
+        self._answers = 0
+        if turn == self._turn:
+            if self._has_grown:  # that was one too many: the next try comes later
+                self._wanted = min(2 * self._wanted, _MOST_ANSWERS_EACH)
+            fewer = max(self._number // 2, 1)
+            self._to_take_back += self._number - fewer
+            self._number, self._has_grown = fewer, False
+            self._turn += 1
+
+    def widen(self) -> None:
+        """Take note of an answer."""
+        if self._number == self._most:
+            return
+        self._answers += 1
+        if self._answers < self._wanted * self._number:
+            return
+        self._answers, self._has_grown = 0, True
+        self._number += 1
+        if self._number == self._most:
+            self._wanted = _ANSWERS_EACH
+        if self._to_take_back:
+            self._to_take_back -= 1
+        else:
+            self._free.release()
+
+
 class Judge:
     """Scores windows with one ensemble and says why where it cannot.
 
@@ -100,7 +168,7 @@ class Judge:
         self._clock = clock
         self._metrics = metrics
         self._lag = ScoringLag(patience.lag_s, clock)
-        self._slots = asyncio.Semaphore(patience.concurrency)
+        self._slots = Slots(patience.concurrency)
         self._failing = False
         # When an outage began or ended: calls begun before it say nothing about the present.
         self._turned_ns = clock.monotonic_ns()
@@ -150,16 +218,22 @@ class Judge:
             group.create_task(self._probe_when_given_up())
 
     async def _judge(self, window: AlignedWindow) -> Judgement:
-        first_failure_ns: int | None = None
+        failures, first_failure_ns = 0, 0
         for pause_s in back_off(longest_s=_LONGEST_PAUSE_S):
             if self._is_overdue(window):
                 return Judgement(reason=OVERLOAD)
-            judgement = await self._attempt(window)
-            if judgement is not None:
-                return judgement
+            outcome = await self._attempt(window)
+            if isinstance(outcome, Judgement):
+                return outcome
             first_failure_ns = first_failure_ns or self._clock.monotonic_ns()
-            if self._seconds_since(first_failure_ns) >= self._patience.outage_s:
-                self._give_up(first_failure_ns)
+            failures += not isinstance(outcome, NobodyToAskError)
+            if self._is_away(first_failure_ns):
+                self._give_up()
+                break
+            # Others are answered: a window that waits for its turn in a slow scorer is not at fault
+            # before it has failed by itself, several times.
+            is_long = self._seconds_since(first_failure_ns) >= self._patience.outage_s
+            if is_long and failures >= _FAILURES_OF_ITS_OWN:
                 break
             if await self._gave_up_within(pause_s):
                 break
@@ -172,23 +246,32 @@ class Judge:
         while True:
             await self._given_up.wait()
             await asyncio.sleep(self._patience.probe_interval_s)
-            if self._probe_with is None or await self._call(self._probe_with) is not None:
+            if self._probe_with is None or isinstance(
+                await self._call(self._probe_with), Judgement
+            ):
                 self._given_up.clear()
                 self._probe_with = None
                 _log.info("scoring_resumed")
 
-    async def _attempt(self, window: AlignedWindow) -> Judgement | None:
-        async with self._slots:
+    async def _attempt(self, window: AlignedWindow) -> Judgement | TransientError | None:
+        async with self._slots as turn:
             # Windows that waited here while others gave up must not try again.
-            return None if self._given_up.is_set() else await self._call(window)
+            if self._given_up.is_set():
+                return None
+            outcome = await self._call(window)
+            if isinstance(outcome, Judgement):
+                self._slots.widen()
+            elif isinstance(outcome, LateAnswerError):
+                self._slots.narrow(turn)
+            return outcome
 
-    async def _call(self, window: AlignedWindow) -> Judgement | None:
+    async def _call(self, window: AlignedWindow) -> Judgement | TransientError:
         started_ns = self._clock.monotonic_ns()
         try:
             verdict = await self._scorer.score_window(window)
         except TransientError as error:
             self._failed(error, started_ns)
-            return None
+            return error
         except ContractViolation as refusal:
             self._answered(started_ns)
             return Judgement(reason=SCORING_REJECTED, refusal=refusal)
@@ -204,9 +287,13 @@ class Judge:
                 await self._given_up.wait()
         return self._given_up.is_set()
 
-    def _give_up(self, first_failure_ns: int) -> None:
-        # One window that fails while others succeed is not an outage.
-        if self._last_answer_ns < first_failure_ns and not self._given_up.is_set():
+    def _is_away(self, first_failure_ns: int) -> bool:
+        """Whether nobody has had an answer for all of the patience, a failing window's at least."""
+        silent_since_ns = max(first_failure_ns, self._last_answer_ns)
+        return self._seconds_since(silent_since_ns) >= self._patience.outage_s
+
+    def _give_up(self) -> None:
+        if not self._given_up.is_set():
             self._given_up.set()
             _log.warning("scoring_given_up", patience_s=self._patience.outage_s)
 
