@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meltwatch_chassis.errors import BadUsage, BrokenRecording
+from meltwatch_chassis.errors import BadUsage, BrokenRecording, DependencyUnreachable
 from meltwatch_chassis.recording.manifest import BACKUP_NAME, BackupManifest
 from meltwatch_chassis.recording.reader import read_backup_manifest
 from meltwatch_chassis.recording.writer import RecordingWriter
@@ -111,6 +111,43 @@ def test_what_fails_half_way_leaves_nothing_and_can_be_run_again(tmp_path):
     require_empty(target)
     restore_state(target, tmp_path / "kept", manifest, NOW_NS, nothing, no_patience)
     assert contents(target) == contents(state)
+
+
+class Forgetful(StateInMemory):
+    """A broker whose retention takes each record the moment after it came."""
+
+    def bounds(self, topic: Topic) -> tuple[int, int]:
+        self.topics.pop(topic, None)
+        return super().bounds(topic)
+
+
+def test_what_is_older_than_its_topics_retention_may_go_as_soon_as_it_came(tmp_path):
+    state = StateInMemory({topic: [state_record(topic, 4)] for topic in STATE})
+    manifest = saved(state, tmp_path / "kept")
+    target = Forgetful()
+    epoch = restore_state(target, tmp_path / "kept", manifest, NOW_NS, nothing, no_patience)
+    assert epoch > manifest.epoch
+    assert {end for _, end in map(target.bounds, STATE)} == {2}
+
+
+class Tardy(StateInMemory):
+    """A broker that shows what was committed after so many looks."""
+
+    looks = 3
+
+    def bounds(self, topic: Topic) -> tuple[int, int]:
+        first, end = super().bounds(topic)
+        self.looks -= end > 0
+        return first, end if self.looks < 0 else 0
+
+
+def test_what_is_committed_is_waited_for_and_its_want_is_told(tmp_path):
+    state = StateInMemory({topic: [state_record(topic, 4)] for topic in STATE})
+    manifest = saved(state, tmp_path / "kept")
+    waits = iter([True] * 3)
+    restore_state(Tardy(), tmp_path / "kept", manifest, NOW_NS, nothing, lambda: next(waits))
+    with pytest.raises(DependencyUnreachable, match=r"up to offset 0, got an end of 0; look"):
+        restore_state(Tardy(), tmp_path / "kept", manifest, NOW_NS, nothing, no_patience)
 
 
 @pytest.mark.parametrize("topic", STATE)

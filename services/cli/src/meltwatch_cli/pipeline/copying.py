@@ -271,13 +271,24 @@ def restore_state(
                 advance(len(batch))
         transaction.commit({topic: each.commit(epoch) for topic, each in resumed.items()})
     for topic, last in lasts.items():
-        while target.bounds(topic)[1] <= last and wait():
-            pass
-        if next(target.read(topic, last, last + 1), None) is None:
-            raise DependencyUnreachable(
-                f"{topic.under(target.prefix)}: expected to read what was written, got nothing yet"
-            )
+        while not _stands(target, topic, last):
+            if not wait():
+                raise DependencyUnreachable(
+                    f"{topic.under(target.prefix)}: expected to read what was written up to offset "
+                    f"{last}, got an end of {target.bounds(topic)[1]}; look into the broker's log"
+                )
     return epoch
+
+
+def _stands(target: StateTarget, topic: Topic, last: int) -> bool:
+    """Tell whether a topic's last record can be read, or could until retention took it.
+
+    Records keep their times. What is older than a topic's retention may go a moment after it came.
+    """
+    first, end = target.bounds(topic)
+    if end <= last:
+        return False
+    return first > last or next(target.read(topic, last, last + 1), None) is not None
 
 
 def _records(folder: Path, manifest: BackupManifest, part: Part) -> Iterator[RawRecord]:
