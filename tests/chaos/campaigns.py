@@ -57,6 +57,7 @@ CAMPAIGNS: Final[Mapping[str, Campaign]] = {
     rebalance.NAME: Campaign(rebalance.run, 30, tested=6),
     triton.NAME: Campaign(triton.run, 30, tested=4),
     triton.LONG: Campaign(triton.run_long, 3, tested=1),
+    triton.SLOW: Campaign(triton.run_slow, 5, tested=1),
     broker.NAME: Campaign(broker.run, 30, tested=2),
     leader.NAME: Campaign(leader.run, 20, tested=4),
     producers.NAME: Campaign(producers.run, 50, tested=2),

@@ -13,7 +13,8 @@ pytestmark = [
 
 
 @pytest.mark.parametrize(
-    "name", ["triton", "triton-long", "broker", "leader", "redis", "sources", "promotion"]
+    "name",
+    ["triton", "triton-long", "triton-slow", "broker", "leader", "redis", "sources", "promotion"],
 )
 def test_a_campaign_ends_in_zeros(ends_in_zeros: Callable[[str], None], name: str) -> None:
     ends_in_zeros(name)

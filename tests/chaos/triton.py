@@ -1,11 +1,13 @@
-"""Triton is killed, restarted or frozen under load; once it is away for longer than patience."""
+"""Triton is killed, restarted, frozen or slowed under load; once it is away beyond patience."""
 
 import os
 import random
 import signal
 import time
+from collections.abc import Sequence
 from typing import Final
 
+import psutil
 from meltwatch_local_cluster.servers import TritonServer
 
 from tests.chaos.report import Report
@@ -17,8 +19,14 @@ from tests.support.waiting import until
 
 NAME: Final = "triton"
 LONG: Final = "triton-long"
+SLOW: Final = "triton-slow"
 # Shorter than the load needs windows for; longer than what a start takes.
 _PATIENCE_S: Final = 3.0
+# Several times the patience for outages of those who ask: it is there, and answers, all the time.
+_SLOW_S: Final = 25.0
+_SLOW_PATIENCE_S: Final = 6.0
+_RUNS_S: Final = 0.02
+_RESTS_S: Final = 0.4
 
 
 def run(stage: Stage, rounds: int, seed: int = 1) -> Report:
@@ -62,6 +70,21 @@ def run_long(stage: Stage, rounds: int, seed: int = 1) -> Report:
     return report
 
 
+def run_slow(stage: Stage, rounds: int, seed: int = 1) -> Report:
+    """It answers, but not as many windows at a time as a quick one: all get their verdict."""
+    triton = stage.triton
+    with stage.site(triton=triton) as site:
+        site.send_load(seed)
+        site.worker(scoring_deadline_s=2.0, outage_patience_s=_SLOW_PATIENCE_S)
+        site.wait_more()
+        for _ in range(rounds):
+            site.wait_more(20)
+            _slow(triton)
+            site.fault("Triton slowed")
+        site.wait_more()
+        return site.finish(SLOW, rounds)
+
+
 def _wait_for_reason(site: Site, *, present: bool) -> None:
     """Wait until the newest score is one of an outage, or a verdict."""
 
@@ -81,6 +104,25 @@ def _freeze(triton: TritonServer, away_s: float) -> None:
     os.kill(pid, signal.SIGSTOP)
     time.sleep(away_s)
     os.kill(pid, signal.SIGCONT)
+
+
+def _slow(triton: TritonServer) -> None:
+    """Let server and models run for a small part of the time."""
+    pid = triton.state.pid
+    assert pid is not None
+    server = psutil.Process(pid)
+    processes = [server, *server.children(recursive=True)]
+    ends_s = time.monotonic() + _SLOW_S
+    while time.monotonic() < ends_s:
+        _send(processes, signal.SIGSTOP)
+        time.sleep(_RESTS_S)
+        _send(processes, signal.SIGCONT)
+        time.sleep(_RUNS_S)
+
+
+def _send(processes: Sequence[psutil.Process], number: signal.Signals) -> None:
+    for process in processes:
+        process.send_signal(number)
 
 
 def _kill(triton: TritonServer, away_s: float) -> None:
