@@ -9,7 +9,7 @@ fail() { echo "images: $*" >&2; exit "${code:-1}"; }
 arguments() { # of one image: its target, and which packages go into it
     case $1 in
         broker | redis | triton) echo "--target $1" ;;
-        tools) echo '--target service --build-arg SERVICE=cli --build-arg EXTRAS=selftest' ;;
+        tools) echo '--target service --build-arg SERVICE=cli --build-arg EXTRAS=selftest --build-arg FEATURES=traces' ;;
         journal) echo '--target service --build-arg SERVICE=cli --build-arg EXTRAS=backtester --build-arg FEATURES=journal' ;;
         source-producer) echo '--target service --build-arg SERVICE=source-producer --build-arg PACKAGE=producers --build-arg FEATURES=live' ;;
         *-producer) echo "--target service --build-arg SERVICE=$1 --build-arg PACKAGE=producers" ;;

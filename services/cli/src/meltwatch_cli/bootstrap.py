@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from meltwatch_cli.adapters.kafka_dead_letters import DeadLetterTopic, Send
     from meltwatch_cli.adapters.kafka_points import PointTopic
     from meltwatch_cli.adapters.kafka_state import KafkaState
+    from meltwatch_cli.adapters.kafka_traces import TraceTopics
+    from meltwatch_cli.adapters.otlp import Collector
     from meltwatch_cli.adapters.redis_view import RedisAlarmReader
 
 
@@ -46,6 +48,33 @@ def state(settings: Settings, principal: Principal) -> "AbstractContextManager[K
     from meltwatch_cli.adapters.kafka_state import open_state
 
     return open_state(_connection(settings), settings.topic_prefix, principal)
+
+
+def trace_topics(settings: Settings, share: float) -> "AbstractContextManager[TraceTopics]":
+    """Give the traces that scores and alarms carry; see ``adapters.kafka_traces``."""
+    from meltwatch_cli.adapters.kafka_traces import open_trace_topics
+
+    return open_trace_topics(_connection(settings), settings.topic_prefix, share)
+
+
+def collector(address: str) -> "AbstractContextManager[Collector]":
+    """Give a collector of traces.
+
+    Raises
+    ------
+    BadUsage
+        If what speaks to it is not installed.
+    """
+    from meltwatch_chassis.errors import BadUsage
+
+    try:
+        from meltwatch_cli.adapters.otlp import collector as reach
+    except ModuleNotFoundError as error:
+        raise BadUsage(
+            f"expected the packages that speak OTLP, {error.name} is missing: "
+            "install meltwatch-cli[traces]"
+        ) from None
+    return reach(address)
 
 
 def redis_view(settings: Settings) -> "AbstractContextManager[RedisAlarmReader]":

@@ -44,6 +44,7 @@ _OWN: Final = {
         "dead-letters.list": "dead_letters:list_letters",
         "dead-letters.show": "dead_letters:show",
         "dead-letters.redrive": "redrive:redrive",
+        "traces.export": "traces:export",
         "topics.create": "topics:create",
         "topics.acls": "topics:acls",
         "topics.check": "topics:check",
@@ -59,6 +60,7 @@ _GROUP_HELP: Final = {
     "dead-letters": "List and read refused records, and send them again.",
     "shadow": "Hold an ensemble that is only watched against the live one; prepare for it.",
     "sources": "Try, check and watch the cameras and meters of a plant.",
+    "traces": "Send the way of windows and alarms to a tracing system.",
     "topics": "Create, check and wait for the Kafka topics; list the rights on them.",
 }
 _WHOLE: Final = re.compile(r"[+-]?[0-9]+")

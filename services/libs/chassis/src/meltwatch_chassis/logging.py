@@ -29,6 +29,11 @@ _LIBRARY_LEVELS = {
 }
 
 
+def silence(library: str) -> None:
+    """Let a library log nothing, where what it would say comes back as a result."""
+    stdlib.getLogger(library).setLevel(stdlib.CRITICAL + 1)
+
+
 def configure(service: str, level: str = "info", form: Literal["json", "console"] = "json") -> None:
     """Send every log line to standard error, stamped with time, level and service.
 
