@@ -14,7 +14,6 @@ from meltwatch_trainer.network.member import Member
 from meltwatch_trainer.train.study import study_model
 from meltwatch_trainer.unseen import unseen_commands as commands
 from meltwatch_trainer.unseen.contenders import (
-    CURRENTS_ALONE,
     VIDEO_ALONE,
     FurnaceSurprises,
     of_tokens,
@@ -51,6 +50,8 @@ from meltwatch_trainer.unseen.watching import (
 )
 
 SIDES = commands.SIDES
+ALL_SIDES = [side for sides in commands.TWO_SIDED.values() for side in sides]
+VIDEO_SIDES = [sides[0] for sides in commands.TWO_SIDED.values()]
 FEW = replace(UNSEEN, furnaces=6)
 TIMES_S = np.arange(THRESHOLD_S[0], AFTERMATH_S[1], HOP_S) + HOP_S
 
@@ -69,10 +70,10 @@ def surprised(number: int, shows: set[str], false_at_s: tuple[float, ...] = ()):
         planned,
         TIMES_S,
         {
-            VIDEO_ALONE: values,
-            CURRENTS_ALONE: np.random.default_rng(-number - 1 & 255).exponential(
-                0.4343, len(TIMES_S)
-            ),
+            side: values
+            if side in VIDEO_SIDES
+            else np.random.default_rng(-number - 1 & 255).exponential(0.4343, len(TIMES_S))
+            for side in ALL_SIDES
         },
     )
 
@@ -243,7 +244,7 @@ def test_tables_and_document_say_what_was_found() -> None:
 
 def test_a_contender_without_a_threshold_says_why() -> None:
     seen = [
-        FurnaceSurprises(n, (), TIMES_S, dict.fromkeys(SIDES, np.zeros(len(TIMES_S))))
+        FurnaceSurprises(n, (), TIMES_S, dict.fromkeys(ALL_SIDES, np.zeros(len(TIMES_S))))
         for n in range(2)
     ]
 

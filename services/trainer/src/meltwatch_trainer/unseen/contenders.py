@@ -1,18 +1,17 @@
 """What is compared: the portrait, and what it would be without a part of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from meltwatch_core.portraits import (
+    CURRENT_MODES,
     CURRENT_RISE_PER_S,
     PATCH_RISE_PER_S,
-    PlaceLaw,
+    VIDEO_MODES,
     PortraitSide,
-    UsualLevels,
-    fit_law,
     fit_scale,
     fit_side,
     fitted_count,
@@ -20,7 +19,6 @@ from meltwatch_core.portraits import (
 )
 from meltwatch_core.portraits.features import PATCH_FEATURES
 from numpy.typing import NDArray
-from scipy.cluster.vq import kmeans2
 
 from meltwatch_trainer.data.run_sets import RunSet
 from meltwatch_trainer.judge.served_ensemble import ServedEnsemble
@@ -53,14 +51,12 @@ WITHOUT_PERSISTENCE: Final = "without persistence"
 NEAREST: Final = "three nearest neighbours"
 OF_ANOTHER: Final = "portrait of another furnace"
 FAULTS_LEFT_IN: Final = "5 % of faults left in"
-FOUR_MODES: Final = "four modes"
+VIDEO_OF_ONE_MODE: Final = "one mode, currents lost"
+CURRENTS_OF_ONE_MODE: Final = "one mode, video lost"
 RANDOM_DIRECTIONS: Final = "random directions"
 SERVED: Final = "served logit"
 TOKENS: Final = "tokens of a frozen member"
 NEIGHBOURS: Final = 3
-MODES: Final = 4
-FEWEST_OF_A_MODE: Final = 60
-"""Windows: twice as many as a place has numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +101,13 @@ class Portraits:
         return np.maximum(self.of_video(seen), self.of_current(seen))
 
 
-def portrayed(seen: SeenWindows) -> Portraits:
+def portrayed(
+    seen: SeenWindows, video_modes: int = VIDEO_MODES, current_modes: int = CURRENT_MODES
+) -> Portraits:
     """Make the portrait of a furnace from hours of normal operation."""
     return Portraits(
-        fit_side(seen.video, seen.times_s, GAP_S, PATCH_RISE_PER_S),
-        fit_side(seen.current, seen.times_s, GAP_S, CURRENT_RISE_PER_S),
+        fit_side(seen.video, seen.times_s, GAP_S, PATCH_RISE_PER_S, video_modes),
+        fit_side(seen.current, seen.times_s, GAP_S, CURRENT_RISE_PER_S, current_modes),
     )
 
 
@@ -126,39 +124,8 @@ def without_persistence(own: Portraits, fit: SeenWindows, seen: SeenWindows) -> 
 
 def random_directions(own: Portraits, fit: SeenWindows, seen: SeenWindows) -> FloatArray:
     """Return the larger surprise where random directions of a patch stand for cosines."""
-    side = fit_side(fit.random, fit.times_s, GAP_S, PATCH_RISE_PER_S)
+    side = fit_side(fit.random, fit.times_s, GAP_S, PATCH_RISE_PER_S, VIDEO_MODES)
     return np.maximum(side.surprises(seen.random, seen.times_s, GAP_S), own.of_current(seen))
-
-
-def four_modes(own: Portraits, fit: SeenWindows, seen: SeenWindows) -> FloatArray:
-    """Return the larger surprise where a window need be like one of four kinds of windows alone.
-
-    The kinds are found by k-means over whole pictures, each number in its own deviations.
-    """
-    kept = fitted_count(len(fit.times_s))
-    whole = fit.video[:kept].reshape(kept, -1)
-    whole = (whole - whole.mean(axis=0)) / (whole.std(axis=0) + 1e-9)
-    _, kind = kmeans2(whole, MODES, minit="++", rng=1)
-    parts = [fit.video[:kept][kind == number] for number in range(MODES)]
-    laws: list[PlaceLaw] = [fit_law(part) for part in parts if len(part) >= FEWEST_OF_A_MODE]
-    laws = laws or [own.video.usual.law]
-    modes = ModeLaws(laws)
-    usual = UsualLevels(modes, np.median(modes.levels(fit.video[:kept]), axis=0), PATCH_RISE_PER_S)
-    scale = fit_scale(usual.raw(fit.video[kept:], fit.times_s[kept:], GAP_S))
-    video = PortraitSide(usual, scale).surprises(seen.video, seen.times_s, GAP_S)
-    return np.maximum(video, own.of_current(seen))
-
-
-@dataclass(frozen=True, slots=True)
-class ModeLaws:
-    """Several laws, of which a window need obey one in each place."""
-
-    laws: Sequence[PlaceLaw]
-
-    def levels(self, features: FloatArray) -> FloatArray:
-        """Return the level of the law that each place obeys best, ``(n, places)``."""
-        lowest: FloatArray = np.min([law.levels(features) for law in self.laws], axis=0)
-        return lowest
 
 
 def of_tokens(
@@ -180,7 +147,7 @@ def of_tokens(
     off = (kept - kept.mean(axis=0)).reshape(-1, kept.shape[-1])
     _, directions = np.linalg.eigh(off.T @ off)
     most = directions[:, -PATCH_FEATURES:]
-    side = fit_side(fit @ most, fit_s, GAP_S, PATCH_RISE_PER_S)
+    side = fit_side(fit @ most, fit_s, GAP_S, PATCH_RISE_PER_S, VIDEO_MODES)
     return np.maximum(side.surprises(tokens @ most, seen.times_s, GAP_S), own.of_current(seen))
 
 
@@ -225,7 +192,7 @@ def furnace_surprises(
     furnace = furnace_with(seed, runs, number, planned, nuisances=True)
     whole = watch(furnace, FIT_S[0], AFTERMATH_S[1])
     fit, seen = whole.within(*FIT_S), whole.within(THRESHOLD_S[0], AFTERMATH_S[1])
-    own = portrayed(fit)
+    own, of_one_mode = portrayed(fit), portrayed(fit, 1, 1)
     neighbour = (number + 1) % runs.furnaces
     other = portrayed(watch(furnace_with(seed, runs, neighbour, (), nuisances=False), *FIT_S))
     spots = left_in(seed, furnace_id)
@@ -236,7 +203,8 @@ def furnace_surprises(
         CURRENTS_ALONE: own.of_current(seen),
         WITHOUT_PERSISTENCE: without_persistence(own, fit, seen),
         RANDOM_DIRECTIONS: random_directions(own, fit, seen),
-        FOUR_MODES: four_modes(own, fit, seen),
+        CURRENTS_OF_ONE_MODE: of_one_mode.of_current(seen),
+        VIDEO_OF_ONE_MODE: of_one_mode.of_video(seen),
         NEAREST: nearest_neighbours(fit, seen),
         OF_ANOTHER: other.of_both(seen),
         FAULTS_LEFT_IN: careless.of_both(seen),

@@ -29,7 +29,9 @@ from meltwatch_trainer.judge.verdict_tables import interval, table
 from meltwatch_trainer.network.model_config import ENSEMBLE
 from meltwatch_trainer.unseen.contenders import (
     CURRENTS_ALONE,
+    CURRENTS_OF_ONE_MODE,
     VIDEO_ALONE,
+    VIDEO_OF_ONE_MODE,
     FurnaceSurprises,
     furnace_surprises,
     portrayed,
@@ -55,6 +57,7 @@ from meltwatch_trainer.unseen.watching import HOP_S, watch
 PORTRAIT: Final = "portrait"
 """Each side by a threshold of its own: the currents' surprises reach less high than the video's."""
 SIDES: Final = (VIDEO_ALONE, CURRENTS_ALONE)
+TWO_SIDED: Final = {PORTRAIT: SIDES, "one mode": (VIDEO_OF_ONE_MODE, CURRENTS_OF_ONE_MODE)}
 _COST_FITTED_S: Final = (0, 3600)
 _COST_WINDOWS: Final = 500
 ALLOWED_MS: Final = 3.0
@@ -140,7 +143,7 @@ def watch_set(
 def judge_set(seen: Sequence[FurnaceSurprises]) -> dict[str, ContenderVerdict | str]:
     """Judge every contender, or tell why one has no threshold."""
     verdicts: dict[str, ContenderVerdict | str] = {}
-    contenders = {PORTRAIT: SIDES} | {name: (name,) for name in seen[0].surprises}
+    contenders = TWO_SIDED | {name: (name,) for name in seen[0].surprises}
     for name, sides in contenders.items():
         try:
             verdicts[name] = contender_verdict(seen, sides, judged_kinds())

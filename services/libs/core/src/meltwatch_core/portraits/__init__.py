@@ -4,6 +4,7 @@ Closed forms of embeddings and currents alone: nothing is trained, and no networ
 """
 
 from meltwatch_core.portraits.features import current_features, patch_features
+from meltwatch_core.portraits.modes import CURRENT_MODES, VIDEO_MODES, LawOfModes, NotFiniteError
 from meltwatch_core.portraits.normal_law import NormalLaw, fit_law
 from meltwatch_core.portraits.persistence import (
     CURRENT_RISE_PER_S,
@@ -21,9 +22,13 @@ from meltwatch_core.portraits.portrait import (
 from meltwatch_core.portraits.surprise import SurpriseScale, fit_scale
 
 __all__ = [
+    "CURRENT_MODES",
     "CURRENT_RISE_PER_S",
     "PATCH_RISE_PER_S",
+    "VIDEO_MODES",
+    "LawOfModes",
     "NormalLaw",
+    "NotFiniteError",
     "PlaceLaw",
     "PortraitSide",
     "SurpriseScale",

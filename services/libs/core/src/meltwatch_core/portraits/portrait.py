@@ -6,7 +6,7 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from meltwatch_core.portraits.normal_law import fit_law
+from meltwatch_core.portraits.modes import fit_modes
 from meltwatch_core.portraits.persistence import follow, raw_novelty
 from meltwatch_core.portraits.surprise import SurpriseScale, fit_scale
 
@@ -88,7 +88,7 @@ class PortraitSide:
 
 
 def fit_side(
-    features: FloatArray, times_s: FloatArray, gap_s: float, rise_per_s: float
+    features: FloatArray, times_s: FloatArray, gap_s: float, rise_per_s: float, modes: int = 1
 ) -> PortraitSide:
     """Make one modality's side of a portrait.
 
@@ -102,13 +102,17 @@ def fit_side(
         After a longer pause following begins anew.
     rise_per_s
         How fast a followed level may rise.
+    modes
+        Of how many kinds its normal operation may be.
 
     Raises
     ------
     TooFewWindowsError
         If there are too few windows.
+    NotFiniteError
+        If a feature is no finite number.
     """
     kept = fitted_count(len(features))
-    law = fit_law(features[:kept])
+    law = fit_modes(features[:kept], modes)
     usual = UsualLevels(law, np.median(law.levels(features[:kept]), axis=0), rise_per_s)
     return PortraitSide(usual, fit_scale(usual.raw(features[kept:], times_s[kept:], gap_s)))
