@@ -1,4 +1,4 @@
-"""Normal operation of more kinds than one: dense steam hides a shell that is bare an hour later."""
+"""Normal operation of more kinds than one: calm windows, and restless ones as in dense steam."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -54,9 +54,8 @@ class LawOfModes:
 def fit_modes(features: FloatArray, count: int) -> LawOfModes:
     """Fit at most so many modes of normal operation.
 
-    Windows are sorted by how unlike the one law of them all their places are, so a mode is a
-    pattern of what is unusual, wherever the picture is bright. The same windows give the same
-    modes.
+    Windows are sorted by how unlike the one law of them all each place is. The same windows give
+    the same modes.
 
     Parameters
     ----------
