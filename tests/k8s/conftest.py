@@ -3,14 +3,17 @@
 import gc
 import os
 import shlex
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from tests.k8s.cluster import (
     NAMESPACE,
@@ -22,13 +25,14 @@ from tests.k8s.cluster import (
     run,
     say,
 )
-from tests.support.manifests import containers
+from tests.support.manifests import ROOT, containers
 
 if TYPE_CHECKING:
     from tests.chaos.tape import Reader
 
-LAPTOP = "k8s/overlays/laptop"
-SECURED = "k8s/overlays/laptop-secured"
+OVERLAYS = Path("k8s/overlays")
+LAPTOP = "laptop"
+SECURED = "laptop-secured"
 PREFIX = "meltwatch"
 # How clusters that are known by their names are given images.
 _LOADERS = {
@@ -78,19 +82,90 @@ def namespace(context: str) -> Iterator[str]:
     if run("get", "namespace", NAMESPACE).returncode == 0:
         pytest.exit(
             f"expected no namespace {NAMESPACE} in {context}; if it is of no use any more: "
-            f"kubectl delete -k {LAPTOP}",
+            f"kubectl delete -k {OVERLAYS / LAPTOP}",
             returncode=2,
         )
     kubectl("apply", "-f", "k8s/base/namespace.yaml")
     try:
         yield NAMESPACE
     finally:
-        run("delete", "-k", SECURED, "--ignore-not-found", "--wait=false")
+        run("delete", "-k", str(OVERLAYS / SECURED), "--ignore-not-found", "--wait=false")
 
 
 @pytest.fixture(scope="session")
-def images(context: str) -> list[str]:
-    """The overlay's images, where the cluster finds them."""
+def registry() -> str:
+    """Where the bundle's images are pushed to, and where the cluster finds them."""
+    name = os.environ.get("REGISTRY", "")
+    if not name:
+        pytest.skip("needs REGISTRY: one that this machine and the cluster call by the same name")
+    return name
+
+
+@pytest.fixture(scope="session")
+def bundle(context: str, registry: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A bundle of the built images, those of the laptop's servers too; gone at the end."""
+    folder = tmp_path_factory.mktemp("carried") / "bundle"
+    say(f"make bundle OUT={folder}")
+    began = time.monotonic()
+    told = ("BUILT=yes", "LAPTOP=yes", f"OUT={folder}", f"REGISTRY={registry}")
+    done = subprocess.run(
+        ["make", "bundle", *told], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    size_mb = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
+    say(f"{time.monotonic() - began:4.0f} s  {done.stdout.strip()}, {size_mb:.0f} MB")
+    yield folder
+    shutil.rmtree(folder.parent)
+
+
+def push(bundle: Path, registry: str) -> None:
+    """Do what a plant does with a bundle that has come."""
+    # A registry on this very machine speaks no TLS.
+    plain = registry.startswith("localhost:")
+    began = time.monotonic()
+    done = subprocess.run(
+        ["sh", bundle / "push.sh", registry, *(["--dest-tls-verify=false"] if plain else [])],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    say(f"{time.monotonic() - began:4.0f} s  push.sh {registry}: {len(done.stdout.splitlines())}")
+
+
+def at_registry(bundle: Path, name: str, registry: str) -> None:
+    """Write an overlay beside a bundle: that of the bundle, with the registry's name."""
+    inside = bundle / "k8s" / "overlays" / name
+    ours = [each["newName"] for each in _images_of(inside) if "newName" in each]
+    images = [{"name": each, "newName": each.replace("localhost", registry, 1)} for each in ours]
+    said = {"resources": [f"../../bundle/k8s/overlays/{name}"], "images": images}
+    overlay = bundle.parent / "overlays" / name
+    overlay.mkdir(parents=True)
+    (overlay / "kustomization.yaml").write_text(yaml.safe_dump(said))
+
+
+def _images_of(overlay: Path) -> list[dict[str, str]]:
+    said = yaml.safe_load((overlay / "kustomization.yaml").read_text())
+    bases = [overlay / each for each in said["resources"] if each.startswith("../laptop")]
+    return said["images"] + [each for base in bases for each in _images_of(base)]
+
+
+@pytest.fixture(scope="session")
+def overlays(request: pytest.FixtureRequest, context: str) -> Path:
+    """The folder of the overlays, whose images the cluster finds.
+
+    They are installed from a bundle where there is a registry; else each image is loaded.
+    """
+    if registry := os.environ.get("REGISTRY", ""):
+        bundle = request.getfixturevalue("bundle")
+        push(bundle, registry)
+        for name in (LAPTOP, SECURED):
+            at_registry(bundle, name, registry)
+        return Path(bundle.parent / "overlays")
+    load(context)
+    return OVERLAYS
+
+
+def load(context: str) -> None:
+    """Give the cluster the images of the laptop overlays, one by one."""
     names = sorted({container["image"] for _, container in containers("laptop")})
     loader = os.environ.get("LOAD") or next(
         (
@@ -101,30 +176,29 @@ def images(context: str) -> list[str]:
         "",
     )
     if not loader:
-        say("LOAD is not set: the cluster must have the images already")
-        return names
+        say("neither REGISTRY nor LOAD is set: the cluster must have the images already")
+        return
     for number, name in enumerate(names, start=1):
         say(f"loading image {number} of {len(names)}: {name}")
         done = subprocess.run(
             [*shlex.split(loader), name], capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, f"{loader} {name}: {done.stderr.strip()}"
-    return names
 
 
 @pytest.fixture(scope="session")
-def laptop(request: pytest.FixtureRequest, images: list[str], namespace: str) -> Iterator[Laptop]:
+def laptop(request: pytest.FixtureRequest, overlays: Path, namespace: str) -> Iterator[Laptop]:
     """The laptop overlay, applied."""
-    yield apply(LAPTOP)
+    yield apply(overlays / LAPTOP)
     if request.session.testsfailed:
         print(diagnosis())
 
 
-def apply(overlay: str) -> Laptop:
+def apply(overlay: Path) -> Laptop:
     """Apply an overlay."""
     say(f"kubectl apply -k {overlay}")
     applied_ns = time.time_ns()
-    kubectl("apply", "-k", overlay)
+    kubectl("apply", "-k", str(overlay))
     return Laptop(applied_ns)
 
 

@@ -26,7 +26,7 @@ from tests.k8s.cluster import (
     say,
     wait_for,
 )
-from tests.k8s.conftest import PREFIX, SECURED, Laptop, apply, broker, reading
+from tests.k8s.conftest import OVERLAYS, PREFIX, SECURED, Laptop, apply, broker, reading
 from tests.k8s.story import (
     judge_every_window,
     longest_silences,
@@ -105,7 +105,7 @@ class Secrets:
 
 
 @pytest.fixture(scope="module")
-def secrets(images: list[str], namespace: str, tmp_path_factory: pytest.TempPathFactory) -> Secrets:
+def secrets(overlays: Path, namespace: str, tmp_path_factory: pytest.TempPathFactory) -> Secrets:
     """Secrets, known to the cluster."""
     made = Secrets(tmp_path_factory.mktemp("secured") / "secrets")
     kubectl("apply", "-f", "k8s/base/namespace.yaml")
@@ -114,9 +114,9 @@ def secrets(images: list[str], namespace: str, tmp_path_factory: pytest.TempPath
 
 
 @pytest.fixture(scope="module")
-def laptop(request: pytest.FixtureRequest, secrets: Secrets) -> Iterator[Laptop]:
+def laptop(request: pytest.FixtureRequest, overlays: Path, secrets: Secrets) -> Iterator[Laptop]:
     """The secured overlay, applied."""
-    yield apply(SECURED)
+    yield apply(overlays / SECURED)
     if request.session.testsfailed:
         print(diagnosis())
 
@@ -283,7 +283,9 @@ def assert_hidden(secrets: Secrets) -> None:
         assert not [secret for secret in secrets.known if secret in text], place
 
 
-def test_everything_is_rotated_while_furnaces_stream(laptop: Laptop, secrets: Secrets):
+def test_everything_is_rotated_while_furnaces_stream(
+    laptop: Laptop, overlays: Path, secrets: Secrets
+):
     secrets.remember()
     say("1. new passwords beside the old ones, a new CA beside the old one")
     secrets.make("passwords")
@@ -315,7 +317,7 @@ def test_everything_is_rotated_while_furnaces_stream(laptop: Laptop, secrets: Se
     roll_services()
     say("the self-test once more")
     kubectl("delete", "jobs", "--all")
-    until_the_self_test_has_passed(apply(SECURED))
+    until_the_self_test_has_passed(apply(overlays / SECURED))
 
 
 def test_scores_and_heartbeats_went_on_meanwhile(laptop: Laptop, secrets: Secrets):
@@ -404,5 +406,5 @@ def test_every_window_number_is_accounted_for(laptop: Laptop, secrets: Secrets):
 
 
 def test_everything_goes_when_it_is_deleted(laptop: Laptop):
-    kubectl("delete", "-k", SECURED, timeout_s=240)
+    kubectl("delete", "-k", str(OVERLAYS / SECURED), timeout_s=240)
     assert run("get", "namespace", NAMESPACE).returncode != 0

