@@ -147,6 +147,45 @@ def test_an_image_that_is_none_or_that_the_lock_does_not_know_is_refused(tmp_pat
     assert not (tmp_path / "bundle" / "SHA256SUMS").exists()
 
 
+def with_tools(folder: Path, **scripts: str) -> dict[str, str]:
+    """Return an environment that has these programs, and else the shell alone."""
+    folder.mkdir()
+    (folder / "sh").symlink_to("/bin/sh")
+    for name, script in scripts.items():
+        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+        (folder / name).chmod(0o755)
+    return os.environ | {"UV": str(UV), "PATH": str(folder), "SAVE": ""}
+
+
+def test_a_builder_whose_service_does_not_answer_is_passed_over(tmp_path):
+    apart = 'IFS=:; set -- "$3" $4; unset IFS'  # NAME, oci, FOLDER, IMAGE
+    saves = f'case $1 in push) {apart}; exec {SAVER} "$1" "$3" "$4";; esac'
+    silent = "exit 1"
+    environ = with_tools(tmp_path / "tools", docker=silent, podman=silent, buildah=saves)
+    line = [sys.executable, PROGRAM, tmp_path / "bundle", "--version", "0.2.0"]
+    environ["BUILDER"] = "our-own build"
+    done = subprocess.run(line, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "alarm-manager" in digests(tmp_path / "bundle")
+
+
+@pytest.mark.parametrize(
+    ("builder", "words"),
+    [
+        ("", "expected docker, podman or buildah whose service answers, or SAVE="),
+        ("docker", "expected skopeo on PATH"),
+    ],
+)
+def test_what_is_missing_to_save_images_is_told_in_one_line(tmp_path, builder, words):
+    environ = with_tools(tmp_path / "tools", docker="exit 1")
+    environ["BUILDER"] = builder
+    line = [sys.executable, PROGRAM, tmp_path / "bundle"]
+    done = subprocess.run(line, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(f"bundle: {words}")
+    assert "Traceback" not in done.stderr
+
+
 def test_the_packages_of_debian_are_told_as_the_image_has_them(whole):
     document = json.loads((whole / "sbom" / "alarm-manager.cdx.json").read_text())
     debian = [c for c in document["components"] if c.get("purl", "").startswith("pkg:deb/")]

@@ -16,7 +16,7 @@ PROGRAM = FOLDER / ".venv/bin/checkov"
 CHOICES = {
     "CKV_K8S_11": "A limit of processors would only delay verdicts; memory is limited.",
     "CKV_K8S_15": "Images are of one release, never 'latest': what a node has is what was tried.",
-    "CKV_K8S_43": "Digests are known once images are built: `make bundle` writes them into its overlays.",
+    "CKV_K8S_43": "Digests are known once images are built: `make bundle` writes them.",
 }
 
 
