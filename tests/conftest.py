@@ -12,7 +12,7 @@ import structlog
 from threadpoolctl import threadpool_limits
 from xdist.scheduler import LoadFileScheduling
 
-from tests.support import examples, survivors
+from tests.support import examples, programs, survivors
 from tests.support.servers import kafka, redis_of_session, redis_server, topics, triton
 
 threadpool_limits(1)  # as every service does: for our small products threads are a loss
@@ -33,8 +33,9 @@ def process_of_each_test() -> Iterator[None]:
         structlog.reset_defaults()
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     survivors.pytest_configure()
+    config.pluginmanager.register(programs)
 
 
 class OneWorkerEach(LoadFileScheduling):

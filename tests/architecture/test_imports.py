@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.source import ROOT, Module, modules_of
 
 SERVICES = {
@@ -34,6 +36,7 @@ WORDS_OF_THE_CHASSIS = {
 }  # fmt: skip
 
 
+@pytest.mark.programs
 def test_the_import_contracts_hold() -> None:
     linter = Path(sys.executable).with_name("lint-imports")
     result = subprocess.run(
@@ -79,6 +82,7 @@ def test_core_takes_these_words_from_the_chassis_and_no_others() -> None:
     assert taken == WORDS_OF_THE_CHASSIS
 
 
+@pytest.mark.programs
 def test_core_runs_where_there_is_no_broker_and_no_view() -> None:
     """What a notebook gets: of the clients, Triton's alone, and that where it is asked for."""
     names = [

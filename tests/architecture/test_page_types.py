@@ -7,6 +7,8 @@ import pytest
 
 from tests.support.source import ROOT
 
+pytestmark = pytest.mark.programs
+
 FOLDER = ROOT / "tests/foreign/tsc"
 COMPILER = FOLDER / "node_modules/typescript/bin/tsc"
 

@@ -17,6 +17,8 @@ import yaml
 
 from tests.support.manifests import KUBECTL, ROOT, rendered
 
+pytestmark = pytest.mark.programs
+
 PROGRAM = ROOT / "services" / "bundle.py"
 SAVER = f"{sys.executable} {Path(__file__).with_name('small_image.py')}"
 UV = ROOT / ".tools" / "bin" / "uv"

@@ -41,6 +41,7 @@ def test_a_signal_stops_an_asyncio_service_with_exit_code_0() -> None:
     assert run_async("service", ServiceSettings, main) == 0
 
 
+@pytest.mark.programs
 def test_a_service_that_cannot_end_is_left_after_its_limit() -> None:
     program = """
 import asyncio, os, signal, sys, threading, time

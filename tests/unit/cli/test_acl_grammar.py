@@ -146,6 +146,7 @@ def _taken(tool: Path, lines: list[str]) -> dict[str, set[Right]]:
     return taken
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("prefix", ["meltwatch", "works.north-2_b"])
 def test_the_lines_give_each_user_its_rights_and_no_others(tool: Path, prefix: str):
     found = grants(list(Principal), prefix, None)
@@ -156,6 +157,7 @@ def test_the_lines_give_each_user_its_rights_and_no_others(tool: Path, prefix: s
     assert taken == {each.value: set(rights_of(each, prefix)) for each in Principal}
 
 
+@pytest.mark.programs
 @examples(25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.text(

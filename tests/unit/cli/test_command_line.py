@@ -180,6 +180,7 @@ def test_a_command_of_another_package_is_imported_when_it_is_called(command, mon
         command_tree.installed_commands.cache_clear()
 
 
+@pytest.mark.programs
 def test_clients_are_not_imported_for_help():
     script = (
         "import sys; from meltwatch_cli.__main__ import main; "
@@ -203,6 +204,7 @@ SERVICES = {
 }
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize(("service", "package"), SERVICES.items())
 def test_each_service_says_its_version(service, package, monkeypatch, capsys):
     """``python -m`` in this process, which has imported all of it."""

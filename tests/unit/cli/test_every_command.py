@@ -30,7 +30,7 @@ from tests.support.command_shell import (
 from tests.support.examples import is_long
 from tests.support.run_states import run_state
 
-pytestmark = [pytest.mark.wide, pytest.mark.long]
+pytestmark = [pytest.mark.wide, pytest.mark.long, pytest.mark.programs]
 COMMANDS = dict(commands())
 LINES = {words: arguments_for(words, command) for words, command in COMMANDS.items()}
 FAR_TIMES = (

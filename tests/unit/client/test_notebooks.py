@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.input_records import live
 from tests.unit.backtester.pipeline.past import Past
 from tests.unit.client.backtest_folder import write_backtest
@@ -40,6 +42,7 @@ def outputs_of(notebook: Path, folder: Path, **environ: str) -> str:
     )  # fmt: skip
 
 
+@pytest.mark.programs
 def test_a_night(console, tmp_path):
     said = outputs_of(NOTEBOOKS[0], tmp_path, CONSOLE=console[1])
 
@@ -47,6 +50,7 @@ def test_a_night(console, tmp_path):
     assert "error" not in said
 
 
+@pytest.mark.programs
 def test_a_threshold(tmp_path):
     folder = tmp_path / "backtest"
     past = asyncio.run(Past.of(live(("hall/FMF-01", "hall/FMF-02"), 120, encoder=ENCODER)))

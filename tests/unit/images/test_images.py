@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from meltwatch_local_cluster.servers.triton_installation import uv_command
 
+pytestmark = pytest.mark.programs
+
 ROOT = Path(__file__).parents[3]
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 SERVICES = (

@@ -1,6 +1,10 @@
 """The optional journal of alarms, taken by the plant's overlay as docs/kubernetes.md says."""
 
+import pytest
+
 from tests.support.manifests import of_kind, workloads
+
+pytestmark = pytest.mark.programs
 
 PLANT = "plant with options"
 

@@ -1,8 +1,11 @@
 """The component ``backup``: what it runs, where backups go, and that it saves the evidence."""
 
+import pytest
 from meltwatch_cli.command_tree import root
 
 from tests.support.manifests import WITH_OPTIONS, of_kind, workloads
+
+pytestmark = pytest.mark.programs
 
 
 def test_each_night_a_backup_goes_to_a_volume_of_its_own():

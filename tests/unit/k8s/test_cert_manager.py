@@ -1,7 +1,11 @@
 """Triton's certificate from cert-manager. Rendered alone: no cert-manager runs here."""
 
+import pytest
+
 from tests.support import manifests
 from tests.support.manifests import of_kind, workloads
+
+pytestmark = pytest.mark.programs
 
 OVERLAY = "plant with cert-manager"
 

@@ -10,7 +10,7 @@ import yaml
 from tests.support import manifests
 from tests.support.source import ROOT
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.programs]
 FOLDER = ROOT / "tests/foreign/checkov"
 PROGRAM = FOLDER / ".venv/bin/checkov"
 CHOICES = {

@@ -1,10 +1,13 @@
 """The optional console, taken by an overlay as docs/console.md says."""
 
+import pytest
 from meltwatch_chassis.settings import load
 from meltwatch_console.domain.metrics_sources import metrics_sources_of
 from meltwatch_console.settings import Settings
 
 from tests.support.manifests import environment, of_kind, workloads
+
+pytestmark = pytest.mark.programs
 
 PLANT = "plant with options"
 

@@ -9,6 +9,8 @@ import yaml
 from tests.support import manifests
 from tests.support.source import ROOT
 
+pytestmark = pytest.mark.programs
+
 PROGRAM = ROOT / "tests/foreign/kube_score/kube-score"
 GRADE_OK = 10
 CHOICES = [

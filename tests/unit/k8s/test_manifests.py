@@ -23,6 +23,8 @@ from tests.support.manifests import (
 )
 from tests.support.settings_table import services_with_settings
 
+pytestmark = pytest.mark.programs
+
 # The oldest that our tests have run on, and the newest whose schemas there are.
 MINORS = ("1.34", kubernetes_validate.latest_version())
 LOOPBACK = "127.0.0.1"

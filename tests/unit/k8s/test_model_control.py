@@ -3,7 +3,11 @@
 import re
 import subprocess
 
+import pytest
+
 from tests.support.manifests import workloads
+
+pytestmark = pytest.mark.programs
 
 SHOW_ARGUMENTS = "tritonserver() { printf '%s\\n' \"$@\"; }\n"
 

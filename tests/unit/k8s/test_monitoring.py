@@ -20,6 +20,8 @@ from tests.support import manifests
 from tests.support.prometheus import as_grafana_asks, panels, rule_groups
 from tests.support.source import ROOT
 
+pytestmark = pytest.mark.programs
+
 FAULT_AT = 10
 """Minute at which a fault begins."""
 STEPS = 4

@@ -1,9 +1,12 @@
 """The component ``nightly-backtest``: what it runs, where results go, whom it may ask."""
 
+import pytest
 from meltwatch_cli.command_tree import root
 
 from tests.support import manifests
 from tests.support.manifests import WITH_OPTIONS, of_kind, workloads
+
+pytestmark = pytest.mark.programs
 
 NAME = "nightly-backtest"
 

@@ -4,6 +4,8 @@ import pytest
 
 from tests.support.manifests import OVERLAYS, of_kind, rendered, workloads
 
+pytestmark = pytest.mark.programs
+
 PLANT = "plant with options"
 
 

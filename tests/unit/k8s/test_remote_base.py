@@ -10,6 +10,8 @@ import yaml
 
 from tests.support.manifests import KUBECTL, ROOT, as_text, rendered
 
+pytestmark = pytest.mark.programs
+
 EXAMPLE = ROOT / "examples" / "plant-overlay"
 ADDRESS = "https://git.example.com/meltwatch.git"
 OLD, NEW = "0.2.0", "0.3.0"

@@ -11,6 +11,8 @@ from meltwatch_schemas.roles import Roles
 from tests.support import manifests
 from tests.support.manifests import OVERLAYS, Object, of_kind, workloads
 
+pytestmark = pytest.mark.programs
+
 PLANT, LAPTOP = "plant", "laptop"
 NAME = "scada-adapter"
 

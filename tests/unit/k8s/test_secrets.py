@@ -11,6 +11,8 @@ from meltwatch_schemas.access import ACCESS, Principal, redis_rules
 
 from tests.support.manifests import KUBECTL, ROOT, workloads
 
+pytestmark = pytest.mark.programs
+
 
 def run(folder: Path, *verb: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(

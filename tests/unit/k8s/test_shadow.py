@@ -5,6 +5,8 @@ import pytest
 from tests.support import manifests
 from tests.support.manifests import WITH_OPTIONS, of_kind, workloads
 
+pytestmark = pytest.mark.programs
+
 PROCESSOR, CANDIDATE = "shadow-processor", "triton-candidate"
 
 

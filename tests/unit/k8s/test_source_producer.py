@@ -1,6 +1,10 @@
 """The optional producer of the plant's own sources, taken as docs/sources.md says."""
 
+import pytest
+
 from tests.support.manifests import of_kind, workloads
+
+pytestmark = pytest.mark.programs
 
 PLANT = "plant with options"
 NAME = "source-producer"

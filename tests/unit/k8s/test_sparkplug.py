@@ -7,6 +7,8 @@ import pytest
 from tests.support import manifests
 from tests.support.manifests import WITH_OPTIONS, of_kind, workloads
 
+pytestmark = pytest.mark.programs
+
 PLANT = "plant with options"
 NAME = "sparkplug-edge"
 

@@ -37,6 +37,7 @@ def test_a_port_that_is_taken_is_not_given(monkeypatch):
         assert free_ports(1) == [free]
 
 
+@pytest.mark.programs
 def test_a_port_that_a_process_was_given_is_given_to_nobody_as_long_as_it_lives(monkeypatch):
     """Its server may not have started yet, or may be about to start again."""
     other = "from meltwatch_local_cluster.servers.addresses import free_ports as f; print(*f(1))"

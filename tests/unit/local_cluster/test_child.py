@@ -15,6 +15,8 @@ from tests.unit.local_cluster.processes import (
     python_child,
 )
 
+pytestmark = pytest.mark.programs
+
 STUBBORN = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
     "print('deaf', flush=True); time.sleep(60)"

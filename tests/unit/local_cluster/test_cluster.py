@@ -60,6 +60,7 @@ class ServerWithChild(Server):
         return ChildCommand(argv, dict(os.environ), self.log, "with-child")
 
 
+@pytest.mark.programs
 def test_a_signal_in_the_midst_of_a_start_leaves_no_grandchild(tmp_path, monkeypatch):
     """Triton's stubs outlive it: whoever interrupts its start must still know what to end."""
     monkeypatch.setattr(cluster_module, "RedisServer", ServerWithChild)

@@ -22,6 +22,8 @@ from tests.unit.local_cluster.processes import (
     python_child,
 )
 
+pytestmark = pytest.mark.programs
+
 
 def mark():
     return f"mark-{secrets.token_hex(8)}"

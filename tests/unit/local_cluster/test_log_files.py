@@ -15,6 +15,7 @@ def full(*_: object):
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
+@pytest.mark.programs
 def test_however_long_a_child_writes_its_logs_are_bounded(tmp_path):
     log = tmp_path / "child.log"
     child = python_child(WRITER, log)
@@ -44,6 +45,7 @@ def test_on_a_full_disk_the_old_log_is_given_up_and_the_run_goes_on(tmp_path, mo
     assert [(file.name, file.stat().st_size) for file in tmp_path.iterdir()] == [("a.log", 0)]
 
 
+@pytest.mark.programs
 def test_the_last_words_of_a_child_whose_log_began_anew_are_found(tmp_path):
     log = tmp_path / "child.log"
     log.write_bytes(b"x" * 30_001)

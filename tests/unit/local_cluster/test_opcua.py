@@ -10,6 +10,7 @@ from meltwatch_chassis.errors import ConfigurationError
 from meltwatch_local_cluster.launch import opcua
 
 
+@pytest.mark.programs
 def test_a_run_has_a_login_of_its_own_whose_password_stands_in_no_file(tmp_path: Path) -> None:
     demo = opcua.prepare_opcua({}, tmp_path / "opcua")
     found = re.fullmatch(

@@ -10,6 +10,8 @@ from meltwatch_local_cluster.servers.addresses import LOOPBACK, free_ports
 
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.programs
+
 SECOND_NS = 10**9
 SERVER = """
 import http.server, os

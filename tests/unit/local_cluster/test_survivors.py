@@ -12,6 +12,8 @@ import pytest
 
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.programs
+
 ROOT = Path(__file__).parents[3]
 STARTS_ALL_SORTS = """
 import subprocess, sys, time

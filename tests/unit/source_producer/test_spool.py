@@ -118,6 +118,7 @@ PUTS_AND_IS_KILLED = """
 """
 
 
+@pytest.mark.programs
 def test_a_killed_process_loses_nothing_and_keeps_nobody_out(path: Path):
     command = [sys.executable, "-c", textwrap.dedent(PUTS_AND_IS_KILLED), str(path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
