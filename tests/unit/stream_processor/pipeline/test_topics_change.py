@@ -7,6 +7,7 @@ from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.score import Modality, WindowScore
 from meltwatch_schemas.score_topics import GapCause, HistoryGap
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
+from meltwatch_stream_processor.pipeline import engine
 from meltwatch_stream_processor.ports import TopicFacts, TopicPartition
 from structlog.testing import capture_logs
 
@@ -37,12 +38,14 @@ async def rejoin(life: Life) -> None:
     await life.engine.assigned(PARTS)
 
 
-async def run(broker: MemoryBroker, start_s: float, seconds: float) -> list[WindowScore]:
+async def run(
+    broker: MemoryBroker, start_s: float, seconds: float, speed: float = 1.0
+) -> list[WindowScore]:
     """Send some seconds of a furnace and have one life judge them."""
     start_ns = ORIGIN_NS + round(start_s * NS_PER_S)
     broker.produce(*live([FURNACE], seconds, start_ns=start_ns, encoder=ENCODER))
     before = len(broker.scores())
-    async with Life(broker, FakeScorer()) as life:
+    async with Life(broker, FakeScorer(), speed=speed) as life:
         await life.read_all()
         await life.commit()
     return broker.scores()[before:]
@@ -240,12 +243,14 @@ async def test_what_was_passed_over_is_told_again_until_a_score_has_told_it(
 
 @pytest.mark.parametrize("offset", [0, 5, 10_000])
 async def test_offsets_moved_back_or_past_the_end_change_nothing(
-    broker: MemoryBroker, offset: int
+    broker: MemoryBroker, offset: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(engine, "_ENDS_INTERVAL_S", 0.1)
     first = await run(broker, 0.0, 20.0)
     for topic in (FRAMES, SAMPLES):
         broker.move(topic, offset)
-    second = await run(broker, 20.0, 20.0)
+    # Past the end, nothing comes at first: five seconds of that are a quarter of one here.
+    second = await run(broker, 20.0, 20.0, speed=20.0)
     assert numbers(first + second) == list(range(len(first) + len(second)))
     assert not any(score.gaps for score in second)
     assert {score.video_coverage for score in second} == {1.0}
