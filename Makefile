@@ -68,7 +68,7 @@ test-long: setup ## Run what the suite leaves out for its length: every campaign
 	@$(BIN)/pytest tests/chaos tests/console_load tests/e2e tests/integration tests/unit/cli tests/unit/k8s $(IN_PARALLEL) -m long
 
 .PHONY: test-unit
-test-unit: setup ## Run the tests that need no server, properties with a third of their examples (make test has all of them)
+test-unit: setup ## Run the tests that need no server and start no program, properties with a third of their examples (make test has all of them)
 	@$(BIN)/pytest tests/unit tests/architecture tests/contract/wire -n auto --dist loadfile -m "not long and not programs" --hypothesis-profile=quick
 
 .PHONY: test-trainer
