@@ -99,6 +99,10 @@ class Life:
     def of(self, modality: str) -> list[Record]:
         return [record for record in self.records if record.modality == modality]
 
+    def within(self, modality: str, after: int, until: int) -> list[Event]:
+        """The events in ``(after, until]``, in their order."""
+        return [e for e in self.events if e.modality == modality and after < e.time <= until]
+
     def source(self, modality: str) -> str | None:
         found = self.of(modality)
         return found[0].source if found else None
@@ -327,10 +331,11 @@ class Oracle:
         return modality not in life.proven or not any(wrong.values())
 
     def clip(self, life: Life, end: int) -> tuple[tuple[Any, ...] | None, float]:
-        slots = []
+        slots, stride = [], self.numbers.stride
+        events = life.within(VIDEO, end - self.numbers.clip_frames * stride, end)
         for age in range(self.numbers.clip_frames):
-            slot = end - age * self.numbers.stride
-            slots.append(latest(life, VIDEO, slot - self.numbers.stride, slot))
+            slot = end - age * stride
+            slots.append(latest(events, slot - stride, slot))
         filled = sum(slot is not None for slot in slots)
         available = filled >= self.numbers.min_frames
         coverage = filled / self.numbers.clip_frames
@@ -338,12 +343,13 @@ class Oracle:
 
     def currents(self, life: Life, end: int) -> tuple[list[Any], tuple[Any, ...] | None, float]:
         """What stands at each grid point, the same with repeats if available, and the coverage."""
-        phases = []
+        phases, hold = [], self.numbers.hold
+        events = life.within(CURRENT, end - self.numbers.points * self.numbers.period - hold, end)
         for phase in range(3):
             grid = []
             for age in range(self.numbers.points):
                 point = end - age * self.numbers.period
-                grid.append(latest(life, CURRENT, point - self.numbers.hold, point, phase))
+                grid.append(latest(events, point - hold, point, phase))
             phases.append(grid)
         present = sum(value is not None for grid in phases for value in grid)
         coverage = present / (3 * self.numbers.points)
@@ -364,11 +370,11 @@ class Oracle:
         return min(needed, default=offsets[-1] + 1), offsets[-1]
 
 
-def latest(life: Life, modality: str, after: int, until: int, phase: int | None = None) -> Any:
+def latest(events: list[Event], after: int, until: int, phase: int | None = None) -> Any:
     """The value of the latest event in ``(after, until]`` that is not NaN; the first of equals."""
     best = None
-    for event in life.events:
-        if event.modality != modality or not after < event.time <= until:
+    for event in events:
+        if not after < event.time <= until:
             continue
         value = event.value if phase is None else event.value[phase]
         if phase is not None and math.isnan(value):
