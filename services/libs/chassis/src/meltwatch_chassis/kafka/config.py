@@ -1,22 +1,29 @@
 """From settings to the arguments of the Kafka clients: address, TLS, SASL."""
 
 import ssl
-from typing import Any
+import threading
+from functools import wraps
+from typing import Any, Final
 
 from meltwatch_chassis.connecting import tls_context
 from meltwatch_chassis.errors import ConfigurationError
 from meltwatch_chassis.secret import password
 from meltwatch_chassis.settings import KafkaSettings
 
+_guarding: Final = threading.Lock()
+
 
 def connection_arguments(settings: KafkaSettings) -> dict[str, Any]:
     """Return the connection arguments, which kafka-python and aiokafka name alike.
+
+    Whoever connects asks for them, so threads may share kafka-python from here on.
 
     Raises
     ------
     ConfigurationError
         If TLS files cannot be read or SASL lacks a part.
     """
+    guard_protocol_classes()
     arguments: dict[str, Any] = {
         "bootstrap_servers": settings.kafka.split(","),
         "security_protocol": settings.kafka_security_protocol,
@@ -63,3 +70,27 @@ def _login(settings: KafkaSettings) -> dict[str, Any]:
         "sasl_plain_username": settings.kafka_username,
         "sasl_plain_password": secret,
     }
+
+
+def guard_protocol_classes() -> None:
+    """Have kafka-python make each class of its protocol once, whichever threads ask for it.
+
+    Of two threads that ask for the first time each makes one. Then it may keep the one and know the
+    other by a weak reference alone: each answer of that kind fails until the process ends, with
+    "weakly-referenced object no longer exists" (3.0.12).
+    """
+    # Not above: settings are read by commands whose help must not wait for the client.
+    from kafka.protocol.api_message import VersionSubscriptable  # noqa: PLC0415
+
+    with _guarding:
+        unguarded = VersionSubscriptable.__getitem__
+        if hasattr(unguarded, "__wrapped__"):
+            return
+        making = threading.RLock()
+
+        @wraps(unguarded)
+        def guarded(primary: type, version: int | None) -> Any:
+            with making:
+                return unguarded(primary, version)
+
+        VersionSubscriptable.__getitem__ = guarded
