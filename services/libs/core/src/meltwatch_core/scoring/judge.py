@@ -61,7 +61,8 @@ class Patience:
     Attributes
     ----------
     outage_s
-        A window is tried again for this long, wall time.
+        So long without an answer to anybody is an outage, wall time. One window that fails beside
+        others that are answered is tried for as long, and several times.
     probe_interval_s
         Pause between probes while windows go out unscored.
     concurrency
@@ -191,7 +192,7 @@ class Judge:
         return f"the scorer has not answered for {silent_s:.0f} s: {self._failure}"
 
     async def judge(self, window: AlignedWindow) -> Judgement:
-        """Return the judgement on a window, after at most the patience for outages.
+        """Return the judgement on a window: in an outage after the patience, of a slow scorer late.
 
         Raises
         ------
