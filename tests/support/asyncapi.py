@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
-from meltwatch_schemas import current, embedding, score
+from meltwatch_schemas import current, embedding, portrait, score
 from meltwatch_schemas.alarm import AlarmRecord, Heartbeat
 from meltwatch_schemas.alarm_command import AlarmCommand, CommandResult
 from meltwatch_schemas.alarm_point import AlarmPoint
@@ -111,6 +111,9 @@ FLOWS: Final[dict[Topic, Flow]] = {
     ),
     Topic.FURNACE_STATES: Flow(
         FurnaceState.schema_id, FURNACE_ID_SCHEMA, _SENDS, "What a furnace is doing."
+    ),
+    Topic.PORTRAITS: Flow(
+        portrait.SCHEMA, FURNACE_ID_SCHEMA, _SENDS, "What a furnace's own normal operation is."
     ),
 }
 

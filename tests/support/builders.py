@@ -14,6 +14,8 @@ from meltwatch_schemas.current import CurrentChunk
 from meltwatch_schemas.embedding import EmbeddingChunk
 from meltwatch_schemas.encoder import default_encoder
 from meltwatch_schemas.instants import utc_from_ns
+from meltwatch_schemas.novelty import FollowedLevels, Novelty
+from meltwatch_schemas.portrait import SHAPES, PackedMode, PackedSide, PackedTail, Portrait
 from meltwatch_schemas.record import MSGPACK, RawRecord
 from meltwatch_schemas.score import (
     Cut,
@@ -25,7 +27,7 @@ from meltwatch_schemas.score import (
     Sources,
     WindowScore,
 )
-from meltwatch_schemas.window import NS_PER_MS, PUBLISHED_SPEC
+from meltwatch_schemas.window import NS_PER_MS, NS_PER_S, PUBLISHED_SPEC
 
 FURNACE = "dashiqiao/smelting-1/FMF-03"
 ALARM = f"{FURNACE}/OVERHEAT"
@@ -110,6 +112,58 @@ def window_score(
         },
     }
     return WindowScore(**fields | changes)
+
+
+def novelty(**changes: Any) -> Novelty:
+    """Build what a score says of a furnace that is as usual."""
+    fields: dict[str, Any] = {
+        "portrait": "a" * 64,
+        "video": 0.5,
+        "current": 0.25,
+        "peak": (2, 5),
+        "followed_video": FollowedLevels(NOON_NS, np.full(64, 3.25, np.float16)),
+        "followed_current": FollowedLevels(NOON_NS, np.full(1, 3.5, np.float16)),
+        "unusual": 0b101,
+    }
+    return Novelty(**fields | changes)
+
+
+def portrait(*of: Modality, **changes: Any) -> Portrait:
+    """Build a portrait of both sides or of some, its laws drawn at random."""
+    fields: dict[str, Any] = {
+        "furnace_id": FURNACE,
+        "encoder_id": default_encoder().encoder_id,
+        "spec_id": PUBLISHED_SPEC.spec_id,
+        "made_at_ns": NOON_NS,
+        "from_ns": NOON_NS - 24 * 3600 * NS_PER_S,
+        "until_ns": NOON_NS,
+        "windows": 8_000,
+        "left_out": {"alarm": 120, "logit": 7},
+        "sides": {modality: packed_side(modality) for modality in of or SHAPES},
+    }
+    return Portrait(**fields | changes)
+
+
+def packed_side(modality: Modality, modes: int = 1, **changes: Any) -> PackedSide:
+    """Build one side of a portrait."""
+    draws = np.random.default_rng(modes)
+    places, numbers = SHAPES[modality]
+    laws = tuple(
+        PackedMode(
+            draws.normal(size=(places, numbers)).astype(np.float32),
+            np.full(places, -3, np.int16),
+            draws.normal(size=(places, numbers * (numbers + 1) // 2)).astype(np.float16),
+        )
+        for _ in range(modes)
+    )
+    fields: dict[str, Any] = {
+        "modes": laws,
+        "median": np.full(places, 3.0, np.float32),
+        "rise_per_s": 0.25,
+        "reached": np.linspace(3.0, 4.0, 9, dtype=np.float32),
+        "tail": PackedTail(4.0, 0.125, 0.25, 0.15),
+    }
+    return PackedSide(**fields | changes)
 
 
 def score_times(window_end_ns: int, *, scored: bool = True) -> ScoreTimes:

@@ -20,7 +20,9 @@ from meltwatch_schemas.chunk import Sync
 from meltwatch_schemas.current import encode_current
 from meltwatch_schemas.embedding import encode_embedding
 from meltwatch_schemas.instants import utc_from_ns
+from meltwatch_schemas.novelty import Novelty
 from meltwatch_schemas.outside import AlarmReceipt, FurnaceState, FurnaceStateWord
+from meltwatch_schemas.portrait import encode_portrait
 from meltwatch_schemas.score import (
     Features,
     Modality,
@@ -43,6 +45,8 @@ from tests.support.builders import (
     alarm_record,
     current_chunk,
     embedding_chunk,
+    novelty,
+    portrait,
     window_score,
 )
 from tests.support.hostile_wire import hostile_records
@@ -71,6 +75,7 @@ def values() -> Iterator[tuple[str, bytes]]:
     """Give the path of each golden, below ``GOLDEN``, with its bytes."""
     yield from _of_inputs()
     yield from _of_scores()
+    yield from _of_portraits()
     yield from _of_alarms()
 
 
@@ -132,6 +137,18 @@ def _of_scores() -> Iterator[tuple[str, bytes]]:
     )
     frames = (NewestFrame(108, NOON_NS), NewestFrame(109, NOON_NS + 720 * NS_PER_MS))
     yield _packed(Topic.SCORES, "with-newest-frames", encode_score(window_score(frames=frames)))
+    unlike = window_score(reasons=("portrait_stale",), novelty=novelty(video=3.5))
+    yield _packed(Topic.SCORES, "unlike-its-portrait", encode_score(unlike))
+    young = window_score(
+        novelty=Novelty(portrait="b" * 64, current=0.5, followed_current=novelty().followed_current)
+    )
+    yield _packed(Topic.SCORES, "compared-without-video", encode_score(young))
+
+
+def _of_portraits() -> Iterator[tuple[str, bytes]]:
+    currents = portrait(Modality.CURRENT)
+    yield _packed(Topic.PORTRAITS, "of-the-currents", encode_portrait(currents))
+    yield _packed(Topic.PORTRAITS, "of-both", encode_portrait(portrait()))
 
 
 def _of_alarms() -> Iterator[tuple[str, bytes]]:

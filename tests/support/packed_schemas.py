@@ -6,7 +6,7 @@ one against the other.
 
 from typing import Any, Final
 
-from meltwatch_schemas import current, embedding, score
+from meltwatch_schemas import current, embedding, portrait, score
 from meltwatch_schemas.bounds import (
     MAX_FEATURE,
     MAX_ID,
@@ -22,6 +22,7 @@ from meltwatch_schemas.bounds import (
 from meltwatch_schemas.chunk import MAX_COUNT, SyncSource
 from meltwatch_schemas.encoder import PATCH_VALUES, PATCHES
 from meltwatch_schemas.json_message import FURNACE_ID_SCHEMA
+from meltwatch_schemas.novelty import MAX_SURPRISE, PATCH_ROWS
 from meltwatch_schemas.score import Modality, ScoreStatus
 from meltwatch_schemas.score_topics import MAX_TOPIC_ID, GapCause
 
@@ -233,6 +234,47 @@ _FRAMES: Final = {
         "maxItems": 2,
     },
 }
+_SURPRISE: Final = (
+    "-log10 of the share of normal windows that are as unlike; nil where it could not be judged."
+)
+
+
+def _followed(places: int) -> Schema:
+    return _object(
+        "What was followed so far.",
+        {
+            "judged_ns": _whole("End of the window up to which it was followed, ns UTC."),
+            "levels": _array("float16", f"[{places}]", "Level of each place, finite"),
+        },
+    )
+
+
+_NOVELTY: Final = _object(
+    "From 1.1: how unlike its portrait the furnace is, as of its newest judged window.",
+    {
+        "portrait": _text("Id of the portrait.", pattern="^[0-9a-f]{64}$"),
+        "video": _or_nil(_real(f"Of the picture: {_SURPRISE}", MAX_SURPRISE, 0)),
+        "current": _or_nil(_real(f"Of the currents: {_SURPRISE}", MAX_SURPRISE, 0)),
+        "peak": _or_nil(
+            {
+                "type": "array",
+                "description": "Row and column of the most unlike patch; nil without video.",
+                "items": {"type": "integer", "minimum": 0, "maximum": PATCH_ROWS - 1},
+                "minItems": 2,
+                "maxItems": 2,
+            }
+        ),
+        "followed": {
+            "type": "object",
+            "description": "Per modality, levels from which the next window goes on.",
+            "properties": {"video": _followed(PATCHES), "current": _followed(1)},
+        },
+        "unusual": _text(
+            "The newest 89 judged windows as bits, the newest lowest: 12 bytes, little-endian.",
+            format="binary",
+        ),
+    },
+)
 
 SCORE: Final = _object(
     "The verdict on one window.",
@@ -290,12 +332,80 @@ SCORE: Final = _object(
         "topic_ids": _TOPIC_IDS,
         "gaps": _GAPS,
         "frames": _FRAMES,
+        "novelty": _NOVELTY,
     },
+)
+
+
+def _side(modality: Modality) -> Schema:
+    places, numbers = portrait.SHAPES[modality]
+    triangle = numbers * (numbers + 1) // 2
+    mode = _object(
+        "One law of normal operation.",
+        {
+            "mean": _array("float32", f"[{places}, {numbers}]", "Means"),
+            "exponents": _array("int16", f"[{places}]", "Powers of two of the factors, -40..40"),
+            "factor": _array(
+                "float16",
+                f"[{places}, {triangle}]",
+                "Lower triangles, row by row, of the Cholesky factors of the inverse covariances",
+            ),
+        },
+    )
+    return _object(
+        f"What the {modality.value} is compared with.",
+        {
+            "modes": {
+                "type": "array",
+                "description": "Laws of which a place need obey one.",
+                "items": mode,
+                "minItems": 1,
+                "maxItems": portrait.MAX_MODES,
+            },
+            "median": _array("float32", f"[{places}]", "Usual level of each place"),
+            "rise_per_s": _real("How fast a followed level may rise.", portrait.MAX_NUMBER, 0),
+            "reached": _array(
+                "float32",
+                f"[m], m at most {portrait.MAX_REACHED}",
+                "Raw novelties of held-out windows, ascending, up to the tail",
+            ),
+            "tail": _object(
+                "Generalised Pareto tail.",
+                {
+                    "level": _real("Where it begins.", portrait.MAX_NUMBER),
+                    "shape": _real("Of its excesses.", portrait.MAX_SHAPE, 0),
+                    "scale": _real("Of its excesses.", portrait.MAX_NUMBER, portrait.LEAST_SCALE),
+                    "rate": _share("Share of the windows above its level."),
+                },
+            ),
+        },
+    )
+
+
+PORTRAIT: Final = _object(
+    "What a furnace's own normal operation looks like; at most 128 KiB.",
+    {
+        "furnace_id": _IDENTITY["furnace_id"],
+        "encoder_id": _name("The basis of the embeddings that it was made of."),
+        "spec_id": _text("Of the windows that it was made of.", pattern="^[0-9a-f]{12}$"),
+        "made_at_ns": _whole("When it was made, ns UTC."),
+        "from_ns": _whole("Where its span begins, ns UTC."),
+        "until_ns": _whole("Where its span ends, ns UTC."),
+        "windows": _whole("How many it was made of.", 1, MAX_WHOLE),
+        "left_out": {
+            "type": "object",
+            "description": "By reason, how many windows of the span were not used.",
+            "maxProperties": portrait.MAX_REASONS,
+            "additionalProperties": {"type": "integer", "minimum": 0, "maximum": MAX_WHOLE},
+        },
+    },
+    {modality.value: _side(modality) for modality in portrait.SHAPES},
 )
 
 PACKED: Final[dict[str, Schema]] = {
     embedding.SCHEMA: EMBEDDING,
     current.SCHEMA: CURRENT,
     score.SCHEMA: SCORE,
+    portrait.SCHEMA: PORTRAIT,
 }
 """By the value of the ``schema`` header."""

@@ -149,14 +149,14 @@ ACCESS: Final = {
     Principal.CURRENT_PRODUCER: Access(outputs=(Topic.CURRENTS,)),
     Principal.SOURCE_PRODUCER: Access(outputs=(Topic.EMBEDDINGS, Topic.CURRENTS)),
     Principal.STREAM_PROCESSOR: Access(
-        inputs=(Topic.EMBEDDINGS, Topic.CURRENTS),
+        inputs=(Topic.EMBEDDINGS, Topic.CURRENTS, Topic.PORTRAITS),
         outputs=(Topic.SCORES, Topic.LATE, Topic.DEAD_LETTERS),
         own=(Topic.SCORES,),
         groups=("stream-processor",),
     ),
     # A stream processor whose ensemble is only watched: what is late or refused is not its matter.
     Principal.SHADOW_PROCESSOR: Access(
-        inputs=(Topic.EMBEDDINGS, Topic.CURRENTS),
+        inputs=(Topic.EMBEDDINGS, Topic.CURRENTS, Topic.PORTRAITS),
         outputs=(Topic.SHADOW_SCORES,),
         own=(Topic.SHADOW_SCORES,),
         groups=("shadow-processor",),
@@ -220,7 +220,10 @@ ACCESS: Final = {
         outputs=(Topic.ALARM_COMMANDS,),
         redis=RedisUse.LISTER,
     ),
-    Principal.ENGINEER: Access(inputs=(Topic.ALARM_POINTS,), outputs=(Topic.ALARM_POINTS,)),
+    Principal.ENGINEER: Access(
+        inputs=(Topic.ALARM_POINTS, Topic.PORTRAITS),
+        outputs=(Topic.ALARM_POINTS, Topic.PORTRAITS),
+    ),
     Principal.REDRIVER: Access(
         inputs=(Topic.DEAD_LETTERS,),
         # What services write it does not send again.

@@ -37,6 +37,7 @@ class Reason(StrEnum):
     SCORING_LAG = "scoring_lag"
     BEHIND_VIDEO = "behind_video"
     BEHIND_CURRENT = "behind_current"
+    PORTRAIT_STALE = "portrait_stale"
 
 
 LATE: Final = {Modality.VIDEO: Reason.LATE_VIDEO, Modality.CURRENT: Reason.LATE_CURRENT}

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 from pydantic import ValidationError
 
-from meltwatch_schemas import current, embedding, score
+from meltwatch_schemas import current, embedding, portrait, score
 from meltwatch_schemas.bounds import MAX_HEADER_BYTES, MAX_HEADERS
 from meltwatch_schemas.chunk import check_not_after_record
 from meltwatch_schemas.codec import check_size
@@ -17,6 +17,7 @@ from meltwatch_schemas.embedding import EmbeddingChunk, decode_embedding
 from meltwatch_schemas.errors import ContractViolation, Refusal, violation
 from meltwatch_schemas.json_message import KeyedMessage
 from meltwatch_schemas.json_object import parse_object
+from meltwatch_schemas.portrait import Portrait, decode_portrait
 from meltwatch_schemas.score import WindowScore, decode_score
 from meltwatch_schemas.topics import Topic
 
@@ -199,6 +200,17 @@ def read_score(record: RawRecord) -> WindowScore:
         With the first reason that applies, in the order of ``Refusal``.
     """
     return _read(record, score.SCHEMA, decode_score)
+
+
+def read_portrait(record: RawRecord) -> Portrait:
+    """Return the portrait of a record.
+
+    Raises
+    ------
+    ContractViolation
+        With the first reason that applies, in the order of ``Refusal``.
+    """
+    return _read(record, portrait.SCHEMA, decode_portrait)
 
 
 _Chunk = TypeVar("_Chunk")

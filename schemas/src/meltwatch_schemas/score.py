@@ -25,6 +25,7 @@ from meltwatch_schemas.codec import (
 from meltwatch_schemas.encoder import SIDE
 from meltwatch_schemas.errors import malformed, violation
 from meltwatch_schemas.identifiers import check_furnace_id
+from meltwatch_schemas.novelty import Novelty, novelty_message, read_novelty
 from meltwatch_schemas.score_bounds import check_score
 from meltwatch_schemas.score_topics import (
     HistoryGap,
@@ -189,6 +190,8 @@ class WindowScore:
     frames
         Where the frames of the window's last hop stand, oldest first; empty without any, and
         in scores of 1.0.
+    novelty
+        How unlike its portrait the furnace is; None without a portrait, and in scores of 1.0.
     """
 
     furnace_id: str
@@ -217,6 +220,7 @@ class WindowScore:
     topic_ids: Mapping[str, str] = field(default_factory=dict)
     gaps: Mapping[str, HistoryGap] = field(default_factory=dict)
     frames: tuple[NewestFrame, ...] = ()
+    novelty: Novelty | None = None
 
 
 def encode_score(score: WindowScore) -> bytes:
@@ -265,6 +269,8 @@ def encode_score(score: WindowScore) -> bytes:
         message["gaps"] = gaps_message(score.gaps)
     if score.frames:
         message["frames"] = score.frames
+    if score.novelty is not None:
+        message["novelty"] = novelty_message(score.novelty)
     return pack(message)
 
 
@@ -323,6 +329,7 @@ def decode_score(
         topic_ids=read_topic_ids(fields.optional_map("topic_ids")),
         gaps=read_gaps(fields.optional_map("gaps")),
         frames=read_frames(fields),
+        novelty=read_novelty(fields.optional_map("novelty")),
         # Values are judged last: a wrong type anywhere precedes a wrong value.
         status=_word(_STATUSES, "status", status),
         modalities=tuple([_word(_MODALITIES, "modalities", word) for word in modalities]),

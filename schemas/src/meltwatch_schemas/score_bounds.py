@@ -22,6 +22,7 @@ from meltwatch_schemas.codec import check_time
 from meltwatch_schemas.current import PHASES
 from meltwatch_schemas.errors import violation
 from meltwatch_schemas.identifiers import check_boot_id
+from meltwatch_schemas.novelty import check_novelty
 from meltwatch_schemas.score_topics import check_frames, check_score_topics
 from meltwatch_schemas.window import INT64_MAX
 
@@ -60,6 +61,8 @@ def check_score(score: "WindowScore") -> None:
     check_frames(score.frames)
     _check_verdict(score)
     _check_features(score.features)
+    if score.novelty is not None:
+        check_novelty(score.novelty)
 
 
 def _check_identity(score: "WindowScore") -> None:

@@ -32,6 +32,7 @@ class Topic(StrEnum):
     ALARM_RECEIPTS = "alarm-receipts"
     HEARTBEATS = "heartbeats"
     FURNACE_STATES = "furnace-states"
+    PORTRAITS = "portraits"
 
     def under(self, prefix: str) -> str:
         """Return the full topic name under a prefix."""
@@ -86,6 +87,7 @@ _SINGLE: Final = {
     Topic.ALARM_RECEIPTS: _kept(30),
     Topic.HEARTBEATS: _kept(1),
     Topic.FURNACE_STATES: _COMPACTED,
+    Topic.PORTRAITS: _COMPACTED,
 }
 
 

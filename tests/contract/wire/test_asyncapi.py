@@ -13,6 +13,7 @@ import yaml
 from jsonschema import Draft7Validator, validators
 from meltwatch_schemas.current import decode_current
 from meltwatch_schemas.embedding import decode_embedding
+from meltwatch_schemas.portrait import decode_portrait
 from meltwatch_schemas.score import decode_score
 from meltwatch_schemas.topics import Topic
 
@@ -26,6 +27,7 @@ DECODERS: dict[Topic, Callable[[bytes], Any]] = {
     Topic.EMBEDDINGS: decode_embedding,
     Topic.CURRENTS: decode_current,
     Topic.SCORES: decode_score,
+    Topic.PORTRAITS: decode_portrait,
 }
 # msgpack's binary stands for a string.
 PACKED_TYPES = Draft7Validator.TYPE_CHECKER.redefine(

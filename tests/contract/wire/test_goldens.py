@@ -15,6 +15,7 @@ from meltwatch_schemas.embedding import decode_embedding, encode_embedding
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.json_message import Message
 from meltwatch_schemas.outside import AlarmReceipt, FurnaceState
+from meltwatch_schemas.portrait import decode_portrait, encode_portrait
 from meltwatch_schemas.record import read_current, read_embedding
 from meltwatch_schemas.score import decode_score, encode_score
 from meltwatch_schemas.topics import Topic
@@ -40,6 +41,7 @@ AGAIN: dict[Topic, Again] = {
     Topic.ALARM_RECEIPTS: of(AlarmReceipt),
     Topic.HEARTBEATS: of(Heartbeat),
     Topic.FURNACE_STATES: of(FurnaceState),
+    Topic.PORTRAITS: lambda value: encode_portrait(decode_portrait(value)),
 }
 VALID = sorted(path for path in GOLDEN.glob("*/v1/*"))
 SPOILT: dict[str, str] = json.loads(REASONS.read_text())

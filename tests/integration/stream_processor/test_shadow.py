@@ -67,7 +67,7 @@ def test_it_says_the_same_of_the_same_windows_and_nothing_else(
             worker.until_ready()
             records = live([NEW], SECONDS, start_ns=LATER_NS)
             works.send(records)
-            # A late record is told of in the window that closes next. So both have closed all first.
+            # A late record is told of in the window that closes next: both have closed all first.
             last_ns = last_end_ns(records)
             for tail in (works.scores, watched):
                 tail.until(lambda found: max(of(scores_of(found), NEW), default=0) > last_ns)

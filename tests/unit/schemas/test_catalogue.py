@@ -34,6 +34,7 @@ def test_the_catalogue_is_that_of_the_contract() -> None:
         "plant.alarm-receipts.v1": (1, DELETE, 30),
         "plant.heartbeats.v1": (1, DELETE, 1),
         "plant.furnace-states.v1": (1, COMPACT, None),
+        "plant.portraits.v1": (1, COMPACT, None),
     }
     found = {
         spec.name: (

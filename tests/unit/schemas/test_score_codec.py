@@ -9,6 +9,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from meltwatch_schemas.bounds import MAX_LOGIT
 from meltwatch_schemas.errors import ContractViolation, Refusal
+from meltwatch_schemas.novelty import (
+    MAX_SURPRISE,
+    UNUSUAL_BITS,
+    FollowedLevels,
+    Novelty,
+    novelty_message,
+)
 from meltwatch_schemas.record import read_score
 from meltwatch_schemas.score import (
     Cut,
@@ -25,7 +32,7 @@ from meltwatch_schemas.score import (
 from meltwatch_schemas.score_topics import GapCause, HistoryGap, NewestFrame
 from meltwatch_schemas.text import is_printable
 
-from tests.support.builders import NOON_NS, raw_record, window_score
+from tests.support.builders import NOON_NS, novelty, raw_record, window_score
 
 NUMBERS = st.floats(-MAX_LOGIT, MAX_LOGIT)
 TRIPLES = st.none() | st.tuples(NUMBERS, NUMBERS, NUMBERS)
@@ -46,6 +53,24 @@ LETTERS = st.characters(exclude_categories=("C", "Z"), include_characters=" ")
 NAMES = st.text(LETTERS, min_size=1, max_size=30).filter(is_printable)
 SOURCES = st.none() | NAMES
 GAPS = st.builds(HistoryGap, st.sampled_from(GapCause) | NAMES, st.none() | st.integers(0, 2**62))
+
+
+def followed(places: int) -> st.SearchStrategy[FollowedLevels | None]:
+    levels = arrays(np.float16, places, elements=st.floats(-50, 50, width=16))
+    return st.none() | st.builds(FollowedLevels, TIMES, levels)
+
+
+SURPRISES = st.none() | st.floats(0, MAX_SURPRISE)
+NOVELTIES = st.builds(
+    Novelty,
+    portrait=st.from_regex(r"[0-9a-f]{64}", fullmatch=True),
+    video=SURPRISES,
+    current=SURPRISES,
+    peak=st.none() | st.tuples(st.integers(0, 7), st.integers(0, 7)),
+    followed_video=followed(64),
+    followed_current=followed(1),
+    unusual=st.integers(0, 2**UNUSUAL_BITS - 1),
+)
 
 
 @st.composite
@@ -74,6 +99,7 @@ def scores(draw: st.DrawFn) -> WindowScore:
         topic_ids=draw(st.dictionaries(NAMES, NAMES, max_size=8)),
         gaps=draw(st.dictionaries(NAMES, GAPS, max_size=8)),
         frames=tuple(draw(st.lists(st.builds(NewestFrame, TIMES, TIMES), max_size=4))),
+        novelty=draw(st.none() | NOVELTIES),
     )
 
 
@@ -87,13 +113,18 @@ def refusal_of(**changes: Any) -> Refusal:
     return refusal.value.reason
 
 
+def novelty_of(score: WindowScore) -> dict[str, Any] | None:
+    return None if score.novelty is None else novelty_message(score.novelty)
+
+
 @given(scores())
 def test_a_score_comes_back_as_it_was_sent(score: WindowScore) -> None:
     back = decode_score(encode_score(score))
 
     for field in fields(WindowScore):
-        if field.name != "anomaly_map":
+        if field.name not in ("anomaly_map", "novelty"):
             assert getattr(back, field.name) == getattr(score, field.name), field.name
+    assert novelty_of(back) == novelty_of(score)
     np.testing.assert_array_equal(back.anomaly_map, score.anomaly_map)
 
 
@@ -209,6 +240,40 @@ def test_a_value_against_the_contract_is_refused(name: str, value: object) -> No
 )
 def test_a_wrong_type_is_malformed(name: str, value: object) -> None:
     assert refusal_of(**{name: value}) is Refusal.MALFORMED
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"portrait": 5}, Refusal.MALFORMED),
+        ({"portrait": None}, Refusal.MALFORMED),
+        ({"portrait": "A" * 64}, Refusal.CONTRACT_VIOLATION),
+        ({"portrait": "a" * 63}, Refusal.CONTRACT_VIOLATION),
+        ({"video": "1"}, Refusal.MALFORMED),
+        ({"video": True}, Refusal.MALFORMED),
+        ({"video": np.nan}, Refusal.NON_FINITE),
+        ({"current": np.inf}, Refusal.NON_FINITE),
+        ({"video": -0.5}, Refusal.CONTRACT_VIOLATION),
+        ({"current": 12.5}, Refusal.CONTRACT_VIOLATION),
+        ({"peak": [1]}, Refusal.MALFORMED),
+        ({"peak": [True, 1]}, Refusal.MALFORMED),
+        ({"peak": [0.0, 1]}, Refusal.MALFORMED),
+        ({"peak": [-1, 1]}, Refusal.CONTRACT_VIOLATION),
+        ({"peak": [0, 8]}, Refusal.CONTRACT_VIOLATION),
+        ({"followed": None}, Refusal.MALFORMED),
+        ({"followed": {"video": 1}}, Refusal.MALFORMED),
+        ({"followed": {"video": {"judged_ns": 1}}}, Refusal.MALFORMED),
+        ({"followed": {"video": {"judged_ns": 1.0, "levels": bytes(128)}}}, Refusal.MALFORMED),
+        ({"followed": {"video": {"judged_ns": 1, "levels": bytes(2)}}}, Refusal.CONTRACT_VIOLATION),
+        ({"followed": {"current": {"judged_ns": -1, "levels": bytes(2)}}},
+         Refusal.CONTRACT_VIOLATION),
+        ({"followed": {"current": {"judged_ns": 1, "levels": b"\x00\x7c"}}}, Refusal.NON_FINITE),
+        ({"unusual": 5}, Refusal.MALFORMED),
+        ({"unusual": bytes(11) + b"\x02"}, Refusal.CONTRACT_VIOLATION),
+    ],
+)  # fmt: skip
+def test_a_wrong_novelty_is_refused(changes: dict[str, Any], reason: Refusal) -> None:
+    assert refusal_of(novelty=novelty_message(novelty()) | changes) is reason
 
 
 def test_a_whole_number_is_a_number() -> None:
