@@ -50,6 +50,10 @@ class LawOfModes:
         lowest: FloatArray = np.min([mode.levels(features) for mode in self.modes], axis=0)
         return lowest
 
+    def rounded(self) -> "LawOfModes":
+        """Return the law as it comes out of a message: what is served is what is judged."""
+        return LawOfModes(tuple(NormalLaw.unpacked(mode.packed()) for mode in self.modes))
+
 
 def fit_modes(features: FloatArray, count: int) -> LawOfModes:
     """Fit at most so many modes of normal operation.

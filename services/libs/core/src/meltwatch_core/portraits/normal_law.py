@@ -1,9 +1,10 @@
 """Gaussians of normal operation, one for each place, and how far a window lies outside them."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
+from meltwatch_schemas.portrait import MAX_EXPONENT, PackedMode
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
@@ -14,6 +15,8 @@ RIDGE: Final = 1e-3
 """Of the mean variance, added to each variance."""
 _LEAST: Final = 1e-12
 """Of a squared distance: its logarithm stays finite."""
+_TOP_BIT: Final = 14
+"""A packed place's largest factor lies in ``[2**14, 2**15)``: float16 ends at 65504."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +31,8 @@ class NormalLaw:
         Shape ``(places, k, k)``: lower Cholesky factor of the inverse covariance.
     """
 
-    mean: FloatArray
-    factor: FloatArray
+    mean: NDArray[np.floating]
+    factor: NDArray[np.floating]
 
     def levels(self, features: FloatArray) -> FloatArray:
         """Return the logarithm of each place's squared distance, ``(n, places)``.
@@ -51,6 +54,26 @@ class NormalLaw:
         off = features - self.mean
         whitened: FloatArray = (off[..., None, :] @ self.factor)[..., 0, :]
         return whitened
+
+    def packed(self) -> PackedMode:
+        """Return the law as it stands in a message, rounded."""
+        rows, columns = np.tril_indices(self.factor.shape[-1])
+        triangles = self.factor[:, rows, columns]
+        largest = np.maximum(np.abs(triangles).max(axis=1), np.finfo(np.float32).tiny)
+        exponents = np.floor(np.log2(largest)) - _TOP_BIT
+        exponents = np.clip(exponents, -MAX_EXPONENT, MAX_EXPONENT).astype(np.int16)
+        scaled = np.ldexp(triangles, -exponents[:, None].astype(np.int32))
+        return PackedMode(self.mean.astype(np.float32), exponents, scaled.astype(np.float16))
+
+    @classmethod
+    def unpacked(cls, packed: PackedMode) -> Self:
+        """Return the law of a message."""
+        places, numbers = packed.mean.shape
+        rows, columns = np.tril_indices(numbers)
+        factor = np.zeros((places, numbers, numbers), np.float32)
+        exponents = packed.exponents[:, None].astype(np.int32)
+        factor[:, rows, columns] = np.ldexp(packed.factor.astype(np.float32), exponents)
+        return cls(packed.mean, factor)
 
 
 def fit_law(features: FloatArray, own: float = OWN) -> NormalLaw:

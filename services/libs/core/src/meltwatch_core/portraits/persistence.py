@@ -21,7 +21,8 @@ def follow(
 ) -> FloatArray:
     """Follow levels through time: ``s = min(level, s before + rise * seconds)``.
 
-    Window by window, so that who takes over in the middle goes on to the same bits.
+    Window by window and in 16 bits, as they stand in scores, so that who takes over in the middle
+    goes on to the same bits.
 
     Parameters
     ----------
@@ -40,7 +41,8 @@ def follow(
     """
     followed = np.empty_like(levels)
     for number, (level, at_s) in enumerate(zip(levels, times_s, strict=True)):
-        before = np.minimum(level, before + rise_per_s * (at_s - since_s))
+        risen = np.minimum(level, before + rise_per_s * (at_s - since_s))
+        before = risen.astype(np.float16).astype(np.float64)
         followed[number], since_s = before, at_s
     return followed
 

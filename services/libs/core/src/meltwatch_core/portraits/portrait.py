@@ -1,12 +1,15 @@
 """A portrait of one furnace's normal operation, and the surprise of what comes later."""
 
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, Self
 
 import numpy as np
+from meltwatch_schemas.portrait import PackedSide, PackedTail
 from numpy.typing import NDArray
 
-from meltwatch_core.portraits.modes import fit_modes
+from meltwatch_core.alarms.setpoints.extremes import Tail
+from meltwatch_core.portraits.modes import LawOfModes, fit_modes
+from meltwatch_core.portraits.normal_law import NormalLaw
 from meltwatch_core.portraits.persistence import follow, raw_novelty
 from meltwatch_core.portraits.surprise import SurpriseScale, fit_scale
 
@@ -86,6 +89,34 @@ class PortraitSide:
         """Return the surprise of each window, ``(n,)``; parameters as of ``UsualLevels.raw``."""
         return self.scale.surprise(self.usual.raw(features, times_s, gap_s))
 
+    def packed(self) -> PackedSide:
+        """Return it as it stands in a message.
+
+        Raises
+        ------
+        TypeError
+            If its law is none of modes: a study may try others, a message holds none.
+        """
+        law, tail = self.usual.law, self.scale.tail
+        if not isinstance(law, LawOfModes):
+            raise TypeError(f"expected a law of modes, got {type(law).__name__}")
+        return PackedSide(
+            tuple(mode.packed() for mode in law.modes),
+            self.usual.median.astype(np.float32),
+            self.usual.rise_per_s,
+            self.scale.reached.astype(np.float32),
+            PackedTail(tail.level, tail.shape, tail.scale, tail.rate),
+        )
+
+    @classmethod
+    def unpacked(cls, packed: PackedSide) -> Self:
+        """Return what a message says."""
+        law = LawOfModes(tuple(NormalLaw.unpacked(mode) for mode in packed.modes))
+        return cls(
+            UsualLevels(law, packed.median.astype(np.float64), packed.rise_per_s),
+            SurpriseScale(packed.reached, Tail(*packed.tail)),
+        )
+
 
 def fit_side(
     features: FloatArray, times_s: FloatArray, gap_s: float, rise_per_s: float, modes: int = 1
@@ -113,6 +144,7 @@ def fit_side(
         If a feature is no finite number.
     """
     kept = fitted_count(len(features))
-    law = fit_modes(features[:kept], modes)
-    usual = UsualLevels(law, np.median(law.levels(features[:kept]), axis=0), rise_per_s)
+    law = fit_modes(features[:kept], modes).rounded()
+    median = np.median(law.levels(features[:kept]), axis=0).astype(np.float32).astype(np.float64)
+    usual = UsualLevels(law, median, rise_per_s)
     return PortraitSide(usual, fit_scale(usual.raw(features[kept:], times_s[kept:], gap_s)))

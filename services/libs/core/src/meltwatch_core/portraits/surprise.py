@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from meltwatch_schemas.novelty import MAX_SURPRISE
+from meltwatch_schemas.portrait import MAX_REACHED
 from numpy.typing import NDArray
 
 from meltwatch_core.alarms.setpoints.extremes import Tail, fit_tail
@@ -15,8 +17,6 @@ TAIL_FROM: Final = 0.85
 (0.97) leaks and broken electrodes were shown less often (ADR 0042)."""
 FEWEST: Final = 100
 """Held-out windows: of fewer no tail can be told."""
-MOST: Final = 12.0
-"""Surprise that is as good as any larger one."""
 
 
 class TooFewWindowsError(ValueError):
@@ -30,12 +30,12 @@ class SurpriseScale:
     Attributes
     ----------
     reached
-        Held-out values, ascending, up to where the tail begins.
+        Held-out values, ascending, up to where the tail begins; of many some.
     tail
         What lies beyond, its rate a share of the windows.
     """
 
-    reached: FloatArray
+    reached: NDArray[np.floating]
     tail: Tail
 
     def surprise(self, values: FloatArray) -> FloatArray:
@@ -47,7 +47,7 @@ class SurpriseScale:
         share = 1 - below * (1 - self.tail.rate)
         beyond = values > self.tail.level
         share[beyond] = [self.tail.rate_above(float(value)) for value in values[beyond]]
-        return -np.log10(np.clip(share, 10.0**-MOST, 1.0))
+        return -np.log10(np.clip(share, 10.0**-MAX_SURPRISE, 1.0))
 
 
 def fit_scale(values: FloatArray) -> SurpriseScale:
@@ -73,4 +73,11 @@ def fit_scale(values: FloatArray) -> SurpriseScale:
     tail = fit_tail(excesses, level, float(len(ascending)))
     if tail.shape < 0:
         tail = Tail(level, 0.0, float(excesses.mean()), tail.rate)
-    return SurpriseScale(ascending[ascending <= level], tail)
+    return SurpriseScale(_some(ascending[ascending <= level]).astype(np.float32), tail)
+
+
+def _some(ascending: FloatArray) -> FloatArray:
+    """Return at most as many values as a message holds, evenly by rank."""
+    count = min(len(ascending), MAX_REACHED)
+    chosen: FloatArray = ascending[np.linspace(0, len(ascending) - 1, count).round().astype(int)]
+    return chosen
