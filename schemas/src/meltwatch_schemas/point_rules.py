@@ -22,7 +22,8 @@ SYSTEM_CONDITIONS: Final = frozenset(
     (
         *("VIDEO_LOST", "CURRENT_LOST", "CLOCK_FAULT", "SCORING_LOST", "SYNC_SKEW"),
         *("FURNACE_SILENT", "PLANT_BLIND", "TRITON_DOWN", "HISTORY_GAP", "FOREIGN_WRITER"),
-        *("SETPOINT_FOREIGN", "ALARM_PIPELINE_DOWN", "NOTIFY_SILENT", "SCADA_SILENT"),
+        *("SETPOINT_FOREIGN", "PORTRAIT_STALE", "ALARM_PIPELINE_DOWN"),
+        *("NOTIFY_SILENT", "SCADA_SILENT"),
     )
 )
 """Conditions that are about the system itself; every other one is judged by the logit."""

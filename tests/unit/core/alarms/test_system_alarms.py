@@ -99,6 +99,24 @@ def test_a_stream_processor_that_starts_again_does_not_clear_it() -> None:
     ]
 
 
+def test_a_stale_portrait_is_told_without_a_sound_with_the_command_that_makes_a_new_one() -> None:
+    on, off = (-(-delay_s * NS_PER_S // HOP_NS) for delay_s in (20, 120))
+    stale = [score(number, -3.0, reasons=("portrait_stale",)) for number in range(on + 1)]
+    fits = [score(number, -3.0) for number in range(on + 1, on + off + 2)]
+    raised, cleared = records_of([*stale, *fits])
+
+    assert causes([raised, cleared]) == [
+        (f"{FURNACE}/PORTRAIT_STALE", "RAISE"),
+        (f"{FURNACE}/PORTRAIT_STALE", "CLEAR"),
+    ]
+    assert (raised.class_, raised.priority, raised.audible) == ("system", Priority.LOW, False)
+    assert f"meltwatch portrait fit --furnace {FURNACE} --from -24h --publish" in (
+        raised.guidance.action
+    )
+    assert cleared.clear_time == utc_from_ns(window_end(on + 1) + 120 * NS_PER_S)
+    assert len(records_of([*stale, *fits[:-1]])) == 1
+
+
 @pytest.mark.parametrize("modalities", [(), (Modality.CURRENT,)])
 def test_unscored_windows_count_as_well(modalities: tuple[Modality, ...]) -> None:
     scores = [replace(s, modalities=modalities) for s in apart(*range(ON + 1), logit=None)]

@@ -18,6 +18,7 @@ CLOCK_FAULT: Final = "CLOCK_FAULT"
 SCORING_LOST: Final = "SCORING_LOST"
 SYNC_SKEW: Final = "SYNC_SKEW"
 SETPOINT_FOREIGN: Final = "SETPOINT_FOREIGN"
+PORTRAIT_STALE: Final = "PORTRAIT_STALE"
 FURNACE_SILENT: Final = "FURNACE_SILENT"
 PLANT_BLIND: Final = "PLANT_BLIND"
 TRITON_DOWN: Final = "TRITON_DOWN"
@@ -58,8 +59,8 @@ class SystemAlarm:
         Among a score's ``reasons``, each speaks for raising; a score without any for clearing.
     masked_by
         Conditions of the furnace or the plant under which it is not announced.
-    title, causes, consequence_if_no_action, operator_action, time_to_respond_s, priority
-        As in the alarm point.
+    title, causes, consequence_if_no_action, operator_action, time_to_respond_s, priority, audible
+        As in the alarm point. ``{furnace}`` in the action stands for the furnace's id.
     on_delay_s, off_delay_s
         How long it must have been so, or not have been so, without a break.
     """
@@ -73,6 +74,7 @@ class SystemAlarm:
     operator_action: str
     time_to_respond_s: float
     priority: Priority
+    audible: bool = True
     on_delay_s: float = 20.0
     off_delay_s: float = 20.0
 
@@ -198,6 +200,24 @@ FURNACE_ALARMS: Final[Mapping[str, SystemAlarm]] = {
         "ensemble that it names.",
         time_to_respond_s=1800,
         priority=Priority.LOW,
+    ),
+    PORTRAIT_STALE: SystemAlarm(
+        judge=JudgedBy.SCORES,
+        words=frozenset({Reason.PORTRAIT_STALE}),
+        title="Portrait fits no more",
+        causes=(
+            "camera moved, its lens dirty, or its colours set anew",
+            "the furnace is run in another way than while the portrait was made",
+            "another encoder is in use",
+        ),
+        consequence_if_no_action="NOVELTY is not judged: what no model was taught goes unseen.",
+        operator_action="Look at camera and furnace. If nothing is wrong, have a new portrait "
+        "made: meltwatch portrait fit --furnace {furnace} --from -24h --publish",
+        time_to_respond_s=1800,
+        priority=Priority.LOW,
+        audible=False,
+        # One window in seven is judged: at the limit the word comes and goes.
+        off_delay_s=120.0,
     ),
     FURNACE_SILENT: SystemAlarm(
         judge=JudgedBy.CLOCK,
@@ -392,8 +412,9 @@ def _point(equipment: str, condition: str, alarm: SystemAlarm) -> AlarmPoint:
             "priority": alarm.priority,
             "causes": alarm.causes,
             "consequence_if_no_action": alarm.consequence_if_no_action,
-            "operator_action": alarm.operator_action,
+            "operator_action": alarm.operator_action.replace("{furnace}", equipment),
             "time_to_respond_s": alarm.time_to_respond_s,
+            "audible": alarm.audible,
             "setpoint": Setpoint(
                 logit_on=_UNUSED_THRESHOLD,
                 logit_off=_UNUSED_THRESHOLD,
