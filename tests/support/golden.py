@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from meltwatch_schemas.alarm import Heartbeat
+from meltwatch_schemas.alarm import Heartbeat, NoveltyEvidence
 from meltwatch_schemas.alarm_command import CommandResult, ResultCode
 from meltwatch_schemas.alarm_point import PointChange, PreparedSetpoint, Setpoint
 from meltwatch_schemas.chunk import Sync
@@ -180,6 +180,15 @@ def _of_alarms() -> Iterator[tuple[str, bytes]]:
         language="zh-CN",
     )
     yield _json(Topic.ALARMS, "told", told.to_json())
+    seen = NoveltyEvidence(portrait="a" * 64, video=4.25, current=0.5, row=1, column=2)
+    levels = {"novelty": seen, "novelty_on": 3.0, "novelty_off": 2.5}
+    without = {"score": None, "probability": None, "members": None, "disagreement": None}
+    compared = alarm_record().evidence.model_copy(update=levels | without)
+    unlike = alarm_record(mode="advisory", priority="low", evidence=compared)
+    yield _json(Topic.ALARMS, "unlike-its-portrait", unlike.to_json())
+    on_portrait = alarm_point().setpoint.model_copy(update={"novelty_on": 3.0, "novelty_off": 2.5})
+    portrayed = {"alarm_id": f"{FURNACE}/NOVELTY", "condition": "NOVELTY", "setpoint": on_portrait}
+    yield _json(Topic.ALARM_POINTS, "novelty", alarm_point().model_copy(update=portrayed).to_json())
     change = PointChange(by="li", why="new lining", at=at, old=alarm_point().setpoint)
     changed = alarm_point().model_copy(update={"alarm_class": "shell", "change": change})
     yield _json(Topic.ALARM_POINTS, "changed", changed.to_json())

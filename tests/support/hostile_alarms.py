@@ -30,6 +30,12 @@ CONDITION = "OVERHEAT"
 _DAY_NS = 24 * 3600 * S
 _VERDICT = frozenset({"logit", "probability", "member_logits", "disagreement"})
 """Nil unless scored: to leave one out is to leave the verdict in part."""
+_WRONG_LEVELS: dict[str, Fields] = {
+    "novelty_of_overheat": {"novelty_on": 3.0, "novelty_off": 2.5},
+    "novelty_without_off": {"novelty_on": 3.0},
+    "novelty_off_above_on": {"novelty_on": 2.0, "novelty_off": 2.5},
+    "novelty_beyond": {"novelty_on": 12.1, "novelty_off": 2.5},
+}
 _FAR_TIMES = ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "10000-01-01T00:00:00Z")
 JSON_TYPE = ("content-type", b"application/json")
 
@@ -286,6 +292,8 @@ def hostile_points(furnace_id: str, time_ns: int) -> Iterator[HostileRecord]:
     for name, value in {"logit_on": -9.0, "k": 4, "n": 10**9}.items():
         changes = {"setpoint": setpoint | {name: value}}
         yield base.spoilt(f"{name}_{value:g}", "contract_violation", **changes)
+    for name, levels in _WRONG_LEVELS.items():
+        yield base.spoilt(name, "contract_violation", setpoint=setpoint | levels)
     votes = {"setpoint": setpoint | {"k": 10**9, "n": 10**9}}
     yield base.spoilt("votes_of_a_billion", "contract_violation", **votes)
     for name in ("title", "consequence_if_no_action", "operator_action"):

@@ -10,11 +10,13 @@ from meltwatch_schemas.bounds import (
     MAX_DURATION_S,
     MAX_FEATURE,
     MAX_MEMBERS,
+    MAX_PLACE,
     MAX_WORDS,
     Counter,
     Duration,
     Imbalance,
     Logit,
+    Surprise,
     ToldComment,
     ToldName,
     ToldText,
@@ -152,6 +154,20 @@ class AlarmJudgement(Message):
     )
 
 
+class NoveltyEvidence(Message):
+    """How unlike its own normal operation the furnace was, and where."""
+
+    portrait: ToldName = Field(description="SHA-256 of the portrait that it is compared with.")
+    video: Surprise | None = Field(default=None, description="Surprise of the picture.")
+    current: Surprise | None = Field(default=None, description="Surprise of the currents.")
+    row: int | None = Field(
+        default=None, ge=0, le=MAX_PLACE, description="Of the most unlike patch; 0 is the top."
+    )
+    column: int | None = Field(
+        default=None, ge=0, le=MAX_PLACE, description="Of the same patch; 0 is the left."
+    )
+
+
 class Evidence(Message):
     """The evidence for the alarm."""
 
@@ -169,6 +185,11 @@ class Evidence(Message):
     )
     imbalance_on: Imbalance | None = Field(default=None, description="Of the alarm point.")
     imbalance_off: Imbalance | None = Field(default=None, description="Of the alarm point.")
+    novelty: NoveltyEvidence | None = Field(
+        default=None, description="Comparison with the portrait, where that is judged."
+    )
+    novelty_on: Surprise | None = Field(default=None, description="Of the alarm point.")
+    novelty_off: Surprise | None = Field(default=None, description="Of the alarm point.")
     window_start: UtcTime = Field(description="Start of the newest window's look-back.")
     window_end: UtcTime = Field(description="End of the newest window.")
     members: list[Logit] | None = Field(

@@ -13,6 +13,7 @@ from meltwatch_schemas.bounds import (
     Imbalance,
     Logit,
     Name,
+    Surprise,
     Text,
     User,
     Word,
@@ -41,16 +42,27 @@ class Setpoint(Message):
     imbalance_off: Imbalance | None = Field(
         default=None, description="Below it a window clears. See imbalance_on."
     )
+    novelty_on: Surprise | None = Field(
+        default=None,
+        description="Instead of the logit: from this surprise on, compared with the portrait.",
+    )
+    novelty_off: Surprise | None = Field(
+        default=None, description="Below it a window clears. See novelty_on."
+    )
 
     @property
     def on(self) -> float:
         """At or above it a window qualifies, whatever is judged."""
-        return self.logit_on if self.imbalance_on is None else self.imbalance_on
+        if self.imbalance_on is not None:
+            return self.imbalance_on
+        return self.logit_on if self.novelty_on is None else self.novelty_on
 
     @property
     def off(self) -> float:
         """Below it a window clears, whatever is judged."""
-        return self.logit_off if self.imbalance_off is None else self.imbalance_off
+        if self.imbalance_off is not None:
+            return self.imbalance_off
+        return self.logit_off if self.novelty_off is None else self.novelty_off
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -58,11 +70,13 @@ class Setpoint(Message):
             raise ValueError(
                 f"expected logit_off at most logit_on, got {self.logit_off} and {self.logit_on}"
             )
-        if (self.imbalance_on is None) != (self.imbalance_off is None) or self.off > self.on:
-            raise ValueError(
-                "expected both imbalance_on and imbalance_off, the latter at most as high, "
-                f"got {self.imbalance_on} and {self.imbalance_off}"
-            )
+        for name in ("imbalance", "novelty"):
+            on, off = (getattr(self, f"{name}_{end}") for end in ("on", "off"))
+            if (on is None) != (off is None) or (on is not None and off > on):
+                raise ValueError(
+                    f"expected both {name}_on and {name}_off, the latter at most as high, "
+                    f"got {on} and {off}"
+                )
         if (self.k is None) != (self.n is None) or (self.k or 0) > (self.n or 0):
             raise ValueError(f"expected both k and n with k at most n, got {self.k} and {self.n}")
         return self

@@ -52,6 +52,9 @@ class TriedPoint(Message):
     imbalance_on: float | None = Field(
         default=None, description="Instead of the logit, the imbalance of currents is judged."
     )
+    novelty_on: float | None = Field(
+        default=None, description="Instead of the logit, the surprise of the portrait is judged."
+    )
     active_before: bool = Field(default=False, description="It stood before the span.")
     known_until: UtcTime | None = Field(
         default=None, description="Newest window before the span that this rests on."

@@ -31,6 +31,10 @@ MAX_MEMBERS: Final = 64
 MAX_FEATURE: Final = 1e12
 MAX_IMBALANCE: Final = 10.0
 """Shares of the mean current; all of it in one phase of three is 2."""
+MAX_SURPRISE: Final = 12.0
+"""How unlike its portrait a window can be called: as one normal window in 10^12."""
+MAX_PLACE: Final = 7
+"""Row or column of a patch of the picture, from the upper left on."""
 MAX_CURRENT_A: Final = 1e9
 MAX_INPUTS: Final = 8
 MAX_NEWEST_FRAMES: Final = 16
@@ -130,5 +134,6 @@ ToldWord = Annotated[str, _told(MAX_WORD), Field(max_length=MAX_WORD)]
 Counter = Annotated[int, Field(ge=0, le=MAX_COUNTER)]
 Logit = Annotated[float, Field(ge=-MAX_LOGIT, le=MAX_LOGIT)]
 Imbalance = Annotated[float, Field(ge=0, le=MAX_IMBALANCE)]
+Surprise = Annotated[float, Field(ge=0, le=MAX_SURPRISE)]
 Delay = Annotated[float, Field(ge=0, le=MAX_DELAY_S)]
 Duration = Annotated[float, Field(gt=0, le=MAX_DURATION_S)]

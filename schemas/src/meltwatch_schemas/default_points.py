@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from meltwatch_schemas.alarm import Priority
+from meltwatch_schemas.alarm import Mode, Priority
 from meltwatch_schemas.alarm_point import AlarmPoint
 from meltwatch_schemas.default_setpoint import BASIS, DEFAULT_SETPOINT, MODEL_DIGEST
 from meltwatch_schemas.identifiers import check_alarm_id, is_path
-from meltwatch_schemas.point_rules import CURRENT_IMBALANCE
+from meltwatch_schemas.point_rules import CURRENT_IMBALANCE, NOVELTY
 
 OVERHEAT: Final = "OVERHEAT"
 OVERHEAT_HH: Final = "OVERHEAT_HH"
@@ -21,12 +21,14 @@ OF_CLASS: Final = "alarm_class"
 def built_in() -> dict[str, Mapping[str, Any] | None]:
     """Return the classes that every installation has, by name.
 
-    No file may write one of these names anew: it would mean something else elsewhere.
+    No file may write one of these names anew: it would mean something else elsewhere. All but
+    ``novelty`` are whole: its thresholds are each furnace's own.
     """
     return {
         "overheat": _overheat(),
         "overheat_hh": _overheat_hh(),
         "current_imbalance": _current_imbalance(),
+        "novelty": _novelty(),
     }
 
 
@@ -96,6 +98,35 @@ def _current_imbalance() -> dict[str, Any]:
         },
         "setpoint_basis": "2.7 times the largest of 240 furnace-hours of simulated operation with "
         "faults (0.093; 99.9 % below 0.078); a phase that is lost reaches it after 40 s",
+    }
+
+
+def _novelty() -> dict[str, Any]:
+    return {
+        "title": "Unlike its own normal operation",
+        "condition": NOVELTY,
+        "priority": Priority.LOW.value,
+        "mode": Mode.ADVISORY.value,
+        "audible": False,
+        "causes": [
+            "leak, smoke, glow or warming that no model was taught",
+            "electrode broken, or its current swings",
+            "camera moved, its lens dirty, or its colours set anew",
+            "a way of working that is new since the portrait was made",
+        ],
+        "consequence_if_no_action": "A fault that no model was taught may go on unseen.",
+        "operator_action": "It cannot say what is wrong. Look. If nothing is wrong, and it comes "
+        "again, have a new portrait made.",
+        "time_to_respond_s": 1800,
+        "suppress_when": ["off", "maintenance", "electrode_change"],
+        "masked_by": OVERHEAT,
+        # On-delay: what stays for two judged windows. Off-delay: as long as a window looks back.
+        "setpoint": {
+            "logit_on": 0.0,  # not used: no model has a part in it
+            "logit_off": 0.0,
+            "on_delay_s": 20.0,
+            "off_delay_s": 120.0,
+        },
     }
 
 

@@ -10,6 +10,8 @@ from typing import Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from meltwatch_schemas.wording import place_text
+
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _COLOUR_TYPES: Final = {2: 0, 3: 2}
 _LEVEL: Final = 6
@@ -17,7 +19,6 @@ AnomalyMap: TypeAlias = NDArray[np.uint8]
 """Shape ``(64, 64)``, 0..255 for 0..1."""
 LIMIT: Final = 0.5
 _LEVELS: Final = 255
-_THIRDS: Final = (("upper", "middle", "lower"), ("left", "middle", "right"))
 
 
 class MarkedSpot(NamedTuple):
@@ -63,11 +64,8 @@ def spot_of(anomaly_map: AnomalyMap) -> MarkedSpot:
     cells = list(zip(rows.tolist(), columns.tolist(), strict=True))
     if not cells:
         return MarkedSpot([], 0.0, "")
-    places = [
-        words[min(int(3 * values.mean() / side), 2)]
-        for words, values, side in zip(_THIRDS, (rows, columns), marked.shape, strict=True)
-    ]
-    place = "middle" if places == ["middle", "middle"] else " ".join(places)
+    height, width = marked.shape
+    place = place_text(float(rows.mean() / height), float(columns.mean() / width))
     return MarkedSpot(cells, len(cells) / marked.size, place)
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from meltwatch_schemas.alarm_point import AlarmPoint
+from meltwatch_schemas.alarm_point import AlarmPoint, Setpoint
 from meltwatch_schemas.default_points import OF_CLASS, built_in, derived
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.point_rules import check_point
@@ -24,7 +24,9 @@ _SETTINGS: Final = frozenset(field.alias or name for name, field in AlarmPoint.m
 _WHOLE: Final = frozenset(
     field.alias or name for name, field in AlarmPoint.model_fields.items() if field.is_required()
 )
-_THRESHOLDS: Final = frozenset({"logit_on", "logit_off"})
+_THRESHOLDS: Final = frozenset(
+    name for name in Setpoint.model_fields if name.endswith(("_on", "_off"))
+)
 
 
 @dataclass(frozen=True, slots=True)

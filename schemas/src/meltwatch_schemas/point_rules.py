@@ -18,6 +18,8 @@ MAX_VOTES: Final = 1000
 PROCESS: Final = "process"
 CURRENT_IMBALANCE: Final = "CURRENT_IMBALANCE"
 """The process condition that a rule judges, without any model."""
+NOVELTY: Final = "NOVELTY"
+"""The process condition that a furnace's portrait judges, without any model."""
 SYSTEM_CONDITIONS: Final = frozenset(
     (
         *("VIDEO_LOST", "CURRENT_LOST", "CLOCK_FAULT", "SCORING_LOST", "SYNC_SKEW"),
@@ -27,7 +29,7 @@ SYSTEM_CONDITIONS: Final = frozenset(
     )
 )
 """Conditions that are about the system itself; every other one is judged by the logit."""
-WITHOUT_SCORE: Final = SYSTEM_CONDITIONS | {CURRENT_IMBALANCE}
+WITHOUT_SCORE: Final = SYSTEM_CONDITIONS | {CURRENT_IMBALANCE, NOVELTY}
 """Conditions to which a threshold on the score means nothing."""
 
 
@@ -53,11 +55,7 @@ def check_point(point: AlarmPoint) -> AlarmPoint:
     for name in ("title", "consequence_if_no_action", "operator_action"):
         if not getattr(point, name).strip():
             raise violation(f"{name}: expected words for the operator, got none")
-    if (condition == CURRENT_IMBALANCE) != (point.setpoint.imbalance_on is not None):
-        raise violation(
-            f"setpoint: expected imbalance_on and imbalance_off for {CURRENT_IMBALANCE}, "
-            f"and for nothing else, got {point.setpoint.imbalance_on} for {condition}"
-        )
+    _check_thresholds(point)
     if (point.setpoint.n or 0) > MAX_VOTES:
         raise violation(f"setpoint.n: expected at most {MAX_VOTES}, got {point.setpoint.n}")
     if point.highly_managed and not (point.approved_by and point.approved_at):
@@ -67,6 +65,25 @@ def check_point(point: AlarmPoint) -> AlarmPoint:
     _check_suppression(point)
     _check_prepared(point)
     return point
+
+
+def _check_thresholds(point: AlarmPoint) -> None:
+    setpoint, condition = point.setpoint, point.condition
+    if (condition == CURRENT_IMBALANCE) != (setpoint.imbalance_on is not None):
+        raise violation(
+            f"setpoint: expected imbalance_on and imbalance_off for {CURRENT_IMBALANCE}, "
+            f"and for nothing else, got {setpoint.imbalance_on} for {condition}"
+        )
+    if condition == NOVELTY and setpoint.novelty_on is None:
+        raise violation(
+            f"setpoint: expected novelty_on and novelty_off for {NOVELTY}, got none; no threshold "
+            "is right for every furnace: 'meltwatch alarms setpoint --of novelty' finds this one's"
+        )
+    if condition != NOVELTY and setpoint.novelty_on is not None:
+        raise violation(
+            f"setpoint: expected novelty_on and novelty_off for {NOVELTY} alone, "
+            f"got {setpoint.novelty_on} for {condition}"
+        )
 
 
 def _check_prepared(point: AlarmPoint) -> None:

@@ -5,7 +5,7 @@ from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 from zoneinfo import ZoneInfo
 
-from meltwatch_schemas.alarm import AlarmRecord, Priority
+from meltwatch_schemas.alarm import AlarmRecord, Evidence, Priority
 
 PRIORITY_SHAPES: Final = {
     Priority.CRITICAL: "◆",
@@ -24,6 +24,10 @@ SERVICE_SYMBOLS: Final = {
     "stopped": "○",
 }
 """One symbol a state of a process; others get ``?``."""
+
+_THIRDS: Final = (("upper", "middle", "lower"), ("left", "middle", "right"))
+_PATCHES: Final = 8
+"""Of a picture, in one direction."""
 
 
 def state_text(alarm: AlarmRecord) -> str:
@@ -85,6 +89,39 @@ def age_text(seconds: float) -> str:
     if seconds < 172_800:
         return f"{seconds / 3600:.0f} h"
     return f"{seconds / 86_400:.0f} d"
+
+
+def place_text(down: float, across: float) -> str:
+    """Return where a point of the picture lies, by thirds, e.g. ``upper left``.
+
+    Parameters
+    ----------
+    down, across
+        Shares of height and width, 0..1, from the upper left on.
+    """
+    places = zip(_THIRDS, (down, across), strict=True)
+    return " ".join(dict.fromkeys(words[min(int(3 * share), 2)] for words, share in places))
+
+
+def patch_text(row: int, column: int) -> str:
+    """Return where a patch of the picture lies, 0..7 from the upper left on, as ``place_text``."""
+    return place_text((row + 0.5) / _PATCHES, (column + 0.5) / _PATCHES)
+
+
+def surprise_text(evidence: Evidence) -> str:
+    """Return how unlike its portrait a furnace is, e.g. ``picture 3.41 (upper left)``."""
+    found = evidence.novelty
+    if found is None or found.video is found.current is None:
+        return "unknown"
+    parts = []
+    if found.video is not None:
+        where = ""
+        if found.row is not None and found.column is not None:
+            where = f" ({patch_text(found.row, found.column)})"
+        parts.append(f"picture {found.video:.2f}{where}")
+    if found.current is not None:
+        parts.append(f"currents {found.current:.2f}")
+    return ", ".join(parts)
 
 
 def transition_line(record: AlarmRecord) -> str:

@@ -143,7 +143,9 @@ def test_a_class_that_nobody_wrote_is_told_where_it_is_named_and_what_there_is(f
     line, said = refusal(file, {"alarm_class": "shel"})
 
     assert line.strip() == "- alarm_class: shel"
-    assert "alarm_points.0.alarm_class: expected one of current_imbalance, overheat" in said
+    assert (
+        "alarm_points.0.alarm_class: expected one of current_imbalance, novelty, overheat" in said
+    )
     assert "got 'shel'" in said
 
 

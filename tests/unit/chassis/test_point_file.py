@@ -88,7 +88,7 @@ def test_classes_serve_here_as_in_a_plant_file(tmp_path: Path) -> None:
         (
             "alarm_points:\n- alarm_class: x\n- {alarm_class: overheat, equipment_path: a//b}\n- 5",
             [
-                "2: alarm_points.0.alarm_class: expected one of current_imbalance, overheat",
+                "2: alarm_points.0.alarm_class: expected one of current_imbalance, novelty",
                 "3: alarm_points.1.alarm_id: expected",
                 "3: alarm_points.1.equipment_path: expected levels",
                 "4: alarm_points.2: Input should be",

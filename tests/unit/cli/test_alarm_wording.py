@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_cli.domain.alarm_wording import list_lines, page, probability_text, time_left
 from meltwatch_cli.domain.columns import width_of
-from meltwatch_schemas.alarm import AlarmRecord, AlarmState
+from meltwatch_schemas.alarm import AlarmRecord, AlarmState, NoveltyEvidence
 from meltwatch_schemas.alarm_list import named
 
 from tests.support.timed_records import NOON, alarm_record
@@ -158,3 +158,26 @@ def test_putting_an_alarm_aside_acknowledges_nothing(acked: bool, said: str):
     text = "\n".join(page(alarm_record("f/A", "SHLVD", acked=acked), [], NOON))
 
     assert f"the condition has gone, {said}" in text
+
+
+@pytest.mark.parametrize(
+    ("seen", "said"),
+    [
+        ({"current": 3.5}, "surprise         currents 3.50"),
+        ({"video": 4.0, "row": 7, "column": 4}, "surprise         picture 4.00 (lower middle)"),
+        ({"video": 4.0, "current": 1.0}, "surprise         picture 4.00, currents 1.00"),
+        ({}, "surprise         unknown"),
+    ],
+)
+def test_the_page_of_a_novelty_tells_surprise_set_point_and_portrait(seen, said):
+    alarm = alarm_record("demo/smelting-1/FMF-01/NOVELTY")
+    novelty = NoveltyEvidence(portrait="a" * 64, **seen)
+    told = {"score": None, "novelty": novelty, "novelty_on": 3.0, "novelty_off": 2.5}
+    alarm = alarm.model_copy(update={"evidence": alarm.evidence.model_copy(update=told)})
+    lines = page(alarm, [], NOON)
+
+    assert said in lines
+    assert any("raises at 3.00, clears below 2.50; revision " in line for line in lines)
+    assert f"portrait         {'a' * 64}" in lines
+    assert not any(line.startswith(("probability", "model")) for line in lines)
+    assert probability_text(alarm) == "-"

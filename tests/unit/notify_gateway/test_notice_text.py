@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_notify_gateway.domain.call import Call, Notice, reading_order
 from meltwatch_notify_gateway.domain.notice_text import message_of, trial_message
-from meltwatch_schemas.alarm import AlarmRecord, Priority
+from meltwatch_schemas.alarm import AlarmRecord, NoveltyEvidence, Priority
 from meltwatch_schemas.text import is_printable
 
 from tests.support.examples import examples
@@ -66,6 +66,19 @@ def test_imbalance_and_system_alarms_speak_of_no_score():
     assert "Imbalance: 31.0% of the mean current, alarm from 25.0%" in body
     system = message_of(notice_of(alarm(1, **{"class": "system"})), NOON, 2_000).body
     assert "Score" not in system
+
+
+def test_novelty_says_how_unlike_and_where():
+    seen = {"portrait": "a" * 64, "video": 3.412, "current": 0.5, "row": 0, "column": 0}
+    novelty = NoveltyEvidence.model_validate(seen)
+    told = {"novelty_on": 3.0, "novelty_off": 2.5, "novelty": novelty, "score": None}
+    evidence = alarm().evidence.model_copy(update=told)
+    body = message_of(notice_of(alarm(1, evidence=evidence)), NOON, 2_000).body
+    assert "Surprise: picture 3.41 (upper left), currents 0.50, alarm from 3.00" in body
+    assert "Score" not in body
+    never = evidence.model_copy(update={"novelty": None})
+    body = message_of(notice_of(alarm(1, evidence=never)), NOON, 2_000).body
+    assert "Surprise: unknown, alarm from 3.00" in body
 
 
 def test_a_trouble_and_a_trial_are_told_as_what_they_are():

@@ -5,10 +5,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meltwatch_schemas.alarm_point import AlarmPoint
+from meltwatch_schemas import novelty
+from meltwatch_schemas.alarm_point import AlarmPoint, Setpoint
+from meltwatch_schemas.bounds import MAX_PLACE, MAX_SURPRISE
 from meltwatch_schemas.default_points import built_in, default_points
+from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.point_classes import Resolver
 from meltwatch_schemas.point_rules import check_point
+from pydantic import ValidationError
 
 FURNACE = "site/area/F-1"
 SHELL: dict[str, Any] = {
@@ -105,8 +109,91 @@ def test_no_file_ends_the_reader(value: Any) -> None:
     resolver.make_whole({"alarm_points": [value]}, (), value)
 
 
-def test_every_built_in_class_is_a_whole_alarm_point() -> None:
-    for name in built_in():
+@pytest.mark.parametrize(
+    ("built", "own"),
+    [
+        ("overheat", {"logit_on": 9.0}),
+        ("current_imbalance", {"imbalance_on": 0.3}),
+        ("novelty", {"novelty_on": 3.0, "novelty_off": 2.5}),
+    ],
+)
+def test_whatever_a_threshold_is_on_it_rests_on_nothing_of_the_classes(
+    built: str, own: dict[str, float]
+) -> None:
+    whole, _ = made({"alarm_class": built, "setpoint": own})
+    assert whole["setpoint_basis"] is whole["setpoint_digest"] is None
+    check_point(AlarmPoint.model_validate(whole))
+
+
+def test_novelty_lacks_the_threshold_alone_and_says_what_to_write() -> None:
+    whole, resolver = made({"alarm_class": "novelty"})
+    with pytest.raises(ContractViolation) as refused:
+        check_point(AlarmPoint.model_validate(whole))
+    assert resolver.faults == []
+    assert refused.value.detail == (
+        "setpoint: expected novelty_on and novelty_off for NOVELTY, got none; no threshold is "
+        "right for every furnace: 'meltwatch alarms setpoint --of novelty' finds this one's"
+    )
+
+    levels = {"novelty_on": 3.0, "novelty_off": 2.5}
+    whole, _ = made({"alarm_class": "novelty", "setpoint": levels, "setpoint_basis": "a day"})
+    point = check_point(AlarmPoint.model_validate(whole))
+    assert (point.setpoint.on, point.setpoint.off) == (3.0, 2.5)
+    assert (point.setpoint.on_delay_s, point.setpoint.off_delay_s) == (20.0, 120.0)
+    assert (point.mode, point.priority, point.audible) == ("advisory", "low", False)
+    assert (point.masked_by, point.setpoint_basis) == (f"{FURNACE}/OVERHEAT", "a day")
+
+
+@pytest.mark.parametrize(
+    ("condition", "levels", "said"),
+    [
+        ("OVERHEAT", {"novelty_on": 3.0, "novelty_off": 2.5}, "for NOVELTY alone, got 3.0"),
+        ("VIDEO_LOST", {"novelty_on": 3.0, "novelty_off": 2.5}, "for NOVELTY alone, got 3.0"),
+        ("NOVELTY", {"imbalance_on": 0.3, "imbalance_off": 0.2}, "for CURRENT_IMBALANCE, and"),
+        (
+            "CURRENT_IMBALANCE",
+            {"imbalance_on": 0.3, "imbalance_off": 0.2, "novelty_on": 3.0, "novelty_off": 2.5},
+            "for NOVELTY alone, got 3.0",
+        ),
+    ],
+)
+def test_thresholds_stand_at_what_judges_by_them_and_nowhere_else(
+    condition: str, levels: dict[str, float], said: str
+) -> None:
+    fields = SHELL | {
+        "alarm_id": f"{FURNACE}/{condition}",
+        "equipment_path": FURNACE,
+        "condition": condition,
+        "setpoint": SHELL["setpoint"] | levels,
+    }
+    with pytest.raises(ContractViolation) as refused:
+        check_point(AlarmPoint.model_validate(fields))
+    assert said in refused.value.detail
+
+
+@pytest.mark.parametrize(
+    "levels",
+    [
+        {"novelty_on": 3.0},
+        {"novelty_off": 3.0},
+        {"novelty_on": 2.0, "novelty_off": 3.0},
+        {"novelty_on": 12.5, "novelty_off": 3.0},
+        {"novelty_on": 3.0, "novelty_off": -0.1},
+        {"imbalance_on": 0.1},
+        {"imbalance_on": 0.1, "imbalance_off": 0.2},
+    ],
+)
+def test_thresholds_that_make_no_sense_are_refused(levels: dict[str, float]) -> None:
+    with pytest.raises(ValidationError):
+        Setpoint(logit_on=1.0, logit_off=0.0, **levels)  # type: ignore[arg-type]
+
+
+def test_the_largest_surprise_is_the_one_that_a_score_may_hold() -> None:
+    assert (MAX_SURPRISE, MAX_PLACE) == (novelty.MAX_SURPRISE, novelty.PATCH_ROWS - 1)
+
+
+def test_every_built_in_class_but_novelty_is_a_whole_alarm_point() -> None:
+    for name in built_in().keys() - {"novelty"}:
         whole, resolver = made({"alarm_class": name})
         point = check_point(AlarmPoint.model_validate(whole))
 

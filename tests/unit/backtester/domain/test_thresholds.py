@@ -31,7 +31,7 @@ def test_what_is_no_threshold_is_refused_in_one_line(text):
         parse_thresholds([text])
 
 
-@pytest.mark.parametrize("condition", ["CURRENT_IMBALANCE", "VIDEO_LOST"])
+@pytest.mark.parametrize("condition", ["CURRENT_IMBALANCE", "NOVELTY", "VIDEO_LOST"])
 def test_a_threshold_that_would_do_nothing_is_refused(condition):
     with pytest.raises(BadUsage, match="judged by the score"):
         parse_thresholds([f"{FURNACE}/{condition}=3/1"])

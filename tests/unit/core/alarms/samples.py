@@ -7,8 +7,9 @@ from uuid import uuid4
 
 from meltwatch_schemas.alarm_command import Command
 from meltwatch_schemas.alarm_point import AlarmPoint, Setpoint
-from meltwatch_schemas.default_points import default_points
+from meltwatch_schemas.default_points import OF_CLASS, built_in, default_points, derived
 from meltwatch_schemas.json_message import KeyedMessage
+from meltwatch_schemas.point_rules import check_point
 from meltwatch_schemas.record import JSON, RawRecord, headers_for
 from meltwatch_schemas.score import SCHEMA as SCORE_SCHEMA
 from meltwatch_schemas.score import (
@@ -84,6 +85,15 @@ def score(
 def point(furnace_id: str = FURNACE, **changes: Any) -> AlarmPoint:
     """Return the default alarm point with changes."""
     return default_points(furnace_id)[0].model_copy(update=changes)
+
+
+def novelty_point(furnace_id: str = FURNACE, **setpoint: Any) -> AlarmPoint:
+    """Return the built-in alarm point on the portrait with thresholds, 3 and 2.5 unless given."""
+    shared = dict(built_in()["novelty"] or {})
+    levels = {"novelty_on": 3.0, "novelty_off": 2.5} | setpoint
+    shared["setpoint"] = {**shared["setpoint"], **levels}
+    entry = derived({**shared, OF_CLASS: "novelty"}, furnace_id)
+    return check_point(AlarmPoint.model_validate(entry))
 
 
 def setpoint(**changes: Any) -> Setpoint:

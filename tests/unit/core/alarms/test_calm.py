@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from meltwatch_core.alarms.registry import AlarmRegistry
 from meltwatch_core.alarms.system_alarms import is_by_scores
+from meltwatch_schemas.novelty import Novelty
 from meltwatch_schemas.score import Features, Modality, WindowScore
 
 from tests.support.examples import examples
@@ -14,6 +15,7 @@ from tests.unit.core.alarms.samples import (
     BOTH,
     command_fields,
     command_record,
+    novelty_point,
     point,
     score,
     score_record,
@@ -26,10 +28,20 @@ POINTS = {
     "a/b/F1": (
         point("a/b/F1", setpoint=setpoint(k=2, n=4)),
         point("a/b/F1", alarm_id="a/b/F1/HH", setpoint=setpoint(logit_on=5.0, on_delay_s=1.44)),
+        novelty_point("a/b/F1", on_delay_s=2.88, off_delay_s=4.32),
     ),
-    "a/b/F2": (point("a/b/F2", setpoint_digest="7" * 64, setpoint=setpoint(off_delay_s=1.44)),),
+    "a/b/F2": (
+        point("a/b/F2", setpoint_digest="7" * 64, setpoint=setpoint(off_delay_s=1.44)),
+        novelty_point("a/b/F2", k=2, n=4, off_delay_s=1.44),
+    ),
 }
-REASONS = st.sampled_from([(), (), ("no_video",), ("overload",)])
+REASONS = st.sampled_from([(), (), ("no_video",), ("overload",), ("portrait_stale",)])
+NOVELTIES = st.none() | st.builds(
+    Novelty,
+    portrait=st.sampled_from(["a" * 64, "a" * 64, "b" * 64]),
+    video=st.sampled_from([None, 1.0, 2.7, 4.0]),
+    current=st.sampled_from([None, 0.5, 5.0]),
+)
 
 
 @st.composite
@@ -46,7 +58,7 @@ def courses(draw):
         modalities = draw(st.sampled_from([BOTH, BOTH, (Modality.CURRENT,)]))
         features = Features(imbalance=draw(st.sampled_from([None, 0.01, 0.9])))
         model = draw(st.sampled_from(["fmformer"] * 4 + ["other"]))
-        changes = {"features": features, "reasons": draw(REASONS)}
+        changes = {"features": features, "reasons": draw(REASONS), "novelty": draw(NOVELTIES)}
         course.append(score(numbers[name], logit, name, modalities, model, **changes))
     return course
 

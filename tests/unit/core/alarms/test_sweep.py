@@ -37,6 +37,7 @@ windows = st.lists(
         st.sampled_from([1, 1, 1, 1, 2, 3, -1]),
         st.sampled_from([-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, float("nan")]),
         st.sampled_from([1, 1, 1, MAX_SILENCE_RECORDS, MAX_SILENCE_RECORDS + 1]),
+        st.sampled_from(["a", "a", "a", "a", "b"]),
     ),
     max_size=60,
 )
@@ -58,30 +59,40 @@ def one_by_one(samples: list[Sample], setpoint: Setpoint, condition: Condition) 
     return found
 
 
+@pytest.mark.parametrize("has_portraits", [False, True])
 @given(steps=windows, setpoint=setpoints, is_active=st.booleans())
 def test_it_decides_as_the_rule_does_sample_by_sample(
-    steps: list[tuple[int, float, int]], setpoint: Setpoint, is_active: bool
+    has_portraits: bool,
+    steps: list[tuple[int, float, int, str]],
+    setpoint: Setpoint,
+    is_active: bool,
 ) -> None:
-    ends = T0_NS + HOP_NS * np.cumsum([hops for hops, _, _ in steps], dtype=np.int64)
-    levels = [level for _, level, _ in steps]
-    places = np.cumsum([records for _, _, records in steps], dtype=np.int64)
+    ends = T0_NS + HOP_NS * np.cumsum([hops for hops, *_ in steps], dtype=np.int64)
+    levels = [level for _, level, *_ in steps]
+    places = np.cumsum([records for _, _, records, _ in steps], dtype=np.int64)
+    portraits = [portrait if has_portraits else None for *_, portrait in steps]
     newest, samples = 0, []
-    for end, level, place in zip(ends.tolist(), levels, places.tolist(), strict=True):
+    for end, level, place, portrait in zip(
+        ends.tolist(), levels, places.tolist(), portraits, strict=True
+    ):
         if end > newest and level == level:  # noqa: PLR0124 - NaN alone differs from itself
-            samples.append(Sample(end, level, place))
+            samples.append(Sample(end, level, place, portrait))
         newest = max(newest, end)
     begins = Condition(active=is_active)
 
-    found = activations(LevelSeries.of(ends, levels, places), setpoint, begins)
+    names = portraits if has_portraits else None
+    found = activations(LevelSeries.of(ends, levels, places, names), setpoint, begins)
 
     assert found == one_by_one(samples, setpoint, begins)
     half = len(samples) // 2
     before, after = (
-        LevelSeries.of(*zip(*part, strict=True)) if part else LevelSeries.of([], [])
-        for part in (
-            [(each.end_ns, each.level, each.position) for each in samples[:half]],
-            [(each.end_ns, each.level, each.position) for each in samples[half:]],
+        LevelSeries.of(
+            [each.end_ns for each in part],
+            [each.level for each in part],
+            [each.position for each in part],
+            [each.portrait for each in part] if has_portraits else None,
         )
+        for part in (samples[:half], samples[half:])
     )
     condition = begins
     for sample in samples[:half]:

@@ -173,6 +173,8 @@ def _alarms(outcome: ReplayOutcome) -> list[dict[str, Any]]:
             "logit_off": point.setpoint.logit_off,
             "imbalance_on": point.setpoint.imbalance_on,
             "imbalance_off": point.setpoint.imbalance_off,
+            "novelty_on": point.setpoint.novelty_on,
+            "novelty_off": point.setpoint.novelty_off,
             "on_delay_s": point.setpoint.on_delay_s,
             "off_delay_s": point.setpoint.off_delay_s,
             "k": point.setpoint.k,

@@ -9,7 +9,13 @@ from zoneinfo import ZoneInfo
 from meltwatch_schemas.alarm import AlarmRecord, AlarmState, OutOfService, Quality, Shelve
 from meltwatch_schemas.alarm_list import is_unacknowledged, token_of
 from meltwatch_schemas.text import escaped
-from meltwatch_schemas.wording import age_text, plant_time, state_text, zone_named
+from meltwatch_schemas.wording import (
+    age_text,
+    plant_time,
+    state_text,
+    surprise_text,
+    zone_named,
+)
 
 from meltwatch_cli.domain.columns import columns, width_of, wrapped
 
@@ -212,6 +218,16 @@ def _evidence(alarm: AlarmRecord, zone: tzinfo | None) -> list[str]:
                 "set-point": f"raises at {evidence.imbalance_on:.1%}, clears below "
                 f"{evidence.imbalance_off:.1%}; revision {alarm.config_rev}",
                 "window": window,
+            }
+        )
+    if evidence.novelty_on is not None and evidence.novelty_off is not None:
+        return _pairs(
+            {
+                "surprise": surprise_text(evidence),
+                "set-point": f"raises at {evidence.novelty_on:.2f}, clears below "
+                f"{evidence.novelty_off:.2f}; revision {alarm.config_rev}",
+                "window": window,
+                "portrait": evidence.novelty.portrait if evidence.novelty else "",
             }
         )
     members = ", ".join(f"{member:.2f}" for member in evidence.members or ())

@@ -188,7 +188,11 @@ class StoredBacktest:
         return ThresholdOutcome(on, off, ArrowTable(pa.Table.from_pylist(rows, _RAISED)))
 
     def _asked(self, alarm: str | None) -> "Sequence[TriedPoint]":
-        judged = [point for point in self._points if point.imbalance_on is None]
+        judged = [
+            point
+            for point in self._points
+            if point.imbalance_on is None and point.novelty_on is None
+        ]
         found = [
             point
             for point in judged

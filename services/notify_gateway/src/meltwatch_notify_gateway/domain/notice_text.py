@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from meltwatch_schemas.alarm import AlarmRecord, Evidence, Quality
 from meltwatch_schemas.text import escaped
-from meltwatch_schemas.wording import age_text, plant_time, shortened
+from meltwatch_schemas.wording import age_text, plant_time, shortened, surprise_text
 
 from meltwatch_notify_gateway.domain.call import Call, Notice
 
@@ -109,6 +109,8 @@ def _score(evidence: Evidence) -> str:
     if evidence.imbalance_on is not None:
         share = "unknown" if evidence.imbalance is None else f"{evidence.imbalance:.1%}"
         return f"Imbalance: {share} of the mean current, alarm from {evidence.imbalance_on:.1%}"
+    if evidence.novelty_on is not None:
+        return f"Surprise: {surprise_text(evidence)}, alarm from {evidence.novelty_on:.2f}"
     score = "unknown" if evidence.score is None else f"{evidence.score:.2f}"
     likely = "" if evidence.probability is None else f" (probability {evidence.probability:.1%})"
     return f"Score: {score}{likely}, alarm from {evidence.threshold:.2f}"

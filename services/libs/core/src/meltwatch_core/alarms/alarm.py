@@ -15,6 +15,7 @@ from meltwatch_schemas.alarm_command import Command
 from meltwatch_schemas.alarm_point import AlarmPoint
 from meltwatch_schemas.instants import ns_from_utc, utc_from_ns
 from meltwatch_schemas.locale import NOWHERE, Locale
+from meltwatch_schemas.reasons import Reason
 from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.window import NS_PER_S
 
@@ -131,8 +132,11 @@ class Alarm:
     def sample(self, received: ReceivedScore) -> Sample | None:
         """Return what a score says about the condition; nothing if that takes a logit it lacks."""
         level = reading_of(self.point)(received)
-        end_ns = received.score.window_end_ns
-        return None if level is None else Sample(end_ns, level, received.position)
+        if level is None:
+            return None
+        score, is_novelty = received.score, self.point.setpoint.novelty_on is not None
+        portrait = score.novelty.portrait if is_novelty and score.novelty is not None else None
+        return Sample(score.window_end_ns, level, received.position, portrait)
 
     @property
     def known_until(self) -> datetime | None:
@@ -184,7 +188,9 @@ def reading_of(point: AlarmPoint) -> Reading:
         return lambda received: math.inf if telling(received.score, words) else -math.inf
     if point.condition == SETPOINT_FOREIGN:
         return _foreign_level
-    # The imbalance counts whether or not any model had a verdict.
+    # Imbalance and novelty count whether or not any model had a verdict.
+    if point.setpoint.novelty_on is not None:
+        return _surprise
     return _logit if point.setpoint.imbalance_on is None else _imbalance
 
 
@@ -196,6 +202,13 @@ def _foreign_level(received: ReceivedScore) -> float | None:
 
 def _imbalance(received: ReceivedScore) -> float | None:
     return received.score.features.imbalance
+
+
+def _surprise(received: ReceivedScore) -> float | None:
+    novelty = received.score.novelty
+    if novelty is None or Reason.PORTRAIT_STALE in received.score.reasons:
+        return None
+    return novelty.surprise
 
 
 def _logit(received: ReceivedScore) -> float | None:
@@ -224,7 +237,8 @@ class Calm:
     known_before_ns
         Its record rests on windows that end before this instant, or on later ones.
     heard
-        Window end, level and offset of the newest sample, until it is part of the alarm.
+        Window end, level and offset of the newest sample, until it is part of the alarm. Of which
+        portrait it was counts for running delays alone, and here none runs.
     """
 
     point: AlarmPoint

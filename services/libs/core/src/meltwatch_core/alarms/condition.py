@@ -2,8 +2,9 @@
 
 A sample at or above the upper threshold speaks for raising, one below the lower one for clearing;
 what lies between neither starts nor resets a delay. A delay runs from the first sample that speaks
-for the change and is reset by one that speaks against it; a gap freezes it. All of it is a function
-of the samples alone, so that re-reading them gives the same condition again.
+for the change. It is reset by one that speaks against it, or that comes from another portrait; a
+gap freezes it. All of it is a function of the samples alone, so that re-reading them gives the same
+condition again.
 """
 
 from dataclasses import dataclass, replace
@@ -31,14 +32,18 @@ class Sample:
     end_ns
         Window end, ns UTC.
     level
-        Calibrated fused logit, or imbalance; plus or minus infinity where words are judged.
+        Calibrated fused logit, imbalance or surprise; plus or minus infinity where words are
+        judged.
     position
         Offset of the score in its partition: where reading must begin again to see it.
+    portrait
+        Id of the portrait that the level comes from, if it comes from one.
     """
 
     end_ns: int
     level: float
     position: int
+    portrait: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +111,7 @@ def observe(
     max_gap_ns
         Longest distance of two samples that counts; a replay of fewer windows passes a longer one.
     """
-    condition = _without_abandoned_delay(condition, sample.position)
+    condition = _without_abandoned_delay(condition, sample)
     # k of n is for raising alone; clearing always takes the off-delay.
     if setpoint.n is not None and not condition.active:
         return _count_vote(condition, sample, setpoint)
@@ -142,11 +147,14 @@ def decided(condition: Condition) -> Condition:
     return Condition(active=not condition.active, newest=condition.newest)
 
 
-def _without_abandoned_delay(condition: Condition, position: int) -> Condition:
-    newest = condition.newest
-    if newest is None or position - newest.position <= MAX_SILENCE_RECORDS:
-        return condition
-    return Condition(active=condition.active)
+def _without_abandoned_delay(condition: Condition, sample: Sample) -> Condition:
+    newest, begun = condition.newest, condition.since or next(iter(condition.votes), None)
+    if newest is not None and sample.position - newest.position > MAX_SILENCE_RECORDS:
+        return Condition(active=condition.active)
+    if begun is not None and begun.portrait != sample.portrait:
+        # What another portrait said does not count towards what this one says.
+        return Condition(active=condition.active, newest=newest)
+    return condition
 
 
 def _counted_ns(condition: Condition, sample: Sample, max_gap_ns: int) -> int:

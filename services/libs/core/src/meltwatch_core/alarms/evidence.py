@@ -1,11 +1,14 @@
 """What an alarm record rests on: score, model, trust in them, and a text that says so."""
 
+from collections.abc import Iterator
 from typing import Any, Final
 
-from meltwatch_schemas.alarm import AlarmTimes, Evidence, ModelReference, Quality
-from meltwatch_schemas.alarm_point import AlarmPoint
+from meltwatch_schemas.alarm import AlarmTimes, Evidence, ModelReference, NoveltyEvidence, Quality
+from meltwatch_schemas.alarm_point import AlarmPoint, Setpoint
 from meltwatch_schemas.instants import utc_from_ns
+from meltwatch_schemas.novelty import Novelty
 from meltwatch_schemas.window import PUBLISHED_SPEC
+from meltwatch_schemas.wording import patch_text
 
 from meltwatch_core.alarms.alarm import ReceivedScore
 from meltwatch_core.alarms.lost_source import telling
@@ -20,7 +23,8 @@ _NONE: Final = ModelReference(name=NO_MODEL, version=NO_MODEL, digest=NO_MODEL)
 def judged(received: ReceivedScore, point: AlarmPoint) -> dict[str, Any]:
     """Return what the decision rests on; it stays until the next raise or clear."""
     score, setpoint = received.score, point.setpoint
-    by_rule = setpoint.imbalance_on is not None
+    by_imbalance, by_novelty = setpoint.imbalance_on is not None, setpoint.novelty_on is not None
+    by_rule = by_imbalance or by_novelty
     by_logit = not by_rule and point.condition not in SYSTEM_ALARMS
     members = score.member_logits if by_logit else None
     start_ns = score.window_end_ns - PUBLISHED_SPEC.lookback_ns
@@ -30,9 +34,12 @@ def judged(received: ReceivedScore, point: AlarmPoint) -> dict[str, Any]:
             probability=score.probability if by_logit else None,
             threshold=setpoint.logit_on,
             threshold_off=setpoint.logit_off,
-            imbalance=score.features.imbalance if by_rule else None,
+            imbalance=score.features.imbalance if by_imbalance else None,
             imbalance_on=setpoint.imbalance_on,
             imbalance_off=setpoint.imbalance_off,
+            novelty=_told(score.novelty) if by_novelty and score.novelty is not None else None,
+            novelty_on=setpoint.novelty_on,
+            novelty_off=setpoint.novelty_off,
             window_start=utc_from_ns(max(0, start_ns)),
             window_end=utc_from_ns(score.window_end_ns),
             members=None if members is None else list(members),
@@ -66,6 +73,17 @@ def seen(received: ReceivedScore, at_ns: int) -> dict[str, Any]:
     }
 
 
+def _told(novelty: Novelty) -> NoveltyEvidence:
+    row, column = novelty.peak or (None, None)
+    return NoveltyEvidence(
+        portrait=novelty.portrait,
+        video=novelty.video,
+        current=novelty.current,
+        row=row,
+        column=column,
+    )
+
+
 def level_text(point: AlarmPoint, received: ReceivedScore, since: str = "") -> str:
     """Say for an operator what a score says of a condition, and since when."""
     score, words, setpoint = received.score, words_of(point), point.setpoint
@@ -78,7 +96,25 @@ def level_text(point: AlarmPoint, received: ReceivedScore, since: str = "") -> s
     if setpoint.imbalance_on is not None:
         seen_share, share = score.features.imbalance, setpoint.imbalance_on
         return f"imbalance {_percent(seen_share)}{since}, alarm from {_percent(share)}"
+    if setpoint.novelty_on is not None:
+        return _novelty_text(score.novelty, setpoint, since)
     return f"score {_number(score.logit)}{since}, alarm from {_number(setpoint.logit_on)}"
+
+
+def _novelty_text(novelty: Novelty | None, setpoint: Setpoint, since: str) -> str:
+    """Say what is unlike the portrait, where, and how much."""
+    surprise = None if novelty is None else novelty.surprise
+    said = f"surprise {_number(surprise)}{since}, alarm from {_number(setpoint.on)}"
+    where = [] if novelty is None else list(_unlike(novelty, setpoint.off))
+    return ", ".join([" and ".join(where), said]) if where else said
+
+
+def _unlike(novelty: Novelty, least: float) -> Iterator[str]:
+    """Yield the modalities that are unlike the portrait, the picture with the place."""
+    if novelty.video is not None and novelty.video >= least:
+        yield f"picture {patch_text(*novelty.peak)}" if novelty.peak else "picture"
+    if novelty.current is not None and novelty.current >= least:
+        yield "currents"
 
 
 def _number(level: float | None) -> str:
@@ -98,6 +134,10 @@ def unseen(since_ns: int, point: AlarmPoint, at_ns: int) -> dict[str, Any]:
             score=None,
             threshold=point.setpoint.logit_on,
             threshold_off=point.setpoint.logit_off,
+            imbalance_on=point.setpoint.imbalance_on,
+            imbalance_off=point.setpoint.imbalance_off,
+            novelty_on=point.setpoint.novelty_on,
+            novelty_off=point.setpoint.novelty_off,
             window_start=since,
             window_end=since,
         ),

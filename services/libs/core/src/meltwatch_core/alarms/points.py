@@ -40,6 +40,8 @@ def point_of(record: AlarmRecord) -> AlarmPoint:
                 logit_off=record.evidence.threshold_off,
                 imbalance_on=record.evidence.imbalance_on,
                 imbalance_off=record.evidence.imbalance_off,
+                novelty_on=record.evidence.novelty_on,
+                novelty_off=record.evidence.novelty_off,
             ),
             "revision": record.config_rev,
             "mode": record.mode,

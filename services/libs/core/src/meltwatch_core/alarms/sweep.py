@@ -23,18 +23,28 @@ class LevelSeries:
     ends_ns
         Shape ``(n,)``, int64: window ends, ns UTC, ascending, each once.
     levels
-        Shape ``(n,)``, float64: calibrated logits, or imbalances.
+        Shape ``(n,)``, float64: calibrated logits, imbalances, or surprises.
     positions
         Shape ``(n,)``, int64: places among the scores of the partition. A delay is given up over
         too many records of others.
+    portraits
+        Shape ``(n,)``, text: from which portrait each surprise comes; None for other levels. A
+        delay does not run on from one portrait to another.
     """
 
     ends_ns: NDArray[np.int64]
     levels: NDArray[np.float64]
     positions: NDArray[np.int64]
+    portraits: NDArray[np.str_] | None = None
 
     @classmethod
-    def of(cls, ends_ns: ArrayLike, levels: ArrayLike, positions: ArrayLike | None = None) -> Self:
+    def of(
+        cls,
+        ends_ns: ArrayLike,
+        levels: ArrayLike,
+        positions: ArrayLike | None = None,
+        portraits: ArrayLike | None = None,
+    ) -> Self:
         """Return a series as the rule takes it.
 
         What has no level (NaN) falls out. So does what is not newer than all before it, as live
@@ -44,25 +54,31 @@ class LevelSeries:
         ----------
         positions
             None counts the windows.
+        portraits
+            Where levels are surprises, the id of the portrait of each; any text where there is no
+            level.
         """
         ends, heights = np.asarray(ends_ns, np.int64), np.asarray(levels, np.float64)
         places = np.arange(ends.size) if positions is None else np.asarray(positions, np.int64)
         is_newer = np.ones(ends.size, bool)
         is_newer[1:] = ends[1:] > np.maximum.accumulate(ends)[:-1]
         counts = is_newer & ~np.isnan(heights)
-        return cls(ends[counts], heights[counts], places[counts])
+        names = None if portraits is None else np.asarray(portraits, np.str_)[counts]
+        return cls(ends[counts], heights[counts], places[counts], names)
 
     def after_ns(self, end_ns: int | None) -> Self:
         """Return the windows that end after an instant; None gives all."""
         if end_ns is None:
             return self
         later = self.ends_ns > end_ns
-        return type(self)(self.ends_ns[later], self.levels[later], self.positions[later])
+        names = None if self.portraits is None else self.portraits[later]
+        return type(self)(self.ends_ns[later], self.levels[later], self.positions[later], names)
 
     def sample(self, index: int) -> Sample:
         """Return one window as the rule takes it."""
         end_ns, position = int(self.ends_ns[index]), int(self.positions[index])
-        return Sample(end_ns, float(self.levels[index]), position)
+        portrait = None if self.portraits is None else str(self.portraits[index])
+        return Sample(end_ns, float(self.levels[index]), position, portrait)
 
 
 @dataclass(frozen=True, slots=True)
