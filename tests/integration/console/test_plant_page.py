@@ -71,6 +71,33 @@ def test_the_first_screen_shows_what_the_camera_saw_with_the_spot_outlined(
         assert place.evaluate(bottom) <= eye.page.viewport_size["height"], "without scrolling"
 
 
+def test_a_novelty_outlines_the_patch_that_is_most_unlike_the_portrait(
+    make_console, forge, look, furnace
+):
+    console = make_console(FURNACES)
+    wait_for_scores(console, furnace)
+    loud = told(furnace.loud())
+    seen = {"portrait": "a" * 64, "video": 4.25, "current": 0.5, "row": 1, "column": 5}
+    loud["evidence"] |= {
+        "score": None, "novelty": seen, "novelty_on": 3.0, "novelty_off": 2.5
+    }  # fmt: skip
+    forge.raised(f"{FURNACE}/NOVELTY", "low", mode="advisory", **loud)
+    eye = look(console)
+    eye.wait_live()
+    eye.wait(".row.open .frame")
+
+    outline = eye.page.locator(".row.open .outline").get_attribute("d")
+    patch = np.zeros((64, 64), bool)
+    patch[8:16, 40:48] = True
+    np.testing.assert_array_equal(enclosed(outline), patch)
+    row = eye.says(".row.open")
+    for said in (
+        "advisory", "Most unlike its own normal operation: upper right.", "surprise 4.3",
+        "alarm from 3.0, clears below 2.5", "picture 4.3, upper right", "currents 0.5",
+    ):  # fmt: skip
+        assert said in row
+
+
 def test_an_alarm_whose_frames_are_gone_says_so(make_console, forge, look):
     eye = look(make_console(FURNACES))
     eye.wait_live()

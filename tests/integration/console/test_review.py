@@ -260,6 +260,25 @@ def test_evidence_of_ten_days_ago_opens_and_what_was_never_kept_says_so(
     eye.wait(".event .lack", "nothing was kept of this occurrence")
 
 
+def test_a_raise_that_no_score_judged_is_reviewed_without_a_limit_on_the_score(
+    make_console, forge, look, furnace
+):
+    console = make_console([FURNACE])
+    wait_for_scores(console, furnace)
+    how = told(furnace.loud())
+    how["evidence"] |= {"score": None, "novelty_on": 3.0, "novelty_off": 2.5}
+    forge.raised(f"{FURNACE}/NOVELTY", "low", mode="advisory", **how)
+    forge.flush()
+    until(lambda: len(occurrences(console)) == 1, lambda: occurrences(console))
+    (found,) = occurrences(console)
+    assert found["score"] is found["threshold"] is found["threshold_off"] is None
+
+    eye = opened(console, look)
+    eye.wait(".event [data-trace=score] canvas")
+    eye.wait(".event .still")
+    assert "alarm from" not in eye.says(".facts")
+
+
 def test_the_queue_is_filtered_and_a_link_opens_the_event(make_console, forge, look):
     furnaces = [f"demo/smelting-{n}/FMF-0{n}" for n in (1, 2, 3)]
     console = make_console(furnaces)

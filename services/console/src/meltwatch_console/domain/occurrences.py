@@ -59,7 +59,8 @@ class Occurrence:
     raised_ms, cleared_ms
         Event times; ``cleared_ms`` is None while it stands.
     score, threshold, threshold_off, model
-        Of the window that raised it, as far as the first record tells that is known.
+        Of the window that raised it, as far as the first record tells that is known. Thresholds
+        are None where no score is judged.
     token
         What a judgement of it expects the alarm to be at.
     comment
@@ -78,8 +79,8 @@ class Occurrence:
     raised_ms: int
     cleared_ms: int | None
     score: float | None
-    threshold: float
-    threshold_off: float
+    threshold: float | None
+    threshold_off: float | None
     model: str
     token: str
     comment: str | None = None
@@ -214,6 +215,7 @@ class OccurrenceBook:
 
 def _first(record: AlarmRecord, raised: datetime) -> Occurrence:
     evidence, model = record.evidence, record.model
+    by_rule = evidence.imbalance_on is not None or evidence.novelty_on is not None
     return Occurrence(
         occurrence_id=record.occurrence_id,
         alarm_id=record.alarm_id,
@@ -225,8 +227,8 @@ def _first(record: AlarmRecord, raised: datetime) -> Occurrence:
         raised_ms=ns_from_utc(raised) // NS_PER_MS,
         cleared_ms=None,
         score=evidence.score,
-        threshold=evidence.threshold,
-        threshold_off=evidence.threshold_off,
+        threshold=None if by_rule else evidence.threshold,
+        threshold_off=None if by_rule else evidence.threshold_off,
         model=f"{model.name} {model.version}",
         token=record.event_id,
     )

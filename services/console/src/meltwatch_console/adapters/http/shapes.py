@@ -206,8 +206,10 @@ class OccurrenceShape(Shape):
     raised_ms: int = Field(description="Event time, ms UTC.")
     cleared_ms: int | None = Field(description="The same of its end; null while it stands.")
     score: float | None = Field(description="Of the window that raised it, log-odds.")
-    threshold: float = Field(description="From this score on it was raised.")
-    threshold_off: float = Field(description="Below this score it is cleared.")
+    threshold: float | None = Field(
+        description="From this score on it was raised; null where no score is judged."
+    )
+    threshold_off: float | None = Field(description="Below this score it is cleared.")
     model: str = Field(description="Name and version of the ensemble.")
     token: str = Field(description="What a judgement of it expects: expected_event_id.")
     comment: str | None = Field(description="The last one.")

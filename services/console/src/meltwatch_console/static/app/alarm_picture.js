@@ -1,9 +1,9 @@
 /** What the camera saw when an alarm's newest window ended, with the outlined map. */
 
 import { h, say } from "./dom.js";
-import { number } from "./evidence.js";
+import { number, PATCHES, placeOf } from "./evidence.js";
 import { Films } from "./films.js";
-import { Picture } from "./picture.js";
+import { Picture, SIDE } from "./picture.js";
 import { clock, text } from "./text.js";
 
 /** An alarm may come before its window has been read: it is asked for again, ms. */
@@ -37,16 +37,27 @@ export class AlarmPicture {
     if (!this.tries || nowMs < this.askAtMs) return;
     this.tries -= 1;
     this.askAtMs = nowMs + AGAIN_MS * 2 ** Math.max(0, TRIES - SOON - this.tries);
-    this.load(endMs, alarm.evidence.score);
+    this.load(endMs, alarm.evidence);
   }
 
-  /** @param {number} endMs @param {number|null} score */
-  async load(endMs, score) {
-    const { own, spot } = await this.films.of(endMs, score);
+  /** @param {number} endMs @param {any} evidence */
+  async load(endMs, evidence) {
+    const { own, spot } = await this.films.of(endMs, evidence.score);
     if (!own || endMs !== this.endMs) return;
     this.tries = 0;
-    this.picture.show(own, spot);
+    this.picture.show(own, patchOf(evidence) ?? spot);
   }
+}
+
+/** The patch that is most unlike the portrait, if somebody has said which. @param {any} evidence */
+function patchOf(evidence) {
+  const place = placeOf(evidence);
+  if (!place) return null;
+  const { row, column } = evidence.novelty;
+  const size = SIDE / PATCHES;
+  const cells = Array.from({ length: size * size }, (_, at) =>
+    [row * size + Math.floor(at / size), column * size + (at % size)]);
+  return { cells, share: 1 / PATCHES ** 2, place, words: text("most_unlike", { place: text(`place_${place}`) }) };
 }
 
 /** The window's end, and its score: the one beside it is of now. @param {number} endMs @param {number|null|undefined} score */

@@ -4,6 +4,9 @@ import { h, say } from "./dom.js";
 import { text } from "./text.js";
 import { unknown } from "./wording.js";
 
+/** Patches of a picture, in one direction. */
+export const PATCHES = 8;
+
 /**
  * @param {HTMLElement} root
  * @param {import("./main.js").Site} site
@@ -17,7 +20,7 @@ export function fillEvidence(root, site, alarm) {
   const now = h("b", { class: "score" });
   const limits = h("span", {});
   const lack = h("strong", { class: "lacks" });
-  const trust = [text(`quality_${alarm.quality}`), ...alarm.quality_reasons.map(words)];
+  const trust = [...unlike(evidence), text(`quality_${alarm.quality}`), ...alarm.quality_reasons.map(words)];
   const agree = agreement(evidence);
   root.replaceChildren(
     h("p", {}, now, " ", limits, " ", lack),
@@ -34,11 +37,40 @@ export function fillEvidence(root, site, alarm) {
       say(limits, text("limit", { on: percent(evidence.imbalance_on), off: percent(evidence.imbalance_off) }));
       return;
     }
+    if (evidence.novelty_on !== null && evidence.novelty_on !== undefined) {
+      const { video, current } = evidence.novelty ?? {};
+      const told = [video, current].filter((each) => typeof each === "number");
+      say(now, told.length ? text("surprise", { n: number(Math.max(...told)) }) : text("no_surprise"));
+      say(limits, text("limit", { on: number(evidence.novelty_on), off: number(evidence.novelty_off) }));
+      return;
+    }
     say(now, score === null || score === undefined ? text("no_score") : number(score));
     say(limits, text("limit", { on: number(evidence.threshold), off: number(evidence.threshold_off) }));
   }
   tick();
   return tick;
+}
+
+/** What is unlike the portrait, and where. @param {any} evidence @returns {string[]} */
+function unlike(evidence) {
+  const { video, current } = evidence.novelty ?? {};
+  const place = placeOf(evidence);
+  const said = [];
+  if (typeof video === "number") {
+    const n = number(video);
+    said.push(place ? text("unlike_at", { n, place: text(`place_${place}`) }) : text("unlike_video", { n }));
+  }
+  if (typeof current === "number") said.push(text("unlike_current", { n: number(current) }));
+  return said;
+}
+
+/** Where the picture is most unlike the portrait, by thirds; empty where nobody has said it. @param {any} evidence */
+export function placeOf(evidence) {
+  const { row, column } = evidence.novelty ?? {};
+  if (typeof row !== "number" || typeof column !== "number") return "";
+  const third = (/** @type {number} */ at) => Math.floor((3 * (at + 0.5)) / PATCHES);
+  const words = [["upper", "middle", "lower"][third(row)], ["left", "middle", "right"][third(column)]];
+  return [...new Set(words)].join(" ");
 }
 
 /** What the models say of each other. @param {any} evidence */

@@ -3,13 +3,13 @@
 import { h, mark, say } from "./dom.js";
 import { text } from "./text.js";
 
-const SIDE = 64;
+export const SIDE = 64;
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
  * @typedef {{partition: number, offset: number, at_ms: number, event_ns: string,
  *   window_end_ms: number, address?: string}} Frame
- * @typedef {{cells: number[][], share: number, place: string}} Spot
+ * @typedef {{cells: number[][], share: number, place: string, words?: string}} Spot  `words` in place of our own
  * @typedef {Spot|"none"|"away"|"unkept"} Marked  what the map marks; or why nothing is known of it
  */
 
@@ -97,7 +97,7 @@ export class Picture {
     for (const path of [this.casing, this.line]) mark(path, "d", edge);
     mark(this.hatch, "d", area(cells));
     const said = isMap && cells.length
-      ? text("spot", { place: text(`place_${spot.place}`), share: (spot.share * 100).toFixed(1) })
+      ? spot.words ?? text("spot", { place: text(`place_${spot.place}`), share: (spot.share * 100).toFixed(1) })
       : isMap ? text("no_spot") : text(`map_${spot}`);
     say(this.words, said);
     mark(this.image, "alt", `${text("frame_of")} ${said}`);

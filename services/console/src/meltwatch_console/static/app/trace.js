@@ -164,6 +164,7 @@ export class ScoreTrace {
     this.rows = [];
     /** @type {Mark[]} */
     this.marks = [];
+    /** @type {{on: number|null, off: number|null}}  null where no score is judged */
     this.limits = { on: 0, off: 0 };
     /** @type {number|null} */
     this.pinMs = null;
@@ -185,14 +186,15 @@ export class ScoreTrace {
 
   /** @param {number} low @param {number} high */
   range(low, high) {
-    const { on, off } = this.limits;
+    const on = this.limits.on ?? low ?? 0;
+    const off = this.limits.off ?? on;
     const least = Math.min(low ?? off, off);
     const most = Math.max(high ?? on, on);
     const air = Math.max((most - least) * 0.12, 0.5);
     return [least - air, most + air];
   }
 
-  /** @param {Row[]} rows @param {{on: number, off: number}} limits @param {Mark[]} marks @param {number[]} span ms */
+  /** @param {Row[]} rows @param {{on: number|null, off: number|null}} limits @param {Mark[]} marks @param {number[]} span ms */
   show(rows, limits, marks, span) {
     this.rows = rows;
     this.limits = limits;
@@ -207,8 +209,9 @@ export class ScoreTrace {
   /** @param {any} plot */
   draw(plot) {
     for (const { from, to, words } of lackingSpans(this.rows)) hatch(plot, from / 1_000, to / 1_000, words);
-    limit(plot, this.limits.on, [8, 5], text("alarm_from", { on: this.limits.on.toFixed(1) }), -5);
-    limit(plot, this.limits.off, [2, 5], text("clears_below", { off: this.limits.off.toFixed(1) }), 15);
+    const { on, off } = this.limits;
+    if (on !== null) limit(plot, on, [8, 5], text("alarm_from", { on: on.toFixed(1) }), -5);
+    if (off !== null) limit(plot, off, [2, 5], text("clears_below", { off: off.toFixed(1) }), 15);
     pin(plot, this.pinMs);
     const { ctx, bbox } = plot;
     ctx.save();
