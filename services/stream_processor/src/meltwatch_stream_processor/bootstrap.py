@@ -45,6 +45,7 @@ from meltwatch_stream_processor.adapters.faust.app import (
 )
 from meltwatch_stream_processor.adapters.faust.group import KafkaGroup
 from meltwatch_stream_processor.adapters.faust.inputs import FaustInputs
+from meltwatch_stream_processor.adapters.kafka_portraits import KafkaPortraits
 from meltwatch_stream_processor.adapters.kafka_range import KafkaInputRange
 from meltwatch_stream_processor.adapters.kafka_scores import KafkaScoreHistory
 from meltwatch_stream_processor.pipeline.counts import Counts
@@ -134,8 +135,7 @@ async def _assemble(
 ) -> tuple[StatelessApp, Engine]:
     """Connect everything once Kafka has the topics and Triton has said who it is."""
     connection = connection_arguments(settings)
-    topics = TopicNames(settings.topic_prefix, settings.in_shadow)
-    plant = read_plant(settings.plant_file)
+    topics, plant = settings.topics, read_plant(settings.plant_file)
     await asyncio.to_thread(require_access, connection, _rights(settings))
     publisher = await clients.enter_async_context(AsyncKafkaPublisher(connection))
     await _check_topics(connection, topics, ACCESS[settings.principal], publisher)
@@ -144,13 +144,15 @@ async def _assemble(
     dependencies = vitals.dependencies
     identity = await _identified(scorer, dependencies)
     clock, retry = SystemClock(), Retry(dependencies)
-    app = _app(settings)
-    census = await _group(settings, clients, topics, retry)
+    app, census = _app(settings), await _group(settings, clients, topics, retry)
     engine = Engine(
         SharedParts(
             inputs=FaustInputs(app),
             input_range=input_range,
             history=KafkaScoreHistory(connection, topics.scores),
+            portraits=KafkaPortraits(
+                connection, topics.portraits, settings.max_furnaces, dependencies, metrics
+            ),
             input_topics=InputTopics(topics, census, retry),
             delivery=Delivery(publisher, topics, metrics, retry),
             judge=Judge(scorer, _patience(settings), clock, metrics),
@@ -184,7 +186,7 @@ async def _assemble(
 def _app(settings: Settings) -> StatelessApp:
     return build_app(
         connection_arguments(settings),
-        _group_name(settings),
+        settings.group_name,
         settings.session_timeout_s,
         settings.group_instance_id,
     )
@@ -195,17 +197,12 @@ async def _group(
 ) -> KafkaGroup:
     """Return who asks about the group; one in shadow begins with what comes now."""
     named = (*topics.inputs.values(), topics.scores)
-    group = KafkaGroup(connection_arguments(settings), _group_name(settings), named)
+    group = KafkaGroup(connection_arguments(settings), settings.group_name, named)
     await clients.enter_async_context(group)
     if topics.in_shadow:
         begin = partial(group.begin_now, topics.inputs.values())
         await retry.until_done(begin, "beginning with what comes now")
     return group
-
-
-def _group_name(settings: Settings) -> str:
-    (name,) = ACCESS[settings.principal].groups
-    return f"{settings.topic_prefix}.{name}"
 
 
 def _score_context(

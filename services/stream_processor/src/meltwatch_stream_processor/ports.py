@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from meltwatch_chassis.kafka.record import Delivered
+from meltwatch_core.portraits import KnownPortrait
 from meltwatch_schemas.record import OutgoingRecord, RawRecord
 from meltwatch_schemas.score import WindowScore
 
@@ -208,6 +209,28 @@ class ScoreHistory(Protocol):
         ------
         TransientError
             If the broker does not answer.
+        """
+        ...
+
+
+class PortraitFeed(Protocol):
+    """What normal operation of each furnace is."""
+
+    def of(self, furnace_id: str) -> KnownPortrait | None:
+        """Return the portrait of a furnace, if it has one."""
+        ...
+
+    async def settle(self) -> None:
+        """Wait until every portrait has been read that stood there at the beginning."""
+        ...
+
+    async def follow(self) -> None:
+        """Read on until cancelled.
+
+        Raises
+        ------
+        FatalError
+            If a right is missing.
         """
         ...
 

@@ -3,7 +3,8 @@
 from typing import Final, Literal
 
 from meltwatch_chassis.settings import KafkaSettings, PlantSettings, TritonSettings
-from meltwatch_schemas.access import Principal
+from meltwatch_core.join.topics import TopicNames
+from meltwatch_schemas.access import ACCESS, Principal
 from meltwatch_schemas.tensors import ENSEMBLE
 from pydantic import Field
 
@@ -87,6 +88,17 @@ class Settings(KafkaSettings, TritonSettings, PlantSettings):
     def principal(self) -> Principal:
         """Whose rights and consumer group it has."""
         return Principal.SHADOW_PROCESSOR if self.in_shadow else Principal.STREAM_PROCESSOR
+
+    @property
+    def topics(self) -> TopicNames:
+        """Which topics it reads and writes."""
+        return TopicNames(self.topic_prefix, self.in_shadow)
+
+    @property
+    def group_name(self) -> str:
+        """Its consumer group."""
+        (name,) = ACCESS[self.principal].groups
+        return f"{self.topic_prefix}.{name}"
 
     @property
     def ensemble(self) -> str:

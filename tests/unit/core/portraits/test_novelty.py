@@ -275,6 +275,16 @@ def test_a_portrait_of_another_encoder_or_spec_judges_nothing_and_is_stale() -> 
     assert not is_stale(own, known(), novelty_of(own, -3.0, known(), None))
 
 
+def test_embeddings_too_coarse_for_a_portrait_judge_nothing() -> None:
+    (end_ns,) = ends_ns(1)
+    coarse = window(end_ns, usual()[0][0][..., :23], usual()[1][0])
+
+    said = novelty_of(coarse, -3.0, known(), None)
+
+    assert said.surprise is None
+    assert is_stale(coarse, known(), said)
+
+
 @given(exponent=st.integers(-12, 12), seed=st.integers(0, 99))
 @examples(20)
 def test_what_a_message_rounds_is_little(exponent: int, seed: int) -> None:

@@ -12,8 +12,11 @@ from meltwatch_chassis.kafka.record import Delivered
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_core.join.merge import QueueLimits
 from meltwatch_core.join.rules import PUBLISHED_RULES
+from meltwatch_core.portraits import KnownPortrait
 from meltwatch_core.scoring.judge import Judge, Patience
 from meltwatch_core.scoring.scores import ScoreContext
+from meltwatch_schemas.encoder import Encoder
+from meltwatch_schemas.novelty import novelty_message
 from meltwatch_schemas.record import OutgoingRecord, RawRecord
 from meltwatch_schemas.score import WindowScore, decode_score
 from meltwatch_schemas.window import NS_PER_MS
@@ -88,6 +91,7 @@ class MemoryBroker:
         self.topic_ids: dict[TopicPartition, str | None] = {}
         self.moved: set[TopicPartition] = set()
         self.rejoins = 0
+        self.portraits: dict[str, KnownPortrait] = {}
         self.refuse: Callable[[OutgoingRecord], bool] = lambda _: False
 
     def produce(self, *records: InputRecord) -> None:
@@ -168,6 +172,15 @@ class MemoryBroker:
         for score in self.scores():
             yield score
 
+    def of(self, furnace_id: str) -> KnownPortrait | None:
+        return self.portraits.get(furnace_id)
+
+    async def settle(self) -> None:
+        """Every portrait is there."""
+
+    async def follow(self) -> None:
+        """No other one will come."""
+
     async def publish(self, record: OutgoingRecord) -> Delivered:
         await asyncio.sleep(0)
         if self.refuse(record):
@@ -207,6 +220,7 @@ def contents(scores: list[WindowScore]) -> dict[str, tuple[object, ...]]:
             score.features,
             score.sources,
             score.reasons,
+            score.novelty and novelty_message(score.novelty),
             score.inputs,
         )
         for score in scores
@@ -224,6 +238,7 @@ def shared(
     max_held_bytes: int = 256 * 1024 * 1024,
     max_furnaces: int = 2_000,
     refuses_unregistered: bool = False,
+    encoder: Encoder = ENCODER,
 ) -> SharedParts:
     """What an engine needs, on fakes."""
     metrics, clock = Metrics(), FastClock(speed)
@@ -233,12 +248,13 @@ def shared(
         inputs=broker,
         input_range=broker,
         history=broker,
+        portraits=broker,
         input_topics=InputTopics(TOPICS, broker, retry),
         delivery=Delivery(broker, TOPICS, metrics, retry),
         judge=Judge(scorer, patience, clock, metrics),
         in_flight=InFlightWindows(inflight, 64 * 1024 * 1024, metrics.inflight_windows.set),
         rules=PUBLISHED_RULES,
-        encoder=ENCODER,
+        encoder=encoder,
         limits=limits or QueueLimits(512, 4 * 1024 * 1024),
         max_held_bytes=max_held_bytes,
         context=ScoreContext(

@@ -74,12 +74,11 @@ class Metrics:
         self.records_passed_over = counter(
             "meltwatch_records_passed_over", "Never read by anybody.", ["topic", "cause"]
         )
-        self.topics_replaced = counter(
-            "meltwatch_topics_replaced", "Topics found deleted and made again.", ["topic"]
-        )
+        self.topics_replaced = counter("meltwatch_topics_replaced", "Made again.", ["topic"])
         self.late = counter("meltwatch_late", "Late records.", ["modality"])
         self.duplicates = counter("meltwatch_duplicates", "Events known already.", ["modality"])
         self.dead_letters = counter("meltwatch_dead_letters", "Records set aside.", ["error"])
+        self.portraits_refused = counter("meltwatch_portraits_refused", "No portraits.", ["reason"])
         self.foreign_records = counter(
             "meltwatch_foreign_records",
             "Written by somebody else where the alarm manager alone may.",
@@ -120,6 +119,7 @@ class Metrics:
             ["furnace"],
         )
         self.inflight_windows = gauge("meltwatch_inflight_windows", "Closed, not yet published.")
+        self.portraits = gauge("meltwatch_portraits", "Furnaces whose portrait is known.")
         self.event_to_score = Histogram(
             "meltwatch_event_to_score_seconds",
             "From window end to published score, live windows alone.",

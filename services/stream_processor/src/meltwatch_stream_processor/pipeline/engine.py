@@ -81,6 +81,7 @@ class Engine:
         async with asyncio.TaskGroup() as group:
             self._group = group
             group.create_task(self._shared.judge.watch())
+            group.create_task(self._shared.portraits.follow())
             group.create_task(self._commit_regularly())
             group.create_task(self._ask_for_ends_regularly())
             group.create_task(self._look_at_topics_regularly())

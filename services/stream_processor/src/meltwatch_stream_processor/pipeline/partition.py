@@ -24,6 +24,7 @@ from meltwatch_stream_processor.errors import RecordFailedError
 from meltwatch_stream_processor.pipeline.beginning import Beginning
 from meltwatch_stream_processor.pipeline.counts import OTHER
 from meltwatch_stream_processor.pipeline.furnace_log import FurnaceLog, UntimelyRecords
+from meltwatch_stream_processor.pipeline.novelties import NoveltyWatch
 from meltwatch_stream_processor.pipeline.publication import ClosingMoment, Publication
 from meltwatch_stream_processor.pipeline.shared import SharedParts
 from meltwatch_stream_processor.ports import TopicPartition
@@ -57,6 +58,7 @@ class PartitionPipeline:
         self._log = FurnaceLog()
         self._skew = SkewWatch(shared.encoder, shared.sync_offsets_s)
         self._untimely = UntimelyRecords()
+        self._novelty = NoveltyWatch(shared.portraits)
         self._beginning = Beginning(self._parts, shared)
         self._handed_on: dict[Modality, int] = {}
         self._first_event_ns: dict[Modality, int] = {}
@@ -89,6 +91,7 @@ class PartitionPipeline:
             publication = Publication(
                 group, shared.in_flight, shared.judge.judge, self._publish, shared.clock
             )
+            await shared.portraits.settle()
             asked_ns = shared.reader_clock.now_ns()
             starts = await self._beginning.settle()
             for modality, start in starts.items():
@@ -171,6 +174,7 @@ class PartitionPipeline:
         shared = self._shared
         resumption = await self._beginning.resumption(self._first_event_ns)
         self._log.restored(resumption.furnaces)
+        self._novelty.restore(resumption.furnaces)
         return PartitionJoiner(self.number, shared.encoder, shared.rules, resumption)
 
     def _may_have_windows(self, chunk: Chunk, joiner: PartitionJoiner) -> bool:
@@ -183,6 +187,7 @@ class PartitionPipeline:
         resumption = await self._beginning.further_back(chunk.first_event_ns)
         if resumption is not None:
             joiner.recall(resumption)
+            self._novelty.restore(resumption.furnaces)
 
     async def _hand_on_ready(self, publication: Publication) -> None:
         while self._reading:
@@ -322,10 +327,13 @@ class PartitionPipeline:
         now_ns = shared.clock.now_ns()
         skew, untimely = self._skew, self._untimely
         gaps = self._beginning.untold_gaps
+        logit = judgement.verdict.logit if judgement.verdict else None
+        novelty, ageing = self._novelty.take(window, logit)
         beside = Beside(
-            (*skew.reasons(window.furnace_id), *untimely.reasons(window.furnace_id)),
+            (*skew.reasons(window.furnace_id), *untimely.reasons(window.furnace_id), *ageing),
             self.topic_ids,
             gaps,
+            novelty,
         )
         score = make_score(window, judgement, shared.context, closing.joined_ns, now_ns, beside)
         record, delivered = await shared.delivery.deliver_score(score, closing.traceparent)

@@ -19,7 +19,7 @@ from meltwatch_stream_processor.pipeline.in_flight import InFlightWindows
 from meltwatch_stream_processor.pipeline.input_topics import InputTopics
 from meltwatch_stream_processor.pipeline.progress import ReaderClock
 from meltwatch_stream_processor.pipeline.retry import Retry
-from meltwatch_stream_processor.ports import InputRange, Inputs, ScoreHistory
+from meltwatch_stream_processor.ports import InputRange, Inputs, PortraitFeed, ScoreHistory
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,8 @@ class SharedParts:
     ----------
     inputs, input_range, input_topics, history
         Kafka's reading side.
+    portraits
+        What scores are compared with.
     delivery, judge, in_flight
         Writing side, scoring, and the bound on windows under way.
     rules, encoder, limits
@@ -54,6 +56,7 @@ class SharedParts:
     input_range: InputRange
     input_topics: InputTopics
     history: ScoreHistory
+    portraits: PortraitFeed
     delivery: Delivery
     judge: Judge
     in_flight: InFlightWindows

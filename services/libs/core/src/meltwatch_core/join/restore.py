@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from meltwatch_schemas.novelty import Novelty
 from meltwatch_schemas.reasons import BEHIND
 from meltwatch_schemas.score import Modality, SourceState, WindowScore
 
@@ -120,6 +121,8 @@ class Past:
         Per modality, the last offset handed on when the window closed; absent if none was.
     behind
         Modalities that were left out as too far behind.
+    novelty
+        How unlike its portrait the furnace was; None without one.
     """
 
     closed_ns: int
@@ -129,6 +132,7 @@ class Past:
     sources: Mapping[Modality, str]
     cut: Offsets
     behind: frozenset[Modality] = _NOTHING
+    novelty: Novelty | None = None
 
     def covers(self, modality: Modality, offset: int) -> bool:
         """Tell whether a record was handed on before the window closed."""
@@ -274,4 +278,5 @@ def _past(score: WindowScore, topics: Mapping[Modality, str]) -> Past:
             if cut is not None and cut.last_handed_on is not None
         },
         behind=frozenset(m for m, word in BEHIND.items() if word in score.reasons),
+        novelty=score.novelty,
     )

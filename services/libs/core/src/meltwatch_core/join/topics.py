@@ -37,6 +37,11 @@ class TopicNames:
         return topic.under(self.prefix)
 
     @cached_property
+    def portraits(self) -> str:
+        """What normal operation of each furnace is."""
+        return Topic.PORTRAITS.under(self.prefix)
+
+    @cached_property
     def late(self) -> str:
         """Where copies of late records go."""
         return Topic.LATE.under(self.prefix)

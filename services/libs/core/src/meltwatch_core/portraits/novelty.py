@@ -22,7 +22,13 @@ from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 from numpy.typing import NDArray
 
 from meltwatch_core.join.window import AlignedWindow
-from meltwatch_core.portraits.features import NEWEST, current_features, patch_features
+from meltwatch_core.portraits.features import (
+    COLOURS,
+    NEWEST,
+    PLACES,
+    current_features,
+    patch_features,
+)
 from meltwatch_core.portraits.persistence import follow, raw_novelty
 from meltwatch_core.portraits.portrait import PortraitSide
 
@@ -135,8 +141,10 @@ def is_stale(window: AlignedWindow, portrait: KnownPortrait, novelty: Novelty) -
 
 
 def _fits(portrait: KnownPortrait, window: AlignedWindow) -> bool:
+    """Tell whether a portrait says anything of a window: of what it was made, and that fine."""
+    is_fine = window.embeddings is None or window.embeddings[-1].shape[-1] >= PLACES * COLOURS
     is_spec = portrait.spec_id == PUBLISHED_SPEC.spec_id
-    return is_spec and window.encoder_id in (None, portrait.encoder_id)
+    return is_fine and is_spec and window.encoder_id in (None, portrait.encoder_id)
 
 
 @dataclass(frozen=True, slots=True)

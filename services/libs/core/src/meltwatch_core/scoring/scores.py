@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import numpy as np
+from meltwatch_schemas.novelty import Novelty
 from meltwatch_schemas.reasons import Reason
 from meltwatch_schemas.score import ModelIdentity, ScoreStatus, ScoreTimes, WindowScore
 from meltwatch_schemas.score_topics import HistoryGap
@@ -58,15 +59,16 @@ class Beside(NamedTuple):
 
     Attributes
     ----------
-    clocks
-        Of the furnace's clocks, in words.
-    topic_ids, gaps
+    words
+        Of the furnace's clocks and its portrait, in words.
+    topic_ids, gaps, novelty
         As in the score.
     """
 
-    clocks: tuple[Reason, ...] = ()
+    words: tuple[Reason, ...] = ()
     topic_ids: Mapping[str, str] = MappingProxyType({})
     gaps: Mapping[str, HistoryGap] = MappingProxyType({})
+    novelty: Novelty | None = None
 
 
 _NOTHING: Final = Beside()
@@ -122,7 +124,7 @@ def make_score(
         model=context.model,
         encoder_id=window.encoder_id,
         sources=window.sources,
-        reasons=(*window.reasons, *scoring, *beside.clocks),
+        reasons=(*window.reasons, *scoring, *beside.words),
         times=ScoreTimes(
             last_event_ns=window.last_event_ns,
             last_ingest_ns=window.last_ingest_ns,
@@ -136,6 +138,7 @@ def make_score(
         frames=window.frames,
         topic_ids=beside.topic_ids,
         gaps=beside.gaps,
+        novelty=beside.novelty,
     )
 
 
