@@ -53,8 +53,9 @@ class TriedPoint(Message):
         default=None, description="Instead of the logit, the imbalance of currents is judged."
     )
     novelty_on: float | None = Field(
-        default=None, description="Instead of the logit, the surprise of the portrait is judged."
+        default=None, description="Instead of the logit, the surprise is judged: raises from it on."
     )
+    novelty_off: float | None = Field(default=None, description="Clears below it.")
     active_before: bool = Field(default=False, description="It stood before the span.")
     known_until: UtcTime | None = Field(
         default=None, description="Newest window before the span that this rests on."

@@ -2,18 +2,26 @@
 
 import asyncio
 import json
+import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import meltwatch
 import numpy as np
 import pytest
+from meltwatch_backtester.adapters.result_folder import ResultFolder
 from meltwatch_schemas.alarm import AlarmRecord
+from meltwatch_schemas.novelty import Novelty
+from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.window import NS_PER_S
 
 from tests.support.input_records import live
 from tests.unit.backtester.pipeline.past import Past
 from tests.unit.client.backtest_folder import SPAN, write_backtest
+from tests.unit.core.alarms.samples import FURNACE as JUDGED_FURNACE
+from tests.unit.core.alarms.samples import novelty_point, score
+from tests.unit.core.alarms.topic_log import TopicLog
 from tests.unit.core.scoring.fakes import ENCODER
 
 FURNACES = ("hall/FMF-01", "hall/FMF-02")
@@ -91,7 +99,11 @@ def test_windows_and_alarms_are_tables(folder):
     windows = backtest.windows.to_pandas()
     assert set(windows.furnace_id) == set(FURNACES)
     assert windows.window_end.dt.tz is not None
-    assert backtest.windows.units == {"logit": "log-odds", "live_logit": "log-odds"}
+    assert backtest.windows.units == {
+        "logit": "log-odds",
+        "live_logit": "log-odds",
+        "surprise": "1",
+    }
     assert {"CLEAR"} <= set(backtest.alarms.to_polars()["cause"])
 
 
@@ -128,6 +140,56 @@ def test_what_cannot_be_tried_is_refused_in_a_line(folder, on, off, more):
     with pytest.raises(meltwatch.BacktestError, match="expected") as refused:
         meltwatch.open_backtest(folder).try_threshold(on, off, **more)
     assert "\n" not in str(refused.value)
+
+
+NOVELTY_ID = f"{JUDGED_FURNACE}/NOVELTY"
+
+
+def compared(number: int, surprise: float | None, portrait: str, *reasons: str) -> WindowScore:
+    seen = Novelty(portrait=portrait * 64, video=surprise)
+    return replace(score(number, -3.0, reasons=reasons), novelty=seen)
+
+
+def test_surprises_are_judged_by_the_rule_that_judged_them(folder, tmp_path):
+    """Of stored windows the client foretells what the alarm manager does, portraits and all."""
+    course = [
+        *(compared(number, 4.0, "a") for number in range(10)),
+        *(compared(number, 4.0, "b") for number in range(10, 30)),
+        *(compared(number, 4.0, "b", "portrait_stale") for number in range(30, 40)),
+        *(compared(number, None, "b") for number in range(40, 45)),
+        *(compared(number, 0.5, "b") for number in range(45, 160)),
+        *(compared(number, 2.8, "b") for number in range(160, 200)),
+    ]
+    stored = tmp_path / "stored"
+    shutil.copytree(folder, stored)
+    with ResultFolder(tmp_path / "lines") as results:
+        for each in course[:5]:
+            results.recalled(each)
+        for each in course[5:]:
+            results.window(each, None, None, is_late=False)
+    for name in ("before.jsonl", "windows.jsonl"):
+        shutil.copy(tmp_path / "lines" / name, stored / name)
+    run = json.loads((stored / "run.json").read_text())
+    point = {
+        "alarm_id": NOVELTY_ID, "raises": 0, "logit_on": 0.0, "logit_off": 0.0, "on_delay_s": 20.0,
+        "off_delay_s": 120.0, "novelty_on": 3.0, "novelty_off": 2.5,
+    }  # fmt: skip
+    (stored / "run.json").write_text(json.dumps(run | {"alarms": [point]}))
+    backtest = meltwatch.open_backtest(stored)
+
+    for on, off, raises in ((3.0, None, 1), (2.6, 2.5, 2), (4.5, None, 0)):
+        outcome = backtest.try_threshold(on, off, alarm=NOVELTY_ID)
+        tried = novelty_point(novelty_on=on, novelty_off=2.5)
+        log = TopicLog(points={JUDGED_FURNACE: (tried,)})
+        log.judge(course)
+        wanted = [r for r in log.alarms() if r.alarm_id == NOVELTY_ID]
+        times = [(r.raise_time, r.clear_time) for r in wanted if r.transition.cause == "RAISE"]
+        rows = outcome.alarms.rows()
+        assert outcome.raises == len(times) == raises
+        assert [row["raise_time"] for row in rows] == [raised for raised, _ in times]
+        cleared = [r.clear_time for r in wanted if r.transition.cause == "CLEAR"]
+        assert [row["clear_time"] for row in rows if row["clear_time"]] == cleared
+    assert backtest.windows.arrow.column("portrait").to_pylist()[0] == "a" * 64
 
 
 def damaged(folder: Path, to: Path, name: str, text: str) -> Path:
@@ -167,6 +229,18 @@ def test_a_damaged_line_is_no_score(folder, tmp_path, name, line):
     found = damaged(folder, tmp_path / "damaged", name, f"{text}{line}\n")
     with pytest.raises(meltwatch.BacktestError, match="damaged"):
         meltwatch.open_backtest(found).try_threshold(1.0)
+
+
+@pytest.mark.parametrize("told", ['"high"', "[1]", "{}"])
+def test_a_damaged_surprise_is_told(folder, tmp_path, told):
+    line = '{"furnace_id": "x", "window_end": "2026-11-29T10:00:00Z", "logit": 1, "surprise": '
+    run = json.loads((folder / "run.json").read_text())
+    own = {"alarm_id": "x/NOVELTY", "imbalance_on": None, "novelty_on": 3.0}
+    run["alarms"].append(run["alarms"][0] | own)
+    found = damaged(folder, tmp_path / "damaged", "before.jsonl", f"{line}{told}}}\n")
+    (found / "run.json").write_text(json.dumps(run))
+    with pytest.raises(meltwatch.BacktestError, match="damaged"):
+        meltwatch.open_backtest(found).try_threshold(1.0, alarm="x/NOVELTY")
 
 
 def test_a_link_is_not_followed(folder, tmp_path):

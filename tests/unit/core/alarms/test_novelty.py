@@ -22,6 +22,8 @@ from tests.support.examples import examples
 from tests.unit.core.alarms.samples import (
     FURNACE,
     HOP_NS,
+    command_fields,
+    command_record,
     novelty_point,
     score,
     score_record,
@@ -127,6 +129,23 @@ def test_it_is_advice_that_makes_no_sound_and_says_what_is_unlike_and_where() ->
 def test_the_message_names_what_is_unlike(seen: dict[str, Any], said: str) -> None:
     (raised,) = records_of(unlike(*range(ON + 1), **seen))
     assert said in raised.message
+
+
+@pytest.mark.parametrize("later", [2.7, 2.5])
+def test_what_speaks_not_for_clearing_is_unlike_still(later: float) -> None:
+    """The window that raises may lie between the thresholds: its delay began above them."""
+    (raised,) = records_of([*unlike(0), *unlike(*range(1, ON + 1), video=later)])
+    assert f"picture upper left, surprise {later:g} since" in raised.message
+
+
+def test_one_that_was_never_raised_is_shelved_with_its_own_thresholds() -> None:
+    log = TopicLog(points={FURNACE: POINTS})
+    pipeline = log.take_over()
+    fields = command_fields("shelve", alarm_id=NOVELTY_ID, arguments={"duration_s": 60})
+    log.write(pipeline.handle_record(command_record(fields, key=NOVELTY_ID), NOW_NS), pipeline)
+    (shelved,) = log.alarms()
+    evidence = shelved.evidence
+    assert (evidence.novelty, evidence.novelty_on, evidence.novelty_off) == (None, 3.0, 2.5)
 
 
 def test_it_is_over_in_words_without_a_place() -> None:

@@ -129,6 +129,21 @@ def test_an_alarm_that_stood_before_is_only_cleared() -> None:
     assert found == [Activation(None, None, None, T0_NS)]
 
 
+def test_portraits_stay_with_their_levels_where_windows_fall_out() -> None:
+    """Three windows of one portrait raise; the one between them without a level is another's."""
+    ends = T0_NS + HOP_NS * np.arange(5)
+    levels = [0.0, 4.0, float("nan"), 4.0, 4.0]
+    setpoint = Setpoint(logit_on=0, logit_off=0, novelty_on=3, novelty_off=3, on_delay_s=4.32)
+    whole = LevelSeries.of(ends, levels, portraits=["b", "a", "b", "a", "a"])
+
+    for series in (whole, whole.after_ns(int(ends[0]))):
+        (found,) = activations(series, setpoint)
+        assert found.first_ns == ends[1]
+    assert activations(LevelSeries.of(ends, levels, portraits=list("babab")), setpoint) == []
+    later = LevelSeries.of(ends, levels, portraits=list("bbaaa")).after_ns(int(ends[1]))
+    assert [later.sample(index).portrait for index in range(2)] == ["a", "a"]
+
+
 def test_nothing_is_found_in_nothing() -> None:
     assert activations(LevelSeries.of([], []), Setpoint(logit_on=2.0, logit_off=1.0)) == []
 

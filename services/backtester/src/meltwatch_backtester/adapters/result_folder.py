@@ -8,6 +8,7 @@ from typing import IO, Any, Final, Self
 
 from meltwatch_chassis.errors import BadUsage
 from meltwatch_chassis.whole_file import DRAFT, write_whole
+from meltwatch_core.alarms.alarm import surprise_of
 from meltwatch_schemas.alarm import AlarmRecord
 from meltwatch_schemas.instants import rfc3339, utc_from_ns
 from meltwatch_schemas.score import WindowScore
@@ -68,6 +69,7 @@ class ResultFolder:
             "furnace_id": score.furnace_id,
             "window_end": rfc3339(utc_from_ns(score.window_end_ns)),
             "logit": score.logit,
+            **_compared(score),
         }
         with output_errors(self.path):
             self._before.write(_compact(line) + "\n")
@@ -90,6 +92,7 @@ class ResultFolder:
             "window_id": told.window_id,
             "status": score.status.value if score else None,
             "logit": score.logit if score else None,
+            **_compared(score),
             "reasons": list(score.reasons) if score else [],
             "video_coverage": score.video_coverage if score else None,
             "current_coverage": score.current_coverage if score else None,
@@ -152,6 +155,13 @@ def _earlier(folder: Path) -> list[Path]:
             f"--output: expected a folder without other files, {folder} holds {others[0]}"
         )
     return found
+
+
+def _compared(score: WindowScore | None) -> dict[str, Any]:
+    """Say how unlike its portrait the furnace was, as an alarm judges it; nothing without one."""
+    if score is None or score.novelty is None:
+        return {}
+    return {"surprise": surprise_of(score), "portrait": score.novelty.portrait}
 
 
 def _compact(line: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ import json
 import math
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -32,6 +32,8 @@ _WINDOWS: Final = pa.schema(
         pa.field("logit", pa.float64(), metadata={"unit": "log-odds"}),
         pa.field("live_logit", pa.float64(), metadata={"unit": "log-odds"}),
         ("live_status", pa.string()),
+        pa.field("surprise", pa.float64(), metadata={"unit": "1"}),
+        ("portrait", pa.string()),
         ("difference", pa.string()),
     ]
 )
@@ -162,7 +164,8 @@ class StoredBacktest:
         Parameters
         ----------
         on, off
-            Log-odds. Without ``off`` the alarm's own stays, or ``on`` if that is lower.
+            Log-odds; surprises for a NOVELTY alarm. Without ``off`` the alarm's own stays, or
+            ``on`` if that is lower.
         alarm
             One alarm id; None tries every OVERHEAT alarm.
         on_delay_s, off_delay_s
@@ -188,11 +191,7 @@ class StoredBacktest:
         return ThresholdOutcome(on, off, ArrowTable(pa.Table.from_pylist(rows, _RAISED)))
 
     def _asked(self, alarm: str | None) -> "Sequence[TriedPoint]":
-        judged = [
-            point
-            for point in self._points
-            if point.imbalance_on is None and point.novelty_on is None
-        ]
+        judged = [point for point in self._points if point.imbalance_on is None]
         found = [
             point
             for point in judged
@@ -201,7 +200,9 @@ class StoredBacktest:
         ]
         if alarm is not None and not found:
             known = ", ".join(point.alarm_id for point in judged[:5]) or "none"
-            raise BacktestError(f"expected an alarm that the score judges ({known}), got {alarm}")
+            raise BacktestError(
+                f"expected an alarm that score or portrait judges ({known}), got {alarm}"
+            )
         if any(point.on_delay_s is None for point in found):
             raise BacktestError(
                 f"{self.path}: expected a folder that holds delays; this one is of an earlier "
@@ -215,7 +216,8 @@ class StoredBacktest:
         from meltwatch_core.alarms.condition import Condition  # noqa: PLC0415 - optional
         from meltwatch_core.alarms.sweep import activations, recalled  # noqa: PLC0415 - optional
 
-        scores = self._scores.get(furnace_id)
+        judged = self._scores if point.novelty_on is None else self._surprises
+        scores = judged.get(furnace_id)
         if scores is None:
             return []
         known = None if point.known_until is None else _us(point.known_until)
@@ -228,35 +230,35 @@ class StoredBacktest:
 
     @cached_property
     def _scores(self) -> dict[str, _FurnaceScores]:
+        return self._read_levels("logit")
+
+    @cached_property
+    def _surprises(self) -> dict[str, _FurnaceScores]:
+        return self._read_levels("surprise")
+
+    def _read_levels(self, name: str) -> dict[str, _FurnaceScores]:
+        """Return levels of each furnace; what stands before the span comes right before it."""
         try:
-            return self._read_scores()
+            columns = [
+                self.windows.arrow.column(each)
+                for each in ("furnace_id", "window_end", name, "portrait")
+            ]
+            within = _by_furnace(zip(*(_plain(column) for column in columns), strict=True))
+            before = _by_furnace(
+                (
+                    str(line["furnace_id"]),
+                    _us_of(line["window_end"]),
+                    _number(line["logit"] if name == "logit" else line.get(name)),
+                    line.get("portrait"),
+                )
+                for line in self._lines("before.jsonl")
+            )
+            return {
+                furnace_id: _levels_of(before.get(furnace_id, _Rows()), rows, name)
+                for furnace_id, rows in within.items()
+            }
         except (LookupError, ValueError, TypeError, OverflowError) as error:
             raise self._damage("before.jsonl or windows.jsonl", error) from error
-
-    def _read_scores(self) -> dict[str, _FurnaceScores]:
-        """Return levels of each furnace; what stands before the span comes right before it."""
-        from meltwatch_core.alarms.sweep import LevelSeries  # noqa: PLC0415 - optional
-
-        table = self.windows.arrow
-        columns = [table.column(name) for name in ("furnace_id", "window_end", "logit")]
-        within = _by_furnace(zip(*(_plain(column) for column in columns), strict=True))
-        before = _by_furnace(
-            (str(line["furnace_id"]), _us_of(line["window_end"]), _number(line["logit"]))
-            for line in self._lines("before.jsonl")
-        )
-        found = {}
-        for furnace_id, (ends, levels, places) in within.items():
-            earlier, heights, _ = before.get(furnace_id, ([], [], []))
-            first = (places or [0])[0] - len(earlier)
-            found[furnace_id] = _FurnaceScores(
-                LevelSeries.of(
-                    np.array(earlier, np.int64) * 1000,
-                    np.array(heights, float),
-                    np.arange(first, first + len(earlier)),
-                ),
-                LevelSeries.of(np.array(ends, np.int64) * 1000, np.array(levels, float), places),
-            )
-        return found
 
     def _records(self) -> "Iterator[AlarmRecord]":
         from meltwatch_schemas.alarm import AlarmRecord  # noqa: PLC0415 - optional
@@ -314,29 +316,59 @@ def _tried(
     on_s, off_s = (
         mine if given is None else given for given, mine in zip(delays, own, strict=True)
     )
+    by_portrait = point.novelty_on is not None
+    own_off = (point.novelty_off or 0.0) if by_portrait else point.logit_off
+    levels = {"on": on, "off": min(own_off, on) if off is None else off}
+    judged_by = "novelty" if by_portrait else "logit"
     try:
-        return Setpoint(
-            logit_on=on,
-            logit_off=min(point.logit_off, on) if off is None else off,
-            on_delay_s=on_s or 0.0,
-            off_delay_s=off_s or 0.0,
-            k=point.k,
-            n=point.n,
+        return Setpoint.model_validate(
+            {
+                "logit_on": 0.0,
+                "logit_off": 0.0,
+                **{f"{judged_by}_{end}": level for end, level in levels.items()},
+                "on_delay_s": on_s or 0.0,
+                "off_delay_s": off_s or 0.0,
+                "k": point.k,
+                "n": point.n,
+            }
         )
     except ValueError as error:
         raise BacktestError(f"expected a set-point, {_line(error)}") from error
 
 
-def _by_furnace(
-    rows: "Iterator[tuple[Any, ...]]",
-) -> dict[str, tuple[list[int], list[float], list[int]]]:
-    found: dict[str, tuple[list[int], list[float], list[int]]] = {}
-    for place, (furnace_id, end_us, level) in enumerate(rows):
-        ends, levels, places = found.setdefault(furnace_id, ([], [], []))
-        ends.append(end_us)
-        levels.append(level)
-        places.append(place)
+@dataclass(frozen=True)
+class _Rows:
+    """What is stored of one furnace's windows; places count those of all."""
+
+    ends_us: list[int] = field(default_factory=list)
+    levels: list[float] = field(default_factory=list)
+    portraits: list[str] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
+
+
+def _by_furnace(rows: "Iterator[tuple[Any, ...]]") -> dict[str, _Rows]:
+    found: dict[str, _Rows] = {}
+    for place, (furnace_id, end_us, level, portrait) in enumerate(rows):
+        known = found.setdefault(furnace_id, _Rows())
+        known.ends_us.append(end_us)
+        known.levels.append(level)
+        known.portraits.append(portrait or "")
+        known.places.append(place)
     return found
+
+
+def _levels_of(before: _Rows, within: _Rows, name: str) -> _FurnaceScores:
+    from meltwatch_core.alarms.sweep import LevelSeries  # noqa: PLC0415 - optional
+
+    def series(rows: _Rows, places: Sequence[int]) -> LevelSeries:
+        ends, levels = np.array(rows.ends_us, np.int64) * 1000, np.array(rows.levels, float)
+        portraits = rows.portraits if name == "surprise" else None
+        return LevelSeries.of(ends, levels, places, portraits)
+
+    first = (within.places or [0])[0] - len(before.places)
+    return _FurnaceScores(
+        series(before, range(first, first + len(before.places))), series(within, within.places)
+    )
 
 
 def _plain(column: pa.ChunkedArray) -> list[Any]:

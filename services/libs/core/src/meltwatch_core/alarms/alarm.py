@@ -181,6 +181,13 @@ class Alarm:
         return tuple(raised for raised in self.raises_ns if raised > time_ns - DAY_NS)
 
 
+def surprise_of(score: WindowScore) -> float | None:
+    """Return how unlike its portrait a furnace is, for an alarm; None where a score cannot say."""
+    if score.novelty is None or Reason.PORTRAIT_STALE in score.reasons:
+        return None
+    return score.novelty.surprise
+
+
 def reading_of(point: AlarmPoint) -> Reading:
     """Return what tells of a score the level by which an alarm point judges it."""
     words = words_of(point)
@@ -205,10 +212,7 @@ def _imbalance(received: ReceivedScore) -> float | None:
 
 
 def _surprise(received: ReceivedScore) -> float | None:
-    novelty = received.score.novelty
-    if novelty is None or Reason.PORTRAIT_STALE in received.score.reasons:
-        return None
-    return novelty.surprise
+    return surprise_of(received.score)
 
 
 def _logit(received: ReceivedScore) -> float | None:

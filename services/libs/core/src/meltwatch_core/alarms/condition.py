@@ -149,12 +149,10 @@ def decided(condition: Condition) -> Condition:
 
 def _without_abandoned_delay(condition: Condition, sample: Sample) -> Condition:
     newest, begun = condition.newest, condition.since or next(iter(condition.votes), None)
-    if newest is not None and sample.position - newest.position > MAX_SILENCE_RECORDS:
-        return Condition(active=condition.active)
-    if begun is not None and begun.portrait != sample.portrait:
-        # What another portrait said does not count towards what this one says.
-        return Condition(active=condition.active, newest=newest)
-    return condition
+    is_silent = newest is not None and sample.position - newest.position > MAX_SILENCE_RECORDS
+    # What another portrait said does not count towards what this one says.
+    is_other = begun is not None and begun.portrait != sample.portrait
+    return Condition(active=condition.active) if is_silent or is_other else condition
 
 
 def _counted_ns(condition: Condition, sample: Sample, max_gap_ns: int) -> int:
