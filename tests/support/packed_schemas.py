@@ -15,6 +15,8 @@ from meltwatch_schemas.bounds import (
     MAX_MEMBERS,
     MAX_NEWEST_FRAMES,
     MAX_OFFSET,
+    MAX_PLACE,
+    MAX_SURPRISE,
     MAX_WHOLE,
     MAX_WORD,
     MAX_WORDS,
@@ -22,7 +24,6 @@ from meltwatch_schemas.bounds import (
 from meltwatch_schemas.chunk import MAX_COUNT, SyncSource
 from meltwatch_schemas.encoder import PATCH_VALUES, PATCHES
 from meltwatch_schemas.json_message import FURNACE_ID_SCHEMA
-from meltwatch_schemas.novelty import MAX_SURPRISE, PATCH_ROWS
 from meltwatch_schemas.score import Modality, ScoreStatus
 from meltwatch_schemas.score_topics import MAX_TOPIC_ID, GapCause
 
@@ -259,7 +260,7 @@ _NOVELTY: Final = _object(
             {
                 "type": "array",
                 "description": "Row and column of the most unlike patch; nil without video.",
-                "items": {"type": "integer", "minimum": 0, "maximum": PATCH_ROWS - 1},
+                "items": {"type": "integer", "minimum": 0, "maximum": MAX_PLACE},
                 "minItems": 2,
                 "maxItems": 2,
             }

@@ -6,15 +6,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from meltwatch_schemas.bounds import check_real, check_whole
+from meltwatch_schemas.bounds import MAX_PLACE, MAX_SURPRISE, check_real, check_whole
 from meltwatch_schemas.codec import Fields, array_from, bytes_of, check_time
 from meltwatch_schemas.encoder import PATCHES
 from meltwatch_schemas.errors import ContractViolation, Refusal, malformed, violation
 from meltwatch_schemas.portrait import check_portrait_id
 
-MAX_SURPRISE: Final = 12.0
-PATCH_ROWS: Final = 8
-"""Patches of the picture, in one direction."""
 UNUSUAL_BITS: Final = 89
 """Judged windows of a quarter of an hour."""
 _UNUSUAL_BYTES: Final = (UNUSUAL_BITS + 7) // 8
@@ -121,7 +118,7 @@ def check_novelty(novelty: Novelty) -> None:
     check_portrait_id("novelty.portrait", novelty.portrait)
     if novelty.peak is not None:
         for place in novelty.peak:
-            check_whole("novelty.peak", place, PATCH_ROWS - 1)
+            check_whole("novelty.peak", place, MAX_PLACE)
     if novelty.unusual >> UNUSUAL_BITS:
         raise violation(f"novelty.unusual: expected {UNUSUAL_BITS} bits, got more")
     for name, surprise in (("video", novelty.video), ("current", novelty.current)):

@@ -5,9 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meltwatch_schemas import novelty
 from meltwatch_schemas.alarm_point import AlarmPoint, Setpoint
-from meltwatch_schemas.bounds import MAX_PLACE, MAX_SURPRISE
 from meltwatch_schemas.default_points import built_in, default_points
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.point_classes import Resolver
@@ -186,10 +184,6 @@ def test_thresholds_stand_at_what_judges_by_them_and_nowhere_else(
 def test_thresholds_that_make_no_sense_are_refused(levels: dict[str, float]) -> None:
     with pytest.raises(ValidationError):
         Setpoint(logit_on=1.0, logit_off=0.0, **levels)  # type: ignore[arg-type]
-
-
-def test_the_largest_surprise_is_the_one_that_a_score_may_hold() -> None:
-    assert (MAX_SURPRISE, MAX_PLACE) == (novelty.MAX_SURPRISE, novelty.PATCH_ROWS - 1)
 
 
 def test_every_built_in_class_but_novelty_is_a_whole_alarm_point() -> None:

@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from meltwatch_schemas.bounds import MAX_LOGIT
+from meltwatch_schemas.bounds import MAX_LOGIT, MAX_SURPRISE
 from meltwatch_schemas.errors import ContractViolation, Refusal
 from meltwatch_schemas.novelty import (
-    MAX_SURPRISE,
     UNUSUAL_BITS,
     FollowedLevels,
     Novelty,

@@ -19,7 +19,7 @@ from meltwatch_core.portraits.surprise import (
     TooFewWindowsError,
     fit_scale,
 )
-from meltwatch_schemas.novelty import MAX_SURPRISE
+from meltwatch_schemas.bounds import MAX_SURPRISE
 
 from tests.support.examples import examples
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
+from meltwatch_schemas.encoder import PATCH, SIDE
 from meltwatch_schemas.novelty import (
-    PATCH_ROWS,
     UNUSUAL_BITS,
     FollowedLevels,
     Novelty,
@@ -175,7 +175,7 @@ def _judged(
 def _place(followed: FollowedLevels | None) -> tuple[int, int] | None:
     if followed is None:
         return None
-    row, column = divmod(int(followed.levels.argmax()), PATCH_ROWS)
+    row, column = divmod(int(followed.levels.argmax()), SIDE // PATCH)
     return row, column
 
 

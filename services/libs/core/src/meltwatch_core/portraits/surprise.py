@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from meltwatch_schemas.novelty import MAX_SURPRISE
+from meltwatch_schemas.bounds import MAX_SURPRISE
 from meltwatch_schemas.portrait import MAX_REACHED
 from numpy.typing import NDArray
 
