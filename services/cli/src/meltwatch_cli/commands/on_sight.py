@@ -6,6 +6,7 @@ from typing import Annotated, Final
 from cyclopts import Parameter
 from meltwatch_chassis.clock import Clock, SystemClock
 from meltwatch_chassis.errors import BadUsage
+from meltwatch_chassis.person import user_of
 from meltwatch_schemas.alarm_command import Command
 from meltwatch_schemas.alarm_list import token_of
 from meltwatch_schemas.errors import ContractViolation
@@ -15,7 +16,7 @@ from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_cli import bootstrap
 from meltwatch_cli.commands.asking import MAX_COMMENT, Asking, check_text, command_of, put
 from meltwatch_cli.commands.looking import found
-from meltwatch_cli.commands.options import agrees, can_be_asked, user_of
+from meltwatch_cli.commands.options import agrees, can_be_asked
 from meltwatch_cli.commands.output import BAD_VERDICT, print_notice, screen_width
 from meltwatch_cli.domain.alarm_wording import list_lines
 from meltwatch_cli.settings import Settings, located

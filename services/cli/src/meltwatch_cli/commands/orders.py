@@ -8,6 +8,7 @@ from cyclopts import Parameter
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.errors import BadUsage, ConfigurationError
 from meltwatch_chassis.moment import duration_s
+from meltwatch_chassis.person import user_of
 from meltwatch_schemas.alarm_command import Command, Role
 from meltwatch_schemas.alarm_list import named
 from meltwatch_schemas.errors import ContractViolation
@@ -25,7 +26,6 @@ from meltwatch_cli.commands.asking import (
     put,
 )
 from meltwatch_cli.commands.looking import found
-from meltwatch_cli.commands.options import user_of
 from meltwatch_cli.commands.output import AsJson
 from meltwatch_cli.settings import Settings, located
 

@@ -9,16 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Final
 from cyclopts import Parameter
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.errors import BadUsage, ConfigurationError
+from meltwatch_chassis.person import checked_reason, user_of
 from meltwatch_chassis.plant import read_plant
 from meltwatch_chassis.point_file import FaultyFile, points_as_json, points_as_yaml, read_points
 from meltwatch_schemas.alarm_point import AlarmPoint
-from meltwatch_schemas.bounds import MAX_TEXT
 from meltwatch_schemas.default_points import default_points
 from meltwatch_schemas.instants import utc_from_ns
-from meltwatch_schemas.text import is_printable
 
 from meltwatch_cli import bootstrap
-from meltwatch_cli.commands.options import user_of
 from meltwatch_cli.commands.output import (
     DONE,
     AsJson,
@@ -86,7 +84,7 @@ def apply(
     Who changed it, why and the set-point before are written with each alarm point. What the
     file does not name stays as it is.
     """
-    who, reason = user_of(user), _checked_reason(why)
+    who, reason = user_of(user), checked_reason(why)
     points = _read(file)
     if not (yes or sys.stdin.isatty()):
         raise BadUsage("expected --yes where nobody can be asked")
@@ -115,7 +113,7 @@ def take_back(
     yes: Annotated[bool, Parameter("--yes", help="Do not ask.")] = False,
 ) -> int:
     """Take alarm points off the topic: those of the plant file, or the defaults, count again."""
-    who, reason = user_of(user), _checked_reason(why)
+    who, reason = user_of(user), checked_reason(why)
     if not (yes or sys.stdin.isatty()):
         raise BadUsage("expected --yes where nobody can be asked")
     settings = located(os.environ, "kafka")
@@ -132,12 +130,6 @@ def take_back(
         topic.take_back(wanted, who, reason)
     print_line(f"{len(wanted)} alarm points taken back by {who}")
     return DONE
-
-
-def _checked_reason(why: str) -> str:
-    if not (why.strip() and len(why) <= MAX_TEXT and is_printable(why)):
-        raise BadUsage(f"--why: expected 1 to {MAX_TEXT} printable characters, got {why[:80]!r}")
-    return why
 
 
 def _show(changes: Sequence[Amendment], total: int) -> None:

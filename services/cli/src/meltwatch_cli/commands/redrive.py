@@ -11,13 +11,14 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.errors import BadUsage
+from meltwatch_chassis.person import user_of
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.record import RawRecord
 
 from meltwatch_cli import bootstrap
 from meltwatch_cli.commands.dead_letters import ALL, Chosen, Scan
-from meltwatch_cli.commands.options import agrees, can_be_asked, user_of
+from meltwatch_cli.commands.options import agrees, can_be_asked
 from meltwatch_cli.commands.output import (
     BAD_VERDICT,
     DONE,

@@ -8,13 +8,13 @@ from cyclopts import Parameter
 from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.errors import BadUsage, ConfigurationError
 from meltwatch_chassis.moment import moment_ns
+from meltwatch_chassis.person import user_of
 from meltwatch_schemas.alarm_command import Command, Role
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.identifiers import check_alarm_id
 from meltwatch_schemas.instants import rfc3339, utc_from_ns
 
 from meltwatch_cli.commands.asking import MAX_TEXT, Timeout, UserName, check_text, command_of, put
-from meltwatch_cli.commands.options import user_of
 from meltwatch_cli.commands.output import AsJson
 from meltwatch_cli.settings import located
 
