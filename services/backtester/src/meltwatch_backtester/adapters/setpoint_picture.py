@@ -5,17 +5,16 @@ from typing import Final
 
 from meltwatch_chassis.errors import BadUsage
 from meltwatch_chassis.whole_file import write_whole
-from meltwatch_schemas.default_setpoint import DEFAULT_SETPOINT
 
 from meltwatch_backtester.adapters.pages import page_of
 from meltwatch_backtester.domain.chart import LEVELS_HEIGHT, level_chart
-from meltwatch_backtester.domain.setpoint_finding import SetpointFinding
+from meltwatch_backtester.domain.setpoint_finding import NormalFinding
 from meltwatch_backtester.domain.time_axis import WIDTH
 
 _TEMPLATE: Final = "setpoint.svg.jinja"
 
 
-def write_picture(found: SetpointFinding, file: Path) -> None:
+def write_picture(found: NormalFinding, file: Path) -> None:
     """Draw what normal operation reaches, the fitted tail and the thresholds.
 
     Raises
@@ -26,8 +25,7 @@ def write_picture(found: SetpointFinding, file: Path) -> None:
     values = {
         "found": found,
         "basis": found.basis,
-        "chart": level_chart(found, DEFAULT_SETPOINT.logit_on),
-        "default": DEFAULT_SETPOINT.logit_on,
+        "chart": level_chart(found, found.default),
         "width": WIDTH,
         "height": LEVELS_HEIGHT,
     }

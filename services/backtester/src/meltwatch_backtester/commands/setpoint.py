@@ -2,7 +2,9 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -22,10 +24,16 @@ from meltwatch_backtester import bootstrap
 from meltwatch_backtester.adapters.result_reader import backtest_said, span_of_backtest
 from meltwatch_backtester.adapters.setpoint_picture import write_picture
 from meltwatch_backtester.commands.options import AsJson, Furnaces, span_of
-from meltwatch_backtester.domain.setpoint_finding import find_setpoint
+from meltwatch_backtester.domain.novelty_setpoint import (
+    NoveltyFinding,
+    NoveltyWatch,
+    find_novelty_setpoint,
+)
+from meltwatch_backtester.domain.setpoint_finding import SetpointFinding, find_setpoint
 from meltwatch_backtester.domain.span import Span
 from meltwatch_backtester.domain.watch import Abnormal, LogOddsWatch, Said
-from meltwatch_backtester.pipeline.live_scores import live_said
+from meltwatch_backtester.pipeline.live_scores import live_said, live_windows
+from meltwatch_backtester.ports import History
 from meltwatch_backtester.settings import Settings
 
 Exceptions = Annotated[
@@ -69,6 +77,11 @@ class Watched:
     furnace: Furnaces = None
     abnormal: Exceptions = None
 
+    @property
+    def topic(self) -> Topic:
+        """Where the scores stand."""
+        return Topic.SHADOW_SCORES if self.shadow else Topic.SCORES
+
     def span(self) -> Span:
         """Return what is read, event time."""
         if self.backtest is not None and self.recording is not None:
@@ -82,6 +95,13 @@ class Watched:
         return span_of_backtest(self.backtest)
 
 
+class JudgedBy(StrEnum):
+    """What an alarm point compares with its threshold."""
+
+    SCORE = "score"
+    NOVELTY = "novelty"
+
+
 _LIVE: Final = Watched()
 _LABEL_FILES: Final = (".json", ".csv")
 
@@ -92,6 +112,9 @@ def setpoint(
         float,
         Parameter(validator=Number(gte=0.001, lte=1000), help="False alarms per furnace-day."),
     ],
+    of: Annotated[
+        JudgedBy, Parameter(help="Of the ensemble's score, or of what portraits say of scores.")
+    ] = JudgedBy.SCORE,
     watched: Watched = _LIVE,
     picture: Annotated[
         Path | None,
@@ -102,12 +125,11 @@ def setpoint(
     """Find the set-point at which normal operation raises no more false alarms than you accept."""
     span = watched.span()
     abnormal = [each for text in watched.abnormal or () for each in abnormal_in(text)]
-    watch, wanted = LogOddsWatch(), set(watched.furnace or ())
-    with progress("reading", "scores") as advance:
-        for said in _said(watched, span, advance):
-            if said.end_ns in span and (not wanted or said.furnace_id in wanted):
-                watch.add_window(said)
-    found = find_setpoint(watch, span, abnormal, budget)
+    found: SetpointFinding | NoveltyFinding
+    if of is JudgedBy.NOVELTY:
+        found = find_novelty_setpoint(_novelty(watched, span), span, abnormal, budget)
+    else:
+        found = find_setpoint(_log_odds(watched, span), span, abnormal, budget)
     if picture is not None:
         write_picture(found, picture)
     if as_json:
@@ -115,6 +137,26 @@ def setpoint(
     else:
         print_lines(*found.lines())
     return 0 if found.basis.refusal is None else 1
+
+
+def _log_odds(watched: Watched, span: Span) -> LogOddsWatch:
+    watch, wanted = LogOddsWatch(), set(watched.furnace or ())
+    with progress("reading", "scores") as advance:
+        for said in _said(watched, span, advance):
+            if said.end_ns in span and (not wanted or said.furnace_id in wanted):
+                watch.add_window(said)
+    return watch
+
+
+def _novelty(watched: Watched, span: Span) -> NoveltyWatch:
+    if watched.backtest is not None:
+        raise BadUsage("--of novelty: expected Kafka or a recording; a backtest's folder has none")
+    watch, wanted = NoveltyWatch(), set(watched.furnace or ())
+    with progress("reading", "scores") as advance, _reading(watched) as (history, partitions):
+        for score in live_windows(history, span, partitions, advance, watched.topic):
+            if not wanted or score.furnace_id in wanted:
+                watch.add_score(score)
+    return watch
 
 
 def abnormal_in(text: str) -> list[Abnormal]:
@@ -159,9 +201,14 @@ def _said(watched: Watched, span: Span, advance: Advance) -> Iterator[Said]:
             advance(1)
             yield said
         return
+    with _reading(watched) as (history, partitions):
+        yield from live_said(history, span, partitions, advance, watched.topic)
+
+
+@contextmanager
+def _reading(watched: Watched) -> Iterator[tuple[History, frozenset[int] | None]]:
+    """Give what is read, and which partitions of it."""
     needs = () if watched.recording else ("kafka",)
     settings = located(Settings, os.environ, *needs)
     with bootstrap.history(settings, watched.recording) as history:
-        partitions = bootstrap.partitions_of(history, watched.furnace or ())
-        topic = Topic.SHADOW_SCORES if watched.shadow else Topic.SCORES
-        yield from live_said(history, span, partitions, advance, topic)
+        yield history, bootstrap.partitions_of(history, watched.furnace or ())

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from meltwatch_backtester.domain.setpoint_finding import SetpointFinding
+from meltwatch_backtester.domain.setpoint_finding import NormalFinding
 from meltwatch_backtester.domain.time_axis import WIDTH, Bar, Tick, TimeAxis
 from meltwatch_backtester.domain.trace import Column, Trace
 
@@ -138,7 +138,7 @@ class LevelChart:
     thresholds
         Those found, with intervals.
     default_y
-        The default set-point.
+        The default set-point; None without one.
     """
 
     days: PeriodAxis
@@ -146,22 +146,23 @@ class LevelChart:
     peaks: list[Point]
     curve: str
     thresholds: list[Interval]
-    default_y: float
+    default_y: float | None
 
 
-def level_chart(found: SetpointFinding, default: float) -> LevelChart:
+def level_chart(found: NormalFinding, default: float | None) -> LevelChart:
     """Draw the return levels of normal operation (Coles 2001, section 4.3.5).
 
     Across, on a logarithmic scale: furnace-days from one false alarm to the next. Up: the
-    threshold; its axis reaches to the default one.
+    threshold; its axis reaches to the default one, where there is one.
     """
     basis = found.basis
     heights = np.sort(found.peaks)[::-1].tolist()
     budgets = [1 / one.budget for one in found.thresholds]
     shortest, longest = 1 / basis.tail.rate, max(basis.days, *budgets)
     days = PeriodAxis(min(shortest, *budgets) / _AIR, longest * _AIR)
+    defaults = [] if default is None else [default]
     intervals = [limit for one in found.thresholds for limit in (one.low, one.high)]
-    logits = LogitAxis.over([*heights, *intervals, default], LEVELS_HEIGHT)
+    logits = LogitAxis.over([*heights, *intervals, *defaults], LEVELS_HEIGHT)
     return LevelChart(
         days=days,
         logits=logits,
@@ -180,7 +181,7 @@ def level_chart(found: SetpointFinding, default: float) -> LevelChart:
             )
             for one in found.thresholds
         ],
-        default_y=logits.y(default),
+        default_y=None if default is None else logits.y(default),
     )
 
 
@@ -196,7 +197,7 @@ def _path(curve: Mapping[int, Column], trace: Trace, logits: LogitAxis) -> Itera
 
 
 def _curve(
-    found: SetpointFinding, days: PeriodAxis, logits: LogitAxis, shortest: float
+    found: NormalFinding, days: PeriodAxis, logits: LogitAxis, shortest: float
 ) -> Iterator[str]:
     for each in np.geomspace(shortest, days.longest, _CURVE_STEPS).tolist():
         yield f"{days.x(each):g} {logits.y(found.basis.tail.value_of(1 / each)):g}"

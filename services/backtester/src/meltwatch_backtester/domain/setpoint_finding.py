@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 from meltwatch_core.alarms.setpoints.held_level import AlarmRule
@@ -33,18 +33,16 @@ _BESIDE: Final = (1 / 7, 0.5, 1.0, 2.0)
 """Budgets that are shown beside the one asked for: from one a week to two a day."""
 
 
-@dataclass(frozen=True)
-class SetpointFinding:
-    """What follows from normal operation for set-points.
+@dataclass(frozen=True, kw_only=True)
+class NormalFinding:
+    """What normal operation reaches, and how rarely.
 
     Attributes
     ----------
     span
         What was watched.
     furnaces
-        Of which there were scores.
-    model
-        Digest of the one model that judged.
+        Of which there was something to watch.
     normal
         The windows that count.
     basis
@@ -55,20 +53,17 @@ class SetpointFinding:
 
     span: Span
     furnaces: tuple[str, ...]
-    model: str
     normal: NormalOperation
     basis: ThresholdBasis
     thresholds: tuple[ThresholdBasis, ...]
 
-    @property
-    def setpoint(self) -> Setpoint | None:
-        """The set-point found; None if its threshold should not be used."""
-        return None if self.basis.refusal else RULE.setpoint(round(self.basis.logit_on, 2))
+    unit: ClassVar[str]
+    default: ClassVar[float | None]
 
     @property
-    def setpoint_basis(self) -> str:
-        """What it rests on, as one line for an alarm point."""
-        return f"{self.basis.text()}, {self.span}, model {self.model[:16]}"
+    def judged_by(self) -> str:
+        """What gave the values, for people."""
+        raise NotImplementedError
 
     @property
     def caution(self) -> str | None:
@@ -87,10 +82,58 @@ class SetpointFinding:
         heights: NDArray[np.float64] = self.normal.held[occasions]
         return heights
 
-    def raised(self, logit_on: float) -> int:
+    def raised(self, level: float) -> int:
         """Return how often the normal operation that was watched reaches a threshold."""
-        below = float(np.nextafter(logit_on, -np.inf))
+        below = float(np.nextafter(level, -np.inf))
         return len(self.normal.occasions(below, Budget().apart_s))
+
+    def budget_lines(self) -> Iterator[str]:
+        """Yield what was watched, and the threshold of each budget, for people."""
+        noun = "furnace" if len(self.furnaces) == 1 else "furnaces"
+        yield (
+            f"{self.span}: {self.basis.windows} normal windows of {len(self.furnaces)} {noun}, "
+            f"{self.basis.days:.2f} furnace-days, {self.basis.clusters} separate peaks"
+        )
+        yield "false alarms a furnace-day   raise at   95 %              raised here"
+        for one in self.thresholds:
+            mark = "  <- asked for" if one.budget == self.basis.budget else ""
+            bounds = f"{one.low:.2f} to {one.high:.2f}"
+            yield self.budget_line(f"{one.budget:.3g}", one.logit_on, bounds) + mark
+
+    def budget_line(self, name: str, level: float, bounds: str = "") -> str:
+        """Return one line of the table of budgets."""
+        return f"{name:>26}   {level:>8.2f}   {bounds:<16}  {self.raised(level)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetpointFinding(NormalFinding):
+    """What follows from normal operation for set-points.
+
+    Attributes
+    ----------
+    model
+        Digest of the one model that judged.
+    """
+
+    model: str
+
+    unit = "log-odds"
+    default = DEFAULT_SETPOINT.logit_on
+
+    @property
+    def judged_by(self) -> str:
+        """The model, for people."""
+        return f"model {self.model[:16]}"
+
+    @property
+    def setpoint(self) -> Setpoint | None:
+        """The set-point found; None if its threshold should not be used."""
+        return None if self.basis.refusal else RULE.setpoint(round(self.basis.logit_on, 2))
+
+    @property
+    def setpoint_basis(self) -> str:
+        """What it rests on, as one line for an alarm point."""
+        return f"{self.basis.text()}, {self.span}, {self.judged_by}"
 
     def document(self) -> dict[str, Any]:
         """Return the finding for programs."""
@@ -130,16 +173,8 @@ class SetpointFinding:
 
     def lines(self) -> Iterator[str]:
         """Yield the finding for people."""
-        yield (
-            f"{self.span}: {self.basis.windows} normal windows of {len(self.furnaces)} furnaces, "
-            f"{self.basis.days:.2f} furnace-days, {self.basis.clusters} separate peaks"
-        )
-        yield "false alarms a furnace-day   raise at   95 %              raised here"
-        for one in self.thresholds:
-            mark = "  <- asked for" if one.budget == self.basis.budget else ""
-            bounds = f"{one.low:.2f} to {one.high:.2f}"
-            yield self._row(f"{one.budget:.3g}", one.logit_on, bounds) + mark
-        yield self._row("default set-point", DEFAULT_SETPOINT.logit_on, "")
+        yield from self.budget_lines()
+        yield self.budget_line("default set-point", DEFAULT_SETPOINT.logit_on)
         if point := self.setpoint:
             values = point.model_dump(exclude_none=True)
             text = ", ".join(f"{name}: {round(value, 2)}" for name, value in values.items())
@@ -151,8 +186,29 @@ class SetpointFinding:
         if self.basis.refusal:
             yield f"no set-point yet: {self.basis.refusal}; watch for longer"
 
-    def _row(self, name: str, logit_on: float, bounds: str) -> str:
-        return f"{name:>26}   {logit_on:>8.2f}   {bounds:<16}  {self.raised(logit_on)}"
+
+def thresholds_by_budget(
+    normal: NormalOperation, span: Span, false_alarms: float
+) -> dict[float, ThresholdBasis]:
+    """Return the threshold of a budget of false alarms and of some others, by budget.
+
+    Parameters
+    ----------
+    normal, span
+        What was watched.
+    false_alarms
+        Per furnace-day.
+
+    Raises
+    ------
+    BadUsage
+        If the windows are all alike, or there are none.
+    """
+    budgets = sorted({*_BESIDE, false_alarms})
+    try:
+        return {each: find_threshold(normal, Budget(false_alarms=each)) for each in budgets}
+    except NoTailError as error:
+        raise BadUsage(f"{span}: {error}") from error
 
 
 def find_setpoint(
@@ -180,18 +236,12 @@ def find_setpoint(
             f"expected scores of one model from {span}, got {found}; choose another span"
         )
     normal = normal_operation(watch, abnormal, RULE, Budget().settle_s)
-    budgets = sorted({*_BESIDE, false_alarms})
-    try:
-        found_by_budget = {
-            each: find_threshold(normal, Budget(false_alarms=each)) for each in budgets
-        }
-    except NoTailError as error:
-        raise BadUsage(f"{span}: {error}") from error
+    thresholds = thresholds_by_budget(normal, span, false_alarms)
     return SetpointFinding(
         span=span,
         furnaces=tuple(watch.furnaces),
         model=next(iter(watch.models)),
         normal=normal,
-        basis=found_by_budget[false_alarms],
-        thresholds=tuple(found_by_budget.values()),
+        basis=thresholds[false_alarms],
+        thresholds=tuple(thresholds.values()),
     )
