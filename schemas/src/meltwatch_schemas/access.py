@@ -199,7 +199,7 @@ ACCESS: Final = {
     Principal.BACKTESTER: Access(
         inputs=(
             Topic.EMBEDDINGS, Topic.CURRENTS, Topic.SCORES, Topic.SHADOW_SCORES,
-            Topic.ALARM_POINTS, Topic.ALARMS, Topic.ALARM_COMMANDS,
+            Topic.ALARM_POINTS, Topic.ALARMS, Topic.ALARM_COMMANDS, Topic.PORTRAITS,
         ),
     ),
     Principal.JOURNAL: Access(

@@ -43,7 +43,7 @@ pytestmark = pytest.mark.integration
 FURNACES = ("plant/hall/FMF-01", "plant/hall/FMF-02")
 NEEDED = {
     Topic.EMBEDDINGS, Topic.CURRENTS, Topic.SCORES, Topic.SHADOW_SCORES,
-    Topic.ALARMS, Topic.ALARM_POINTS, Topic.ALARM_COMMANDS,
+    Topic.ALARMS, Topic.ALARM_POINTS, Topic.ALARM_COMMANDS, Topic.PORTRAITS,
 }  # fmt: skip
 LIVED_S = 400
 SPAN = Span(ORIGIN_NS + 200 * NS_PER_S, ORIGIN_NS + 230 * NS_PER_S)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from meltwatch_backtester.adapters.journal_folder import JournalFolder
     from meltwatch_backtester.adapters.kafka_history import KafkaHistory
     from meltwatch_backtester.adapters.kafka_journal import KafkaJournalTopics
+    from meltwatch_backtester.adapters.kafka_portraits import PortraitTopic
     from meltwatch_backtester.adapters.replay_topic import ReplayTopic
 
 _PATIENCE_MS: Final = 5_000
@@ -78,6 +79,14 @@ def journal_folder(path: Path) -> "JournalFolder":
             "install 'meltwatch-backtester[journal]'"
         ) from error
     return JournalFolder(path)
+
+
+def portrait_topic(settings: KafkaSettings) -> "AbstractContextManager[PortraitTopic]":
+    """Give access to the topic of portraits; see ``adapters.kafka_portraits``."""
+    from meltwatch_backtester.adapters.kafka_portraits import open_portrait_topic
+
+    connection = connection_arguments(settings) | {"bootstrap_timeout_ms": _PATIENCE_MS}
+    return open_portrait_topic(connection, settings.topic_prefix)
 
 
 @contextmanager

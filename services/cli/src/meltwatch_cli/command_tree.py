@@ -58,6 +58,7 @@ _GROUP_HELP: Final = {
     "furnaces": "Say whether a furnace that was watched may alarm.",
     "labels": "What people have judged, for set-points and training.",
     "dead-letters": "List and read refused records, and send them again.",
+    "portrait": "Make, show, publish and retire portraits of furnaces' own normal operation.",
     "shadow": "Hold an ensemble that is only watched against the live one; prepare for it.",
     "sources": "Try, check and watch the cameras and meters of a plant.",
     "traces": "Send the way of windows and alarms to a tracing system.",

@@ -7,20 +7,29 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meltwatch_backtester.domain.adopting import Adoption, FurnaceWatch, WindowCount, adopted
+from meltwatch_backtester.domain.adopting import (
+    Adoption,
+    FurnaceInForce,
+    FurnaceWatch,
+    WindowCount,
+    adopted,
+)
+from meltwatch_backtester.domain.portrait_text import StandingPortrait
 from meltwatch_backtester.domain.setpoint_finding import SetpointFinding, find_setpoint
 from meltwatch_backtester.domain.span import Span
 from meltwatch_backtester.domain.watch import LogOddsWatch, Said
 from meltwatch_chassis.errors import BadUsage
-from meltwatch_core.alarms.points import FurnacePoints, MasterAlarmList
+from meltwatch_core.alarms.points import MasterAlarmList
 from meltwatch_schemas.alarm import Mode
 from meltwatch_schemas.alarm_point import AlarmPoint, Setpoint
 from meltwatch_schemas.default_points import built_in, default_points, derived
 from meltwatch_schemas.point_rules import check_point
+from meltwatch_schemas.portrait import encode_portrait, portrait_id
+from meltwatch_schemas.reasons import Reason
 from meltwatch_schemas.score import ModelIdentity, ScoreStatus
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 
-from tests.support.builders import window_score
+from tests.support.builders import portrait, window_score
 from tests.support.examples import examples
 
 FURNACE = "plant/hall/FMF-07"
@@ -34,8 +43,8 @@ def second_level() -> AlarmPoint:
     return AlarmPoint.model_validate(derived(dict(built_in()["overheat_hh"] or {}), FURNACE))
 
 
-def points_of(*written: AlarmPoint) -> FurnacePoints:
-    return MasterAlarmList({FURNACE: written}).points(FURNACE)
+def points_of(*written: AlarmPoint) -> FurnaceInForce:
+    return FurnaceInForce(MasterAlarmList({FURNACE: written}).points(FURNACE))
 
 
 def in_mode(mode: Mode) -> tuple[AlarmPoint, ...]:
@@ -69,7 +78,8 @@ def day() -> SetpointFinding:
 def adoption(finding: SetpointFinding, objections: tuple[str, ...], mode: Mode) -> Adoption:
     first, _, second = in_mode(mode)
     count = WindowCount(60_000, Counter({ScoreStatus.SCORED: 60_000}))
-    return Adoption(FURNACE, DAY, 0.75, count, finding, objections, (first, second))
+    points = (first, second)
+    return Adoption(FURNACE, DAY, 0.75, count, finding, objections, points, "none stands", None)
 
 
 @pytest.mark.parametrize("mode", Mode)
@@ -169,6 +179,29 @@ def test_without_windows_or_a_first_level_there_is_nothing_to_decide():
         adopted((FURNACE, FurnaceWatch()), DAY, (), 0.75, points_of())
     with pytest.raises(BadUsage, match="FMF-07/OVERHEAT, it has none"):
         adopted((FURNACE, watched([-1.0])), DAY, (), 0.75, points_of(second_level()))
+
+
+def test_whether_a_portrait_stands_and_what_to_do_is_told():
+    value = encode_portrait(portrait(furnace_id=FURNACE))
+    shown, own_id = StandingPortrait(portrait(furnace_id=FURNACE), value), portrait_id(value)
+    told = {}
+    for name, stands, reasons in (
+        ("none", None, ()),
+        ("fresh", shown, ()),
+        ("stale", shown, (Reason.PORTRAIT_STALE,)),
+    ):
+        watch = watched([-6.0, -5.0, -4.0])
+        watch.add_score(window_score(99 * HOP_NS, FURNACE, -3.0, reasons=reasons))
+        watch.add_score(window_score(98 * HOP_NS, FURNACE, -3.0))
+        in_force = replace(points_of(), portrait=stands)
+        found = adopted((FURNACE, watch), DAY, (), 0.75, in_force)
+        (told[name],) = (line for line in found.lines() if line.startswith("portrait"))
+        assert found.document()["portrait"] == (own_id if stands else None)
+    make = f"meltwatch portrait fit --furnace {FURNACE} --from -24h --publish"
+    assert told["none"].endswith(f"none stands; after a day of normal operation: {make}")
+    assert own_id[:16] in told["fresh"]
+    assert make not in told["fresh"]
+    assert told["stale"] == f"{told['fresh']}; stale, make a new one: {make}"
 
 
 def test_neither_the_rule_on_currents_nor_system_alarms_are_adopted(day):

@@ -15,7 +15,7 @@ from meltwatch_backtester.errors import HistoryMissing
 from meltwatch_backtester.ports import OffsetRange, Saved, TopicPart
 
 _PARTITIONED: Final = (Topic.EMBEDDINGS, Topic.CURRENTS, Topic.SCORES, Topic.SHADOW_SCORES)
-_SINGLE: Final = (Topic.ALARM_POINTS, Topic.ALARMS, Topic.ALARM_COMMANDS)
+_SINGLE: Final = (Topic.ALARM_POINTS, Topic.ALARMS, Topic.ALARM_COMMANDS, Topic.PORTRAITS)
 
 
 class KafkaHistory:

@@ -14,24 +14,31 @@ from meltwatch_chassis.plant import read_plant
 from meltwatch_chassis.point_file import points_as_json, points_as_yaml
 from meltwatch_chassis.progress import progress
 from meltwatch_chassis.terminal import print_json, print_lines
-from meltwatch_core.alarms.points import FurnacePoints
 from meltwatch_core.alarms.setpoints.threshold import Budget
 from meltwatch_schemas.errors import ContractViolation
-from meltwatch_schemas.identifiers import check_furnace_id
+from meltwatch_schemas.topics import Topic
 
 from meltwatch_backtester import bootstrap
 from meltwatch_backtester.commands.options import (
     AsJson,
     ProposalFile,
+    furnace_named,
     next_step,
     span_of,
     write_proposal,
 )
 from meltwatch_backtester.commands.setpoint import Exceptions, abnormal_in
-from meltwatch_backtester.domain.adopting import Adoption, FurnaceWatch, adopted
+from meltwatch_backtester.domain.adopting import (
+    Adoption,
+    FurnaceInForce,
+    FurnaceWatch,
+    adopted,
+)
+from meltwatch_backtester.domain.portrait_text import standing
 from meltwatch_backtester.domain.span import Span
 from meltwatch_backtester.pipeline.alarm_inputs import alarm_list_in_force
 from meltwatch_backtester.pipeline.live_scores import live_windows
+from meltwatch_backtester.ports import TopicPart
 from meltwatch_backtester.settings import Settings
 
 
@@ -77,14 +84,11 @@ def adopt(
 
     It reads scores and alarm points, and changes nothing: a person applies the proposal.
     """
-    try:
-        check_furnace_id(furnace)
-    except ContractViolation as error:
-        raise BadUsage(error.detail) from None
+    furnace_named(furnace)
     span = span_of(scope.since, scope.until)
     abnormal = [each for text in scope.abnormal or () for each in abnormal_in(text)]
-    watch, points = _observed(furnace, scope, span)
-    found = adopted((furnace, watch), span, abnormal, budget, points)
+    watch, in_force = _observed(furnace, scope, span)
+    found = adopted((furnace, watch), span, abnormal, budget, in_force)
     proposal = found.proposal()
     if out is not None and proposal:
         write_proposal(out, proposal)
@@ -95,8 +99,10 @@ def adopt(
     return 0 if found.may_alarm else 1
 
 
-def _observed(furnace: str, scope: AdoptionScope, span: Span) -> tuple[FurnaceWatch, FurnacePoints]:
-    """Return what live said of a furnace, and its alarm points in force."""
+def _observed(
+    furnace: str, scope: AdoptionScope, span: Span
+) -> tuple[FurnaceWatch, FurnaceInForce]:
+    """Return what live said of a furnace, and what is in force of it."""
     needs = () if scope.recording else ("kafka",)
     settings, watch = located(Settings, os.environ, *needs), FurnaceWatch()
     registered = read_plant(scope.plant or settings.plant_file).furnaces
@@ -108,9 +114,12 @@ def _observed(furnace: str, scope: AdoptionScope, span: Span) -> tuple[FurnaceWa
                 if score.furnace_id == furnace:
                     watch.add_score(score)
         try:
-            return watch, alarm_list_in_force(history, plant).points(furnace)
+            points = alarm_list_in_force(history, plant).points(furnace)
         except ContractViolation as error:
             raise BadUsage(error.detail) from None
+        part = TopicPart(Topic.PORTRAITS, 0)
+        portraits = standing(history.read(part, *history.bounds(part)))
+    return watch, FurnaceInForce(points, portraits.get(furnace))
 
 
 def _next(found: Adoption, out: Path | None) -> Iterator[str]:

@@ -12,6 +12,8 @@ from meltwatch_chassis.moment import moment_ns
 from meltwatch_chassis.point_file import points_as_yaml
 from meltwatch_chassis.whole_file import write_whole
 from meltwatch_schemas.alarm_point import AlarmPoint
+from meltwatch_schemas.errors import ContractViolation
+from meltwatch_schemas.identifiers import check_furnace_id
 from meltwatch_schemas.window import NS_PER_MS
 
 from meltwatch_backtester.domain.span import Span
@@ -30,6 +32,7 @@ Furnaces = Annotated[
     list[str] | None,
     Parameter("--furnace", metavar="ID", help="Only this furnace; may be given several times."),
 ]
+OneFurnace = Annotated[str, Parameter("--furnace", metavar="ID", help="The furnace.")]
 Partial = Annotated[bool, Parameter("--partial", help="Go on where history has lost something.")]
 ProposalFile = Annotated[
     Path | None,
@@ -78,3 +81,17 @@ def next_step(file: Path | None, why: str) -> str:
     """Return the command by which a person accepts what stands in a file."""
     name = "FILE" if file is None else shlex.quote(f"{file}")
     return f'meltwatch alarms points apply {name} --why "{why}"'
+
+
+def furnace_named(text: str) -> str:
+    """Return the id of a furnace.
+
+    Raises
+    ------
+    BadUsage
+        If it is none.
+    """
+    try:
+        return check_furnace_id(text)
+    except ContractViolation as error:
+        raise BadUsage(error.detail) from None

@@ -14,9 +14,11 @@ from meltwatch_schemas.default_points import OVERHEAT
 from meltwatch_schemas.default_setpoint import DEFAULT_SETPOINT
 from meltwatch_schemas.instants import rfc3339, utc_from_ns
 from meltwatch_schemas.point_rules import WITHOUT_SCORE
+from meltwatch_schemas.reasons import Reason
 from meltwatch_schemas.score import ScoreStatus, WindowScore
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 
+from meltwatch_backtester.domain.portrait_text import StandingPortrait
 from meltwatch_backtester.domain.setpoint_finding import SetpointFinding, find_setpoint
 from meltwatch_backtester.domain.span import Span
 from meltwatch_backtester.domain.watch import Abnormal, LogOddsWatch, Said
@@ -28,7 +30,6 @@ _MOST_DEGRADED: Final = 0.5
 _FEWEST_JUDGED: Final = 0.5
 _FAR_LOGITS: Final = 1.0
 """A set-point this much above the default one is a furnace that hides its faults well."""
-PORTRAIT: Final = "none: portraits stand offline until they have shown enough"
 
 
 @dataclass(frozen=True)
@@ -78,15 +79,26 @@ class WindowCount:
 
 
 class FurnaceWatch:
-    """What live said of one furnace; of a window that was published twice the first stands."""
+    """What live said of one furnace; of a window that was published twice the first stands.
+
+    Attributes
+    ----------
+    is_portrait_stale
+        The newest window says that the furnace's portrait is not that of now.
+    """
 
     def __init__(self) -> None:
         self.log_odds = LogOddsWatch()
         self._ends: array[int] = array("q")
         self._statuses: array[int] = array("b")
+        self._newest_ns = 0
+        self.is_portrait_stale = False
 
     def add_score(self, score: WindowScore) -> None:
         """Take a window."""
+        if score.window_end_ns > self._newest_ns:
+            self._newest_ns = score.window_end_ns
+            self.is_portrait_stale = Reason.PORTRAIT_STALE in score.reasons
         self._ends.append(score.window_end_ns)
         self._statuses.append(_STATUSES.index(score.status))
         self.log_odds.add_window(
@@ -100,6 +112,22 @@ class FurnaceWatch:
         of = Counter(dict(zip(_STATUSES, found.tolist(), strict=True)))
         asked = (span.to_ns - span.from_ns) // PUBLISHED_SPEC.hop_ns
         return WindowCount(max(asked, of.total()), of)
+
+
+@dataclass(frozen=True)
+class FurnaceInForce:
+    """What is in force of a furnace.
+
+    Attributes
+    ----------
+    points
+        Its alarm points.
+    portrait
+        Its portrait; None if none stands.
+    """
+
+    points: FurnacePoints
+    portrait: StandingPortrait | None = None
 
 
 @dataclass(frozen=True)
@@ -120,6 +148,10 @@ class Adoption:
         Why the furnace may not alarm; empty if it may.
     points
         Its alarm points in force that the score of the model judges, the first level first.
+    portrait
+        What its portrait is, in words.
+    portrait_id
+        Of that portrait; None if none stands.
     """
 
     furnace_id: str
@@ -129,6 +161,8 @@ class Adoption:
     finding: SetpointFinding | None
     objections: tuple[str, ...]
     points: tuple[AlarmPoint, ...]
+    portrait: str
+    portrait_id: str | None
 
     @property
     def may_alarm(self) -> bool:
@@ -183,7 +217,7 @@ class Adoption:
             | {"missing": self.windows.asked - self.windows.found},
             "budget": self.budget,
             "finding": self.finding and self.finding.document(),
-            "portrait": None,
+            "portrait": self.portrait_id,
             "in_force": [
                 {
                     "alarm_id": point.alarm_id,
@@ -206,7 +240,7 @@ class Adoption:
                 f"{'now':<12} {point.condition} is in mode {point.mode.value}, "
                 f"raises at {point.setpoint.logit_on:g}"
             )
-        yield f"{'portrait':<12} {PORTRAIT}"
+        yield f"{'portrait':<12} {self.portrait}"
         for line in self.objections:
             yield f"{'because':<12} {line}"
         for line in self.cautions():
@@ -240,7 +274,7 @@ def adopted(
     span: Span,
     abnormal: Sequence[Abnormal],
     budget: float,
-    points: FurnacePoints,
+    in_force: FurnaceInForce,
 ) -> Adoption:
     """Decide whether a furnace may alarm.
 
@@ -254,8 +288,8 @@ def adopted(
         Stretches that are no normal operation.
     budget
         False alarms per furnace-day.
-    points
-        Its alarm points in force.
+    in_force
+        What there is of it now.
 
     Raises
     ------
@@ -269,7 +303,7 @@ def adopted(
             f"expected windows of {furnace_id} from {span}, got none; "
             "is the id right, do its sources send?"
         )
-    judged = judged_by_score(points)
+    judged = judged_by_score(in_force.points)
     if not judged:
         raise BadUsage(f"expected an alarm point {furnace_id}/{OVERHEAT}, it has none")
     objections, finding = list(windows.objections()), None
@@ -281,7 +315,28 @@ def adopted(
     else:
         if refusal := finding.basis.refusal:
             objections.append(f"no set-point yet: {refusal}; watch for longer")
-    return Adoption(furnace_id, span, budget, windows, finding, tuple(objections), judged)
+    shown = in_force.portrait
+    return Adoption(
+        furnace_id=furnace_id,
+        span=span,
+        budget=budget,
+        windows=windows,
+        finding=finding,
+        objections=tuple(objections),
+        points=judged,
+        portrait=_portrait(furnace_id, shown, is_stale=watch.is_portrait_stale),
+        portrait_id=shown and shown.portrait_id,
+    )
+
+
+def _portrait(furnace_id: str, shown: StandingPortrait | None, *, is_stale: bool) -> str:
+    """Say whether a portrait stands, and what to do if none does, or another one should."""
+    make = f"meltwatch portrait fit --furnace {furnace_id} --from -24h --publish"
+    if shown is None:
+        return f"none stands; after a day of normal operation: {make}"
+    made = rfc3339(utc_from_ns(shown.portrait.made_at_ns))
+    said = f"{shown.portrait_id[:16]}, made {made} of {shown.portrait.windows:,} windows"
+    return f"{said}; stale, make a new one: {make}" if is_stale else said
 
 
 def own_levels(

@@ -25,7 +25,7 @@ from meltwatch_backtester.errors import HistoryMissing
 from meltwatch_backtester.ports import History, OffsetRange, TopicPart
 
 INPUTS: Final = (Topic.EMBEDDINGS, Topic.CURRENTS)
-_WHOLE: Final = (Topic.ALARM_POINTS, Topic.ALARMS)
+_WHOLE: Final = (Topic.ALARM_POINTS, Topic.ALARMS, Topic.PORTRAITS)
 _SINGLE: Final = (*_WHOLE, Topic.ALARM_COMMANDS)
 _AROUND: Final = dict.fromkeys(INPUTS, (WARM_UP_NS, RUN_OUT_NS)) | {
     Topic.SCORES: (RECALL_NS, SETTLING_NS),
@@ -59,7 +59,7 @@ def scope_of(history: History, span: Span, options: ScopeOptions) -> Scope:
 
     Inputs reach as far as the cuts of the span's scores say, and a look-back around it at least, so
     that one recording serves both modes of replay. Scores begin early enough to restore furnaces
-    and delays from. Alarms and alarm points are taken whole: they are state.
+    and delays from. Alarms, alarm points and portraits are taken whole: they are state.
 
     Raises
     ------
