@@ -22,7 +22,6 @@ STILL_LARGE = {
 }
 STILL_SMALL = {
     "meltwatch_alarm_manager.pipeline.reading_proof",
-    "meltwatch_backtester.pipeline.recorded_windows",
     "meltwatch_chassis.kafka.unpacking",
     "meltwatch_local_cluster.launch.drain",
     "meltwatch_stream_processor.pipeline.publication",

@@ -230,6 +230,9 @@ def test_a_right_lost_in_mid_run_is_named_and_all_goes_on_when_it_is_given_again
     assert sent_more_than_once_or_never(plant, begun) == []
 
 
+PORTRAIT = str(Path("schemas/golden/portraits/v1/of-both.msgpack").resolve())
+
+
 @pytest.mark.parametrize(
     ("user", "topic", "operation", "arguments"),
     [
@@ -240,6 +243,11 @@ def test_a_right_lost_in_mid_run_is_named_and_all_goes_on_when_it_is_given_again
         ("redriver", Topic.CURRENTS, Operation.WRITE,
          ["dead-letters", "redrive", "--yes", "--from=-1d", "--error=scoring_rejected"]),
         ("engineer", Topic.ALARM_POINTS, Operation.READ, ["alarms", "points", "export"]),
+        ("engineer", Topic.PORTRAITS, Operation.READ, ["portrait", "list"]),
+        ("engineer", Topic.PORTRAITS, Operation.WRITE,
+         ["portrait", "publish", PORTRAIT, "--why=so"]),
+        ("backtester", Topic.PORTRAITS, Operation.READ,
+         ["portrait", "fit", "--furnace=a/b", "--from=-1m"]),
         ("backtester", Topic.ALARM_POINTS, Operation.READ,
          ["record", "--from=-1m", "--to=now", "--output=nothing"]),
         ("selftest", Topic.ALARM_RESULTS, Operation.READ, ["selftest", "--patience=1"]),
@@ -288,7 +296,7 @@ def test_what_topics_may_not_read_is_told_line_by_line(plant: Plant):
     )
     for right, words, lines in (
         (cluster, "broker: not permitted to read auto.create.topics.enable", 1),
-        (settings, "not permitted to read cleanup.policy", 13),
+        (settings, "not permitted to read cleanup.policy", len(Topic)),
     ):
         with plant.without("topics", right):
             done = plant.command("topics", "topics", "check", "--partitions=3")
@@ -299,7 +307,7 @@ def test_what_topics_may_not_read_is_told_line_by_line(plant: Plant):
     with plant.without("topics", sees):
         done = plant.command("topics", "topics", "check", "--partitions=3")
     assert done.returncode == 1, done.stderr
-    assert done.stdout.count(f"expected DESCRIBE on topic {PREFIX}.") == 13, done.stdout
+    assert done.stdout.count(f"expected DESCRIBE on topic {PREFIX}.") == len(Topic)
     makes = Right(Operation.CREATE, Resource.TOPIC, f"{PREFIX}.", prefixed=True)
     with plant.without("topics", makes):
         done = plant.command("topics", "topics", "create", "--partitions=3")

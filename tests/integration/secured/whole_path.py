@@ -13,10 +13,12 @@ from meltwatch_chassis.kafka.span import SpanReader
 from meltwatch_cli.domain.state_copy import STATE
 from meltwatch_core.alarms.ports import Commit, Place
 from meltwatch_schemas.access import ACCESS, Operation, Principal, Resource, Right
+from meltwatch_schemas.portrait import encode_portrait
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_S
 
 from tests.integration.secured.bench import PREFIX, Plant, Process, connection_of
+from tests.support.builders import portrait
 from tests.support.cameras import write_stills
 from tests.support.input_records import InputRecord, frame_record, live
 from tests.support.product import MELTWATCH
@@ -133,10 +135,21 @@ def maintain(plant: Plant) -> None:
         "engineer", "alarms", "points", "apply", str(points), "--yes", "--why=a new furnace"
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    file = plant.folder / "spare.portrait"
+    file.write_bytes(encode_portrait(portrait(furnace_id="spare/F-1")))
+    done = plant.command("engineer", "portrait", "publish", str(file), "--why=a new furnace")
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = plant.command("engineer", "portrait", "show", "--furnace=spare/F-1")
+    assert done.returncode == 0, done.stdout + done.stderr
     recording = str(plant.folder / "recording")
     done = plant.command("backtester", "record", "--from=-5m", "--to=now", "--output", recording)
     assert done.returncode == 0, done.stdout + done.stderr
     done = plant.command("backtester", "shadow", "report", "--from=-5m", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = plant.command("backtester", "portrait", "fit", "--furnace=spare/F-1", "--from=-5m")
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "windows of normal operation" in done.stderr, "it could read all that it needs"
+    done = plant.command("engineer", "portrait", "retire", "--furnace=spare/F-1", "--why=a trial")
     assert done.returncode == 0, done.stdout + done.stderr
 
     for _ in range(2):

@@ -16,7 +16,7 @@ from meltwatch_backtester import bootstrap
 from meltwatch_backtester.commands import portrait_fit
 from meltwatch_backtester.domain import portraying
 from meltwatch_backtester.domain.portrait_text import mode_pictures, standing
-from meltwatch_backtester.domain.portraying import PortraitFit, SeenWindows, make_portrait
+from meltwatch_backtester.domain.portraying import PortraitFit, PortraitWindows, make_portrait
 from meltwatch_backtester.ports import TopicPart
 from meltwatch_chassis.errors import FatalError
 from meltwatch_cli.command_tree import root
@@ -142,7 +142,7 @@ class Plain:
 
     told: dict
     value: bytes
-    seen: SeenWindows
+    seen: PortraitWindows
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +153,7 @@ def plain(hour: Lived, tmp_path_factory: pytest.TempPathFactory) -> Plain:
     def opened(*_: object) -> Iterator[HistoryInMemory]:
         yield HistoryInMemory(parts, partitions=1)
 
-    def noted(name: str, seen: SeenWindows, *rest: Any) -> PortraitFit:
+    def noted(name: str, seen: PortraitWindows, *rest: Any) -> PortraitFit:
         kept.append(seen)
         return make_portrait(name, seen, *rest)
 

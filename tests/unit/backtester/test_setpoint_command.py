@@ -1,12 +1,15 @@
 """``meltwatch alarms setpoint``: where it reads, and what it refuses."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
+from meltwatch_backtester import bootstrap
 from meltwatch_backtester.adapters.result_folder import ResultFolder
 from meltwatch_backtester.adapters.result_reader import backtest_said, span_of_backtest
 from meltwatch_backtester.commands.setpoint import abnormal_in, abnormal_of
@@ -21,7 +24,7 @@ from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 
-from tests.support.builders import NOON_NS, window_score
+from tests.support.builders import NOON_NS, novelty, window_score
 from tests.support.history import HistoryInMemory
 from tests.unit.core.alarms.samples import score_record
 
@@ -129,10 +132,51 @@ def test_the_picture_is_one_well_formed_file_that_needs_nothing_else(backtest, t
         root()([*told, "--picture", str(tmp_path / "no" / "file")], result_action="return_value")
 
 
+def test_of_novelty_reads_what_scores_say_of_portraits(monkeypatch, tmp_path, capsys):
+    """One furnace is asked about, two have scores; one score judges nothing."""
+    draws = np.random.default_rng(2).exponential(0.4, 900).repeat(7)
+    records = [
+        score_record(
+            window_score(
+                FIRST_NS + number * PUBLISHED_SPEC.hop_ns,
+                name,
+                novelty=novelty(video=min(surprise, 12.0), current=None) if number else None,
+            ),
+            2 * number + offset,
+        )
+        for number, surprise in enumerate(draws.tolist())
+        for offset, name in enumerate((FURNACE, "another/one"))
+    ]
+
+    @contextmanager
+    def opened(*_: object) -> Iterator[HistoryInMemory]:
+        yield HistoryInMemory({TopicPart(Topic.SCORES, 0): records}, partitions=1)
+
+    monkeypatch.setattr(bootstrap, "history", opened)
+    monkeypatch.setenv("MELTWATCH_KAFKA", "127.0.0.1:1")
+    when = ("--from", rfc3339(utc_from_ns(FIRST_NS - NS_PER_S)), "--to")
+    until = rfc3339(utc_from_ns(FIRST_NS + len(draws) * PUBLISHED_SPEC.hop_ns))
+    told = ["alarms", "setpoint", "--budget", "2", "--of", "novelty", *when, until]
+    told += ["--furnace", FURNACE]
+    assert root()([*told, "--json"], result_action="return_value") == 1, "too few peaks"
+    found = json.loads(capsys.readouterr().out)
+    assert found["furnaces"] == [FURNACE]
+    assert found["portraits"] == {FURNACE: "a" * 64}
+    assert found["setpoint"] is None
+    assert found["thresholds"][0]["novelty_on"] > found["thresholds"][-1]["novelty_on"]
+    picture = tmp_path / "levels.svg"
+    root()([*told, "--picture", str(picture)], result_action="return_value")
+    text = picture.read_text()
+    assert "raise at, surprise" in text
+    assert f"portrait {'a' * 16}" in text
+    assert "default set-point" not in text
+
+
 @pytest.mark.parametrize(
     ("more", "expected"),
     [
         ((), "expected --from"),
+        (("--backtest", "a", "--of", "novelty", "--from", "9m"), "a backtest's folder has none"),
         (("--backtest", "a", "--recording", "b"), "got both"),
         (("--from", "10m", "--to", "20m"), "expected the later time second"),
         (("--backtest", "nowhere"), "expected the folder of a finished backtest"),

@@ -1,5 +1,7 @@
 """A threshold of novelty from what normal operation surprised by, held against the rule itself."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from meltwatch_backtester.domain.novelty_setpoint import (
@@ -10,6 +12,7 @@ from meltwatch_backtester.domain.novelty_setpoint import (
 from meltwatch_backtester.domain.span import Span
 from meltwatch_backtester.domain.watch import Abnormal
 from meltwatch_chassis.errors import BadUsage
+from meltwatch_chassis.point_file import read_points
 from meltwatch_core.alarms.condition import Condition, Sample, decided, due, observe
 from meltwatch_core.portraits.novelty import JUDGED_EVERY
 from meltwatch_schemas.alarm_point import Setpoint
@@ -70,6 +73,23 @@ def test_an_alarm_manager_raises_about_as_often_as_the_budget_says() -> None:
     assert 1.0 <= raises(others, found.setpoint["novelty_on"]) / 5 <= 10.0
     assert found.portraits == {"f0": A, "f1": A}
     assert f"portrait {A[:16]}" in found.setpoint_basis
+
+
+def test_the_alarm_points_to_paste_are_those_of_the_rule(tmp_path: Path) -> None:
+    found = find_novelty_setpoint(
+        watched(surprises(1, 2 * DAY), surprises(2, 2 * DAY)), SPAN, (), 4.0
+    )
+    lines = list(found.lines())
+    file = tmp_path / "points.yaml"
+    start = lines.index("alarm_points:")
+    file.write_text("\n".join(lines[start : start + 9]))
+    points = read_points(file)
+    assert [point.alarm_id for point in points] == ["f0/NOVELTY", "f1/NOVELTY"]
+    for point in points:
+        setpoint = point.setpoint
+        assert found.setpoint == {name: getattr(setpoint, name) for name in found.setpoint or ()}
+        assert setpoint.on - setpoint.off == pytest.approx(NOVELTY_RULE.deadband)
+        assert point.setpoint_basis == found.setpoint_basis
 
 
 def test_too_few_peaks_give_no_setpoint_and_say_so() -> None:

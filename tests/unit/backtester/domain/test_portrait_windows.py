@@ -20,7 +20,7 @@ from meltwatch_schemas.reasons import Reason
 from meltwatch_schemas.score import Modality, ScoreStatus, WindowScore
 from meltwatch_schemas.window import INT64_MAX, NS_PER_S, PUBLISHED_SPEC
 
-from tests.support.builders import FURNACE, NOON_NS, alarm_record, window_score
+from tests.support.builders import FURNACE, NOON_NS, alarm_record, novelty, window_score
 from tests.support.examples import examples
 
 SPEC = PUBLISHED_SPEC
@@ -97,11 +97,12 @@ def test_a_stretch_is_felt_as_far_as_a_window_looks_back(from_s, to_s, is_out):
     assert why(score(0), Disturbance(stretch)) is (LeftOut.ALARM if is_out else None)
 
 
-def test_novelty_of_a_stale_portrait_keeps_no_window_from_the_next_one():
+def test_novelty_keeps_no_window_from_the_next_portrait_once_nothing_judges_it():
     stood = Disturbance(Span(FIRST_NS - NS_PER_S, INT64_MAX), is_novelty=True)
-    stale = score(0, reasons=(Reason.PORTRAIT_STALE,))
-    assert why(score(0), stood) is LeftOut.ALARM
+    stale = score(0, novelty=novelty(), reasons=(Reason.PORTRAIT_STALE,))
+    assert why(score(0, novelty=novelty()), stood) is LeftOut.ALARM
     assert why(stale, stood) is None
+    assert why(score(0), stood) is None, "the portrait was retired"
     assert why(stale, stood._replace(is_novelty=False)) is LeftOut.ALARM
 
 

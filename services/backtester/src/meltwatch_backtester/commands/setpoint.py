@@ -95,7 +95,7 @@ class Watched:
         return span_of_backtest(self.backtest)
 
 
-class JudgedBy(StrEnum):
+class ThresholdOf(StrEnum):
     """What an alarm point compares with its threshold."""
 
     SCORE = "score"
@@ -113,8 +113,8 @@ def setpoint(
         Parameter(validator=Number(gte=0.001, lte=1000), help="False alarms per furnace-day."),
     ],
     of: Annotated[
-        JudgedBy, Parameter(help="Of the ensemble's score, or of what portraits say of scores.")
-    ] = JudgedBy.SCORE,
+        ThresholdOf, Parameter(help="Of the ensemble's score, or of what portraits say of scores.")
+    ] = ThresholdOf.SCORE,
     watched: Watched = _LIVE,
     picture: Annotated[
         Path | None,
@@ -126,7 +126,7 @@ def setpoint(
     span = watched.span()
     abnormal = [each for text in watched.abnormal or () for each in abnormal_in(text)]
     found: SetpointFinding | NoveltyFinding
-    if of is JudgedBy.NOVELTY:
+    if of is ThresholdOf.NOVELTY:
         found = find_novelty_setpoint(_novelty(watched, span), span, abnormal, budget)
     else:
         found = find_setpoint(_log_odds(watched, span), span, abnormal, budget)

@@ -325,7 +325,7 @@ def adopted(
         objections=tuple(objections),
         points=judged,
         portrait=_portrait(furnace_id, shown, is_stale=watch.is_portrait_stale),
-        portrait_id=shown and shown.portrait_id,
+        portrait_id=None if shown is None else shown.portrait_id,
     )
 
 

@@ -1,5 +1,6 @@
 """Which threshold of novelty a budget of false alarms gives, and the evidence for it."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from meltwatch_backtester.domain.watch import Abnormal, LogOddsWatch, Said, norm
 from meltwatch_backtester.errors import BadUsage
 
 NOVELTY_RULE: Final = AlarmRule(on_delay_s=20.0, off_delay_s=120.0, deadband=0.5)
-"""Delays and deadband by which portraits were judged (ADR 0042)."""
+"""Delays and deadband of the class ``novelty``, by which portraits were judged (ADR 0042)."""
 SETTLE_S: Final = PUBLISHED_SPEC.lookback_ns / NS_PER_S + NOVELTY_RULE.off_delay_s
 """So long after a stretch that was no normal operation its own alarm may stand: windows look back
 on it, and the alarm ends as much later as the off-delay."""
@@ -135,12 +136,25 @@ class NoveltyFinding(NormalFinding):
         }
 
     def lines(self) -> Iterator[str]:
-        """Yield the finding for people."""
+        """Yield the finding for people, with the alarm points to paste."""
         yield from self.budget_lines()
+        if self.setpoint is not None:
+            yield "for the plant file, or a file for 'meltwatch alarms points apply':"
+            yield from self.point_lines(self.setpoint)
         if self.caution:
             yield self.caution
         if self.basis.refusal:
             yield f"no set-point yet: {self.basis.refusal}; watch for longer"
+
+    def point_lines(self, setpoint: Mapping[str, float]) -> Iterator[str]:
+        """Yield the alarm point of each furnace as YAML."""
+        levels = ", ".join(f"{name}: {setpoint[name]:g}" for name in ("novelty_on", "novelty_off"))
+        yield "alarm_points:"
+        for furnace_id in self.furnaces:
+            yield "- alarm_class: novelty"
+            yield f"  equipment_path: {json.dumps(furnace_id)}"
+            yield f"  setpoint: {{{levels}}}"
+            yield f"  setpoint_basis: {json.dumps(self.setpoint_basis)}"
 
 
 def find_novelty_setpoint(

@@ -11,7 +11,7 @@ from meltwatch_schemas.alarm import AlarmRecord
 from meltwatch_schemas.identifiers import split_alarm_id
 from meltwatch_schemas.instants import ns_from_utc, utc_from_ns
 from meltwatch_schemas.labels import Label, labels_of
-from meltwatch_schemas.point_rules import PROCESS
+from meltwatch_schemas.point_rules import NOVELTY, PROCESS
 from meltwatch_schemas.reasons import UNTIMELY, Reason
 from meltwatch_schemas.score import ScoreStatus, WindowScore
 from meltwatch_schemas.window import INT64_MAX, NS_PER_S, PUBLISHED_SPEC
@@ -20,8 +20,6 @@ from meltwatch_backtester.domain.span import Span
 
 FEWEST_WINDOWS: Final = 4 * 3600 * NS_PER_S // JUDGED_EVERY_NS
 """4 h of windows: as many as portraits were made of where they were judged."""
-NOVELTY: Final = "NOVELTY"
-"""The condition that a portrait judges."""
 _HARMLESS: Final = UNTIMELY | {Reason.SCORING_LAG, Reason.SYNC_SKEW, Reason.PORTRAIT_STALE}
 """Words beside which the content of both modalities is whole. A word that is not known is none."""
 
@@ -58,7 +56,7 @@ class Disturbance(NamedTuple):
     Attributes
     ----------
     is_novelty
-        It is one of a portrait: it says nothing of windows that call that portrait stale.
+        It is one of a portrait: it says nothing of windows that were not judged by one.
     """
 
     span: Span
@@ -207,12 +205,11 @@ class WindowChoice:
         seen = Span(score.window_end_ns - PUBLISHED_SPEC.lookback_ns, score.window_end_ns + 1)
         if any(_overlap(seen, each) for each in self._excepted):
             return LeftOut.EXCEPTED
-        is_stale = Reason.PORTRAIT_STALE in score.reasons
-        if any(
-            _overlap(seen, each.span) and not (each.is_novelty and is_stale)
-            for each in self._disturbed
-        ):
-            return LeftOut.ALARM
+        # Such an alarm goes on standing while its portrait is stale, or was retired.
+        is_judged_by_one = score.novelty is not None and Reason.PORTRAIT_STALE not in score.reasons
+        for each in self._disturbed:
+            if _overlap(seen, each.span) and (is_judged_by_one or not each.is_novelty):
+                return LeftOut.ALARM
         return LeftOut.HOT if score.logit >= 0 else None
 
 

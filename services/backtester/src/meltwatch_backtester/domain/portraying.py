@@ -53,7 +53,7 @@ _MODES: Final = {Modality.VIDEO: VIDEO_MODES, Modality.CURRENT: CURRENT_MODES}
 _RISES: Final = {Modality.VIDEO: PATCH_RISE_PER_S, Modality.CURRENT: CURRENT_RISE_PER_S}
 
 
-class SeenWindows:
+class PortraitWindows:
     """What a portrait knows of windows: 14 KB each, whatever their clips were."""
 
     def __init__(self) -> None:
@@ -144,7 +144,7 @@ class HeldOut:
 
 
 def make_portrait(
-    furnace_id: str, seen: SeenWindows, chosen: ChosenWindows, made_at_ns: int
+    furnace_id: str, seen: PortraitWindows, chosen: ChosenWindows, made_at_ns: int
 ) -> PortraitFit:
     """Make a portrait of windows of normal operation.
 
@@ -183,13 +183,13 @@ def make_portrait(
     return PortraitFit(portrait, value, chosen.words, _held_out(seen, sides))
 
 
-def _side(seen: SeenWindows, modality: Modality) -> PortraitSide:
+def _side(seen: PortraitWindows, modality: Modality) -> PortraitSide:
     return fit_side(
         seen.features(modality), seen.times_s, _GAP_S, _RISES[modality], _MODES[modality]
     )
 
 
-def _held_out(seen: SeenWindows, sides: Mapping[Modality, PortraitSide]) -> HeldOut:
+def _held_out(seen: PortraitWindows, sides: Mapping[Modality, PortraitSide]) -> HeldOut:
     kept, times_s = fitted_count(len(seen)), seen.times_s
     surprises = [
         side.surprises(seen.features(modality)[kept:], times_s[kept:], _GAP_S)

@@ -23,7 +23,7 @@ from meltwatch_backtester.domain.portrait_windows import (
     Disturbance,
     disturbances,
 )
-from meltwatch_backtester.domain.portraying import SeenWindows
+from meltwatch_backtester.domain.portraying import PortraitWindows
 from meltwatch_backtester.domain.tally import Tally
 from meltwatch_backtester.errors import BadUsage
 from meltwatch_backtester.pipeline.live_scores import scores_before
@@ -127,7 +127,7 @@ def seen_windows(
     partition: int,
     chosen: ChosenWindows,
     on_offsets: Callable[[int], None],
-) -> SeenWindows:
+) -> PortraitWindows:
     """Join the windows that were chosen, where live closed them, and keep what tells of each.
 
     Parameters
@@ -156,7 +156,7 @@ def seen_windows(
         sync_offsets_s={},
         tally=Tally(),
     )
-    seen, wanted, told = SeenWindows(), frozenset(chosen.ends_ns), 0
+    seen, wanted, told = PortraitWindows(), frozenset(chosen.ends_ns), 0
     tail = ScoresTail(source.topics)
     for _, score in scores_before(source):
         tail.add_score(score)
