@@ -139,7 +139,7 @@ class Access:
 
 _STATE: Final = (
     Topic.ALARMS, Topic.ALARM_POINTS, Topic.FURNACE_STATES,
-    Topic.ALARM_COMMANDS, Topic.ALARM_RESULTS, Topic.ALARM_RECEIPTS,
+    Topic.ALARM_COMMANDS, Topic.ALARM_RESULTS, Topic.ALARM_RECEIPTS, Topic.PORTRAITS,
 )  # fmt: skip
 """What nothing else in the system could fill again."""
 _MANAGERS_OFFSETS: Final = "alarm-manager.offsets"

@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 from meltwatch_schemas.alarm_point import AlarmPoint
 from meltwatch_schemas.outside import FurnaceState
+from meltwatch_schemas.point_rules import taken_back_headers
+from meltwatch_schemas.portrait import SCHEMA, encode_portrait
+from meltwatch_schemas.record import RawRecord, headers_for
 from meltwatch_schemas.topics import Topic
 
 from tests.integration.alarm_manager.bench import Broker, wait_for_view
@@ -15,6 +18,7 @@ from tests.integration.backup.site import Command, Site, elsewhere, shown
 from tests.integration.console.bench import ConsoleProcess
 from tests.integration.console.furnace_forge import FURNACE as SEEN
 from tests.integration.console.furnace_forge import wait_for_scores
+from tests.support.builders import portrait
 from tests.support.servers import TEST_PARTITIONS
 from tests.support.waiting import until
 from tests.unit.core.alarms.samples import (
@@ -60,12 +64,21 @@ def raised(broker: Broker, alarm_id: str) -> Any:
     )
 
 
+def portrait_record(prefix: str) -> RawRecord:
+    """A portrait, and by whom and why it was published."""
+    made = portrait(furnace_id=FURNACE)
+    headers = (*headers_for(SCHEMA), *taken_back_headers("li", "commissioned"))
+    name, value = Topic.PORTRAITS.under(prefix), encode_portrait(made)
+    return RawRecord(name, 0, 0, 0, FURNACE.encode(), value, headers)
+
+
 def live(broker: Broker) -> None:
     """Let alarms be raised, acknowledged, shelved and judged, and set-points be changed."""
     for furnace in FURNACES:  # nobody misses windows of these
         broker.send(json_record(Topic.FURNACE_STATES, QUIET, furnace, prefix=broker.prefix))
     changed: AlarmPoint = point(SHELVED, setpoint=setpoint(logit_on=5.0))
     broker.send(json_record(Topic.ALARM_POINTS, changed, changed.alarm_id, prefix=broker.prefix))
+    broker.send(portrait_record(broker.prefix))
     for furnace in (FURNACE, SHELVED):
         broker.send_scores(score(number, 6.0, furnace) for number in range(4))
     seen = raised(broker, f"{SEEN}/OVERHEAT")

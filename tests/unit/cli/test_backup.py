@@ -97,6 +97,20 @@ def test_what_is_restored_is_what_was_saved_and_commands_are_judged_once(
         assert all(record.offset < committed[Place(topic, 0)].position for record in held)
 
 
+def test_a_backup_of_before_there_were_portraits_is_restored(tmp_path):
+    state = StateInMemory({topic: [state_record(topic, 0)] for topic in STATE})
+    manifest = saved(state, tmp_path)
+    held = tuple(part for part in manifest.parts if part.topic is not Topic.PORTRAITS)
+    schemas = {name: kind for name, kind in manifest.schemas.items() if name != Topic.PORTRAITS}
+    old = manifest.model_copy(update={"parts": held, "schemas": schemas})
+    (tmp_path / BACKUP_NAME).write_text(old.model_dump_json())
+    read = read_backup_manifest(tmp_path)
+    check_fits(read, PREFIX, tmp_path)
+    target = StateInMemory()
+    restore_state(target, tmp_path, read, NOW_NS, nothing, no_patience)
+    assert contents(target).keys() == set(STATE) - {Topic.PORTRAITS}
+
+
 def test_what_fails_half_way_leaves_nothing_and_can_be_run_again(tmp_path):
     state = StateInMemory({topic: [state_record(topic, 4)] for topic in STATE})
     manifest = saved(state, tmp_path / "kept")

@@ -68,8 +68,8 @@ def backup(
 ) -> int:
     """Save the alarm list and all else in Kafka that nothing could fill again.
 
-    These are alarms, alarm points, furnace states, commands, their results and receipts. It joins
-    no group and writes nothing to Kafka. All services may go on.
+    These are alarms, alarm points, furnace states, commands, their results, receipts and
+    portraits. It joins no group and writes nothing to Kafka. All services may go on.
     """
     folders, clock = _named(files), SystemClock()
     settings = located(os.environ, "kafka")

@@ -6,11 +6,11 @@ from typing import Final
 from meltwatch_core.alarms.authorship import MAX_OWN_EPOCH, Authorship
 from meltwatch_core.alarms.commit_note import authorships
 from meltwatch_core.alarms.ports import Commit, Place
+from meltwatch_schemas import portrait
 from meltwatch_schemas.access import ACCESS, Principal
 from meltwatch_schemas.alarm import AlarmRecord
 from meltwatch_schemas.alarm_command import AlarmCommand, CommandResult
 from meltwatch_schemas.alarm_point import AlarmPoint
-from meltwatch_schemas.json_message import KeyedMessage
 from meltwatch_schemas.outside import AlarmReceipt, FurnaceState
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_S
@@ -25,20 +25,21 @@ OFFSETS_GROUP: Final = _MANAGER.groups[-1]
 """Under which it does, without the prefix."""
 (WRITER,) = _MANAGER.transactional_ids
 """As whom it writes, without the prefix."""
-_MESSAGES: Final[dict[Topic, type[KeyedMessage]]] = {
-    Topic.ALARMS: AlarmRecord,
-    Topic.ALARM_POINTS: AlarmPoint,
-    Topic.FURNACE_STATES: FurnaceState,
-    Topic.ALARM_COMMANDS: AlarmCommand,
-    Topic.ALARM_RESULTS: CommandResult,
-    Topic.ALARM_RECEIPTS: AlarmReceipt,
+_SCHEMAS: Final = {
+    Topic.ALARMS: AlarmRecord.schema_id,
+    Topic.ALARM_POINTS: AlarmPoint.schema_id,
+    Topic.FURNACE_STATES: FurnaceState.schema_id,
+    Topic.ALARM_COMMANDS: AlarmCommand.schema_id,
+    Topic.ALARM_RESULTS: CommandResult.schema_id,
+    Topic.ALARM_RECEIPTS: AlarmReceipt.schema_id,
+    Topic.PORTRAITS: portrait.SCHEMA,
 }
 Commits = Mapping[Place, Commit]
 
 
 def schema_of(topic: Topic) -> str:
     """Return the kind and major version of a topic's messages, e.g. ``alarm/1``."""
-    kind, _, _ = _MESSAGES[topic].schema_id.partition(".")
+    kind, _, _ = _SCHEMAS[topic].partition(".")
     return kind
 
 
