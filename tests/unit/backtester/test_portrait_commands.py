@@ -324,7 +324,7 @@ def test_too_little_is_refused_in_one_line_that_says_what_was_missing(
     assert (
         "expected at least 1428 windows of normal operation (4 h, one each 10.08 s), got 35" in said
     )
-    assert "12 the ensemble took them for a fault (log-odds 0 or more)" in said
+    assert "12: the ensemble took them for a fault (log-odds 0 or more)" in said
     assert "camera or meter was missing" in said
     assert "\n" not in said
 
@@ -337,7 +337,7 @@ def test_too_little_is_refused_in_one_line_that_says_what_was_missing(
         (("fit", "--furnace", FURNACE, "--from", "1h", "--to", "2h"), "the later time second"),
         ((*FIT, "--except", "noon"), "--except: expected FROM/TO"),
         ((*FIT, "--why", " ", "--publish"), "--why: expected 1 to"),
-        (("fit", "--furnace", "nobody", *SPAN), "got 0 from .*; left out: 375 without a score"),
+        (("fit", "--furnace", "nobody", *SPAN), "got 0 from .*; left out: 375: without a score"),
         (("show",), "expected --furnace or --file"),
         (("show", "--file", "nowhere"), "nowhere: No such file"),
         (("publish", "nowhere", "--why", "so"), "nowhere: No such file"),
@@ -383,15 +383,16 @@ def test_it_is_published_shown_listed_and_retired(
     assert topic.log[-1].headers == (("change.by", b"li"), ("change.why", b"camera gone"))
 
 
-def test_of_a_furnace_the_newest_portrait_that_can_be_read_stands() -> None:
+def test_of_a_furnace_its_newest_record_counts_as_for_the_stream_processor() -> None:
     old, new = (encode_portrait(portrait(made_at_ns=at_ns)) for at_ns in (1, 2))
     name = portrait().furnace_id
-    values = (old, new, b"\xc1")
-    log = [portrait_record(name, value, offset) for offset, value in enumerate(values)]
-    assert standing(log)[name].value == new
-    log.append(portrait_record("another/one", old, 3))
-    assert list(standing(log)) == [name], "its key is not its furnace"
-    assert standing([*log, portrait_record(name, None, 4)]) == {}
+    log = [portrait_record(name, value, offset) for offset, value in enumerate((old, new))]
+    log.append(portrait_record("another/one", old, 2))
+    found = standing(log)
+    assert list(found) == [name], "the other's key is not its furnace"
+    assert (found[name].value, found[name].by, found[name].why) == (new, "li", "so")
+    for last in (None, b"\xc1"):
+        assert standing([*log, portrait_record(name, last, 3)]) == {}
 
 
 def test_a_strangers_portrait_is_drawn_without_a_fault() -> None:

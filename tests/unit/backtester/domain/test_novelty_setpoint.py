@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from meltwatch_backtester.domain.novelty_setpoint import (
     NOVELTY_RULE,
-    NoveltyWatch,
+    SurpriseWatch,
     find_novelty_setpoint,
 )
 from meltwatch_backtester.domain.span import Span
@@ -35,8 +35,8 @@ def surprises(seed: int, judged: int) -> np.ndarray:
     return np.repeat(np.minimum(lasting, 12.0), JUDGED_EVERY)
 
 
-def watched(*furnaces: np.ndarray) -> NoveltyWatch:
-    watch = NoveltyWatch()
+def watched(*furnaces: np.ndarray) -> SurpriseWatch:
+    watch = SurpriseWatch()
     for number, series in enumerate(furnaces):
         for at, surprise in enumerate(series.tolist()):
             watch.add_surprise(f"f{number}", at * HOP_NS, surprise, A)
@@ -112,7 +112,7 @@ def test_a_stretch_that_was_none_counts_until_its_own_alarm_is_over() -> None:
 
 
 def test_scores_that_judge_nothing_leave_a_gap() -> None:
-    watch = NoveltyWatch()
+    watch = SurpriseWatch()
     for number, score in enumerate(
         (
             {"novelty": novelty(video=3.0, current=None)},
@@ -132,7 +132,7 @@ def test_scores_that_judge_nothing_leave_a_gap() -> None:
 
 def test_each_furnace_is_judged_by_one_portrait() -> None:
     with pytest.raises(BadUsage, match=r"expected scores with a novelty from .*, got none"):
-        find_novelty_setpoint(NoveltyWatch(), SPAN, (), 0.5)
+        find_novelty_setpoint(SurpriseWatch(), SPAN, (), 0.5)
     watch = watched(surprises(1, 100))
     watch.add_surprise("f1", 0, 1.0, B)
     watch.add_surprise("f0", 700 * HOP_NS, 1.0, B)

@@ -26,7 +26,7 @@ from meltwatch_backtester.adapters.setpoint_picture import write_picture
 from meltwatch_backtester.commands.options import AsJson, Furnaces, span_of
 from meltwatch_backtester.domain.novelty_setpoint import (
     NoveltyFinding,
-    NoveltyWatch,
+    SurpriseWatch,
     find_novelty_setpoint,
 )
 from meltwatch_backtester.domain.setpoint_finding import SetpointFinding, find_setpoint
@@ -148,10 +148,10 @@ def _log_odds(watched: Watched, span: Span) -> LogOddsWatch:
     return watch
 
 
-def _novelty(watched: Watched, span: Span) -> NoveltyWatch:
+def _novelty(watched: Watched, span: Span) -> SurpriseWatch:
     if watched.backtest is not None:
         raise BadUsage("--of novelty: expected Kafka or a recording; a backtest's folder has none")
-    watch, wanted = NoveltyWatch(), set(watched.furnace or ())
+    watch, wanted = SurpriseWatch(), set(watched.furnace or ())
     with progress("reading", "scores") as advance, _reading(watched) as (history, partitions):
         for score in live_windows(history, span, partitions, advance, watched.topic):
             if not wanted or score.furnace_id in wanted:

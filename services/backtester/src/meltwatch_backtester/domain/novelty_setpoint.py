@@ -26,7 +26,7 @@ _NAMED: Final = 3
 """Portraits that are named at most."""
 
 
-class NoveltyWatch:
+class SurpriseWatch:
     """The surprises of furnaces, each under one portrait."""
 
     def __init__(self) -> None:
@@ -158,7 +158,7 @@ class NoveltyFinding(NormalFinding):
 
 
 def find_novelty_setpoint(
-    watch: NoveltyWatch, span: Span, abnormal: Sequence[Abnormal], false_alarms: float
+    watch: SurpriseWatch, span: Span, abnormal: Sequence[Abnormal], false_alarms: float
 ) -> NoveltyFinding:
     """Find the threshold of novelty for a budget of false alarms.
 

@@ -1,6 +1,7 @@
 """What is said of portraits: which stand, what they were made of, and what they show."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -101,23 +102,24 @@ class StandingPortrait:
 
 
 def standing(records: Iterable[RawRecord]) -> dict[str, StandingPortrait]:
-    """Return the portraits that stand, by furnace; of a furnace the newest that can be read.
+    """Return the portraits that stand, by furnace, as the stream processor takes them.
+
+    A newest record that is no portrait leaves its furnace without one.
 
     Parameters
     ----------
     records
-        Of the topic, in its order. What is no portrait no service takes either.
+        Of the topic, in its order.
     """
     found: dict[str, StandingPortrait] = {}
     for raw in records:
-        if raw.value is None:
-            found.pop((raw.key or b"").decode(errors="replace"), None)
-            continue
-        try:
-            portrait = read_portrait(raw)
-        except ContractViolation:
-            continue
-        found[portrait.furnace_id] = StandingPortrait(portrait, raw.value, *taken_back_by(raw))
+        found.pop((raw.key or b"").decode(errors="replace"), None)
+        if raw.value is not None:
+            with suppress(ContractViolation):
+                portrait = read_portrait(raw)
+                found[portrait.furnace_id] = StandingPortrait(
+                    portrait, raw.value, *taken_back_by(raw)
+                )
     return found
 
 
@@ -139,7 +141,7 @@ def used(windows: int) -> str:
 def left_out_lines(left_out: Mapping[str, int]) -> Iterator[str]:
     """Yield how many windows were left out, and why, the most frequent reason first."""
     for reason, count in sorted(left_out.items(), key=lambda each: -each[1]):
-        yield f"{'left out':<12} {count:,} {_MEANINGS.get(reason, reason)}"
+        yield f"{'left out':<12} {count:,}: {_MEANINGS.get(reason, reason)}"
 
 
 def age(since_ns: int, now_ns: int) -> str:

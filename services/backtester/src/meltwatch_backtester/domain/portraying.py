@@ -37,7 +37,7 @@ from meltwatch_schemas.score import Modality
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 from numpy.typing import NDArray
 
-from meltwatch_backtester.domain.novelty_setpoint import NoveltyWatch
+from meltwatch_backtester.domain.novelty_setpoint import SurpriseWatch
 from meltwatch_backtester.domain.portrait_windows import (
     FEWEST_WINDOWS,
     MEANINGS,
@@ -134,9 +134,9 @@ class HeldOut:
         """From the first to the last."""
         return Span(int(self.ends_ns[0]), int(self.ends_ns[-1]) + 1)
 
-    def watched(self, furnace_id: str, portrait_id: str) -> NoveltyWatch:
+    def watched(self, furnace_id: str, portrait_id: str) -> SurpriseWatch:
         """Return them as scores say it: a judgement stands until the next window is judged."""
-        watch, hop_ns = NoveltyWatch(), PUBLISHED_SPEC.hop_ns
+        watch, hop_ns = SurpriseWatch(), PUBLISHED_SPEC.hop_ns
         for end_ns, surprise in zip(self.ends_ns.tolist(), self.surprises.tolist(), strict=True):
             for at_ns in range(end_ns, end_ns + JUDGED_EVERY_NS, hop_ns):
                 watch.add_surprise(furnace_id, at_ns, surprise, portrait_id)
@@ -215,7 +215,7 @@ def require_enough(chosen: ChosenWindows, found: int) -> None:
         return
     hours = FEWEST_WINDOWS * JUDGED_EVERY_NS / NS_PER_S / 3600
     left_out = chosen.without_lost(found).most_common()
-    why = "; ".join(f"{count} {MEANINGS[each]}" for each, count in left_out)
+    why = "; ".join(f"{count}: {MEANINGS[each]}" for each, count in left_out)
     raise BadUsage(
         f"expected at least {FEWEST_WINDOWS} windows of normal operation ({hours:.0f} h, one each "
         f"{JUDGED_EVERY_NS / NS_PER_S:.2f} s), got {found} from {chosen.span}; left out: "
