@@ -1,6 +1,6 @@
 """NOVELTY: judged from what a score says of the furnace's portrait, whatever a model had to say."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from meltwatch_schemas.alarm_point import AlarmPoint
 from meltwatch_schemas.default_points import default_points
 from meltwatch_schemas.instants import utc_from_ns
 from meltwatch_schemas.novelty import Novelty
+from meltwatch_schemas.outside import FurnaceStateWord
 from meltwatch_schemas.point_rules import NOVELTY
 from meltwatch_schemas.score import Modality, WindowScore
 from meltwatch_schemas.window import NS_PER_S
@@ -20,6 +21,7 @@ from meltwatch_schemas.wording import patch_text
 
 from tests.support.examples import examples
 from tests.unit.core.alarms.samples import (
+    DIGEST,
     FURNACE,
     HOP_NS,
     command_fields,
@@ -30,6 +32,7 @@ from tests.unit.core.alarms.samples import (
     window_end,
 )
 from tests.unit.core.alarms.topic_log import NOW_NS, SCORES, TopicLog, without_run
+from tests.unit.core.alarms.virtual_plant import VirtualPlant
 
 NOVELTY_ID = f"{FURNACE}/{NOVELTY}"
 OVERHEAT_ID = f"{FURNACE}/OVERHEAT"
@@ -272,6 +275,75 @@ def test_an_overheat_that_stands_masks_it_until_it_is_over() -> None:
         "DSUPR",
         ["masked"],
     )
+
+
+@pytest.mark.parametrize("condition", ["NOVELTY", "CURRENT_IMBALANCE"])
+def test_the_ensemble_of_a_set_point_that_no_ensemble_judges_means_nothing(condition: str) -> None:
+    digests = {"OVERHEAT": DIGEST, condition: "f" * 64}
+    points = tuple(
+        each.model_copy(update={"setpoint_digest": digests.get(each.condition)}) for each in POINTS
+    )
+    assert judged(usual(*range(3 * ON)), points).alarms() == []
+
+
+def plant_with_portraits() -> VirtualPlant:
+    names = ("a/F1", "a/F2")
+    points = {name: (*default_points(name), novelty_point(name)) for name in names}
+    return VirtualPlant(names, TopicLog(points=points))
+
+
+def strange(furnace_id: str, **changes: Any) -> Callable[[str, float], dict[str, Any]]:
+    """Make one furnace unlike its portrait, and the other as usual."""
+
+    def fault(name: str, _second: float) -> dict[str, Any]:
+        seen = Novelty(portrait=FIRST, video=4.0 if name == furnace_id else 0.5, peak=(0, 0))
+        return {"novelty": seen} | (changes if name == furnace_id else {})
+
+    return fault
+
+
+def states(records: list[AlarmRecord]) -> list[tuple[str, str]]:
+    return [(each.alarm_id.rpartition("/")[2], each.state.value) for each in records]
+
+
+def test_of_a_fault_that_becomes_an_overheat_one_announcement_stands() -> None:
+    plant = plant_with_portraits()
+    assert states(plant.run(60, strange("a/F1"))) == [(NOVELTY, "UNACK")]
+    told = states(plant.run(30, strange("a/F1", logit=9.0)))
+    assert told == [("OVERHEAT", "UNACK"), (NOVELTY, "DSUPR")]
+    plant.take_over()
+    assert plant.run(30, strange("a/F1", logit=9.0)) == []
+    told = states(plant.run(60, strange("a/F1", logit=-9.0)))
+    assert told == [("OVERHEAT", "RTNUN"), (NOVELTY, "UNACK")]
+    assert states(plant.run(200, strange("a/F2")))[0] == (NOVELTY, "UNACK")
+    assert plant.record("a/F1/NOVELTY").state == "RTNUN"
+    assert {each.alarm_id.rpartition("/")[2] for each in plant.log.alarms()} == {
+        NOVELTY,
+        "OVERHEAT",
+    }
+
+
+def test_in_maintenance_nobody_is_told_that_nothing_is_as_usual() -> None:
+    plant = plant_with_portraits()
+    plant.say("a/F1", FurnaceStateWord.MAINTENANCE)
+    (raised,) = plant.run(60, strange("a/F1"))
+    assert (raised.state, raised.suppressed) == ("DSUPR", ["furnace_state"])
+    plant.say("a/F1", FurnaceStateWord.MELTING)
+    assert states(plant.run(10, strange("a/F1"))) == [(NOVELTY, "UNACK")]
+
+
+def test_while_the_portrait_is_stale_that_is_told_and_the_alarm_waits_for_a_new_one() -> None:
+    plant = plant_with_portraits()
+    plant.run(60, strange("a/F1"))
+    stale = strange("a/F1", reasons=("portrait_stale",))
+    assert states(plant.run(600, stale)) == [("PORTRAIT_STALE", "UNACK")]
+    assert plant.record("a/F1/NOVELTY").active
+    told = plant.run(200, strange("a/F2"))
+    assert {(each.alarm_id, each.state.value) for each in told} == {
+        ("a/F1/NOVELTY", "RTNUN"),
+        ("a/F1/PORTRAIT_STALE", "RTNUN"),
+        ("a/F2/NOVELTY", "UNACK"),
+    }
 
 
 def test_nobody_has_it_who_has_not_written_a_threshold() -> None:

@@ -9,6 +9,7 @@ from meltwatch_schemas.default_points import default_points
 from meltwatch_schemas.errors import violation
 from meltwatch_schemas.identifiers import split_alarm_id
 from meltwatch_schemas.locale import NOWHERE, Locale
+from meltwatch_schemas.point_rules import WITHOUT_SCORE
 from meltwatch_schemas.topics import DEFAULT_PREFIX
 
 from meltwatch_core.alarms.system_alarms import (
@@ -63,7 +64,7 @@ class FurnacePoints(NamedTuple):
     by_scores
         Those that scores raise, in the same order.
     digests
-        Of the ensembles that set-points were made for.
+        Of the ensembles that set-points on the score were made for.
     is_prepared
         There are set-points for another ensemble beside them.
     """
@@ -76,7 +77,8 @@ class FurnacePoints(NamedTuple):
     @classmethod
     def of(cls, points: Mapping[str, AlarmPoint]) -> Self:
         """Return points sorted out."""
-        digests = (point.setpoint_digest for point in points.values())
+        judged = (each for each in points.values() if each.condition not in WITHOUT_SCORE)
+        digests = (point.setpoint_digest for point in judged)
         return cls(
             points,
             tuple(filter(is_by_scores, points.values())),
