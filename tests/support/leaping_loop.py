@@ -1,10 +1,14 @@
 """An event loop whose time leaps to whatever comes next: minutes of waiting in no time."""
 
 import asyncio
+import functools
 import selectors
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar
 
+from meltwatch_chassis.clock import SystemClock
+
+_Given = ParamSpec("_Given")
 _Result = TypeVar("_Result")
 _NS_PER_S = 1_000_000_000
 
@@ -45,3 +49,20 @@ def leap(loop: LeapingLoop, work: Coroutine[Any, Any, _Result]) -> _Result:
     """Run a coroutine to its end, and end what it leaves behind."""
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         return runner.run(work)
+
+
+def leaping(test: Callable[_Given, Coroutine[Any, Any, _Result]]) -> Callable[_Given, _Result]:
+    """Run an asynchronous test on a loop that leaps: what it waits for costs no time."""
+
+    @functools.wraps(test)
+    def run(*given: _Given.args, **named: _Given.kwargs) -> _Result:
+        return leap(LeapingLoop(), test(*given, **named))
+
+    return run
+
+
+class LoopClock(SystemClock):
+    """The machine's wall clock, and a monotonic one that leaps where the running loop does."""
+
+    def monotonic_ns(self) -> int:
+        return round(asyncio.get_running_loop().time() * _NS_PER_S)

@@ -11,7 +11,6 @@ from meltwatch_alarm_manager.adapters.forked_trial import outlives
 from meltwatch_alarm_manager.pipeline.projection import Projection
 from meltwatch_alarm_manager.ports import AlarmChange, FurnaceChange, Settlement
 from meltwatch_alarm_manager.vitals import ManagerVitals
-from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.dependencies import Dependencies
 from meltwatch_chassis.errors import ConfigurationError, TransientError
 from meltwatch_chassis.metrics import Metrics
@@ -22,6 +21,7 @@ from meltwatch_schemas.alarm import AlarmRecord
 from meltwatch_schemas.record import OutgoingRecord, RawRecord
 from meltwatch_schemas.topics import Topic
 
+from tests.support.leaping_loop import LoopClock, leaping
 from tests.unit.core.alarms.samples import ALARM_ID, FURNACE, PREFIX, score, score_record
 from tests.unit.core.alarms.topic_log import NOW_NS, SCORES, TopicLog
 
@@ -41,8 +41,7 @@ class Plant:
         self.is_flushed = False
         self.views_made = 0
         self.topic_ids: dict[str, str] = {}
-        metrics = Metrics()
-        self.vitals = ManagerVitals(SystemClock(), Dependencies(metrics, SystemClock()), metrics)
+        self.vitals: ManagerVitals
 
     # -- election, ledger, intake
     async def leads(self) -> bool:
@@ -122,7 +121,8 @@ class Plant:
 
     async def run_until(self, holds: Callable[[], bool]) -> None:
         """Run both loops until something holds, then stop them."""
-        stop = asyncio.Event()
+        stop, metrics, clock = asyncio.Event(), Metrics(), LoopClock()
+        self.vitals = ManagerVitals(clock, Dependencies(metrics, clock), metrics)
 
         async def watch() -> None:
             while not holds():  # noqa: ASYNC110 - what is waited for is the test's own
@@ -152,7 +152,7 @@ class Plant:
             pipeline=lambda: AlarmPipeline(
                 MasterAlarmList({}), Metrics(), PREFIX, outlives=outlives
             ),
-            clock=SystemClock(),
+            clock=LoopClock(),
             vitals=self.vitals,
         )
 
@@ -170,7 +170,7 @@ class Plant:
             feed=lambda: opened(feed),
             view=lambda: opened(view),
             projection=Projection(PREFIX, registered.__contains__),
-            clock=SystemClock(),
+            clock=LoopClock(),
             vitals=self.vitals,
         )
 
@@ -200,6 +200,7 @@ async def test_scores_become_alarms_and_alarms_are_shown(plant):
     assert plant.vitals.readiness() is None
 
 
+@leaping
 async def test_after_a_failed_write_a_new_reign_writes_the_same_once(plant):
     plant.write_faults = [TransientError("the broker is away") for _ in range(2)]
     await plant.run_until(lambda: len(plant.log.alarms()) == 1)
@@ -207,12 +208,14 @@ async def test_after_a_failed_write_a_new_reign_writes_the_same_once(plant):
     assert plant.log.commits[SCORES].position == 4
 
 
+@leaping
 async def test_a_cancellation_that_a_client_lets_out_is_a_failure_like_any_other(plant):
     plant.write_faults = [asyncio.CancelledError() for _ in range(2)]
     await plant.run_until(lambda: len(plant.log.alarms()) == 1)
     assert plant.write_faults == []
 
 
+@leaping
 async def test_a_view_that_cannot_be_opened_is_tried_again_while_alarms_go_on(plant):
     plant.view_faults = [TransientError("Redis is away") for _ in range(2)]
     await plant.run_until(lambda: bool(plant.shown) and bool(plant.log.alarms()))

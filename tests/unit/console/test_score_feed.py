@@ -13,6 +13,8 @@ from meltwatch_console.adapters.kafka_scores import ScoreFeed
 from meltwatch_console.adapters.read_counts import ReadCounts
 from meltwatch_schemas.record import RawRecord
 
+from tests.support.leaping_loop import LeapingLoop, leap
+
 PARTS = [("t.scores.v1", number) for number in range(3)]
 
 
@@ -66,6 +68,6 @@ def test_a_failure_while_it_looks_where_to_begin_leaves_no_partition_out(monkeyp
         with suppress(TimeoutError):
             await asyncio.wait_for(feed.follow(), 0.5)
 
-    asyncio.run(follow())
+    leap(LeapingLoop(), follow())
 
     assert broker.followed[-1] == set(PARTS)

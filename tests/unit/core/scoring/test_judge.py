@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
-from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.errors import TransientError
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_core.join.entry import read
@@ -18,6 +17,7 @@ from meltwatch_schemas.errors import ContractViolation, Refusal
 from structlog.testing import capture_logs
 
 from tests.support.input_records import live
+from tests.support.leaping_loop import LoopClock, leaping
 from tests.unit.core.scoring.fakes import ENCODER, TOPICS, FakeScorer, until
 
 PATIENCE = Patience(outage_s=0.4, probe_interval_s=0.05, concurrency=2)
@@ -45,7 +45,7 @@ def away(_: AlignedWindow) -> None:
 
 @asynccontextmanager
 async def judging(scorer: FakeScorer, patience: Patience = PATIENCE) -> AsyncIterator[Judge]:
-    judge = Judge(scorer, patience, SystemClock(), Metrics())
+    judge = Judge(scorer, patience, LoopClock(), Metrics())
     watching = asyncio.create_task(judge.watch())
     yield judge
     watching.cancel()
@@ -73,6 +73,7 @@ async def test_a_window_without_a_modality_is_never_sent(windows: list[AlignedWi
     assert scorer.calls == []
 
 
+@leaping
 async def test_a_short_outage_costs_delay_and_no_verdict(scored: AlignedWindow) -> None:
     scorer = FakeScorer()
     scorer.attempt = away
@@ -85,6 +86,7 @@ async def test_a_short_outage_costs_delay_and_no_verdict(scored: AlignedWindow) 
         assert judge.outage is None
 
 
+@leaping
 async def test_after_the_patience_windows_go_out_unscored_at_once(scored: AlignedWindow) -> None:
     scorer = FakeScorer()
     scorer.attempt = away
@@ -99,6 +101,7 @@ async def test_after_the_patience_windows_go_out_unscored_at_once(scored: Aligne
         assert len(scorer.calls) == calls
 
 
+@leaping
 async def test_a_probe_finds_the_scorer_back_and_all_of_it_is_said_once(
     scored: AlignedWindow,
 ) -> None:
@@ -117,6 +120,7 @@ async def test_a_probe_finds_the_scorer_back_and_all_of_it_is_said_once(
     ]  # fmt: skip
 
 
+@leaping
 async def test_windows_that_wait_too_long_are_reported(scored: AlignedWindow) -> None:
     scorer = FakeScorer()
     scorer.attempt = lambda _: asyncio.sleep(0.3)
@@ -128,6 +132,7 @@ async def test_windows_that_wait_too_long_are_reported(scored: AlignedWindow) ->
     assert lines[0]["furnace"] == scored.furnace_id
 
 
+@leaping
 async def test_a_window_that_nobody_can_score_does_not_prevent_recovery(
     windows: list[AlignedWindow],
 ) -> None:
@@ -141,6 +146,7 @@ async def test_a_window_that_nobody_can_score_does_not_prevent_recovery(
         await until(lambda: judge.outage is None)
 
 
+@leaping
 async def test_a_window_that_always_fails_is_no_outage_for_the_others(
     windows: list[AlignedWindow],
 ) -> None:
@@ -170,6 +176,7 @@ async def test_a_refused_window_is_not_tried_again(scored: AlignedWindow) -> Non
     assert len(scorer.calls) == 1
 
 
+@leaping
 async def test_calls_at_a_time_are_bounded(windows: list[AlignedWindow]) -> None:
     scorer = FakeScorer()
     under_way = most = 0
@@ -194,6 +201,7 @@ async def test_overdue_windows_are_shed_only_when_that_is_wanted(scored: Aligned
         assert (await judge.judge(scored)).verdict is not None
 
 
+@leaping
 async def test_calls_from_before_a_turn_say_nothing_about_the_present(
     scored: AlignedWindow,
 ) -> None:

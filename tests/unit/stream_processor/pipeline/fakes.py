@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Self
 
-from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.dependencies import Dependencies
 from meltwatch_chassis.errors import TransientError
 from meltwatch_chassis.kafka.record import Delivered
@@ -33,13 +32,14 @@ from meltwatch_stream_processor.pipeline.shared import SharedParts
 from meltwatch_stream_processor.ports import Census, Committed, TopicFacts, TopicPartition
 
 from tests.support.input_records import InputRecord
+from tests.support.leaping_loop import LoopClock
 from tests.unit.core.scoring.fakes import ENCODER, IDENTITY, TOPICS, FakeScorer, until
 
 IMPATIENT = Patience(outage_s=0.3, probe_interval_s=0.05)
 
 
-class FastClock(SystemClock):
-    """The machine's clocks, the monotonic one so many times as fast.
+class FastClock(LoopClock):
+    """The loop's clock, the monotonic one so many times as fast.
 
     Parameters
     ----------

@@ -19,6 +19,7 @@ from structlog.testing import capture_logs
 
 from tests.support.arcs import arc_records
 from tests.support.input_records import ORIGIN_NS, InputRecord, frame_record, sample_record
+from tests.support.leaping_loop import leaping
 from tests.unit.core.scoring.fakes import ENCODER, FakeScorer, until
 from tests.unit.stream_processor.pipeline.fakes import Life, MemoryBroker
 
@@ -48,6 +49,7 @@ def gauge(life: Life) -> float | None:
     return life.shared.metrics.registry.get_sample_value("meltwatch_sync_skew_seconds", labels)
 
 
+@leaping
 async def test_a_skew_is_named_in_the_scores_and_shown_until_the_furnace_is_retired(
     apart: list[InputRecord], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -63,6 +65,7 @@ async def test_a_skew_is_named_in_the_scores_and_shown_until_the_furnace_is_reti
             assert 480 <= (first + 1) * 1.44 <= 660
             assert all(named[first:])
             await until(lambda: gauge(life) == pytest.approx(0.5, abs=0.05))
+            await until(lambda: any(entry["event"] == "furnace_retired" for entry in log))
             await until(lambda: gauge(life) is None)
     (told,) = [entry for entry in log if entry["event"] == "sync_skew_changed"]
     assert (told["log_level"], told["furnace"], told["skew_level"]) == (

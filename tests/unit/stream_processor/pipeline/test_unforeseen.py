@@ -19,6 +19,7 @@ from meltwatch_stream_processor.ports import TopicPartition
 from structlog.testing import capture_logs
 
 from tests.support.input_records import ORIGIN_NS, InputRecord, frame_record, live, sample_record
+from tests.support.leaping_loop import leaping
 from tests.unit.core.scoring.fakes import ENCODER, TOPICS, FakeScorer, until
 from tests.unit.stream_processor.pipeline.fakes import FastClock, Life, MemoryBroker, contents
 
@@ -141,6 +142,7 @@ async def test_a_record_that_breaks_the_decoder_is_a_dead_letter(
 
 @pytest.mark.parametrize("answer", [{}, {EMBEDDINGS: -1, CURRENTS: -1}, {EMBEDDINGS: None}])
 @pytest.mark.parametrize("question", ["beginning_offsets", "end_offsets"])
+@leaping
 async def test_an_answer_of_the_broker_without_sense_is_asked_for_again(
     broker: MemoryBroker, monkeypatch: pytest.MonkeyPatch, question: str, answer: dict[Any, Any]
 ) -> None:
@@ -255,6 +257,7 @@ async def test_unregistered_furnaces_are_refused_where_that_is_wanted(broker: Me
     assert refused == len(broker.letters()) > 0
 
 
+@leaping
 async def test_room_is_given_back_by_furnaces_that_are_retired(
     broker: MemoryBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -271,6 +274,7 @@ async def test_room_is_given_back_by_furnaces_that_are_retired(
 
 
 @pytest.mark.parametrize("is_away", [True, False], ids=["kafka-away", "process-frozen"])
+@leaping
 async def test_time_in_which_nothing_could_be_read_is_no_silence_of_furnaces(
     broker: MemoryBroker, monkeypatch: pytest.MonkeyPatch, is_away: bool
 ) -> None:

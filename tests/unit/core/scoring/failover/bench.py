@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
-from meltwatch_chassis.clock import SystemClock
 from meltwatch_chassis.errors import FatalError
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_core.join.window import AlignedWindow
@@ -19,6 +18,7 @@ from meltwatch_schemas.score import ModelIdentity
 from meltwatch_schemas.window import NS_PER_MS
 from structlog.testing import capture_logs
 
+from tests.support.leaping_loop import LoopClock
 from tests.unit.core.scoring.fakes import IDENTITY, FakeScorer
 
 OTHER = replace(IDENTITY, model=ModelIdentity("fmformer", "2", "e" * 64))
@@ -118,7 +118,7 @@ async def on(
     *endpoints: FakeEndpoint, timing: FailoverTiming = UNHURRIED, metrics: Metrics | None = None
 ) -> AsyncIterator[tuple[Failover, Log]]:
     with capture_logs() as lines:
-        failover = Failover(endpoints, timing, SystemClock(), metrics or Metrics())
+        failover = Failover(endpoints, timing, LoopClock(), metrics or Metrics())
         await failover.identify()
         watching = asyncio.create_task(failover.watch())
         yield failover, Log(lines)

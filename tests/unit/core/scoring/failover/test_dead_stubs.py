@@ -7,10 +7,12 @@ from meltwatch_chassis.errors import TransientError
 from meltwatch_core.scoring.errors import EndpointError, ReloadRefusedError
 from meltwatch_core.scoring.ports import Verdict
 
+from tests.support.leaping_loop import leaping
 from tests.unit.core.scoring.failover.bench import WINDOW, FakeEndpoint, on
 from tests.unit.core.scoring.fakes import until
 
 
+@leaping
 async def test_a_dead_stub_is_cured_once_however_many_calls_meet_it(a: FakeEndpoint) -> None:
     async with on(a) as (failover, log):
         await failover.score_window(WINDOW)
@@ -24,6 +26,7 @@ async def test_a_dead_stub_is_cured_once_however_many_calls_meet_it(a: FakeEndpo
     assert log.said() == [("triton_stub_dead", "a:1"), ("triton_stub_cured", "a:1")]
 
 
+@leaping
 async def test_a_call_that_hears_late_of_a_stub_cured_meanwhile_says_nothing(
     a: FakeEndpoint,
 ) -> None:
@@ -51,6 +54,7 @@ async def test_a_call_that_hears_late_of_a_stub_cured_meanwhile_says_nothing(
     assert log.said() == [("triton_stub_dead", "a:1"), ("triton_stub_cured", "a:1")]
 
 
+@leaping
 async def test_a_window_that_meets_a_dead_stub_is_scored_elsewhere(
     a: FakeEndpoint, b: FakeEndpoint
 ) -> None:
@@ -64,6 +68,7 @@ async def test_a_window_that_meets_a_dead_stub_is_scored_elsewhere(
     assert (a.reloads, b.reloads) == (["member_a"], [])
 
 
+@leaping
 async def test_a_cure_that_does_not_help_is_not_repeated_at_once(a: FakeEndpoint) -> None:
     async with on(a) as (failover, log):
         await failover.score_window(WINDOW)
@@ -76,6 +81,7 @@ async def test_a_cure_that_does_not_help_is_not_repeated_at_once(a: FakeEndpoint
         assert log.said() == [("triton_stub_dead", "a:1")]
 
 
+@leaping
 async def test_a_server_that_lets_nobody_reload_says_so_once(
     a: FakeEndpoint, b: FakeEndpoint
 ) -> None:
@@ -96,6 +102,7 @@ async def test_a_server_that_lets_nobody_reload_says_so_once(
     assert a.reloads == ["member_a"]
 
 
+@leaping
 async def test_a_server_that_is_gone_takes_its_dead_stub_with_it(a: FakeEndpoint) -> None:
     async with on(a) as (failover, log):
         await failover.score_window(WINDOW)

@@ -9,6 +9,7 @@ from meltwatch_chassis.metrics import Metrics
 from meltwatch_core.scoring.failover import Failover
 from meltwatch_core.scoring.ports import Verdict
 
+from tests.support.leaping_loop import leaping
 from tests.unit.core.scoring.failover.bench import (
     OTHER,
     TIMING,
@@ -45,6 +46,7 @@ async def test_the_metrics_name_the_one_ensemble_that_scores_here(a: FakeEndpoin
     assert sample.labels == {"name": model.name, "version": "2", "digest": model.digest}
 
 
+@leaping
 async def test_one_that_is_away_at_the_start_joins_later(a: FakeEndpoint, b: FakeEndpoint) -> None:
     a.stop()
     b.identity = OTHER
@@ -86,6 +88,7 @@ async def test_an_ensemble_against_the_contract_on_one_is_refused(
     assert len(b.calls) == 1
 
 
+@leaping
 async def test_a_reload_under_us_shows_without_any_error(a: FakeEndpoint, b: FakeEndpoint) -> None:
     async with on(a, b, timing=TIMING) as (failover, log):
         a.identity = OTHER
@@ -107,6 +110,7 @@ async def test_a_window_that_a_reloaded_ensemble_refuses_is_scored_elsewhere(
         assert log.said() == [("triton_endpoint_refused", "a:1")]
 
 
+@leaping
 async def test_another_ensemble_is_taken_up_only_after_the_patience(
     a: FakeEndpoint, b: FakeEndpoint
 ) -> None:
@@ -121,6 +125,7 @@ async def test_another_ensemble_is_taken_up_only_after_the_patience(
             await failover.score_window(WINDOW)
 
 
+@leaping
 async def test_a_refused_endpoint_that_goes_away_is_no_reason_to_end(
     a: FakeEndpoint, b: FakeEndpoint
 ) -> None:

@@ -9,6 +9,7 @@ from meltwatch_chassis.metrics import Metrics
 from meltwatch_core.scoring.ports import Verdict
 from meltwatch_schemas.errors import ContractViolation
 
+from tests.support.leaping_loop import leaping
 from tests.unit.core.scoring.failover.bench import WINDOW, FakeEndpoint, failing, on, refusing
 from tests.unit.core.scoring.fakes import until
 
@@ -21,6 +22,7 @@ async def test_endpoints_take_turns(a: FakeEndpoint, b: FakeEndpoint) -> None:
     assert log.said() == []
 
 
+@leaping
 async def test_a_busy_endpoint_is_spared(a: FakeEndpoint, b: FakeEndpoint) -> None:
     release = asyncio.Event()
     a.attempt = lambda _: release.wait()
@@ -43,6 +45,7 @@ async def test_a_failed_call_is_tried_at_once_on_the_next(a: FakeEndpoint, b: Fa
     assert len(b.calls) == 4
 
 
+@leaping
 async def test_an_endpoint_that_is_back_is_asked_again(a: FakeEndpoint, b: FakeEndpoint) -> None:
     metrics = Metrics()
     async with on(a, b, metrics=metrics) as (failover, log):
@@ -70,6 +73,7 @@ def up(endpoint: str) -> tuple[str, dict[str, str]]:
     return "meltwatch_scoring_endpoint_up", {"endpoint": endpoint}
 
 
+@leaping
 async def test_a_server_that_only_says_who_it_is_does_not_come_back(
     a: FakeEndpoint, b: FakeEndpoint
 ) -> None:
@@ -89,6 +93,7 @@ async def test_one_failure_among_answers_is_no_loss(a: FakeEndpoint, b: FakeEndp
         assert log.said() == []
 
 
+@leaping
 async def test_when_none_is_left_the_caller_hears_of_all(a: FakeEndpoint, b: FakeEndpoint) -> None:
     async with on(a, b) as (failover, log):
         a.stop()
@@ -113,6 +118,7 @@ async def test_a_refused_window_is_asked_of_nobody_else(a: FakeEndpoint, b: Fake
     assert len(a.calls) + len(b.calls) == 1
 
 
+@leaping
 async def test_a_probe_asks_about_a_window_that_was_scored_before(a: FakeEndpoint) -> None:
     poison: Any = type("AnyWindow", (), {"window_end_ns": 4})()
     async with on(a) as (failover, log):
@@ -125,6 +131,7 @@ async def test_a_probe_asks_about_a_window_that_was_scored_before(a: FakeEndpoin
         assert isinstance(await failover.score_window(WINDOW), Verdict)
 
 
+@leaping
 async def test_with_no_window_scored_yet_a_probe_asks_about_the_newest(a: FakeEndpoint) -> None:
     async with on(a) as (failover, log):
         a.attempt = failing

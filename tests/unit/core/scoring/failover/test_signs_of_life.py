@@ -8,10 +8,12 @@ import pytest
 from meltwatch_chassis.metrics import Metrics
 from meltwatch_core.scoring.ports import Verdict
 
+from tests.support.leaping_loop import leaping
 from tests.unit.core.scoring.failover.bench import TIMING, WINDOW, FakeEndpoint, failing, on
 from tests.unit.core.scoring.fakes import until
 
 
+@leaping
 async def test_one_that_hangs_leaves_without_any_window_and_is_back_without_one(
     a: FakeEndpoint,
 ) -> None:
@@ -33,6 +35,7 @@ async def test_one_that_hangs_leaves_without_any_window_and_is_back_without_one(
     assert log.said() == [("triton_endpoint_lost", "a:1"), ("triton_endpoint_back", "a:1")]
 
 
+@leaping
 async def test_windows_of_one_that_hangs_are_scored_elsewhere_at_once(
     a: FakeEndpoint, b: FakeEndpoint
 ) -> None:
@@ -45,6 +48,7 @@ async def test_windows_of_one_that_hangs_are_scored_elsewhere_at_once(
     assert len(b.calls) == 1
 
 
+@leaping
 async def test_a_missing_sign_of_life_is_no_loss(a: FakeEndpoint) -> None:
     async with on(a, timing=replace(TIMING, check_s=60.0)) as (failover, log):
         for _ in range(5):
@@ -54,6 +58,7 @@ async def test_a_missing_sign_of_life_is_no_loss(a: FakeEndpoint) -> None:
     assert log.said() == []
 
 
+@leaping
 async def test_signs_of_life_do_not_excuse_one_that_fails_every_window(
     a: FakeEndpoint, b: FakeEndpoint
 ) -> None:
@@ -69,6 +74,7 @@ async def test_signs_of_life_do_not_excuse_one_that_fails_every_window(
 
 @pytest.mark.parametrize("place", [0, 1], ids=["first", "second"])
 @pytest.mark.parametrize("fault", ["killed", "frozen"])
+@leaping
 async def test_one_of_two_that_is_away_is_a_warning_and_no_outage(
     a: FakeEndpoint, b: FakeEndpoint, place: int, fault: str
 ) -> None:
