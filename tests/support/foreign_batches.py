@@ -1,6 +1,7 @@
 """Batches as a stranger may write them: a client in C, or nobody's, with bytes of its choice."""
 
 import asyncio
+import functools
 import gzip
 import struct
 from collections.abc import Iterable, Sequence
@@ -73,6 +74,7 @@ def records_of(batch: bytes) -> bytes:
     return batch[_HEAD:]
 
 
+@functools.cache
 def bomb(codec: str, size: int | None = None, *, xerial: bool = True) -> bytes:
     """Return a batch of one record of zeros: as many as fit the 1 MiB of a topic, or a size."""
     size = size or BOMBS[codec]

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 
 import pytest
 from meltwatch_backtester import bootstrap
@@ -31,7 +32,7 @@ Run = Callable[..., int]
 
 @pytest.fixture(scope="module")
 def sides() -> tuple[list[RawRecord], list[RawRecord]]:
-    return list(peaks())[:PAIRED], list(peaks(NEXT))
+    return list(islice(peaks(), PAIRED)), list(peaks(NEXT))
 
 
 @pytest.fixture

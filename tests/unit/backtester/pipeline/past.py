@@ -1,5 +1,6 @@
 """A live system in memory, and what it left behind: to be replayed without servers."""
 
+import functools
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
@@ -73,7 +74,7 @@ class Past:
     @property
     def scores(self) -> list[WindowScore]:
         """What live published."""
-        return [read_score(raw) for raw in self.logs[Topic.SCORES]]
+        return [_read(raw) for raw in self.logs[Topic.SCORES]]
 
     def change(self, topic: Topic, alter: Callable[[list[RawRecord]], list[RawRecord]]) -> None:
         """Make another past of it."""
@@ -82,6 +83,12 @@ class Past:
     def history(self) -> HistoryInMemory:
         parts = {TopicPart(topic, 0): log for topic, log in self.logs.items()}
         return HistoryInMemory(parts, prefix=PREFIX, partitions=1)
+
+
+@functools.lru_cache(maxsize=1024)
+def _read(raw: RawRecord) -> WindowScore:
+    """A score is read once, however many tests look at a past."""
+    return read_score(raw)
 
 
 def _in_time(raw: RawRecord) -> RawRecord:
@@ -110,7 +117,7 @@ def _judged(logs: dict[Topic, list[RawRecord]]) -> None:
                 _append(logs, Topic.ALARMS, now_ns, out.key, out.value)
 
     for raw in logs[Topic.SCORES]:
-        now_ns = read_score(raw).times.published_ns + 50 * NS_PER_MS
+        now_ns = _read(raw).times.published_ns + 50 * NS_PER_MS
         handle(raw, now_ns)
         if logs[Topic.ALARMS] and not logs[Topic.ALARM_COMMANDS]:
             raised = AlarmRecord.from_json(logs[Topic.ALARMS][0].value or b"")

@@ -1,6 +1,7 @@
 """Kafka and Triton in memory: logs, offsets and verdicts without servers."""
 
 import asyncio
+import functools
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Self
@@ -198,7 +199,7 @@ class MemoryBroker:
 
     def scores(self) -> list[WindowScore]:
         """What was published, in order."""
-        return [decode_score(raw.value or b"") for raw in self.logs[TOPICS.scores]]
+        return [_decoded(raw.value or b"") for raw in self.logs[TOPICS.scores]]
 
     def has_scores(self, count: int) -> bool:
         """Whether so many were published."""
@@ -207,6 +208,12 @@ class MemoryBroker:
     def letters(self) -> list[RawRecord]:
         """The dead letters, in order."""
         return self.logs[TOPICS.dead_letters]
+
+
+@functools.lru_cache(maxsize=1024)
+def _decoded(value: bytes) -> WindowScore:
+    """A score is decoded once, however often a test or a life looks at all of them."""
+    return decode_score(value)
 
 
 def contents(scores: list[WindowScore]) -> dict[str, tuple[object, ...]]:
