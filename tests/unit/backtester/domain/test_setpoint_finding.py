@@ -1,3 +1,5 @@
+from itertools import accumulate
+
 import numpy as np
 import pytest
 from meltwatch_backtester.domain.setpoint_finding import find_setpoint
@@ -7,7 +9,6 @@ from meltwatch_chassis.errors import BadUsage
 from meltwatch_core.alarms.condition import Condition, Sample, decided, due, observe
 from meltwatch_schemas.alarm_point import Setpoint
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
-from scipy.signal import lfilter
 
 HOP_NS = PUBLISHED_SPEC.hop_ns
 DAY_WINDOWS = 86_400 * NS_PER_S // HOP_NS
@@ -17,7 +18,10 @@ SPAN = Span(0, 100 * 86_400 * NS_PER_S)
 def restless(seed: int, windows: int) -> np.ndarray:
     """Log-odds of a furnace that is always normal: they wander, with a memory of ten windows."""
     noise = np.random.default_rng(seed).normal(0.0, 1.0, windows)
-    return np.asarray(lfilter([0.44], [1.0, -0.9], noise)) - 6.0
+    wandering = accumulate(
+        noise.tolist(), lambda before, push: 0.9 * before + 0.44 * push, initial=0.0
+    )
+    return np.array(list(wandering)[1:]) - 6.0
 
 
 def watched(furnaces: int, windows: int) -> tuple[LogOddsWatch, dict[str, np.ndarray]]:

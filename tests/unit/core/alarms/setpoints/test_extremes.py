@@ -1,4 +1,5 @@
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,16 +12,24 @@ from meltwatch_core.alarms.setpoints.extremes import (
     resampled_values,
 )
 from meltwatch_core.alarms.setpoints.held_level import AlarmRule, held_levels
-from scipy.signal import lfilter
-from scipy.stats import genpareto
 
 HOP_S = 1.44
 RULE = AlarmRule()
 series = st.lists(st.integers(-8, 8).map(float), min_size=1, max_size=50)
 
 
+@pytest.fixture(scope="module")
+def genpareto() -> Any:
+    """The generalised Pareto law of SciPy, which takes a second to import: only where it runs."""
+    from scipy.stats import genpareto as law  # noqa: PLC0415
+
+    return law
+
+
 def ar1(rng: np.random.Generator, size: int, memory: float = 0.9) -> np.ndarray:
     """Return a stationary Gaussian series of unit variance."""
+    from scipy.signal import lfilter  # noqa: PLC0415 - a second, only where it runs
+
     innovations = rng.normal(0, np.sqrt(1 - memory**2), size)
     innovations[0] = rng.normal()
     return np.asarray(lfilter([1.0], [1.0, -memory], innovations))
@@ -41,7 +50,7 @@ def test_clusters_are_apart_and_their_maxima_are_the_highest(
 
 
 @pytest.mark.parametrize("shape", [-0.3, 0.0, 0.4])
-def test_the_fit_finds_the_law_that_made_the_excesses(shape: float) -> None:
+def test_the_fit_finds_the_law_that_made_the_excesses(genpareto: Any, shape: float) -> None:
     excesses = genpareto.rvs(shape, scale=2.0, size=20_000, random_state=3)
     tail = fit_tail(excesses, level=1.0, exposure=10.0)
     assert tail.shape == pytest.approx(shape, abs=0.03)
@@ -50,7 +59,7 @@ def test_the_fit_finds_the_law_that_made_the_excesses(shape: float) -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_fit_is_at_least_as_likely_as_that_of_scipy(seed: int) -> None:
+def test_the_fit_is_at_least_as_likely_as_that_of_scipy(genpareto: Any, seed: int) -> None:
     excesses = genpareto.rvs(0.1, scale=0.7, size=80, random_state=seed)
     tail = fit_tail(excesses, level=0.0, exposure=1.0)
     shape, _, scale = genpareto.fit(excesses, floc=0)
@@ -70,7 +79,9 @@ def test_a_rate_above_that_of_the_level_gives_the_level() -> None:
     assert Tail(level=2.0, shape=0.1, scale=1.0, rate=3.0).value_of(5.0) == 2.0
 
 
-def test_a_resample_that_draws_each_cluster_twice_in_twice_the_time_changes_nothing() -> None:
+def test_a_resample_that_draws_each_cluster_twice_in_twice_the_time_changes_nothing(
+    genpareto: Any,
+) -> None:
     excesses = genpareto.rvs(-0.1, scale=1.0, size=100, random_state=1)
     tail = fit_tail(excesses, level=0.0, exposure=2.0)
     weights, exposures = np.full((1, 100), 2.0), np.array([4.0])
