@@ -65,7 +65,7 @@ def errors_s(camera: Observer, meter: Observer, trials: int) -> NDArray[np.float
 def test_errors_stay_within_what_noise_allows(
     camera: Observer, snr: float, p95_s: float, share: float
 ) -> None:
-    trials = 30
+    trials = 10 if is_quick() else 30
     found_s = errors_s(replace(camera, snr=snr), replace(METER, snr=snr), trials)
     assert found_s.size >= share * trials
     assert np.quantile(np.abs(found_s), 0.95) <= p95_s
