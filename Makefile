@@ -69,7 +69,7 @@ test-long: setup ## Run what the suite leaves out for its length: every campaign
 
 .PHONY: test-unit
 test-unit: setup ## Run the tests that need no server and start no program, properties with a third of their examples (make test has all of them)
-	@$(BIN)/pytest tests/unit tests/architecture tests/contract/wire -n auto --dist loadfile -m "not long and not programs" --hypothesis-profile=quick
+	@$(BIN)/pytest tests/unit tests/architecture tests/contract/wire -n auto --dist loadfile -m "not long and not programs" --hypothesis-profile=quick -o tmp_path_retention_policy=failed
 
 .PHONY: test-trainer
 test-trainer: $(UV) ## Run the trainer's tests (installs PyTorch for the processor, about 2 GB)
