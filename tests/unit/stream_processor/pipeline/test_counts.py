@@ -5,7 +5,7 @@ from meltwatch_chassis.metrics import Metrics
 from meltwatch_core.join.window import Outcome
 from meltwatch_schemas.errors import ContractViolation, Refusal
 from meltwatch_schemas.score import Modality
-from meltwatch_stream_processor.pipeline.counts import OTHER, UNKNOWN, Counts
+from meltwatch_stream_processor.pipeline.counts import MAX_FURNACES, OTHER, UNKNOWN, Counts
 
 from tests.support.input_records import ORIGIN_NS, sample_record
 
@@ -71,6 +71,18 @@ def test_furnaces_beyond_the_bound_share_a_label(metrics: Metrics) -> None:
         (OTHER, "both", "scoring_rejected"): 2,
         (UNKNOWN, "both", "scoring_rejected"): 1,
     }
+
+
+def test_as_many_furnaces_as_the_limit_are_told_apart_by_default(metrics: Metrics) -> None:
+    """All of them are held: nothing but the limit keeps their names from the metrics."""
+    counts = Counts(metrics)
+    for n in range(MAX_FURNACES + 7):
+        record = replace(RAW, key=f"plant/F{n}".encode())
+        counts.record(record, Modality.CURRENT, Outcome(late=True), lambda _: True)
+
+    found = irregularities(metrics)
+    assert len(found) == MAX_FURNACES + 1
+    assert found[OTHER, "current", "late"] == 7
 
 
 def test_a_retired_furnace_leaves_the_metrics_and_makes_room(metrics: Metrics) -> None:
