@@ -410,3 +410,32 @@ def test_a_strangers_portrait_is_drawn_without_a_fault() -> None:
         assert np.isfinite(shown.spreads).all()
         assert (shown.colours >= 0).all()
         assert (shown.colours <= 255).all()
+
+
+@pytest.mark.parametrize("fewest", [FEWEST, 10**6])
+def test_who_adopts_a_furnace_has_a_portrait_made_of_the_same_hours(
+    past: dict[TopicPart, list[RawRecord]],
+    plain: Plain,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    fewest: int,
+) -> None:
+    """What is too little for a portrait is said, and the rest of the answer stands."""
+    monkeypatch.setattr(portraying, "FEWEST_WINDOWS", fewest)
+    monkeypatch.setenv("MELTWATCH_KAFKA", "127.0.0.1:1")
+    file = tmp_path / "of it.portrait"
+
+    root()(
+        ["furnaces", "adopt", FURNACE, *SPAN, "--portrait", str(file)],
+        result_action="return_value",
+    )
+
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("portrait ")]
+    if fewest == FEWEST:
+        again, once = decode_portrait(file.read_bytes()), decode_portrait(plain.value)
+        assert again.windows == once.windows
+        assert f"portrait publish '{file}' --why" in lines[-1]
+    else:
+        assert not file.exists()
+        assert "none was made: expected at least" in lines[-1]

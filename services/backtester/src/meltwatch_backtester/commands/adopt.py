@@ -1,6 +1,7 @@
 """``meltwatch furnaces adopt``: whether a furnace that was watched may alarm."""
 
 import os
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,11 @@ from meltwatch_backtester.commands.options import (
     next_step,
     span_of,
     write_proposal,
+)
+from meltwatch_backtester.commands.portrait_fit import (
+    PortraitScope,
+    portrait_of,
+    write_portrait,
 )
 from meltwatch_backtester.commands.setpoint import Exceptions, abnormal_in
 from meltwatch_backtester.domain.adopting import (
@@ -78,24 +84,31 @@ def adopt(
         ),
     ] = Budget().false_alarms,
     out: ProposalFile = None,
+    portrait: Annotated[
+        Path | None,
+        Parameter(metavar="FILE", help="Make a portrait of the same hours too, into a file."),
+    ] = None,
     as_json: AsJson = False,
 ) -> int:
     """Say whether a furnace that was watched may alarm, and propose its alarm points.
 
-    It reads scores and alarm points, and changes nothing: a person applies the proposal.
+    It changes nothing in Kafka: a person applies the proposal and publishes the portrait.
     """
     furnace_named(furnace)
     span = span_of(scope.since, scope.until)
     abnormal = [each for text in scope.abnormal or () for each in abnormal_in(text)]
     watch, in_force = _observed(furnace, scope, span)
+    made = None if portrait is None else _portrayed(furnace, scope, span, portrait)
     found = adopted((furnace, watch), span, abnormal, budget, in_force)
     proposal = found.proposal()
     if out is not None and proposal:
         write_proposal(out, proposal)
     if as_json:
-        print_json(found.document() | {"proposal": points_as_json(proposal)["alarm_points"]})
+        told = {"proposal": points_as_json(proposal)["alarm_points"], "portrait_made": made}
+        print_json(found.document() | told)
     else:
-        print_lines(*found.lines(), *_next(found, out))
+        lines = () if made is None else (f"{'portrait':<12} {made}",)
+        print_lines(*found.lines(), *lines, *_next(found, out))
     return 0 if found.may_alarm else 1
 
 
@@ -120,6 +133,22 @@ def _observed(
         part = TopicPart(Topic.PORTRAITS, 0)
         portraits = standing(history.read(part, *history.bounds(part)))
     return watch, FurnaceInForce(points, portraits.get(furnace))
+
+
+def _portrayed(furnace: str, scope: AdoptionScope, span: Span, file: Path) -> str:
+    """Make a portrait of the same hours, and say what became of it."""
+    needs = () if scope.recording else ("kafka",)
+    asked = PortraitScope(scope.since, scope.until, scope.abnormal, scope.recording)
+    with bootstrap.history(located(Settings, os.environ, *needs), scope.recording) as history:
+        try:
+            _, made = portrait_of(history, furnace, span, asked)
+        except BadUsage as error:
+            return f"none was made: {error}"
+    write_portrait(file, made.value)
+    return (
+        f"made of {made.portrait.windows:,} windows into {file}; "
+        f"next: meltwatch portrait publish {shlex.quote(str(file))} --why 'adopted'"
+    )
 
 
 def _next(found: Adoption, out: Path | None) -> Iterator[str]:

@@ -108,10 +108,10 @@ def fit(
     needs = ("kafka",) if use.publish or scope.recording is None else ()
     settings = located(Settings, os.environ, *needs)
     with bootstrap.history(settings, scope.recording) as history:
-        alarms, made = _made(history, name, span, scope)
+        alarms, made = portrait_of(history, name, span, scope)
     finding = _finding(made, budget)
     if use.out is not None:
-        _write(use.out, made.value)
+        write_portrait(use.out, made.value)
     if use.publish:
         with bootstrap.portrait_topic(settings) as topic:
             topic.publish(name, made.value, who, why)
@@ -122,10 +122,16 @@ def fit(
     return 0
 
 
-def _made(
+def portrait_of(
     history: History, furnace_id: str, span: Span, asked: PortraitScope
 ) -> tuple[AlarmsOfOne, PortraitFit]:
-    """Read what was asked for, and make the portrait."""
+    """Read what was asked for, and make the portrait.
+
+    Raises
+    ------
+    BadUsage
+        If the span holds too little normal operation.
+    """
     partitions = bootstrap.partitions_of(history, [furnace_id])
     (partition,) = partitions or (0,)
     one, now_ns = HistoryOfOne(history, furnace_id), SystemClock().now_ns()
@@ -159,11 +165,18 @@ def _finding(made: PortraitFit, budget: float) -> NoveltyFinding | str:
         return str(error)
 
 
-def _write(file: Path, value: bytes) -> None:
+def write_portrait(file: Path, value: bytes) -> None:
+    """Write a portrait to a file.
+
+    Raises
+    ------
+    BadUsage
+        If it cannot be written.
+    """
     try:
         write_whole(file, value)
     except OSError as error:
-        raise BadUsage(f"--out {file}: {error}") from None
+        raise BadUsage(f"{file}: expected a file to write, {error}") from None
 
 
 def _lines(made: PortraitFit, alarms: AlarmsOfOne, finding: NoveltyFinding | str) -> Iterator[str]:
