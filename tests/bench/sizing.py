@@ -8,19 +8,20 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, lcm
 from typing import Final
 
+from meltwatch_producers.feeds import meter_messages
 from meltwatch_schemas.current import encode_current
 from meltwatch_schemas.embedding import encode_embedding
 from meltwatch_schemas.score import encode_score
 from meltwatch_schemas.topics import Topic, catalogue
-from meltwatch_schemas.window import PUBLISHED_SPEC
+from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 
 from tests.bench.figure import number
 from tests.bench.ledger import Record
 from tests.bench.plant_rows import FURNACES, MANY
-from tests.support.builders import current_chunk, embedding_chunk, window_score
+from tests.support.builders import FURNACE, NOON_NS, current_chunk, embedding_chunk, window_score
 from tests.support.source import ROOT
 
 PAGE: Final = ROOT / "docs" / "sizing.md"
@@ -35,7 +36,8 @@ _MB: Final = 1e6
 _GB: Final = 1e9
 _WINDOWS_S: Final = 1e9 / PUBLISHED_SPEC.hop_ns
 _FRAMES_S: Final = 1e9 / PUBLISHED_SPEC.frame_stride_ns
-_CHUNKS_S: Final = 1.0  # two samples a message
+_PERIOD_NS: Final = lcm(PUBLISHED_SPEC.hop_ns, PUBLISHED_SPEC.sample_period_ns)
+"""After so long a meter's messages are of the same lengths again."""
 NOT_MEASURED: Final = "not measured"
 
 
@@ -180,9 +182,16 @@ def _bytes_s() -> dict[Topic, float]:
     """Bytes a second of one furnace."""
     return {
         Topic.EMBEDDINGS: _FRAMES_S * len(encode_embedding(embedding_chunk())),
-        Topic.CURRENTS: _CHUNKS_S * len(encode_current(current_chunk())),
+        Topic.CURRENTS: _meter_bytes_s(),
         Topic.SCORES: _WINDOWS_S * len(encode_score(window_score())),
     }
+
+
+def _meter_bytes_s() -> float:
+    """Bytes a second of a meter whose messages are cut as our producers cut them."""
+    messages = meter_messages(PUBLISHED_SPEC, FURNACE, NOON_NS, NOON_NS + _PERIOD_NS)
+    sizes = (len(encode_current(current_chunk(data=[[1e4] * 3] * len(each)))) for each in messages)
+    return sum(sizes) / _PERIOD_NS * NS_PER_S
 
 
 def page(record: Record) -> str:
@@ -213,7 +222,7 @@ By the number of furnaces:
 
 ## What it rests on
 
-- A furnace sends a frame each 720 ms and two samples a second. A window closes each 1.44 s.
+- A furnace sends a frame each 720 ms and two samples a second, those of a window in one message. A window closes each 1.44 s.
 - By size that is {per_furnace}, uncompressed. A score whose probability is 0.2 or more also carries a map of 4 kB.
 - Cores are planned for {LOAD:.0%} of their time. The rest is for the backlog after an outage.
 - The cost of a window in a worker is that of a backlog read at once. Live, fewer records come with each fetch, and each takes more. A manager whose scores come one by one has a transaction for few of them. The more furnaces, the more scores share one.
