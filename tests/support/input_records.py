@@ -112,7 +112,11 @@ def live(
     start_ns: int = ORIGIN_NS,
     encoder: Encoder | None = None,
 ) -> list[InputRecord]:
-    """What producers send of some furnaces in some time: by event time, nothing late."""
+    """What producers send of some furnaces in some time: by event time, nothing late.
+
+    A message of the meter holds two samples, as a plant's own producer may cut it. Ours end it with
+    the sample that lets a window close (``meltwatch_producers.feeds.meter_messages``).
+    """
     end_ns = start_ns + round(seconds * 1000) * NS_PER_MS
     records = [record for name in furnace_ids for record in _of(name, start_ns, end_ns, encoder)]
     return sorted(records, key=lambda record: (record.timestamp_ms, record.topic.value))
