@@ -16,6 +16,7 @@ from meltwatch_chassis.point_file import read_points
 from meltwatch_core.alarms.condition import Condition, Sample, decided, due, observe
 from meltwatch_core.portraits.novelty import JUDGED_EVERY
 from meltwatch_schemas.alarm_point import Setpoint
+from meltwatch_schemas.default_points import built_in
 from meltwatch_schemas.reasons import Reason
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 
@@ -59,6 +60,14 @@ def raises(series: np.ndarray, on: float) -> int:
             condition = decided(condition)
             count += condition.active
     return count
+
+
+def test_the_delays_are_those_of_the_class() -> None:
+    own = (built_in()["novelty"] or {})["setpoint"]
+    assert (NOVELTY_RULE.on_delay_s, NOVELTY_RULE.off_delay_s) == (
+        own["on_delay_s"],
+        own["off_delay_s"],
+    )
 
 
 def test_an_alarm_manager_raises_about_as_often_as_the_budget_says() -> None:

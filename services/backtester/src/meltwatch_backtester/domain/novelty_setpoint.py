@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from meltwatch_core.alarms.alarm import surprise_of
 from meltwatch_core.alarms.setpoints.held_level import AlarmRule
 from meltwatch_schemas.instants import rfc3339, utc_from_ns
-from meltwatch_schemas.reasons import Reason
 from meltwatch_schemas.score import WindowScore
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 
@@ -35,11 +35,10 @@ class SurpriseWatch:
 
     def add_score(self, score: WindowScore) -> None:
         """Take what a score says of novelty; one that judges none leaves a gap."""
-        novelty = score.novelty
-        if novelty is None or Reason.PORTRAIT_STALE in score.reasons:
+        surprise = surprise_of(score)
+        if score.novelty is None or surprise is None:
             return
-        if (surprise := novelty.surprise) is not None:
-            self.add_surprise(score.furnace_id, score.window_end_ns, surprise, novelty.portrait)
+        self.add_surprise(score.furnace_id, score.window_end_ns, surprise, score.novelty.portrait)
 
     def add_surprise(self, furnace_id: str, end_ns: int, surprise: float, portrait_id: str) -> None:
         """Take the larger surprise of a window."""
