@@ -14,6 +14,7 @@ from meltwatch_backtester.domain.thresholds import parse_thresholds
 from meltwatch_backtester.domain.window_comparison import Kind, compare
 from meltwatch_chassis.errors import DependencyUnreachable, TransientError
 from meltwatch_schemas.instants import utc_from_ns
+from meltwatch_schemas.reasons import Reason
 from meltwatch_schemas.record import RawRecord, read_embedding, read_score
 from meltwatch_schemas.score import (
     Cut,
@@ -27,6 +28,7 @@ from meltwatch_schemas.score_topics import NewestFrame
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_MS, NS_PER_S
 
+from tests.support.builders import novelty
 from tests.support.input_records import ORIGIN_NS, InputRecord, live
 from tests.unit.backtester.pipeline.past import Past, Swinging, replay
 from tests.unit.core.scoring.fakes import ENCODER, FakeScorer
@@ -264,3 +266,44 @@ def pixels(past: Past, place: NewestFrame) -> np.ndarray:
     chunk = read_embedding(raw)
     index = chunk.event_times_ns.tolist().index(place.event_ns)
     return ENCODER.decode(chunk.data[index : index + 1])[0]
+
+
+@pytest.mark.parametrize("cuts", list(Cuts))
+async def test_what_live_said_of_portraits_is_carried_over(steady: Past, cuts: Cuts) -> None:
+    """A backtest asks no portrait: what stands on the topic now may be another one."""
+    told = novelty(video=3.5, peak=(7, 0))
+
+    def compared(log: list[RawRecord]) -> list[RawRecord]:
+        return [
+            replace(
+                raw,
+                value=encode_score(
+                    replace(
+                        score,
+                        novelty=told if number % 3 else None,
+                        reasons=(*score.reasons, *([Reason.PORTRAIT_STALE] * (number % 5 == 0))),
+                    )
+                ),
+            )
+            for number, raw in enumerate(log)
+            for score in [read_score(raw)]
+        ]
+
+    past = Past(dict(steady.logs))
+    past.change(Topic.SCORES, compared)
+    outcome, noted = await replay(past, cuts=cuts)
+
+    assert outcome.findings.verdict is ReplayVerdict.SAME
+    said = {
+        (score.furnace_id, score.window_end_ns): (
+            score.novelty,
+            Reason.PORTRAIT_STALE in score.reasons,
+        )
+        for score in noted.scores
+        if score is not None
+    }
+    for number, score in enumerate(past.scores):
+        seen, is_stale = said[score.furnace_id, score.window_end_ns]
+        assert is_stale is (number % 5 == 0)
+        assert (seen is None) is (number % 3 == 0)
+        assert seen is None or (seen.portrait, seen.video, seen.peak) == ("a" * 64, 3.5, (7, 0))

@@ -75,7 +75,7 @@ def _replayed(window: AlignedWindow, lives: LiveScores, late: int, skew: SkewWat
         live=live,
         late=late,
         is_beyond=live is None and lives.is_beyond(window),
-        clocks=skew.reasons(window.furnace_id) if live is None else words_beside(live),
+        words=skew.reasons(window.furnace_id) if live is None else words_beside(live),
     )
 
 

@@ -48,7 +48,7 @@ def recorded_windows(source: Source, pasts: Mapping[str, Past]) -> Iterator[Repl
             offset=raw.offset,
             late=closed.late,
             is_preceded=closed.is_preceded,
-            clocks=words_beside(score),
+            words=words_beside(score),
         )
 
 

@@ -16,7 +16,7 @@ from meltwatch_backtester.pipeline.inputs import TOPIC_OF, InputReader
 from meltwatch_backtester.pipeline.scope import Scope
 from meltwatch_backtester.ports import History, TopicPart
 
-_BESIDE: Final = UNTIMELY | {Reason.SYNC_SKEW, *BEHIND.values()}
+_BESIDE: Final = UNTIMELY | {Reason.SYNC_SKEW, Reason.PORTRAIT_STALE, *BEHIND.values()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +37,8 @@ class Replayed:
         Live owes the window number before.
     is_beyond
         Without a live score: live had not begun with the furnace, or has not come so far.
-    clocks
-        Words about the furnace's clocks, for the score's ``reasons``.
+    words
+        About the furnace's clocks and its portrait, for the score's ``reasons``.
     """
 
     window: AlignedWindow | None
@@ -47,7 +47,7 @@ class Replayed:
     late: int = 0
     is_preceded: bool = False
     is_beyond: bool = False
-    clocks: tuple[Reason, ...] = ()
+    words: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +103,7 @@ class Source:
 
 
 def words_beside(score: WindowScore) -> tuple[Reason, ...]:
-    """Return the reasons of a live score that come from how its records arrived."""
+    """Return the reasons of a live score that no window tells: arrivals, and its portrait."""
     return tuple(Reason(word) for word in score.reasons if word in _BESIDE)
 
 

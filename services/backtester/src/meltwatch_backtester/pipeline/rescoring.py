@@ -74,9 +74,9 @@ class Rescoring:
         if judgement.reason == MODEL_UNAVAILABLE:
             raise DependencyUnreachable(f"expected verdicts, {self._judge.outage}")
         published_ns = joined_ns = window.window_end_ns + LIVE_DELAY_NS
-        scored_ns = published_ns
+        scored_ns, novelty = published_ns, None
         if replayed.live is not None:
-            times = replayed.live.times
+            times, novelty = replayed.live.times, replayed.live.novelty
             joined_ns, published_ns = times.joined_ns, times.published_ns
             scored_ns = times.scored_ns or published_ns
         score = make_score(
@@ -85,7 +85,8 @@ class Rescoring:
             self._context,
             joined_ns,
             published_ns,
-            Beside(replayed.clocks),
+            # The portrait that live compared with may not stand any more.
+            Beside(replayed.words, novelty=novelty),
         )
         return replace(score, run_id=self._run_id)
 
