@@ -13,16 +13,21 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from kafka import KafkaProducer
 from meltwatch_chassis.kafka.partitioner import partition_of
 from meltwatch_cli.adapters.kafka_alarms import AlarmTopics
 from meltwatch_local_cluster.screen.observer import TopicFollower
 from meltwatch_local_cluster.servers import KafkaServer, TritonServer
 from meltwatch_schemas.alarm import Heartbeat
 from meltwatch_schemas.alarm_board import MANAGER
+from meltwatch_schemas.portrait import SCHEMA as PORTRAIT_SCHEMA
+from meltwatch_schemas.portrait import encode_portrait
+from meltwatch_schemas.record import headers_for
 from meltwatch_schemas.topics import Topic
 
 from tests.integration.alarm_manager.bench import Broker, ManagerProcess
 from tests.integration.stream_processor.worker import Tail, Worker, scores_of, send
+from tests.support.builders import portrait
 from tests.support.foreign_batches import (
     MIB,
     batch_of,
@@ -93,6 +98,7 @@ def test_the_stream_processor_reads_on_behind_them(
             first.until_ready()
             peak = Peak(first.process.pid)
             send_all(address, inputs, batches)
+            send_all(address, [topics.name(Topic.PORTRAITS)], taken_by_brokers())
             send(address, prefix, live(before, 12.0))
             scores.until(scored(*before), LONG_S)
             for name in inputs:
@@ -101,12 +107,25 @@ def test_the_stream_processor_reads_on_behind_them(
             assert peak.grown_mib() < GENEROUS_MIB
             assert first.process.poll() is None
             assert first.events()["batch_not_read"] >= len(inputs) * 6
+        put_portrait(kafka, topics, *after)
         with worker() as second:  # it begins in their midst: windows still needed what stood there
             second.until_ready()
             peak = Peak(second.process.pid)
             send(address, prefix, live(after, 12.0))
             scores.until(scored(*after), LONG_S)
+            (name,) = after
+            found = [each for each in scores_of(scores.records) if each.furnace_id == name]
+            assert all(each.novelty is not None for each in found), "a portrait behind them"
+            assert second.events()["portrait_refused"] >= len(taken_by_brokers())
             assert peak.grown_mib() < GENEROUS_MIB
+
+
+def put_portrait(kafka: KafkaServer, topics: Topics, furnace_id: str) -> None:
+    """Write a portrait behind what stands on the topic."""
+    value = encode_portrait(portrait(furnace_id=furnace_id))
+    with closing(KafkaProducer(bootstrap_servers=kafka.address)) as producer:
+        name, headers = topics.name(Topic.PORTRAITS), headers_for(PORTRAIT_SCHEMA)
+        producer.send(name, key=furnace_id.encode(), value=value, headers=headers).get(LONG_S)
 
 
 WITHOUT_COMPACTION: Final = (Topic.SCORES, Topic.ALARM_COMMANDS)
