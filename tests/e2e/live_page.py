@@ -12,7 +12,7 @@ from playwright.sync_api import sync_playwright
 from tests.integration.console.conftest import chromium_program
 from tests.integration.console.onlooker import Onlooker
 from tests.support.product import RunningProduct
-from tests.support.promise import waited_for_processor_s
+from tests.support.promise import ProcessorWaits
 from tests.support.waiting import until
 
 PROMISED_S = 1.0
@@ -64,6 +64,7 @@ class _FirstLook:
 
     def __init__(self, eye: Onlooker) -> None:
         self._eye = eye
+        self._waited = ProcessorWaits()
         self._waits: list[tuple[float, float]] = []
         self._since_ms: int = eye.page.evaluate(_WATCH)
 
@@ -83,7 +84,7 @@ class _FirstLook:
         assert late_s <= PROMISED_S + waited_s, said
 
     def _painted(self) -> dict[str, int]:
-        self._waits.append((time.time() * 1_000, waited_for_processor_s()))
+        self._waits.append((time.time() * 1_000, self._waited.so_far_s()))
         seen: dict[str, int] = self._eye.page.evaluate("window.painted")
         return seen
 

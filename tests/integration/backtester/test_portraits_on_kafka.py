@@ -66,6 +66,11 @@ def addressed(kafka, shared: Topics, monkeypatch: pytest.MonkeyPatch) -> Topics:
     return shared
 
 
+def told_of_furnace(kafka, name: str) -> list:
+    """What stands of our furnace: another test has a stranger write beside it."""
+    return [each for each in records_of(kafka.address, name) if each.key == FURNACE.encode()]
+
+
 def test_four_hours_make_a_portrait_that_is_published_shown_and_retired(
     kafka, addressed: Topics, command, tmp_path
 ) -> None:
@@ -73,7 +78,7 @@ def test_four_hours_make_a_portrait_that_is_published_shown_and_retired(
     code, out, err = command(*fit, "--publish", "--user", "li", "--why", "commissioned", "--json")
     assert code == 0, err
     told, name = json.loads(out), addressed.name(Topic.PORTRAITS)
-    (record,) = records_of(kafka.address, name)
+    (record,) = told_of_furnace(kafka, name)
     made = decode_portrait(record.value)
     assert (record.key, made.furnace_id) == (FURNACE.encode(), FURNACE)
     assert told["portrait"] == portrait_id(record.value)
@@ -106,7 +111,7 @@ def test_four_hours_make_a_portrait_that_is_published_shown_and_retired(
     retired = command("portrait", "retire", "--furnace", FURNACE, "--why", "moved", "--user", "li")
     assert retired[0] == 0
     assert command("portrait", "show", "--furnace", FURNACE)[0] == 1
-    last = records_of(kafka.address, name)[-1]
+    last = told_of_furnace(kafka, name)[-1]
     assert (last.key, last.value) == (FURNACE.encode(), None)
     assert dict(last.headers) == {"change.by": b"li", "change.why": b"moved"}
 
