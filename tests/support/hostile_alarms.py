@@ -36,6 +36,8 @@ _WRONG_LEVELS: dict[str, Fields] = {
     "novelty_off_above_on": {"novelty_on": 2.0, "novelty_off": 2.5},
     "novelty_beyond": {"novelty_on": 12.1, "novelty_off": 2.5},
 }
+NEW_HERE = frozenset(_WRONG_LEVELS)
+"""Names of what the release before takes: it passes over fields that it does not know."""
 _FAR_TIMES = ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "10000-01-01T00:00:00Z")
 JSON_TYPE = ("content-type", b"application/json")
 
