@@ -363,7 +363,9 @@ def _side(modality: Modality) -> Schema:
                 "minItems": 1,
                 "maxItems": portrait.MAX_MODES,
             },
-            "median": _array("float32", f"[{places}]", "Usual level of each place"),
+            "median": _array(
+                "float32", f"[{places}]", "Usual level of each place, at most 1000 either way"
+            ),
             "rise_per_s": _real("How fast a followed level may rise.", portrait.MAX_NUMBER, 0),
             "reached": _array(
                 "float32",
@@ -373,7 +375,7 @@ def _side(modality: Modality) -> Schema:
             "tail": _object(
                 "Generalised Pareto tail.",
                 {
-                    "level": _real("Where it begins.", portrait.MAX_NUMBER),
+                    "level": _real("Where it begins.", portrait.MAX_LEVEL),
                     "shape": _real("Of its excesses.", portrait.MAX_SHAPE, 0),
                     "scale": _real("Of its excesses.", portrait.MAX_NUMBER, portrait.LEAST_SCALE),
                     "rate": _share("Share of the windows above its level."),

@@ -31,6 +31,8 @@ MAX_MODES: Final = 4
 MAX_REACHED: Final = 512
 MAX_EXPONENT: Final = 40
 MAX_NUMBER: Final = 1e6
+MAX_LEVEL: Final = 1e3
+"""Logarithms of distances: far beyond any, and still a number in the 16 bits of a score."""
 MAX_SHAPE: Final = 100.0
 LEAST_SCALE: Final = 1e-9
 MAX_REASONS: Final = 16
@@ -274,20 +276,20 @@ def _check_side(name: str, side: PackedSide) -> None:
         _check_finite(f"{name}.factor", mode.factor)
         if np.abs(mode.exponents.astype(np.int64)).max() > MAX_EXPONENT:
             raise violation(f"{name}.exponents: expected at most {MAX_EXPONENT} each")
-    _check_finite(f"{name}.median", side.median)
+    _check_finite(f"{name}.median", side.median, MAX_LEVEL)
     check_whole(f"{name}.reached: number", len(side.reached), MAX_REACHED, 1)
-    _check_finite(f"{name}.reached", side.reached)
+    _check_finite(f"{name}.reached", side.reached, MAX_LEVEL)
     if (np.diff(side.reached) < 0).any():
         raise violation(f"{name}.reached: expected ascending values")
     check_real(f"{name}.rise_per_s", side.rise_per_s, MAX_NUMBER, 0.0)
     tail = side.tail
-    check_real(f"{name}.tail.level", tail.level, MAX_NUMBER)
+    check_real(f"{name}.tail.level", tail.level, MAX_LEVEL)
     check_real(f"{name}.tail.shape", tail.shape, MAX_SHAPE, 0.0)
     check_real(f"{name}.tail.scale", tail.scale, MAX_NUMBER, LEAST_SCALE)
     check_real(f"{name}.tail.rate", tail.rate, 1.0, 0.0)
 
 
-def _check_finite(name: str, values: NDArray[Any]) -> None:
+def _check_finite(name: str, values: NDArray[Any], most: float = MAX_NUMBER) -> None:
     # float16 and float32 alike: what is larger than the bound is refused, what is no number too.
     largest = float(np.abs(values.astype(np.float64)).max()) if values.size else 0.0
-    check_real(name, largest, MAX_NUMBER)
+    check_real(name, largest, most)

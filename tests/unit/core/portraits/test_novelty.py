@@ -25,11 +25,23 @@ from meltwatch_core.portraits import (
 from meltwatch_core.portraits.modes import fit_modes
 from meltwatch_core.portraits.novelty import GAP_NS, STALE_FROM, UNUSUAL_FROM
 from meltwatch_schemas.novelty import UNUSUAL_BITS, Novelty, novelty_message
-from meltwatch_schemas.portrait import decode_portrait, encode_portrait, portrait_id
+from meltwatch_schemas.portrait import (
+    LEAST_SCALE,
+    MAX_EXPONENT,
+    MAX_LEVEL,
+    MAX_NUMBER,
+    MAX_SHAPE,
+    PackedMode,
+    PackedSide,
+    PackedTail,
+    decode_portrait,
+    encode_portrait,
+    portrait_id,
+)
 from meltwatch_schemas.score import Features, Modality, Sources, decode_score, encode_score
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 
-from tests.support.builders import FURNACE, NOON_NS, portrait, window_score
+from tests.support.builders import FURNACE, NOON_NS, packed_side, portrait, window_score
 from tests.support.examples import examples
 
 HOP_NS = PUBLISHED_SPEC.hop_ns
@@ -283,6 +295,53 @@ def test_embeddings_too_coarse_for_a_portrait_judge_nothing() -> None:
 
     assert said.surprise is None
     assert is_stale(coarse, known(), said)
+
+
+EXTREMES = st.sampled_from([-MAX_NUMBER, -1e3, -1e-6, 0.0, 1e-6, 1e3, MAX_NUMBER])
+LEVELS = st.sampled_from([-MAX_LEVEL, -1.0, 0.0, 1.0, MAX_LEVEL])
+
+
+@st.composite
+def hostile_sides(draw: st.DrawFn, modality: Modality) -> PackedSide:
+    """A side whose numbers lie where its message just allows them."""
+    mean, factor, median = draw(EXTREMES), draw(EXTREMES), draw(LEVELS)
+    exponent = draw(st.sampled_from([-MAX_EXPONENT, 0, MAX_EXPONENT]))
+    mode = packed_side(modality).modes[0]
+    mode = PackedMode(
+        np.full_like(mode.mean, mean),
+        np.full_like(mode.exponents, exponent),
+        np.full_like(mode.factor, np.clip(factor, -65_504, 65_504)),
+    )
+    tail = PackedTail(
+        draw(LEVELS),
+        draw(st.sampled_from([0.0, 1e-12, 1.0, MAX_SHAPE])),
+        draw(st.sampled_from([LEAST_SCALE, 1.0, MAX_NUMBER])),
+        draw(st.sampled_from([0.0, 1e-300, 0.5, 1.0])),
+    )
+    return replace(
+        packed_side(modality),
+        modes=(mode,),
+        median=np.full_like(packed_side(modality).median, median),
+        rise_per_s=abs(draw(EXTREMES)),
+        reached=np.sort(np.float32([draw(LEVELS), draw(LEVELS)])),
+        tail=tail,
+    )
+
+
+@given(video=hostile_sides(Modality.VIDEO), current=hostile_sides(Modality.CURRENT))
+@examples(40)
+def test_whatever_portrait_can_be_read_a_score_can_say_it(
+    video: PackedSide, current: PackedSide
+) -> None:
+    value = encode_portrait(portrait(sides={Modality.VIDEO: video, Modality.CURRENT: current}))
+    hostile = KnownPortrait.of(decode_portrait(value), portrait_id(value))
+    before = None
+    for each in windows(unusual(3), ends_ns(3)):
+        before = as_published(novelty_of(each, -3.0, hostile, before))
+
+    assert before is not None
+    assert before.video is not None
+    assert before.current is not None
 
 
 @given(exponent=st.integers(-12, 12), seed=st.integers(0, 99))
