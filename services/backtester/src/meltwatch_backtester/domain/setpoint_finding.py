@@ -1,5 +1,6 @@
 """Which set-point a budget of false alarms gives, and the evidence for it."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
@@ -34,7 +35,7 @@ _BESIDE: Final = (1 / 7, 0.5, 1.0, 2.0)
 
 
 @dataclass(frozen=True, kw_only=True)
-class NormalFinding:
+class NormalFinding(ABC):
     """What normal operation reaches, and how rarely.
 
     Attributes
@@ -61,9 +62,9 @@ class NormalFinding:
     default: ClassVar[float | None]
 
     @property
+    @abstractmethod
     def judged_by(self) -> str:
         """What gave the values, for people."""
-        raise NotImplementedError
 
     @property
     def caution(self) -> str | None:

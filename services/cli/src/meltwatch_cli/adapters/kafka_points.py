@@ -44,13 +44,8 @@ class PointTopic:
         """Return the alarm points of the topic, as the alarm manager takes them, by alarm id."""
         points: dict[str, AlarmPoint] = {}
         with SpanReader.of_topic(self._connection, self._name) as reader:
-            for number in reader.partitions(self._name):
-                start, stop = (
-                    reader.first_offset(self._name, number),
-                    reader.end(self._name, number),
-                )
-                for record in reader.read(self._name, number, start, stop):
-                    self._take(record, points)
+            for record in reader.read_whole(self._name):
+                self._take(record, points)
         return points
 
     def _take(self, record: RawRecord, points: dict[str, AlarmPoint]) -> None:

@@ -108,6 +108,12 @@ class SpanReader:
             if idle > _PATIENCE_POLLS:
                 raise KafkaTimeoutError(f"no answer about {topic}/{partition} at {position}")
 
+    def read_whole(self, topic: str) -> Iterator[RawRecord]:
+        """Yield what each partition of a topic holds now, partition by partition."""
+        for partition in self.partitions(topic):
+            span = self.first_offset(topic, partition), self.end(topic, partition)
+            yield from self.read(topic, partition, *span)
+
     @classmethod
     @contextmanager
     def connected(cls, connection: Mapping[str, Any], *, jump_gaps: bool = True) -> Iterator[Self]:
