@@ -64,6 +64,16 @@ def pytest_collection() -> Iterator[None]:
         gc.enable()
 
 
+LONG_S = 1800
+"""When a test that takes minutes is taken for hung."""
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Whoever hangs is ended: a net, no promise. A busy machine takes three times as long."""
+    if item.get_closest_marker("long") and not item.config.getoption("timeout"):
+        item.add_marker(pytest.mark.timeout(LONG_S))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take minutes: what is last in a parallel run is waited for.
 

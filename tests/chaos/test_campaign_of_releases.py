@@ -10,7 +10,6 @@ pytestmark = [
     pytest.mark.long,
     pytest.mark.integration,
     # How soon things go on is no promise: a machine may be busy with other work.
-    pytest.mark.timeout(1800),
 ]
 
 

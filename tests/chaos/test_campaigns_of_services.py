@@ -7,7 +7,6 @@ import pytest
 pytestmark = [
     pytest.mark.integration,
     # How soon things go on is no promise: a machine may be busy with other work.
-    pytest.mark.timeout(1800),
 ]
 
 

@@ -28,7 +28,7 @@ from tests.support.product import RunningProduct
 from tests.support.standard_producers import until_decided
 from tests.support.waiting import LIMIT_S
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.e2e]
 
 PROGRAMS = ("video_producer", "current_producer", "stream_processor", "alarm_manager")
 FILES = (

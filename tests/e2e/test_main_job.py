@@ -20,7 +20,7 @@ from tests.support.subscriber import Subscriber
 LIST = ("alarms", "list")
 LISTED = (0, 1, 3)
 """Exit codes of a list: all furnaces watched, some blind, or itself stale."""
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.e2e]
 
 
 def alarms_by_any_consumer(kafka: str, topic: str) -> dict[str, dict]:

@@ -13,7 +13,7 @@ from tests.support.prometheus import Prometheus, health_pages, scraping
 from tests.support.promise import ProcessorWaits
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.long]
 SEEN_S = 15 + 2 * 5
 """A service says within 15 s that a server is away; a scrape and a judgement take 5 s each."""
 

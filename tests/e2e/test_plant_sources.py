@@ -14,7 +14,7 @@ from tests.support.furnace_site import furnace_site
 from tests.support.product import RunningProduct
 from tests.support.records import records_of
 
-pytestmark = [pytest.mark.long, pytest.mark.e2e, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.long, pytest.mark.e2e]
 FURNACE = "plant/hall/F1"
 LEAD_S = 170
 """Until something is wrong: the start of all servers, and a look-back of two minutes."""

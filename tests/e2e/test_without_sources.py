@@ -13,7 +13,7 @@ import pytest
 from tests.e2e.stranger.test_stranger import SCRIPT
 from tests.support.product import RunningProduct
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e]
 LISTED = (0, 1, 3)
 """Exit codes of a list: all furnaces watched, some blind (a stranger's), or itself stale."""
 

@@ -23,7 +23,6 @@ from tests.support.manifests import KUBECTL, ROOT
 
 pytestmark = [
     pytest.mark.k8s,
-    pytest.mark.timeout(900),
 ]
 INSTALLED = """
 import importlib.metadata as m, json

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.k8s,
-    pytest.mark.timeout(900),
 ]
 # Of one furnace, whichever pod is away: the session time-out, a takeover, a slow machine.
 LONGEST_SILENCE_S = 30

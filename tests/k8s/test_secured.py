@@ -38,7 +38,6 @@ from tests.support.product import MELTWATCH
 
 pytestmark = [
     pytest.mark.k8s,
-    pytest.mark.timeout(900),
 ]
 # Of a furnace or the alarm manager, while each server and service starts anew. No promise: it was
 # 21 s on two busy cores, and 111 s where ten times their work waited.

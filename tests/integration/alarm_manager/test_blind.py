@@ -22,7 +22,7 @@ from tests.integration.alarm_manager.bench import Broker, wait_for_view
 from tests.support.waiting import until
 from tests.unit.core.alarms.samples import json_record, score
 
-pytestmark = [pytest.mark.long, pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.long, pytest.mark.integration]
 ONE, TWO = "hall/FMF-01", "hall/FMF-02"
 
 

@@ -17,7 +17,7 @@ from tests.integration.alarm_manager.bench import Broker, ManagerProcess, make_a
 from tests.support.waiting import until
 from tests.unit.core.alarms.samples import ALARM_ID, command_fields, command_record, score
 
-pytestmark = [pytest.mark.long, pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.long, pytest.mark.integration]
 REMADE = (
     (Topic.ALARMS,),
     (Topic.SCORES,),

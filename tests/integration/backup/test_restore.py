@@ -32,7 +32,7 @@ from tests.unit.core.alarms.samples import (
     setpoint,
 )
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration]
 SHELVED = "dashiqiao/smelting-1/FMF-07"
 FURNACES = (SEEN, FURNACE, SHELVED)
 COMMENTED = f"{SHELVED}/OVERHEAT"

@@ -55,7 +55,6 @@ def about(hook: Hook, what: str, since: int = 0) -> list[dict[str, Any]]:
     return [got for got in hook.got[since:] if what in got["message"]]
 
 
-@pytest.mark.timeout(900)
 @pytest.mark.long
 def test_a_flood_is_few_messages_that_come_again_also_after_a_restart_beside_dead_channels(
     broker, make_manager, make_gateway
@@ -133,7 +132,6 @@ async def test_the_silence_of_the_alarm_manager_reaches_a_mailbox(broker, make_g
             )
 
 
-@pytest.mark.timeout(900)
 @pytest.mark.long
 def test_a_gateway_that_can_tell_nobody_is_an_alarm_until_it_can(
     broker, make_manager, make_gateway

@@ -22,7 +22,7 @@ from tests.support.servers import fresh_topics
 from tests.support.waiting import LIMIT_S
 from tests.unit.core.alarms.samples import ALARM_ID, score
 
-pytestmark = [pytest.mark.long, pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.long, pytest.mark.integration]
 WITHIN_S = 15.0
 UNCERTAIN = {ua.StatusCodes.UncertainLastUsableValue}
 SLOW_MACHINE_S = 15.0

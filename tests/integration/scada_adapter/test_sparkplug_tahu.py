@@ -19,7 +19,7 @@ from tests.support.builders import ALARM, FURNACE, alarm_record
 from tests.support.mosquitto import Mosquitto, require_mosquitto
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.integration]
 DEVICE = FURNACE.replace("/", ":")
 SCADA = "scada-1"
 NODE = f"{GROUP}/{EDGE}"

@@ -70,7 +70,7 @@ from tests.support.kafka_faces import PART, WRITES, Connection, exchange
 from tests.support.secured import Authority, TlsProxy
 from tests.support.waiting import LIMIT_S
 
-pytestmark = [pytest.mark.long, pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.long, pytest.mark.integration]
 
 SERVICES = ("stream_processor", "alarm_manager", "video_producer", "current_producer")
 

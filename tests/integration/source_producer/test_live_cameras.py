@@ -17,7 +17,7 @@ from tests.support.records import records_of
 from tests.support.servers import Topics
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.integration]
 SECRETS = {
     PASSWORD,
     quote(PASSWORD, safe=""),

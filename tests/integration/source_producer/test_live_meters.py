@@ -17,7 +17,7 @@ from tests.support.servers import Topics
 from tests.support.waiting import until
 from tests.support.whole_currents import assert_whole
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration]
 PASSWORD = "p@s:/?#%é"  # noqa: S105 - of a server that lives for a test
 METERED, PLC, WRONG = "plant/area/F-1", "plant/area/F-2", "plant/area/F-3"
 

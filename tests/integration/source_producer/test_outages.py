@@ -18,7 +18,7 @@ from tests.support.modbus_meter import FIRST, UNIT
 from tests.support.waiting import until
 from tests.support.whole_currents import assert_whole
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.integration]
 FURNACE = "plant/hall/F1"
 
 

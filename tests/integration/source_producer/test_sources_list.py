@@ -17,7 +17,7 @@ from tests.support.meter_process import MeterProcess
 from tests.support.modbus_meter import FIRST, UNIT
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration]
 
 
 def listed(address: str, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -24,7 +24,7 @@ from tests.support.cameras import (
 )
 from tests.support.secured import Authority
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.integration]
 
 
 class Cameras(NamedTuple):

@@ -24,7 +24,7 @@ from tests.support.modbus_meter import FIRST, UNIT
 from tests.support.opcua_meter import NAMES, URI
 from tests.support.opcua_meter import USER as PLC_USER
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration]
 Command = Callable[..., tuple[int, str, str]]
 HOSTILE = "\x1b[2Jcamera\u202e"
 SHOWN = "\\x1b[2Jcamera\\u202e"

@@ -23,7 +23,7 @@ from tests.support.mqtt_program import require_programs
 from tests.support.mqtt_publisher import Publisher
 from tests.support.secured import Authority
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.integration]
 PASSWORD = "p@s:/?#%é"  # noqa: S105 - of a server that lives for a test
 TOPIC = "plant/f5"
 JSON = JsonPlaces((TOPIC,), ("/ia", "/ib", "/ic"), "/ts")

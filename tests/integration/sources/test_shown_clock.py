@@ -12,7 +12,7 @@ from meltwatch_sources.domain.shown_clock import STEP_NS, shown_text
 
 from tests.support.cameras import showing_camera
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration]
 SIDE, RATE, ZOOM = 480, 10, 8
 
 
