@@ -119,13 +119,17 @@ def _is_alarm_id(text: str) -> bool:
     return "/" in text and is_path(text)
 
 
-def taken_back_headers(who: str, why: str) -> Iterator[tuple[str, bytes]]:
-    """Yield the headers of a tombstone that takes an alarm point back: by whom, and why."""
+def who_and_why_headers(who: str, why: str) -> Iterator[tuple[str, bytes]]:
+    """Yield the headers that say by whom a record was written, and why.
+
+    A tombstone that takes an alarm point back has them, and so has a portrait that is published
+    or retired.
+    """
     yield _BY, who.encode()
     yield _WHY, why.encode()
 
 
-def taken_back_by(record: RawRecord) -> tuple[str | None, str | None]:
-    """Return by whom and why an alarm point was taken back, as far as its tombstone says so."""
+def who_and_why(record: RawRecord) -> tuple[str | None, str | None]:
+    """Return by whom a record was written, and why, as far as its headers say so."""
     by, why = (header(record.headers, name) for name in (_BY, _WHY))
     return by and escaped(by)[:MAX_TEXT], why and escaped(why)[:MAX_TEXT]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from meltwatch_schemas.alarm_point import AlarmPoint
 from meltwatch_schemas.outside import FurnaceState
-from meltwatch_schemas.point_rules import taken_back_headers
+from meltwatch_schemas.point_rules import who_and_why_headers
 from meltwatch_schemas.portrait import SCHEMA, encode_portrait
 from meltwatch_schemas.record import RawRecord, headers_for
 from meltwatch_schemas.topics import Topic
@@ -67,7 +67,7 @@ def raised(broker: Broker, alarm_id: str) -> Any:
 def portrait_record(prefix: str) -> RawRecord:
     """A portrait, and by whom and why it was published."""
     made = portrait(furnace_id=FURNACE)
-    headers = (*headers_for(SCHEMA), *taken_back_headers("li", "commissioned"))
+    headers = (*headers_for(SCHEMA), *who_and_why_headers("li", "commissioned"))
     name, value = Topic.PORTRAITS.under(prefix), encode_portrait(made)
     return RawRecord(name, 0, 0, 0, FURNACE.encode(), value, headers)
 

@@ -25,7 +25,7 @@ from meltwatch_core.join.window import AlignedWindow
 from meltwatch_core.portraits.novelty import KnownPortrait, is_judged, is_stale, novelty_of
 from meltwatch_schemas.instants import rfc3339, utc_from_ns
 from meltwatch_schemas.novelty import Novelty
-from meltwatch_schemas.point_rules import taken_back_headers
+from meltwatch_schemas.point_rules import who_and_why_headers
 from meltwatch_schemas.portrait import (
     SCHEMA,
     Portrait,
@@ -70,7 +70,7 @@ def portrait_record(
     furnace_id: str, value: bytes | None, offset: int, who: str = "li", why: str = "so"
 ) -> RawRecord:
     """A portrait, or a tombstone, as it stands on the topic."""
-    said = tuple(taken_back_headers(who, why))
+    said = tuple(who_and_why_headers(who, why))
     headers = said if value is None else (*headers_for(SCHEMA), *said)
     name = Topic.PORTRAITS.under("meltwatch")
     return RawRecord(name, 0, offset, 0, furnace_id.encode(), value, headers)

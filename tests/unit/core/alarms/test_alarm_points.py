@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from meltwatch_core.alarms.system_alarms import SYSTEM_ALARMS
 from meltwatch_schemas.alarm_point import AlarmPoint, PointChange
-from meltwatch_schemas.point_rules import MAX_VOTES, SYSTEM_CONDITIONS, taken_back_headers
+from meltwatch_schemas.point_rules import MAX_VOTES, SYSTEM_CONDITIONS, who_and_why_headers
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.topics import Topic
 from structlog.testing import capture_logs
@@ -76,7 +76,7 @@ def test_a_set_point_that_changed_is_said_with_who_why_old_and_new():
 @pytest.mark.parametrize(
     ("headers", "said"),
     [
-        (taken_back_headers("wang", "trial is over"), ("wang", "trial is over")),
+        (who_and_why_headers("wang", "trial is over"), ("wang", "trial is over")),
         ([("change.by", b"\xff"), ("change.why", None)], (None, None)),
         ([("change.by", b"a\x1b[2J")], (r"a\x1b[2J", None)),
     ],

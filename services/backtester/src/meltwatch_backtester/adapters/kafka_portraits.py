@@ -8,7 +8,7 @@ from meltwatch_chassis.kafka.access import explained
 from meltwatch_chassis.kafka.span import SpanReader
 from meltwatch_chassis.kafka.writer import Writer
 from meltwatch_schemas.access import Principal, rights_of
-from meltwatch_schemas.point_rules import taken_back_headers
+from meltwatch_schemas.point_rules import who_and_why_headers
 from meltwatch_schemas.portrait import SCHEMA
 from meltwatch_schemas.record import MSGPACK, OutgoingRecord, RawRecord, headers_for
 from meltwatch_schemas.topics import Topic
@@ -38,12 +38,12 @@ class PortraitTopic:
 
     def publish(self, furnace_id: str, value: bytes, who: str, why: str) -> None:
         """Write a portrait, and by whom and why; returns once it stands."""
-        headers = (*headers_for(SCHEMA, MSGPACK), *taken_back_headers(who, why))
+        headers = (*headers_for(SCHEMA, MSGPACK), *who_and_why_headers(who, why))
         self._send(OutgoingRecord(self._name, furnace_id.encode(), value, headers))
 
     def retire(self, furnace_id: str, who: str, why: str) -> None:
         """Write a tombstone that says by whom and why; returns once it stands."""
-        headers = tuple(taken_back_headers(who, why))
+        headers = tuple(who_and_why_headers(who, why))
         self._send(OutgoingRecord(self._name, furnace_id.encode(), None, headers))
 
     def _send(self, record: OutgoingRecord) -> None:

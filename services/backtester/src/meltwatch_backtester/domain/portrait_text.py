@@ -12,7 +12,7 @@ from meltwatch_core.portraits.novelty import JUDGED_EVERY_NS
 from meltwatch_schemas.encoder import PATCH_VALUES, dct_basis
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.instants import rfc3339, utc_from_ns
-from meltwatch_schemas.point_rules import taken_back_by
+from meltwatch_schemas.point_rules import who_and_why
 from meltwatch_schemas.portrait import Portrait, portrait_id
 from meltwatch_schemas.record import RawRecord, read_portrait
 from meltwatch_schemas.score import Modality
@@ -118,7 +118,7 @@ def standing(records: Iterable[RawRecord]) -> dict[str, StandingPortrait]:
             with suppress(ContractViolation):
                 portrait = read_portrait(raw)
                 found[portrait.furnace_id] = StandingPortrait(
-                    portrait, raw.value, *taken_back_by(raw)
+                    portrait, raw.value, *who_and_why(raw)
                 )
     return found
 

@@ -10,7 +10,7 @@ from meltwatch_chassis.kafka.writer import Writer
 from meltwatch_schemas.access import Principal, rights_of
 from meltwatch_schemas.alarm_point import POINT_SCHEMA, AlarmPoint
 from meltwatch_schemas.errors import ContractViolation
-from meltwatch_schemas.point_rules import check_point, taken_back_headers
+from meltwatch_schemas.point_rules import check_point, who_and_why_headers
 from meltwatch_schemas.record import JSON, OutgoingRecord, RawRecord, headers_for, read_json
 from meltwatch_schemas.topics import Topic
 
@@ -70,7 +70,7 @@ class PointTopic:
 
     def take_back(self, alarm_ids: Iterable[str], who: str, why: str) -> None:
         """Write tombstones that say by whom and why; returns once all of them stand."""
-        headers = tuple(taken_back_headers(who, why))
+        headers = tuple(who_and_why_headers(who, why))
         self._send(
             OutgoingRecord(self._name, alarm_id.encode(), None, headers) for alarm_id in alarm_ids
         )

@@ -5,7 +5,7 @@ from meltwatch_schemas.alarm_point import AlarmPoint
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.identifiers import alarm_id_of
 from meltwatch_schemas.outside import FurnaceState, FurnaceStateWord
-from meltwatch_schemas.point_rules import check_point, taken_back_by
+from meltwatch_schemas.point_rules import check_point, who_and_why
 from meltwatch_schemas.record import OutgoingRecord, RawRecord, read_json
 from meltwatch_schemas.topics import Topic
 
@@ -100,7 +100,7 @@ def _log_change(
     change = new.change if new else None
     by, why = (change.by, change.why) if change else (None, None)
     if record.value is None:
-        by, why = taken_back_by(record)
+        by, why = who_and_why(record)
     _log.info(
         "setpoint_changed",
         alarm_id=alarm_id,
