@@ -7,12 +7,14 @@ from hypothesis import strategies as st
 from meltwatch_core.join.buffers import FrameBuffer, SampleBuffer
 from meltwatch_core.join.quality import FeatureExtractor
 from meltwatch_core.join.rules import PUBLISHED_RULES
+from meltwatch_schemas.encoder import default_encoder
 
 from tests.support.builders import NOON_NS, embedding_chunk
 from tests.support.examples import examples
 
 PERIOD_NS = PUBLISHED_RULES.spec.sample_period_ns
-GREYS_OF = FeatureExtractor(np.eye(192, dtype=np.float32)).greys
+RULED = np.random.default_rng(3).normal(0, 1, (192, 192)).astype(np.float32)
+"""A basis in which a patch's grey depends on all of its coefficients."""
 
 
 def buffer_of(times_ns: list[int], values_a: np.ndarray) -> SampleBuffer:
@@ -67,7 +69,29 @@ def test_a_frame_that_came_alone_is_not_copied_and_one_of_several_does_not_hold_
     stride_ns = PUBLISHED_RULES.spec.frame_stride_ns
     times_ns = [NOON_NS + place * stride_ns // 4 for place in range(count)]
     chunk = embedding_chunk(event_times_ns=times_ns)
-    buffer = FrameBuffer(PUBLISHED_RULES, 0, GREYS_OF)
+    greys_of = FeatureExtractor(default_encoder().basis).greys
+    buffer = FrameBuffer(PUBLISHED_RULES, 0, greys_of)
     buffer.add_frames(times_ns, 0, chunk.data)
     for held in buffer._latest.values():
         assert np.shares_memory(held.embedding, chunk.data) == (count == 1)
+        assert np.shares_memory(held.greys, greys_of(chunk.data)) == (count == 1)
+
+
+@pytest.mark.parametrize("basis", [default_encoder().basis, RULED], ids=["cosine", "any"])
+def test_greys_of_a_frame_are_the_same_however_frames_are_cut_into_records(
+    basis: np.ndarray,
+) -> None:
+    stride_ns = PUBLISHED_RULES.spec.frame_stride_ns
+    times_ns = [NOON_NS + place * stride_ns for place in range(5)]
+    frames = np.random.default_rng(4).normal(0, 300, (5, 64, 192)).astype(np.float16)
+    held = []
+    for sizes in ((1, 1, 1, 1, 1), (2, 3), (5,)):
+        buffer = FrameBuffer(PUBLISHED_RULES, 0, FeatureExtractor(basis).greys)
+        for offset, (start, size) in enumerate(zip(np.cumsum((0, *sizes)), sizes, strict=False)):
+            cut = slice(start, start + size)
+            buffer.add_frames(times_ns[cut], offset, frames[cut])
+        held.append([frame.greys for frame in buffer._latest.values()])
+    np.testing.assert_array_equal(held[0], held[1])
+    np.testing.assert_array_equal(held[0], held[2])
+    plain = frames.astype(np.float64) @ (basis.sum(axis=1, dtype=np.float64) / 192)
+    np.testing.assert_allclose(held[0], plain, rtol=1e-5, atol=1e-3)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from meltwatch_core.join.buffers import Chunk
 from meltwatch_core.join.entry import read
+from meltwatch_core.join.quality import FeatureExtractor
 from meltwatch_core.join.synchrony import SkewWatch
 from meltwatch_core.join.window import Outcome
 from meltwatch_schemas.current import CurrentChunk
@@ -25,6 +26,7 @@ from tests.unit.stream_processor.pipeline.fakes import Life, MemoryBroker
 
 FURNACE = "melt/arc"
 SECONDS = 640.0
+GREYS_OF = FeatureExtractor(ENCODER.basis).greys
 LATER_NS = ORIGIN_NS + round(SECONDS * NS_PER_S)
 
 
@@ -117,9 +119,9 @@ def chunk_of(record: InputRecord) -> Chunk:
 
 
 def watched(records: list[InputRecord], outcome: Outcome, offset_s: float = 0.0) -> SkewWatch:
-    watch = SkewWatch(ENCODER, {FURNACE: offset_s})
+    watch = SkewWatch({FURNACE: offset_s})
     for record in records:
-        watch.take(chunk_of(record), outcome)
+        watch.take(chunk_of(record), outcome, GREYS_OF)
     return watch
 
 
@@ -143,19 +145,19 @@ def test_it_holds_a_bounded_amount_a_furnace_and_nothing_of_retired_ones(
 ) -> None:
     watch = watched(apart, Outcome())
     assert 0 < watch.size_bytes < 80_000
-    watch.take(chunk_of(frame_record("melt/b", ORIGIN_NS, encoder=ENCODER)), Outcome())
-    watch.take(chunk_of(sample_record("melt/b", ORIGIN_NS)), Outcome())
+    watch.take(chunk_of(frame_record("melt/b", ORIGIN_NS, encoder=ENCODER)), Outcome(), GREYS_OF)
+    watch.take(chunk_of(sample_record("melt/b", ORIGIN_NS)), Outcome(), GREYS_OF)
     watch.forget([FURNACE, "melt/b", "never/seen"])
     assert (watch.size_bytes, watch.skews_s(), watch.reasons(FURNACE)) == (0, {}, ())
 
 
 def test_a_phase_that_is_missing_for_good_gives_no_skew(apart: list[InputRecord]) -> None:
-    watch = SkewWatch(ENCODER, {})
+    watch = SkewWatch({})
     for record in apart:
         chunk = chunk_of(record)
         if isinstance(chunk, CurrentChunk):
             data = chunk.data.copy()
             data[:, 1] = np.nan
             chunk = replace(chunk, data=data)
-        watch.take(chunk, Outcome())
+        watch.take(chunk, Outcome(), GREYS_OF)
     assert watch.skews_s() == {}

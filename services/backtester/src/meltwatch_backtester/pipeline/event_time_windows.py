@@ -27,14 +27,14 @@ def event_time_windows(source: Source, begun: frozenset[str]) -> Iterator[Replay
         Furnaces that live had begun with before the span.
     """
     joiner = EventTimeJoiner(source.partition, source.encoder)
-    skew = SkewWatch(source.encoder, source.sync_offsets_s)
+    skew = SkewWatch(source.sync_offsets_s)
     lives, late = LiveScores(source, begun), Counter[str]()
     for entry in _merged(source.inputs()):
         content = entry.content
         if isinstance(content, ContractViolation):
             continue
         outcome = joiner.admit(content, entry.offset)
-        skew.take(content, outcome)
+        skew.take(content, outcome, joiner.greys_of)
         skew.forget(outcome.retired)
         if source.wanted(content.identity.furnace_id):
             _count(outcome, source)

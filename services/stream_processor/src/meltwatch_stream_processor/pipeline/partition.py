@@ -56,7 +56,7 @@ class PartitionPipeline:
         self._order = ReadingOrder({}, shared.limits)
         self._joiner: PartitionJoiner | None = None
         self._log = FurnaceLog()
-        self._skew = SkewWatch(shared.encoder, shared.sync_offsets_s)
+        self._skew = SkewWatch(shared.sync_offsets_s)
         self._untimely = UntimelyRecords()
         self._novelty = NoveltyWatch(shared.portraits)
         self._beginning = Beginning(self._parts, shared)
@@ -313,7 +313,7 @@ class PartitionPipeline:
             reading = self._order.reading(self._shared.reader_clock.now_ns())
             outcome = joiner.advance(entry, reading)
             if not isinstance(entry.content, ContractViolation):
-                self._skew.take(entry.content, outcome)
+                self._skew.take(entry.content, outcome, joiner.greys_of)
         except Exception as error:
             place = (entry.raw.topic, entry.raw.partition, entry.raw.offset)
             # The partition begins anew from Kafka; a second failure makes it a dead letter.

@@ -67,7 +67,7 @@ class Clip:
 
 
 GreysOf = Callable[[NDArray[np.float16]], NDArray[np.float64]]
-"""Returns the mean grey of each patch of a frame."""
+"""Returns the mean grey of each patch, shape ``(m, 64)``, of frames ``(m, 64, d)``."""
 _NO_VALUES: Final = np.empty((MAX_COUNT, 0), np.float32)
 
 
@@ -85,7 +85,7 @@ class FrameBuffer:
     phase_ns
         The furnace's offset of window ends.
     greys_of
-        Looks at a frame once, for all windows that it is in.
+        Looks at the frames of a record once, for all windows that they are in.
     """
 
     def __init__(self, rules: JoinRules, phase_ns: int, greys_of: GreysOf) -> None:
@@ -120,8 +120,10 @@ class FrameBuffer:
                 slot = self._slot(time_ns)
                 held = self._latest.get(slot)
                 if held is None or held.event_ns < time_ns:
-                    one = embeddings[index] if is_alone else embeddings[index].copy()
-                    self._latest[slot] = HeldFrame(time_ns, one, self._greys_of(one), offset)
+                    one, greys = embeddings[index], self._greys_of(embeddings)[index]
+                    if not is_alone:
+                        one, greys = one.copy(), greys.copy()
+                    self._latest[slot] = HeldFrame(time_ns, one, greys, offset)
         if len(self.timeline) > _MAX_FRAMES:
             latest = [held.event_ns for held in self._latest.values()]
             self.timeline.keep(np.isin(self.timeline.times_ns, latest))
@@ -362,7 +364,7 @@ class EventBuffers:
     phase_ns
         The furnace's offset of window ends.
     greys_of
-        Looks at a frame once.
+        Looks at the frames of a record.
     forgotten_ns
         The newest event time that is no longer held: a window that reaches back to it is not
         silent.

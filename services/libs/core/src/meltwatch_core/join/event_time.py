@@ -11,7 +11,7 @@ from meltwatch_schemas.chunk import MAX_SPAN_NS
 from meltwatch_schemas.encoder import Encoder
 from meltwatch_schemas.score import Modality
 
-from meltwatch_core.join.buffers import Chunk
+from meltwatch_core.join.buffers import Chunk, GreysOf
 from meltwatch_core.join.furnace import Closing, Furnace, JoinContext, refusal_of
 from meltwatch_core.join.quality import FeatureExtractor
 from meltwatch_core.join.rules import PUBLISHED_RULES, JoinRules
@@ -42,6 +42,11 @@ class EventTimeJoiner:
         self._closed_ns: dict[str, int | None] = {}
         self._newest_ns: dict[str, dict[Modality, int]] = {}
         self._handed_on: dict[Modality, int] = {}
+
+    @property
+    def greys_of(self) -> GreysOf:
+        """Gives the greys of frames; those of the record handed on last are known already."""
+        return self._context.features.greys
 
     def admit(self, chunk: Chunk, offset: int) -> Outcome:
         """Take the next record, in the order of event time over both topics."""

@@ -11,7 +11,7 @@ from meltwatch_schemas.encoder import Encoder
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.score import Modality
 
-from meltwatch_core.join.buffers import Chunk
+from meltwatch_core.join.buffers import Chunk, GreysOf
 from meltwatch_core.join.entry import Entry
 from meltwatch_core.join.errors import OutOfSequence
 from meltwatch_core.join.furnace import Closing, Furnace, JoinContext, refusal_of, was_admitted
@@ -172,6 +172,11 @@ class PartitionJoiner:
             for name, life in self._lives.items()
             for modality in Modality
         }
+
+    @property
+    def greys_of(self) -> GreysOf:
+        """Gives the greys of frames; those of the record handed on last are known already."""
+        return self._context.features.greys
 
     @property
     def size_bytes(self) -> int:

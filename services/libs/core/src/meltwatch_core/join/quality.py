@@ -45,11 +45,19 @@ class FeatureExtractor:
         first = int(used[0])
         is_one = used.size == 1
         self._used: slice | NDArray[np.intp] = slice(first, first + 1) if is_one else used
+        self._seen: NDArray[np.float16] | None = None
+        self._seen_greys = np.empty(0)
 
     def greys(self, frames: NDArray[np.float16]) -> NDArray[np.float64]:
-        """Return the mean grey of each patch, shape ``(..., 64)`` of ``(..., 64, d)``."""
-        greys: NDArray[np.float64] = frames[..., self._used].astype(np.float64) @ self._weights
-        return greys
+        """Return the mean grey of each patch, shape ``(..., 64)`` of ``(..., 64, d)``.
+
+        Whoever asks again for the frames that were looked at last is given the same array: nobody
+        writes into it, nor into frames.
+        """
+        if frames is not self._seen:
+            greys = frames[..., self._used].astype(np.float64) @ self._weights
+            self._seen, self._seen_greys = frames, greys
+        return self._seen_greys
 
     def features(
         self, greys: NDArray[np.float64] | None, currents_a: NDArray[np.float32] | None

@@ -17,14 +17,12 @@ from typing import Final
 import numpy as np
 import structlog
 from meltwatch_schemas.embedding import EmbeddingChunk
-from meltwatch_schemas.encoder import Encoder
 from meltwatch_schemas.reasons import Reason
 from meltwatch_schemas.score import Modality
 from meltwatch_schemas.window import NS_PER_MS, NS_PER_S
 from numpy.typing import NDArray
 
-from meltwatch_core.join.buffers import Chunk
-from meltwatch_core.join.quality import FeatureExtractor
+from meltwatch_core.join.buffers import Chunk, GreysOf
 from meltwatch_core.join.window import Outcome
 
 SPAN_NS: Final = 600 * NS_PER_S
@@ -297,23 +295,30 @@ class SkewWatch:
 
     Parameters
     ----------
-    encoder
-        Of the frames.
     offsets_s
         By how much brightness follows the current, per furnace where it was commissioned.
     """
 
-    def __init__(self, encoder: Encoder, offsets_s: Mapping[str, float]) -> None:
-        self._features = FeatureExtractor(encoder.basis)
+    def __init__(self, offsets_s: Mapping[str, float]) -> None:
         self._offsets_s = offsets_s
         self._furnaces: dict[str, Synchrony] = {}
         # One modality alone cannot show the difference of two clocks.
         self._alone: dict[str, Modality] = {}
 
-    def take(self, chunk: Chunk, outcome: Outcome) -> None:
-        """Take a record and its outcome; records of an earlier life are ignored."""
+    def take(self, chunk: Chunk, outcome: Outcome, greys_of: GreysOf) -> None:
+        """Take a record and its outcome; records of an earlier life are ignored.
+
+        Parameters
+        ----------
+        chunk
+            The record.
+        outcome
+            What the join said of it.
+        greys_of
+            The join's own: it has looked at the frames already.
+        """
         if not outcome.history and outcome.refusal is None:
-            self._note(chunk)
+            self._note(chunk, greys_of)
 
     def forget(self, furnace_ids: Iterable[str]) -> None:
         """Forget furnaces that are retired."""
@@ -337,12 +342,12 @@ class SkewWatch:
         """What the signals of all furnaces hold."""
         return sum(furnace.size_bytes for furnace in self._furnaces.values())
 
-    def _note(self, chunk: Chunk) -> None:
+    def _note(self, chunk: Chunk, greys_of: GreysOf) -> None:
         modality = chunk.modality
         furnace = self._followed(chunk.identity.furnace_id, modality)
         if furnace is None:
             return
-        values = self._signal(chunk)
+        values = _signal(chunk, greys_of)
         for time_ns, value in zip(chunk.times_ns, values.tolist(), strict=True):
             if not math.isnan(value):  # a sample with a missing phase has no sum
                 furnace.note(modality, time_ns, value)
@@ -359,14 +364,15 @@ class SkewWatch:
             furnace = self._furnaces[furnace_id] = Synchrony(offset_s)
         return furnace
 
-    def _signal(self, chunk: Chunk) -> NDArray[np.float64]:
-        """Return one value an event: the frame's mean grey, or the sum of the amperes."""
-        if isinstance(chunk, EmbeddingChunk):
-            greys = self._features.greys(chunk.data)
-            means: NDArray[np.float64] = np.add.reduce(greys, axis=1) / greys.shape[1]
-            return means
-        amperes: NDArray[np.float64] = np.add.reduce(np.abs(chunk.data), axis=1, dtype=np.float64)
-        return amperes
+
+def _signal(chunk: Chunk, greys_of: GreysOf) -> NDArray[np.float64]:
+    """Return one value an event: the frame's mean grey, or the sum of the amperes."""
+    if isinstance(chunk, EmbeddingChunk):
+        greys = greys_of(chunk.data)
+        means: NDArray[np.float64] = np.add.reduce(greys, axis=1) / greys.shape[1]
+        return means
+    amperes: NDArray[np.float64] = np.add.reduce(np.abs(chunk.data), axis=1, dtype=np.float64)
+    return amperes
 
 
 def _tell(furnace_id: str, furnace: Synchrony) -> None:
