@@ -194,9 +194,10 @@ def test_a_deadly_record_is_found_though_each_life_gets_on_elsewhere(
 
     monkeypatch.setattr(CommandDesk, "handle_command", die)
     command = command_record(command_fields(Command.ACK))
-    log, deaths = TopicLog(outlives=outlives), 0
-    for life in range(8):
-        newer = [score_record(score(n, -6.0), n) for n in range(before * (life + 1))]
+    log, deaths, lives = TopicLog(outlives=outlives), 0, 8
+    records = [score_record(score(n, -6.0), n) for n in range(before * lives)]
+    for life in range(lives):
+        newer = records[: before * (life + 1)]
         others = [] if COMMANDS in done(log) else [command]
         try:
             judged(log, newer, repeat(False), others)

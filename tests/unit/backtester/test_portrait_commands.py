@@ -130,7 +130,7 @@ def past(hour: Lived, monkeypatch: pytest.MonkeyPatch) -> dict[TopicPart, list[R
 
 @dataclass(frozen=True)
 class Plain:
-    """What ``portrait fit`` made of the hour as it was.
+    """What ``portrait fit --publish`` made of the hour as it was.
 
     Attributes
     ----------
@@ -138,20 +138,27 @@ class Plain:
         What it printed for programs, and the portrait.
     seen
         What it kept of the windows.
+    topic
+        What it wrote.
     """
 
     told: dict
     value: bytes
     seen: PortraitWindows
+    topic: FakeTopic
 
 
 @pytest.fixture(scope="module")
 def plain(hour: Lived, tmp_path_factory: pytest.TempPathFactory) -> Plain:
-    parts, kept = parts_of(hour), []
+    parts, kept, made = parts_of(hour), [], FakeTopic()
 
     @contextmanager
     def opened(*_: object) -> Iterator[HistoryInMemory]:
         yield HistoryInMemory(parts, partitions=1)
+
+    @contextmanager
+    def topic(*_: object) -> Iterator[FakeTopic]:
+        yield made
 
     def noted(name: str, seen: PortraitWindows, *rest: Any) -> PortraitFit:
         kept.append(seen)
@@ -160,12 +167,14 @@ def plain(hour: Lived, tmp_path_factory: pytest.TempPathFactory) -> Plain:
     file = tmp_path_factory.mktemp("plain") / "furnace.portrait"
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()) as out:
         patch.setattr(bootstrap, "history", opened)
+        patch.setattr(bootstrap, "portrait_topic", topic)
         patch.setattr(portraying, "FEWEST_WINDOWS", FEWEST)
         patch.setattr(portrait_fit, "make_portrait", noted)
         patch.setenv("MELTWATCH_KAFKA", "127.0.0.1:1")
         told = ["portrait", *FIT, "--out", str(file), "--json"]
+        told += ["--publish", "--user", "wang", "--why", "camera moved"]
         assert root()(told, result_action="return_value") == 0
-    return Plain(json.loads(out.getvalue()), file.read_bytes(), kept[0])
+    return Plain(json.loads(out.getvalue()), file.read_bytes(), kept[0], made)
 
 
 @pytest.fixture
@@ -176,8 +185,13 @@ def command(past: object, topic: FakeTopic) -> Meltwatch:
     return run
 
 
-def windows_of(hour: Lived) -> Iterator[AlignedWindow]:
+@pytest.fixture(scope="module")
+def windows(hour: Lived) -> list[AlignedWindow]:
     """The windows as they were joined, without a look at scores."""
+    return list(joined(hour))
+
+
+def joined(hour: Lived) -> Iterator[AlignedWindow]:
     joiner = EventTimeJoiner(0, ENCODER)
     logs = [
         (record.timestamp_ms, record.topic, reader(record.at(offset)), offset)
@@ -204,7 +218,9 @@ def novelties(
     return said
 
 
-def test_a_portrait_of_an_hour_knows_that_hour_and_nothing_else(plain: Plain, hour: Lived) -> None:
+def test_a_portrait_of_an_hour_knows_that_hour_and_nothing_else(
+    plain: Plain, hour: Lived, windows: list[AlignedWindow]
+) -> None:
     told, value = plain.told, plain.value
     made = decode_portrait(value)
     assert told["portrait"] == portrait_id(value)
@@ -215,19 +231,20 @@ def test_a_portrait_of_an_hour_knows_that_hour_and_nothing_else(plain: Plain, ho
     assert made.left_out["logit"] == hot > 5
     assert made.windows == told["windows"]
     assert made.windows + sum(made.left_out.values()) in (len(judged), len(judged) + 1)
-    assert not told["published"]
 
-    windows = [each for each in windows_of(hour) if len(each.modalities) == 2]
-    usual, darker = novelties(made, windows), novelties(made, windows, shift=-120.0)
+    whole = [each for each in windows if len(each.modalities) == 2]
+    usual, darker = novelties(made, whole), novelties(made, whole, shift=-120.0)
     assert np.mean([now.surprise > 2 for now, _ in usual]) < 0.05
     assert np.mean([now.video > 3 for now, _ in darker[10:]]) > 0.95
     assert not usual[-1][1]
     assert darker[-1][1], "the portrait is stale"
 
 
-def test_it_keeps_what_live_would_have_asked_the_portrait_about(plain: Plain, hour: Lived) -> None:
+def test_it_keeps_what_live_would_have_asked_the_portrait_about(
+    plain: Plain, windows: list[AlignedWindow]
+) -> None:
     seen = plain.seen
-    there = {window.window_end_ns: window for window in windows_of(hour)}
+    there = {window.window_end_ns: window for window in windows}
     assert len(seen) == len(seen.ends_ns) > FEWEST
     assert (np.diff(seen.ends_ns) > 0).all()
     for number in (0, 1, len(seen) // 2, len(seen) - 1):
@@ -238,12 +255,30 @@ def test_it_keeps_what_live_would_have_asked_the_portrait_about(plain: Plain, ho
         assert (current == portraying.features_of_currents(window)[0]).all()
 
 
-def test_windows_in_which_an_alarm_stood_or_that_are_named_are_left_out(
-    command: Meltwatch, plain: Plain, past: dict[TopicPart, list[RawRecord]], capsys
+def test_each_window_that_is_no_normal_operation_is_left_out_for_its_reason(
+    command: Meltwatch,
+    plain: Plain,
+    past: dict[TopicPart, list[RawRecord]],
+    topic: FakeTopic,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    """An alarm stood, somebody named a stretch, a minute of frames has been deleted since.
+
+    And between any two records stands one that another furnace has sent: it is not even decoded.
+    """
+
     def at(after_s: float) -> str:
         return rfc3339(utc_from_ns(ORIGIN_NS + round(after_s * NS_PER_S)))
 
+    frames = past[TopicPart(Topic.EMBEDDINGS, 0)]
+    past[TopicPart(Topic.EMBEDDINGS, 0)] = frames[:1000] + frames[1042:]
+    for part, log in past.items():
+        past[part] = [
+            replace(raw, offset=2 * raw.offset + extra, **changes)
+            for raw in log
+            for extra, changes in enumerate(({}, {"key": b"another/one", "value": b"\xc1"}))
+        ]
+    past[TopicPart(Topic.SCORES, 0)] = _with_doubled_cuts(past[TopicPart(Topic.SCORES, 0)])
     began = utc_from_ns(ORIGIN_NS + 1800 * NS_PER_S)
     name = f"{FURNACE}/CURRENT_IMBALANCE"
     record = alarm_record(
@@ -257,41 +292,22 @@ def test_windows_in_which_an_alarm_stood_or_that_are_named_are_left_out(
     ]
     stretch = f"{at(2400)}/{at(2430)}"
     others = f"another/one={at(0)}/{at(3600)}"
+
     assert command(*FIT, "--except", stretch, "--except", others, "--json") == 0
+
     told = json.loads(capsys.readouterr().out)
     assert told["alarms_known"]
+    assert told["left_out"]["not_joined"] in (6, 7, 8)
     assert told["left_out"]["alarm"] in (17, 18, 19), "60 s and a look-back, one each 10.08 s"
     assert told["left_out"]["excepted"] in (14, 15, 16)
-    out = told["left_out"]["alarm"] + told["left_out"]["excepted"]
-    assert told["windows"] == plain.told["windows"] - out
-
-
-def test_what_history_does_not_give_as_it_was_scored_is_left_out(
-    command: Meltwatch, past: dict[TopicPart, list[RawRecord]], capsys
-) -> None:
-    """Somebody has deleted a minute of frames from the middle."""
-    frames = past[TopicPart(Topic.EMBEDDINGS, 0)]
-    past[TopicPart(Topic.EMBEDDINGS, 0)] = frames[:1000] + frames[1042:]
-    assert command(*FIT, "--json") == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["left_out"]["not_joined"] in (6, 7, 8)
-
-
-def test_what_others_sent_is_not_even_decoded(
-    command: Meltwatch, plain: Plain, past: dict[TopicPart, list[RawRecord]], capsys
-) -> None:
-    alone = plain.told
-    for part, log in past.items():
-        past[part] = [
-            replace(raw, offset=2 * raw.offset + extra, **changes)
-            for raw in log
-            for extra, changes in enumerate(({}, {"key": b"another/one", "value": b"\xc1"}))
-        ]
-    doubled = _with_doubled_cuts(past[TopicPart(Topic.SCORES, 0)])
-    past[TopicPart(Topic.SCORES, 0)] = doubled
-    assert command(*FIT, "--json") == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["windows"], told["left_out"]) == (alone["windows"], alone["left_out"])
+    before = plain.told["left_out"]
+    newly = sum(told["left_out"].values()) - sum(before.values())
+    assert told["left_out"] == before | {
+        reason: told["left_out"][reason] for reason in ("not_joined", "alarm", "excepted")
+    }
+    assert told["windows"] == plain.told["windows"] - newly
+    assert not told["published"]
+    assert not topic.log
 
 
 def _with_doubled_cuts(log: list[RawRecord]) -> list[RawRecord]:
@@ -364,8 +380,9 @@ def test_it_is_published_shown_listed_and_retired(
     assert command("list") == 1
 
     assert command("publish", str(file), "--why", "commissioned", "--user", "li") == 0
-    assert command(*FIT, "--publish", "--user", "wang", "--why", "camera moved") == 0
     capsys.readouterr()
+    assert plain.told["published"]
+    topic.log += plain.topic.log
     assert command("show", "--furnace", FURNACE, "--picture", str(picture)) == 0
     said = capsys.readouterr().out
     assert ", by wang: camera moved" in said

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from meltwatch_backtester.domain.novelty_setpoint import (
     NOVELTY_RULE,
+    NoveltyFinding,
     SurpriseWatch,
     find_novelty_setpoint,
 )
@@ -44,6 +45,13 @@ def watched(*furnaces: np.ndarray) -> SurpriseWatch:
     return watch
 
 
+@pytest.fixture(scope="module")
+def two_days() -> NoveltyFinding:
+    """What is found on two days of two furnaces, for four false alarms a furnace-day."""
+    watch = watched(surprises(1, 2 * DAY), surprises(2, 2 * DAY))
+    return find_novelty_setpoint(watch, SPAN, (), 4.0)
+
+
 def raises(series: np.ndarray, on: float) -> int:
     """How often an alarm manager raises by a threshold."""
     rule = NOVELTY_RULE
@@ -70,11 +78,11 @@ def test_the_delays_are_those_of_the_class() -> None:
     )
 
 
-def test_an_alarm_manager_raises_about_as_often_as_the_budget_says() -> None:
+def test_an_alarm_manager_raises_about_as_often_as_the_budget_says(
+    two_days: NoveltyFinding,
+) -> None:
     """Found on two days of two furnaces, held against five other furnace-days."""
-    found = find_novelty_setpoint(
-        watched(surprises(1, 2 * DAY), surprises(2, 2 * DAY)), SPAN, (), 4.0
-    )
+    found = two_days
     assert found.setpoint is not None
     assert found.setpoint["novelty_on"] - found.setpoint["novelty_off"] == pytest.approx(0.5)
     assert (found.setpoint["on_delay_s"], found.setpoint["off_delay_s"]) == (20.0, 120.0)
@@ -84,10 +92,10 @@ def test_an_alarm_manager_raises_about_as_often_as_the_budget_says() -> None:
     assert f"portrait {A[:16]}" in found.setpoint_basis
 
 
-def test_the_alarm_points_to_paste_are_those_of_the_rule(tmp_path: Path) -> None:
-    found = find_novelty_setpoint(
-        watched(surprises(1, 2 * DAY), surprises(2, 2 * DAY)), SPAN, (), 4.0
-    )
+def test_the_alarm_points_to_paste_are_those_of_the_rule(
+    two_days: NoveltyFinding, tmp_path: Path
+) -> None:
+    found = two_days
     lines = list(found.lines())
     file = tmp_path / "points.yaml"
     start = lines.index("alarm_points:")

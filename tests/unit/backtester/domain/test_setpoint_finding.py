@@ -1,3 +1,4 @@
+import functools
 from itertools import accumulate
 
 import numpy as np
@@ -15,6 +16,7 @@ DAY_WINDOWS = 86_400 * NS_PER_S // HOP_NS
 SPAN = Span(0, 100 * 86_400 * NS_PER_S)
 
 
+@functools.cache
 def restless(seed: int, windows: int) -> np.ndarray:
     """Log-odds of a furnace that is always normal: they wander, with a memory of ten windows."""
     noise = np.random.default_rng(seed).normal(0.0, 1.0, windows)
