@@ -132,6 +132,7 @@ _TAKE = {
     "mig": _take_slices,
     "monitoring": partial(_take_component, "monitoring"),
     "cert-manager": partial(_take_component, "cert-manager"),
+    "scaling": partial(_take_component, "scaling"),
 }
 
 
