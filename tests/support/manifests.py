@@ -22,13 +22,14 @@ OVERLAYS = ("laptop", "plant", "laptop-secured")
 # What an overlay may take, as the page of each says.
 OPTIONS = (
     "notify-gateway", "alarm-journal", "sparkplug", "source-producer", "backup", "console",
-    "nightly-backtest", "shadow",
+    "nightly-backtest", "shadow", "traces",
 )  # fmt: skip
 IMAGES = {
     "alarm-journal": "journal",
     "backup": "tools",
     "nightly-backtest": "journal",
     "shadow": "triton-candidate",
+    "traces": "tools",
 }  # fmt: skip - of those that have another
 WITH_OPTIONS = ("laptop with options", "plant with options")
 SLICED = "plant with mig"

@@ -28,6 +28,7 @@ class Principal(StrEnum):
     SELFTEST = "selftest"
     BACKTESTER = "backtester"
     JOURNAL = "journal"
+    TRACER = "tracer"
     BACKUP = "backup"
     RESTORE = "restore"
     OPERATOR = "operator"
@@ -207,6 +208,7 @@ ACCESS: Final = {
             Topic.ALARMS, Topic.ALARM_COMMANDS, Topic.ALARM_RESULTS, Topic.ALARM_POINTS,
         ),
     ),
+    Principal.TRACER: Access(inputs=(Topic.SCORES, Topic.ALARMS)),
     Principal.BACKUP: Access(inputs=_STATE),
     # It writes as the alarm manager, so that Kafka lets only one of both write.
     Principal.RESTORE: Access(

@@ -152,6 +152,10 @@ def maintain(plant: Plant) -> None:
     done = plant.command("engineer", "portrait", "retire", "--furnace=spare/F-1", "--why=a trial")
     assert done.returncode == 0, done.stdout + done.stderr
 
+    # It reads all, and sends no trace to the collector, which is not there.
+    told = ["--from=-5m", "--once", "--share=0", "--to=http://127.0.0.1:1"]
+    done = plant.command("tracer", "traces", "export", *told)
+    assert done.returncode == 0, done.stdout + done.stderr
     for _ in range(2):
         done = plant.command("journal", "alarms", "journal", str(plant.folder / "journal"))
         assert done.returncode == 0, done.stdout + done.stderr

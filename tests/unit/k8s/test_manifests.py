@@ -28,8 +28,8 @@ pytestmark = pytest.mark.programs
 # The oldest that our tests have run on, and the newest whose schemas there are.
 MINORS = ("1.34", kubernetes_validate.latest_version())
 LOOPBACK = "127.0.0.1"
-# Where DNS and the channels of notices are, only a cluster's owner knows.
-ANYWHERE = {"all-to-dns", "notify-gateway-to-channels"}
+# Where DNS, the channels of notices and the collector are, only a cluster's owner knows.
+ANYWHERE = {"all-to-dns", "notify-gateway-to-channels", "tracer-to-collector"}
 
 
 @pytest.fixture(scope="module", autouse=True)

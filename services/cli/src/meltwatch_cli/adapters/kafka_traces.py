@@ -118,7 +118,7 @@ def open_trace_topics(
         If the broker does not answer or a topic is missing.
     """
     with (
-        explained(connection, rights_of(Principal.BACKTESTER, prefix)),
+        explained(connection, rights_of(Principal.TRACER, prefix)),
         Follower.connected(connection) as follower,
     ):
         yield TraceTopics(follower, prefix, share)
