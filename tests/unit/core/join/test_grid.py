@@ -77,6 +77,18 @@ def test_a_frame_that_came_alone_is_not_copied_and_one_of_several_does_not_hold_
         assert np.shares_memory(held.greys, greys_of(chunk.data)) == (count == 1)
 
 
+def test_what_is_held_of_frames_is_their_embeddings_and_their_greys() -> None:
+    stride_ns = PUBLISHED_RULES.spec.frame_stride_ns
+    buffer = FrameBuffer(PUBLISHED_RULES, 0, FeatureExtractor(default_encoder().basis).greys)
+    times_ns = [NOON_NS + place * stride_ns for place in range(5)]
+    buffer.add_frames(times_ns, 0, np.ones((5, 64, 192), np.float16))
+    one = 64 * 192 * 2 + 64 * 8
+    assert buffer.size_bytes - buffer.timeline.size_bytes == 5 * one
+    assert [buffer.size_bytes_after(time_ns) for time_ns in (0, *times_ns)] == [
+        count * one for count in (5, 4, 3, 2, 1, 0)
+    ]
+
+
 @pytest.mark.parametrize("basis", [default_encoder().basis, RULED], ids=["cosine", "any"])
 def test_greys_of_a_frame_are_the_same_however_frames_are_cut_into_records(
     basis: np.ndarray,

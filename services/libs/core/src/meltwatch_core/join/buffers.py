@@ -46,6 +46,11 @@ class HeldFrame(NamedTuple):
     greys: NDArray[np.float64]
     offset: int
 
+    @property
+    def size_bytes(self) -> int:
+        """Memory of what is held of the picture, bytes."""
+        return self.embedding.nbytes + self.greys.nbytes
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clip:
@@ -162,13 +167,12 @@ class FrameBuffer:
     @property
     def size_bytes(self) -> int:
         """What the buffer holds."""
-        pixels = sum(held.embedding.nbytes for held in self._latest.values())
-        return pixels + self.timeline.size_bytes
+        pictures = sum(held.size_bytes for held in self._latest.values())
+        return pictures + self.timeline.size_bytes
 
     def size_bytes_after(self, time_ns: int) -> int:
         """Return what is held of the frames after an instant."""
-        after = [held for held in self._latest.values() if held.event_ns > time_ns]
-        return sum(held.embedding.nbytes for held in after)
+        return sum(held.size_bytes for held in self._latest.values() if held.event_ns > time_ns)
 
 
 def _repeated(picked: Iterable[HeldFrame | None], first: HeldFrame) -> list[HeldFrame]:
