@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meltwatch_core.join.buffers import FrameBuffer, SampleBuffer
+from meltwatch_core.join.frames import FrameBuffer
 from meltwatch_core.join.quality import FeatureExtractor
 from meltwatch_core.join.rules import PUBLISHED_RULES
+from meltwatch_core.join.samples import SampleBuffer
 from meltwatch_schemas.encoder import default_encoder
 
 from tests.support.builders import NOON_NS, embedding_chunk

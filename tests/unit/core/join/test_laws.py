@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from meltwatch_core.join import buffers
+from meltwatch_core.join import frames, samples
 from meltwatch_core.join.event_time import EventTimeJoiner
 from meltwatch_core.join.joiner import PartitionJoiner
 from meltwatch_core.join.window import Outcome
@@ -190,8 +190,8 @@ def test_a_silence_of_a_year_costs_nothing_and_is_counted():
 def test_forgetting_superseded_events_changes_no_window(records):
     expected = without_cuts(windows_of(joined(records)))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(buffers, "_MAX_SAMPLES", 8)
-        patch.setattr(buffers, "_MAX_FRAMES", 4)
+        patch.setattr(samples, "_MAX_SAMPLES", 8)
+        patch.setattr(frames, "_MAX_FRAMES", 4)
         assert without_cuts(windows_of(joined(records))) == expected
 
 

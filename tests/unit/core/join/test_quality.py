@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 import pytest
-from meltwatch_core.join.buffers import Clip, CurrentGrid, HeldFrame
+from meltwatch_core.join.frames import Clip, HeldFrame
 from meltwatch_core.join.quality import FeatureExtractor, QualityCheck, SourceWatch, Usable
 from meltwatch_core.join.rules import PUBLISHED_RULES, QualityLimits
+from meltwatch_core.join.samples import CurrentGrid
 from meltwatch_core.join.source_clock import clock_words, followed
 from meltwatch_schemas.chunk import ChunkIdentity
 from meltwatch_schemas.encoder import default_encoder

@@ -11,7 +11,8 @@ from meltwatch_schemas.chunk import MAX_SPAN_NS
 from meltwatch_schemas.encoder import Encoder
 from meltwatch_schemas.score import Modality
 
-from meltwatch_core.join.buffers import Chunk, GreysOf
+from meltwatch_core.join.buffers import Chunk
+from meltwatch_core.join.frames import GreysOf
 from meltwatch_core.join.furnace import Closing, Furnace, JoinContext, refusal_of
 from meltwatch_core.join.quality import FeatureExtractor
 from meltwatch_core.join.rules import PUBLISHED_RULES, JoinRules

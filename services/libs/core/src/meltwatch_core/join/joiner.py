@@ -11,9 +11,10 @@ from meltwatch_schemas.encoder import Encoder
 from meltwatch_schemas.errors import ContractViolation
 from meltwatch_schemas.score import Modality
 
-from meltwatch_core.join.buffers import Chunk, GreysOf
+from meltwatch_core.join.buffers import Chunk
 from meltwatch_core.join.entry import Entry
 from meltwatch_core.join.errors import OutOfSequence
+from meltwatch_core.join.frames import GreysOf
 from meltwatch_core.join.furnace import Closing, Furnace, JoinContext, refusal_of, was_admitted
 from meltwatch_core.join.merge import MODALITIES, Reading
 from meltwatch_core.join.quality import FeatureExtractor

@@ -21,8 +21,10 @@ from meltwatch_schemas.reasons import Reason
 from meltwatch_schemas.score import Features, Modality, SourceState
 from numpy.typing import NDArray
 
-from meltwatch_core.join.buffers import Chunk, Clip, CurrentGrid, HeldFrame
+from meltwatch_core.join.buffers import Chunk
+from meltwatch_core.join.frames import Clip, HeldFrame
 from meltwatch_core.join.rules import JoinRules, QualityLimits
+from meltwatch_core.join.samples import CurrentGrid
 from meltwatch_core.join.source_clock import clock_words, followed, is_set_back
 
 

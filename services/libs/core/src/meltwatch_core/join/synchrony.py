@@ -22,7 +22,8 @@ from meltwatch_schemas.score import Modality
 from meltwatch_schemas.window import NS_PER_MS, NS_PER_S
 from numpy.typing import NDArray
 
-from meltwatch_core.join.buffers import Chunk, GreysOf
+from meltwatch_core.join.buffers import Chunk
+from meltwatch_core.join.frames import GreysOf
 from meltwatch_core.join.window import Outcome
 
 SPAN_NS: Final = 600 * NS_PER_S
