@@ -5,7 +5,7 @@
 >>> plant.alarms().to_pandas()  # doctest: +SKIP
 """
 
-from meltwatch.backtests import StoredBacktest, ThresholdOutcome, open_backtest
+from meltwatch.backtests import StoredBacktest, open_backtest
 from meltwatch.errors import (
     AnswerError,
     BacktestError,
@@ -18,6 +18,7 @@ from meltwatch.pictures import PictureSeries
 from meltwatch.plant import PlantClient, connect
 from meltwatch.stream import PlantChange
 from meltwatch.table import ArrowTable
+from meltwatch.trials import ThresholdOutcome
 
 __all__ = [
     "AnswerError",

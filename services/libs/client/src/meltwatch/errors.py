@@ -48,3 +48,8 @@ class RefusedError(MeltwatchError):
         self.status = status
         self.code = code
         self.newest = newest
+
+
+def one_line(error: Exception) -> str:
+    """Return what an error says, in one line of at most 200 characters."""
+    return " ".join(str(error).split())[:200]

@@ -28,5 +28,10 @@ def ms_of(instant: Instant | None) -> int | None:
     """Return a time as ms since 1970, rounded down; None stays."""
     if instant is None:
         return None
-    since = utc_of(instant) - datetime(1970, 1, 1, tzinfo=UTC)
-    return (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
+    return us_of(utc_of(instant)) // 1000
+
+
+def us_of(instant: datetime) -> int:
+    """Return a time with a zone as microseconds since 1970."""
+    since = instant - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
