@@ -303,8 +303,8 @@ class SkewWatch:
     def __init__(self, offsets_s: Mapping[str, float]) -> None:
         self._offsets_s = offsets_s
         self._furnaces: dict[str, Synchrony] = {}
-        # One modality alone cannot show the difference of two clocks.
-        self._alone: dict[str, Modality] = {}
+        # Which modality spoke first: alone it cannot show the difference of two clocks.
+        self._first: dict[str, Modality] = {}
 
     def take(self, chunk: Chunk, outcome: Outcome, greys_of: GreysOf) -> None:
         """Take a record and its outcome; records of an earlier life are ignored.
@@ -325,7 +325,7 @@ class SkewWatch:
         """Forget furnaces that are retired."""
         for furnace_id in furnace_ids:
             self._furnaces.pop(furnace_id, None)
-            self._alone.pop(furnace_id, None)
+            self._first.pop(furnace_id, None)
 
     def reasons(self, furnace_id: str) -> tuple[Reason, ...]:
         """Return the reason for a furnace's scores while its clocks disagree too much."""
@@ -359,8 +359,7 @@ class SkewWatch:
     def _followed(self, furnace_id: str, modality: Modality) -> Synchrony | None:
         """Return a furnace's clocks once both modalities have sent records."""
         furnace = self._furnaces.get(furnace_id)
-        if furnace is None and self._alone.setdefault(furnace_id, modality) is not modality:
-            del self._alone[furnace_id]
+        if furnace is None and self._first.setdefault(furnace_id, modality) is not modality:
             offset_s = self._offsets_s.get(furnace_id, 0.0)
             furnace = self._furnaces[furnace_id] = Synchrony(offset_s)
         return furnace
