@@ -98,6 +98,34 @@ def test_a_novelty_outlines_the_patch_that_is_most_unlike_the_portrait(
         assert said in row
 
 
+EVIDENCE_WHILE_TRITON_IS_AWAY = """async (limits) => {
+    const { fillEvidence } = await import("/app/evidence.js");
+    const { UNSCORED } = await import("/app/state.js");
+    const furnace = { id: "hall/F", index: 0 };
+    const score = { score: null, flags: UNSCORED, endMs: 1_000 };
+    const [furnaces, scores] = [new Map([[0, furnace]]), new Map([[0, score]])];
+    const store = { furnaces, scores, now: () => 2_000 };
+    const evidence = { threshold: 2, threshold_off: 1, ...limits };
+    const trust = { quality: "good", quality_reasons: [] };
+    const alarm = { class: "process", equipment_path: furnace.id, evidence, ...trust };
+    const root = document.createElement("div");
+    fillEvidence(root, { store }, alarm);
+    return root.querySelector(".lacks").textContent;
+}"""
+
+
+def test_what_no_model_judges_goes_on_being_judged_while_triton_is_away(make_console, forge, look):
+    eye = look(make_console(FURNACES))
+    eye.wait_live()
+    by_portrait = {"novelty_on": 3, "novelty_off": 2}
+    by_meter = {"imbalance_on": 0.3, "imbalance_off": 0.2}
+    said = [
+        eye.page.evaluate(EVIDENCE_WHILE_TRITON_IS_AWAY, limits)
+        for limits in ({}, by_portrait, by_meter)
+    ]
+    assert said == ["not judged", "", ""]
+
+
 def test_an_alarm_whose_frames_are_gone_says_so(make_console, forge, look):
     eye = look(make_console(FURNACES))
     eye.wait_live()

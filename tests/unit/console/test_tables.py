@@ -2,7 +2,7 @@
 
 import csv
 import io
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 import pytest
@@ -123,3 +123,29 @@ def test_all_of_an_alarm_record_that_an_operator_sees_is_in_its_row() -> None:
     assert (row["score"], row["threshold"]) == (record.evidence.score, record.evidence.threshold)
     assert (row["epoch"], row["seq"]) == (record.epoch, record.seq)
     assert b",'=1+1," in ALARMS.csv([record])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"class": "system"},
+        {"evidence": {"imbalance_on": 0.3, "imbalance_off": 0.2}},
+        {"evidence": {"novelty_on": 3.0, "novelty_off": 2.5}},
+    ],
+    ids=["system", "imbalance", "novelty"],
+)
+def test_an_alarm_that_no_score_judges_has_no_threshold_in_its_row(
+    changes: dict[str, Any],
+) -> None:
+    judged = alarm_record("hall/FMF-01/OVERHEAT")
+    evidence = judged.evidence.model_dump() | {
+        "score": None,
+        "threshold": 0.0,
+        "threshold_off": 0.0,
+    }
+    told = changes | {"evidence": evidence | changes.get("evidence", {})}
+    record = alarm_record("hall/FMF-01/OTHER", **told)
+
+    rows = pa.ipc.open_stream(ALARMS.arrow([judged, record])).read_all().to_pylist()
+
+    assert [(row["threshold"], row["threshold_off"]) for row in rows] == [(2.0, 0.0), (None, None)]

@@ -17,6 +17,13 @@ def _judged(record: AlarmRecord, name: str) -> Any:
     return None if record.judgement is None else getattr(record.judgement, name)
 
 
+def _threshold(record: AlarmRecord, name: str) -> float | None:
+    """Return a threshold on the score, where a score judges the alarm."""
+    evidence = record.evidence
+    by_rule = evidence.imbalance_on is not None or evidence.novelty_on is not None
+    return None if by_rule or record.class_ == "system" else getattr(evidence, name)
+
+
 _COLUMNS: Final[tuple[TableColumn[AlarmRecord], ...]] = (
     TableColumn("alarm_id", Cell.TEXT, "Furnace id, slash, condition.", lambda r: r.alarm_id),
     TableColumn("furnace_id", Cell.TEXT, "The furnace.", lambda r: r.equipment_path),
@@ -41,10 +48,12 @@ _COLUMNS: Final[tuple[TableColumn[AlarmRecord], ...]] = (
     TableColumn("quality", Cell.TEXT, "Trust in the input.", lambda r: r.quality),
     TableColumn("score", Cell.NUMBER, "Score of the newest window.",
                 lambda r: r.evidence.score, "log-odds"),
-    TableColumn("threshold", Cell.NUMBER, "From here on it is raised.",
-                lambda r: r.evidence.threshold, "log-odds"),
-    TableColumn("threshold_off", Cell.NUMBER, "Below it is cleared.",
-                lambda r: r.evidence.threshold_off, "log-odds"),
+    TableColumn("threshold", Cell.NUMBER,
+                "From this score on it is raised; empty where no score is judged.",
+                lambda r: _threshold(r, "threshold"), "log-odds"),
+    TableColumn("threshold_off", Cell.NUMBER,
+                "Below this score it is cleared; empty where no score is judged.",
+                lambda r: _threshold(r, "threshold_off"), "log-odds"),
     TableColumn("window_end", Cell.TIME, "End of the newest window, event time.",
                 lambda r: _at(r.evidence.window_end)),
     TableColumn("verdict", Cell.TEXT, "What a person found out.", lambda r: _judged(r, "verdict")),

@@ -2,7 +2,7 @@
 
 import { h, say } from "./dom.js";
 import { text } from "./text.js";
-import { unknown } from "./wording.js";
+import { unknown, unseen } from "./wording.js";
 
 /** Patches of a picture, in one direction. */
 export const PATCHES = 8;
@@ -20,6 +20,8 @@ export function fillEvidence(root, site, alarm) {
   const now = h("b", { class: "score" });
   const limits = h("span", {});
   const lack = h("strong", { class: "lacks" });
+  const byImbalance = typeof evidence.imbalance_on === "number";
+  const byNovelty = typeof evidence.novelty_on === "number";
   const trust = [...unlike(evidence), text(`quality_${alarm.quality}`), ...alarm.quality_reasons.map(words)];
   const agree = agreement(evidence);
   root.replaceChildren(
@@ -31,13 +33,14 @@ export function fillEvidence(root, site, alarm) {
     const live = index === undefined ? undefined : store.scores.get(index);
     const score = live ? live.score : evidence.score;
     if (alarm.class === "system") return;
-    say(lack, live ? unknown(live, store.now()) : "");
-    if (evidence.imbalance_on !== null && evidence.imbalance_on !== undefined) {
+    const lacking = byImbalance || byNovelty ? unseen : unknown;
+    say(lack, live ? lacking(live, store.now()) : "");
+    if (byImbalance) {
       say(now, percent(evidence.imbalance));
       say(limits, text("limit", { on: percent(evidence.imbalance_on), off: percent(evidence.imbalance_off) }));
       return;
     }
-    if (evidence.novelty_on !== null && evidence.novelty_on !== undefined) {
+    if (byNovelty) {
       const { video, current } = evidence.novelty ?? {};
       const told = [video, current].filter((each) => typeof each === "number");
       say(now, told.length ? text("surprise", { n: number(Math.max(...told)) }) : text("no_surprise"));

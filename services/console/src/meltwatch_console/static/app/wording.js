@@ -83,11 +83,21 @@ export function shortName(id) {
  * @param {number} nowMs
  */
 export function unknown(score, nowMs) {
+  const lack = unseen(score, nowMs);
+  return lack || !score || (score.flags & UNSCORED) === 0 ? lack : text("not_judged");
+}
+
+/**
+ * What of a furnace is not seen, in words: an alarm that no model judges lacks nothing else.
+ * @param {import("./state.js").Score|undefined} score
+ * @param {number} nowMs
+ */
+export function unseen(score, nowMs) {
   if (!score) return text("no_score");
   if (nowMs - score.endMs > OLD_MS)
     return text("old", { age: span((nowMs - score.endMs) / 1_000) });
   if ((score.flags & NO_VIDEO) !== 0 && (score.flags & NO_CURRENT) !== 0) return text("no_data");
   if ((score.flags & NO_VIDEO) !== 0) return text("no_video");
   if ((score.flags & NO_CURRENT) !== 0) return text("no_current");
-  return (score.flags & UNSCORED) !== 0 ? text("not_judged") : "";
+  return "";
 }
