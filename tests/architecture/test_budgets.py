@@ -24,7 +24,6 @@ STILL_SMALL = {
     "meltwatch_alarm_manager.pipeline.reading_proof",
     "meltwatch_chassis.kafka.unpacking",
     "meltwatch_local_cluster.launch.drain",
-    "meltwatch_stream_processor.pipeline.publication",
     "meltwatch_stream_processor.vitals",
 }
 SMALL_FOR_A_REASON = {

@@ -52,9 +52,9 @@ from meltwatch_stream_processor.pipeline.counts import Counts
 from meltwatch_stream_processor.pipeline.delivery import Delivery
 from meltwatch_stream_processor.pipeline.engine import Engine
 from meltwatch_stream_processor.pipeline.gate import FurnaceGate
-from meltwatch_stream_processor.pipeline.in_flight import InFlightWindows
 from meltwatch_stream_processor.pipeline.input_topics import InputTopics
 from meltwatch_stream_processor.pipeline.progress import ReaderClock
+from meltwatch_stream_processor.pipeline.publication import InFlightWindows
 from meltwatch_stream_processor.pipeline.retry import Retry
 from meltwatch_stream_processor.pipeline.shared import SharedParts
 from meltwatch_stream_processor.settings import Settings

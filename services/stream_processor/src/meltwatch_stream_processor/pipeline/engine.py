@@ -17,11 +17,11 @@ from meltwatch_schemas.window import NS_PER_S
 
 from meltwatch_stream_processor.errors import RecordFailedError
 from meltwatch_stream_processor.pipeline.delivery import SERVICE
-from meltwatch_stream_processor.pipeline.in_flight import hold_back
 from meltwatch_stream_processor.pipeline.input_topics import listed
 from meltwatch_stream_processor.pipeline.kafka_answers import offsets_of
 from meltwatch_stream_processor.pipeline.partition import PartitionPipeline
 from meltwatch_stream_processor.pipeline.progress import Mark, Progress
+from meltwatch_stream_processor.pipeline.publication import hold_back
 from meltwatch_stream_processor.pipeline.shared import SharedParts
 from meltwatch_stream_processor.pipeline.start_offsets import start_offsets
 from meltwatch_stream_processor.ports import Committed, TopicPartition
