@@ -112,6 +112,11 @@ class BacktestRun(Message):
     thresholds: dict[ToldName, Pair | None] = Field(
         max_length=MAX_POINTS, description="Asked for: all, or an alarm id."
     )
+    portraits: dict[FurnaceId, ToldName] = Field(
+        default_factory=dict,
+        max_length=MAX_FURNACES,
+        description="Asked for, in place of live's: by furnace.",
+    )
     windows: dict[FurnaceId, dict[ToldWord, Counter]] = Field(
         max_length=MAX_FURNACES, description="Per furnace and status."
     )
@@ -122,13 +127,27 @@ class BacktestRun(Message):
 
     @property
     def tried(self) -> str:
-        """The thresholds that were asked for, in words."""
-        said = [
-            f"{name}: {pair[0]:g} / {'own' if pair[1] is None else f'{pair[1]:g}'}"
-            for name, pair in self.thresholds.items()
-            if pair is not None and pair[0] is not None
-        ]
-        return ", ".join(said) or "as recorded"
+        """The thresholds and portraits that were asked for, in words."""
+        return ", ".join([*self._thresholds(), *self._portraits()]) or "as recorded"
+
+    @property
+    def tried_thresholds(self) -> str:
+        """The thresholds alone."""
+        return ", ".join(self._thresholds()) or "as recorded"
+
+    @property
+    def tried_portraits(self) -> str:
+        """The portraits alone."""
+        return ", ".join(self._portraits()) or "as recorded"
+
+    def _thresholds(self) -> Iterator[str]:
+        for name, pair in self.thresholds.items():
+            if pair is not None and pair[0] is not None:
+                yield f"{name}: {pair[0]:g} / {'own' if pair[1] is None else f'{pair[1]:g}'}"
+
+    def _portraits(self) -> Iterator[str]:
+        for name, portrait_id in self.portraits.items():
+            yield f"portrait of {name}: {portrait_id[:16]}"
 
     @property
     def totals(self) -> dict[str, int]:
@@ -219,7 +238,8 @@ def _facts(run: BacktestRun) -> dict[str, str]:
         "furnaces asked for": ", ".join(run.furnaces) or "all",
         "model": f"{run.model.name} {run.model.version}",
         "model digest": run.model.digest[:16],
-        "thresholds asked for": run.tried,
+        "thresholds asked for": run.tried_thresholds,
+        "portraits asked for": run.tried_portraits,
         "compared with live": run.comparison.verdict,
     }
     facts |= {f"windows {status}": str(count) for status, count in run.totals.items()}

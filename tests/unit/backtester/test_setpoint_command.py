@@ -177,7 +177,7 @@ def test_of_novelty_reads_what_scores_say_of_portraits(monkeypatch, tmp_path, ca
     ("more", "expected"),
     [
         ((), "expected --from"),
-        (("--backtest", "a", "--of", "novelty", "--from", "9m"), "a backtest's folder has none"),
+        (("--backtest", "nowhere", "--of", "novelty", "--from", "9m"), "of a finished backtest"),
         (("--backtest", "a", "--recording", "b"), "got both"),
         (("--from", "10m", "--to", "20m"), "expected the later time second"),
         (("--backtest", "nowhere"), "expected the folder of a finished backtest"),

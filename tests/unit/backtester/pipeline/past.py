@@ -1,7 +1,7 @@
 """A live system in memory, and what it left behind: to be replayed without servers."""
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -19,10 +19,14 @@ from meltwatch_core.alarms.manager.alarms import AlarmPipeline
 from meltwatch_core.alarms.points import MasterAlarmList
 from meltwatch_core.alarms.ports import Commit, Place
 from meltwatch_core.join.window import AlignedWindow
+from meltwatch_core.portraits import KnownPortrait
 from meltwatch_core.scoring.judge import Judge, Patience
 from meltwatch_core.scoring.ports import Verdict
 from meltwatch_core.scoring.scores import ScoreContext
 from meltwatch_schemas.alarm import AlarmRecord
+from meltwatch_schemas.encoder import Encoder
+from meltwatch_schemas.portrait import SCHEMA as PORTRAIT_SCHEMA
+from meltwatch_schemas.portrait import decode_portrait, portrait_id
 from meltwatch_schemas.record import JSON, RawRecord, headers_for, read_score
 from meltwatch_schemas.score import ModelIdentity, WindowScore, encode_score
 from meltwatch_schemas.topics import Topic
@@ -55,18 +59,29 @@ class Past:
         self.logs = logs
 
     @classmethod
-    async def of(cls, records: Iterable[InputRecord], lives: int = 1) -> "Past":
-        """Let a system live through records and crash in between."""
+    async def of(
+        cls,
+        records: Iterable[InputRecord],
+        lives: int = 1,
+        *,
+        encoder: Encoder = ENCODER,
+        portraits: Sequence[bytes] = (),
+        portraits_since: int = 0,
+    ) -> "Past":
+        """Let a system live through records and crash in between; portraits stand since a life."""
         broker, records = MemoryBroker(), list(records)
         share = -(-len(records) // lives)
-        for first in range(0, len(records), share):
+        for life_number, first in enumerate(range(0, len(records), share)):
+            if life_number >= portraits_since:
+                broker.portraits = dict(map(_known, portraits))
             # Its clock stands still, so that no modality becomes idle on a busy machine.
-            async with Life(broker, Swinging(), speed=0.0) as life:
+            async with Life(broker, Swinging(), speed=0.0, encoder=encoder) as life:
                 broker.produce(*records[first : first + share])
                 await life.read_all()
                 await life.commit()
         topics = (Topic.EMBEDDINGS, Topic.CURRENTS, Topic.SCORES)
         past = cls({topic: list(broker.logs[topic.under(PREFIX)]) for topic in topics})
+        past.logs[Topic.PORTRAITS] = [_portrait(*each) for each in enumerate(portraits)]
         past.change(Topic.SCORES, lambda log: [_in_time(raw) for raw in log])
         _judged(past.logs)
         return past
@@ -83,6 +98,17 @@ class Past:
     def history(self) -> HistoryInMemory:
         parts = {TopicPart(topic, 0): log for topic, log in self.logs.items()}
         return HistoryInMemory(parts, prefix=PREFIX, partitions=1)
+
+
+def _known(value: bytes) -> tuple[str, KnownPortrait]:
+    made = decode_portrait(value)
+    return made.furnace_id, KnownPortrait.of(made, portrait_id(value))
+
+
+def _portrait(offset: int, value: bytes) -> RawRecord:
+    key = decode_portrait(value).furnace_id.encode()
+    headers = tuple(headers_for(PORTRAIT_SCHEMA))
+    return RawRecord(Topic.PORTRAITS.under(PREFIX), 0, offset, 0, key, value, headers)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -169,6 +195,8 @@ async def replay(
     model: ModelIdentity = IDENTITY.model,
     scorer: FakeScorer | None = None,
     results: Results | None = None,
+    encoder: Encoder = ENCODER,
+    portraits: Mapping[str, bytes] | None = None,
 ) -> tuple[ReplayOutcome, Noted]:
     """Backtest a past."""
     history, noted, clock, metrics = past.history(), Noted(), SystemClock(), Metrics()
@@ -176,11 +204,15 @@ async def replay(
         history=history,
         scope=scope_of(history, span, ScopeOptions()),
         question=Question(
-            span=span, furnaces=furnaces, cuts=cuts, thresholds=thresholds or Thresholds()
+            span=span,
+            furnaces=furnaces,
+            cuts=cuts,
+            thresholds=thresholds or Thresholds(),
+            portraits=portraits or {},
         ),
         plant=PlantFacts(points={}, sync_offsets_s={}),
         judge=Judge(scorer or Swinging(), Patience(outage_s=0.2), clock, metrics),
-        encoder=ENCODER,
+        encoder=encoder,
         context=ScoreContext(TOPICS, model, PUBLISHED_SPEC.spec_id, 0.2, frozenset()),
         run_id="run",
         results=results or noted,

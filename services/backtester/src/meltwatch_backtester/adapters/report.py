@@ -23,6 +23,7 @@ from meltwatch_backtester.adapters.result_folder import (
     output_errors,
 )
 from meltwatch_backtester.domain.chart import HEIGHT, Chart, chart_of
+from meltwatch_backtester.domain.novelty_told import novelty_lines
 from meltwatch_backtester.domain.sight import MAX_SIGHTS
 from meltwatch_backtester.domain.span import Span
 from meltwatch_backtester.domain.time_axis import LEAST_CUT_NS, WIDTH, Bar, TimeAxis, cuts_of
@@ -125,6 +126,7 @@ def write_report(folder: Path) -> None:
         "span": span,
         "answer": answer,
         "events": _event_cards(folder, run, answer, span),
+        "novelty": list(novelty_lines(run)),
         "statuses": _STATUSES,
         "totals": {s: sum(counts[s] for counts in run["windows"].values()) for s in _STATUSES},
         "alarms": sorted(alarms, key=lambda row: (row.difference is None, row.alarm_id)),

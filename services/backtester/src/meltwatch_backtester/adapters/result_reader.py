@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from meltwatch_chassis.errors import BadUsage
+from meltwatch_schemas.bounds import MAX_SURPRISE, check_real
 from meltwatch_schemas.instants import ns_from_utc
+from meltwatch_schemas.portrait import check_portrait_id
 
 from meltwatch_backtester.adapters.result_folder import BEFORE, RUN, WINDOWS
+from meltwatch_backtester.domain.novelty_setpoint import ComparedWindow
 from meltwatch_backtester.domain.span import Span
 from meltwatch_backtester.domain.watch import Said
 
@@ -44,6 +47,23 @@ def backtest_said(folder: Path) -> Iterator[Said]:
     yield from _said(folder, WINDOWS)
 
 
+def backtest_compared(folder: Path) -> Iterator[ComparedWindow]:
+    """Yield what a backtest said of portraits; nothing of windows that judged nothing.
+
+    Raises
+    ------
+    BadUsage
+        If the folder is not that of a finished backtest.
+    """
+    try:
+        _run(folder)
+        for window in _lines(folder / WINDOWS):
+            if window.get("surprise") is not None:
+                yield _compared(window)
+    except _DAMAGE as error:
+        raise _no_backtest(folder, error) from error
+
+
 def said_before(folder: Path) -> Iterator[Said]:
     """Yield what live said of windows before the span; nothing where the folder does not say.
 
@@ -59,13 +79,24 @@ def said_before(folder: Path) -> Iterator[Said]:
 def _said(folder: Path, name: str) -> Iterator[Said]:
     try:
         digest = str(_run(folder)["model"]["digest"])
-        with (folder / name).open(encoding="utf-8") as file:
-            for line in file:
-                window = json.loads(line)
-                end_ns = _time_ns(window["window_end"])
-                yield Said(str(window["furnace_id"]), end_ns, _logit(window["logit"]), digest)
+        for window in _lines(folder / name):
+            end_ns = _time_ns(window["window_end"])
+            yield Said(str(window["furnace_id"]), end_ns, _logit(window["logit"]), digest)
     except _DAMAGE as error:
         raise _no_backtest(folder, error) from error
+
+
+def _lines(file: Path) -> Iterator[Any]:
+    with file.open(encoding="utf-8") as opened:
+        yield from map(json.loads, opened)
+
+
+def _compared(window: Any) -> ComparedWindow:
+    surprise, portrait_id = window["surprise"], window["portrait"]
+    check_real("surprise", surprise, MAX_SURPRISE, 0.0)
+    check_portrait_id("portrait", portrait_id)
+    furnace_id = str(window["furnace_id"])
+    return ComparedWindow(furnace_id, _time_ns(window["window_end"]), surprise, portrait_id)
 
 
 def _run(folder: Path) -> Any:

@@ -2,11 +2,13 @@
 
 import asyncio
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 from cyclopts import Parameter
+from meltwatch_chassis.errors import BadUsage
 from meltwatch_chassis.label_file import read_labels
 from meltwatch_chassis.located import located
 from meltwatch_chassis.terminal import print_json, print_lines
@@ -21,6 +23,7 @@ from meltwatch_backtester.commands.options import (
     span_of,
 )
 from meltwatch_backtester.domain.findings import ReplayVerdict
+from meltwatch_backtester.domain.novelty_told import novelty_lines
 from meltwatch_backtester.domain.question import Cuts, Question
 from meltwatch_backtester.domain.thresholds import parse_thresholds
 from meltwatch_backtester.settings import Settings
@@ -39,6 +42,14 @@ class Trial:
             metavar="ON/OFF",
             help="Try this set-point for every OVERHEAT alarm, or ALARM_ID=ON/OFF for one; "
             "OFF may be left out.",
+        ),
+    ] = None
+    portrait: Annotated[
+        list[Path] | None,
+        Parameter(
+            metavar="FILE",
+            help="Compare its furnace with this portrait, of 'portrait fit --out', whatever live "
+            "had; one of each furnace.",
         ),
     ] = None
     cuts: Annotated[
@@ -87,11 +98,13 @@ def backtest(
     as_json: AsJson = False,
 ) -> int:
     """Replay a stretch of time through the code that judges live, and compare."""
+    furnaces = tuple(sorted(set(trial.furnace or ())))
     question = Question(
         span=span_of(since, until),
-        furnaces=tuple(sorted(set(trial.furnace or ()))),
+        furnaces=furnaces,
         cuts=trial.cuts,
         thresholds=parse_thresholds(trial.threshold or []),
+        portraits=_portraits(trial.portrait or [], furnaces),
     )
     given = {"MELTWATCH_TRITON": places.triton, "MELTWATCH_PLANT_FILE": places.plant}
     told = {name: str(value) for name, value in given.items() if value is not None}
@@ -114,6 +127,27 @@ def backtest(
     return 1 if run["comparison"]["verdict"] == ReplayVerdict.DIFFERENT else 0
 
 
+def _portraits(files: Sequence[Path], furnaces: Sequence[str]) -> dict[str, bytes]:
+    """Return the portraits to be tried, by furnace."""
+    if not files:
+        return {}
+    from meltwatch_backtester.adapters.portrait_file import portrait_of_file  # noqa: PLC0415 - takes long
+
+    found: dict[str, bytes] = {}
+    for file in files:
+        given = portrait_of_file(file)
+        name = given.portrait.furnace_id
+        if name in found:
+            raise BadUsage(f"--portrait {file}: expected one of each furnace, got two of {name}")
+        if furnaces and name not in furnaces:
+            raise BadUsage(
+                f"--portrait {file}: expected one of {', '.join(furnaces)} (--furnace), "
+                f"got one of {name}"
+            )
+        found[name] = given.value
+    return found
+
+
 def _lines(summary: dict[str, Any]) -> list[str]:
     windows, alarms = summary["comparison"]["windows"], summary["comparison"]["alarms"]
     lines = [
@@ -128,6 +162,7 @@ def _lines(summary: dict[str, Any]) -> list[str]:
     for each in alarms["differences"]:
         word = "explained" if each["explained"] else "NOT explained"
         lines.append(f"  {each['alarm_id']} took another course ({word}): {each['why']}")
+    lines += novelty_lines(summary)
     if "labels" in summary:
         lines.append(_labels_line(summary["labels"]))
     return [*lines, f"report: {summary['folder']}/report.html"]

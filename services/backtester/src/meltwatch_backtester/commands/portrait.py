@@ -6,14 +6,13 @@ from typing import Annotated, Final
 
 from cyclopts import Parameter
 from meltwatch_chassis.clock import SystemClock
-from meltwatch_chassis.errors import BadUsage, ConfigurationError
+from meltwatch_chassis.errors import BadUsage
 from meltwatch_chassis.located import located
 from meltwatch_chassis.person import checked_reason, user_of
 from meltwatch_chassis.terminal import print_json, print_line, print_lines
-from meltwatch_schemas.errors import ContractViolation
-from meltwatch_schemas.portrait import MAX_BYTES, decode_portrait
 
 from meltwatch_backtester import bootstrap
+from meltwatch_backtester.adapters.portrait_file import portrait_of_file
 from meltwatch_backtester.adapters.portrait_picture import write_portrait_picture
 from meltwatch_backtester.commands.options import AsJson, OneFurnace, furnace_named
 from meltwatch_backtester.domain.portrait_text import StandingPortrait, listed, standing
@@ -57,7 +56,9 @@ def show(
     """Show what a portrait was made of; exit code 1 if none stands."""
     if (furnace is None) == (file is None):
         raise BadUsage("expected --furnace or --file")
-    shown = _of_file(file) if file is not None else _of_furnace(furnace_named(furnace or ""))
+    shown = (
+        portrait_of_file(file) if file is not None else _of_furnace(furnace_named(furnace or ""))
+    )
     if shown is None:
         print_line(f"{furnace}: no portrait stands; see 'meltwatch portrait fit'")
         return _NOTHING
@@ -73,7 +74,7 @@ def show(
 def publish(file: PortraitFile, /, *, why: Why, user: User = None) -> int:
     """Write a portrait of a file to Kafka: from now on scores compare with it."""
     who, reason = user_of(user), checked_reason(why)
-    shown = _of_file(file)
+    shown = portrait_of_file(file)
     name = shown.portrait.furnace_id
     with bootstrap.portrait_topic(located(Settings, os.environ, "kafka")) as topic:
         topic.publish(name, shown.value, who, reason)
@@ -95,14 +96,3 @@ def retire(*, furnace: OneFurnace, why: Why, user: User = None) -> int:
 def _of_furnace(furnace_id: str) -> StandingPortrait | None:
     with bootstrap.portrait_topic(located(Settings, os.environ, "kafka")) as topic:
         return standing(topic.records()).get(furnace_id)
-
-
-def _of_file(file: Path) -> StandingPortrait:
-    try:
-        with file.open("rb") as opened:
-            value = opened.read(MAX_BYTES + 1)
-        return StandingPortrait(decode_portrait(value), value)
-    except OSError as error:
-        raise ConfigurationError(f"{file}: {error.strerror}") from error
-    except ContractViolation as error:
-        raise ConfigurationError(f"{file}: expected a portrait, {error}") from error

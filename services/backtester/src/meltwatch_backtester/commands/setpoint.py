@@ -21,7 +21,11 @@ from meltwatch_schemas.instants import ns_from_utc
 from meltwatch_schemas.topics import Topic
 
 from meltwatch_backtester import bootstrap
-from meltwatch_backtester.adapters.result_reader import backtest_said, span_of_backtest
+from meltwatch_backtester.adapters.result_reader import (
+    backtest_compared,
+    backtest_said,
+    span_of_backtest,
+)
 from meltwatch_backtester.adapters.setpoint_picture import write_picture
 from meltwatch_backtester.commands.options import AsJson, Furnaces, span_of
 from meltwatch_backtester.domain.novelty_setpoint import (
@@ -149,13 +153,18 @@ def _log_odds(watched: Watched, span: Span) -> LogOddsWatch:
 
 
 def _novelty(watched: Watched, span: Span) -> SurpriseWatch:
-    if watched.backtest is not None:
-        raise BadUsage("--of novelty: expected Kafka or a recording; a backtest's folder has none")
     watch, wanted = SurpriseWatch(), set(watched.furnace or ())
-    with progress("reading", "scores") as advance, _reading(watched) as (history, partitions):
-        for score in live_windows(history, span, partitions, advance, watched.topic):
-            if not wanted or score.furnace_id in wanted:
-                watch.add_score(score)
+    with progress("reading", "scores") as advance:
+        if watched.backtest is not None:
+            for window in backtest_compared(watched.backtest):
+                advance(1)
+                if window.end_ns in span and (not wanted or window.furnace_id in wanted):
+                    watch.add_surprise(*window)
+            return watch
+        with _reading(watched) as (history, partitions):
+            for score in live_windows(history, span, partitions, advance, watched.topic):
+                if not wanted or score.furnace_id in wanted:
+                    watch.add_score(score)
     return watch
 
 

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from meltwatch_core.alarms.system_alarms import PORTRAIT_STALE
+from meltwatch_schemas.identifiers import split_alarm_id
+from meltwatch_schemas.point_rules import NOVELTY
 from meltwatch_schemas.score import ScoreStatus, WindowScore
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 
@@ -14,6 +17,9 @@ from meltwatch_backtester.domain.window_comparison import Comparison, Kind, comp
 _FIRST: Final = 20
 _JUDGING_NS: Final = 10 * NS_PER_S
 """Of windows this close to the newest live score, live's manager may not have judged all yet."""
+
+_BY_PORTRAIT: Final = frozenset({NOVELTY, PORTRAIT_STALE})
+"""Conditions that another portrait changes; it changes no other."""
 
 
 class ReplayVerdict(StrEnum):
@@ -91,6 +97,8 @@ class Findings:
         Windows that both have, and how many of them are the same.
     largest_logit_difference
         Between verdicts of the same model; None without any.
+    largest_novelty_difference
+        Between what both say of the same portrait; None without any.
     kinds, first
         How many differences there are of each kind, and the first of them.
     live_models
@@ -106,6 +114,7 @@ class Findings:
     compared: int = 0
     equal: int = 0
     largest_logit_difference: float | None = None
+    largest_novelty_difference: float | None = None
     kinds: Counter[Kind] = field(default_factory=Counter)
     first: dict[Kind, list[WindowDifference]] = field(default_factory=lambda: defaultdict(list))
     live_models: set[tuple[str, str, str]] = field(default_factory=set)
@@ -167,6 +176,8 @@ class Findings:
             is_young = difference.at_ns > newest_live_ns - _JUDGING_NS
             why = "live may not have judged so far yet" if is_young else ""
         kinds = {kind for kind in self.furnaces[difference.furnace_id].kinds if kind.is_explained}
+        if split_alarm_id(difference.alarm_id)[1] not in _BY_PORTRAIT:
+            kinds.discard(Kind.OTHER_PORTRAIT)
         if not why and kinds:
             why = f"windows of the furnace differ: {', '.join(sorted(kinds))}"
         return ExplainedDifference(difference, bool(why), why or "nothing explains it")
@@ -204,9 +215,12 @@ class Findings:
         comparison = compare(score, live, with_cuts=self.with_cuts)
         self.compared += 1
         self.equal += comparison.kind is None
-        if comparison.logit_difference is not None:
-            known = self.largest_logit_difference or 0.0
-            self.largest_logit_difference = max(known, comparison.logit_difference)
+        self.largest_logit_difference = _larger(
+            self.largest_logit_difference, comparison.logit_difference
+        )
+        self.largest_novelty_difference = _larger(
+            self.largest_novelty_difference, comparison.novelty_difference
+        )
         return self._or_late(comparison, furnace, is_read_alike=score.inputs == live.inputs)
 
     def _or_late(
@@ -232,3 +246,7 @@ class Findings:
                     told.furnace_id, told.window_end_ns, told.window_id, comparison.detail
                 )
             )
+
+
+def _larger(known: float | None, found: float | None) -> float | None:
+    return max((each for each in (known, found) if each is not None), default=None)

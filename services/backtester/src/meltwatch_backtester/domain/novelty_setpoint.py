@@ -4,7 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from meltwatch_core.alarms.alarm import surprise_of
 from meltwatch_core.alarms.setpoints.held_level import AlarmRule
@@ -24,6 +24,15 @@ SETTLE_S: Final = PUBLISHED_SPEC.lookback_ns / NS_PER_S + NOVELTY_RULE.off_delay
 on it, and the alarm ends as much later as the off-delay."""
 _NAMED: Final = 3
 """Portraits that are named at most."""
+
+
+class ComparedWindow(NamedTuple):
+    """The larger surprise of one window, and the portrait that gave it."""
+
+    furnace_id: str
+    end_ns: int
+    surprise: float
+    portrait_id: str
 
 
 class SurpriseWatch:

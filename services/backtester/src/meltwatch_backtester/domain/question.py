@@ -1,7 +1,7 @@
 """What is to be replayed, and how."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from meltwatch_schemas.alarm_point import AlarmPoint
@@ -31,12 +31,15 @@ class Question:
         When windows close.
     thresholds
         What to try.
+    portraits
+        By furnace, the bytes of a portrait to try in place of the one that live had.
     """
 
     span: Span
     furnaces: tuple[str, ...]
     cuts: Cuts
     thresholds: Thresholds
+    portraits: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

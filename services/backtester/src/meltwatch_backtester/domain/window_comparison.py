@@ -5,17 +5,23 @@ from enum import StrEnum
 from typing import Final
 
 import numpy as np
-from meltwatch_schemas.reasons import UNTIMELY
+from meltwatch_schemas.reasons import UNTIMELY, Reason
 from meltwatch_schemas.score import Sources, WindowScore
+
+from meltwatch_backtester.domain.novelty_comparison import (
+    NOVELTY_TOLERANCE,
+    novelty_difference,
+    stale_words,
+)
 
 LOGIT_TOLERANCE: Final = 1e-3
 """Another server may differ in the last digits (batches, number formats); the same one does not."""
 _LACKED: Final = ("model_unavailable", "overload")
 _VERDICT: Final = frozenset({"logit", "probability", "member_logits", "disagreement"})
 _NEVER: Final = frozenset(
-    {"topic_ids", "gaps", "model", "times", "anomaly_map", "run_id", "unregistered"}
+    {"topic_ids", "gaps", "model", "times", "anomaly_map", "run_id", "unregistered", "novelty"}
 )
-"""Fields that depend on the run, not on the window. The map is compared with the verdict."""
+"""Fields that depend on the run, not on the window, or are compared after the verdict."""
 _CUTS: Final = frozenset({"inputs", "source_states", "frames"})
 """Fields that depend on the order of reading."""
 
@@ -33,6 +39,8 @@ class Kind(StrEnum):
     UNEXPECTED = "unexpected"
     CONTENT = "content"
     VERDICT = "verdict"
+    NOVELTY = "novelty"
+    OTHER_PORTRAIT = "other_portrait"
 
     @property
     def is_explained(self) -> bool:
@@ -43,6 +51,7 @@ class Kind(StrEnum):
 _EXPLAINED: Final = frozenset(
     {
         Kind.MODEL_UNAVAILABLE, Kind.OVERLOAD, Kind.OTHER_MODEL, Kind.NOT_YET_LIVE, Kind.LATE,
+        Kind.OTHER_PORTRAIT,
     }
 )  # fmt: skip
 MEANINGS: Final = {
@@ -56,6 +65,8 @@ MEANINGS: Final = {
     Kind.UNEXPECTED: "the records give the window; live never published it",
     Kind.CONTENT: "the window is not what live saw",
     Kind.VERDICT: "the window is the same, the verdict of the same model is not",
+    Kind.NOVELTY: "the window is the same, what it says of the same portrait is not",
+    Kind.OTHER_PORTRAIT: "live compared the furnace with another portrait, or with none",
 }
 
 
@@ -71,11 +82,14 @@ class Comparison:
         What differs, in words.
     logit_difference
         Between verdicts of the same model, or None.
+    novelty_difference
+        Between what both say of the same portrait, or None.
     """
 
     kind: Kind | None = None
     detail: str = ""
     logit_difference: float | None = None
+    novelty_difference: float | None = None
 
 
 def compare(replayed: WindowScore, live: WindowScore, *, with_cuts: bool) -> Comparison:
@@ -96,7 +110,7 @@ def compare(replayed: WindowScore, live: WindowScore, *, with_cuts: bool) -> Com
         replayed, live = _own_content(replayed), _own_content(live)
     if lacked is not None:
         skipped |= _VERDICT | {"status", "reasons"}
-    others = _differing(replayed, live, skipped | _VERDICT)
+    others = _differing(_of_window(replayed), _of_window(live), skipped | _VERDICT)
     if replayed.times.last_event_ns != live.times.last_event_ns:
         others.append("last_event_ns")
     if others:
@@ -105,7 +119,8 @@ def compare(replayed: WindowScore, live: WindowScore, *, with_cuts: bool) -> Com
         return Comparison(Kind(lacked), f"live: {', '.join(live.reasons)}")
     if replayed.model != live.model:
         return Comparison(Kind.OTHER_MODEL, f"live: {live.model.name} {live.model.digest[:12]}")
-    return _verdicts(replayed, live)
+    found = _verdicts(replayed, live)
+    return found if found.kind is not None else _novelties(replayed, live, found)
 
 
 def _verdicts(replayed: WindowScore, live: WindowScore) -> Comparison:
@@ -118,6 +133,29 @@ def _verdicts(replayed: WindowScore, live: WindowScore) -> Comparison:
     if difference == 0.0 and not _is_same_map(replayed, live):
         return Comparison(Kind.VERDICT, "anomaly_map", difference)
     return Comparison(logit_difference=difference)
+
+
+def _novelties(replayed: WindowScore, live: WindowScore, found: Comparison) -> Comparison:
+    ours, theirs = _portrait(replayed), _portrait(live)
+    if ours != theirs:
+        named = "none" if theirs is None else theirs[:16]
+        return replace(found, kind=Kind.OTHER_PORTRAIT, detail=f"portrait, live: {named}")
+    difference = novelty_difference(replayed.novelty, live.novelty)
+    if difference > NOVELTY_TOLERANCE or stale_words(replayed) != stale_words(live):
+        return replace(found, kind=Kind.NOVELTY, detail=_told(replayed, live))
+    return found if ours is None else replace(found, novelty_difference=difference)
+
+
+def _portrait(score: WindowScore) -> str | None:
+    return None if score.novelty is None else score.novelty.portrait
+
+
+def _told(*scores: WindowScore) -> str:
+    ours, theirs = (
+        ", ".join([f"surprise {each.novelty and each.novelty.surprise}", *stale_words(each)])
+        for each in scores
+    )
+    return f"{ours}; live: {theirs}"
 
 
 def largest_difference(replayed: WindowScore, live: WindowScore) -> float | None:
@@ -134,6 +172,14 @@ def _is_same_map(replayed: WindowScore, live: WindowScore) -> bool:
         # Each run may publish maps from another probability on.
         return True
     return bool(np.array_equal(replayed.anomaly_map, live.anomaly_map))
+
+
+def _of_window(score: WindowScore) -> WindowScore:
+    """Return a score without the word that its portrait alone has given it."""
+    if Reason.PORTRAIT_STALE not in score.reasons:
+        return score
+    reasons = tuple(word for word in score.reasons if word != Reason.PORTRAIT_STALE)
+    return replace(score, reasons=reasons)
 
 
 def _own_content(score: WindowScore) -> WindowScore:

@@ -34,6 +34,7 @@ from meltwatch_backtester.pipeline.event_time_windows import event_time_windows
 from meltwatch_backtester.pipeline.live_scores import scores_before
 from meltwatch_backtester.pipeline.recorded_windows import recorded_windows
 from meltwatch_backtester.pipeline.replayed import Replayed, Source
+from meltwatch_backtester.pipeline.replayed_novelty import ReplayedNovelty, read_portraits
 from meltwatch_backtester.pipeline.rescoring import Rescoring
 from meltwatch_backtester.pipeline.scope import Scope
 from meltwatch_backtester.ports import History
@@ -132,7 +133,8 @@ class Backtest:
             self.encoder,
             chain.from_iterable(inputs.journal.within.values()),
         )
-        rescoring = Rescoring(self.judge, self.context, self.run_id)
+        novelty = await asyncio.to_thread(self._novelty, partition, pasts, outcome.tally)
+        rescoring = Rescoring(self.judge, self.context, self.run_id, novelty)
         read, ours = outcome.tally.records.total(), list[AlarmRecord]()
         async with aclosing(rescoring.scores(self._windows(source, pasts))) as scores:
             async for replayed, score in scores:
@@ -149,10 +151,21 @@ class Backtest:
         self._conclude(outcome, inputs, ours, points, end_ns)
 
     def _alarm_inputs(self, partition: int) -> AlarmInputs:
-        def wanted(furnace_id: str) -> bool:
-            return self._wants(furnace_id) and self.partition_of(furnace_id) == partition
-
+        wanted = self._wanted_of(partition)
         return read_alarm_inputs(self.history, self.scope, self.question.span, wanted)
+
+    def _novelty(self, partition: int, pasts: Mapping[str, Past], tally: Tally) -> ReplayedNovelty:
+        return ReplayedNovelty(
+            read_portraits(self.history, self.scope, self._wanted_of(partition)),
+            self.question.portraits,
+            pasts,
+            self.context.model,
+            tally,
+        )
+
+    def _wanted_of(self, partition: int) -> Callable[[str], bool]:
+        """Return what tells of a furnace whether it is wanted and of a partition."""
+        return lambda name: self._wants(name) and self.partition_of(name) == partition
 
     def _wants(self, furnace_id: str) -> bool:
         return not self.question.furnaces or furnace_id in self.question.furnaces

@@ -41,8 +41,10 @@ def event_time_windows(source: Source, begun: frozenset[str]) -> Iterator[Replay
             late[content.identity.furnace_id] += outcome.late
         for window in outcome.windows:
             if window.window_end_ns in source.span and source.wanted(window.furnace_id):
-                yield _replayed(window, lives, late.pop(window.furnace_id, 0), skew)
+                replayed = _replayed(window, lives, late.pop(window.furnace_id, 0), skew)
+                # What the window goes on from comes before it.
                 yield from map(_missing, lives.passed())
+                yield replayed
     yield from map(_missing, lives.rest())
 
 

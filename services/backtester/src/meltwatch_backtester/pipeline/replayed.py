@@ -16,7 +16,7 @@ from meltwatch_backtester.pipeline.inputs import TOPIC_OF, InputReader
 from meltwatch_backtester.pipeline.scope import Scope
 from meltwatch_backtester.ports import History, TopicPart
 
-_BESIDE: Final = UNTIMELY | {Reason.SYNC_SKEW, Reason.PORTRAIT_STALE, *BEHIND.values()}
+_BESIDE: Final = UNTIMELY | {Reason.SYNC_SKEW, *BEHIND.values()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class Replayed:
     is_beyond
         Without a live score: live had not begun with the furnace, or has not come so far.
     words
-        About the furnace's clocks and its portrait, for the score's ``reasons``.
+        About the furnace's clocks, for the score's ``reasons``.
     """
 
     window: AlignedWindow | None
@@ -103,7 +103,7 @@ class Source:
 
 
 def words_beside(score: WindowScore) -> tuple[Reason, ...]:
-    """Return the reasons of a live score that no window tells: arrivals, and its portrait."""
+    """Return the reasons of a live score that no window tells: of arrivals."""
     return tuple(Reason(word) for word in score.reasons if word in _BESIDE)
 
 

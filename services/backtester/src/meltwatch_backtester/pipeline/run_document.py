@@ -3,11 +3,13 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from meltwatch_core.scoring.ports import EnsembleIdentity
 from meltwatch_schemas.alarm import AlarmRecord
 from meltwatch_schemas.instants import rfc3339, utc_from_ns
+from meltwatch_schemas.portrait import portrait_id
 from meltwatch_schemas.raises import answer_of, raised_in
 from meltwatch_schemas.score import ScoreStatus
 
@@ -44,6 +46,7 @@ def parameters_of(
             "encoder_id": identity.encoder_id,
         },
         "thresholds": _thresholds(question.thresholds),
+        **_tried_portraits(question.portraits),
         "plant": {
             furnace_id: [point.model_dump(mode="json", by_alias=True) for point in points]
             for furnace_id, points in sorted(plant.points.items())
@@ -90,6 +93,7 @@ def run_document(
         "dead_letters": dict(sorted(tally.dead_letters.items())),
         "windows": {name: _windows(found) for name, found in sorted(findings.furnaces.items())},
         "comparison": _comparison(findings),
+        **_novelties(outcome),
         "alarms": _alarms(outcome),
         "answer": answer.model_dump(mode="json", by_alias=True),
         **({} if labelled is None else {"labels": labelled.document()}),
@@ -99,6 +103,19 @@ def run_document(
 def _windows(found: FurnaceFindings) -> dict[str, int]:
     counts = {status.value: found.statuses[status] for status in ScoreStatus}
     return counts | {"skipped": found.skipped}
+
+
+def _novelties(outcome: ReplayOutcome) -> dict[str, Any]:
+    """Say where novelties came from; nothing where no window says anything of a portrait."""
+    portrayed = outcome.tally.portrayed
+    if not portrayed:
+        return {}
+    return {
+        "novelty": {
+            "furnaces": {name: asdict(found) for name, found in sorted(portrayed.items())},
+            "largest_difference": outcome.findings.largest_novelty_difference,
+        }
+    }
 
 
 def _comparison(findings: Findings) -> dict[str, Any]:
@@ -198,6 +215,12 @@ def _thresholds(thresholds: Thresholds) -> dict[str, Any]:
     overheat = thresholds.overheat
     named = {name: _threshold(found) for name, found in sorted(thresholds.named.items())}
     return {"all": None if overheat is None else _threshold(overheat), **named}
+
+
+def _tried_portraits(portraits: Mapping[str, bytes]) -> dict[str, Any]:
+    """Say which portraits are tried; nothing without one, so that run ids stay what they were."""
+    found = {name: portrait_id(value) for name, value in sorted(portraits.items())}
+    return {"portraits": found} if found else {}
 
 
 def _threshold(threshold: Threshold) -> list[float | None]:
