@@ -25,7 +25,13 @@ from meltwatch_schemas.bounds import (
     User,
 )  # fmt: skip
 from meltwatch_schemas.instants import UtcTime
-from meltwatch_schemas.json_message import AlarmId, FurnaceId, KeyedMessage, Message
+from meltwatch_schemas.json_message import (
+    AlarmId,
+    FurnaceId,
+    KeyedMessage,
+    Message,
+    is_none,
+)
 
 ALARM_SCHEMA: Final = "alarm/1.0"
 HEARTBEAT_SCHEMA: Final = "heartbeat/1.0"
@@ -186,10 +192,16 @@ class Evidence(Message):
     imbalance_on: Imbalance | None = Field(default=None, description="Of the alarm point.")
     imbalance_off: Imbalance | None = Field(default=None, description="Of the alarm point.")
     novelty: NoveltyEvidence | None = Field(
-        default=None, description="Comparison with the portrait, where that is judged."
+        default=None,
+        exclude_if=is_none,
+        description="Comparison with the portrait, where that is judged.",
     )
-    novelty_on: Surprise | None = Field(default=None, description="Of the alarm point.")
-    novelty_off: Surprise | None = Field(default=None, description="Of the alarm point.")
+    novelty_on: Surprise | None = Field(
+        default=None, exclude_if=is_none, description="Of the alarm point."
+    )
+    novelty_off: Surprise | None = Field(
+        default=None, exclude_if=is_none, description="Of the alarm point."
+    )
     window_start: UtcTime = Field(description="Start of the newest window's look-back.")
     window_end: UtcTime = Field(description="End of the newest window.")
     members: list[Logit] | None = Field(

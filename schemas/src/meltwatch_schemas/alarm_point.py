@@ -19,7 +19,13 @@ from meltwatch_schemas.bounds import (
     Word,
 )
 from meltwatch_schemas.instants import UtcTime
-from meltwatch_schemas.json_message import AlarmId, FurnaceId, KeyedMessage, Message
+from meltwatch_schemas.json_message import (
+    AlarmId,
+    FurnaceId,
+    KeyedMessage,
+    Message,
+    is_none,
+)
 
 POINT_SCHEMA: Final = "alarm-point/1.0"
 
@@ -44,10 +50,13 @@ class Setpoint(Message):
     )
     novelty_on: Surprise | None = Field(
         default=None,
+        exclude_if=is_none,
         description="Instead of the logit: from this surprise on, compared with the portrait.",
     )
     novelty_off: Surprise | None = Field(
-        default=None, description="Below it a window clears. See novelty_on."
+        default=None,
+        exclude_if=is_none,
+        description="Below it a window clears. See novelty_on.",
     )
 
     @property

@@ -36,6 +36,11 @@ FurnaceId = Annotated[str, AfterValidator(_furnace_id), WithJsonSchema(FURNACE_I
 _ABSENT_IF_NONE: Final = ("run_id", "traceparent")
 
 
+def is_none(value: object) -> bool:
+    """Tell of a field that it says nothing: it is left out where records were without it before."""
+    return value is None
+
+
 class Message(BaseModel):
     """A JSON message: readers ignore fields that they do not know."""
 

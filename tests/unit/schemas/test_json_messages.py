@@ -26,6 +26,7 @@ from tests.support.builders import (
 )
 
 NOON = "2025-06-15T15:06:40.000000Z"
+SETPOINT = {"logit_on": 1.0, "logit_off": 0.0}
 STATE = {"state": "tapping", "since": NOON, "by": "mes"}
 HEARTBEAT = Heartbeat(
     service="alarm_manager", epoch=3, seq=9, active_alarms=0, at=utc_from_ns(NOON_NS)
@@ -263,3 +264,19 @@ def test_schema_headers_are_those_of_the_contract() -> None:
         "alarm-point/1.0", "alarm/1.0", "alarm-command/1.0", "alarm-result/1.0",
         "alarm-receipt/1.0", "heartbeat/1.0", "furnace-state/1.0",
     ]  # fmt: skip
+
+
+def test_without_a_portrait_a_record_has_the_fields_that_it_had_before() -> None:
+    """An alarm of the ensemble is byte by byte as before there were portraits."""
+    point = alarm_point(
+        change={"by": "li", "why": "x", "at": "2026-01-01T00:00:00Z", "old": SETPOINT},
+        prepared={"setpoint": SETPOINT, "setpoint_digest": "1"},
+        setpoint_digest="0",
+    )
+    for message in (alarm_record(), point):
+        value = message.to_json()
+        assert b"novelty" not in value
+        assert type(message).from_json(value) == message
+    of_portrait = Setpoint(**SETPOINT, novelty_on=3.0, novelty_off=2.5)
+    assert b'"novelty_on":3.0,"novelty_off":2.5' in of_portrait.to_json()
+    assert Setpoint.from_json(b'{"logit_on":1,"logit_off":0,"novelty_on":null}').novelty_on is None

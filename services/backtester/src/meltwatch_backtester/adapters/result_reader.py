@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from meltwatch_chassis.errors import BadUsage
 from meltwatch_schemas.bounds import MAX_SURPRISE, check_real
+from meltwatch_schemas.identifiers import check_furnace_id
 from meltwatch_schemas.instants import ns_from_utc
 from meltwatch_schemas.portrait import check_portrait_id
 
@@ -95,7 +96,7 @@ def _compared(window: Any) -> ComparedWindow:
     surprise, portrait_id = window["surprise"], window["portrait"]
     check_real("surprise", surprise, MAX_SURPRISE, 0.0)
     check_portrait_id("portrait", portrait_id)
-    furnace_id = str(window["furnace_id"])
+    furnace_id = check_furnace_id(window["furnace_id"])
     return ComparedWindow(furnace_id, _time_ns(window["window_end"]), surprise, portrait_id)
 
 
