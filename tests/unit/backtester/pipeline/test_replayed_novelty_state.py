@@ -11,7 +11,7 @@ from meltwatch_core.portraits import JUDGED_EVERY, KnownPortrait, novelty_of
 from meltwatch_schemas.novelty import novelty_message
 from meltwatch_schemas.portrait import encode_portrait, portrait_id
 from meltwatch_schemas.reasons import Reason
-from meltwatch_schemas.score import WindowScore
+from meltwatch_schemas.score import ModelIdentity, WindowScore
 
 from tests.support.builders import FURNACE, portrait, window_score
 from tests.unit.core.portraits.test_novelty import drawn, ends_ns, window, windows
@@ -117,3 +117,13 @@ def test_a_portrait_of_another_encoder_is_stale(run) -> None:
     assert said.words == (Reason.PORTRAIT_STALE,)
     assert said.novelty is not None
     assert said.novelty.surprise is None
+
+
+def test_another_model_ages_a_portrait_by_its_own_verdicts(run) -> None:
+    """Live's model took all of it for a hot spot; ours takes none of it for one."""
+    replay = replayed(Tally(), model=ModelIdentity("challenger", "2", "e" * 64))
+
+    said = [replay.take(*each, -3.0) for each in zip(run, scores(run, logit=5.0), strict=True)]
+
+    wanted = [novelty_message(each.novelty) for each in scores(run) if each.novelty]
+    assert [novelty_message(each.novelty) for each in said if each.novelty] == wanted
