@@ -198,6 +198,7 @@ async def test_a_portrait_that_history_does_not_hold_any_more_is_carried_over(
     windows = len(told(past.scores))
     assert outcome.findings.verdict is ReplayVerdict.SAME
     assert outcome.tally.portrayed == {WITH: PortrayedWindows(carried_over=windows)}
+    assert outcome.findings.largest_novelty_difference is None
     assert bits(noted.scores) == bits(past.scores)
 
 

@@ -143,7 +143,9 @@ def _novelties(replayed: WindowScore, live: WindowScore, found: Comparison) -> C
     difference = novelty_difference(replayed.novelty, live.novelty)
     if difference > NOVELTY_TOLERANCE or stale_words(replayed) != stale_words(live):
         return replace(found, kind=Kind.NOVELTY, detail=_told(replayed, live))
-    return found if ours is None else replace(found, novelty_difference=difference)
+    # What is carried over is the same object, and says nothing of how well it is computed.
+    is_carried_over = replayed.novelty is live.novelty
+    return found if is_carried_over else replace(found, novelty_difference=difference)
 
 
 def _portrait(score: WindowScore) -> str | None:
