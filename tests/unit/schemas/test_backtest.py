@@ -31,6 +31,18 @@ def test_only_what_differs_is_named():
     assert (both.shift_s, lacking.before, lacking.after) == (0.0, at(302.5), None)
 
 
+def test_another_portrait_is_something_that_was_asked_for():
+    other = run(portraits={"plant/hall/F1": "ab" * 32}, thresholds={"all": [3.5, None]})
+    named = f"portrait of plant/hall/F1: {'ab' * 8}"
+    assert run().tried == "as recorded"
+    assert other.tried == f"all: 3.5 / own, {named}"
+    facts = {each.name: (each.a, each.b) for each in difference_of(run(), other).facts}
+    assert facts == {
+        "thresholds asked for": ("as recorded", "all: 3.5 / own"),
+        "portraits asked for": ("as recorded", named),
+    }
+
+
 def test_of_raises_only_the_span_of_both_counts():
     later = run(ours=(302.5, 700), **{"from": told(200), "to": told(800)})
     found = difference_of(run(), later)
