@@ -24,6 +24,7 @@ from meltwatch_core.scoring.judge import Judge, Patience
 from meltwatch_core.scoring.ports import Verdict
 from meltwatch_core.scoring.scores import ScoreContext
 from meltwatch_schemas.alarm import AlarmRecord
+from meltwatch_schemas.alarm_point import AlarmPoint
 from meltwatch_schemas.encoder import Encoder
 from meltwatch_schemas.portrait import SCHEMA as PORTRAIT_SCHEMA
 from meltwatch_schemas.portrait import decode_portrait, portrait_id
@@ -197,6 +198,7 @@ async def replay(
     results: Results | None = None,
     encoder: Encoder = ENCODER,
     portraits: Mapping[str, bytes] | None = None,
+    points: Mapping[str, tuple[AlarmPoint, ...]] | None = None,
 ) -> tuple[ReplayOutcome, Noted]:
     """Backtest a past."""
     history, noted, clock, metrics = past.history(), Noted(), SystemClock(), Metrics()
@@ -210,7 +212,7 @@ async def replay(
             thresholds=thresholds or Thresholds(),
             portraits=portraits or {},
         ),
-        plant=PlantFacts(points={}, sync_offsets_s={}),
+        plant=PlantFacts(points=points or {}, sync_offsets_s={}),
         judge=Judge(scorer or Swinging(), Patience(outage_s=0.2), clock, metrics),
         encoder=encoder,
         context=ScoreContext(TOPICS, model, PUBLISHED_SPEC.spec_id, 0.2, frozenset()),

@@ -14,6 +14,7 @@ from meltwatch_backtester.domain.span import Span
 from meltwatch_backtester.domain.tally import PortrayedWindows
 from meltwatch_backtester.domain.window_comparison import Kind
 from meltwatch_core.portraits import JUDGED_EVERY, is_judged
+from meltwatch_schemas.default_points import default_points
 from meltwatch_schemas.encoder import Encoder, dct_basis
 from meltwatch_schemas.novelty import Novelty, novelty_message
 from meltwatch_schemas.portrait import encode_portrait, portrait_id
@@ -26,6 +27,7 @@ from meltwatch_schemas.window import NS_PER_S
 from tests.support.builders import portrait
 from tests.support.input_records import ORIGIN_NS, live
 from tests.unit.backtester.pipeline.past import Noted, Past, replay
+from tests.unit.core.alarms.samples import novelty_point
 
 ENCODER = Encoder("dct", dct_basis(24))
 WITH, WITHOUT = FURNACES = ("hall/FMF-01", "hall/FMF-02")
@@ -227,6 +229,20 @@ async def test_another_portrait_gives_what_live_would_have_said_with_it(
     assert outcome.findings.verdict is ReplayVerdict.EXPLAINED
     assert bits(noted.scores) == bits(with_other.scores)
     assert {each.portrait for each in told(noted.scores)} == {portrait_id(value(2))}
+
+
+async def test_another_portrait_shows_what_alarms_would_have_come_of_it(without) -> None:
+    points = (*default_points(WITH), novelty_point(WITH, novelty_on=0.0, novelty_off=0.0))
+
+    outcome, _ = await replayed(without, portraits={WITH: value(2)}, points={WITH: points})
+
+    (raised,) = [each for each in outcome.alarms if each.alarm_id == f"{WITH}/NOVELTY"]
+    assert raised.transition.cause == "RAISE"
+    assert raised.evidence.novelty is not None
+    assert raised.evidence.novelty.portrait == portrait_id(value(2))
+    (difference,) = outcome.findings.alarm_differences
+    assert difference.why == "windows of the furnace differ: other_portrait"
+    assert outcome.findings.verdict is ReplayVerdict.EXPLAINED
 
 
 async def test_the_portrait_that_live_had_is_no_other_one(past) -> None:
