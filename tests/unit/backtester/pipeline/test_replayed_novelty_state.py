@@ -5,16 +5,25 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from meltwatch_backtester.domain.tally import PortrayedWindows, Tally
+from meltwatch_backtester.pipeline.replayed import Replayed
 from meltwatch_backtester.pipeline.replayed_novelty import PortraitName, ReplayedNovelty
+from meltwatch_backtester.pipeline.rescoring import Rescoring
+from meltwatch_chassis.clock import SystemClock
+from meltwatch_chassis.metrics import Metrics
+from meltwatch_core.join.restore import Past
 from meltwatch_core.join.window import AlignedWindow
 from meltwatch_core.portraits import JUDGED_EVERY, KnownPortrait, novelty_of
+from meltwatch_core.scoring.judge import Judge, Patience
+from meltwatch_core.scoring.scores import ScoreContext
 from meltwatch_schemas.novelty import novelty_message
 from meltwatch_schemas.portrait import encode_portrait, portrait_id
 from meltwatch_schemas.reasons import Reason
 from meltwatch_schemas.score import ModelIdentity, WindowScore
+from meltwatch_schemas.window import PUBLISHED_SPEC
 
 from tests.support.builders import FURNACE, portrait, window_score
 from tests.unit.core.portraits.test_novelty import drawn, ends_ns, window, windows
+from tests.unit.core.scoring.fakes import TOPICS, FakeScorer
 
 MADE = portrait()
 VALUE = encode_portrait(MADE)
@@ -127,3 +136,59 @@ def test_another_model_ages_a_portrait_by_its_own_verdicts(run) -> None:
 
     wanted = [novelty_message(each.novelty) for each in scores(run) if each.novelty]
     assert [novelty_message(each.novelty) for each in said if each.novelty] == wanted
+
+
+def test_each_window_takes_the_portrait_that_its_live_score_names(run) -> None:
+    """A newer one was published within the span."""
+    newer = portrait(windows=1)
+    value = encode_portrait(newer)
+    name = PortraitName(FURNACE, portrait_id(value))
+    known, begin = KnownPortrait.of(newer, name.portrait_id), JUDGED_EVERY + 2
+    later, before = [], None
+    for each in run[begin:]:
+        before = novelty_of(each, -3.0, known, before)
+        later.append(window_score(each.window_end_ns, FURNACE, -3.0, novelty=before))
+    lives = [*list(scores(run))[:begin], *later]
+    tally = Tally()
+    replay = replayed(tally, portraits={NAME: VALUE, name: value})
+
+    said = [replay.take(*each, -3.0).novelty for each in zip(run, lives, strict=True)]
+
+    assert [novelty_message(each) for each in said if each] == [
+        novelty_message(each.novelty) for each in lives if each.novelty
+    ]
+    assert tally.portrayed == {FURNACE: PortrayedWindows(computed=COUNT)}
+
+
+def test_another_model_goes_on_from_the_score_before_the_span(run, lives) -> None:
+    past = Past(
+        closed_ns=run[0].window_end_ns, last_event_ns=0, last_ingest_ns=0, source_states={},
+        sources={}, cut={}, novelty=lives[0].novelty,
+    )  # fmt: skip
+    other = ModelIdentity("challenger", "2", "e" * 64)
+
+    said = replayed(Tally(), pasts={FURNACE: past}, model=other).take(run[1], lives[1], -3.0)
+
+    assert said.novelty is not None
+    assert lives[0].novelty is not None
+    assert novelty_message(said.novelty) == novelty_message(lives[0].novelty)
+
+
+async def test_what_is_rescored_passes_over_windows_that_are_missing(run, lives) -> None:
+    judge = Judge(FakeScorer(), Patience(outage_s=0.2), SystemClock(), Metrics())
+    context = ScoreContext(TOPICS, MODEL, PUBLISHED_SPEC.spec_id, 0.2, frozenset())
+    pairs = list(zip(run, lives, strict=True))[: JUDGED_EVERY + 2]
+    replay = [
+        Replayed(window=None if number == JUDGED_EVERY else each, live=live)
+        for number, (each, live) in enumerate(pairs)
+    ]
+
+    rescoring = Rescoring(judge, context, "run", replayed(Tally()))
+    made = [score async for _, score in rescoring.scores(iter(replay))]
+
+    assert made[JUDGED_EVERY] is None
+    last = made[-1]
+    assert last is not None
+    assert last.novelty is not None
+    assert lives[JUDGED_EVERY].novelty is not None
+    assert novelty_message(last.novelty) == novelty_message(lives[JUDGED_EVERY].novelty)
