@@ -31,7 +31,7 @@ IMAGES = {
     "shadow": "triton-candidate",
     "traces": "tools",
 }  # fmt: skip - of those that have another
-WITH_OPTIONS = ("laptop with options", "plant with options")
+WITH_OPTIONS = ("laptop with options", "plant with options", "laptop-secured with options")
 SLICED = "plant with mig"
 """Triton on slices of GPUs: a choice beside whole ones."""
 Object = dict[str, Any]
@@ -118,8 +118,11 @@ def _take_slices(file: Path) -> None:
 def _take_options(file: Path) -> None:
     """Write into an overlay what somebody writes who wants everything."""
     said = yaml.safe_load(file.read_text())
+    secured = [each for each in said["components"] if each.endswith("/secured")]
+    for each in secured:  # it comes last: it changes what options bring
+        said["components"].remove(each)
+    said["components"] += [*(f"../../components/{option}" for option in OPTIONS), *secured]
     for option in OPTIONS:
-        said["components"].append(f"../../components/{option}")
         name = f"meltwatch/{IMAGES.get(option, option)}"
         image = f"registry.example.com/{name}"
         if name not in {each["name"] for each in said["images"]}:

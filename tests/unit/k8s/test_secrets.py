@@ -9,7 +9,7 @@ import pytest
 import yaml
 from meltwatch_schemas.access import ACCESS, Principal, redis_rules
 
-from tests.support.manifests import KUBECTL, ROOT, workloads
+from tests.support.manifests import KUBECTL, ROOT, containers, environment, workloads
 
 pytestmark = pytest.mark.programs
 
@@ -60,11 +60,29 @@ def needed(overlay: str) -> dict[str, set[str]]:
     return found
 
 
+def test_every_workload_that_logs_in_is_let_in():
+    """Options, too: who has a password of its own is known to the broker by it."""
+    overlay = "laptop-secured with options"
+    (logins,) = (
+        volume["projected"]["sources"]
+        for volume in workloads(overlay)["kafka"].spec["volumes"]
+        if volume["name"] == "logins"
+    )
+    let_in = {each["secret"]["items"][0]["path"]: each["secret"]["name"] for each in logins}
+    asked = {}
+    for workload, container in containers(overlay):
+        user = environment(overlay, container).get("MELTWATCH_KAFKA_USERNAME")
+        for volume in workload.spec["volumes"]:
+            if user and volume["name"] == "login":
+                asked[user] = volume["secret"]["secretName"]
+    assert asked == let_in
+
+
 def test_it_makes_all_that_pods_of_the_secured_laptop_must_have(folder):
     asked, made = needed("laptop-secured"), given(folder)
     options = (
         "source-producer", "notify-gateway", "console", "alarm-journal", "nightly-backtest",
-        "shadow-processor",
+        "shadow-processor", "backup",
     )  # fmt: skip
     assert asked.keys() - made.keys() == {f"{name}-login" for name in options}
     assert made.keys() - asked.keys() == {"plant-ca"}
