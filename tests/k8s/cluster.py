@@ -87,7 +87,9 @@ def replaced(name: str, uid: str) -> float | None:
 
 
 @contextmanager
-def forwarded(target: str, port: int, local: int | None = None) -> Iterator[str]:
+def forwarded(
+    target: str, port: int, local: int | None = None, namespace: str = NAMESPACE
+) -> Iterator[str]:
     """Make a port of a pod or Service reachable from here.
 
     Parameters
@@ -98,8 +100,11 @@ def forwarded(target: str, port: int, local: int | None = None) -> Iterator[str]
         Of the Service or pod.
     local
         Port on this machine; a free one by default.
+    namespace
+        Of the target.
     """
-    command = [KUBECTL, "--namespace", NAMESPACE, "port-forward", target, f"{local or ''}:{port}"]
+    ports = f"{local or ''}:{port}"
+    command = [KUBECTL, "--namespace", namespace, "port-forward", target, ports]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

@@ -25,7 +25,8 @@ from tests.k8s.cluster import (
     run,
     say,
 )
-from tests.support.manifests import ROOT, containers
+from tests.k8s.options import IMAGES_OF_OPTIONS
+from tests.support.manifests import ROOT, containers, version
 
 if TYPE_CHECKING:
     from tests.chaos.tape import Reader
@@ -168,9 +169,15 @@ def overlays(request: pytest.FixtureRequest, context: str) -> Path:
     return OVERLAYS
 
 
+def manifests_of(overlays: Path) -> Path:
+    """Return the folder ``k8s`` that overlays come from: that of a bundle, or ours."""
+    return ROOT / "k8s" if overlays == OVERLAYS else overlays.parent / "bundle" / "k8s"
+
+
 def load(context: str) -> None:
-    """Give the cluster the images of the laptop overlays, one by one."""
-    names = sorted({container["image"] for _, container in containers("laptop")})
+    """Give the cluster the images of the laptop overlays and their options, one by one."""
+    used = {container["image"] for _, container in containers(LAPTOP)}
+    names = sorted(used | {f"localhost/meltwatch/{name}:{version()}" for name in IMAGES_OF_OPTIONS})
     loader = os.environ.get("LOAD") or next(
         (
             command.format(name=context.removeprefix(prefix))

@@ -3,18 +3,20 @@
 A story, told in this order. The rotation does what docs/kubernetes.md says, step by step.
 """
 
+import base64
 import json
+import os
 import subprocess
-import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 import redis
+import yaml
 
+from tests.k8s import beside, monitored, options
 from tests.k8s.cluster import (
     NAMESPACE,
     diagnosis,
@@ -26,15 +28,16 @@ from tests.k8s.cluster import (
     say,
     wait_for,
 )
-from tests.k8s.conftest import OVERLAYS, PREFIX, SECURED, Laptop, apply, broker, reading
+from tests.k8s.conftest import PREFIX, SECURED, Laptop, apply, broker, manifests_of, reading
+from tests.k8s.secrets_folder import Secrets
 from tests.k8s.story import (
     judge_every_window,
     longest_silences,
     rotation,
     until_the_self_test_has_passed,
 )
-from tests.support.manifests import ROOT
 from tests.support.product import MELTWATCH
+from tests.support.prometheus import Prometheus
 
 pytestmark = [
     pytest.mark.k8s,
@@ -45,83 +48,148 @@ LONGEST_SILENCE_S = 300
 SERVICES = "app.kubernetes.io/component=service"
 
 
-class Secrets:
-    """The folder that ``k8s/secrets.sh`` keeps, and every secret that has ever stood in it.
-
-    Parameters
-    ----------
-    folder
-        Not there yet.
-
-    Attributes
-    ----------
-    known
-        Passwords, and a line of each key.
-    rotation_ns
-        Wall time when everything began to be rotated.
-    old
-        What was rotated: passwords by workload and server, and ``ca``.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.known: set[str] = set()
-        self.rotation_ns = 0
-        self.old: dict[str, str] = {}
-
-    def make(self, *verb: str) -> None:
-        """Run the script and give the cluster what has changed."""
-        subprocess.run(["sh", "k8s/secrets.sh", self.folder, *verb], cwd=ROOT, check=True)
-        self.known |= set(self._passwords().values()) | {
-            file.read_text().splitlines()[1] for file in self.folder.glob("*.key")
-        }
-        kubectl("apply", "-k", str(self.folder))
-
-    def remember(self) -> None:
-        """Keep what is about to be rotated."""
-        self.rotation_ns = time.time_ns()
-        self.old = self._passwords() | {"ca": self.ca.read_text()}
-
-    def _passwords(self) -> dict[str, str]:
-        return {
-            f"{file.parent.name} {file.name.partition('-')[0]}": file.read_text().strip()
-            for file in self.folder.glob("logins/*/[!.]*-password")
-        }
-
-    @property
-    def ca(self) -> Path:
-        """Who is trusted."""
-        return self.folder / "trusted.crt"
-
-    def redis(self, address: str, user: str | None, **changes: Any) -> redis.Redis:
-        """Return a client of Redis that logs in as a workload."""
-        login = {}
-        if user is not None:
-            password = self._passwords()[f"{user} redis"]
-            login = {"username": user.replace("-", "_"), "password": password}
-        tls = {"ssl_ca_certs": str(self.ca)}
-        return redis.Redis.from_url(f"rediss://{address}/0", **(login | tls | changes))
-
-
 @pytest.fixture(scope="module")
 def secrets(overlays: Path, namespace: str, tmp_path_factory: pytest.TempPathFactory) -> Secrets:
     """Secrets, known to the cluster."""
     made = Secrets(tmp_path_factory.mktemp("secured") / "secrets")
     kubectl("apply", "-f", "k8s/base/namespace.yaml")
     made.make("laptop")
+    made.make("add", *options.LOGINS)
+    options.bring_channels(made.folder.parent)
+    made.known.add(options.HOOK["password"])
     return made
 
 
 @pytest.fixture(scope="module")
-def laptop(request: pytest.FixtureRequest, overlays: Path, secrets: Secrets) -> Iterator[Laptop]:
-    """The secured overlay, applied."""
-    yield apply(overlays / SECURED)
-    if request.session.testsfailed:
-        print(diagnosis())
+def overlay(overlays: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the secured overlay with its options."""
+    folder = tmp_path_factory.mktemp("with-options") / SECURED
+    further = () if monitored.missing() else ("monitoring",)
+    options.with_options(manifests_of(overlays), folder, further)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def laptop(request: pytest.FixtureRequest, overlay: Path, secrets: Secrets) -> Iterator[Laptop]:
+    """The secured overlay with its options, applied."""
+    image = image_of(overlay, "tools")
+    log = secrets.folder.with_name("operator.log")
+    log.touch()
+    watched = nullcontext() if monitored.missing() else monitored.operated(image, log)
+    with beside.brought(image), watched:
+        yield apply(overlay)
+        if request.session.testsfailed:
+            print(diagnosis(), *log.read_text().splitlines()[-20:], sep="\n")
+
+
+@pytest.fixture
+def plant(laptop: Laptop) -> Iterator[Prometheus]:
+    """The plant's Prometheus."""
+    if lacking := monitored.missing():
+        pytest.skip(lacking)
+    with monitored.watching() as made:
+        yield made
+
+
+def image_of(overlay: Path, name: str) -> str:
+    """Return where an overlay finds an image."""
+    listed = yaml.safe_load((overlay / "kustomization.yaml").read_text())["images"]
+    (found,) = (each for each in listed if each["name"] == f"meltwatch/{name}")
+    return f"{found['newName']}:{found['newTag']}"
 
 
 def test_the_self_test_passes(laptop: Laptop):
     until_the_self_test_has_passed(laptop)
+
+
+def test_what_runs_at_night_is_started_by_hand(laptop: Laptop, tmp_path: Path):
+    # An hour of the day before is what it asks for; a new plant has two minutes.
+    options.start("nightly-backtest", tmp_path, ["backtest", "--from", "2m", "--to", "1m"])
+    options.start("alarm-journal", tmp_path)
+    options.start("backup", tmp_path)
+
+
+def test_a_backup_lies_in_its_volume_with_the_evidence(laptop: Laptop):
+    assert "saved" in options.ended("backup")
+    (folder,) = {file.partition("/")[0] for file in beside.files("backups")}
+    saved = json.loads(beside.read("backups", f"{folder}/backup.json"))
+    say(f"backup: {saved}")
+    assert f"{folder}/evidence.tar" in beside.files("backups")
+
+
+def test_the_journal_has_the_alarm_of_the_self_test(laptop: Laptop):
+    log = options.ended("alarm-journal")
+    (alarms,) = (line for line in log.splitlines() if line.startswith("alarms: "))
+    assert int(alarms.split()[1]) > 0
+    assert [file for file in beside.files("alarm-journal") if file.endswith(".parquet")]
+
+
+def test_a_backtest_gives_what_was_judged_live(laptop: Laptop):
+    log = options.ended("nightly-backtest")
+    assert "The replay gives exactly the live windows" in log
+    assert [file for file in beside.files("backtests") if file.endswith("/report.html")]
+
+
+def test_the_console_shows_the_plant_to_whom_the_login_has_signed(laptop: Laptop):
+    with options.consoles() as console:
+        assert "<title>" in console.page()
+        assert console.ask("me", groups=None) == 401
+        assert console.ask("me")["role"] == "operate"
+        assert console.ask("me", ["process"])["role"] == "engineer"
+        furnaces = {each["id"] for each in console.ask("furnaces")["furnaces"]}
+        assert {name.partition("/")[0] for name in furnaces} >= {"demo"}
+        assert console.ask("alarms")
+        services = {each["name"]: each["state"] for each in console.ask("system")["services"]}
+        say(f"console: {len(furnaces)} furnaces, services {services}")
+        assert set(services.values()) == {"ok"}
+        assert console.ask("backtests") == 403
+        assert len(console.ask("backtests", ["process"])["backtests"]) == 1
+
+
+def test_the_ensemble_in_shadow_scores_what_live_scores(laptop: Laptop):
+    with broker() as address:
+        done = subprocess.run(
+            [MELTWATCH, "shadow", "report", "--json"],
+            env=os.environ | {"MELTWATCH_KAFKA": address},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    live, shadow = report["live"], report["shadow"]
+    say(f"windows: live {live['windows']}, in shadow {shadow['windows']}")
+    assert shadow["model_digest"] == live["model_digest"]
+    assert shadow["windows"]["scored"] > 0
+
+
+def test_people_are_told_by_a_web_hook(laptop: Laptop):
+    file = "/etc/meltwatch/notify/channels.yaml"
+    kubectl("exec", "deployment/notify-gateway", "--", "meltwatch-notify", "test", "--file", file)
+    login = base64.b64encode(f"{options.HOOK['user']}:{options.HOOK['password']}".encode())
+    assert {each["login"] for each in beside.hooked()} == {f"Basic {login.decode()}"}
+
+
+def test_prometheus_scrapes_every_pod_and_tells_nothing(plant: Prometheus):
+    scraped = {"service", "server"}
+    expected = {
+        name
+        for name, pod in pods().items()
+        if pod["metadata"]["labels"]["app.kubernetes.io/component"] in scraped
+        and pod["metadata"]["labels"]["app.kubernetes.io/name"]
+        not in {"kafka", "redis", "triton-candidate"}
+    }
+
+    def answering() -> bool | None:
+        return {each["metric"]["pod"] for each in plant.ask("up == 1")} == expected or None
+
+    wait_for("every pod to be scraped", answering, 120)
+    wait_for("every rule to be judged", lambda: {*plant.rules().values()} == {"ok"} or None, 120)
+    assert plant.rules().keys() == monitored.written_rules()
+    say(f"Prometheus scrapes {len(expected)} pods and judges {len(plant.rules())} rules")
+    monitored.told(plant, set(), 60)
+
+
+def test_a_service_goes_while_strangers_come(plant: Prometheus):
+    kubectl("scale", "deployment", "notify-gateway", "--replicas", "0")
 
 
 def test_users_have_the_rights_that_are_printed_and_no_others(laptop: Laptop):
@@ -259,7 +327,7 @@ def test_no_secret_is_seen_from_outside(laptop: Laptop, secrets: Secrets):
 
 def assert_hidden(secrets: Secrets) -> None:
     """Look for every secret there has been: in objects, environments, command lines and logs."""
-    kinds = "pods,jobs,deployments,statefulsets,configmaps,events"
+    kinds = "pods,jobs,cronjobs,deployments,statefulsets,configmaps,events"
     places = {"objects": kubectl("get", kinds, "--output", "json")}
     looked = 0
     for name, pod in pods().items():
@@ -282,8 +350,13 @@ def assert_hidden(secrets: Secrets) -> None:
         assert not [secret for secret in secrets.known if secret in text], place
 
 
+def test_the_service_that_is_gone_was_told_by_its_rule_alone(plant: Prometheus):
+    monitored.told(plant, {"MeltwatchServiceGone"}, 240)
+    kubectl("scale", "deployment", "notify-gateway", "--replicas", "1")
+
+
 def test_everything_is_rotated_while_furnaces_stream(
-    laptop: Laptop, overlays: Path, secrets: Secrets
+    laptop: Laptop, overlay: Path, secrets: Secrets
 ):
     secrets.remember()
     say("1. new passwords beside the old ones, a new CA beside the old one")
@@ -308,7 +381,7 @@ def test_everything_is_rotated_while_furnaces_stream(
     wait_for("the broker's certificate", lambda: run(*pem).stdout == certificate or None, 180)
     run("exec", "kafka-0", "--container", "kafka", "--", "sh", "-c", "kill 1")
     wait_for("the broker", lambda: started_again("kafka-0"), 180)
-    roll("deployment/redis", "statefulset/triton")
+    roll("deployment/redis", "statefulset/triton", "deployment/triton-candidate")
     wait_for("both Tritons in the rotation", rotation, 180)
     say("3. the old passwords and the old CA are forgotten")
     secrets.make("finish")
@@ -316,7 +389,7 @@ def test_everything_is_rotated_while_furnaces_stream(
     roll_services()
     say("the self-test once more")
     kubectl("delete", "jobs", "--all")
-    until_the_self_test_has_passed(apply(overlays / SECURED))
+    until_the_self_test_has_passed(apply(overlay))
 
 
 def test_scores_and_heartbeats_went_on_meanwhile(laptop: Laptop, secrets: Secrets):
@@ -404,6 +477,6 @@ def test_every_window_number_is_accounted_for(laptop: Laptop, secrets: Secrets):
         judge_every_window(reader, secrets.ca)
 
 
-def test_everything_goes_when_it_is_deleted(laptop: Laptop):
-    kubectl("delete", "-k", str(OVERLAYS / SECURED), timeout_s=240)
+def test_everything_goes_when_it_is_deleted(laptop: Laptop, overlay: Path):
+    kubectl("delete", "-k", str(overlay), timeout_s=240)
     assert run("get", "namespace", NAMESPACE).returncode != 0

@@ -31,13 +31,23 @@ class Prometheus:
     """
 
     def __init__(self, address: str) -> None:
-        self._url = f"http://{address}/api/v1/query"
+        self._url = f"http://{address}/api/v1"
 
     def ask(self, expression: str) -> list[dict[str, Any]]:
         """Return the series that an expression gives now."""
-        with urlopen(f"{self._url}?{urlencode({'query': expression})}", timeout=30) as answer:  # noqa: S310 - ours
-            result: list[dict[str, Any]] = json.load(answer)["data"]["result"]
-            return result
+        found = self._data(f"query?{urlencode({'query': expression})}")
+        result: list[dict[str, Any]] = found["result"]
+        return result
+
+    def rules(self) -> dict[str, str]:
+        """Return the health of each rule: ``ok``, ``unknown`` or ``err``."""
+        groups = self._data("rules")["groups"]
+        return {rule["name"]: rule["health"] for group in groups for rule in group["rules"]}
+
+    def _data(self, path: str) -> dict[str, Any]:
+        with urlopen(f"{self._url}/{path}", timeout=30) as answer:  # noqa: S310 - ours
+            data: dict[str, Any] = json.load(answer)["data"]
+            return data
 
     def firing(self) -> set[str]:
         """Return the names of the rules that fire."""
