@@ -82,7 +82,7 @@ def test_it_makes_all_that_pods_of_the_secured_laptop_must_have(folder):
     asked, made = needed("laptop-secured"), given(folder)
     options = (
         "source-producer", "notify-gateway", "console", "alarm-journal", "nightly-backtest",
-        "shadow-processor", "backup",
+        "shadow-processor", "backup", "tracer",
     )  # fmt: skip
     assert asked.keys() - made.keys() == {f"{name}-login" for name in options}
     assert made.keys() - asked.keys() == {"plant-ca"}
