@@ -98,7 +98,8 @@ def _operator(image: str, log: Path) -> Iterator[None]:
     """Run the operator on this machine, by the rights of whoever runs the tests."""
     address = f"{LOOPBACK}:{free_ports(1)[0]}"
     told = (f"--prometheus-config-reloader={image}", f"--web.listen-address={address}")
-    with log.open("wb") as file, subprocess.Popen([_OPERATOR, *told], stderr=file) as process:
+    command = [_OPERATOR, *told]
+    with log.open("wb") as file, subprocess.Popen(command, stdout=file, stderr=file) as process:
         try:
             yield
         finally:
