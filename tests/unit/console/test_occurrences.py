@@ -64,9 +64,13 @@ def test_what_raised_it_stays_as_it_was_and_the_rest_follows_the_alarm(book: Occ
     assert (found.comment, found.token) == ("on it", "b" * 32)
 
 
+@pytest.mark.parametrize("score", [None, 4.0], ids=["ours", "a stranger's"])
 @pytest.mark.parametrize("by", ["imbalance", "novelty"])
-def test_where_no_score_is_judged_there_is_no_threshold_on_it(book: OccurrenceBook, by: str):
-    levels = {f"{by}_on": 3.0, f"{by}_off": 2.0, "score": None}
+def test_where_no_score_is_judged_there_is_no_threshold_on_it(
+    book: OccurrenceBook, by: str, score: float | None
+):
+    """The page shows both or none, whatever a foreign record says."""
+    levels = {f"{by}_on": 3.0, f"{by}_off": 2.0, "score": score}
     evidence = alarm_record().evidence.model_copy(update=levels)
     book.take(record("o1", 1, evidence=evidence))
     (found,) = book.answer(ALL)

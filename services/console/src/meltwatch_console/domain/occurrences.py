@@ -59,8 +59,8 @@ class Occurrence:
     raised_ms, cleared_ms
         Event times; ``cleared_ms`` is None while it stands.
     score, threshold, threshold_off, model
-        Of the window that raised it, as far as the first record tells that is known. Thresholds
-        are None where no score is judged.
+        Of the window that raised it, as far as the first record tells that is known. Score and
+        thresholds are None where no score is judged.
     token
         What a judgement of it expects the alarm to be at.
     comment
@@ -226,7 +226,7 @@ def _first(record: AlarmRecord, raised: datetime) -> Occurrence:
         causes=tuple(record.causes or ()),
         raised_ms=ns_from_utc(raised) // NS_PER_MS,
         cleared_ms=None,
-        score=evidence.score,
+        score=None if by_rule else evidence.score,
         threshold=None if by_rule else evidence.threshold,
         threshold_off=None if by_rule else evidence.threshold_off,
         model=f"{model.name} {model.version}",
