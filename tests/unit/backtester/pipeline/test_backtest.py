@@ -34,7 +34,7 @@ from tests.unit.backtester.pipeline.past import Past, Swinging, replay
 from tests.unit.core.scoring.fakes import ENCODER, FakeScorer
 
 FURNACES = ("hall/FMF-01", "hall/FMF-02")
-SECONDS = 180
+SECONDS = 150
 
 
 def plant_records(late_s: float = 0.0) -> list[InputRecord]:
