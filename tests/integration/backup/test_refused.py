@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -43,14 +44,19 @@ def site(kafka, topics, tmp_path, monkeypatch) -> Site:
 
 
 def fill(site: Site) -> None:
-    """Write what may stand on the topics: records, tombstones, odd headers, old times."""
+    """Write what may stand on the topics: records, tombstones, odd headers, times of yesterday.
+
+    Each has a key of its own, and none is older than a topic keeps: so no broker that compacts or
+    deletes at once takes anything away while a test looks.
+    """
+    yesterday_ms = int(time.time() * 1000) - 86_400_000
     with closing(KafkaProducer(bootstrap_servers=site.kafka)) as producer:
         for topic in STATE:
             for number in range(30):
                 producer.send(
-                    topic.under(site.prefix), key=f"a/b/{number % 7}".encode(),
+                    topic.under(site.prefix), key=f"a/b/{number}".encode(),
                     value=None if number % 5 == 4 else f'{{"n":{number}}}'.encode(),
-                    headers=HEADERS[: number % 4], timestamp_ms=1_700_000_000_000 + 997 * number,
+                    headers=HEADERS[: number % 4], timestamp_ms=yesterday_ms + 997 * number,
                 )  # fmt: skip
 
 
