@@ -6,12 +6,14 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from xml.etree import ElementTree as ET
 
 import pytest
 from kafka import KafkaProducer
 
+from tests.support.dashboard_picture import Stretch, drawn
 from tests.support.product import RunningProduct
-from tests.support.prometheus import Prometheus, health_pages, scraping
+from tests.support.prometheus import Prometheus, health_pages, panels, scraping
 from tests.support.promise import ProcessorWaits
 from tests.support.waiting import until
 
@@ -58,6 +60,7 @@ def test_what_is_wrong_is_told_by_its_rule_alone(tmp_path):
             assert plant is not None
             until(lambda: plant.ask("meltwatch_leader == 1"), run.output)
             told_within(plant, set(), OVER_S)
+            begun_s = time.time()
             for name, (rule, after_s) in FROZEN.items():
                 with frozen(status["services"][name]["pid"]):
                     told_within(plant, {rule}, after_s + SEEN_S)
@@ -68,3 +71,8 @@ def test_what_is_wrong_is_told_by_its_rule_alone(tmp_path):
             producer.flush(30)
             producer.close()
             told_within(plant, {"MeltwatchDeadLetters"}, SEEN_S)
+            # The picture of docs/monitoring.md can be drawn of this run, too.
+            ended_s = time.time()
+            made = drawn(plant, Stretch(begun_s, ended_s, begun_s, ended_s))
+            boxes = ET.fromstring(made).iter("{http://www.w3.org/2000/svg}g")  # noqa: S314 - our own
+            assert len([*boxes]) == len(panels())

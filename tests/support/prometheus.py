@@ -44,22 +44,21 @@ class Prometheus:
         groups = self._data("rules")["groups"]
         return {rule["name"]: rule["health"] for group in groups for rule in group["rules"]}
 
-    def _data(self, path: str) -> dict[str, Any]:
-        with urlopen(f"{self._url}/{path}", timeout=30) as answer:  # noqa: S310 - ours
-            data: dict[str, Any] = json.load(answer)["data"]
-            return data
-
     def ask_range(self, expression: str, begin_s: float, end_s: float) -> list[dict[str, Any]]:
         """Return the series that an expression gives over a time, each five seconds."""
         asked = {"query": expression, "start": begin_s, "end": end_s, "step": 5}
-        with urlopen(f"{self._url}_range?{urlencode(asked)}", timeout=30) as answer:  # noqa: S310 - ours
-            result: list[dict[str, Any]] = json.load(answer)["data"]["result"]
-            return result
+        result: list[dict[str, Any]] = self._data(f"query_range?{urlencode(asked)}")["result"]
+        return result
 
     def firing(self) -> set[str]:
         """Return the names of the rules that fire."""
         found = self.ask('ALERTS{alertstate="firing"}')
         return {each["metric"]["alertname"] for each in found}
+
+    def _data(self, path: str) -> dict[str, Any]:
+        with urlopen(f"{self._url}/{path}", timeout=30) as answer:  # noqa: S310 - ours
+            data: dict[str, Any] = json.load(answer)["data"]
+            return data
 
 
 def rule_groups() -> dict[str, Any]:
