@@ -36,7 +36,7 @@ def missing() -> str:
         for each in (_OPERATOR, _RELOADER, _PROMETHEUS)
         if not each.is_file()
     ]
-    return f"needs {', '.join(lacking)}: go build in tests/foreign/prometheus" if lacking else ""
+    return f"needs {', '.join(lacking)}: .ci/run has the `go build` (CI does)" if lacking else ""
 
 
 @contextmanager

@@ -215,7 +215,7 @@ class OccurrenceBook:
 
 def _first(record: AlarmRecord, raised: datetime) -> Occurrence:
     evidence, model = record.evidence, record.model
-    by_rule = evidence.imbalance_on is not None or evidence.novelty_on is not None
+    by_rule = evidence.is_by_rule
     return Occurrence(
         occurrence_id=record.occurrence_id,
         alarm_id=record.alarm_id,

@@ -20,8 +20,7 @@ def _judged(record: AlarmRecord, name: str) -> Any:
 def _threshold(record: AlarmRecord, name: str) -> float | None:
     """Return a threshold on the score, where a score judges the alarm."""
     evidence = record.evidence
-    by_rule = evidence.imbalance_on is not None or evidence.novelty_on is not None
-    return None if by_rule or record.class_ == "system" else getattr(evidence, name)
+    return None if evidence.is_by_rule or record.class_ == "system" else getattr(evidence, name)
 
 
 _COLUMNS: Final[tuple[TableColumn[AlarmRecord], ...]] = (
