@@ -210,11 +210,6 @@ class Evidence(Message):
     disagreement: Logit | None = Field(default=None, ge=0, description="Their standard deviation.")
     snapshot_uri: ToldText | None = Field(default=None, description="Picture at raise time.")
 
-    @property
-    def is_by_rule(self) -> bool:
-        """Whether currents or a portrait are judged, and no score."""
-        return self.imbalance_on is not None or self.novelty_on is not None
-
 
 class ModelReference(Message):
     """The ensemble that gave the evidence."""

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from meltwatch_schemas.alarm import AlarmRecord, Priority
+from meltwatch_schemas.alarm import AlarmRecord, Evidence, Priority
 from meltwatch_schemas.instants import ns_from_utc
 from meltwatch_schemas.window import NS_PER_MS
 from pydantic import TypeAdapter, ValidationError
@@ -213,9 +213,14 @@ class OccurrenceBook:
         self._known = {each.occurrence_id: each for each in kept}
 
 
+def is_by_rule(evidence: Evidence) -> bool:
+    """Tell whether currents or a portrait are judged, and no score."""
+    return evidence.imbalance_on is not None or evidence.novelty_on is not None
+
+
 def _first(record: AlarmRecord, raised: datetime) -> Occurrence:
     evidence, model = record.evidence, record.model
-    by_rule = evidence.is_by_rule
+    by_rule = is_by_rule(evidence)
     return Occurrence(
         occurrence_id=record.occurrence_id,
         alarm_id=record.alarm_id,

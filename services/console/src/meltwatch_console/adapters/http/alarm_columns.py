@@ -7,6 +7,7 @@ from meltwatch_schemas.alarm import AlarmRecord
 from meltwatch_schemas.instants import ns_from_utc
 
 from meltwatch_console.adapters.http.tables import AnswerTable, Cell, TableColumn
+from meltwatch_console.domain.occurrences import is_by_rule
 
 
 def _at(instant: datetime | None) -> int | None:
@@ -20,7 +21,7 @@ def _judged(record: AlarmRecord, name: str) -> Any:
 def _threshold(record: AlarmRecord, name: str) -> float | None:
     """Return a threshold on the score, where a score judges the alarm."""
     evidence = record.evidence
-    return None if evidence.is_by_rule or record.class_ == "system" else getattr(evidence, name)
+    return None if is_by_rule(evidence) or record.class_ == "system" else getattr(evidence, name)
 
 
 _COLUMNS: Final[tuple[TableColumn[AlarmRecord], ...]] = (
