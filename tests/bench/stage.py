@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Final, Self, TypeVar
@@ -15,11 +14,12 @@ from typing import Final, Self, TypeVar
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from meltwatch_chassis.kafka.admin import create_topics
 from meltwatch_local_cluster.servers import KafkaServer, RedisServer, Server, TritonServer
-from meltwatch_schemas.topics import Topic, catalogue
+from meltwatch_schemas.topics import Topic
 
 from tests.bench.processes import Sample
 from tests.integration.stream_processor.worker import SERVICE, Worker
 from tests.support.input_records import InputRecord
+from tests.support.kept_topics import kept_catalogue
 from tests.support.source import ROOT
 
 PARTITIONS: Final = 12
@@ -91,10 +91,7 @@ class Topics:
     def __init__(self, stage: Stage, prefix: str, partitions: int) -> None:
         self._stage, self.prefix, self.partitions = stage, prefix, partitions
         self.kafka = stage.kafka.address
-        specs = [
-            replace(spec, config=spec.config | {"retention.ms": "-1"})
-            for spec in catalogue(prefix, partitions)
-        ]
+        specs = kept_catalogue(prefix, partitions)
         create_topics({"bootstrap_servers": [self.kafka]}, specs)
         self._consumer = KafkaConsumer(bootstrap_servers=self.kafka)
         self._producer = KafkaProducer(bootstrap_servers=self.kafka)

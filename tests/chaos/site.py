@@ -8,13 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
 from kafka.consumer.fetcher import ConsumerRecord
 from meltwatch_chassis.kafka.admin import Replication, create_topics
-from meltwatch_schemas.topics import Topic, catalogue
+from meltwatch_schemas.topics import Topic
 
 from tests.chaos.alarm_points import POINTS
 from tests.chaos.alarm_verdict import judge_alarms, judge_forgeries, unsettled
@@ -28,6 +27,7 @@ from tests.chaos.verdict import judge, missing, unrefused
 from tests.chaos.view import wrong_view
 from tests.integration.stream_processor.worker import Tail, Worker
 from tests.support.input_records import InputRecord
+from tests.support.kept_topics import kept_catalogue
 from tests.support.source import ROOT
 from tests.support.waiting import until
 
@@ -260,10 +260,7 @@ def wait_for_event(service: Worker, event: str) -> None:
 
 def make_topics(kafka: str, prefix: str, replicas: int = 1) -> None:
     """Create the catalogue; nothing in it expires."""
-    specs = [
-        replace(spec, config=spec.config | {"retention.ms": "-1"})
-        for spec in catalogue(prefix, PARTITIONS)
-    ]
+    specs = kept_catalogue(prefix, PARTITIONS)
     create_topics({"bootstrap_servers": kafka.split(",")}, specs, Replication(replicas))
 
 

@@ -9,7 +9,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from kafka import KafkaAdminClient, KafkaConsumer
@@ -17,7 +17,7 @@ from kafka.errors import NoError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 from meltwatch_chassis.kafka.admin import create_topics
 from meltwatch_schemas.score import Modality, WindowScore, decode_score
-from meltwatch_schemas.topics import Topic, catalogue
+from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 
 from tests.chaos.load import PARTITIONS
@@ -28,6 +28,7 @@ from tests.chaos.tape import Score
 from tests.chaos.verdict import Verdict
 from tests.integration.stream_processor.worker import Tail, Worker, send
 from tests.support.input_records import ORIGIN_NS, live
+from tests.support.kept_topics import kept_catalogue
 from tests.support.waiting import until
 
 NAME: Final = "topics"
@@ -81,9 +82,7 @@ class _Plant:
         self.admin.delete_topics(names)
         time.sleep(self.rng.uniform(0.0, 6.0))
         specs = [
-            replace(spec, config=spec.config | {"retention.ms": "-1"})
-            for spec in catalogue(self.site.prefix, PARTITIONS)
-            if spec.topic in topics
+            spec for spec in kept_catalogue(self.site.prefix, PARTITIONS) if spec.topic in topics
         ]
         connection = {"bootstrap_servers": [self.site.kafka]}
         until(lambda: not self._there(names), "the topics", PATIENCE_S)

@@ -8,7 +8,6 @@ import urllib.error
 import urllib.request
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -18,11 +17,12 @@ from meltwatch_chassis.kafka.admin import create_topics
 from meltwatch_schemas.alarm import AlarmRecord
 from meltwatch_schemas.record import RawRecord
 from meltwatch_schemas.score import WindowScore
-from meltwatch_schemas.topics import Topic, catalogue
+from meltwatch_schemas.topics import Topic
 
+from tests.support.kept_topics import kept_catalogue
 from tests.support.logs import entries
 from tests.support.servers import TEST_PARTITIONS
-from tests.support.waiting import LIMIT_S, until
+from tests.support.waiting import LIMIT_S, ended, until
 from tests.unit.core.alarms.samples import DIGEST, score_record, setpoint
 
 T = TypeVar("T")
@@ -86,7 +86,7 @@ class ManagerProcess:
     def wait(self, timeout_s: float = LIMIT_S) -> int:
         """Wait for its end and return its exit code."""
         assert self._process is not None
-        return self._process.wait(timeout_s)
+        return ended(self._process, self._log, timeout_s)
 
     def log_lines(self, event: str) -> list[dict[str, Any]]:
         """Return the log lines of an event."""
@@ -255,11 +255,7 @@ def assert_view_equals(client: Any, prefix: str, alarms: Sequence[AlarmRecord]) 
 def make_again(address: str, prefix: str, topics: Collection[Topic]) -> None:
     """Delete topics and make them again at once."""
     wanted = {topic.under(prefix) for topic in topics}
-    specs = [
-        replace(spec, config=spec.config | {"retention.ms": "-1"})
-        for spec in catalogue(prefix, TEST_PARTITIONS)
-        if spec.name in wanted
-    ]
+    specs = [spec for spec in kept_catalogue(prefix, TEST_PARTITIONS) if spec.name in wanted]
     with KafkaAdminClient(bootstrap_servers=address) as admin:
         admin.delete_topics(sorted(wanted))
     made: set[str] = set()

@@ -4,16 +4,16 @@ import json
 import secrets
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer
 from meltwatch_chassis.kafka.admin import create_topics
 from meltwatch_schemas.instants import rfc3339, utc_from_ns
 from meltwatch_schemas.portrait import SCHEMA, decode_portrait, portrait_id
-from meltwatch_schemas.topics import Topic, catalogue
+from meltwatch_schemas.topics import Topic
 
 from tests.support.input_records import ORIGIN_NS, InputRecord
+from tests.support.kept_topics import kept_catalogue
 from tests.support.murmur2 import partition_of
 from tests.support.portrait_history import FURNACE, HOUR_NS, lived
 from tests.support.records import records_of
@@ -32,10 +32,7 @@ SPAN = (
 def shared(kafka) -> Iterator[Topics]:
     """Four hours of one furnace, which nothing deletes."""
     made = Topics(f"t{secrets.token_hex(4)}", TEST_PARTITIONS)
-    kept = [
-        replace(spec, config=spec.config | {"retention.ms": "-1"})
-        for spec in catalogue(made.prefix, made.partitions)
-    ]
+    kept = kept_catalogue(made.prefix, made.partitions)
     create_topics({"bootstrap_servers": [kafka.address]}, kept)
     partition = partition_of(FURNACE.encode(), made.partitions)
     hours = lived(HOURS, prefix=made.prefix, partition=partition)

@@ -33,6 +33,7 @@ from meltwatch_schemas.window import NS_PER_S, PUBLISHED_SPEC
 from tests.support.builders import score_times, window_score
 from tests.support.history import HistoryInMemory
 from tests.support.input_records import ORIGIN_NS, InputRecord
+from tests.support.kept_topics import kept_catalogue
 from tests.support.murmur2 import partition_of
 from tests.support.product import MELTWATCH
 from tests.support.servers import TEST_PARTITIONS, Topics
@@ -97,9 +98,9 @@ def send(kafka: KafkaServer, prefix: str, records: list[InputRecord]) -> None:
 def lived_through(kafka: KafkaServer) -> Iterator[Topics]:
     """Make topics with a history in them, which nothing deletes."""
     made = Topics(f"t{secrets.token_hex(4)}", TEST_PARTITIONS)
-    specs = [spec for spec in catalogue(made.prefix, made.partitions) if spec.topic in NEEDED]
-    kept = [replace(spec, config=spec.config | {"retention.ms": "-1"}) for spec in specs]
-    create_topics({"bootstrap_servers": [kafka.address]}, kept)
+    whole = kept_catalogue(made.prefix, made.partitions)
+    specs = [spec for spec in whole if spec.topic in NEEDED]
+    create_topics({"bootstrap_servers": [kafka.address]}, specs)
     found = list(scores(made.prefix, made.partitions, Cut(0, 10, 320)))
     send(kafka, made.prefix, [*inputs(), *found])
     yield made

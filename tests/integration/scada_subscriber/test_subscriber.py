@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,11 @@ from meltwatch_schemas.alarm import AlarmRecord, Heartbeat
 from meltwatch_schemas.json_message import KeyedMessage
 from meltwatch_schemas.record import JSON, headers_for
 from meltwatch_schemas.text import is_printable
-from meltwatch_schemas.topics import Topic, catalogue
+from meltwatch_schemas.topics import Topic
 from redis import Redis
 
 from tests.integration.alarm_manager.bench import Broker, ManagerProcess, make_again
+from tests.support.kept_topics import kept_catalogue
 from tests.support.servers import Topics
 from tests.support.subscriber import PROGRAM, Subscriber
 from tests.support.timed_records import NOON, alarm_record
@@ -74,10 +75,7 @@ def plant(
 ) -> Iterator[Plant]:
     with KafkaServer(tmp_path / "kafka") as kafka:
         # The scores are of fixed dates.
-        specs = [
-            replace(spec, config=spec.config | {"retention.ms": "-1"})
-            for spec in catalogue(PREFIX, 3)
-        ]
+        specs = kept_catalogue(PREFIX, 3)
         create_topics({"bootstrap_servers": [kafka.address]}, specs)
         settings = {"kafka": kafka.address, "redis": redis_server.address, "topic_prefix": PREFIX}
         for name, value in settings.items():

@@ -2,18 +2,18 @@
 
 import secrets
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 from kafka.consumer.fetcher import ConsumerRecord
 from meltwatch_chassis.kafka.admin import create_topics
 from meltwatch_local_cluster.servers import KafkaServer, TritonServer
-from meltwatch_schemas.topics import Topic, catalogue
+from meltwatch_schemas.topics import Topic
 
 from tests.integration.stream_processor.worker import Tail, Worker, scores_of, send
 from tests.support.bad_records import BAD_KINDS, BadKind
 from tests.support.foreign_batches import batch_of, send_all
 from tests.support.input_records import ORIGIN_NS, STRIDE_NS, frame_record, live, sample_record
+from tests.support.kept_topics import kept_catalogue
 
 pytestmark = pytest.mark.integration
 
@@ -35,10 +35,7 @@ def plant(
     kafka: KafkaServer, triton: TritonServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Plant]:
     prefix = f"t{secrets.token_hex(4)}"
-    specs = [
-        replace(spec, config=spec.config | {"retention.ms": "-1"})
-        for spec in catalogue(prefix, PARTITIONS)
-    ]
+    specs = kept_catalogue(prefix, PARTITIONS)
     create_topics({"bootstrap_servers": [kafka.address]}, specs)
     folder = tmp_path_factory.mktemp("worker")
     letters = Tail(kafka.address, Topic.DEAD_LETTERS.under(prefix), 1)

@@ -15,12 +15,13 @@ from meltwatch_schemas.alarm_command import CommandResult
 from meltwatch_schemas.dead_letter import dead_letter_headers
 from meltwatch_schemas.errors import ContractViolation, Refusal
 from meltwatch_schemas.record import RawRecord
-from meltwatch_schemas.topics import Topic, catalogue
+from meltwatch_schemas.topics import Topic
 from meltwatch_selftest.adapters.kafka_topics import open_topics
 
 from tests.integration.alarm_manager.bench import Broker, ManagerProcess
 from tests.integration.stream_processor.worker import Tail, Worker, scores_of
 from tests.support.input_records import ORIGIN_NS, live, sample_record
+from tests.support.kept_topics import kept_catalogue
 from tests.support.servers import Topics
 from tests.support.standard_producers import CODECS, every_way, transactional
 from tests.support.subscriber import Subscriber
@@ -98,8 +99,7 @@ def compressed(
 ) -> Iterator[str]:
     """Topics in which the broker keeps everything in one codec, whoever wrote it."""
     prefix = f"t{secrets.token_hex(4)}"
-    kept = {"retention.ms": "-1", "compression.type": request.param}
-    specs = [replace(spec, config=spec.config | kept) for spec in catalogue(prefix, 1)]
+    specs = kept_catalogue(prefix, 1, compression_type=request.param)
     create_topics({"bootstrap_servers": [kafka.address]}, specs)
     monkeypatch.setenv("MELTWATCH_KAFKA", kafka.address)
     monkeypatch.setenv("MELTWATCH_TOPIC_PREFIX", prefix)
