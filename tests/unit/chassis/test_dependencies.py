@@ -1,7 +1,9 @@
 """What is away is said once, in one line, until it is back."""
 
 import asyncio
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 from meltwatch_chassis import dependencies as module
@@ -107,11 +109,23 @@ def test_each_is_asked_again_and_again_and_one_that_hangs_holds_up_no_other(
         if len(asked) >= 5:
             done.set()
 
-    done = module.threading.Event()
+    done = threading.Event()
     probes = {"kafka": answers, "redis": lambda: asyncio.sleep(60)}
     with DependencyWatch(bench.board, probes):
         assert done.wait(30)
         assert bench.board.problem() == "Redis: no answer yet"
+
+
+def test_a_probe_that_swallows_its_cancellation_keeps_no_process_alive() -> None:
+    asked = threading.Event()
+
+    async def swallows() -> None:
+        asked.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+
+    with DependencyWatch(Bench().board, {"kafka": swallows}):
+        assert asked.wait(30)
 
 
 def test_a_commit_that_waits_grows_older_until_it_is_done() -> None:

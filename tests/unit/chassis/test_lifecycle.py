@@ -33,6 +33,21 @@ def test_a_signal_stops_a_threaded_service_with_exit_code_0(number: signal.Signa
         signal.signal(number, before)
 
 
+def test_a_signal_that_comes_while_the_service_looks_at_its_stop_stops_it_all_the_same() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+
+    def main(_: ServiceSettings, stop: threading.Event) -> None:
+        # What ``stop.wait`` does now and again: signals are handled between any two steps of it.
+        with stop._cond:
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.wait(5)
+
+    try:
+        assert run_sync("service", ServiceSettings, main) == 0
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def test_a_signal_stops_an_asyncio_service_with_exit_code_0() -> None:
     async def main(_: ServiceSettings, stop: asyncio.Event) -> None:
         os.kill(os.getpid(), signal.SIGTERM)

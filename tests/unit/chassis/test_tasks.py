@@ -5,10 +5,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import pytest
-from meltwatch_chassis import tasks
 from meltwatch_chassis.tasks import (
     cancel,
-    cancel_until_ended,
     first_cause,
     first_of,
     heeded,
@@ -170,25 +168,62 @@ async def test_heeded_work_has_its_result_and_its_error() -> None:
         await heeded(fail(OSError("broken")))
 
 
-async def test_who_swallows_a_cancellation_is_cancelled_again(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(tasks, "_CANCEL_AGAIN_S", 0.01)
+class Swallowing:
+    """Takes no notice of so many cancellations, as libraries do by mistake."""
 
-    async def swallows_three() -> None:
-        for _ in range(3):
+    def __init__(self, swallowed: int) -> None:
+        self.left = swallowed
+
+    async def __call__(self) -> None:
+        while self.left:
             with suppress(asyncio.CancelledError):
                 await asyncio.Event().wait()
+            self.left -= 1
         await asyncio.Event().wait()
 
-    swallowing = asyncio.create_task(swallows_three())
+
+async def test_who_swallows_a_cancellation_is_cancelled_again() -> None:
+    swallowing = asyncio.create_task(Swallowing(3)())
     await asyncio.sleep(0)
-    await cancel_until_ended([swallowing])
-    assert swallowing.cancelled()
+    (end,) = await cancel([swallowing], again_s=0.01)
+    assert isinstance(end, asyncio.CancelledError)
+
+
+def soon_set() -> asyncio.Event:
+    event = asyncio.Event()
+    asyncio.get_running_loop().call_later(0.01, event.set)
+    return event
+
+
+@pytest.mark.parametrize(
+    "race",
+    [
+        lambda work: first_of(soon_set().wait(), work()),
+        lambda work: while_lasting(asyncio.create_task(asyncio.sleep(0.01)), work()),
+        lambda work: unless_set(soon_set(), work()),
+    ],
+)
+async def test_no_race_waits_for_ever_for_who_swallows_one(
+    monkeypatch: pytest.MonkeyPatch, race: Callable[[Swallowing], Awaitable[object]]
+) -> None:
+    monkeypatch.setattr(cancel, "__defaults__", (0.01,))
+    work = Swallowing(2)
+    async with asyncio.timeout(30):
+        await race(work)
+    assert work.left == 0
+
+
+async def test_an_impatient_caller_cancels_at_once_and_waits_all_the_same() -> None:
+    work = Swallowing(1)
+    ending = asyncio.create_task(cancel([asyncio.create_task(work())], again_s=1000))
+    await asyncio.sleep(0.01)
+    ending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await ending
+    assert work.left == 0
 
 
 async def test_nothing_to_end_is_ended_at_once() -> None:
-    await cancel_until_ended([])
     assert await cancel([]) == []
 
 

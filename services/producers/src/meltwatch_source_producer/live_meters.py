@@ -198,11 +198,15 @@ async def _attend(
     async with asyncio.TaskGroup() as tasks:
         for follow in follows:
             tasks.create_task(follow(stop))
-        while True:
-            for feed in feeds:
-                for chunk in feed.due():
-                    outlet.send(chunk)
-            await asyncio.sleep(_LOOK_S)
+        try:
+            while True:
+                for feed in feeds:
+                    for chunk in feed.due():
+                        outlet.send(chunk)
+                await asyncio.sleep(_LOOK_S)
+        finally:
+            # A library may swallow the cancellation of its task, which ends with the next reading.
+            stop.set()
 
 
 def _note_library_error(_loop: object, context: dict[str, Any]) -> None:

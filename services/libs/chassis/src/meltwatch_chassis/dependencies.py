@@ -17,6 +17,7 @@ from meltwatch_chassis.clock import Clock
 from meltwatch_chassis.errors import TransientError
 from meltwatch_chassis.loop_thread import LoopThread
 from meltwatch_chassis.metrics import Metrics
+from meltwatch_chassis.tasks import heeded
 
 Probe = Callable[[], Awaitable[None]]
 """Asks a dependency over a connection of its own; raises ``TransientError`` with one line."""
@@ -140,7 +141,7 @@ class DependencyWatch:
 async def keep_asking(dependencies: Dependencies, dependency: str, probe: Probe) -> None:
     """Ask one dependency until cancelled, and report what is found."""
     while True:
-        dependencies.tell(dependency, _PROBE, await found_by(probe))
+        dependencies.tell(dependency, _PROBE, await heeded(found_by(probe)))
         await asyncio.sleep(_PAUSE_S)
 
 

@@ -1,5 +1,6 @@
 """From process start to exit code: settings, logging, signals, one line per failure."""
 
+import _thread
 import asyncio
 import os
 import signal
@@ -74,8 +75,14 @@ def run_sync(
 
     def until_stopped(settings: AnySettings) -> None:
         stop = threading.Event()
+
+        def told_to_stop(*_: object) -> None:
+            # In a thread: this one may be interrupted with the event's own lock in its hand, and
+            # would wait for itself. threading.Thread takes locks as well.
+            _thread.start_new_thread(stop.set, ())
+
         for number in _STOP_SIGNALS:
-            signal.signal(number, lambda *_: stop.set())
+            signal.signal(number, told_to_stop)
         main(settings, stop)
 
     return _run(service, settings_class, until_stopped)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Collection, Coroutine
 from typing import Any, Final, TypeVar
 
-_CANCEL_AGAIN_S: Final = 1.0
+_CANCEL_AGAIN_S: Final = 15.0
 _Result = TypeVar("_Result")
 
 
@@ -64,28 +64,40 @@ async def heeded(work: Awaitable[_Result]) -> _Result:
     return result
 
 
-async def cancel(tasks: Collection[asyncio.Task[Any]]) -> list[object]:
-    """Cancel tasks once, so that each may take its time to close; return what became of each.
+async def cancel(
+    tasks: Collection[asyncio.Task[Any]], again_s: float = _CANCEL_AGAIN_S
+) -> list[object]:
+    """Cancel tasks until they have ended; return what became of each.
 
-    What they raise is returned, not raised: a cancellation, too.
+    Each may take its time to close, so it is cancelled again only after a while. Without that a
+    library that swallows a cancellation would let its task go on for ever, and us wait as long.
+    What tasks raise is returned, not raised: a cancellation, too.
+
+    Parameters
+    ----------
+    tasks
+        To end.
+    again_s
+        How long a task may take to close, s.
+
+    Raises
+    ------
+    asyncio.CancelledError
+        Once all have ended, if the caller was cancelled meanwhile: so were they, at once.
     """
-    for task in tasks:
-        task.cancel()
-    ends: list[object] = await asyncio.gather(*tasks, return_exceptions=True)
-    return ends
-
-
-async def cancel_until_ended(tasks: Collection[asyncio.Task[Any]]) -> None:
-    """Cancel tasks until they have ended.
-
-    Again and again: a library may swallow a cancellation, as aiokafka's consumer does while it
-    stops, and the task would go on for ever.
-    """
+    impatient: asyncio.CancelledError | None = None
     pending = set(tasks)
     while pending:
         for task in pending:
             task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_S)
+        try:
+            await asyncio.wait(pending, timeout=again_s)
+        except asyncio.CancelledError as error:
+            impatient = error
+        pending = {task for task in pending if not task.done()}
+    if impatient is not None:
+        raise impatient
+    return list(await asyncio.gather(*tasks, return_exceptions=True))
 
 
 def first_cause(error: BaseException | None) -> BaseException | None:

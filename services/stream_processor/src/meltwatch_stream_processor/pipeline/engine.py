@@ -9,7 +9,7 @@ import structlog
 from meltwatch_chassis.commit_age import CommitAge
 from meltwatch_chassis.errors import FatalError, TransientError
 from meltwatch_chassis.furnace_gauge import FurnaceGauge
-from meltwatch_chassis.tasks import cancel_until_ended
+from meltwatch_chassis.tasks import cancel
 from meltwatch_core.join.errors import OutOfSequence
 from meltwatch_core.scoring.back_off import back_off
 from meltwatch_schemas.record import RawRecord
@@ -35,6 +35,8 @@ _FIRST_REJOIN_S: Final = 10.0
 _LONGEST_REJOIN_S: Final = 300.0
 # Within a rebalance the group waits for us; a session may time out after 6 s.
 _FLUSH_LIMIT_S: Final = 2.0
+_CANCEL_AGAIN_S: Final = 1.0
+"""Of a partition's work: it has nothing to close, and a rebalance waits for it."""
 _log = structlog.get_logger()
 
 
@@ -124,7 +126,7 @@ class Engine:
         pipelines, tasks = self._pipelines, list(self._tasks.values())
         self._pipelines, self._tasks = {}, {}
         if tasks:
-            await cancel_until_ended(tasks)
+            await cancel(tasks, again_s=_CANCEL_AGAIN_S)
             await self._flush()
             await self._commit(pipelines)
         self._shared.gate.clear()
