@@ -1,6 +1,7 @@
 """Fixtures that every test may ask for; nothing starts before a test asks."""
 
 import gc
+import os
 import signal
 from collections.abc import Iterator
 from typing import Any
@@ -16,6 +17,7 @@ from tests.support import examples, programs, survivors
 from tests.support.servers import kafka, redis_of_session, redis_server, topics, triton
 
 threadpool_limits(1)  # as every service does: for our small products threads are a loss
+os.environ["PYTHONFAULTHANDLER"] = "1"  # a process of ours that hangs can be asked where
 examples.register_profiles()
 hypothesis.settings.load_profile(examples.GATE)
 

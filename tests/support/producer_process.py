@@ -13,7 +13,7 @@ from pathlib import Path
 from meltwatch_local_cluster.servers.addresses import free_ports
 
 from tests.support.logs import entries
-from tests.support.waiting import LIMIT_S, until
+from tests.support.waiting import LIMIT_S, ended, until
 
 
 class ProducerProcess:
@@ -77,7 +77,7 @@ class ProducerProcess:
     def stop(self) -> int:
         """Ask it to leave and give its exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(LIMIT_S)
+        return ended(self.process, self.log)
 
     def kill(self) -> None:
         """End it as a power cut would."""

@@ -1,9 +1,12 @@
 """Waiting for what processes and servers do: for the event itself, never for a length of time."""
 
 import os
+import signal
+import subprocess
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 LIMIT_S = 120.0
@@ -39,6 +42,28 @@ def until(
         time.sleep(max(every_s, _REST * (_worked_s() - before_s)))
         before_s = _worked_s()
     return found
+
+
+def ended(process: subprocess.Popen[Any], log: Path, limit_s: float = LIMIT_S) -> int:
+    """Give the exit code of a process that was told to end; one that hangs says where.
+
+    Parameters
+    ----------
+    process
+        One of ours: where it stands is told by Python's fault handler, which ``tests.conftest``
+        switches on.
+    log
+        Where its standard error goes.
+    limit_s
+        How long to wait: no promise, a machine may be busy with other work.
+    """
+    try:
+        return process.wait(limit_s)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGABRT)
+        process.wait(limit_s)
+        stacks = log.read_text(errors="replace")[-8000:]
+    raise AssertionError(f"waited {limit_s:g} s in vain for an end: {stacks}")
 
 
 def _worked_s() -> float:

@@ -10,7 +10,7 @@ from typing import Any, Self
 from tests.integration.scada_adapter.bench import AdapterProcess
 from tests.support.mosquitto import Mosquitto
 from tests.support.mqtt_program import MqttProgram
-from tests.support.waiting import LIMIT_S, until
+from tests.support.waiting import ended, until
 
 GROUP, EDGE, USER = "plant-7", "alarms", "ignition"
 NODE = f"spBv1.0/{GROUP}/@KIND@/{EDGE}"
@@ -130,7 +130,7 @@ class EdgeProcess(AdapterProcess):
         """Ask it to end; return its exit code."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(LIMIT_S)
+        return ended(self._process, self.log)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from meltwatch_schemas.score import ScoreStatus, WindowScore, decode_score
 
 from tests.support.input_records import InputRecord
 from tests.support.logs import entries
-from tests.support.waiting import LIMIT_S, until
+from tests.support.waiting import LIMIT_S, ended, until
 
 _ANSWER_S = 20.0
 # By default a client of a broker that was away tries again after up to 30 s.
@@ -71,7 +71,7 @@ class Worker:
     def stop(self) -> int:
         """End it as a supervisor would; return the exit code."""
         self.process.terminate()
-        return self.process.wait(LIMIT_S)
+        return ended(self.process, self.log)
 
     def ask(self, path: str) -> str:
         """The answer of the health server, good or bad; empty if there is none."""
