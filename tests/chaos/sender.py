@@ -10,6 +10,7 @@ Among the records are those of strangers, who mean harm, and of operators, who s
 piece is compressed by another codec, as producers of all kinds do.
 """
 
+import _thread
 import argparse
 import random
 import signal
@@ -47,7 +48,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--speed", type=float, default=6.0, help="event seconds per second")
     asked = parser.parse_args(arguments)
     stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    # In a thread, as in ``meltwatch_chassis.lifecycle``: this one may hold the event's lock.
+    signal.signal(signal.SIGTERM, lambda *_: _thread.start_new_thread(stop.set, ()))
     client = {"bootstrap_servers": asked.kafka.split(","), **PROMPT}
     scores = KafkaConsumer(**client, enable_auto_commit=False)
     alarms = KafkaConsumer(**client, enable_auto_commit=False, isolation_level="read_committed")

@@ -1,6 +1,7 @@
 """The producer of a plant's own sources against real meters and a broker that goes and comes."""
 
 import re
+import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from meltwatch_schemas.topics import catalogue
 from tests.integration.source_producer.bench import currents_of, producing
 from tests.support.meter_process import MeterProcess
 from tests.support.modbus_meter import FIRST, UNIT
+from tests.support.promise import Promise
 from tests.support.waiting import until
 from tests.support.whole_currents import assert_whole
 
@@ -84,10 +86,34 @@ def test_killed_in_an_outage_of_kafka_it_loses_nothing_and_keeps_the_order(folde
             until(lambda: not second.waits_for(3), "the spool to be empty")
             assert second.stop() == 0
         chunks = currents_of(broker.address, "spool")
-    boots = list(dict.fromkeys(chunk.identity.boot_id for chunk in chunks))
-    assert len(boots) == 2
-    for boot in boots:
-        # What stood in Kafka when the broker went may be sent once more; none is missing.
+    assert_nothing_lost(chunks, boots=2)
+
+
+def test_told_to_stop_it_waits_for_no_broker_that_does_not_answer_and_loses_nothing(folder: Path):
+    with KafkaServer(folder / "kafka") as broker:
+        create_topics({"bootstrap_servers": [broker.address]}, catalogue("spool", 3))
+        with producing(broker.address, "spool", folder) as first:
+            first.wait_ready()
+            broker.freeze()
+            until(lambda: first.waits_for(3), "three seconds of records")
+            promise = Promise(12.0)
+            first.process.send_signal(signal.SIGTERM)
+            promise.until(lambda: first.process.poll() is not None, lambda: "it to end")
+            assert first.stop() == 0
+        broker.thaw()
+        with producing(broker.address, "spool", folder) as second:
+            second.wait_ready()
+            until(lambda: not second.waits_for(3), "the spool to be empty")
+            assert second.stop() == 0
+        chunks = currents_of(broker.address, "spool")
+    assert_nothing_lost(chunks, boots=2)
+
+
+def assert_nothing_lost(chunks: Sequence[CurrentChunk], boots: int) -> None:
+    """Each process' records stand, in order; what was under way when it ended perhaps twice."""
+    found = list(dict.fromkeys(chunk.identity.boot_id for chunk in chunks))
+    assert len(found) == boots
+    for boot in found:
         once = {chunk.identity.seq: chunk for chunk in chunks if chunk.identity.boot_id == boot}
         assert_whole([once[number] for number in sorted(once)])
     first_seen = list(dict.fromkeys(chunk.event_time_ns for chunk in chunks))

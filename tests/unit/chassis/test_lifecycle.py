@@ -11,6 +11,11 @@ from meltwatch_chassis.lifecycle import run_async, run_sync
 from meltwatch_chassis.settings import ServiceSettings
 
 
+def in_days(_: ServiceSettings) -> float:
+    """Limit of what ends by itself: it would end pytest."""
+    return 1e6
+
+
 @pytest.fixture(autouse=True)
 def restore_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["service"])
@@ -28,7 +33,7 @@ def test_a_signal_stops_a_threaded_service_with_exit_code_0(number: signal.Signa
         assert stop.wait(5)
 
     try:
-        assert run_sync("service", ServiceSettings, main) == 0
+        assert run_sync("service", ServiceSettings, main, in_days) == 0
     finally:
         signal.signal(number, before)
 
@@ -43,7 +48,7 @@ def test_a_signal_that_comes_while_the_service_looks_at_its_stop_stops_it_all_th
         assert stop.wait(5)
 
     try:
-        assert run_sync("service", ServiceSettings, main) == 0
+        assert run_sync("service", ServiceSettings, main, in_days) == 0
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -53,23 +58,33 @@ def test_a_signal_stops_an_asyncio_service_with_exit_code_0() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         await asyncio.wait_for(stop.wait(), 5)
 
-    assert run_async("service", ServiceSettings, main) == 0
+    assert run_async("service", ServiceSettings, main, in_days) == 0
 
 
-@pytest.mark.programs
-def test_a_service_that_cannot_end_is_left_after_its_limit() -> None:
-    program = """
-import asyncio, os, signal, sys, threading, time
-from meltwatch_chassis.lifecycle import run_async
-from meltwatch_chassis.settings import ServiceSettings
-
+ASYNC = """
 async def main(settings, stop):
     threading.Thread(target=time.sleep, args=(60,)).start()
     os.kill(os.getpid(), signal.SIGTERM)
     await stop.wait()
     await asyncio.sleep(60)
+"""
+THREADED = """
+def main(settings, stop):
+    os.kill(os.getpid(), signal.SIGTERM)
+    stop.wait()
+    time.sleep(60)
+"""
 
-sys.exit(run_async("service", ServiceSettings, main, lambda _: 0.3))
+
+@pytest.mark.programs
+@pytest.mark.parametrize(("run", "main"), [("run_async", ASYNC), ("run_sync", THREADED)])
+def test_a_service_that_cannot_end_is_left_after_its_limit(run: str, main: str) -> None:
+    program = f"""
+import asyncio, os, signal, sys, threading, time
+from meltwatch_chassis.lifecycle import {run}
+from meltwatch_chassis.settings import ServiceSettings
+{main}
+sys.exit({run}("service", ServiceSettings, main, lambda _: 0.3))
 """
     ended = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False
@@ -82,7 +97,7 @@ def test_a_fatal_error_is_one_line_and_its_exit_code(capsys: pytest.CaptureFixtu
     async def main(_: ServiceSettings, __: asyncio.Event) -> None:
         raise DependencyUnreachable("Kafka: expected a broker\nat a:1, got nothing")
 
-    assert run_async("service", ServiceSettings, main) == 3
+    assert run_async("service", ServiceSettings, main, in_days) == 3
     assert capsys.readouterr().err.splitlines()[-1] == (
         "service: Kafka: expected a broker at a:1, got nothing"
     )
@@ -93,7 +108,7 @@ def test_a_wrong_variable_is_exit_code_2(
 ) -> None:
     monkeypatch.setenv("MELTWATCH_LOG_LEVEL", "loud")
 
-    assert run_sync("service", ServiceSettings, lambda *_: None) == 2
+    assert run_sync("service", ServiceSettings, lambda *_: None, in_days) == 2
     assert capsys.readouterr().err.startswith("service: MELTWATCH_LOG_LEVEL: ")
 
 
@@ -105,5 +120,5 @@ def test_help_lists_the_variables_and_starts_nothing(
     def main(_: ServiceSettings, __: threading.Event) -> None:
         raise AssertionError("started")
 
-    assert run_sync("service", ServiceSettings, main) == 0
+    assert run_sync("service", ServiceSettings, main, in_days) == 0
     assert "MELTWATCH_TOPIC_PREFIX=meltwatch" in capsys.readouterr().out

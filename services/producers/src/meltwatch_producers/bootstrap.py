@@ -29,6 +29,9 @@ from meltwatch_producers.publication import Feed, PacedPublication, unsent
 from meltwatch_producers.settings import Settings
 from meltwatch_producers.wires import CURRENT_WIRE, VIDEO_WIRE, AnyChunk, Wire
 
+_STOP_LIMIT_S: Final = 12.0
+"""What is under way has ten."""
+
 
 def produce(
     service: str,
@@ -115,7 +118,7 @@ class Producer(Generic[AnyChunk]):
 
     def main(self) -> int:
         """Publish until SIGTERM or SIGINT and return the exit code."""
-        return run_sync(self.service, Settings, self.publish_furnaces)
+        return run_sync(self.service, Settings, self.publish_furnaces, lambda _: _STOP_LIMIT_S)
 
     def publish_furnaces(self, settings: Settings, stop: threading.Event) -> None:
         """Publish what all simulated or recorded furnaces show until told to stop.

@@ -36,11 +36,13 @@ from meltwatch_source_producer.spool import Spool
 SERVICE: Final = "source_producer"
 PAGE: Final = "/sources"
 """Of the health address: what runs, as JSON."""
+_STOP_LIMIT_S: Final = 10.0
+"""What was not sent by then waits in the spool."""
 
 
 def main() -> int:
     """Publish until SIGTERM or SIGINT and return the exit code."""
-    return run_sync(SERVICE, Settings, publish_sources)
+    return run_sync(SERVICE, Settings, publish_sources, lambda _: _STOP_LIMIT_S)
 
 
 def publish_sources(settings: Settings, stop: threading.Event) -> None:

@@ -26,7 +26,7 @@ def run_async(
     service: str,
     settings_class: type[AnySettings],
     main: Callable[[AnySettings, asyncio.Event], Awaitable[None]],
-    stop_limit_s: Callable[[AnySettings], float] | None = None,
+    stop_limit_s: Callable[[AnySettings], float],
 ) -> int:
     """Run an asyncio service until it ends or a signal sets its stop event.
 
@@ -39,8 +39,8 @@ def run_async(
     main
         The service; it returns after a clean stop.
     stop_limit_s
-        After this the process ends without one, for services that lose nothing by it: clients
-        wait for minutes for a server that is away, and a supervisor would kill us anyway.
+        After this the process ends without one: clients wait for minutes for a server that is
+        away, and a supervisor would kill us anyway.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def run_async(
         loop = asyncio.get_running_loop()
 
         def told_to_stop() -> None:
-            if stop_limit_s is not None and not stop.is_set():
+            if not stop.is_set():
                 _leave_after(stop_limit_s(settings))
             stop.set()
 
@@ -67,6 +67,7 @@ def run_sync(
     service: str,
     settings_class: type[AnySettings],
     main: Callable[[AnySettings, threading.Event], None],
+    stop_limit_s: Callable[[AnySettings], float],
 ) -> int:
     """Run a threaded service until it ends or a signal sets its stop event.
 
@@ -76,10 +77,15 @@ def run_sync(
     def until_stopped(settings: AnySettings) -> None:
         stop = threading.Event()
 
+        def end() -> None:
+            if not stop.is_set():
+                _leave_after(stop_limit_s(settings))
+            stop.set()
+
         def told_to_stop(*_: object) -> None:
             # In a thread: this one may be interrupted with the event's own lock in its hand, and
             # would wait for itself. threading.Thread takes locks as well.
-            _thread.start_new_thread(stop.set, ())
+            _thread.start_new_thread(end, ())
 
         for number in _STOP_SIGNALS:
             signal.signal(number, told_to_stop)
