@@ -14,14 +14,30 @@ from threadpoolctl import threadpool_limits
 from xdist.scheduler import LoadFileScheduling
 
 from tests.support import examples, programs, survivors
-from tests.support.servers import kafka, redis_of_session, redis_server, topics, triton
+from tests.support.servers import (
+    kafka,
+    redis_of_session,
+    redis_server,
+    topics,
+    triton,
+    warm_console,
+    warm_manager,
+)
 
 threadpool_limits(1)  # as every service does: for our small products threads are a loss
 os.environ["PYTHONFAULTHANDLER"] = "1"  # a process of ours that hangs can be asked where
 examples.register_profiles()
 hypothesis.settings.load_profile(examples.GATE)
 
-__all__ = ["kafka", "redis_of_session", "redis_server", "topics", "triton"]
+__all__ = [
+    "kafka",
+    "redis_of_session",
+    "redis_server",
+    "topics",
+    "triton",
+    "warm_console",
+    "warm_manager",
+]
 
 
 @pytest.fixture(autouse=True)

@@ -43,6 +43,8 @@ from tests.support.kept_topics import kept_catalogue
 if TYPE_CHECKING:
     from meltwatch_local_cluster.servers import KafkaServer, RedisServer, Server, TritonServer
 
+    from tests.support.warm_program import WarmProgram
+
 TEST_PARTITIONS = 3
 # The broker compacts and deletes as soon as it may: a test that writes what is too old for its
 # topic fails here, not once in a hundred runs.
@@ -107,6 +109,22 @@ def triton(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[TritonServer]"
 
     with running(TritonServer(tmp_path_factory.mktemp("triton"))) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def warm_manager() -> "Iterator[WarmProgram]":
+    from tests.integration.alarm_manager.bench import warm_manager
+
+    with warm_manager() as program:
+        yield program
+
+
+@pytest.fixture(scope="session")
+def warm_console() -> "Iterator[WarmProgram]":
+    from tests.integration.console.bench import warm_console
+
+    with warm_console() as program:
+        yield program
 
 
 def made_topics(kafka: "KafkaServer") -> Topics:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tests.support.warm_program import Fork
+
 T = TypeVar("T")
 LIMIT_S = 120.0
 _REST = 3.0
@@ -44,7 +46,7 @@ def until(
     return found
 
 
-def ended(process: subprocess.Popen[Any], log: Path, limit_s: float = LIMIT_S) -> int:
+def ended(process: subprocess.Popen[Any] | Fork, log: Path, limit_s: float = LIMIT_S) -> int:
     """Give the exit code of a process that was told to end; one that hangs says where.
 
     Parameters

@@ -23,19 +23,24 @@ from tests.support.kept_topics import kept_catalogue
 from tests.support.logs import entries
 from tests.support.servers import TEST_PARTITIONS
 from tests.support.waiting import LIMIT_S, ended, until
+from tests.support.warm_program import Fork, WarmProgram
 from tests.unit.core.alarms.samples import DIGEST, score_record, setpoint
 
 T = TypeVar("T")
 _ANSWER_S = 20.0
 # A new calibration of the default set-point must not turn the tests red.
-_PROGRAM = """
-from runpy import run_module
+_SETPOINT = """
 from meltwatch_schemas import default_points as points
 from meltwatch_schemas.alarm_point import Setpoint
 points.DEFAULT_SETPOINT = Setpoint.model_validate_json('@POINT@')
 points.MODEL_DIGEST = '@DIGEST@'
-run_module("meltwatch_alarm_manager", run_name="__main__")
 """.replace("@POINT@", setpoint().model_dump_json()).replace("@DIGEST@", DIGEST)
+RUN = "from runpy import run_module; run_module({!r}, run_name='__main__')"
+
+
+def warm_manager() -> WarmProgram:
+    """Return what begins alarm managers warm."""
+    return WarmProgram(_SETPOINT + "import meltwatch_alarm_manager.bootstrap, redis")
 
 
 class ManagerProcess:
@@ -47,18 +52,29 @@ class ManagerProcess:
         Settings, without the prefix of their variables.
     log
         Where standard error goes; appended to.
+
+    Attributes
+    ----------
+    warm
+        What begins it, where its start is not what is looked at.
     """
+
+    program = _SETPOINT + RUN.format("meltwatch_alarm_manager")
 
     def __init__(self, log: Path, **environ: str) -> None:
         self._log = log
         self._environ = os.environ | {f"MELTWATCH_{k.upper()}": v for k, v in environ.items()}
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | Fork | None = None
+        self.warm: WarmProgram | None = None
 
     def start(self) -> Self:
         """Start it; return at once."""
+        if self.warm is not None:
+            self._process = self.warm.start(self.program, self._environ, self._log)
+            return self
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _PROGRAM], env=self._environ, stderr=log
+                [sys.executable, "-c", self.program], env=self._environ, stderr=log
             )
         return self
 
@@ -122,7 +138,7 @@ class ManagerProcess:
     def __exit__(self, *_: object) -> None:
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGCONT)
-            self._process.kill()
+            self._process.send_signal(signal.SIGKILL)
             self._process.wait()
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from tests.integration.alarm_manager.bench import Broker, ManagerProcess
     from tests.support.servers import Topics
+    from tests.support.warm_program import WarmProgram
 
 __all__ = ["plain_thresholds"]
 
@@ -39,7 +40,11 @@ def view(redis_server: "RedisServer") -> Iterator[Any]:
 
 @pytest.fixture
 def make_manager(
-    kafka: "KafkaServer", redis_server: "RedisServer", topics: "Topics", tmp_path: Path
+    kafka: "KafkaServer",
+    redis_server: "RedisServer",
+    topics: "Topics",
+    tmp_path: Path,
+    warm_manager: "WarmProgram",
 ) -> "Callable[..., ManagerProcess]":
     from tests.integration.alarm_manager.bench import ManagerProcess
 
@@ -50,6 +55,8 @@ def make_manager(
             "topic_prefix": topics.prefix,
             "alarm_manager_instance": name,
         }
-        return ManagerProcess(tmp_path / f"{name}.log", **(settings | environ))
+        made = ManagerProcess(tmp_path / f"{name}.log", **(settings | environ))
+        made.warm = warm_manager
+        return made
 
     return make

@@ -1,8 +1,6 @@
 """A real console as a process, and a forge of alarms: what a manager writes, without its rules."""
 
 import json
-import subprocess
-import sys
 import threading
 import urllib.error
 import urllib.request
@@ -20,11 +18,17 @@ from meltwatch_schemas.record import JSON, headers_for
 from meltwatch_schemas.topics import Topic
 from meltwatch_schemas.window import NS_PER_S
 
-from tests.integration.alarm_manager.bench import ManagerProcess
+from tests.integration.alarm_manager.bench import RUN, ManagerProcess
 from tests.support.builders import alarm_record
 from tests.support.waiting import LIMIT_S, until
+from tests.support.warm_program import WarmProgram
 
 _BEAT_S = 3.0
+
+
+def warm_console() -> WarmProgram:
+    """Return what begins consoles warm."""
+    return WarmProgram("import meltwatch_console.bootstrap, uvicorn")
 
 
 class ConsoleProcess(ManagerProcess):
@@ -38,17 +42,11 @@ class ConsoleProcess(ManagerProcess):
         Settings, without the prefix of their variables.
     """
 
+    program = RUN.format("meltwatch_console")
+
     def __init__(self, log: Path, **environ: str) -> None:
         super().__init__(log, **({"console_address": "127.0.0.1:0"} | environ))
         self.log = log
-
-    def start(self) -> Self:
-        """Start it; return at once."""
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "meltwatch_console"], env=self._environ, stderr=log
-            )
-        return self
 
     @property
     def url(self) -> str:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tests.integration.console.furnace_forge import FurnaceForge
     from tests.integration.console.onlooker import Onlooker
     from tests.support.servers import Topics
+    from tests.support.warm_program import WarmProgram
 
 __all__ = ["broker", "make_manager", "plain_thresholds"]
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
@@ -28,7 +29,7 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 @pytest.fixture
 def make_console(
-    kafka: "KafkaServer", topics: "Topics", tmp_path: Path
+    kafka: "KafkaServer", topics: "Topics", tmp_path: Path, warm_console: "WarmProgram"
 ) -> "Iterator[Callable[..., ConsoleProcess]]":
     from tests.integration.console.bench import ConsoleProcess, plant_file
 
@@ -39,8 +40,9 @@ def make_console(
         if furnaces is not None:
             settings["plant_file"] = str(plant_file(tmp_path, furnaces))
         log = tmp_path / f"console{len(made)}.log"
-        made.append(ConsoleProcess(log, **(settings | environ)).start())
-        return made[-1]
+        made.append(ConsoleProcess(log, **(settings | environ)))
+        made[-1].warm = warm_console
+        return made[-1].start()
 
     yield make
     for process in made:

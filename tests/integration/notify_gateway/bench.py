@@ -1,11 +1,8 @@
 """A real gateway as a process."""
 
-import subprocess
-import sys
 from pathlib import Path
-from typing import Self
 
-from tests.integration.alarm_manager.bench import ManagerProcess
+from tests.integration.alarm_manager.bench import RUN, ManagerProcess
 
 
 class GatewayProcess(ManagerProcess):
@@ -19,17 +16,11 @@ class GatewayProcess(ManagerProcess):
         Settings, without the prefix of their variables.
     """
 
+    program = RUN.format("meltwatch_notify_gateway")
+
     def __init__(self, log: Path, **environ: str) -> None:
         super().__init__(log, **environ)
         self.log = log
-
-    def start(self) -> Self:
-        """Start it; return at once."""
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "meltwatch_notify_gateway"], env=self._environ, stderr=log
-            )
-        return self
 
     @property
     def command_line(self) -> str:
