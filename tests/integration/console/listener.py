@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -22,6 +23,11 @@ def stamp() -> str:
 class Listener:
     """One browser that listens, packed as browsers do.
 
+    Parameters
+    ----------
+    window_bytes
+        What its socket takes while it does not read; the kernel chooses, and changes it, if None.
+
     Attributes
     ----------
     bytes, snapshots
@@ -34,7 +40,8 @@ class Listener:
         While it is not set, nothing is taken off the line.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, window_bytes: int | None = None) -> None:
+        self._window_bytes = window_bytes
         self.bytes = self.snapshots = 0
         self.late: list[tuple[float, float]] = []
         self.standing: dict[str, str] = {}
@@ -45,7 +52,11 @@ class Listener:
     async def follow(self, url: str) -> None:
         """Listen until cancelled."""
         place = urlsplit(url)
-        reader, writer = await asyncio.open_connection(place.hostname, place.port)
+        line = socket.socket()
+        if self._window_bytes is not None:
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._window_bytes)
+        line.connect((place.hostname, place.port))
+        reader, writer = await asyncio.open_connection(sock=line)
         asked = ("GET /api/v1/stream HTTP/1.1", f"Host: {place.netloc}", "Accept-Encoding: gzip")
         try:
             writer.write("\r\n".join([*asked, "", ""]).encode())
