@@ -68,10 +68,8 @@ async def test_who_reads_nothing_delays_no_other_and_is_right_after_one_whole_pi
             await each.until(lambda each=each: each.snapshots == 1)
         without = await worst_delay(scene, others)
         slow.may_read.clear()
-        for records in (
-            FULL,
-            FLOOD,
-        ):  # once no socket takes any more, what is lacked leaves the log
+        # Once no socket takes any more of it, what the slow one lacks leaves the log, in one go.
+        for records in (FULL, FLOOD):
             last = await asyncio.to_thread(flood, scene, records)
             for each in others:
                 await each.until(lambda each=each, last=last: last in each.standing.values())
